@@ -3,9 +3,9 @@
 import os
 import socket
 import webbrowser
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +14,7 @@ from router.console.security import Access
 from router.console.server import serve
 from router.console.workspace import Target, opened
 from router.dev.guard import ADDRESS
-from router.dev.local import require_port
-
-if TYPE_CHECKING:
-    from router.console.local import LocalTarget
+from router.dev.local import local_target, require_port
 
 
 @click.command("console")
@@ -52,7 +49,8 @@ def command(
         require_port(port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((ADDRESS, port)))
-        local = stack.enter_context(_local(chosen)) if target == "local" else None
+        report = partial(click.echo, err=True)
+        local = stack.enter_context(local_target(chosen, os.environ, report)) if target == "local" else None
         env, worker = (local.env, local.worker) if local else (os.environ, "")
         workspace = stack.enter_context(opened(chosen, env, target or "files", writes or bool(local), worker))
         access = Access()
@@ -62,9 +60,3 @@ def command(
         if not no_browser:
             webbrowser.open(f"{url}{access.launch}")
         serve(workspace, access, listener)
-
-
-def _local(config: Path) -> "AbstractContextManager[LocalTarget]":
-    from router.console.local import local_target
-
-    return local_target(config, os.environ, lambda line: click.echo(line, err=True))

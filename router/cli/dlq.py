@@ -60,7 +60,7 @@ def list_(as_json: bool, **options: Any) -> None:
       router dlq list
       router dlq list --queue orders --since 2h --json
     """
-    from router.dlq.summary import count_causes
+    from router.dlq.messages import count_causes
 
     session = open_session(DlqOptions(**options))
     total = 0

@@ -10,8 +10,7 @@ import click
 from msgspec import Struct
 
 from router.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
-from router.cli.dlq_plan import RedrivePlan, Tally, plan_as_json, print_plan, print_tally, tally_as_json
-from router.cli.dlq_rehearse import rehearse
+from router.cli.dlq_rehearse import RedrivePlan, Tally, plan_as_json, print_plan, print_tally, rehearse, tally_as_json
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json

@@ -1,22 +1,214 @@
-"""The course of `router dlq rehearse`, and the rehearsal of a redrive."""
+"""The course of `router dlq rehearse`, the rehearsal of a redrive, and what both print: plans, changes and results."""
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Any
 
 import click
+from msgspec import Struct, structs
+from rich.table import Column
 
+from router.aws.faults import DENIED
 from router.cli.dlq_options import DlqOptions, open_session
-from router.cli.dlq_plan import RedrivePlan, plan_as_json, print_plan, rehearsal_as_json, rehearsal_as_text
-from router.cli.terminal import progress_bar
+from router.cli.dlq_report import count, none_selected
+from router.cli.terminal import literal, output, print_table, progress_bar
 from router.dev.compare import to_json
-from router.dlq.messages import DlqMessage
+from router.dlq.mask import masked
+from router.dlq.messages import Cause, DlqMessage, cause_of
 from router.dlq.queues import OpenQueue
-from router.dlq.rehearse import Rehearsal, Rehearser
+from router.dlq.redrive import SENT, Redriven
+from router.dlq.rehearse import Change, Rehearsal, Rehearser
 from router.dlq.spool import Spool, WrittenItems
+
+_ABSENT = object()
+_NONE = "-"
+"""Instead of the value of an attribute that is not there; a value is JSON, which this is not."""
+NO_QUEUE = "unknown queue"
+"""The result of a message whose queue the config does not have."""
+
+
+class RedrivePlan(Struct):
+    """The counts of a rehearsal: by cause and result, the messages that pass, and those that overwrite."""
+
+    results: Counter[tuple[Cause, str]]
+    passing: int = 0
+    overwriting: int = 0
+
+    def add(self, rehearsal: Rehearsal) -> None:
+        """Count a message."""
+        self.results[cause_of(rehearsal.message, rehearsal.queue), result_of(rehearsal)] += 1
+        self.passing += rehearsal.passes
+        self.overwriting += rehearsal.passes and rehearsal.overwrites
+
+    @property
+    def total(self) -> int:
+        """All messages."""
+        return self.results.total()
+
+    def sentence(self) -> str:
+        """Return the counts of the plan in words."""
+        text = f"{self.passing} of {count(self.total)} pass now, {self.total - self.passing} do not"
+        return f"{text}; {self.overwriting} would replace an item that may be newer" if self.overwriting else text
+
+
+_DONE = ("written", "duplicate", "stale", "dropped", SENT)
+
+
+class Tally:
+    """The results of a redrive.
+
+    `undeleted` are the codes of faults of messages that are delivered and still on the dead-letter queue. `stopped` is
+    the configuration error after which no further message was tried, or "".
+    """
+
+    def __init__(self) -> None:
+        self.results: Counter[tuple[str, str, str]] = Counter()
+        self.undeleted: Counter[str] = Counter()
+        self.stopped = ""
+
+    def add(self, redriven: Redriven) -> None:
+        """Count a message."""
+        reason = "" if redriven.result in _DONE else redriven.reason
+        self.results[redriven.result, redriven.code if reason else "", reason] += 1
+        if redriven.configuration_error:
+            self.stopped = redriven.reason
+
+    @property
+    def done(self) -> int:
+        """The messages that are delivered or sent."""
+        return sum(number for (result, _, _), number in self.results.items() if result in _DONE)
+
+    def by_result(self) -> dict[str, int]:
+        """Return the number of messages of each result."""
+        counts: Counter[str] = Counter()
+        for (result, _, _), number in self.results.items():
+            counts[result] += number
+        return dict(sorted(counts.items()))
+
+
+def print_tally(name: str, tally: Tally) -> None:
+    """Print the results of a redrive: for messages that stay, why."""
+    console = output()
+    text = ", ".join(f"{result} {number}" for result, number in tally.by_result().items())
+    console.print(f"{literal(name)}: {literal(text or 'nothing was redriven')}")
+    for (result, code, reason), number in tally.results.most_common():
+        if reason:
+            console.print(literal(f"  {number} {result}: {code} {reason}".replace(":  ", ": ")))
+    for code, number in tally.undeleted.items():
+        needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
+        console.print(literal(f"  {number} delivered, but not deleted: {code}{needs}"))
+    if tally.undeleted:
+        console.print("  Run the same command again: what was delivered is only deleted.")
+    if DENIED & tally.undeleted.keys():
+        console.print("  Stopped: further messages could not be deleted either.")
+    if tally.stopped:
+        console.print("  Stopped: further messages would have the same result.")
+
+
+def tally_as_json(tally: Tally) -> dict[str, Any]:
+    """Return the results of a redrive."""
+    reasons = [
+        {"messages": number, "result": result, "code": code, "reason": reason}
+        for (result, code, reason), number in tally.results.most_common()
+        if reason
+    ]
+    return {"redriven": tally.by_result(), "reasons": reasons, "undeleted": tally.undeleted.total()}
+
+
+def result_of(rehearsal: Rehearsal) -> str:
+    """Return what would become of a message, in short."""
+    outcome = rehearsal.outcome
+    if outcome is None:
+        return NO_QUEUE
+    detail = f" {outcome.code} {outcome.reason}".rstrip() if outcome.kind in ("rejected", "retry") else ""
+    effects = sorted({change.effect for change in rehearsal.changes}) if outcome.kind == "written" else []
+    return f"{outcome.kind}{detail}" + (f" ({', '.join(effects)})" if effects else "")
+
+
+def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
+    """Print the counts of a rehearsal; others have about so many messages."""
+    rows = [
+        tuple(map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))))
+        for (cause, result), number in plan.results.most_common()
+    ]
+    columns = ("messages", "code", "queue", Column("reason before", overflow="fold"), Column("now", overflow="fold"))
+    if rows:
+        print_table(columns, rows, literal(name))
+    output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
+
+
+def _now(cause: Cause, result: str) -> str:
+    """Return a result in short: the reason is not repeated."""
+    return "rejected, as before" if result == f"rejected {cause.code} {cause.reason}" else result
+
+
+def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, Any]:
+    """Return the counts of a rehearsal, and about how many messages could not be looked at."""
+    results = [
+        {"messages": number, "before": structs.asdict(cause), "now": result}
+        for (cause, result), number in plan.results.most_common()
+    ]
+    return {
+        "dead_letter": name,
+        "messages": plan.total,
+        "not_received": unseen,
+        "passing": plan.passing,
+        "overwriting": plan.overwriting,
+        "results": results,
+    }
+
+
+def rehearsal_as_text(rehearsal: Rehearsal, *, values: bool) -> str:
+    """Return one rehearsed message for standard output, with each item beside the stored one."""
+    console = output()
+    with console.capture() as captured:
+        console.print(f"[bold]{literal(rehearsal.message.shown_id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
+        for change in rehearsal.changes:
+            warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
+            key = to_json(change.key if values else masked(change.key))
+            console.print(f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}", soft_wrap=True)
+            for name, before, after in _differences(change, values):
+                text = f"+ {name}: {after}" if before == _NONE else f"- {name}: {before}" if after == _NONE else ""
+                console.print(f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True)
+    return captured.get()
+
+
+def rehearsal_as_json(rehearsal: Rehearsal, *, values: bool) -> dict[str, Any]:
+    """Return one rehearsed message."""
+    outcome = rehearsal.outcome
+    return {
+        "id": rehearsal.message.id,
+        "original_id": rehearsal.message.shown_id,
+        "before": structs.asdict(cause_of(rehearsal.message, rehearsal.queue)),
+        "now": structs.asdict(outcome) if outcome else None,
+        "changes": [
+            {
+                "table": change.table,
+                "key": change.key if values else masked(change.key),
+                "effect": change.effect,
+                "may_be_newer": change.newer,
+                "attributes": {name: {"before": b, "after": a} for name, b, a in _differences(change, values)},
+            }
+            for change in rehearsal.changes
+        ],
+    }
+
+
+def _differences(change: Change, values: bool) -> Iterable[tuple[str, str, str]]:
+    """Yield the attributes that differ, each with its stored and its new value as text."""
+    before, after = change.before or {}, change.after or {}
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name, _ABSENT) != after.get(name, _ABSENT):
+            yield name, _shown(before, name, values), _shown(after, name, values)
+
+
+def _shown(item: Mapping[str, Any], name: str, values: bool) -> str:
+    if name not in item:
+        return _NONE
+    return to_json(item[name] if values else masked(item[name]))
 
 
 def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool) -> int:

@@ -12,7 +12,6 @@ import msgspec
 from router.cli.options import NEW_FILE, config_option, json_option, write_file
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, as_page, explain, read_message, require_names, show_value
-from router.errors import ConfigError
 from router.printable import printable
 from router.program.load import load
 
@@ -53,17 +52,16 @@ def command(
       echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
     """
     loaded = load(config, os.environ)
-    if loaded.program is None:
-        raise ConfigError(tuple(loaded.findings))
-    require_names(loaded.program, queue, route)
-    record = read_message(loaded.program, queue, message.read(), raw)
-    explained = explain(loaded, loaded.program, queue, record)
+    program = loaded.require()
+    require_names(program, queue, route)
+    record = read_message(program, queue, message.read(), raw)
+    explained = explain(loaded, program, queue, record)
     if page:
-        write_file(page, as_page(explained, loaded.program.config, route).encode())
+        write_file(page, as_page(explained, program.config, route).encode())
     if as_json or not page:
         click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
     if claims and not as_json:
-        _show_claims(config, [each.route.name for each in loaded.program.engine.queues[queue].routes], route)
+        _show_claims(config, [each.route.name for each in program.engine.queues[queue].routes], route)
     sys.exit(explained.outcome.kind in ("rejected", "retry"))
 
 

@@ -6,15 +6,13 @@ from pathlib import Path
 import click
 
 from router.cli.options import choose_config, config_argument, output_option, write_file
-from router.dev.graph.model import GroupBy, Node, graph_of, group, select
+from router.dev.graph.model import GroupBy, as_dot, as_json, as_mermaid, file_finder, graph_of, group, select
 from router.dev.graph.picture import as_svg
-from router.dev.graph.text import as_dot, as_json, as_mermaid
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 from router.printable import printable_lines
 from router.program.load import load
 
 _FORMATS = {"mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "json": as_json}
-_SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
 
 
 @click.command("graph")
@@ -45,20 +43,13 @@ def command(
       router graph --format svg -o flows.svg
       router graph --format svg --select 'orders*' --group none -o orders.svg
     """
-    path = choose_config(file, config)
-    loaded = load(path, os.environ, "warning")
-    if loaded.config is None or loaded.findings.failed:
-        raise ConfigError(tuple(loaded.findings))
-    graph = graph_of(loaded.config)
+    loaded = load(choose_config(file, config), os.environ, "warning")
+    graph = graph_of(loaded.require().config)
     if pattern is not None:
         graph = select(graph, pattern)
         if not graph.nodes:
             raise UsageError(f"no queue, route or table has a name such as '{pattern}'")
-
-    def file_of(node: Node) -> str:
-        return loaded.findings.locate((_SECTIONS[node.kind], node.name)).file
-
-    text = _FORMATS[form](group(graph, by, file_of)).rstrip()
+    text = _FORMATS[form](group(graph, by, file_finder(loaded.findings))).rstrip()
     if output is None:
         click.echo(printable_lines(text))
     else:

@@ -12,7 +12,7 @@ from router.cli.terminal import literal, print_table
 from router.config import spec
 from router.config.owners import owners_of
 from router.dev.compare import to_json
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 from router.program.load import load
 
 
@@ -41,10 +41,7 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
       router list
       router list --owner team-orders --json
     """
-    loaded = load(choose_config(file, config), os.environ, "warning")
-    if loaded.config is None or loaded.findings.failed:
-        raise ConfigError(tuple(loaded.findings))
-    listed = list(_listed(loaded.config))
+    listed = list(_listed(load(choose_config(file, config), os.environ, "warning").require().config))
     found = [each for each in listed if owner is None or each.owner == ("" if owner == "-" else owner)]
     if not found:
         known = ", ".join(sorted({each.owner for each in listed} - {""})) or "none"

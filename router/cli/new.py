@@ -17,13 +17,13 @@ from router.dev.compare import to_json
 from router.dev.new.files import NewFile, faults_of, make_files, undo, write_files
 from router.dev.new.plan import Plan, Wanted, plan_routes
 from router.dev.new.samples import open_samples, read_bodies
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 from router.printable import printable
 from router.program.load import load
 
 if TYPE_CHECKING:
     from router.cli.new_queue import LiveSamples
-    from router.dev.new.keys import KeyCandidate
+    from router.dev.new.fields import KeyCandidate
 
 _QUEUE = re.compile(r"sqs:(?P<name>.+)|(?P<arn>arn:[\w-]+:sqs:.+)|(?P<url>https?://.+)")
 _SHOWN = 5
@@ -146,10 +146,7 @@ def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> i
 def _load(path: Path) -> Config | None:
     if not path.exists():
         return None
-    loaded = load(path, os.environ)
-    if loaded.program is None:
-        raise ConfigError(tuple(loaded.findings))
-    return loaded.program.config
+    return load(path, os.environ).require().config
 
 
 def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:

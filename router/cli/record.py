@@ -9,7 +9,7 @@ import click
 from router.aws.connect import connect
 from router.cli.options import config_option, output_option, require_writable, write_file
 from router.engine.engine import CompiledQueue
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 
 _CONNECTIONS = 4
 _DEFAULT = 200
@@ -44,10 +44,9 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     from router.program.load import load
 
     loaded = load(config, os.environ)
-    if loaded.program is None:
-        raise ConfigError(tuple(loaded.findings))
-    reference = _reference(loaded.program.queue(queue), dead_letters)
-    recorder = Recorder(loaded, loaded.program, queue, keep, _ask)
+    program = loaded.require()
+    reference = _reference(program.queue(queue), dead_letters)
+    recorder = Recorder(loaded, program, queue, keep, _ask)
     require_writable(output)
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]

@@ -16,9 +16,8 @@ from router.change.running_configs import RunningConfig, of_functions, of_worker
 from router.change.versions import STACK, open_stack
 from router.cli.options import choose_config
 from router.cli.terminal import literal, output, print_table
-from router.dlq.messages import Selection
+from router.dlq.messages import Selection, count_causes
 from router.dlq.queues import DeadLetterQueue, opened
-from router.dlq.summary import count_causes
 from router.ops.status import QueueStatus, StatusReader, TableStatus, concerns
 from router.program.load import Program, load_program
 

@@ -17,6 +17,10 @@ from router.sources import SOURCES
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
 
+from collections.abc import Iterable, Iterator
+
+from router.config.environment import Kind, TypedText
+
 Node = dict[str, Any]
 """A schema within the schema."""
 
@@ -60,15 +64,22 @@ def validator(root: type[spec.Config | spec.Included]) -> "Validator":
     return validator_for(exact_schema(root), pattern_options=RegexOptions(), keywords={WHOLE: _Whole})
 
 
-def node_at(root: Node, data: Any, path: tuple[str | int, ...]) -> Node:
+def node_at(root: Node, data: Any, path: Path) -> Node:
     """Return the node for the value at a path of the data; of alternatives, the one for the type of the value."""
-    node = root
+    node, value = _follow(root, data, path)
+    return branch_for(root, node, value)
+
+
+def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
+    """Return the node for the value at a path of the data, None if nothing is known of it, and the value."""
+    node: Any = root
     for step in path:
-        inside = branch_for(root, node, data)
-        data = data[step]
-        node = inside["items"] if isinstance(step, int) else inside.get("properties", {}).get(step)
-        node = node or inside["additionalProperties"]
-    return branch_for(root, node, data)
+        inside, data = branch_for(root, node, data), data[step]
+        known = inside.get("items") if isinstance(step, int) else inside.get("properties", {}).get(step)
+        node = known or inside.get("additionalProperties")
+        if not isinstance(node, dict):
+            return None, data
+    return node, data
 
 
 def branch_for(root: Node, node: Node, value: Any) -> Node:
@@ -288,3 +299,29 @@ def _remedy(types: set[str], value: Any) -> str:
     if isinstance(value, str) and types & {"integer", "boolean"}:
         return "write it without quotes"
     return ""
+
+
+def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[TypedText]:
+    """Yield the texts at these paths of a file where the config takes a number, or true or false, and no text."""
+    schema = exact_schema(root)
+    for path in paths:
+        kind = _kind(schema, data, path)
+        if kind:
+            yield TypedText(path, kind)
+
+
+def _kind(schema: Node, data: Any, path: Path) -> Kind | None:
+    """Return what a place takes; None if it takes text, or if nothing is known of it."""
+    node, _ = _follow(schema, data, path)
+    if node is None:
+        return None
+    kinds = {_kind_of(branch) for branch in branches(schema, node)}
+    if "integer" in kinds:
+        return None if "string" in kinds else "integer"
+    return "boolean" if kinds == {"boolean"} else None
+
+
+def _kind_of(branch: Node) -> str:
+    if "enum" in branch:
+        return "integer" if isinstance(branch["enum"][0], int) else "string"
+    return str(branch.get("type", "string"))

@@ -17,7 +17,7 @@ from router.change.compare import compare_versions
 from router.change.report import ChangeFinding, RouteReport, grouped, summary
 from router.change.versions import STACK, ConfigVersion, open_versions
 from router.console.api import Call
-from router.console.drafts import draft_of, prefix_of, require_editable
+from router.console.files import draft_of, prefix_of, require_editable
 from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace, require_aws
 from router.dev.compare import to_json
@@ -52,14 +52,13 @@ class CompareVersions(Struct, frozen=True):
     config: str = ""
 
 
-def compare_for_page(given: Any) -> dict[str, Any]:
+def compare_for_page(given: CompareVersions) -> dict[str, Any]:
     """Return the report of a comparison for the page; a job. Raises RouterError."""
-    asked = msgspec.convert(given, CompareVersions)
-    config = Path(asked.config)
+    config = Path(given.config)
     with ExitStack() as stack:
-        draft = stack.enter_context(draft_of(config, asked.unsaved))
-        is_draft = draft != config and not asked.new
-        before, after = open_versions(asked.old, str(draft) if is_draft else asked.new, config, os.environ, stack)
+        draft = stack.enter_context(draft_of(config, given.unsaved))
+        is_draft = draft != config and not given.new
+        before, after = open_versions(given.old, str(draft) if is_draft else given.new, config, os.environ, stack)
         if is_draft:
             after = structs.replace(after, label=EDITED, root=f"{draft.parent}{os.sep}", shown=prefix_of(config))
         report = compare_versions(before, after)

@@ -79,10 +79,9 @@ class Checked(Struct, frozen=True):
     ignored: int
 
 
-def check_config(given: Any) -> Checked:
+def check_config(given: Draft) -> Checked:
     """Run `router check` on a draft."""
-    draft = msgspec.convert(given, Draft)
-    report = examine(Path(draft.config), os.environ, unset="warning", unsaved=as_unsaved(draft.unsaved))
+    report = examine(Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved))
     return Checked(
         tuple(map(_finding, report.findings)), tuple(map(page_claim, report.ledger.entries)), len(report.ignored)
     )
@@ -127,10 +126,9 @@ class Outline(Struct, frozen=True):
     meta: tuple[str, ...] = META_NAMES
 
 
-def outline(given: Any) -> Outline | None:
+def outline(given: Draft) -> Outline | None:
     """Return the outline of a draft; None if it cannot be read."""
-    draft = msgspec.convert(given, Draft)
-    loaded = draft.load()
+    loaded = given.load()
     config, plugins = loaded.config, loaded.plugins
     if config is None or plugins is None:
         return None
@@ -139,7 +137,7 @@ def outline(given: Any) -> Outline | None:
         queues.setdefault(route.queue, []).append(name)
     samples = list(_samples(loaded, config))
     return Outline(
-        names_of(Path(draft.config), loaded),
+        names_of(Path(given.config), loaded),
         queues,
         list(config.tables),
         list(plugins.transforms),
@@ -186,14 +184,13 @@ class RouteOfDraft(Draft, frozen=True):
     route: str = ""
 
 
-def paths_of_route(given: Any) -> list[str]:
+def paths_of_route(given: RouteOfDraft) -> list[str]:
     """Return the paths that the schema of a route declares, those of few steps first."""
-    asked = msgspec.convert(given, RouteOfDraft)
-    loaded = asked.load()
-    route = loaded.config.routes.get(asked.route) if loaded.config else None
+    loaded = given.load()
+    route = loaded.config.routes.get(given.route) if loaded.config else None
     if route is None or loaded.schemas is None or isinstance(route.schema, msgspec.UnsetType):
         return []
-    validation = loaded.schemas.linked(route.schema, ("routes", asked.route, "schema"))
+    validation = loaded.schemas.linked(route.schema, ("routes", given.route, "schema"))
     if validation is None:
         return []
     index = SchemaIndex(validation, ProofBudget())

@@ -34,23 +34,22 @@ class Contract(Struct, frozen=True):
     line: int
 
 
-def contract_of_route(given: Any) -> Contract:
+def contract_of_route(given: RouteOfDraft) -> Contract:
     """Return the contract of a route of a draft; raises RouterError."""
-    asked = msgspec.convert(given, RouteOfDraft)
-    loaded = asked.load()
+    loaded = given.load()
     config = loaded.config
     if config is None:
         raise ConfigError(tuple(loaded.findings))
-    route = config.routes.get(asked.route)
+    route = config.routes.get(given.route)
     if route is None:
-        raise UsageError(f"there is no route '{asked.route}'")
+        raise UsageError(f"there is no route '{given.route}'")
     queue = config.queues.get(route.queue) or spec.Queue()
-    place = loaded.findings.locate(("routes", asked.route), True)
+    place = loaded.findings.locate(("routes", given.route), True)
     return Contract(
-        asked.route,
+        given.route,
         route.description,
         route.owner,
-        list(_takes(config, asked.route, route, queue, loaded)),
+        list(_takes(config, given.route, route, queue, loaded)),
         list(_stores(config, route, queue)),
         list(_attributes(route)),
         list(_rest(config, route, queue)),

@@ -43,10 +43,9 @@ class CodeId(Struct, frozen=True):
     code: str
 
 
-def list_names(given: Any) -> list[str]:
+def list_names(given: Draft) -> list[str]:
     """Return the names of the files of a draft; a job."""
-    draft = msgspec.convert(given, Draft)
-    return names_of(Path(draft.config), draft.load())
+    return names_of(Path(given.config), given.load())
 
 
 def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:

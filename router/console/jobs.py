@@ -21,7 +21,7 @@ _WATCH_SECONDS = 1
 
 
 class Job(Struct, frozen=True):
-    """A function of a module of `router.console`, and what it gets."""
+    """A function of a module of `router.console`, and what it gets: JSON of the type that its `given` has."""
 
     module: str
     function: str
@@ -140,7 +140,8 @@ def _answer(line: bytes) -> JobAnswer:
     job = msgspec.json.decode(line, type=Job)
     try:
         function = getattr(importlib.import_module(job.module), job.function)
-        return JobAnswer(msgspec.Raw(msgspec.json.encode(function(job.given), enc_hook=repr)))
+        given = msgspec.convert(job.given, function.__annotations__["given"])
+        return JobAnswer(msgspec.Raw(msgspec.json.encode(function(given), enc_hook=repr)))
     except RouterError as error:
         refusal = as_refusal(error)
         return JobAnswer(code=refusal.code, message=str(refusal), status=refusal.status)

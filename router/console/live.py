@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 from urllib.error import URLError
 
-import msgspec
 from msgspec import Struct
 
 from router.aws.connect import connect
@@ -16,7 +15,6 @@ from router.aws.control_plane import AwsCallError, ServiceClient, connect_servic
 from router.aws.live import connect as connect_live
 from router.console.checking import Draft
 from router.deliver.telemetry import NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
-from router.errors import ConfigError
 from router.ops.status import QueueStatus, StatusReader, TableStatus
 from router.program.load import with_bare_names
 
@@ -51,22 +49,20 @@ class LiveStatus(Struct, frozen=True):
     unknown: list[str]
 
 
-def read_live(given: Any) -> LiveStatus:
+def read_live(given: LiveOfDraft) -> LiveStatus:
     """Read what runs of a draft; raises RouterError."""
-    asked = msgspec.convert(given, LiveOfDraft)
-    loaded = asked.load()
-    if loaded.program is None:
-        raise ConfigError(tuple(loaded.findings))
-    program = with_bare_names(loaded.program) if asked.bare else loaded.program
+    program = given.load().require()
+    if given.bare:
+        program = with_bare_names(program)
     reader = _reader()
     queues = reader.queues(program)
-    outcomes, unknown = of_worker(asked.worker) if asked.bare else of_functions(_services()["cloudwatch"])
+    outcomes, unknown = of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
     return LiveStatus(
         queues,
         {queue.queue: queue.paused for queue in queues if queue.paused},
         reader.tables(program),
         outcomes,
-        0 if asked.bare else _MINUTES,
+        0 if given.bare else _MINUTES,
         [unknown] if unknown else [],
     )
 

@@ -20,7 +20,7 @@ from router.dev.update import as_yaml, changes_of
 from router.dev.yaml_edit import CannotUpdate, YamlFile
 from router.engine.attributes import decode_item
 from router.engine.writes import Write
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 from router.model import Outcome
 from router.model import Path as ConfigPath
 from router.program.load import Program
@@ -91,16 +91,13 @@ class PageTest(Struct, frozen=True):
     line: int
 
 
-def run_message(given: Any) -> RunReport:
+def run_message(given: MessageOfDraft) -> RunReport:
     """Run a message as `router explain` does; raises RouterError."""
-    asked = msgspec.convert(given, MessageOfDraft)
-    loaded = asked.load()
-    program = loaded.program
-    if program is None:
-        raise ConfigError(tuple(loaded.findings))
-    require_names(program, asked.queue, None)
-    record = read_message(program, asked.queue, asked.message.encode(errors="surrogatepass"), asked.raw)
-    return _run(explain(loaded, program, asked.queue, record))
+    loaded = given.load()
+    program = loaded.require()
+    require_names(program, given.queue, None)
+    record = read_message(program, given.queue, given.message.encode(errors="surrogatepass"), given.raw)
+    return _run(explain(loaded, program, given.queue, record))
 
 
 def _run(explained: Explanation) -> RunReport:
@@ -130,15 +127,14 @@ def _run(explained: Explanation) -> RunReport:
     )
 
 
-def run_tests(given: Any) -> list[PageTest]:
+def run_tests(given: MessageOfDraft) -> list[PageTest]:
     """Run the tests of the routes of a queue, or of all without one, as `router test` does; raises RouterError."""
-    asked = msgspec.convert(given, MessageOfDraft)
-    suite = Suite(Path(asked.config), os.environ, as_unsaved(asked.unsaved), asked.load())
+    suite = Suite(Path(given.config), os.environ, as_unsaved(given.unsaved), given.load())
     routes = suite.program.config.routes
     return [
         _test(suite, suite.run_one(route, index))
         for route, _, index in suite.names()
-        if asked.queue in ("", routes[route].queue)
+        if given.queue in ("", routes[route].queue)
     ]
 
 
@@ -155,21 +151,18 @@ class NewTest(Struct, frozen=True):
     text: str
 
 
-def add_test(given: Any) -> NewTest:
+def add_test(given: MessageOfDraft) -> NewTest:
     """Return the file of a route with one more test, which expects what happens now; raises RouterError."""
-    asked = msgspec.convert(given, MessageOfDraft)
-    loaded = asked.load()
-    program = loaded.program
-    if program is None:
-        raise ConfigError(tuple(loaded.findings))
-    if asked.route not in program.config.routes:
-        raise UsageError(f"there is no route '{asked.route}'")
-    source = _message(asked)
-    file = loaded.findings.locate(("routes", asked.route)).file
-    unsaved = asked.unsaved.get(file)
+    loaded = given.load()
+    program = loaded.require()
+    if given.route not in program.config.routes:
+        raise UsageError(f"there is no route '{given.route}'")
+    source = _message(given)
+    file = loaded.findings.locate(("routes", given.route)).file
+    unsaved = given.unsaved.get(file)
     edited = YamlFile(Path(file), None if unsaved is None else unsaved.encode())
     try:
-        _append(edited, program, asked, source)
+        _append(edited, program, given, source)
     except CannotUpdate as error:
         raise UsageError(f"the test cannot be added to '{file}': {error}") from None
     return NewTest(file, edited.content.decode("utf-8-sig").replace("\r\n", "\n"))

@@ -4,19 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import msgspec
 from msgspec import Struct
 
 from router.console.api import Call
 from router.console.checking import Draft, RouteOfDraft, message_job
 from router.console.contract import contract_of_route
 from router.console.workspace import Workspace, require_aws
-from router.dev.graph.model import Edge, Graph, GroupBy, Node, graph_of, group, open_group, select
+from router.dev.graph.model import Edge, Graph, GroupBy, Node, file_finder, graph_of, group, open_group, select
 from router.dev.graph.picture import draw
 from router.errors import ConfigError
 from router.program.load import Loaded
-
-_SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
 
 
 class GraphOfDraft(Draft, frozen=True):
@@ -39,22 +36,19 @@ class PageGraph(Struct, frozen=True):
     counts: Mapping[str, int]
 
 
-def make_graph(given: Any) -> PageGraph:
+def make_graph(given: GraphOfDraft) -> PageGraph:
     """Return the graph of a draft; a job."""
-    asked = msgspec.convert(given, GraphOfDraft)
-    loaded = asked.load()
+    loaded = given.load()
     if loaded.config is None:
         raise ConfigError(tuple(loaded.findings))
     whole = graph_of(loaded.config)
-    shown = _choose(whole, asked, loaded)
+    shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
     return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
 
 
 def _choose(whole: Graph, asked: GraphOfDraft, loaded: Loaded) -> Graph:
-    def file_of(node: Node) -> str:
-        return loaded.findings.locate((_SECTIONS[node.kind], node.name)).file
-
+    file_of = file_finder(loaded.findings)
     graph = select(whole, f"*{asked.pattern}*") if asked.pattern else whole
     if asked.opened:
         return open_group(graph, asked.group, file_of, asked.opened)

@@ -11,11 +11,13 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO
 
+from msgspec import Struct
+
 from router.aws.references import queue_name, table_name
 from router.dev.demo import STOP_SECONDS, provision, start_worker
-from router.dev.emulator import ACCOUNT, LocalAws, clients
+from router.dev.emulator import ACCOUNT, LocalAws, clients, local_aws
 from router.dev.guard import ADDRESS
-from router.errors import ConfigError, UsageError
+from router.errors import ConfigError, RouterError, UsageError
 from router.printable import printable
 from router.program.load import Program, load_program
 
@@ -149,3 +151,48 @@ def show_line(text: str) -> str:
         return printable(text)
     fields = [f"{name}={json.dumps(value)}" for name, value in line.items() if name not in _OF_LINE and value]
     return printable(" ".join([str(line.get("time", ""))[11:23], str(line.get("message", "")), *fields]))
+
+
+RESTART_SECONDS = 2.0
+"""Before a worker that ended by itself is started again."""
+
+
+class LocalTarget(Struct, frozen=True):
+    """The environment that leads SDKs to an embedded AWS, and the address of the pages of its worker."""
+
+    env: Mapping[str, str]
+    worker: str
+
+
+@contextmanager
+def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterator[LocalTarget]:
+    """Keep an embedded AWS up with a worker, and return where they are; raises RouterError."""
+    program = load_program(config, env)
+    stop = Event()
+    report("starting the embedded AWS")
+    with local_aws() as local:
+        provision_new(program, local)
+        report(f"the embedded AWS listens on {local.endpoint}")
+        address = f"{ADDRESS}:{_free_port()}"
+        worker = Thread(target=_keep_worker, args=(config, local, stop, report, address), daemon=True)
+        worker.start()
+        try:
+            yield LocalTarget(local.environment(), address)
+        finally:
+            stop.set()
+            worker.join()
+
+
+def _free_port() -> int:
+    with socket.create_server((ADDRESS, 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _keep_worker(config: Path, local: LocalAws, stop: Event, report: Report, address: str) -> None:
+    while not stop.is_set():
+        try:
+            keep_up(config, local, stop, report, address)
+        except RouterError as error:
+            report(f"{error}; it is started again")
+            stop.wait(RESTART_SECONDS)

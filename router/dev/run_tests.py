@@ -133,10 +133,7 @@ class Suite:
 
     def program_of(self, env: Mapping[str, str]) -> Program:
         """Return the program with additional variables; raises ConfigError."""
-        loaded = self._load(env)
-        if loaded.program is None:
-            raise ConfigError(tuple(loaded.findings))
-        return loaded.program
+        return self._load(env).require()
 
     def names(self) -> list[tuple[str, str, int]]:
         """Return the tests in the order of the file: route, name, index among the route's tests."""

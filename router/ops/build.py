@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.config.environment import REDACT_KEY, redacts, substitute, variables_in
 from router.config.spec import Config
-from router.errors import ConfigError, UsageError
+from router.errors import UsageError
 from router.model import names_file
 from router.ops.archive import (
     Archive,
@@ -86,17 +86,16 @@ def build(
     built; then, and if it exceeds a limit of Lambda, no file is written.
     """
     loaded = load(config, env, "warning")
-    if loaded.config is None or loaded.findings.failed:
-        raise ConfigError(tuple(loaded.findings))
+    settings = loaded.require().config
     secrets = SecretFiles(tuple(allowed))
     secrets.require(config.parent)
-    target = choose_target(loaded.config)
+    target = choose_target(settings)
     compiled = precompile(config, env)
     with tempfile.TemporaryDirectory(prefix="router-build-") as name:
         work = Path(name)
         report(f"downloading packages for {target}")
         secrets.verify(compiled, config.name, compiled=True)
-        contents = _collect(loaded.config, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
+        contents = _collect(settings, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
         missing = why_no_bytecode(target) if bytecode is None else "" if bytecode else "--no-bytecode"
         report("packing")
         compiled_modules = () if missing else bytecode_entries(contents.modules, target, work / "bytecode")
@@ -104,7 +103,7 @@ def build(
         if archive.over:
             return BuildResult(target, archive, contents, no_bytecode=missing)
         report("importing the package in a clean interpreter")
-        smoke_test = run_smoke_test(archive.path, target, *_environment(loaded.config, compiled, env))
+        smoke_test = run_smoke_test(archive.path, target, *_environment(settings, compiled, env))
         return BuildResult(target, move_archive(archive, output), contents, smoke_test, missing)
 
 

@@ -124,6 +124,12 @@ class Loaded(Struct, frozen=True):
     plugins: Plugins | None = None
     schemas: SchemaStore | None = None
 
+    def require(self) -> Program:
+        """Return the program; raises ConfigError with the findings if one of them is an error."""
+        if self.program is None:
+            raise ConfigError(tuple(self.findings))
+        return self.program
+
     def validation(self, route: str) -> Validation | None:
         """Return what validates the messages of a route; None without a schema, or if it has errors."""
         schema = self.config.routes[route].schema if self.config else UNSET
@@ -224,10 +230,7 @@ def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
 
     Raises ConfigError with the findings if it has errors, UsageError if it was compiled by another version.
     """
-    loaded = load_any(FilePath(path), env)
-    if loaded.program is None:
-        raise ConfigError(tuple(loaded.findings))
-    return loaded.program
+    return load_any(FilePath(path), env).require()
 
 
 def load_any(path: FilePath, env: Mapping[str, str], unset: Severity = "error", any_version: bool = False) -> Loaded:

@@ -16,8 +16,8 @@ from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import SourceFile, folder_of, relocate
 from router.config.parse import without_empty_keys
+from router.config.schema import find_typed
 from router.config.source import read_source
-from router.config.typed import find_typed
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression

@@ -1,6 +1,7 @@
 """The view Routes in a browser: the graph by mouse and by keyboard, groups, and the contract of a route."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,13 @@ ROUTE = "routes:\n  r: {queue: q, table: things, item: {id: id}}\n"
 
 
 @pytest.fixture(scope="module")
-def sample() -> Iterator[RunningConsole]:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningConsole]:
     """The console of the sample."""
-    with running_console(ROOT) as running:
+    folder = tmp_path_factory.mktemp("sample")
+    shutil.copy(ROOT / "routes.yaml", folder)
+    for name in ("plugins", "schemas"):
+        shutil.copytree(ROOT / name, folder / name)
+    with running_console(folder) as running:
         yield running
 
 

@@ -1,19 +1,22 @@
-"""The graph of a config: its queues, routes and tables, and what goes from one to another."""
+"""The graph of a config: its queues, routes and tables, and what goes from one to another; and the graph as text."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, UnsetType, structs
 
 from router.aws.references import is_fifo
 from router.config import spec
+from router.config.findings import Findings
 from router.config.owners import Owners, owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
 GroupBy = Literal["auto", "none", "owner", "file", "name"]
+_SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
 MAX_ROUTES = 40
 """A graph with more routes is grouped by default, as it would be too large to read."""
 MAX_GROUPS = 40
@@ -125,6 +128,11 @@ def _around(graph: Graph, matched: set[str]) -> Graph:
     return Graph(tuple(node for node in graph.nodes if node.id in kept), edges)
 
 
+def file_finder(findings: Findings) -> Callable[[Node], str]:
+    """Return a function that returns the file in which a node of a config is defined."""
+    return lambda node: findings.locate((_SECTIONS[node.kind], node.name)).file
+
+
 def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
     """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of one first word.
 
@@ -189,3 +197,61 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
     counts = Counter((merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges)
     edges = [Edge(source, target, kind, count) for (source, target, kind), count in counts.items()]
     return Graph(tuple(dict.fromkeys(merged.values())), tuple(edges))
+
+
+_PLURALS = {"queue": "queues", "route": "routes", "table": "tables", "dead_letter": "dead-letter queues"}
+_SHAPES = {"queue": ('(["', '"])'), "route": ('["', '"]'), "table": ('[("', '")]'), "dead_letter": ('[/"', '"/]')}
+_DOT_SHAPES = {"queue": "oval", "route": "box", "table": "cylinder", "dead_letter": "parallelogram"}
+
+
+def lines_of(node: Node) -> list[str]:
+    """Return the label of a node: its name, and what is known about it."""
+    return [node.name, f"{node.count} {_PLURALS[node.kind]}"] if node.count > 1 else [node.name, *node.details]
+
+
+def as_json(graph: Graph) -> str:
+    """Return `{"nodes": […], "edges": […]}`."""
+    return msgspec.json.format(msgspec.json.encode(graph)).decode()
+
+
+def as_mermaid(graph: Graph) -> str:
+    """Return a flowchart of Mermaid, which GitHub shows in Markdown: https://mermaid.js.org/syntax/flowchart.html."""
+    return "\n".join(["flowchart LR", *_mermaid(graph)])
+
+
+def _mermaid(graph: Graph) -> Iterator[str]:
+    ids = {node.id: f"n{index}" for index, node in enumerate(graph.nodes)}
+    for node in graph.nodes:
+        start, end = _SHAPES[node.kind]
+        yield f"  {ids[node.id]}{start}{'<br/>'.join(map(_escape_mermaid, lines_of(node)))}{end}"
+    for edge in graph.edges:
+        line = "-.->" if edge.kind == "dead_letter" else "-->"
+        yield f"  {ids[edge.source]} {line}{_label(edge, '|', '|')} {ids[edge.target]}"
+
+
+def _label(edge: Edge, start: str, end: str) -> str:
+    return f"{start}{edge.count}{end}" if edge.count > 1 else ""
+
+
+def _escape_mermaid(text: str) -> str:
+    """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a quote."""
+    return "".join(char if char.isalnum() or char in " _-.,:=()'" else f"#{ord(char)};" for char in text)
+
+
+def as_dot(graph: Graph) -> str:
+    """Return a graph of Graphviz: https://graphviz.org/doc/info/lang.html."""
+    return "\n".join(["digraph {", "  rankdir=LR", "  node [fontname=sans]", *_dot(graph), "}"])
+
+
+def _dot(graph: Graph) -> Iterator[str]:
+    for node in graph.nodes:
+        label = r"\n".join(map(_escape_dot, lines_of(node)))
+        yield f'  "{_escape_dot(node.id)}" [shape={_DOT_SHAPES[node.kind]} label="{label}"]'
+    for edge in graph.edges:
+        settings = [*(["style=dashed"] if edge.kind == "dead_letter" else []), _label(edge, 'label="', '"')]
+        shown = " ".join(filter(None, settings))
+        yield f'  "{_escape_dot(edge.source)}" -> "{_escape_dot(edge.target)}"' + (f" [{shown}]" if shown else "")
+
+
+def _escape_dot(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from router.check.run import examine
-from router.dev.new.examples import replace_values
-from router.dev.new.keys import values_at
+from router.dev.new.fields import values_at
 from router.dev.new.plan import NewRoute, NewTable, Plan
+from router.dev.new.samples import replace_values
 from router.dev.run_tests import Suite
 from router.dev.update import as_yaml
 from router.dev.yaml_edit import CannotUpdate, YamlFile, entry_text

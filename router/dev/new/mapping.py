@@ -11,8 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.dev.new.fields import KeyCandidate, Messages, Names, VersionField, snake_case
 from router.dev.new.inference import Keywords
-from router.dev.new.keys import KeyCandidate, Messages, Names, VersionField, snake_case
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

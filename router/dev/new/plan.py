@@ -4,36 +4,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct, structs
 
 from router.aws.references import queue_name
 from router.config import spec
-from router.dev.new.examples import hide_redacted
-from router.dev.new.inference import Steps, infer_schema
-from router.dev.new.keys import (
+from router.dev.new.fields import (
     BYTES_OF_A_CHARACTER,
     KeyCandidate,
     Messages,
     Names,
+    Shape,
+    Shapes,
     VersionField,
     choose_key,
+    find_shapes,
     find_version,
     paths_of,
     rank_keys,
     snake_case,
 )
+from router.dev.new.inference import Steps, infer_schema
 from router.dev.new.mapping import S3_NOTIFICATIONS, Mapped, are_s3_notifications, map_item, path_expression
-from router.dev.new.samples import POINTER, SampleSet
-from router.dev.new.shapes import Shape, Shapes, find_shapes
+from router.dev.new.samples import POINTER, SampleSet, hide_redacted
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.errors import UsageError
 
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 """Chooses a key of the candidates for a table; the best is the first."""
-
-
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class Wanted(Struct, frozen=True):

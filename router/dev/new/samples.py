@@ -1,15 +1,19 @@
-"""Reads sample messages from JSON, JSON lines and records of SQS, and unwraps the envelopes and encoding they share."""
+"""Reads sample messages of JSON and records of SQS, unwraps their envelopes and encoding, and replaces their values."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
+from router.config import spec
 from router.dev.records import holds_record
 from router.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.envelopes import ENVELOPES
 from router.errors import Reject, Rejection, UsageError
+from router.program.redaction import read_redact
 from router.transforms.text import decode_json
 
 Fetch = Callable[[str, str], bytes]
@@ -208,3 +212,57 @@ def _decode_all(values: Sequence[Any]) -> tuple[Encoding, list[Any]]:
         raise UsageError(f"the samples have different encodings: {counts}; give those of one queue only")
     name: Encoding = next(iter(names), "json")
     return name, list(values) if name == "json" else [decode_json(UNPACK[name](value)) for value in values]
+
+
+_OF_FORMAT = {
+    "date-time": "2026-01-02T03:04:05Z",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+    "email": "user@example.com",
+    "uri": "https://example.com/",
+}
+_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+
+
+def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a value of the same shape: text with other characters, numbers 1; `enum`, `const` and booleans stay."""
+    if "const" in schema or "enum" in schema or value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        if "additionalProperties" in schema:
+            parts = enumerate(value.values(), 1)
+            return {f"name{index}": replace_values(part, schema["additionalProperties"]) for index, part in parts}
+        return {name: replace_values(part, properties.get(name, {})) for name, part in value.items()}
+    if isinstance(value, list):
+        return [replace_values(part, schema.get("items", {})) for part in value]
+    if isinstance(value, int | Decimal):
+        return 1
+    if "pattern" in schema:
+        # A version stays a time of its format.
+        return _DATE.sub(_OF_FORMAT["date-time"][:-1], re.sub(r"\d", "0", value))
+    if "format" in schema:
+        return _OF_FORMAT[schema["format"]]
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "0", value))
+
+
+def hide_redacted(message: dict[str, Any], queue: spec.Queue) -> dict[str, Any]:
+    """Return a message with one value of each type in place of those that the queue redacts.
+
+    Nothing that is inferred from such messages has a redacted value, a format of it or a choice by it.
+    """
+    root = [message]
+    for path in read_redact(queue).paths:
+        for holder, key in path.places(root):
+            holder[key] = _blank(holder[key])
+    return root[0]
+
+
+def _blank(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _blank(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_blank(part) for part in value]
+    if value is None:
+        return None
+    blanks = {str: "x", bool: True, int: 1, Decimal: Decimal("0.5")}
+    return blanks[type(value)]

@@ -6,8 +6,8 @@ import pytest
 
 from router.config import spec
 from router.config.environment import EnvironmentFault, TypedText, convert_texts, find_references
+from router.config.schema import find_typed
 from router.config.source import parse_text
-from router.config.typed import find_typed
 
 
 @pytest.mark.parametrize(

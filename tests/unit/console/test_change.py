@@ -9,7 +9,7 @@ import pytest
 
 from router.console import change
 from router.console.change import CompareVersions, compare_for_page
-from router.console.drafts import draft_of
+from router.console.files import draft_of
 from router.console.refusals import ConsoleError
 from router.console.workspace import opened
 from router.errors import UsageError
@@ -45,7 +45,7 @@ def config(tmp_path: Path) -> Path:
 
 def compare(config: Path, **given: Any) -> dict[str, Any]:
     old = str(config.parents[1] / "old" / "routes.yaml")
-    found: dict[str, Any] = compare_for_page({"config": str(config), "old": old, **given})
+    found: dict[str, Any] = compare_for_page(CompareVersions(config=str(config), old=old, **given))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from router.console.commands import run_command
+from router.console.letters import run_command
 from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace, opened
 
@@ -43,7 +43,7 @@ def test_refusals(workspace: Workspace, words: list[str], code: str, sentence: s
 
 def test_a_command_that_takes_too_long(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stopped."""
-    monkeypatch.setattr("router.console.commands.SECONDS", 0.01)
+    monkeypatch.setattr("router.console.letters.SECONDS", 0.01)
 
     with pytest.raises(ConsoleError, match="router schema was stopped after 0 seconds"):
         run_command(workspace, ["schema"])

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.dlq.messages import DlqMessage, Selection, UnknownNames
-from router.dlq.summary import cause_of
+from router.dlq.messages import DlqMessage, Selection, UnknownNames, cause_of
 from router.errors import UsageError
 from router.model import Record
 from tests.support.program import Program, compile_expression

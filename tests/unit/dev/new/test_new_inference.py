@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema_rs import validator_for
 
-from router.dev.new.examples import replace_values
 from router.dev.new.inference import Keywords, infer_schema
+from router.dev.new.samples import replace_values
 
 UUID = "123e4567-e89b-42d3-a456-426614174000"
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.dev.new.keys import choose_key, find_version, rank_keys
-from router.dev.new.shapes import find_shapes
+from router.dev.new.fields import choose_key, find_shapes, find_version, rank_keys
 from router.errors import UsageError
 
 ONE = "one sample does not show whether it is unique"
