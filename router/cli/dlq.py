@@ -12,15 +12,8 @@ import click
 
 from router.aws.faults import DENIED
 from router.cli.dlq_options import DlqOptions, DlqSession, open_session, selection_options, stop_on_sigterm
-from router.cli.dlq_report import (
-    causes_as_json,
-    count,
-    message_as_json,
-    none_selected,
-    print_causes,
-    print_message,
-)
-from router.cli.options import json_option, yes_option
+from router.cli.dlq_report import causes_as_json, count, message_as_json, none_selected, print_causes, print_message
+from router.cli.options import FILE, NEW_FILE, json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
 from router.dlq.messages import DlqMessage
@@ -138,9 +131,9 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
 @click.option("--keep-newer", is_flag=True, help="Leave messages that would replace an item that may be newer.")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
-@click.option("--from", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Redrive an export.")
+@click.option("--from", "file", type=FILE, help="Redrive an export.")
 @click.option("--again", is_flag=True, help="Redrive what an earlier run with --from FILE has redriven, too.")
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="The file of confirmed messages.")
+@click.option("--journal", type=NEW_FILE, help="The file of confirmed messages.")
 @yes_option
 @json_option
 def redrive(**options: Any) -> None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,7 +239,7 @@ class DlqSession(Struct, frozen=True):
 
 def open_session(options: DlqOptions) -> DlqSession:
     """Load the config and connect; raises RouterError."""
-    from router.aws.control_plane import AwsCallError, connect_services
+    from router.aws.control_plane import connect_services
 
     selection = options.selection()
     program = load_program(options.config, os.environ)
@@ -246,19 +247,22 @@ def open_session(options: DlqOptions) -> DlqSession:
     logging.getLogger("router").handlers = [logging.NullHandler()]
     logging.getLogger("router").propagate = False
     aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
-
-    def attributes(url: str) -> Mapping[str, str] | None:
-        try:
-            answer = services["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
-        except AwsCallError:
-            return None
-        found: Mapping[str, str] = answer.get("Attributes", {})
-        return found
-
+    attributes = partial(read_attributes, services["sqs"])
     sources, place = frozenset(options.queues), services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
     unknown = UnknownNames(selection, program)
     return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit, unknown)
+
+
+def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
+    """Return the attributes of a queue; None if they cannot be read."""
+    from router.aws.control_plane import AwsCallError
+
+    try:
+        found: Mapping[str, str] = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    except AwsCallError:
+        return None
+    return found
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from router.engine.decode import read_attributes
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE
 from router.errors import Rejection
+from router.program.schemas.documents import steps_of
 
 _ABSENT = object()
 _FIRST = ("id", "original_id", "code", "reason", "pointer", "queue", "route", "failed_at", "first_failed_at", "sent_at")
@@ -175,8 +176,7 @@ def literal_lines(text: str) -> str:
 
 def _at(data: Any, pointer: str) -> Any:
     """Return the value at a JSON Pointer, or _ABSENT; `*` stands for a name that is not shown."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+    for name in steps_of(pointer):
         if isinstance(data, dict) and name in data:
             data = data[name]
         elif isinstance(data, list) and name.isdecimal() and int(name) < len(data):

@@ -11,7 +11,7 @@ from router.aws.connect import connect
 from router.aws.protocols import Aws, AwsFault
 from router.aws.references import is_fifo, queue_name
 from router.aws.sqs import max_receive_count, redrive_target
-from router.cli.dlq_options import stop_on_sigterm
+from router.cli.dlq_options import read_attributes, stop_on_sigterm
 from router.cli.terminal import progress_bar
 from router.dev.new.samples import SampleSet, open_samples, parse_body
 from router.dlq.lease import CALL_SECONDS, DlqLease
@@ -47,11 +47,13 @@ def sample_queue(reference: str, count: int) -> LiveSamples:
 
 def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record], Mapping[str, str]]:
     """Return up to `count` messages of a queue, which become visible again, and its attributes; raises UsageError."""
+    from router.aws.control_plane import connect_services
+
     stop_on_sigterm()
     name, url = queue_name(reference), aws.queues.url(reference, CALL_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"the queue '{reference}' cannot be opened: {url.code}")
-    attributes = _attributes(url)
+    attributes = read_attributes(connect_services(("sqs",))["sqs"], url) or {}
     receives = max_receive_count(attributes)
     if receives:
         click.echo(f"note: this counts as one of {receives} receives of each message", err=True)
@@ -60,18 +62,6 @@ def receive_records(aws: Aws, reference: str, count: int) -> tuple[list[Record],
             lease.receive(lambda message: True, count, progress)
         # A receive returns up to ten.
         return [message.record for message in islice(spool.selected(), count)], attributes
-
-
-def _attributes(url: str) -> Mapping[str, str]:
-    """Return the attributes of a queue; {} if they cannot be read."""
-    from router.aws.control_plane import AwsCallError, connect_services
-
-    try:
-        answer = connect_services(("sqs",))["sqs"].call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])
-    except AwsCallError:
-        return {}
-    found: Mapping[str, str] = answer.get("Attributes", {})
-    return found
 
 
 def _fetcher(aws: Aws) -> Any:

@@ -5,14 +5,12 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import env_file_option, json_option
+from router.cli.options import FILE, env_file_option, json_option
 from router.dev.compare import to_json
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("status")
-@click.option("-c", "--config", type=_FILE, help="The config.  [default: routes.yaml]")
+@click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
 @env_file_option
 @click.option("--stack", metavar="NAME", help="The config that the function of this stack runs.")
 @click.option("--healthz", "pages", metavar="URL", multiple=True, help="The page of a worker; may be repeated.")

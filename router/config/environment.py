@@ -39,26 +39,6 @@ class EnvironmentFault(Struct, frozen=True):
     unset: str = ""
 
 
-def substitute(data: Any, env: Mapping[str, str]) -> tuple[Any, list[EnvironmentFault]]:
-    """Return a copy of plain data with the references in its text values replaced, and the faults.
-
-    Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
-    variable that is not set or empty. `$${` is a literal `${`.
-    """
-    faults: list[EnvironmentFault] = []
-
-    def copy(value: Any, path: Path) -> Any:
-        if isinstance(value, str):
-            return _replace(value, env, path, faults) if "${" in value else value
-        if isinstance(value, dict):
-            return {name: copy(child, (*path, name)) for name, child in value.items()}
-        if isinstance(value, list):
-            return [copy(child, (*path, index)) for index, child in enumerate(value)]
-        return value
-
-    return copy(data, ()), faults
-
-
 class Reference(Struct, frozen=True):
     """A reference in a text: the variable, and its default if it has one."""
 
@@ -96,8 +76,19 @@ def parts(data: Any) -> Iterable[tuple[str | int, Any]]:
     return enumerate(data) if isinstance(data, list) else ()
 
 
+def copy_plain(value: Any) -> Any:
+    """Return a copy of maps and lists, whose parts are no longer shared."""
+    if isinstance(value, dict):
+        return {name: copy_plain(each) for name, each in value.items()}
+    return [copy_plain(each) for each in value] if isinstance(value, list) else value
+
+
 def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str]) -> list[EnvironmentFault]:
-    """Replace references in the data itself, at the paths that `find_references` returned for it."""
+    """Replace references in the data itself, at the paths that `find_references` returned for it; return the faults.
+
+    Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
+    variable that is not set or empty. `$${` is a literal `${`.
+    """
     faults: list[EnvironmentFault] = []
     for path in paths:
         holder = reduce(getitem, path[:-1], data)

@@ -11,7 +11,14 @@ from yaml.scanner import ScannerError
 
 from router.codes import declare
 from router.config import spec
-from router.config.environment import RT005, EnvironmentFault, convert_texts, find_references, substitute
+from router.config.environment import (
+    RT005,
+    EnvironmentFault,
+    convert_texts,
+    copy_plain,
+    find_references,
+    replace_references,
+)
 from router.config.findings import stopped
 from router.config.include import included_files
 from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge
@@ -138,8 +145,9 @@ def _with_variables(
     data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included]
 ) -> tuple[Any, list[EnvironmentFault]]:
     """Return data with the values of variables: text, but a number, or true or false, where the config takes that."""
-    replaced, faults = substitute(data, env)
-    return replaced, faults + convert_texts(replaced, find_typed(cls, data, find_references(data)))
+    replaced, paths = copy_plain(data), find_references(data)
+    faults = replace_references(replaced, paths, env)
+    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
 
 
 def _compose(text: str, file: str) -> MappingNode:

@@ -2,7 +2,6 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -69,16 +68,6 @@ def save(workspace: Workspace, given: Saving) -> FilesOnDisk:
     return FilesOnDisk(saved, _stamp(workspace))
 
 
-def explain_code(workspace: Workspace, given: CodeId) -> checking.CodePage:
-    """Return what `router check --explain` says."""
-    return checking.explain_code(given.code)
-
-
-def schema(workspace: Workspace, given: Nothing) -> Any:
-    """Return the published schemas."""
-    return checking.schema_of_config()
-
-
 def _stamp(workspace: Workspace) -> str:
     saved = saved_files(workspace.config.absolute().parent)
     return hashlib.sha256(repr(sorted(saved.items())).encode()).hexdigest()
@@ -88,8 +77,8 @@ CALLS = (
     Call("edit/files", Draft, read_files),
     Call("edit/disk", KnownFiles, find_changes),
     Call("edit/save", Saving, save),
-    Call("edit/schema", Nothing, schema),
-    Call("edit/code", CodeId, explain_code),
+    Call("edit/schema", Nothing, lambda workspace, given: checking.schema_of_config()),
+    Call("edit/code", CodeId, lambda workspace, given: checking.explain_code(given.code)),
     Call("edit/check", Draft, check_job(checking.check_config)),
     Call("edit/outline", Draft, message_job(checking.outline)),
     Call("edit/paths", RouteOfDraft, message_job(checking.paths_of_route)),

@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +26,6 @@ from router.errors import RouterError, UsageError
 from router.model import Place
 from router.program.load import Loaded
 
-_MARK = b"\xef\xbb\xbf"
-"""The byte order mark of UTF-8."""
 _PLUGIN = ".py"
 _SHOWN = 200
 """Characters of a name in a sentence."""
@@ -147,7 +146,7 @@ def _write(path: Path, text: str, folder: Path) -> None:
     try:
         before = read_inside(path, folder) if path.exists() else b""
         content = text.replace("\n", "\r\n") if b"\r\n" in before else text
-        new.write_bytes((_MARK if before.startswith(_MARK) else b"") + content.encode())
+        new.write_bytes((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + content.encode())
         if path.exists():
             shutil.copymode(path, new)
         os.replace(new, path)  # noqa: PTH105 — replaces on all systems

@@ -18,6 +18,7 @@ from router.console.files import draft_of, require_editable
 from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace, require_aws, require_writes
 from router.dev.compare import to_cell, to_json
+from router.program.schemas.documents import steps_of
 
 SECONDS = 900.0
 """After so long a command is stopped: 100,000 dead letters take a part of it."""
@@ -94,7 +95,7 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
         "facts": [[name, str(found[name])] for name in ("id", "original_id", "queue", "sent_at", "failed_at")],
         "failure": [[name, to_cell(value)] for name, value in found["failure"].items()],
         "attributes": to_json(found["attributes"], indent=2) if found["attributes"] else "",
-        "lines": [[text, marked] for text, marked in lines_of(found["message"], steps_of(pointer))],
+        "lines": [[text, marked] for text, marked in lines_of(found["message"], steps_of(pointer) or None)],
         "pointer": pointer,
         "notes": result.notes,
     }
@@ -197,13 +198,6 @@ def _stop_command(process: "subprocess.Popen[bytes]") -> None:
 Steps = Sequence[str]
 Line = tuple[str, bool]
 """A line of JSON, and whether it is marked."""
-
-
-def steps_of(pointer: str) -> Steps | None:
-    """Return the steps of a JSON Pointer; None for "", which is not a place."""
-    if not pointer:
-        return None
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
 def lines_of(

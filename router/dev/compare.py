@@ -116,7 +116,7 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
         return [
             Difference(f"items[{index}].{each.what}", each.expected, each.found)
             for index, (expected, item) in enumerate(zip(test.items, found, strict=True))
-            for each in _compare_item(expected, item, whole=True)
+            for each in compare_item(expected, item, whole=True)
         ]
     whole = not isinstance(test.item, UnsetType)
     expected = test.item if whole else test.item_contains
@@ -124,10 +124,11 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
         return []
     if len(found) != 1:
         return [Difference("number of items", 1, len(found))]
-    return _compare_item(expected, found[0], whole)
+    return compare_item(expected, found[0], whole)
 
 
-def _compare_item(expected: Mapping[str, Any], item: Item, whole: bool) -> list[Difference]:
+def compare_item(expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool) -> list[Difference]:
+    """Return the attributes that differ: of all, if the item is expected as a `whole`, else of those expected."""
     return [
         Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
         for name in ({**expected, **item} if whole else expected)
@@ -151,13 +152,6 @@ def same(expected: Any, found: Any) -> bool:
     if isinstance(found, int | Decimal) != isinstance(expected, int | Decimal):
         return False
     return bool(found == expected)
-
-
-def copy_plain(value: Any) -> Any:
-    """Return a copy of maps and lists, whose parts are no longer shared."""
-    if isinstance(value, dict):
-        return {name: copy_plain(each) for name, each in value.items()}
-    return [copy_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def to_json(value: Any, indent: int = 0) -> str:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from router.config import spec
-from router.dev.compare import copy_plain, to_json
+from router.config.environment import copy_plain
+from router.dev.compare import to_json
 from router.dev.graph.model import graph_of, select_queue
 from router.dev.graph.picture import draw
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import UnsetType
+from msgspec import UnsetType, structs
 
 from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
 from router.aws.protocols import Tables
@@ -11,7 +11,7 @@ from router.config import spec
 from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
 from router.deliver.writer import Writer
-from router.dev.compare import ABSENT, NO_ITEM, Difference, same
+from router.dev.compare import NO_ITEM, Difference, compare_item
 from router.dev.memory import MemoryTables
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Item, Outcome, Table
@@ -69,9 +69,7 @@ def _compare(
     subject = _subject(identity)
     if found is None:
         return [Difference(subject, expected, NO_ITEM)]
-    names = {**expected, **found} if whole else expected
-    pairs = [(name, expected.get(name, ABSENT), found.get(name, ABSENT)) for name in names]
-    return [Difference(f"{subject}.{name}", one, other) for name, one, other in pairs if not same(one, other)]
+    return [structs.replace(each, what=f"{subject}.{each.what}") for each in compare_item(expected, found, whole)]
 
 
 def _subject(identity: Identity) -> str:

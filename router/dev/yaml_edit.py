@@ -1,5 +1,6 @@
 """Edits values of a YAML file, and leaves every other character as it is."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import reduce
@@ -9,18 +10,16 @@ from typing import Any
 
 import yaml
 
-from router.config.environment import parts
+from router.config.environment import copy_plain, parts
 from router.config.source import parse_text
 from router.config.tree import CoreSchema, compose
-from router.dev.compare import copy_plain, same
+from router.dev.compare import same
 from router.engine.attributes import plain_number
 from router.errors import RouterError, UsageError
 from router.model import Path
 
 _WIDTH = 100
 """The longest line on which a new value is written."""
-_MARK = b"\xef\xbb\xbf"
-"""The byte order mark of UTF-8."""
 
 Edit = tuple[int, int, str]
 """A replacement: start and end in the text, and the new text."""
@@ -38,7 +37,7 @@ class YamlFile:
         # As bytes, so that line endings do not change.
         raw = path.read_bytes() if unsaved is None else unsaved
         self._text = raw.decode("utf-8-sig")
-        self._mark = _MARK if raw.startswith(_MARK) else b""
+        self._mark = BOM_UTF8 if raw.startswith(BOM_UTF8) else b""
         self._data: Any = parse_text(self._text, as_written=True).data
 
     def data(self, path: Path) -> Any:

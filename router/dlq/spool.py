@@ -21,31 +21,15 @@ Identity = tuple[str, ...]
 """What identifies an item, as `engine.attributes.identify` returns it."""
 
 
-def _open_temporary() -> sqlite3.Connection:
-    # Bodies may be personal data: SQLite's own temporary file has no name, so it ends with the process, even if
-    # that is killed. https://www.sqlite.org/inmemorydb.html#temp_db
-    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-    database.execute("PRAGMA journal_mode=OFF")
-    database.execute("PRAGMA synchronous=OFF")
-    return database
+class _TemporaryFile:
+    """A database in a temporary file without a name, so that nobody else can open it; it ends with the block."""
 
-
-class Spool:
-    """Messages in a temporary file without a name, so that nobody else can open it; safe to use from several threads.
-
-    They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
-    """
-
-    def __init__(self, fifo: bool = False) -> None:
-        self._fifo = fifo
-        self._lock = threading.Lock()
-        self._database = _open_temporary()
-        self._database.execute(
-            "CREATE TABLE messages (position INTEGER PRIMARY KEY, sent TEXT, id TEXT UNIQUE, handle TEXT, "
-            "selected INT, record BLOB, until REAL, batch INT)"
-        )
-        self._database.execute("CREATE INDEX in_order ON messages (sent, position)")
-        self._database.execute("CREATE INDEX in_batches ON messages (batch)")
+    def __init__(self, *statements: str) -> None:
+        # Bodies may be personal data: SQLite's own temporary file ends with the process, even if that is killed.
+        # https://www.sqlite.org/inmemorydb.html#temp_db
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", *statements):
+            self._database.execute(statement)
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +38,23 @@ class Spool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+
+
+class Spool(_TemporaryFile):
+    """Messages in a temporary file; safe to use from several threads.
+
+    They are in the order in which they were sent; with `fifo`, in that of their receipt, as groups depend on it.
+    """
+
+    def __init__(self, fifo: bool = False) -> None:
+        super().__init__(
+            "CREATE TABLE messages (position INTEGER PRIMARY KEY, sent TEXT, id TEXT UNIQUE, handle TEXT, "
+            "selected INT, record BLOB, until REAL, batch INT)",
+            "CREATE INDEX in_order ON messages (sent, position)",
+            "CREATE INDEX in_batches ON messages (batch)",
+        )
+        self._fifo = fifo
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         with self._lock:
@@ -156,27 +157,18 @@ def _decode(handle: str, record: bytes) -> DlqMessage:
     return DlqMessage.of(msgspec.structs.replace(_DECODER.decode(record), receipt_handle=handle))
 
 
-class WrittenItems:
-    """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file without a name.
+class WrittenItems(_TemporaryFile):
+    """The items that rehearsed messages would have written, in DynamoDB's JSON, in a temporary file.
 
     Each has the id of the message that wrote it last. Once messages are delivered, the tables have the items; what is
     kept of them is that no one else had written them.
     """
 
     def __init__(self) -> None:
-        self._database = _open_temporary()
-        self._database.execute(
-            "CREATE TABLE items (identity BLOB PRIMARY KEY, item BLOB, writer TEXT, delivered INT DEFAULT 0)"
+        super().__init__(
+            "CREATE TABLE items (identity BLOB PRIMARY KEY, item BLOB, writer TEXT, delivered INT DEFAULT 0)",
+            "CREATE INDEX by_writer ON items (writer)",
         )
-        self._database.execute("CREATE INDEX by_writer ON items (writer)")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database.close()
 
     def store(self, items: Mapping[Identity, tuple[Mapping[str, Any] | None, str]]) -> None:
         """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""

@@ -1,6 +1,5 @@
 """Selects the files of the package, and writes them: the same files always make the same bytes."""
 
-import hashlib
 import os
 import posixpath
 import tempfile
@@ -16,7 +15,7 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.ops.imports import package_folder, run_time_modules
-from router.ops.packages import Wheel
+from router.ops.packages import Wheel, sha256_of
 from router.ops.secret_files import SecretFiles
 
 _CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")
@@ -222,9 +221,7 @@ def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
             part = parts.get(entry.part) or PackagePart(entry.part, 0, 0, 0)
             zipped, unzipped = part.zipped + info.compress_size, part.unzipped + info.file_size
             parts[entry.part] = PackagePart(entry.part, part.files + 1, zipped, unzipped)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Archive(path, tuple(parts[name] for name in sorted(parts)), path.stat().st_size, sha256)
+    return Archive(path, tuple(parts[name] for name in sorted(parts)), path.stat().st_size, sha256_of(path))
 
 
 def move_archive(archive: Archive, output: Path) -> Archive:

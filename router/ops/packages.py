@@ -184,8 +184,13 @@ def _write(file: Path, lines: Sequence[str]) -> str:
 
 def _read_wheel(file: Path) -> Wheel:
     name, version, _, _ = parse_wheel_filename(file.name)
+    return Wheel(name, str(version), file, sha256_of(file))
+
+
+def sha256_of(file: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
     with file.open("rb") as stream:
-        return Wheel(name, str(version), file, hashlib.file_digest(stream, "sha256").hexdigest())
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _explain(errors: str, output: str, target: Target) -> str:

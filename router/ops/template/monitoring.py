@@ -8,23 +8,8 @@ Dashboards: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Clo
 import json
 from collections.abc import Iterator, Sequence
 
-from router.deliver.telemetry import (
-    CONFIGURATION_ERRORS,
-    METRICS,
-    NAMESPACE,
-    QUEUE,
-    SERVICE,
-    SERVICE_VARIABLE,
-)
-from router.ops.template.expressions import (
-    REGION,
-    STACK,
-    Expression,
-    Json,
-    ref,
-    resource,
-    sub,
-)
+from router.deliver.telemetry import CONFIGURATION_ERRORS, METRICS, NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
+from router.ops.template.expressions import REGION, STACK, Expression, Json, ref, resource, sub
 from router.ops.template.plan import PlannedQueue, StackPlan
 from router.ops.template.resources import FUNCTION, environment
 

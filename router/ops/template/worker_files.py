@@ -4,7 +4,6 @@ https://docs.docker.com/reference/dockerfile/
 https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html and systemd.exec.html
 """
 
-import hashlib
 import json
 import re
 import shlex
@@ -21,6 +20,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from router.errors import UsageError
 from router.model import names_file
 from router.ops.archive import Entry, LeftOut, folder_entries, named_entries, plugin_files
+from router.ops.packages import sha256_of
 from router.ops.requirements import DISTRIBUTION, files_of_requirements, requirements_files
 from router.ops.secret_files import SecretFiles
 from router.ops.template import fill
@@ -101,8 +101,7 @@ def _verified(wheel: Path) -> str:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(file)
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
 

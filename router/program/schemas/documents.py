@@ -175,6 +175,11 @@ def escape(path: Path | list[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def steps_of(json_pointer: str) -> list[str]:
+    """Return the steps of a JSON Pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in json_pointer.split("/")[1:]]
+
+
 def draft_of(content: Any) -> int | None:
     """Return the draft that a document names in `$schema`, 2020 if it names none, None if it is unknown."""
     named = content.get("$schema", DEFAULT_DRAFT) if isinstance(content, dict) else DEFAULT_DRAFT

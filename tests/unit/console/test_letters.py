@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.console.letters import lines_of, steps_of
+from router.console.letters import lines_of
+from router.program.schemas.documents import steps_of
 
 MESSAGE = {"id": 1, "lines": [{"sku": "a"}, {}], "a/b": None, "": []}
 
@@ -23,7 +24,7 @@ MESSAGE = {"id": 1, "lines": [{"sku": "a"}, {}], "a/b": None, "": []}
 )
 def test_the_place_is_marked(pointer: str, marked: list[str]) -> None:
     """That of the value, or of what should have it; no other line."""
-    assert [text for text, is_marked in lines_of(MESSAGE, steps_of(pointer)) if is_marked] == marked
+    assert [text for text, is_marked in lines_of(MESSAGE, steps_of(pointer) or None) if is_marked] == marked
 
 
 @pytest.mark.parametrize(
