@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -139,3 +140,16 @@ def _failure(what: str, error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt | SystemExit):
         raise error
     return f"{what} failed with {type(error).__name__}"
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
+    """Return a finding for JSON."""
+    return {
+        "code": finding.code.id,
+        "severity": finding.code.severity,
+        "sentence": finding.sentence,
+        "suggestion": finding.suggestion,
+        "file": finding.place.file,
+        "line": finding.place.line,
+        "column": finding.place.column,
+    }

@@ -267,18 +267,13 @@ def _rehearse_as_text(
     return {}
 
 
-def _passes_over(message: DlqMessage) -> bool:
-    """Pass over no message."""
-    return False
-
-
 def rehearse(
     rehearser: Rehearser,
     name: str,
     spool: Spool,
     on_each: Callable[[Rehearsal], None],
     plan: RedrivePlan,
-    passes_over: Callable[[DlqMessage], bool] = _passes_over,
+    passes_over: Callable[[DlqMessage], bool] = lambda message: False,
 ) -> None:
     """Rehearse the selected messages of a spool into a plan, with a progress bar; raises UsageError."""
     with progress_bar(f"rehearsing {name}", len(spool)) as progress:

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from router.cli.options import DEFAULT_CONFIG, NEW_FILE, env_file_option, json_option, yes_option
 from router.cli.terminal import confirm, literal, output, print_table
-from router.config.spec import Config
 from router.dev.compare import to_json
 from router.dev.new.files import NewFile, faults_of, make_files, undo, write_files
 from router.dev.new.plan import Plan, Wanted, plan_routes
@@ -114,7 +113,7 @@ def _wanted(options: _NewOptions, default: str, received: "LiveSamples | None" =
 
 
 def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> int:
-    config = _load(options.config)
+    config = load(options.config, os.environ).require().config if options.config.exists() else None
     before = faults_of(options.config, os.environ)
     asks = sys.stdin.isatty() and not options.yes and not options.as_json
 
@@ -141,12 +140,6 @@ def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> i
         raise UsageError("nothing was written, since the result would not pass:\n" + "\n".join(faults))
     _report(plan, files, options)
     return 0
-
-
-def _load(path: Path) -> Config | None:
-    if not path.exists():
-        return None
-    return load(path, os.environ).require().config
 
 
 def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:

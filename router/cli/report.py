@@ -13,6 +13,7 @@ import msgspec
 
 from router.check.ignore import Ignored
 from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry
+from router.check.run import finding_record
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 from router.printable import printable, printable_json
@@ -142,19 +143,6 @@ def _claim(entry: LedgerEntry) -> dict[str, Any]:
     record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")} | place
     more = {"codes": entry.codes, "assumes": entry.assumes, "example": entry.example, "ignored": entry.ignored}
     return record | {name: value for name, value in more.items() if value}
-
-
-def finding_record(finding: Finding) -> dict[str, Any]:
-    """Return a finding for JSON."""
-    return {
-        "code": finding.code.id,
-        "severity": finding.code.severity,
-        "sentence": finding.sentence,
-        "suggestion": finding.suggestion,
-        "file": finding.place.file,
-        "line": finding.place.line,
-        "column": finding.place.column,
-    }
 
 
 def as_github(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:

@@ -17,10 +17,10 @@ from router.change.compare import compare_versions
 from router.change.deployments import routes_by_resource
 from router.change.report import DiffReport
 from router.change.versions import ConfigVersion
+from router.check.run import finding_record
 from router.cli.deploy_check import compare_running, has_errors, show_comparison
 from router.cli.deploy_report import as_record, explain_failure, show_changes, show_result
 from router.cli.diff_report import as_diff_record
-from router.cli.report import finding_record
 from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
 from router.model import Finding

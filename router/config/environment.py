@@ -154,7 +154,8 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
             return "${"
         inside = _INSIDE.match(match[1])
         if inside is None or not match[2] or "${" in match[1]:
-            faults.append(EnvironmentFault(path, f"malformed reference {_shorten(match[0])!r}", _HOW))
+            shown = match[0] if len(match[0]) <= _SHOWN else f"{match[0][: _SHOWN - 1]}…"
+            faults.append(EnvironmentFault(path, f"malformed reference {shown!r}", _HOW))
             return _PLACEHOLDER
         name, default = inside.groups()
         found = env.get(name)
@@ -183,8 +184,5 @@ def _is_text(value: str) -> bool:
     return True
 
 
+_SHOWN = 40
 _HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"

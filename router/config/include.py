@@ -32,7 +32,9 @@ _NARROW = "narrow the pattern to the folders that have the files"
 
 def included_files(path: FilePath, include: str | tuple[str, ...], findings: Findings) -> Iterator[FilePath]:
     """Return the files that the config at `path` includes, each once; a pattern that matches none is a finding."""
-    patterns: dict[Path, str] = {("include",): include} if isinstance(include, str) else _numbered(include)
+    patterns: dict[Path, str] = {("include", index): pattern for index, pattern in enumerate(include)}
+    if isinstance(include, str):
+        patterns = {("include",): include}
     seen = {path.resolve()}
     for where, pattern in patterns.items():
         for file in _files(path, pattern, where, findings):
@@ -40,10 +42,6 @@ def included_files(path: FilePath, include: str | tuple[str, ...], findings: Fin
             if real not in seen:
                 seen.add(real)
                 yield file
-
-
-def _numbered(patterns: tuple[str, ...]) -> dict[Path, str]:
-    return {("include", index): pattern for index, pattern in enumerate(patterns)}
 
 
 def _files(path: FilePath, pattern: str, where: Path, findings: Findings) -> list[FilePath]:

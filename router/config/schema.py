@@ -148,14 +148,11 @@ def _accept_references(node: Node) -> Node:
     """Accept text with `${NAME}` for text of a certain form, for one of a few, a whole number, and true or false."""
     if isinstance(node.get("pattern"), str):
         node["pattern"] += f"|{_REFERENCE}"
-    own = {name: node.pop(name) for name in _OWN if name in node} if _takes_references(node) else {}
+    takes_references = "enum" in node or node.get("type") in ("integer", "boolean")
+    own = {name: node.pop(name) for name in _OWN if name in node} if takes_references else {}
     if own:
         node["anyOf"] = [own, {"type": "string", "pattern": _REFERENCE}]
     return node
-
-
-def _takes_references(node: Node) -> bool:
-    return "enum" in node or node.get("type") in ("integer", "boolean")
 
 
 def _accept_empty_keys(node: Node) -> Node:

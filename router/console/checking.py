@@ -14,7 +14,7 @@ from router.check.analysis.predicates import text_of
 from router.check.analysis.schema_index import SchemaIndex
 from router.check.ledger import LedgerEntry, Verdict
 from router.check.rule import code_of, shipped_examples
-from router.check.run import examine
+from router.check.run import examine, finding_record
 from router.config import spec
 from router.config.schema import config_schema
 from router.console.files import as_unsaved, names_of
@@ -23,7 +23,7 @@ from router.console.workspace import Workspace
 from router.dev.compare import to_json
 from router.dev.local import saved_files
 from router.dev.records import make_record
-from router.model import META_NAMES, Finding
+from router.model import META_NAMES
 from router.program.load import Loaded, load
 
 _MAX_PATHS = 400
@@ -47,19 +47,6 @@ def _load(config: str, unsaved: Iterable[tuple[str, str]], saved: frozenset[Any]
     return load(Path(config), os.environ, "warning", as_unsaved(dict(unsaved)))
 
 
-class PageFinding(Struct, frozen=True):
-    """A finding as the page shows it."""
-
-    code: str
-    severity: str
-    title: str
-    sentence: str
-    suggestion: str
-    file: str
-    line: int
-    column: int
-
-
 class PageClaim(Struct, frozen=True):
     """A claim about a route as the page shows it."""
 
@@ -74,7 +61,7 @@ class PageClaim(Struct, frozen=True):
 class Checked(Struct, frozen=True):
     """What `router check` says."""
 
-    findings: tuple[PageFinding, ...]
+    findings: list[dict[str, Any]]
     claims: tuple[PageClaim, ...]
     ignored: int
 
@@ -82,16 +69,8 @@ class Checked(Struct, frozen=True):
 def check_config(given: Draft) -> Checked:
     """Run `router check` on a draft."""
     report = examine(Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved))
-    return Checked(
-        tuple(map(_finding, report.findings)), tuple(map(page_claim, report.ledger.entries)), len(report.ignored)
-    )
-
-
-def _finding(finding: Finding) -> PageFinding:
-    code, place = finding.code, finding.place
-    return PageFinding(
-        code.id, code.severity, code.title, finding.sentence, finding.suggestion, place.file, place.line, place.column
-    )
+    findings = [{**finding_record(each), "title": each.code.title} for each in report.findings]
+    return Checked(findings, tuple(map(page_claim, report.ledger.entries)), len(report.ignored))
 
 
 def page_claim(entry: LedgerEntry) -> PageClaim:

@@ -29,6 +29,7 @@ from router.program.load import Loaded
 _PLUGIN = ".py"
 _SHOWN = 200
 """Characters of a name in a sentence."""
+_AT_ONCE = os.O_NOFOLLOW | os.O_NONBLOCK
 _SAVING = Lock()
 """Held from the comparison of a hash to the last write: of two pages that save at once, one gets a conflict."""
 
@@ -112,14 +113,10 @@ def save_files(files: Sequence[EditedFile], allowed: Iterable[str], folder: Path
 def read_inside(path: Path, folder: Path) -> bytes:
     """Return the content of a regular file in a folder, of links those that stay in it; raises OSError."""
     # Links are resolved before: a link that replaces the file meanwhile is not followed; a FIFO would block for ever.
-    with open(_real(path, folder), "rb", opener=_open_at_once) as stream:
+    with open(_real(path, folder), "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         return stream.read(MAX_BYTES + 1)
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _real(path: Path, folder: Path) -> Path:

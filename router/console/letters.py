@@ -207,9 +207,9 @@ def lines_of(
 
     If there is no such value, the object or list where it should be is marked.
     """
-    here = steps is not None and (not steps or not _has(value, steps[0]))
-    start = " " * indent + ("" if name is None else f"{to_json(name)}: ")
     entries = _entries(value)
+    here = steps is not None and (not steps or steps[0] not in dict(entries))
+    start = " " * indent + ("" if name is None else f"{to_json(name)}: ")
     if not entries:
         yield f"{start}{to_json(value)}{end}", here
         return
@@ -228,7 +228,3 @@ def _entries(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
         return list(value.items())
     return [(str(index), each) for index, each in enumerate(value)] if isinstance(value, list) else []
-
-
-def _has(value: Any, step: str) -> bool:
-    return any(step == name for name, _ in _entries(value))

@@ -45,10 +45,6 @@ Progress = Callable[[int], None]
 """Called with the number of messages done so far."""
 
 
-def _silent(done: int) -> None:
-    """Show no progress."""
-
-
 class DlqLease:
     """Leases messages of one dead-letter queue into a spool; a context that releases at its end what is left of them.
 
@@ -110,7 +106,7 @@ class DlqLease:
         self,
         selects: Callable[[DlqMessage], bool],
         limit: int | None = None,
-        progress: Progress = _silent,
+        progress: Progress = lambda done: None,
         expected: int = 0,
     ) -> int:
         """Receive the visible messages, or until `limit` are selected; return the number of new selected messages.

@@ -8,7 +8,7 @@ received again by the same run.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, structs
@@ -132,7 +132,8 @@ class Redriver:
             raise UsageError(f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}")
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
-        for wave in _waves(queue, new, lambda message: sent[message.id].result == SENT):
+        waves = group_waves(new, lambda each: each.record.group_id, lambda each: sent[each.id].result == SENT)
+        for wave in waves if queue.fifo else [new]:
             results = self._send(url, queue, wave, until - self._clock())
             self._journal.confirm({each.id: SENT for each in results if each.result == SENT})
             sent.update({each.id: each for each in results})
@@ -197,12 +198,6 @@ class Redriver:
 
 def _groups(messages: Sequence[DlqMessage]) -> dict[str, str | None]:
     return {message.id: message.record.group_id for message in messages}
-
-
-def _waves(
-    queue: CompiledQueue, messages: Sequence[DlqMessage], is_done: Callable[[DlqMessage], bool]
-) -> Iterable[Sequence[DlqMessage]]:
-    return group_waves(messages, lambda each: each.record.group_id, is_done) if queue.fifo else [messages]
 
 
 def _redriven(id_: str, outcome: Outcome) -> Redriven:

@@ -205,7 +205,8 @@ class Rehearser:
             names = {each.id: each.failed.queue if each.failed else "" for each in messages}
             return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables, {}
         copies = [PlannedMessage(each.record, each.outcome, each.writes) for each in (plans[id_] for id_ in shown)]
-        for wave in group_waves(copies, _group, lambda each: True) if queue.fifo else [copies]:
+        waves = group_waves(copies, lambda each: each.record.group_id, lambda each: True)
+        for wave in waves if queue.fifo else [copies]:
             write_together(wave, tables, queue.atomic)
         writers = {identity: "" for identity, image in images.items() if image.written}
         found = {}
@@ -318,10 +319,6 @@ def _set(tables: MemoryTables, table: Table, key: StoredItem, item: StoredItem |
         tables.write("Delete", {"TableName": table.name, "Key": key})
     else:
         tables.write("Put", {"TableName": table.name, "Item": item})
-
-
-def _group(planned: PlannedMessage) -> str | None:
-    return planned.record.group_id
 
 
 def _replaces(write: Write, before: StoredItem, after: StoredItem) -> bool:

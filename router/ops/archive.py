@@ -9,7 +9,7 @@ from fnmatch import fnmatch
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from msgspec import Struct, structs
 
@@ -115,7 +115,8 @@ def folder_entries(
     for top in inside - nested:
         for place, below, names in os.walk(top):
             found |= {Path(place, name) for name in names}
-            left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in _links(place, below)]
+            links = [path for path in (Path(place, name) for name in sorted(below)) if path.is_symlink()]
+            left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in links]
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
         reason = "" if file in files else _exclusion(name.parts, secrets)
@@ -142,15 +143,7 @@ def _entry(part: str, name: Path, folder: Path, secrets: SecretFiles) -> Entry:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
-    return Entry(part, PurePosixPath(name).as_posix(), partial(_read, file, name.as_posix(), secrets))
-
-
-def _read(file: Path, name: str, secrets: SecretFiles) -> bytes:
-    return secrets.verify(file.read_bytes(), name)
-
-
-def _links(place: str, names: Iterable[str]) -> list[Path]:
-    return [path for path in (Path(place, name) for name in sorted(names)) if path.is_symlink()]
+    return Entry(part, name.as_posix(), lambda: secrets.verify(file.read_bytes(), name.as_posix()))
 
 
 def _exclusion(parts: Sequence[str], secrets: SecretFiles) -> str | None:

@@ -14,8 +14,8 @@ from msgspec import UnsetType
 from router.aws.deployed import DeployedFunction, DeployedMapping, DeployedQueue, Unanswered, function_name
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
+from router.check.rules.aws_limits import LEAST_TIMEOUT, after_a_hang
 from router.check.rules.queues import VISIBILITY_PER_TIMEOUT
-from router.check.rules.timeouts import LEAST_TIMEOUT, after_a_hang
 from router.codes import declare
 from router.config import spec
 from router.config_types import parse_duration

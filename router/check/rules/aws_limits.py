@@ -1,4 +1,4 @@
-"""Reports settings of what is deployed that AWS would refuse.
+"""Reports settings of what is deployed that AWS would refuse, and a timeout that one call can use up.
 
 Mappings: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 Functions: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from msgspec import UnsetType
 
+from router.aws.calls import RESPONSE_SECONDS
 from router.aws.references import is_fifo
 from router.check.rule import Found, Subject, rule
 from router.check.rules.queues import MAX_BATCH_FIFO, MAX_BATCH_WITHOUT_WINDOW, MAX_RETENTION
@@ -177,3 +178,29 @@ def check_numbers_of_tasks(subject: Subject) -> Iterator[Found]:
     if worker.min_tasks > worker.max_tasks:
         sentence = f"'min_tasks' is {worker.min_tasks}, and 'max_tasks' is {worker.max_tasks}"
         yield Found(NO_RANGE, sentence, ("worker", "min_tasks"), "raise 'max_tasks', or lower this")
+
+
+LEAST_TIMEOUT = 2 * RESPONSE_SECONDS + 1
+"""Seconds; half of a shorter invocation is over when a call that hangs is given up."""
+SHORT_TIMEOUT = declare(
+    "RT235",
+    "a timeout of the function that one call can use up",
+    f"A call waits up to {RESPONSE_SECONDS} seconds for data, and up to half of an invocation is kept for what follows "
+    "a call as slow as that. In a short invocation no call starts after one that hangs: the function still responds in "
+    "time, but what is left of the batch is received again.",
+    severity="warning",
+)
+
+
+@rule(SHORT_TIMEOUT)
+def check_function_timeout(subject: Subject) -> Iterator[Found]:
+    """Report a timeout in which no write starts after one that hangs."""
+    timeout = parse_duration(subject.config.function.timeout)
+    if timeout < LEAST_TIMEOUT:
+        advice = f"write 'timeout: {LEAST_TIMEOUT}s' or more"
+        yield Found(SHORT_TIMEOUT, after_a_hang(timeout), ("function", "timeout"), advice)
+
+
+def after_a_hang(timeout: int) -> str:
+    """Return the sentence about a timeout that is too short."""
+    return f"a call that hangs is given up after {RESPONSE_SECONDS} s, and no other follows it within the {timeout} s"

@@ -1,5 +1,6 @@
 """The graph of a config: its queues, routes and tables, and what goes from one to another; and the graph as text."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
 GroupBy = Literal["auto", "none", "owner", "file", "name"]
 _SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
+_AFTER_WORD = re.compile("[-_.]")
 MAX_ROUTES = 40
 """A graph with more routes is grouped by default, as it would be too large to read."""
 MAX_GROUPS = 40
@@ -156,18 +158,11 @@ def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Map
     choices = {
         "owner": {node.id: node.owner or OTHERS for node in graph.nodes},
         "file": {node.id: file_of(node) for node in graph.nodes},
-        "name": {node.id: _first_word(node.name) for node in graph.nodes},
+        "name": {node.id: _AFTER_WORD.split(node.name, 1)[0] for node in graph.nodes},
     }
     several = (name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS)
     chosen = next(several, "name") if by == "auto" else by
     return _merge_small(choices[chosen], graph)
-
-
-def _first_word(name: str) -> str:
-    for index, char in enumerate(name):
-        if char in "-_.":
-            return name[:index]
-    return name
 
 
 def _merge_small(groups: Mapping[str, str], graph: Graph) -> Mapping[str, str]:

@@ -79,7 +79,9 @@ def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, 
     """
     if config:
         wanted = structs.replace(wanted, queue=_find_queue(config, wanted.queue))
-        samples = _without_redacted(samples, config.queues.get(wanted.queue))
+        if redacting := config.queues.get(wanted.queue):
+            hidden = tuple(hide_redacted(message, redacting) for message in samples.messages)
+            samples = structs.replace(samples, messages=hidden)
     queue = _plan_queue(samples, wanted, config)
     known = config.tables if config else {}
     # Notifications have one shape: their kinds differ by optional members only.
@@ -108,11 +110,6 @@ def _find_queue(config: spec.Config, name: str) -> str:
     """Return the name in the config of a queue that is given by this name, or by its name at SQS."""
     found = (key for key, queue in config.queues.items() if queue_name(queue.name or key) == name)
     return name if name in config.queues else next(found, name)
-
-
-def _without_redacted(samples: SampleSet, queue: spec.Queue | None) -> SampleSet:
-    hidden = tuple(hide_redacted(message, queue) if queue else message for message in samples.messages)
-    return structs.replace(samples, messages=hidden)
 
 
 def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) -> Mapping[str, Mapping[str, Any]]:

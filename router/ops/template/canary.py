@@ -18,7 +18,7 @@ from router.errors import UsageError
 from router.ops.template import fill
 from router.ops.template.document import Document
 from router.ops.template.expressions import Expression, Json, attribute, ref, resource, sub
-from router.ops.template.monitoring import ACTIONS
+from router.ops.template.monitoring import alarm
 from router.ops.template.resources import FUNCTION
 
 ALIAS = "FunctionAlias"
@@ -132,17 +132,8 @@ def _alarm(resources: Json, metric: str, threshold: str, why: str) -> Json:
     (dimension,) = resources["ConfigurationAlarm"]["Properties"]["Dimensions"]
     source = f"SCHEMA({NAMESPACE}, {QUEUE}, {SERVICE})"
     query = f"SELECT SUM({metric}) FROM {source} WHERE {SERVICE} = '{_text(dimension)}'"  # noqa: S608 — of CloudWatch
-    properties: Json = {
-        "AlarmDescription": f"{why} while a new version of the function gets its first messages",
-        "Metrics": [{"Id": "messages", "Expression": sub(query), "Period": 60, "ReturnData": True}],
-        "EvaluationPeriods": 1,
-        "Threshold": ref(threshold),
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "notBreaching",
-        "AlarmActions": ACTIONS,
-        "OKActions": ACTIONS,
-    }
-    return resource("CloudWatch::Alarm", properties)
+    measured = {"Metrics": [{"Id": "messages", "Expression": sub(query), "Period": 60, "ReturnData": True}]}
+    return alarm(f"{why} while a new version of the function gets its first messages", measured, ref(threshold), 1)
 
 
 def _text(dimension: Mapping[str, Expression]) -> str:

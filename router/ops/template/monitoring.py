@@ -92,12 +92,22 @@ def _alarm(
     """
     namespace, metric, dimension, value, statistic = source
     properties: Json = {
-        "AlarmDescription": sub(why),
         "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": dimension, "Value": value}],
         "Statistic": statistic,
         "Period": _SECONDS,
+    }
+    return alarm(why, properties, threshold, periods, actions)
+
+
+def alarm(
+    why: str, measured: Json, threshold: int | Json, periods: int, actions: Sequence[Expression] = ACTIONS
+) -> Json:
+    """Return an alarm for what is `measured`, if it exceeds the threshold in so many periods."""
+    properties = {
+        "AlarmDescription": sub(why),
+        **measured,
         "EvaluationPeriods": periods,
         "Threshold": threshold,
         "ComparisonOperator": "GreaterThanThreshold",
