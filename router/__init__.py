@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
     from router.program.hooks.specs import hookimpl
 
+__version__ = "0.1.0"
+"""That of this distribution, which takes too long to look up in the installed packages at a cold start."""
+
 __all__ = [
     "ConfigError",
     "Drop",

@@ -16,7 +16,9 @@
         └── Retry         leave it on the queue
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +39,18 @@ class ConfigError(RouterError):
 
 class UsageError(RouterError):
     """A command cannot run as it was called; the text says why and what to do."""
+
+
+@contextmanager
+def refusing_file(action: str) -> Iterator[None]:
+    """Raise UsageError for a file that cannot be used inside: `cannot write FILE: no space left on device`."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        if isinstance(error, FileNotFoundError) and action.startswith("write"):
+            reason = f"there is no folder {Path(error.filename).parent}; create it"
+        raise UsageError(f"cannot {action}: {reason}") from None
 
 
 class MissingExtra(UsageError):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from msgspec import UnsetType
 
 from router.change.routes import RouteVersion, exact, match_table
+from router.check.rules.writes import undo
 from router.config import spec
-from router.modes import MODES
 
 
 def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
@@ -28,14 +28,6 @@ def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
         yield f"the version '{after.version}' is mapped in another way: versions of the two do not compare"
     if (before.add or before.append or after.add or after.append) and once(old) != once(new):
         yield "idempotency keys are others: a message that both versions receive is added twice"
-
-
-def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Return whether one of two ways to write destroys what the other relies on."""
-    return any(
-        isinstance(first.version, UnsetType) and bool(MODES[first.mode].destroys & MODES[second.mode].relies_on)
-        for first, second in ((one, other), (other, one))
-    )
 
 
 def once(route: RouteVersion) -> bytes:

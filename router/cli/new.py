@@ -16,7 +16,7 @@ from router.dev.compare import to_json
 from router.dev.new.files import NewFile, faults_of, make_files, undo, write_files
 from router.dev.new.plan import Plan, Wanted, plan_routes
 from router.dev.new.samples import open_samples, read_bodies
-from router.errors import UsageError
+from router.errors import UsageError, refusing_file
 from router.printable import printable
 from router.program.load import load
 
@@ -93,10 +93,8 @@ def _run(names: Sequence[str], options: _NewOptions) -> int:
 def _read(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()
-    try:
+    with refusing_file(f"read {name}"):
         return Path(name).read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {(error.strerror or 'error').lower()}") from None
 
 
 def _stem(name: str) -> str:

@@ -2,14 +2,13 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from router.errors import UsageError
+from router.errors import UsageError, refusing_file
 
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -125,7 +124,7 @@ def choose_config(file: Path | None, config: Path | None) -> Path:
 
 def require_writable(path: Path) -> None:
     """Raise UsageError if the file of `--output` cannot be written, before what cannot be repeated; nothing is left."""
-    with _writing(path):
+    with refusing_file(f"write {path}"):
         try:
             path.open("xb").close()
         except FileExistsError:
@@ -136,15 +135,5 @@ def require_writable(path: Path) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write the file of `--output` or `--junit`; raises UsageError."""
-    with _writing(path):
+    with refusing_file(f"write {path}"):
         path.write_bytes(content)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise UsageError(f"cannot write {path}: there is no folder {path.parent}; create it") from None
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {(error.strerror or type(error).__name__).lower()}") from None

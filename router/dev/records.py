@@ -14,7 +14,7 @@ from router.config import spec
 from router.config.merge import resolve_inside
 from router.engine.decode import PACK
 from router.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
-from router.errors import PluginError, UsageError
+from router.errors import PluginError, UsageError, refusing_file
 from router.model import Record
 
 META: Mapping[str, str] = {
@@ -176,9 +176,9 @@ def _read_text(folder: Path, name: str) -> str:
     file = resolve_inside(folder, name)
     if file is None:
         raise UsageError(f"'{name}' is outside of the folder of the config: put it into that folder")
+    with refusing_file(f"read '{name}'"):
+        content = file.read_bytes()
     try:
-        return file.read_text(encoding="utf-8-sig").strip()
+        return content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise UsageError(f"'{name}' is not UTF-8 text") from None
-    except OSError as error:
-        raise UsageError(f"cannot read '{name}': {(error.strerror or type(error).__name__).lower()}") from None

@@ -15,7 +15,7 @@ from router.config.source import parse_text
 from router.config.tree import CoreSchema, compose
 from router.dev.compare import same
 from router.engine.attributes import plain_number
-from router.errors import RouterError, UsageError
+from router.errors import RouterError, refusing_file
 from router.model import Path
 
 _WIDTH = 100
@@ -82,10 +82,8 @@ class YamlFile:
 
     def save(self) -> None:
         """Write the file; raises UsageError."""
-        try:
+        with refusing_file(f"write '{self._path}'"):
             self._path.write_bytes(self.content)
-        except OSError as error:
-            raise UsageError(f"cannot write '{self._path}': {(error.strerror or '').lower()}") from None
 
 
 def _read(text: str) -> Any:

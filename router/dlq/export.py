@@ -11,7 +11,7 @@ import msgspec
 from router.aws.protocols import AwsFault
 from router.dlq.messages import DlqMessage
 from router.dlq.spool import Spool
-from router.errors import UsageError
+from router.errors import UsageError, refusing_file
 from router.model import Record
 
 _ENCODER = msgspec.json.Encoder()
@@ -37,13 +37,10 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
 
 def read_messages(path: Path) -> Iterator[DlqMessage]:
     """Yield the messages of a file; raises UsageError with the line that is none."""
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _from_json(line, f"{path}:{number}")
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {(error.strerror or 'error').lower()}") from None
+    with refusing_file(f"read {path}"), path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield _from_json(line, f"{path}:{number}")
 
 
 class FileSource:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs
 
-from router.errors import UsageError
+from router.errors import UsageError, refusing_file
 from router.ops.imports import package_folder, run_time_modules
 from router.ops.packages import Wheel, sha256_of
 from router.ops.secret_files import SecretFiles
@@ -219,15 +219,13 @@ def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
 
 def move_archive(archive: Archive, output: Path) -> Archive:
     """Move the package to its place atomically: a reader of that file gets the old one or the new one, complete."""
-    try:
+    with refusing_file(f"write {output}"):
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=output.parent, prefix=".lambda-", delete=False) as stream:
             stream.write(archive.path.read_bytes())
         temporary = Path(stream.name)
         temporary.chmod(0o644)
         temporary.replace(output)
-    except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
     return structs.replace(archive, path=output)
 
 

@@ -17,13 +17,13 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
+from router import __version__
 from router.config import spec
 from router.config.environment import RT005, TypedText, convert_texts, parts, replace_references
 from router.config.findings import Findings, Locate
 from router.config.merge import IncludedFile, Reading, SourceFile, merge
 from router.errors import UsageError
 from router.model import Path, Place
-from router.version import VERSION
 
 _Kind = TypeVar("_Kind", spec.Config, spec.Included)
 
@@ -106,7 +106,7 @@ def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], pl
         body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in (files, schemas, trees, places))
     except UnicodeEncodeError:
         raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
-    return _ENCODER.encode(_Head(FORMAT, VERSION, zlib.crc32(body))) + b"\n" + body
+    return _ENCODER.encode(_Head(FORMAT, __version__, zlib.crc32(body))) + b"\n" + body
 
 
 def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
@@ -121,13 +121,15 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     except msgspec.DecodeError:
         decoded = None
     known = decoded is not None and decoded.compiled_router_config == FORMAT
-    if decoded is None or not known or not (any_version or decoded.router == VERSION):
-        maker = f"router {decoded.router}" if decoded and decoded.router != VERSION else "another version of the router"
-        raise UsageError(f"{label} was compiled by {maker}, and this is router {VERSION}: {_AGAIN}")
+    if decoded is None or not known or not (any_version or decoded.router == __version__):
+        maker = (
+            f"router {decoded.router}" if decoded and decoded.router != __version__ else "another version of the router"
+        )
+        raise UsageError(f"{label} was compiled by {maker}, and this is router {__version__}: {_AGAIN}")
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
-    kept = _decode(trees, dict[str, Any]) if decoded.router == VERSION else {}
+    kept = _decode(trees, dict[str, Any]) if decoded.router == __version__ else {}
     return Opened(_decode(files, Files), _decode(schemas, Bundle), kept, places)
 
 

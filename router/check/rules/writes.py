@@ -48,7 +48,7 @@ def check_modes(subject: Subject) -> Iterator[Found]:
     for routes in _by_key(subject):
         first: dict[tuple[str, bool], AnalyzedRoute] = {}
         for route in routes:
-            other = next((each for each in first.values() if _undo(each.route.write, route.route.write)), None)
+            other = next((each for each in first.values() if undo(each.route.write, route.route.write)), None)
             if other is not None:
                 modes = f"by '{route.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
                 sentence = f"route '{route.name}' writes {modes}"
@@ -92,7 +92,7 @@ def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
     return list(groups.values())
 
 
-def _undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
+def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
     """Return whether one of two writes destroys what the other relies on."""
     return any(
         not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on

@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from router.errors import UsageError
+from router import __version__
+from router.errors import UsageError, refusing_file
 from router.model import names_file
 from router.ops.archive import Entry, LeftOut, folder_entries, named_entries, plugin_files
 from router.ops.packages import sha256_of
@@ -26,7 +27,6 @@ from router.ops.secret_files import SecretFiles
 from router.ops.template import fill
 from router.ops.template.document import DeployableConfig
 from router.ops.template.worker import CONSTANTS, ETC, HOME, PLACE, PORT, worker_command
-from router.version import VERSION
 
 _BUILD = "/build"
 """The folder of the stage of an image in which the worker is installed."""
@@ -49,7 +49,7 @@ class ProgramSource(Struct, frozen=True):
         if self.wheel:
             return shlex.quote(f"{DISTRIBUTION}[worker] @ file://{folder}/{self.wheel.name}#sha256={self.sha256}")
         if self.index:
-            return f"--index-url {shlex.quote(self.index)} '{DISTRIBUTION}[worker]=={VERSION}'"
+            return f"--index-url {shlex.quote(self.index)} '{DISTRIBUTION}[worker]=={__version__}'"
         return "'.[worker]'"
 
     def place(self, folder: Path) -> None:
@@ -59,10 +59,8 @@ class ProgramSource(Struct, frozen=True):
         target = folder / self.wheel.name
         if target.exists() and _sha256(target) != self.sha256:
             raise UsageError(f"{target} differs from {self.wheel}; remove one of them")
-        try:
+        with refusing_file(f"write {target}"):
             shutil.copyfile(self.wheel, target)
-        except OSError as error:
-            raise UsageError(f"cannot write {target}: {error.strerror or error}") from None
 
 
 def find_program(folder: Path, wheel: Path | None = None, index: str = "") -> ProgramSource:
@@ -76,7 +74,7 @@ def find_program(folder: Path, wheel: Path | None = None, index: str = "") -> Pr
         return ProgramSource(index=_checked(index))
     if wheel is None and (folder / "router" / "__init__.py").is_file() and (folder / "pyproject.toml").is_file():
         return ProgramSource()
-    found = [wheel] if wheel else sorted(folder.glob(f"message_router-{VERSION}-*.whl"))
+    found = [wheel] if wheel else sorted(folder.glob(f"message_router-{__version__}-*.whl"))
     if len(found) != 1:
         raise UsageError(
             f"no place to install the router from: make its wheel in {folder.resolve()} with "
@@ -91,19 +89,17 @@ def _verified(wheel: Path) -> str:
     try:
         name, version, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename:
-        raise UsageError(f"{wheel} is not named as a wheel: message_router-{VERSION}-py3-none-any.whl") from None
-    if (name, str(version)) != (DISTRIBUTION, VERSION):
+        raise UsageError(f"{wheel} is not named as a wheel: message_router-{__version__}-py3-none-any.whl") from None
+    if (name, str(version)) != (DISTRIBUTION, __version__):
         raise UsageError(
-            f"{wheel} is a wheel of {name} {version}; {DISTRIBUTION} {VERSION} made this file and is needed"
+            f"{wheel} is a wheel of {name} {version}; {DISTRIBUTION} {__version__} made this file and is needed"
         )
     return _sha256(wheel)
 
 
 def _sha256(file: Path) -> str:
-    try:
+    with refusing_file(f"read {file}"):
         return sha256_of(file)
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror or error}") from None
 
 
 def _checked(index: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from router import __version__
 from router.errors import ConfigError, UsageError
 from router.program.load import load, load_program
 from router.program.precompile import precompile
 from router.program.precompiled import NO_BUNDLE, File, Files, is_precompiled, list_places, locate_by, unpack, write
-from router.version import VERSION
 from tests.support.config import parse_text
 
 CONFIG = """\
@@ -42,7 +42,7 @@ def compiled(tmp_path: Path) -> Path:
 
 def test_the_version() -> None:
     """Is that of the distribution."""
-    assert version("message-router") == VERSION
+    assert version("message-router") == __version__
 
 
 def test_data_comes_back_as_it_was() -> None:
@@ -74,17 +74,17 @@ def test_text_that_no_file_can_hold() -> None:
         (
             '"router":"0.1.0"',
             '"router":"0.0.9"',
-            f"was compiled by router 0.0.9, and this is router {VERSION}: {AGAIN}",
+            f"was compiled by router 0.0.9, and this is router {__version__}: {AGAIN}",
         ),
         (
             '_config":1,',
             '_config":2,',
-            f"was compiled by another version of the router, and this is router {VERSION}: {AGAIN}",
+            f"was compiled by another version of the router, and this is router {__version__}: {AGAIN}",
         ),
         (
             '"router":"0.1.0",',
             "",
-            f"was compiled by another version of the router, and this is router {VERSION}: {AGAIN}",
+            f"was compiled by another version of the router, and this is router {__version__}: {AGAIN}",
         ),
         ("things", "thongs", f"is damaged: {AGAIN}"),
     ],
