@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.console.letters import lines_of
-from router.program.schemas.documents import steps_of
+from tests.support.program import steps_of
 
 MESSAGE = {"id": 1, "lines": [{"sku": "a"}, {}], "a/b": None, "": []}
 
