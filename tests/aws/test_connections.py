@@ -4,6 +4,8 @@ import base64
 import socket
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -122,6 +124,29 @@ def answer(connection: socket.socket) -> None:
     """Respond to one request."""
     read_request(connection)
     connection.sendall(OK)
+
+
+CONNECT = """
+import sys
+from router.aws.http.connections import CallTimeout, Connections
+from router.aws.http.endpoints import parse_endpoint
+connections = Connections(parse_endpoint(sys.argv[1]), {"AWS_CA_BUNDLE": sys.argv[2]})
+connections.receive(connections.send({"Host": "h"}, b"{}", CallTimeout(5.0)))
+print("encodings.idna" in sys.modules)
+"""
+
+
+def test_a_name_is_not_encoded_by_unicode_tables(
+    server: Listener, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Names of hosts are ASCII: the tables for others, which take a cold start more than a millisecond, stay away."""
+    server.acts = [answer]
+    scheme = "https" if "TLS" in request.node.name else "http"
+    words = (f"{scheme}://127.0.0.1:{server.port}", str(tmp_path / "certificate.pem"))
+
+    done = subprocess.run([sys.executable, "-c", CONNECT, *words], check=True, capture_output=True, text=True)
+
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("server", ["TLS"], indirect=True)

@@ -5,7 +5,7 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from select import POLLIN, POLLOUT, poll
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
@@ -169,12 +169,13 @@ class Connections:
             connection.close()
 
     def _connect(self) -> socket.socket:
-        name = self._endpoint.name
+        # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
+        name: Any = self._endpoint.name.encode("ascii")
         try:
             if self._proxy is None:
                 plain = socket.create_connection((name, self._endpoint.port), CONNECT_SECONDS)
             else:
-                plain = open_tunnel(self._proxy, name, self._endpoint.port, CONNECT_SECONDS)
+                plain = open_tunnel(self._proxy, self._endpoint.name, self._endpoint.port, CONNECT_SECONDS)
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
             connection.setblocking(False)
