@@ -16,7 +16,7 @@ from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
-MEDIAN, HIGH = "latency", "latency, 99th percentile"
+MEDIAN, HIGH, SENT = "latency", "latency, 99th percentile", "latency, messages a second"
 TWO_CALLS = "two calls"
 RATE = 100
 """Messages a second of the case in which all workers have the same load."""
@@ -39,7 +39,7 @@ def steps(*, quick: bool, rounds: int) -> int:
 
 def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[], None]) -> dict[str, Figures]:
     """Measure in rounds; raises BenchmarkError if a worker did not write and delete all messages."""
-    figures = {MEDIAN: Figures("ms", 1e3), HIGH: Figures("ms", 1e3)}
+    figures = {MEDIAN: Figures("ms", 1e3), HIGH: Figures("ms", 1e3), SENT: Figures("messages a second", 1)}
     with TemporaryDirectory() as folder:
         missing = node.install(Path(folder))
         for _ in rounds:
@@ -60,5 +60,6 @@ def _measure_worker(
         drained = drain(server, replace(worker, count=count, rate=rate), expected_digest(SIZE, count), installed)
         figures[MEDIAN].add(case, worker.program, drained.latency["p50"])
         figures[HIGH].add(case, worker.program, drained.latency["p99"])
+        figures[SENT].add(case, worker.program, rate)
         if worker.program == "router":
             figures[MEDIAN].add(case, TWO_CALLS, 2 * LATENCY_MS / 1000)

@@ -186,7 +186,7 @@ def _workers(results: Results) -> Any:
 
 def _latency(results: Results) -> Any:
     median, high = results.figures[latency.MEDIAN], results.figures[latency.HIGH]
-    figure, axes = plt.subplots(figsize=(8.5, 2.9), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8.5, 4.2), layout="constrained")
     for place, (case, program) in enumerate(high.values):
         ends = median.median(case, program), high.median(case, program)
         known = axes.get_legend_handles_labels()[1]

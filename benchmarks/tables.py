@@ -177,13 +177,14 @@ def workers(results: Results) -> Rows:
 
 def latencies(results: Results) -> Rows:
     """Return the table of the times from sent to stored."""
-    median, high = results.figures[latency.MEDIAN], results.figures[latency.HIGH]
+    median, high, sent = (results.figures[name] for name in (latency.MEDIAN, latency.HIGH, latency.SENT))
     rows: list[tuple[str, ...]] = []
     for case, program in high.values:
-        values = [_number(each.median(case, program)) for each in (median, high)]
+        values = [_number(each.median(case, program)) for each in (sent, median, high)]
         ratio = "" if program == "router" else str(median.ratio(case, "router", program) or "")
         rows.append((case, word(program), *values, ratio))
-    return Rows(LATENCY, ("load", "worker", "median, ms", "99th percentile, ms", "ratio of the router (median)"), rows)
+    heads = ("load", "worker", "messages a second", "median, ms", "99th percentile, ms", "ratio of the router (median)")
+    return Rows(LATENCY, heads, rows)
 
 
 def cold_starts(results: Results) -> Rows:
