@@ -53,7 +53,8 @@ def floor(port: int) -> Call:
 def ours(port: int) -> Call:
     """The router's: sockets, and llhttp for the response."""
     connections = Connections(Endpoint("127.0.0.1", port, secure=False), {})
-    return lambda: connections.receive(connections.send(HEADERS, BODY, CallTimeout(10))).body
+    lines = "\r\n".join(f"{name}: {value}" for name, value in HEADERS.items()).encode()
+    return lambda: connections.receive(connections.send(lines, BODY, CallTimeout(10))).body
 
 
 def http_client(port: int) -> Call:

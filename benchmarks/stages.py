@@ -151,7 +151,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
     from router.aws.http.connections import CallTimeout
-    from router.aws.http.signing import Credentials, SigningScope, sign
+    from router.aws.http.signing import Credentials, Signer, SigningScope
     from router.deliver.lanes import pack_plain
     from router.engine.engine import short_plan
 
@@ -184,7 +184,9 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
         "X-Amz-Date": moment,
         "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem",
     }
-    signed = headers | {"Authorization": sign(credentials, scope, moment, "POST", "/", headers, b"")}
+    signer = Signer(credentials, scope, moment, "POST", "/", headers)
+    signed = headers | {"Authorization": signer.authorization(b"")}
+    lines = "\r\n".join([f"{name}: {value}" for name, value in signed.items()]).encode()
 
     def nothing() -> None:
         return None
@@ -196,11 +198,9 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
         TimedStage("plan", nothing, lambda _: [plan(record) for record in records], on_top=True),
         TimedStage("pack", messages, pack_plain),
         TimedStage("encode", batches, encode),
+        TimedStage("sign", nothing, lambda _: [signer.authorization(each) for each in bodies]),
         TimedStage(
-            "sign", nothing, lambda _: [sign(credentials, scope, moment, "POST", "/", headers, each) for each in bodies]
-        ),
-        TimedStage(
-            "send", nothing, lambda _: [connections.receive(connections.send(signed, body, timeout)) for body in bodies]
+            "send", nothing, lambda _: [connections.receive(connections.send(lines, body, timeout)) for body in bodies]
         ),
     ]
 

@@ -194,6 +194,9 @@ class PendingCalls(Protocol[T_co]):
     def fileno(self) -> int:
         """Return the file descriptor to poll for the responses; -1 if there is nothing to wait for."""
 
+    def arrived(self) -> bool:
+        """Whether what can be read there is a response, or the end of the connection. Does not wait."""
+
     def finish(self) -> T_co:
         """Wait for the responses."""
 

@@ -12,6 +12,7 @@ from router.aws.references import queue_name
 from router.model import Record
 
 BATCH_ENTRIES = 10
+_POSITIONS = tuple(map(str, range(BATCH_ENTRIES)))
 BATCH_BYTES = 1_048_576
 """The most bytes of a SendMessageBatch request (SQS quotas: "Message batch", "Message size")."""
 UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
@@ -162,7 +163,8 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
 
 def batch_request(url: str, batch: EntryBatch) -> dict[str, Any]:
     """Return the parameters of a batch operation; ids are positions, as message ids may have forbidden characters."""
-    return {"QueueUrl": url, "Entries": [{"Id": str(position), **entry} for position, (_, entry) in enumerate(batch)]}
+    entries = [{"Id": position, **entry} for position, (_, entry) in zip(_POSITIONS, batch, strict=False)]
+    return {"QueueUrl": url, "Entries": entries}
 
 
 def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> dict[str, AwsFault]:
@@ -175,9 +177,9 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
         for each in response.get("Failed", ())
     }
     return {
-        id_: faults.get(str(position), UNCONFIRMED)
-        for position, (id_, _) in enumerate(batch)
-        if str(position) not in done
+        id_: faults.get(position, UNCONFIRMED)
+        for position, (id_, _) in zip(_POSITIONS, batch, strict=False)
+        if position not in done
     }
 
 

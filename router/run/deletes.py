@@ -92,14 +92,17 @@ class Deletes:
             return True
         poller = poll()
         poller.register(receives, POLLIN)
-        if self._call:
-            deletes = self._call.fileno()
-            if deletes < 0:
+        if self._call and self._call.fileno() >= 0:
+            poller.register(self._call.fileno(), POLLIN)
+        elif self._call:
+            return False
+        while True:
+            with blocking:
+                found = {descriptor for descriptor, _ in poller.poll(max(0.0, self._due_at - self._clock()) * 1000)}
+            if not found or (self._call and self._call.fileno() in found and self._call.arrived()):
                 return False
-            poller.register(deletes, POLLIN)
-        with blocking:
-            found = poller.poll(max(0.0, self._due_at - self._clock()) * 1000)
-        return [descriptor for descriptor, _ in found] == [receives]
+            if receives in found and receive.arrived():
+                return True
 
     def _begin(self, queues: NonBlockingQueues, records: Sequence[Record]) -> None:
         self.settle()

@@ -160,7 +160,7 @@ def test_a_session_ticket_is_no_response(server: Listener, connections: Connecti
         connection.sendall(OK)
 
     server.acts = [answer_later]
-    exchange = connections.send({"Host": "h"}, b"{}", CallTimeout(SECONDS))
+    exchange = connections.send(b"Host: h", b"{}", CallTimeout(SECONDS))
     readable = select([exchange.connection], [], [], SECONDS)[0]
     arrived = exchange.arrived()
     go.set()
@@ -174,7 +174,7 @@ def test_a_session_ticket_is_no_response(server: Listener, connections: Connecti
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS, timeout: float = 2 * SECONDS) -> bytes:
     """Return the body of the response; each wait and the call may take so many seconds."""
     until = CallTimeout(seconds, boottime() + timeout)
-    return connections.receive(connections.send({"Host": "h"}, body, until)).body
+    return connections.receive(connections.send(b"Host: h", body, until)).body
 
 
 def test_slow_reader(server: Listener, connections: Connections) -> None:

@@ -5,7 +5,7 @@ https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite
 
 from pathlib import Path
 
-from tests.support.aws import Credentials, SigningScope, sign
+from tests.support.aws import Credentials, Signer, SigningScope
 
 NEVER_SENT = {
     # Every request of the router goes to the path "/".
@@ -58,4 +58,5 @@ def _signed(file: Path) -> str:
             headers.setdefault("X-Amz-Security-Token", line.removeprefix(TOKEN))
     keys = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     moment = headers["X-Amz-Date"]
-    return sign(keys, SigningScope("us-east-1", "service"), moment, method, path, headers, body.encode())
+    signer = Signer(keys, SigningScope("us-east-1", "service"), moment, method, path, headers)
+    return signer.authorization(body.encode())

@@ -25,7 +25,7 @@ from router.aws.deployed import (
     Unanswered,
 )
 from router.aws.http.connections import CONNECT_SECONDS
-from router.aws.http.signing import Credentials, SigningScope, sign
+from router.aws.http.signing import Credentials, Signer, SigningScope
 from router.aws.live import ACTIONS
 from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
 from router.aws.run_lock import RunLock
@@ -58,6 +58,7 @@ __all__ = [
     "QueueAttributes",
     "ResourceChange",
     "RunLock",
+    "Signer",
     "SigningScope",
     "Stack",
     "StackEvent",
@@ -67,5 +68,4 @@ __all__ = [
     "WriteResponse",
     "boottime",
     "connect",
-    "sign",
 ]

@@ -31,10 +31,10 @@ Trust = Callable[[str], ssl.SSLContext]
 
 
 class HttpResponse(Struct, frozen=True):
-    """Status, headers by lower-case name, body."""
+    """Status, headers by lower-case name as they were sent, body."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
     body: bytes
 
 
@@ -105,10 +105,12 @@ class Connections:
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
 
-    def send(self, headers: Mapping[str, str], body: bytes, timeout: CallTimeout) -> Exchange:
-        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent."""
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        request = f"POST / HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+    def send(self, headers: bytes, body: bytes, timeout: CallTimeout) -> Exchange:
+        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent.
+
+        `headers` are lines, without the end of the last one, and without the length of the body.
+        """
+        request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (headers, len(body), body)
         connection = self._take()
         if connection is not None:
             try:
@@ -122,8 +124,8 @@ class Connections:
         """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
         timeout = exchange.timeout
         try:
-            late_timeout = CallTimeout(LATE_SECONDS, timeout.until)
-            return self._read(exchange.connection, late_timeout if late else timeout, exchange.begun)
+            limit = CallTimeout(LATE_SECONDS, timeout.until) if late else timeout
+            return self._read(exchange.connection, limit, exchange.begun)
         except _ClosedError:
             if not exchange.reused:
                 raise
@@ -194,7 +196,7 @@ class _ResponseReader:
     __slots__ = ("begun", "complete", "headers", "keeps", "max_bytes", "parts")
 
     def __init__(self, max_bytes: int) -> None:
-        self.headers: dict[str, str] = {}
+        self.headers: dict[bytes, bytes] = {}
         self.max_bytes = max_bytes
         self.parts: list[bytes] = []
         self.begun = False
@@ -211,7 +213,7 @@ class _ResponseReader:
         while not (self.complete and parser.get_status_code() >= 200):
             data, begun = begun or receive_bytes(connection, timeout), b""
             if not data:
-                if self.headers and not self.headers.keys() & {"content-length", "transfer-encoding"}:
+                if self.headers and not self.headers.keys() & {b"content-length", b"transfer-encoding"}:
                     break  # the end of the connection ends the body
                 raise NoResponseError("IncompleteReadError") if self.begun else _ClosedError
             self.begun = True
@@ -219,7 +221,7 @@ class _ResponseReader:
             if size > self.max_bytes:
                 raise NoResponseError("HTTPClientError")
             parser.feed_data(data)
-        closes = self.headers.get("connection", "").lower() == "close" or parser.get_http_version() == "1.0"
+        closes = self.headers.get(b"connection", b"").lower() == b"close" or parser.get_http_version() == "1.0"
         self.keeps = self.complete and not closes
         return HttpResponse(parser.get_status_code(), self.headers, b"".join(self.parts))
 
@@ -228,7 +230,7 @@ class _ResponseReader:
         self.headers, self.parts, self.complete = {}, [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self.headers[name.lower()] = value
 
     def on_body(self, part: bytes) -> None:
         self.parts.append(part)

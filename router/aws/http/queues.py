@@ -11,10 +11,11 @@ from random import uniform
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct, field
 
 from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout
-from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.http.service import FailedCall, JsonService, PendingCall, decode_object
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Receipt
 from router.aws.references import is_fifo
 from router.aws.run_lock import blocking
@@ -46,8 +47,28 @@ REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 _OUT_OF_TIME = FailedCall(OUT_OF_TIME)
 
-_Response = dict[str, Any] | FailedCall
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _ReceivedMessage(Struct, gc=False, rename="pascal"):
+    """A message of ReceiveMessage."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    md5: str | None = field(default=None, name="MD5OfBody")
+    attributes: dict[str, str] | None = None
+    message_attributes: dict[str, dict[str, Any]] | None = None
+
+
+class _Received(Struct, rename="pascal"):
+    """The response of ReceiveMessage."""
+
+    messages: list[_ReceivedMessage] | None = None
+
+
+_decode_received = msgspec.json.Decoder(_Received).decode
 
 
 class DirectQueues(SqsQueues):
@@ -71,14 +92,14 @@ class DirectQueues(SqsQueues):
 
     def begin_receive(
         self, url: str, count: int, wait_seconds: int, visibility: int
-    ) -> "OverlappingCalls[list[Record] | AwsFault]":
+    ) -> "OverlappingCalls[_Received, list[Record] | AwsFault]":
         """Send what `receive` sends."""
         body = _encode(receive_request(url, count, wait_seconds, visibility))
         seconds = wait_seconds + SECONDS
         # Messages whose visibility timeout is over are of no use.
         timeout = CallTimeout(seconds, self._clock() + max(seconds, visibility))
 
-        def read(responses: list[_Response]) -> list[Record] | AwsFault:
+        def read(responses: list[_Received | FailedCall]) -> list[Record] | AwsFault:
             good = [response for response in responses if not isinstance(response, FailedCall)]
             # Messages that were received do not wait for retries of the calls that failed.
             if not good:
@@ -86,22 +107,22 @@ class DirectQueues(SqsQueues):
                 if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
                     # The caller counts the visibility timeout from the first call: little of it would be left.
                     return failed.fault
-                response = self._retry("ReceiveMessage", body, failed, timeout)
+                response = self._retry("ReceiveMessage", body, failed, timeout, _decode_received)
                 if isinstance(response, AwsFault):
                     return response
                 good = [response]
-            return [_record(message) for each in good for message in each.get("Messages") or () if _is_intact(message)]
+            return [_record(message) for each in good for message in each.messages or () if _is_intact(message)]
 
         bodies = [body] * -(-count // BATCH_ENTRIES)
-        return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, read)
+        return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, _decode_received, read)
 
     def begin_delete(
         self, url: str, messages: Sequence[Receipt], timeout: float
-    ) -> "OverlappingCalls[dict[str, AwsFault]]":
+    ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
         """Send what `delete` sends; calls that fail are not retried."""
         batches = [*delete_batches(messages)]
 
-        def read(responses: list[_Response]) -> dict[str, AwsFault]:
+        def read(responses: list[dict[str, Any] | FailedCall]) -> dict[str, AwsFault]:
             failed: dict[str, AwsFault] = {}
             for batch, response in zip(batches, responses, strict=True):
                 failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
@@ -109,7 +130,7 @@ class DirectQueues(SqsQueues):
 
         bodies = [_encode(batch_request(url, batch)) for batch in batches]
         until = CallTimeout(SECONDS, self._clock() + timeout)
-        return OverlappingCalls(self._service, self._clock, "DeleteMessageBatch", bodies, until, read)
+        return OverlappingCalls(self._service, self._clock, "DeleteMessageBatch", bodies, until, decode_object, read)
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch; the calls overlap, except for FIFO queues."""
@@ -123,22 +144,32 @@ class DirectQueues(SqsQueues):
         until = CallTimeout(SECONDS, self._clock() + timeout)
         sent = [*batches]
         bodies = [_encode(batch_request(url, batch)) for batch in sent]
+        responses = self._call_each(operation, bodies, until, decode_object)
         failed: dict[str, AwsFault] = {}
-        for batch, body, response in zip(sent, bodies, self._call_each(operation, bodies, until), strict=True):
-            failed |= find_failed(batch, self._retry(operation, body, response, until))
+        for batch, body, response in zip(sent, bodies, responses, strict=True):
+            failed |= find_failed(batch, self._retry(operation, body, response, until, decode_object))
         return failed
 
-    def _call_each(self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout) -> list[_Response]:
-        return OverlappingCalls(self._service, self._clock, operation, bodies, timeout, list).finish()
+    def _call_each(
+        self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout, decode: Callable[[bytes], R]
+    ) -> list[R | FailedCall]:
+        calls: OverlappingCalls[R, list[R | FailedCall]]
+        calls = OverlappingCalls(self._service, self._clock, operation, bodies, timeout, decode, list)
+        return calls.finish()
 
     def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
         body, until = _encode(request), CallTimeout(SECONDS, self._clock() + timeout)
-        (response,) = self._call_each(operation, [body], until)
-        return self._retry(operation, body, response, until)
+        (response,) = self._call_each(operation, [body], until, decode_object)
+        return self._retry(operation, body, response, until, decode_object)
 
     def _retry(
-        self, operation: str, body: bytes, response: _Response, timeout: CallTimeout
-    ) -> dict[str, Any] | AwsFault:
+        self,
+        operation: str,
+        body: bytes,
+        response: R | FailedCall,
+        timeout: CallTimeout,
+        decode: Callable[[bytes], R],
+    ) -> R | AwsFault:
         """Repeat a call while it fails for a transient reason and there is time; return the final response."""
         pause, spent = PAUSE_SECONDS, 0
         for _ in range(TRIES - 1):
@@ -154,14 +185,14 @@ class DirectQueues(SqsQueues):
             with blocking:
                 self._sleep(wait)
             pause *= 2
-            (response,) = self._call_each(operation, [body], timeout)
+            (response,) = self._call_each(operation, [body], timeout, decode)
         if isinstance(response, FailedCall):
             return response.fault
         self._budget.refund(spent)
         return response
 
 
-class OverlappingCalls(Generic[T]):
+class OverlappingCalls(Generic[R, T]):
     """Calls of an operation in one thread, up to CONCURRENT_CALLS at a time, which have the time of one together."""
 
     def __init__(
@@ -171,23 +202,25 @@ class OverlappingCalls(Generic[T]):
         operation: str,
         bodies: Sequence[bytes],
         timeout: CallTimeout,
-        read: Callable[[list[_Response]], T],
+        decode: Callable[[bytes], R],
+        read: Callable[[list[R | FailedCall]], T],
     ) -> None:
-        """Send the first of the calls; `read` gets the responses to all."""
+        """Send the first of the calls; `decode` gets the body of each response, `read` all responses."""
         self._service = service
         self._clock = clock
         self._operation = operation
         self._bodies = bodies
         self._timeout = timeout
+        self._decode = decode
         self._read = read
         self.until = float("inf")
         self._begun = self._begin(0)
 
-    def _begin(self, start: int) -> list[PendingCall[_Response] | FailedCall]:
+    def _begin(self, start: int) -> list[PendingCall[R | FailedCall] | FailedCall]:
         begun = [
             _OUT_OF_TIME
             if self._clock() >= self._timeout.until
-            else self._service.begin(self._operation, body, self._timeout)
+            else self._service.begin(self._operation, body, self._timeout, self._decode)
             for body in self._bodies[start : start + CONCURRENT_CALLS]
         ]
         self.until = self._clock() + self._timeout.seconds
@@ -198,9 +231,14 @@ class OverlappingCalls(Generic[T]):
         last = self._begun[-1]
         return -1 if isinstance(last, FailedCall) else last.fileno()
 
+    def arrived(self) -> bool:
+        """Whether what can be read from it is a response, or the end of the connection. Does not wait."""
+        last = self._begun[-1]
+        return isinstance(last, FailedCall) or last.arrived()
+
     def finish(self) -> T:
         """Read all responses, and return what they mean; from `until` on, wait for none."""
-        responses: list[_Response] = []
+        responses: list[R | FailedCall] = []
         while self._begun:
             # The last one first: once its response is there the others most likely are too, and need no wait.
             ended = [
@@ -244,25 +282,25 @@ def _encode(request: Mapping[str, Any]) -> bytes:
         return json.dumps(request, default=lambda value: b64encode(value).decode()).encode()
 
 
-def _is_intact(message: Mapping[str, Any]) -> bool:
+def _is_intact(message: _ReceivedMessage) -> bool:
     # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
-    given = message.get("MD5OfBody")
-    if given is None or given == md5(message["Body"].encode(errors="surrogatepass"), usedforsecurity=False).hexdigest():
+    body = message.body.encode(errors="surrogatepass")
+    if message.md5 is None or message.md5 == md5(body, usedforsecurity=False).hexdigest():
         return True
     # The message is left on the queue, and received again.
-    fields = {"message_id": message["MessageId"], "error": "ChecksumError"}
+    fields = {"message_id": message.message_id, "error": "ChecksumError"}
     getLogger("router").warning("the body is damaged", extra={"fields": fields})
     return False
 
 
-def _record(message: Mapping[str, Any]) -> Record:
-    attributes = message.get("MessageAttributes")
+def _record(message: _ReceivedMessage) -> Record:
+    sent = message.message_attributes
     return Record(
-        message["MessageId"],
-        message["ReceiptHandle"],
-        message["Body"],
-        message.get("Attributes") or {},
-        {name: _read_attribute(value) for name, value in attributes.items()} if attributes else {},
+        message.message_id,
+        message.receipt_handle,
+        message.body,
+        message.attributes or {},
+        {name: _read_attribute(value) for name, value in sent.items()} if sent else {},
     )
 
 

@@ -7,8 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +15,7 @@ from msgspec import Struct
 from router.aws.faults import translate
 from router.aws.http.connections import CallTimeout, Connections, Exchange, HttpResponse, NoResponseError, Trust
 from router.aws.http.endpoints import ServiceName, find_endpoint
-from router.aws.http.signing import CredentialsError, GetCredentials, SigningScope, sign
+from router.aws.http.signing import Credentials, CredentialsError, GetCredentials, Signer, SigningScope
 from router.aws.protocols import UNREADABLE, AwsFault
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
@@ -30,6 +29,10 @@ SKEW_SECONDS = 240
 CHECKSUM = AwsFault("retry", "ChecksumError", 200)
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+decode_object: Callable[[bytes], dict[str, Any]] = msgspec.json.Decoder(dict[str, Any]).decode
+"""Decodes a response of any shape; raises msgspec.DecodeError, UnicodeDecodeError."""
 
 
 class FailedCall(Struct, frozen=True):
@@ -37,6 +40,15 @@ class FailedCall(Struct, frozen=True):
 
     fault: AwsFault
     details: Mapping[str, Any] = {}
+
+
+class _SignedHead(NamedTuple):
+    """What requests of an operation have in common within a second: the lines of their heads up to the signature."""
+
+    second: int
+    credentials: Credentials
+    start: bytes
+    signer: Signer
 
 
 class JsonService:
@@ -57,10 +69,14 @@ class JsonService:
         self._credentials = credentials
         self._now = now
         self._skew = 0.0
+        self._heads: dict[str, _SignedHead] = {}
+        """The latest of each operation: many calls are made in its second."""
 
-    def begin(self, operation: str, body: bytes, timeout: CallTimeout) -> "PendingCall[dict[str, Any] | FailedCall]":
-        """Send a call whose response is read later."""
-        return PendingCall(self, operation, body, timeout, lambda response: response)
+    def begin(
+        self, operation: str, body: bytes, timeout: CallTimeout, decode: Callable[[bytes], T]
+    ) -> "PendingCall[T | FailedCall]":
+        """Send a call whose response is read later; `decode` is as `decode_object`."""
+        return PendingCall(self, operation, body, timeout, lambda response: response, decode)
 
     def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
         """Sign a call and send it."""
@@ -70,7 +86,18 @@ class JsonService:
             return FailedCall(AwsFault("configuration", "NoCredentialsError"))
         except TimeoutError:
             return FailedCall(translate("CredentialRetrievalError"))
-        moment = _amz_date(int(self._now() + self._skew))
+        second = int(self._now() + self._skew)
+        head = self._heads.get(operation)
+        if head is None or head.second != second or head.credentials != credentials:
+            head = self._heads[operation] = self._head(operation, second, credentials)
+        lines = head.start + head.signer.authorization(body).encode()
+        try:
+            return self._connections.send(lines, body, timeout)
+        except NoResponseError as error:
+            return FailedCall(translate(str(error)))
+
+    def _head(self, operation: str, second: int, credentials: Credentials) -> "_SignedHead":
+        moment = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
         headers = {
             "Host": self._host,
             "Content-Type": "application/x-amz-json-1.0",
@@ -79,12 +106,9 @@ class JsonService:
         }
         if credentials.token:
             headers["X-Amz-Security-Token"] = credentials.token
-        headers["Authorization"] = sign(credentials, self._scope, moment, "POST", "/", headers, body)
-        headers["User-Agent"] = "message-router"
-        try:
-            return self._connections.send(headers, body, timeout)
-        except NoResponseError as error:
-            return FailedCall(translate(str(error)))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        start = f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1")
+        return _SignedHead(second, credentials, start, Signer(credentials, self._scope, moment, "POST", "/", headers))
 
     def receive(self, exchange: Exchange, late: bool) -> HttpResponse | FailedCall:
         """Read the response to a call that was sent."""
@@ -95,13 +119,13 @@ class JsonService:
 
     def correct_clock(self, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
-        if _error_code(response) not in _SKEWED or "date" not in response.headers:
+        if _error_code(response) not in _SKEWED or b"date" not in response.headers:
             return False
         # Hardly ever needed, and slow to import.
         from email.utils import parsedate_to_datetime
 
         try:
-            server_time = parsedate_to_datetime(response.headers["date"]).timestamp()
+            server_time = parsedate_to_datetime(response.headers[b"date"].decode("latin-1")).timestamp()
         except ValueError:
             return False
         skew = server_time - self._now()
@@ -112,9 +136,12 @@ class JsonService:
 
 
 class PendingCall(Generic[T]):
-    """A call under way: sent when it is made; `finish` reads its response, once, and converts it by `read`."""
+    """A call under way: sent when it is made; `finish` reads its response, once, and converts it by `read`.
 
-    __slots__ = ("_body", "_operation", "_read", "_sent", "_service", "_timeout", "seconds")
+    `decode` is as `decode_object`; a response that it cannot decode is a failed call.
+    """
+
+    __slots__ = ("_body", "_decode", "_operation", "_read", "_sent", "_service", "_timeout", "seconds")
 
     def __init__(
         self,
@@ -122,11 +149,13 @@ class PendingCall(Generic[T]):
         operation: str,
         body: bytes,
         timeout: CallTimeout,
-        read: Callable[[dict[str, Any] | FailedCall], T],
+        read: Callable[[Any], T],
+        decode: Callable[[bytes], object] = decode_object,
     ) -> None:
         self._service = service
         self._operation = operation
         self._body = body
+        self._decode = decode
         self._read = read
         self._timeout = timeout
         self.seconds = timeout.left()
@@ -147,7 +176,7 @@ class PendingCall(Generic[T]):
         if isinstance(response, HttpResponse) and response.status != 200 and service.correct_clock(response):
             sent = service.send(self._operation, self._body, self._timeout)
             response = service.receive(sent, late=False) if isinstance(sent, Exchange) else sent
-        return self._read(_content(response) if isinstance(response, HttpResponse) else response)
+        return self._read(_content(response, self._decode) if isinstance(response, HttpResponse) else response)
 
 
 def connect_service(
@@ -159,38 +188,33 @@ def connect_service(
     return JsonService(SigningScope(region, name), endpoint.host, connections, credentials)
 
 
-def _content(response: HttpResponse) -> dict[str, Any] | FailedCall:
-    crc = response.headers.get("x-amz-crc32")
-    if crc is not None and crc != str(zlib.crc32(response.body)):
+def _content(response: HttpResponse, decode: Callable[[bytes], R]) -> R | FailedCall:
+    crc = response.headers.get(b"x-amz-crc32")
+    if crc is not None and crc != b"%d" % zlib.crc32(response.body):
         return FailedCall(CHECKSUM)
-    content = _document(response)
     if response.status == 200:
-        return FailedCall(UNREADABLE) if content is None else content
+        try:
+            return decode(response.body)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return FailedCall(UNREADABLE)
     code = _error_code(response)
     if not code:
         # Not from the service, but from a proxy or load balancer before it.
         return FailedCall(AwsFault("retry", str(response.status), response.status))
-    return FailedCall(translate(code, response.status), content or {})
-
-
-@lru_cache(maxsize=1)
-def _amz_date(second: int) -> str:
-    """Seconds since 1970 in the form of X-Amz-Date; cached, since there are many calls a second."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
+    return FailedCall(translate(code, response.status), _document(response) or {})
 
 
 def _error_code(response: HttpResponse) -> str:
     # SQS adds the older protocol's error code, which the SDKs report: `CODE;Sender`.
-    older = response.headers.get("x-amzn-query-error", "").partition(";")[0]
+    older = response.headers.get(b"x-amzn-query-error", b"").partition(b";")[0]
     if older:
-        return older
+        return older.decode("latin-1")
     code = (_document(response) or {}).get("__type")
     return code.rpartition("#")[2] if isinstance(code, str) else ""
 
 
 def _document(response: HttpResponse) -> dict[str, Any] | None:
     try:
-        content = msgspec.json.decode(response.body)
+        return decode_object(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return content if isinstance(content, dict) else None

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -37,33 +37,42 @@ class SigningScope(Struct, frozen=True):
     service: str
 
 
-def sign(
-    credentials: Credentials,
-    scope: SigningScope,
-    moment: str,
-    method: str,
-    path: str,
-    headers: Mapping[str, str],
-    body: bytes,
-) -> str:
-    """Return the Authorization header of a request at `moment` (`20260102T030405Z`, also its X-Amz-Date).
+class Signer:
+    """Signs requests that differ in their bodies only; all else is computed once. Safe to use from several threads."""
 
-    `headers` are those of the request, with Host; `path` is encoded. No request of the router has a query.
-    """
-    order, names = _signed_headers(tuple(headers))
-    lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
-    digest = hashlib.sha256(body).hexdigest()
-    canonical = f"{method}\n{path}\n\n{lines}\n{names}\n{digest}"
-    day = moment[:8]
-    where = f"{day}/{scope.region}/{scope.service}/aws4_request"
-    text = f"{ALGORITHM}\n{moment}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    key = _day_key(credentials.secret_key, day, scope.region, scope.service)
-    signature = hmac.digest(key, text.encode(), "sha256").hex()
-    return f"{ALGORITHM} Credential={credentials.access_key}/{where}, SignedHeaders={names}, Signature={signature}"
+    __slots__ = ("_canonical", "_key", "_start", "_text")
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        scope: SigningScope,
+        moment: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+    ) -> None:
+        """The requests are of a `moment` (`20260102T030405Z`, also their X-Amz-Date).
+
+        `headers` are those of a request, with Host; `path` is encoded. No request of the router has a query.
+        """
+        order, names = _signed_headers(headers)
+        lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
+        self._canonical = hashlib.sha256(f"{method}\n{path}\n\n{lines}\n{names}\n".encode())
+        day = moment[:8]
+        where = f"{day}/{scope.region}/{scope.service}/aws4_request"
+        self._text = f"{ALGORITHM}\n{moment}\n{where}\n"
+        self._key = _day_key(credentials.secret_key, day, scope.region, scope.service)
+        self._start = f"{ALGORITHM} Credential={credentials.access_key}/{where}, SignedHeaders={names}, Signature="
+
+    def authorization(self, body: bytes) -> str:
+        """Return the Authorization header of the request with a body."""
+        canonical = self._canonical.copy()
+        canonical.update(hashlib.sha256(body).hexdigest().encode())
+        text = self._text + canonical.hexdigest()
+        return self._start + hmac.digest(self._key, text.encode(), "sha256").hex()
 
 
-@lru_cache(maxsize=64)
-def _signed_headers(names: tuple[str, ...]) -> tuple[list[tuple[str, str]], str]:
+def _signed_headers(names: Iterable[str]) -> tuple[list[tuple[str, str]], str]:
     """The signed headers in order, each in lower case and as given; and their names."""
     order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
     return order, ";".join(lower for lower, _ in order)

@@ -10,7 +10,7 @@ from msgspec import Raw
 from router.aws.calls import RESPONSE_SECONDS, boottime
 from router.aws.faults import read_cancellation
 from router.aws.http.connections import CallTimeout
-from router.aws.http.service import FailedCall, JsonService, PendingCall
+from router.aws.http.service import FailedCall, JsonService, PendingCall, decode_object
 from router.aws.protocols import (
     MEASURED,
     UNREADABLE,
@@ -78,7 +78,7 @@ class DirectTables:
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
         body = _encode({"TableName": table})
-        response = self._service.begin("DescribeTable", body, _timeout(timeout)).finish()
+        response = self._service.begin("DescribeTable", body, _timeout(timeout), decode_object).finish()
         if isinstance(response, FailedCall):
             return response.fault
         return read_key_schema(response["Table"]) if "Table" in response else UNREADABLE

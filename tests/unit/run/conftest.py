@@ -8,6 +8,9 @@ import pytest
 
 from tests.support.aws import AwsFault, boottime
 
+TICKET = b"t"
+"""What can be read, but is no response."""
+
 
 class Pending:
     """Calls whose responses are there at once, unless they are to come later; `finish` is a step."""
@@ -20,11 +23,14 @@ class Pending:
         if responds:
             self.respond()
 
-    def respond(self) -> None:
-        self._there.send(b"x")
+    def respond(self, what: bytes = b"x") -> None:
+        self._there.send(what)
 
     def fileno(self) -> int:
         return self._here.fileno() if self._sent else -1
+
+    def arrived(self) -> bool:
+        return self._here.recv(9) != TICKET
 
     def finish(self) -> Any:
         self._here.close()

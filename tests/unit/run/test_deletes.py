@@ -1,6 +1,7 @@
 """Deletes that are under way while the next batch of a standard queue is received."""
 
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from router.run.leases import Leases
 from router.run.receiver import PolledQueue, Receiver, StopEvent
 from tests.support.aws import Aws, AwsFault, boottime
 from tests.support.deliver import Delivery
+from tests.unit.run.conftest import TICKET
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 REFUSED = AwsFault("refused", "ReceiptHandleIsInvalid", 400)
@@ -97,6 +99,27 @@ def test_slow_delete(receive: Any, overlapping: Any, messages: Any) -> None:
         "deleted b",
         "received 0",
     ]
+
+
+@pytest.mark.parametrize("call", ["receive", "delete a"])
+def test_what_can_be_read_is_no_response(receive: Any, overlapping: Any, messages: Any, call: str) -> None:
+    """A session ticket of TLS, which can be read, is not taken for a response that is waited for."""
+    other = {"receive": "delete a", "delete a": "receive"}[call]
+
+    def begin(begun: str) -> None:
+        if begun == "delete a":
+            overlapping.silent = {"receive"}
+        if overlapping.steps[-2:] == ["delete a", "receive"]:
+            overlapping.begun[call].respond(TICKET)
+            threading.Timer(0.2, overlapping.begun[other].respond).start()
+
+    overlapping.on_begin = begin
+    overlapping.silent = {"delete a"}
+
+    steps = receive(messages("a"))
+
+    first = "deleted a" if call == "receive" else "received 0"
+    assert steps[5] == first
 
 
 def test_retries(receive: Any, overlapping: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """Several calls at the same time."""
 
+import json
 from collections.abc import Callable
 from hashlib import md5
 from typing import Any
@@ -23,10 +24,10 @@ class Service:
         self._seconds = seconds
         self.failure: FailedCall | None = None
 
-    def begin(self, operation: str, body: bytes, timeout: Any) -> "Call":
+    def begin(self, operation: str, body: bytes, timeout: Any, decode: Any) -> "Call":
         number = len([name for name, _ in self.noted if name == "begun"])
         self.noted.append(("begun", number))
-        return Call(self, number)
+        return Call(self, number, decode)
 
     def end(self, number: int, late: bool) -> dict[str, Any] | FailedCall:
         self.noted.append(("late" if late else "ended", number))
@@ -42,15 +43,17 @@ class Service:
 class Call:
     """A call of it."""
 
-    def __init__(self, service: Service, number: int) -> None:
+    def __init__(self, service: Service, number: int, decode: Any) -> None:
         self._service = service
         self._number = number
+        self._decode = decode
 
     def fileno(self) -> int:
         return self._number
 
-    def finish(self, late: bool = False) -> dict[str, Any] | FailedCall:
-        return self._service.end(self._number, late)
+    def finish(self, late: bool = False) -> Any:
+        response = self._service.end(self._number, late)
+        return response if isinstance(response, FailedCall) else self._decode(json.dumps(response).encode())
 
 
 @pytest.fixture
@@ -153,9 +156,9 @@ def test_a_receive_ends() -> None:
     timeouts = []
 
     class Noted(Service):
-        def begin(self, operation: str, body: bytes, timeout: Any) -> "Call":
+        def begin(self, operation: str, body: bytes, timeout: Any, decode: Any) -> "Call":
             timeouts.append((timeout.seconds, timeout.until))
-            return super().begin(operation, body, timeout)
+            return super().begin(operation, body, timeout, decode)
 
     service: Any = Noted(seconds=0)
     for wait, visibility in ((5, 40), (20, 5)):

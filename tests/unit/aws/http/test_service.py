@@ -13,8 +13,8 @@ import pytest
 
 from router.aws.http.connections import CallTimeout, Connections
 from router.aws.http.endpoints import Endpoint
-from router.aws.http.service import FailedCall, JsonService
-from router.aws.http.signing import Credentials, CredentialsError, SigningScope
+from router.aws.http.service import FailedCall, JsonService, decode_object
+from router.aws.http.signing import Credentials, CredentialsError, Signer, SigningScope
 from router.aws.protocols import AwsFault
 
 Script = list[Callable[[bytes], bytes | None]]
@@ -97,7 +97,7 @@ def test_request(server: Server) -> None:
     server.script = [says({"a": 1})]
     service = make(server, token="a-token")
 
-    answer = service.begin("PutItem", b'{"x":1}', CallTimeout(5)).finish()
+    answer = service.begin("PutItem", b'{"x":1}', CallTimeout(5), decode_object).finish()
 
     head, _, body = server.requests[0].partition(b"\n\n")
     lines = head.decode().split("\n")
@@ -113,39 +113,79 @@ def test_request(server: Server) -> None:
     assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target" in signed
 
 
+def test_what_is_signed_once_a_second(server: Server) -> None:
+    """Calls of another second, with other keys or of another operation are signed as such, and the others alike."""
+    server.script = [says({})] * 6
+    moments = iter([0, 0, 1, 1, 1, 1])
+    keys = [Credentials("AKID", "secret", token) for token in ("one", "one", "one", "two", "two", "one")]
+    given = iter(keys)
+    connections = Connections(Endpoint("127.0.0.1", server.port, False), {})
+    scope = SigningScope("eu-west-1", "dynamodb")
+    service = JsonService(
+        scope, "host", connections, lambda timeout: next(given), lambda: 1_767_323_045.9 + next(moments)
+    )
+
+    for operation in "AAAABA":
+        service.begin(operation, b"{}", CallTimeout(5), decode_object).finish()
+
+    expected = []
+    for operation, second, key in zip("AAAABA", (5, 5, 6, 6, 6, 6), keys, strict=True):
+        moment = f"20260102T03040{second}Z"
+        headers = {
+            "Host": "host",
+            "Content-Type": "application/x-amz-json-1.0",
+            "X-Amz-Date": moment,
+            "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+            "X-Amz-Security-Token": key.token,
+        }
+        signature = Signer(key, scope, moment, "POST", "/", headers).authorization(b"{}")
+        expected.append([f"{name}: {value}" for name, value in headers.items()] + [f"Authorization: {signature}"])
+    sent = [request.partition(b"\n\n")[0].decode().split("\n") for request in server.requests]
+    kept = ("Host", "Content-Type", "X-Amz", "Authorization")
+    assert [[line for line in lines if line.startswith(kept)] for lines in sent] == expected
+
+
 def test_connection_is_kept(server: Server, service: JsonService) -> None:
     """Consecutive calls use one connection."""
     server.script = [says({}), says({}), says({})]
     for _ in range(3):
-        service.begin("A", b"{}", CallTimeout(5)).finish()
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
     assert server.connections == 1
 
 
 def test_connection_close(server: Server, service: JsonService) -> None:
     """After a server closes, the next call opens a new connection."""
     server.script = [says({}, Connection="close"), says({})]
-    answers = [service.begin("A", b"{}", CallTimeout(5)).finish(), service.begin("A", b"{}", CallTimeout(5)).finish()]
+    answers = [
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+    ]
     assert (answers, server.connections) == ([{}, {}], 2)
 
 
 def test_idle_connection_was_closed(server: Server, service: JsonService) -> None:
     """A connection that the server closed while it was idle causes no fault."""
     server.script = [says({}), lambda request: None, says({"again": True})]
-    answers = [service.begin("A", b"{}", CallTimeout(5)).finish(), service.begin("A", b"{}", CallTimeout(5)).finish()]
+    answers = [
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+    ]
     assert (answers, server.connections) == ([{}, {"again": True}], 2)
 
 
 def test_broken_off(server: Server, service: JsonService) -> None:
     """No response on a new connection is a transient fault."""
     server.script = [lambda request: None]
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(AwsFault("retry", "ConnectionClosedError"))
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+        AwsFault("retry", "ConnectionClosedError")
+    )
 
 
 def test_cut_short(server: Server, service: JsonService) -> None:
     """An incomplete response is a transient fault."""
     server.script = [lambda request: b"HTTP/1.1 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{}"]
     threading.Timer(0.2, server.close).start()
-    answer = service.begin("A", b"{}", CallTimeout(1)).finish()
+    answer = service.begin("A", b"{}", CallTimeout(1), decode_object).finish()
     assert answer in (
         FailedCall(AwsFault("retry", "IncompleteReadError")),
         FailedCall(AwsFault("retry", "ReadTimeoutError")),
@@ -164,7 +204,7 @@ def test_cut_short(server: Server, service: JsonService) -> None:
 def test_forms(answer: bytes, server: Server, service: JsonService) -> None:
     """A response may have each form that HTTP allows."""
     server.script = [lambda request: answer]
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == {"a": 1}
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {"a": 1}
 
 
 def test_until_close(server: Server, service: JsonService) -> None:
@@ -172,20 +212,22 @@ def test_until_close(server: Server, service: JsonService) -> None:
     head = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n{}"
     server.script = [lambda request: head]
     threading.Timer(0.2, server.hang_up).start()
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == {}
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {}
 
 
 def test_no_http(server: Server, service: JsonService) -> None:
     """A response that is no HTTP is a transient fault."""
     server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(AwsFault("retry", "HTTPClientError"))
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+        AwsFault("retry", "HTTPClientError")
+    )
 
 
 def test_too_slow(server: Server, service: JsonService) -> None:
     """A response that does not come in time is a transient fault."""
     done = threading.Event()
     server.script = [lambda request: None if done.wait(5) else b""]
-    answer = service.begin("A", b"{}", CallTimeout(0.2)).finish()
+    answer = service.begin("A", b"{}", CallTimeout(0.2), decode_object).finish()
     done.set()
     assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
 
@@ -196,7 +238,7 @@ def test_refused_connection(server: Server) -> None:
     unused = socket.create_server(("127.0.0.1", 0))
     server.port = unused.getsockname()[1]
     unused.close()
-    assert make(server).begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(
+    assert make(server).begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
         AwsFault("retry", "EndpointConnectionError")
     )
 
@@ -226,7 +268,7 @@ def test_refused_connection(server: Server) -> None:
 def test_faults(answer: Callable[[bytes], bytes], failed: AwsFault, server: Server, service: JsonService) -> None:
     """Errors by their code; a response that is not the service's is a transient fault."""
     server.script = [answer]
-    result = service.begin("A", b"{}", CallTimeout(5)).finish()
+    result = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
     assert isinstance(result, FailedCall)
     assert result.fault == failed
 
@@ -235,7 +277,7 @@ def test_details(server: Server, service: JsonService) -> None:
     """The other members of an error are kept."""
     document = {"__type": "x#ConditionalCheckFailedException", "Item": {"id": {"S": "a"}}}
     server.script = [says(document, 400)]
-    result = service.begin("A", b"{}", CallTimeout(5)).finish()
+    result = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
     assert isinstance(result, FailedCall)
     assert result.details["Item"] == {"id": {"S": "a"}}
 
@@ -243,7 +285,7 @@ def test_details(server: Server, service: JsonService) -> None:
 def test_checksum(server: Server, service: JsonService) -> None:
     """A body with the right checksum is accepted."""
     server.script = [says(b'{"a":1}', x_amz_crc32=str(zlib.crc32(b'{"a":1}')))]
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == {"a": 1}
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {"a": 1}
 
 
 def test_wrong_clock(server: Server) -> None:
@@ -254,7 +296,10 @@ def test_wrong_clock(server: Server) -> None:
     server.script = [refused, says({"first": True}), says({"second": True})]
     service = make(server, now=lambda: there - 3600.0)
 
-    answers = [service.begin("A", b"{}", CallTimeout(5)).finish(), service.begin("A", b"{}", CallTimeout(5)).finish()]
+    answers = [
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+    ]
 
     moments = [line for request in server.requests for line in request.split(b"\n") if line.startswith(b"X-Amz-Date")]
     assert answers == [{"first": True}, {"second": True}]
@@ -269,7 +314,7 @@ def test_wrong_clock(server: Server) -> None:
 def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     """A wrong signature for another reason is not retried."""
     server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
         AwsFault("configuration", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
     )
 
@@ -288,4 +333,4 @@ def test_no_keys(service: JsonService, error: type[Exception], fault: AwsFault) 
         raise error
 
     service._credentials = none
-    assert service.begin("A", b"{}", CallTimeout(5)).finish() == FailedCall(fault)
+    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(fault)

@@ -18,7 +18,7 @@ class Service:
         self.answers = list(answers)
         self.calls = 0
 
-    def begin(self, operation: str, body: bytes, seconds: float) -> Any:
+    def begin(self, operation: str, body: bytes, seconds: float, decode: Any) -> Any:
         self.calls += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return SimpleNamespace(finish=lambda late=False: answer)
