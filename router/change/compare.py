@@ -6,13 +6,14 @@ from typing import Any
 from msgspec import UNSET, UnsetType, structs
 
 from router import codes
-from router.change.acceptance import Counterexample, Taking, compare_taking, samples_of, search_in
+from router.change.acceptance import Taking, compare_taking, search_in
 from router.change.behaviour import ItemDifference, differences, tests_of
 from router.change.consequences import compare_deployments
+from router.change.counterexamples import Counterexample, samples
 from router.change.items import compare_parts
 from router.change.recording import NO_RECORDINGS, Recordings
 from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
-from router.change.routes import RouteVersion, match_table, pair, routes_of
+from router.change.routes import ACCEPTING, MAPPING, RouteVersion, match_table, pair, routes_of
 from router.change.running import record_of
 from router.change.side_by_side import conflicts
 from router.change.versions import ConfigVersion
@@ -32,6 +33,7 @@ from router.check.change_codes import (
 from router.check.ignore import ignore_changes
 from router.config.findings import Findings
 from router.model import Finding, Record
+from router.program.load import without_garbage_collector
 
 _WHERE = {"decode": "queue", "earlier": "when", "settings": "queue", "names": "item", "table": "table"}
 """The key of the route that a stage is set by, where that has another name."""
@@ -55,6 +57,11 @@ def compare_versions(
     The stacks that are compared are those of the worker with `as_worker`, else those of the Lambda function. Recorded
     messages run through both versions, after those that are made.
     """
+    with without_garbage_collector():
+        return _compare(old, new, as_worker, recordings)
+
+
+def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings) -> DiffReport:
     pairs = pair(routes_of(old), routes_of(new))
     changed = [(before, after) for before, after in pairs.both if _differ(before, after)]
     compared = [_compare_route(before, after, recordings) for before, after in changed]
@@ -103,7 +110,8 @@ def _compare_route(
     records = [*tests_of(new), *tests_of(old)]
     messages = [message for message, _ in records]
     recorded = recordings.of((old.settings.queue, new.settings.queue))
-    lost, gained = (_taken(*both, messages, recorded, recordings.values) for both in ((old, new), (new, old)))
+    lost = _taken(old, new, messages, recorded, recordings.values, all_reasons=True)
+    gained = _taken(new, old, messages, recorded, recordings.values)
     verdict: RouteVerdict = "compatible" if lost.proved else "breaking" if lost.example else "unknown"
     parts = [*compare_parts(old, new)]
     found = _differences(old, new, records, recorded, recordings.values)
@@ -112,28 +120,35 @@ def _compare_route(
         new.name,
         verdict,
         old.name if old.name != new.name else "",
-        tuple(why for _, why in lost.unproved) if verdict == "unknown" else (),
+        tuple(why for _, why in lost.undecided),
         lost.example.message if lost.example else UNSET,
     )
     return report, changes
 
 
 def _taken(
-    first: RouteVersion, second: RouteVersion, messages: list[Any], recorded: Sequence[Any], values: bool
+    first: RouteVersion,
+    second: RouteVersion,
+    messages: list[Any],
+    recorded: Sequence[Any],
+    values: bool,
+    all_reasons: bool = False,
 ) -> Taking:
     """Compare what two versions take; without `values` the example is not shown if it was recorded."""
-    made = compare_taking(first, second, messages)
+    made = compare_taking(first, second, messages, all_reasons)
     found = search_in(made, first, second, recorded)
-    if values or found.example is made.example or found.example is None:
+    if values or found.examples == made.examples:
         return found
-    return structs.replace(found, example=structs.replace(found.example, message=UNSET))
+    return structs.replace(found, examples=tuple(structs.replace(each, message=UNSET) for each in found.examples))
 
 
 def _differences(
     old: RouteVersion, new: RouteVersion, records: list[Any], recorded: Sequence[Any], values: bool
 ) -> list[ItemDifference]:
     """Return the first difference of each kind; without `values`, recorded messages and values are not shown."""
-    made = [*samples_of(old, new)]
+    # Where all is mapped alike, verdicts say all about messages that are made of what both take.
+    mapped, taken = (any(old.parts[part] != new.parts[part] for part in parts) for parts in (MAPPING, ACCEPTING))
+    made = [*samples(old), *(samples(new) if taken else ())] if mapped else []
     found = differences(old, new, [*records, *_recorded(old, made)])
     known = {(each.attribute, each.what) for each in found}
     more = [
@@ -149,11 +164,11 @@ def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Rec
 
 def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Iterator[ConfigChange]:
     """Yield what a route no longer takes, newly takes, or what is not known of that."""
-    if lost.example:
-        yield _shown(old, new, NO_LONGER_TAKEN, lost, lost.example, lost.example.second.refusal)
-    elif lost.unproved:
-        stage = lost.unproved[0][0]
-        sentence = f"it is not known whether it takes all messages that it took: {_listed(lost.unproved)}"
+    for example in lost.examples:
+        yield _shown(old, new, NO_LONGER_TAKEN, lost, example, example.second.refusal)
+    if lost.undecided:
+        stage = lost.undecided[0][0]
+        sentence = f"it is not known whether it takes all messages that it took: {_listed(lost.undecided)}"
         yield ConfigChange(NOT_DECIDED, sentence, (*new.path, _key(stage)), (*old.path, _key(stage)), new.name)
     if gained.example:
         sentence = f"the old config ended such a message with: {gained.example.second.refusal}"

@@ -16,7 +16,7 @@ from router.ops.template.document import DeployableConfig, make_document
 from router.ops.template.expressions import Substitutions
 from router.ops.template.plan import PlannedQueue, PlannedResource, StackPlan, make_plan
 from router.ops.template.policies import statements, with_substitutions
-from router.program.precompile import precompile
+from router.program.precompile import read_files
 from router.program.precompiled import COMPILED_NAME, is_precompiled, unpack
 
 _QUEUE = "Queue"
@@ -126,8 +126,11 @@ def _of_s3(arn: str) -> str:
 
 
 def _deployable(version: ConfigVersion) -> DeployableConfig:
-    content = version.path.read_bytes() if is_precompiled(version.path) else precompile(version.path, version.env)
-    files = unpack(content, COMPILED_NAME, any_version=True).files.files
+    files = (
+        unpack(version.path.read_bytes(), COMPILED_NAME, any_version=True).files.files
+        if is_precompiled(version.path)
+        else read_files(version.path, version.config.include)
+    )
     return DeployableConfig(version.path, version.program, version.loaded, files)
 
 

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType, to_builtins
 
 from router.change.report import ConfigChange
 from router.change.routes import RouteVersion, exact
+from router.change.targets import typing_of
 from router.check.analysis.attributes import infer
 from router.check.analysis.inference import ALL_TYPES, NO
 from router.check.change_codes import (
@@ -40,7 +41,7 @@ def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
     for part, compare in _COMPARED.items():
         if old.parts[part] != new.parts[part]:
             yield from compare(old, new)
-    if old.parts["item"] == new.parts["item"] and old.parts["schema"] != new.parts["schema"]:
+    if old.parts["item"] == new.parts["item"] and typing_of(old.schema) != typing_of(new.schema):
         yield from _retyped_by_schema(old, new)
 
 

@@ -10,6 +10,9 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.aws.references import match_key, table_name
 from router.change.versions import ConfigVersion
+from router.check.analysis.budget import ProofBudget
+from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
+from router.check.analysis.entailment import Entailment, entailment_of, entailment_without_schema
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
@@ -20,6 +23,12 @@ from router.program.schemas.compile import Validation
 from router.sources import source_of
 from router.transforms import TRANSFORMS
 
+SECONDS = 1.0
+"""The time for proofs about one version of a route; nearly all take milliseconds."""
+_MOST_EARLIER = 16
+"""Conditions of earlier routes that are taken into account, as by `router check`."""
+_NEVER = Condition({"not": {}}, True)
+"""The condition of messages that an earlier route without `when` leaves."""
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
@@ -70,6 +79,30 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         return None if isinstance(schema, UnsetType) else self.version.schemas.linked(schema, (*self.path, "schema"))
 
     @cached_property
+    def budget(self) -> ProofBudget:
+        """What may be spent on proofs about it."""
+        return ProofBudget(SECONDS)
+
+    @cached_property
+    def entailment(self) -> Entailment | None:
+        """What follows from its schema; None without one, or if the library does not support it."""
+        return None if self.schema is None else entailment_of(self.schema, self.budget)
+
+    @cached_property
+    def messages(self) -> Entailment:
+        """The messages that pass `when`, the earlier routes and the schema, or more than them."""
+        found = self.entailment or entailment_without_schema()
+        if self.schema is not None and self.entailment is None:
+            return found
+        conditions = [when_of(self.settings.when)]
+        if len(self.earlier) <= _MOST_EARLIER:
+            conditions += [opposite_of(each) if isinstance(each, str) else _NEVER for each in self.earlier]
+        for condition in conditions:
+            if condition is not ALWAYS and condition is not ANYTHING:
+                found = found.narrow(condition.predicate, condition.exact)
+        return found
+
+    @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute] | None:
         """The attributes of `item` in their long form; None if the whole message is stored."""
         item = self.settings.item
@@ -108,6 +141,11 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
             names = [route.route.name for route in self.queue.routes]
             routes = list(self.queue.routes[: names.index(self.name) + 1])
         return structs.replace(self.queue, routes=tuple(routes), index=None)
+
+
+def when_of(text: Any) -> Condition:
+    """Return the condition of a `when`, which may not be set."""
+    return condition_of(text) if isinstance(text, str) else ALWAYS
 
 
 def _parts(route: RouteVersion) -> dict[str, Any]:

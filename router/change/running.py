@@ -14,6 +14,9 @@ from router.engine.engine import plan
 from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
 
+WHEN_FAILS = "'when' does not hold"
+"""Why a route does not take a message whose condition is false."""
+
 
 class RouteResult(Struct, frozen=True):
     """What becomes of a message on one route: whether the route takes it, its outcome, items and requests."""
@@ -34,7 +37,7 @@ class RouteResult(Struct, frozen=True):
         """Why the route does not take the message, in words."""
         if self.outcome.kind == "written":
             return "an earlier route takes it"
-        return "'when' does not hold" if self.outcome.code == codes.NO_ROUTE.id else self.outcome.reason
+        return WHEN_FAILS if self.outcome.code == codes.NO_ROUTE.id else self.outcome.reason
 
 
 def record_of(route: RouteVersion, message: Any) -> Record | None:

@@ -4,30 +4,86 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from router.change.keywords import list_of_texts, map_of
 from router.change.routes import exact
 from router.model import Path
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import subschemas
 from router.program.schemas.references import KEYWORDS, Location
 
+_CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
+_ASSERTIONS = frozenset(
+    (
+        *("type", "enum", "const", "format", "pattern", "minLength", "maxLength", "not", "propertyNames"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("required", "dependentRequired", "dependencies", "minProperties", "maxProperties"),
+        *("minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains"),
+        *("additionalItems", "unevaluatedItems", *_CLOSING),
+    )
+)
+"""The keywords that can refuse a value by themselves."""
+_TYPING = ("type", "enum", "const", *KEYWORDS)
+"""The keywords that say of which type a value is."""
+_CHOOSING = frozenset(("anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies", "contains"))
+"""The keywords by which a bound can decide which schema a value satisfies."""
 Spot = tuple[str, Path]
 """A place in a schema: the URI of its document, and its path there."""
 
 
 def changed_places(one: Validation, two: Validation) -> dict[Spot, Any]:
     """Return the innermost subschemas of `one` that `two` does not have alike, with their content."""
-    others = {_name(two, uri): dict(subschemas(each.content)) for uri, each in two.documents.items()}
     changed: dict[Spot, Any] = {}
-    for uri, document in one.documents.items():
-        counterparts = others.get(_name(one, uri), {})
+    for uri, subschemas_of_one, counterparts in _documents(one, two):
         differing = {
             path: content
-            for path, content in subschemas(document.content)
+            for path, content in subschemas_of_one.items()
             if path not in counterparts or exact(counterparts[path]) != exact(content)
         }
         outer = {path[:end] for path in differing for end in range(len(path))}
         changed |= {(uri, path): content for path, content in differing.items() if path not in outer}
     return changed
+
+
+def changed_keywords(one: Validation, two: Validation) -> Iterator[tuple[Spot, dict[str, Any]]]:
+    """Yield each subschema of `two` with a keyword that `one` does not have alike, as if it had it as `one` has it.
+
+    Of keywords that contain schemas, only those that close a map or list are taken; of `required` each new name.
+    """
+    for uri, after, before in _documents(two, one):
+        for path, content in after.items():
+            was = before.get(path, {})
+            closes = _names(content) != _names(was)
+            for keyword in filter(_ASSERTIONS.__contains__, content):
+                same = keyword in was and exact(was[keyword]) == exact(content[keyword])
+                if same and not (closes and keyword in _CLOSING and content[keyword] is False):
+                    continue
+                others = {name: value for name, value in content.items() if name != keyword}
+                if keyword == "required" and isinstance(content[keyword], list):
+                    for name in [each for each in content[keyword] if each not in list_of_texts(was, keyword)]:
+                        yield (uri, path), {**others, keyword: [each for each in content[keyword] if each != name]}
+                else:
+                    yield (uri, path), {**others, **({keyword: was[keyword]} if keyword in was and not same else {})}
+
+
+def typing_of(schema: Validation | None) -> bytes:
+    """Return what decides about the types of values, as text: not their bounds, unless they choose between schemas."""
+    documents = schema.documents.values() if schema else ()
+    parts = [part for document in documents for part in subschemas(document.content)]
+    if any(not _CHOOSING.isdisjoint(content) for _, content in parts):
+        return exact([document.content for document in documents])
+    return exact([(path, {key: content[key] for key in _TYPING if key in content}) for path, content in parts])
+
+
+def _names(content: Mapping[str, Any]) -> list[str]:
+    """Return the names of properties and of patterns that a schema describes."""
+    return [*map_of(dict(content), "properties"), *map_of(dict(content), "patternProperties")]
+
+
+def _documents(one: Validation, two: Validation) -> Iterator[tuple[str, dict[Path, Any], dict[Path, Any]]]:
+    """Yield the URI of each document of `one` with its subschemas, and those of the same document of `two`."""
+    others = {_name(two, uri): dict(subschemas(each.content)) for uri, each in two.documents.items()}
+    for uri, document in one.documents.items():
+        yield uri, dict(subschemas(document.content)), others.get(_name(one, uri), {})
 
 
 def _name(schema: Validation, uri: str) -> str:

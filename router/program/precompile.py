@@ -38,15 +38,25 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
         raise ConfigError(tuple(loaded.findings))
     given = loaded.config.include
     with without_garbage_collector():
-        sources = list(_sources(path, loaded.config.include))
+        sources = list(_sources(path, given))
         include = (given,) if isinstance(given, str) else given
-        kinds: list[type[spec.Config | spec.Included]] = [spec.Config, *repeat(spec.Included, len(sources) - 1)]
         return write(
-            Files(include, tuple(map(_file, sources, repeat(path.parent), kinds))),
+            Files(include, _files(sources, path.parent)),
             _bundle(sources, path.parent),
             _trees(sources),
             [list_places(_needed(source.data), source.locate) for source in sources],
         )
+
+
+def read_files(path: FilePath, include: str | tuple[str, ...]) -> tuple[File, ...]:
+    """Return the files of a config without errors as a compiled config has them, without compiling anything."""
+    with without_garbage_collector():
+        return _files(list(_sources(path, include)), path.parent)
+
+
+def _files(sources: list[SourceFile], root: FilePath) -> tuple[File, ...]:
+    kinds: list[type[spec.Config | spec.Included]] = [spec.Config, *repeat(spec.Included, len(sources) - 1)]
+    return tuple(map(_file, sources, repeat(root), kinds))
 
 
 def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
