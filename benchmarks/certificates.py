@@ -12,6 +12,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 _PEM = serialization.Encoding.PEM
+_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 class TlsFiles(NamedTuple):
@@ -40,13 +51,19 @@ def _sign(
     """Return a certificate of an address; without one, that of an authority."""
     now = dt.datetime.now(dt.UTC)
     subject, signer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (name, issuer))
-    names = [x509.IPAddress(ipaddress.ip_address(address))] if address else []
     certificate = (
         x509.CertificateBuilder(signer, subject, key, x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=address is None, path_length=None), critical=True)
+        # From 3.13 on Python verifies as RFC 5280 says, which requires the identifiers and the usage of keys.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
     )
-    if names:
-        certificate = certificate.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if address is None:
+        usage = dict.fromkeys(_USAGES, False) | {"key_cert_sign": True}
+        certificate = certificate.add_extension(x509.KeyUsage(**usage), critical=True)
+    else:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        certificate = certificate.add_extension(names, critical=False)
     return certificate.sign(authority, hashes.SHA256())
