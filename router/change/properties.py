@@ -28,11 +28,21 @@ class PropertyDifference(Struct, frozen=True):
     after: Any
 
     def __str__(self) -> str:
-        before, after = self._texts()
-        if any(_may_be_secret(self.path, each) for each in (self.before, self.after)):
-            before, after = (_NOT_SET if each is None else _NOT_SHOWN for each in (self.before, self.after))
-            after = _ANOTHER if before == after else after
+        before, after = self._texts() if self.without_secrets is self else map(_shown, self.without_secrets.values)
         return f"{self.path}: {before} → {after}"
+
+    @property
+    def values(self) -> tuple[Any, Any]:
+        """Both values."""
+        return self.before, self.after
+
+    @property
+    def without_secrets(self) -> "PropertyDifference":
+        """The same, with words in place of values of which one may be a secret."""
+        if not any(_may_be_secret(self.path, each) for each in self.values):
+            return self
+        before, after = (None if each is None else _NOT_SHOWN for each in self.values)
+        return PropertyDifference(self.path, before, _ANOTHER if before == after else after)
 
     def _texts(self) -> tuple[str, str]:
         before, after = _shown(self.before), _shown(self.after)

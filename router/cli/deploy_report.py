@@ -1,23 +1,24 @@
 """What `router deploy` prints: the changes, the result, a failure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from router.aws.stacks import Stack, StackResource
+from router.change.properties import PropertyDifference, differences
 from router.change.report import ConfigChange, DiffReport, grouped, summary
 from router.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.cli.terminal import literal, output, print_table
-from router.dev.compare import to_json
 from router.ops.changes import PlannedChange, kind_of, short_name
+from router.ops.property_changes import PropertyChange
 from router.ops.stack import DeploymentResult
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
 _COLOUR, _LOSS_COLOUR = "yellow", "bold red"
-_LONGEST = 60
-"""Characters of a value that is shown."""
+_LONGEST = 250
+"""Characters of what is shown of the changes of a property."""
 _LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
 """The changes of a comparison that the change set shows as losses."""
 _DASHBOARD = "AWS::CloudWatch::Dashboard"
@@ -38,19 +39,29 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
         colour = _LOSS_COLOUR if each.loses else _COLOURS.get(each.verb, _COLOUR)
         verb = each.verb.upper() if each.loses else each.verb
         warning = f"[{_LOSS_COLOUR}]{literal(each.warning)}[/]" if each.loses else each.remark
-        known = {value.name: f"{value.name} {_shown(value.before)} → {_shown(value.after)}" for value in each.values}
+        known = {value.name: _short(value) for value in each.values}
         details = ", ".join(known.get(name, name) for name in each.details)
         what = ": ".join(filter(None, (warning, literal(details))))
         rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
     print_table(("", "resource", "name", "routes", "what changes"), rows)
 
 
-def _shown(value: Any) -> str:
-    """Return a value of a property, if it is short."""
-    if value is None:
-        return "not set"
-    text = str(value) if isinstance(value, str | int) else to_json(value)
-    return text if len(text) <= _LONGEST else "…"
+def _short(changed: PropertyChange) -> str:
+    """Return what differs of a property, or its name if that is long."""
+    text = ", ".join(map(str, differences(changed.before, changed.after, changed.name)))
+    return text if len(text) <= _LONGEST else changed.name
+
+
+def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """Yield a line for each parameter that changes."""
+    for name, (before, after) in _known_parameters(parameters).items():
+        yield f"parameter {name}: {before or 'empty'} → {after or 'empty'}"
+
+
+def _known_parameters(parameters: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Return the values of parameters, but for those that may be secrets."""
+    found = {name: PropertyDifference(f"Environment.{name}", *both) for name, both in parameters.items()}
+    return {name: each.without_secrets.values for name, each in found.items()}
 
 
 def breaking_changes(report: DiffReport) -> list[ConfigChange]:
@@ -140,8 +151,10 @@ def as_record(
     return {
         "stack": stack,
         "region": region,
-        "changes": [msgspec.to_builtins(each) for each in planned],
-        "parameters": {name: {"before": old, "after": new} for name, (old, new) in parameters.items()},
+        "changes": [_change_record(each) for each in planned],
+        "parameters": {
+            name: {"before": old, "after": new} for name, (old, new) in _known_parameters(parameters).items()
+        },
         "destructive": any(each.loses for each in planned),
         "executed": executed,
         "status": result.status or None,
@@ -149,3 +162,10 @@ def as_record(
         "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
         "tables_kept": list(result.kept),
     }
+
+
+def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
+    found = [each for value in planned.values for each in differences(value.before, value.after, value.name)]
+    shown = [each.without_secrets for each in found]
+    values = [{"name": each.path, "before": each.before, "after": each.after} for each in shown]
+    return {**msgspec.to_builtins(planned), "values": values}

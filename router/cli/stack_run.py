@@ -19,7 +19,7 @@ from router.change.report import DiffReport
 from router.change.versions import ConfigVersion
 from router.check.run import finding_record
 from router.cli.deploy_check import compare_running, has_errors, show_comparison
-from router.cli.deploy_report import as_record, explain_failure, show_changes, show_result
+from router.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result
 from router.cli.diff_report import as_diff_record
 from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
@@ -213,8 +213,8 @@ class StackRun(ABC):
         options = self._options
         if not options.as_json:
             show_changes(planned)
-        for name, (before, after) in deployment.changes.items():
-            self._log(f"parameter {name}: {before or 'empty'} → {after or 'empty'}")
+        for line in show_parameters(deployment.changes):
+            self._log(line)
         refusals = [*self._review()]
         lost = [each for each in planned if each.loses]
         if options.dry_run:

@@ -1,8 +1,10 @@
 """What tests of other rooms use of `router.ops`."""
 
+from router.ops.changes import PlannedChange
 from router.ops.deployment import Deployment
 from router.ops.history import keep_version
 from router.ops.live import LiveComparison
+from router.ops.property_changes import PropertyChange
 from router.ops.stack import (
     DESCRIPTION,
     DeploymentResult,
@@ -25,7 +27,9 @@ __all__ = [
     "DeploymentResult",
     "Document",
     "LiveComparison",
+    "PlannedChange",
     "PlannedRemoval",
+    "PropertyChange",
     "as_json",
     "create_change_set",
     "delete_stack",
