@@ -56,7 +56,8 @@ def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, 
 
 
 def _prefix(stack: Stack) -> str:
-    return f"{FOLDER}/stacks/{stack.name}/"
+    # A later stack may have the name of one that was deleted: the last part of the ARN is never used again.
+    return f"{FOLDER}/stacks/{stack.name}/{stack.id.rpartition('/')[2]}/"
 
 
 def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:

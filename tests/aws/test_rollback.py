@@ -210,6 +210,17 @@ def test_nothing_before(project: StackProject) -> None:
     )
 
 
+def test_another_stack_of_that_name(project: StackProject, hashes: tuple[str, str]) -> None:
+    """What a stack was that is deleted is not what a later one of its name was before."""
+    project.run("undeploy", "--stack", project.stack, "--yes")
+    project.deploy()
+
+    done = rollback(project, "--yes")
+
+    known = f"router: nothing is known of what the stack '{project.stack}'"
+    assert (done.exit_code, last(done).startswith(known), running(project)) == (2, True, hashes[1])
+
+
 def test_package_is_gone(project: StackProject, hashes: tuple[str, str], clients: Mapping[str, Any]) -> None:
     """Nothing is changed if the package of before is not there any more."""
     bucket = f"message-router-{ACCOUNT}-us-east-1"
