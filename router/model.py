@@ -46,8 +46,8 @@ META_NAMES = (
     "route",
 )
 """What `meta` can name besides `attribute.NAME`."""
-META_TIMES = ("sent_at", "first_received_at")
-"""Those of `META_NAMES` that are times."""
+META_TIMES = {"sent_at": "SentTimestamp", "first_received_at": "ApproximateFirstReceiveTimestamp"}
+"""Those of `META_NAMES` that are times, with the names that SQS has for them."""
 
 
 class TextFormat(Struct, frozen=True):
@@ -198,17 +198,11 @@ class Message(Struct, frozen=True, gc=False):
 
     def epoch_ms(self, name: str) -> int | None:
         """Return the time `name` (one of META_TIMES) in milliseconds since 1970, or None."""
-        text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
-        # More digits are after the year 5138; the greatest of them have no date.
-        return int(text) if text and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+        return read_epoch_ms(self.system.get(META_TIMES[name]))
 
     def time(self, name: str) -> str | None:
         """Return the time `name` (one of META_TIMES) as ISO 8601 text in UTC with milliseconds and `Z`, or None."""
-        text = self.system.get("SentTimestamp" if name == "sent_at" else "ApproximateFirstReceiveTimestamp")
-        # A time of this century, as all are but in tests: without numbers between.
-        if text and len(text) == 13 and text.isdecimal() and text.isascii():
-            return f"{_iso_second(text[:-3])}.{text[-3:]}Z"
-        return iso_ms(self.epoch_ms(name))
+        return time_text(self.system.get(META_TIMES[name]))
 
     @property
     def sent_at(self) -> str | None:
@@ -219,6 +213,20 @@ class Message(Struct, frozen=True, gc=False):
     def group_id(self) -> str | None:
         """The message group: always set on FIFO queues, and on standard queues if the sender set it (fair queues)."""
         return self.system.get("MessageGroupId")
+
+
+def read_epoch_ms(text: str | None) -> int | None:
+    """Return the milliseconds since 1970 that SQS writes as text, or None."""
+    # More digits are after the year 5138; the greatest of them have no date.
+    return int(text) if text and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def time_text(text: str | None) -> str | None:
+    """Return the milliseconds since 1970 that SQS writes as text as `iso_ms` does, or None."""
+    # A time of this century, as all are but in tests: without numbers between.
+    if text and len(text) == 13 and text.isdecimal() and text.isascii():
+        return f"{_iso_second(text[:-3])}.{text[-3:]}Z"
+    return iso_ms(read_epoch_ms(text))
 
 
 def iso_ms(epoch_ms: int | None) -> str | None:

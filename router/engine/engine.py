@@ -184,7 +184,7 @@ def plan(
     decided: list[Outcome] = []
     # A plugin of one route could change what another route reads.
     is_shared = len(queue.routes) > 1 and not queue.first_only
-    verbatim = queue.decode is decode_plain and is_verbatim(record.body)
+    text = record.body if queue.decode is decode_plain else None
     # A trace shows the conditions that do not hold too.
     routes = queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
     for route in routes:
@@ -194,7 +194,7 @@ def plan(
                 trace(route.route.name, "when", holds)
             if not holds:
                 continue
-        planned = _plan_route(route, message, verbatim, is_shared, trace, budget)
+        planned = _plan_route(route, message, text, is_shared, trace, budget)
         if isinstance(planned, Outcome):
             decided.append(planned)
         else:
@@ -268,9 +268,9 @@ def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided:
 
 
 def _plan_route(
-    route: CompiledRoute, message: Message, verbatim: bool, is_shared: bool, trace: Trace | None, budget: Budget
+    route: CompiledRoute, message: Message, text: str | None, is_shared: bool, trace: Trace | None, budget: Budget
 ) -> list[Write] | Outcome:
-    """Return the writes of one route, or the outcome if it makes none."""
+    """Return the writes of one route, or the outcome if it makes none; `text` is the JSON of the data, if known."""
     name = route.route.name
     try:
         if route.validate is not None:
@@ -281,6 +281,7 @@ def _plan_route(
                 return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
         if (short := route.short) is not None and trace is None:
             if short.write is not None:
+                verbatim = text is not None and is_verbatim(text)
                 return [short.write(route.write, message.data, message, verbatim)]
             short.count()
         planned = _map(route, message, is_shared, trace, budget)

@@ -99,7 +99,7 @@ VERBATIM: ValueTexts = {
 """Those of values that are parts of the JSON value of an `is_verbatim` text."""
 ESCAPED: ValueTexts = {
     **_SCALARS,
-    str: lambda value, depth: f'{{"S":{_quote(value)}}}',
+    str: lambda value, depth: f'{{"S":{msgspec.json.encode(value).decode()}}}',
     dict: _escaped_map,
     list: _escaped_list,
 }

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, UnsetType
 
 from router.config_types import MetaName
-from router.model import META_TIMES
+from router.model import META_TIMES, time_text
 from router.sources import AttributeSource, Computed, GetValue, Lookup
 
 ID_LENGTH = 128
@@ -25,7 +25,8 @@ def _getter(name: str, route: str, as_number: bool) -> GetValue:
     if name in META_TIMES:
         if as_number:
             return lambda data, message: message.epoch_ms(name)
-        return lambda data, message: message.time(name)
+        key = META_TIMES[name]
+        return lambda data, message: time_text(message.system.get(key))
     if name in _SYSTEM_NAMES:
         key = _SYSTEM_NAMES[name]
         return lambda data, message: message.system.get(key)

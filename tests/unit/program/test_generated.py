@@ -208,6 +208,20 @@ def test_the_short_form_makes_the_text(queue_of: Compile, body: str) -> None:
     assert [(write.encoded, write.request is not None) for write in planned.writes] == [(None, True)]
 
 
+SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "a": {"type": "integer"}}, "required": ["id"]}
+
+
+@pytest.mark.parametrize("body", ['{"id": "x", "a": 1}', '{"id": "x", "a": "1"}', '{"a": 1}', "[]"])
+def test_each_way_validates(queue_of: Compile, body: str) -> None:
+    """With the place of the failure."""
+    queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, schema=SCHEMA)
+    assert queue is not None
+
+    general, *others = planned_each_way(queue, body)
+
+    assert others == [general] * len(others)
+
+
 @pytest.mark.parametrize(
     "more",
     [
