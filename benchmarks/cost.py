@@ -3,22 +3,28 @@
 Processor time is measured; AWS's charge follows from the memory of the function and the duration of its calls. Prices
 are those of us-east-1, without free tiers, as published on the date below; verify them before you rely on them.
 https://aws.amazon.com/lambda/pricing/, https://aws.amazon.com/sqs/pricing/,
-https://aws.amazon.com/dynamodb/pricing/on-demand/, https://aws.amazon.com/fargate/pricing/
+https://aws.amazon.com/dynamodb/pricing/on-demand/, https://aws.amazon.com/dynamodb/pricing/provisioned/,
+https://aws.amazon.com/fargate/pricing/, https://aws.amazon.com/cloudwatch/pricing/
 """
 
 import argparse
 import json
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
 
+from environment import HERE
 from messages import body, item
 
+from router.deliver.telemetry import LINES_DROPPED, METRICS, embedded, measure
 from router.engine.attributes import encode_item
+from router.model import Summary
+from router.ops.template.document import make_document, read_for_deployment
 
 PRICES_OF = "2026-11-25"
 MILLION = 1_000_000
@@ -28,6 +34,14 @@ SQS_REQUESTS, SQS_FIFO_REQUESTS = 0.40, 0.50
 """US dollars for a million requests."""
 WRITE_UNITS = 0.625
 """US dollars for a million write request units of an on-demand table; a transaction uses two for each."""
+WRITE_UNIT_HOUR = 0.00065
+"""US dollars for an hour of a provisioned write capacity unit, which is a write unit each second."""
+USES = (0.9, 0.7, 0.5, 0.3)
+"""The part of the provisioned units that is used on average; 0.7 is the default target of the scaling."""
+METRIC_MONTH, ALARM_MONTH, DASHBOARD_MONTH = 0.30, 0.10, 3.00
+"""US dollars a month: the first 10,000 metrics of an account, an alarm of standard resolution, a dashboard."""
+LOG_GB, METRIC_REQUESTS = 0.50, 10.00
+"""US dollars for a GB of logs that CloudWatch takes in, and for a million requests of PutMetricData."""
 FARGATE_CPU_HOUR, FARGATE_GB_HOUR = 0.03238, 0.00356
 """US dollars, Linux on ARM."""
 FULL_CORE_MB = 1769
@@ -101,6 +115,8 @@ def report(results: Mapping[str, Any], assumed: Assumed) -> Iterator[str]:
         shown = " | ".join(f"{cell:.4f}" if cell < 0.01 else f"{cell:.3f}" for cell in cells)
         yield f"| {count:,} {size} | {cost.what} | {cost.seconds * 1000:,.0f} ms | {shown} |"
     yield from of_worker(results)
+    yield from of_capacity()
+    yield from of_monitoring()
 
 
 def handlers(results: Mapping[str, Any]) -> Iterator[tuple[str, int, str, float]]:
@@ -169,6 +185,53 @@ def of_worker(results: Mapping[str, Any]) -> Iterator[str]:
         f"${hour * 730:.2f} a month. Its processor is enough for {speed:,.0f} small messages a second; a million then "
         f"cost ${MILLION / speed / 3600 * hour:.4f} for the task and ${(calls - 1 / BATCH_ITEMS) * SQS_REQUESTS:.2f} "
         f"for SQS, besides ${write_units('small') * WRITE_UNITS:.3f} for write units."
+    )
+
+
+def provisioned_writes(use: float) -> float:
+    """Return US dollars for a million write units of a table that uses this part of its provisioned units."""
+    return MILLION / 3600 * WRITE_UNIT_HOUR / use
+
+
+def of_capacity() -> Iterator[str]:
+    """Yield the table of what provisioned capacity costs, and from which use on it is cheaper."""
+    yield ""
+    yield "| capacity | a million write units | of on-demand |"
+    yield "|---|---|---|"
+    yield f"| on demand | {WRITE_UNITS:.3f} | 1.00 |"
+    for use in USES:
+        cost = provisioned_writes(use)
+        yield f"| provisioned, {use:.0%} used | {cost:.3f} | {cost / WRITE_UNITS:.2f} |"
+    yield ""
+    yield (
+        f"Provisioned capacity is cheaper where more than {provisioned_writes(1) / WRITE_UNITS:.0%} of it is used on "
+        "average."
+    )
+
+
+def of_monitoring() -> Iterator[str]:
+    """Yield the lines about the cost of metrics, alarms and the dashboard, as `router template` has them."""
+    document = make_document(read_for_deployment(HERE / "routes.yaml", {}))
+    types = Counter(each["Type"].removeprefix("AWS::") for each in document.body["Resources"].values())
+    queues, alarms = types["Lambda::EventSourceMapping"], types["CloudWatch::Alarm"]
+    summary = Summary("small", {"written": 1000}, 0.1)
+    usual, most = len(measure(summary)), len(METRICS.keys() - {LINES_DROPPED})
+    month = queues * usual * METRIC_MONTH + alarms * ALARM_MONTH + DASHBOARD_MONTH
+    line = len(embedded(summary).encode())
+    in_log, by_request = (
+        [MILLION / batch * each for batch in (1000, 10)] for each in (line / 1e9 * LOG_GB, METRIC_REQUESTS / MILLION)
+    )
+    yield ""
+    yield (
+        f"CloudWatch charges ${METRIC_MONTH:.2f} a month for a metric, ${ALARM_MONTH:.2f} for an alarm and "
+        f"${DASHBOARD_MONTH:.2f} for a dashboard. A queue has {usual} metrics while all its messages are written, and "
+        f"{most} at most. A stack of {queues} queues with {usual} metrics each, {alarms} alarms and a dashboard costs "
+        f"${month:.2f} a month."
+    )
+    yield (
+        f"Metrics are a line of {line} bytes in the log for each batch: a million messages cost ${in_log[0]:.4f} in "
+        f"batches of 1,000, and ${in_log[1]:.3f} in batches of 10; PutMetricData would cost ${by_request[0]:.2f} and "
+        f"${by_request[1]:.2f}."
     )
 
 

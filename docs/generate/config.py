@@ -20,6 +20,8 @@ _STRUCTS: dict[Any, str] = {
     spec.RetrySettings: "Back-off",
     spec.EventSourceMapping: "Event source mappings",
     spec.TableSettings: "Tables",
+    spec.Capacity: "Provisioned capacity",
+    spec.CapacityRange: "Capacity units",
     spec.OwnerSettings: "Owners",
     spec.RouteSettings: "Routes",
     spec.Attribute: "Attributes",

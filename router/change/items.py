@@ -214,7 +214,7 @@ def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChan
 
 
 def _rate(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    for name in ("write_units", "share"):
+    for name in ("write_units", "share", "capacity"):
         before, after = (getattr(each.table_settings, name) for each in (old, new))
         if before != after:
             sentence = f"'{name}' of table '{new.settings.table}' was {_shown(before)}, and is {_shown(after)}"

@@ -167,7 +167,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "write": [structs.replace(settings.write, once=UNSET), once and [match_table(once.table.name), once.ttl]],
         "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
         "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
-        "rate": [given(route.table_settings.write_units), given(route.table_settings.share)],
+        "rate": [given(getattr(route.table_settings, name)) for name in ("write_units", "share", "capacity")],
     }
 
 

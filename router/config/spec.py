@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
+from router.config.spec_capacity import Capacity, CapacityRange
 from router.config.spec_resources import (
     Description,
     EventSourceMapping,
@@ -36,8 +37,8 @@ from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
 
 __all__ = [
-    "Attribute", "Config", "EventSourceMapping", "FunctionSettings", "Ignore", "Included", "MergeSettings",
-    "OwnerSettings", "Queue",
+    "Attribute", "Capacity", "CapacityRange", "Config", "EventSourceMapping", "FunctionSettings", "Ignore",
+    "Included", "MergeSettings", "OwnerSettings", "Queue",
     "ReceivedMessage", "RedactedAttribute", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems",
     "TableSettings", "Test", "Worker", "WriteSettings", "short_form",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from router.config.spec_capacity import Capacity
 from router.config_types import MAX_TAGS, Bucket, Disposition, Duration, Owner, Spec, TagName, TagValue
 from router.envelopes import ENVELOPES
 from router.model import KeyType
@@ -279,6 +280,10 @@ class TableSettings(Spec, frozen=True, kw_only=True):
             "or concurrent invocations of the function.",
         ),
     ] = 1
+    capacity: Annotated[
+        Capacity | UnsetType,
+        Meta(description="Provisioned capacity of a table that `router template` creates. Default: on demand."),
+    ] = UNSET
     managed: Annotated[
         bool,
         Meta(

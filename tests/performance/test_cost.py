@@ -57,6 +57,26 @@ def test_the_table(measured: Any) -> None:
     )
 
 
+def test_provisioned_capacity() -> None:
+    """A unit for a second is a write unit; from a use of 29 % on, the hours cost less than the requests."""
+    shares = [round(cost.provisioned_writes(use) / cost.WRITE_UNITS, 3) for use in (1, 0.7)]
+
+    assert (shares, list(cost.of_capacity())[-1]) == (
+        [0.289, 0.413],
+        "Provisioned capacity is cheaper where more than 29% of it is used on average.",
+    )
+
+
+def test_metrics_and_alarms() -> None:
+    """For the queues of the benchmarks, three of which have two alarms each, and the stack three."""
+    _, month, log = cost.of_monitoring()
+
+    assert (month[month.index("A stack") :], log[log.index("a million") :].partition(" in batches")[0]) == (
+        "A stack of 3 queues with 3 metrics each, 9 alarms and a dashboard costs $6.60 a month.",
+        "a million messages cost $0.0002",
+    )
+
+
 @pytest.mark.parametrize(("size", "requests", "units"), [("small", 0.2, 1), ("medium", 0.2, 2), ("large", 1.7, 80)])
 def test_sizes(size: Any, requests: Any, units: Any) -> None:
     """SQS counts 64 KB, DynamoDB 1 KB."""

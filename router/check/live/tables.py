@@ -63,7 +63,7 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
         deployed = deployment.seen.tables.get(name)
         reference = table.name or name
         if isinstance(deployed, DeployedTable):
-            yield from _check_state(name, reference, deployed)
+            yield from _check_state(name, reference, deployed, wanted=not isinstance(table.capacity, UnsetType))
             yield from _check_key(name, reference, table, deployed)
             yield from _check_ttl(name, reference, table, deployed.ttl)
         elif deployed is not None and deployed.absent:
@@ -75,11 +75,11 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
             )
 
 
-def _check_state(name: str, reference: str, deployed: DeployedTable) -> Iterator[Found]:
+def _check_state(name: str, reference: str, deployed: DeployedTable, wanted: bool) -> Iterator[Found]:
     path = ("tables", name)
     if deployed.status not in WRITABLE:
         yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
-    if deployed.provisioned:
+    if deployed.provisioned and not wanted:
         units = f"{deployed.write_units} write units, {deployed.read_units} read"
         sentence = f"table '{reference}' has provisioned capacity: {units}"
         advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"

@@ -105,6 +105,9 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         if table.share != 1 and not is_set(table.write_units):
             sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
             yield Found(IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True)
+        if is_set(table.capacity) and not is_created(table, name):
+            sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
+            yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
     read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}
@@ -176,9 +179,9 @@ def visibility_of(config: spec.Config, name: str) -> int:
     return VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout) + window
 
 
-def is_created(queue: spec.Queue, name: str) -> bool:
-    """Return whether `router template` creates a queue."""
-    return queue.managed and is_name(queue.name or name)
+def is_created(entry: spec.Queue | spec.TableSettings, name: str) -> bool:
+    """Return whether `router template` creates a queue or table."""
+    return entry.managed and is_name(entry.name or name)
 
 
 EXPIRING = declare(

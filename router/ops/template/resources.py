@@ -14,7 +14,7 @@ from router.check.rules.queues import receives_of
 from router.config_types import parse_duration
 from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
-from router.ops.template import fill
+from router.ops.template import capacity, fill
 from router.ops.template.expressions import STACK, Expression, Json, attribute, resource, sub
 from router.ops.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
 from router.ops.template.policies import Policies
@@ -78,7 +78,7 @@ def _table(table: PlannedTable) -> Json:
         "KeySchema": [
             {"AttributeName": name, "KeyType": role} for name, role in zip(key, _ROLES[: len(key)], strict=True)
         ],
-        "BillingMode": "PAY_PER_REQUEST",
+        **capacity.billing(table),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }

@@ -143,6 +143,16 @@ def test_sound(server: LocalAws, deployer: Any, checked: Any, name: str, as_root
     assert checked(server.endpoint, filled(CONFIG, name, "")) == ""
 
 
+def test_provisioned_capacity_that_the_config_has(
+    server: LocalAws, deployer: Any, checked: Any, name: str, as_root: None
+) -> None:
+    """It is as it should be."""
+    deployer.deploy({"table": UNITS}, name)
+    capacity = "    ttl: expires\n    capacity: {write: {min: 7}, read: {min: 2}}\n"
+
+    assert checked(server.endpoint, filled(CONFIG.replace("    ttl: expires\n", capacity), name, "")) == ""
+
+
 def test_each_code_has_its_case() -> None:
     """And no case is of a code that is gone; RT790 to RT793 are reported by a deployment."""
     shown = {case.name[:5] for case in CASES} | SCRIPTED

@@ -370,6 +370,7 @@ FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
         "ttl": ({}, {"ttl": "at"}),
         "write_units": ({}, {"write_units": 5}),
         "share": ({"write_units": 5}, {"write_units": 5, "share": 2}),
+        "capacity": ({}, {"capacity": {"write": {"min": 5}, "read": {"min": 1}}}),
         "managed": ({}, {"managed": False}),
         "kms_key": ({}, {"kms_key": KEY}),
         "kms_key_previous": ({}, {"kms_key_previous": KEY}),

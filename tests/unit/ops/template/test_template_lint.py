@@ -34,7 +34,7 @@ queues:
   by-arn: {{name: "{ARN}named", dead_letter: "https://sqs.eu-west-1.amazonaws.com/123456789012/named-dlq"}}
 tables:
   things: {{key: {{id: S, n: N}}, ttl: gone, tags: {{stage: "${{STAGE:-dev}}", cost-center: "42"}}}}
-  markers: {{key: {{id: S}}, ttl: gone}}
+  markers: {{key: {{id: S}}, ttl: gone, capacity: {{write: {{min: 5, max: 50}}, read: {{min: 1, max: 2, target: 90}}}}}}
   locked: {{name: "${{STAGE:-dev}}-locked", key: {{id: S}}, kms_key: "{KEY}2"}}
   existing: {{managed: false, key: {{id: S}}}}
   by-arn: {{name: "arn:aws:dynamodb:eu-west-1:123456789012:table/named", key: {{id: B}}}}

@@ -34,6 +34,40 @@ def test_a_table(make: Any, resolve: Any) -> None:
     }
 
 
+CAPACITY = "capacity: {write: {min: 10, max: 500, target: 80}, read: {min: 5}}"
+
+
+def test_provisioned_capacity(make: Any, resolve: Any) -> None:
+    """A table begins with the least units; those with a greatest number are scaled by what is consumed."""
+    template = resolve(make(FLOW.replace("key: {id: S}", f"key: {{id: S}}, {CAPACITY}")))
+
+    table = template.resources("DynamoDB::Table")["TableThings"]
+    assert (table["BillingMode"], table["ProvisionedThroughput"]) == (
+        "PROVISIONED",
+        {"ReadCapacityUnits": 5, "WriteCapacityUnits": 10},
+    )
+    assert template.resources("ApplicationAutoScaling::ScalableTarget") == {
+        "WriteUnitsThings": {
+            "ServiceNamespace": "dynamodb",
+            "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
+            "ResourceId": "table/TableThings",
+            "MinCapacity": 10,
+            "MaxCapacity": 500,
+        }
+    }
+    assert template.resources("ApplicationAutoScaling::ScalingPolicy") == {
+        "WriteScalingThings": {
+            "PolicyName": "DynamoDBWriteCapacityUtilization",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": "WriteUnitsThings",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": 80,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+            },
+        }
+    }
+
+
 def test_tables_of_markers_are_made(make: Any, resolve: Any) -> None:
     """They are tables like others, and there for the routes that use them."""
     config = FLOW.replace("key: {id: S}}}", "key: {id: S}}, markers: {key: {id: S}, ttl: gone}}")
@@ -49,7 +83,10 @@ def test_tables_of_markers_are_made(make: Any, resolve: Any) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["{managed: false, key: {id: S}}", "{name: 'arn:aws:dynamodb:eu-west-1:123456789012:table/things', key: {id: S}}"],
+    [
+        f"{{managed: false, key: {{id: S}}, {CAPACITY}}}",
+        "{name: 'arn:aws:dynamodb:eu-west-1:123456789012:table/things', key: {id: S}}",
+    ],
 )
 def test_tables_that_are_only_referred_to(make: Any, resolve: Any, table: Any) -> None:
     """They are written to and not made."""
