@@ -65,7 +65,10 @@ class DeployedTable(Struct, frozen=True, tag=True):
 
 
 class DeployedQueue(Struct, frozen=True, tag=True):
-    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0."""
+    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0.
+
+    `kms_key` is the ARN, id or alias of its KMS key, or "".
+    """
 
     arn: str
     fifo: bool
@@ -74,6 +77,7 @@ class DeployedQueue(Struct, frozen=True, tag=True):
     max_bytes: int
     redrive_to: str = ""
     max_receive_count: int = 0
+    kms_key: str = ""
 
     @property
     def name(self) -> str:

@@ -190,6 +190,7 @@ def _queue(attributes: Mapping[str, str]) -> DeployedQueue:
         int(attributes["MaximumMessageSize"]),
         redrive_target(attributes),
         max_receive_count(attributes),
+        attributes.get("KmsMasterKeyId", ""),
     )
 
 

@@ -14,6 +14,7 @@ from router.check.live.deployed import DeployedConfig, duration, live_rule
 from router.check.rule import Found
 from router.check.rules.queues import MAX_RETENTION
 from router.codes import declare
+from router.config import spec
 from router.engine.attributes import MAX_ITEM_BYTES
 from router.engine.engine import CompiledQueue
 from router.model import Path
@@ -70,7 +71,15 @@ SMALL_DEAD_LETTERS = declare(
     "It refuses the dead letter of a larger message, which then stays on its queue.",
     severity="warning",
 )
+OTHER_KEY_OF_QUEUE = declare(
+    "RT734",
+    "a queue with a KMS key that the config does not name",
+    "The role of a template may decrypt with the keys that `kms_key` and `kms_key_previous` name. Without permission "
+    "for the key of a queue nothing can be received; a message stays encrypted with the key at the time it was sent.",
+    severity="warning",
+)
 ADVISED_RECEIVES = 5
+_ALIAS = "alias/"
 
 
 @live_rule(
@@ -83,6 +92,7 @@ ADVISED_RECEIVES = 5
     TWO_PLACES,
     LARGER_THAN_ITEMS,
     SMALL_DEAD_LETTERS,
+    OTHER_KEY_OF_QUEUE,
 )
 def check_queues(deployment: DeployedConfig) -> Iterator[Found]:
     """Report queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
@@ -99,6 +109,7 @@ def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
         if isinstance(deployed, DeployedQueue):
             yield from _check_redrive(deployment, queue, deployed)
             yield from _check_size(queue, deployed, path)
+            yield from _check_kms_key(deployment.config.queues.get(name, spec.Queue()), deployed, path)
         elif deployed is not None and deployed.absent:
             yield _no_queue(f"there is no queue '{queue.reference}' in this region", path)
 
@@ -129,6 +140,22 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
                 f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', which does not exist"
             )
             yield _no_queue(sentence, path)
+
+
+def _check_kms_key(settings: spec.Queue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
+    """Report a KMS key that is neither of those of the config; which key an alias stands for is not known."""
+    key = _id_of_key(deployed.kms_key)
+    if not key or _ALIAS in deployed.kms_key or key in map(_id_of_key, (settings.kms_key, settings.kms_key_previous)):
+        return
+    sentence = (
+        f"queue '{deployed.name}' is encrypted with the KMS key {deployed.kms_key}, which neither 'kms_key' nor "
+        "'kms_key_previous' names"
+    )
+    yield Found(OTHER_KEY_OF_QUEUE, sentence, path, "name it as kms_key, or as kms_key_previous if the key changes")
+
+
+def _id_of_key(arn: str) -> str:
+    return arn.rpartition("/")[2]
 
 
 def _no_queue(sentence: str, path: Path) -> Found:

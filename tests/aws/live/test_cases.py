@@ -88,6 +88,7 @@ CASES = [
     Case("RT731", {}, function="absent"),
     Case("RT732", {"reserved": 0}),
     Case("RT733", {"queue": {"MessageRetentionPeriod": "3600"}}),
+    Case("RT734", {"queue": {"KmsMasterKeyId": "1234abcd-12ab-34cd-56ef-1234567890ab"}}),
     Case("RT741", {"mappings": (None,)}, function="NAME-0", only="local_aws"),
     Case("RT742", {"mappings": ({"FunctionResponseTypes": []},)}),
     Case("RT743", {"queue": {"VisibilityTimeout": "30"}}),

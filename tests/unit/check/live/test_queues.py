@@ -133,3 +133,30 @@ def test_unseen_target(deploy: Any, output: Any) -> None:
     seen = {"a": QUEUE, f"{ARN}-dlq": structs.replace(GONE, code="AccessDenied")}
 
     assert output(check_queues, deploy(named(), queues=seen)) == []
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER = KEY.replace("1234abcd", "2234abcd")
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "found"),
+    [
+        ("", "", False),
+        (f"kms_key: '{KEY}'", KEY, False),
+        (f"kms_key: '{KEY}'", KEY.rpartition("/")[2], False),
+        (f"kms_key: '{OTHER}', kms_key_previous: '{KEY}'", KEY, False),
+        (f"kms_key: '{OTHER}'", "alias/aws/sqs", False),
+        (f"kms_key: '{OTHER}'", "arn:aws:kms:eu-west-1:123456789012:alias/orders", False),
+        (f"kms_key: '{OTHER}'", KEY, True),
+        ("", KEY, True),
+    ],
+)
+def test_kms_key(deploy: Any, output: Any, settings: str, key: str, found: bool) -> None:
+    """Messages are encrypted with the key of the queue, which must be one of the config."""
+    config = named().replace("dead_letter: a-dlq", f"dead_letter: a-dlq, {settings}")
+    sentence = f"queue 'a' is encrypted with the KMS key {key}, which neither 'kms_key' nor 'kms_key_previous' names"
+
+    reported = output(check_queues, deploy(config, queues={"a": structs.replace(QUEUE, kms_key=key)}))
+
+    assert reported == ([("RT734", sentence)] if found else [])
