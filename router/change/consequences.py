@@ -92,15 +92,16 @@ def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
             for version, key in ((old, before.kms_key), (new, after.kms_key), (new, after.kms_key_previous))
         )
         path, old_path = new.path(after), old.path(before)
-        # A dead-letter queue without settings has the keys of its queue, which is reported.
-        if not was or was in (is_, previous) or len(path) != 2:
+        if not was or was in (is_, previous):
             continue
+        if isinstance(after, PlannedQueue) and not after.name_in_config and path[2:] and old_path[2:]:
+            continue  # a dead-letter queue without settings has the keys of its queue, which is reported
         kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
         yield ConfigChange(
             KEY_LOST,
             f"{kind} '{after.label}' has another KMS key, or none: its {content} are encrypted with the previous one",
-            (*path, "kms_key"),
-            (*old_path, "kms_key"),
+            path if path[2:] else (*path, "kms_key"),
+            old_path if old_path[2:] else (*old_path, "kms_key"),
             suggestion=f"set kms_key_previous: {was} until nothing is left that needs it; router deploy refuses it "
             f"without ({KEY_CHANGED.id})",
         )

@@ -156,6 +156,31 @@ def test_another_kms_key(
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ({"things": {**DEAD, "kms_key": KEY}}, {}, [("routes", "main", "queue")]),
+        (
+            {"things": {**DEAD, "kms_key": KEY}},
+            {"things": {**DEAD, "kms_key": OTHER}},
+            [("queues", "things", "kms_key")],
+        ),
+        (
+            {"things": DEAD, "dead": {"kms_key": KEY}},
+            {"things": {**DEAD, "kms_key": OTHER, "kms_key_previous": OTHER}},
+            [("queues", "things", "dead_letter")],
+        ),
+    ],
+)
+def test_a_kms_key_of_a_queue_without_settings(
+    diff: Diff, old: dict[str, Any], new: dict[str, Any], found: list[tuple[str, ...]]
+) -> None:
+    """Once, where the new config names the queue."""
+    report = diff(*(config_of({"main": {}}, queues=each) for each in (old, new)))
+
+    assert [each.change.path for each in report.findings if each.change.code.id == "RT945"] == found
+
+
 def places(report: DiffReport, code: str) -> dict[str, tuple[int, int]]:
     """The lines in the new and the old config of the findings with a code, by their sentences."""
     return {
