@@ -56,7 +56,7 @@ def confirm(question: str) -> bool:
 def confirm_by_typing(word: str, sentence: str, options: str = "--yes") -> bool:
     """Return whether the user types the word; raises UsageError if standard input is not a terminal.
 
-    `options` do without the question.
+    `options` are the options with which the command does not ask.
     """
     _require_terminal(options)
     return bool(click.prompt(f"{sentence} Type '{word}' to continue", err=True) == word)

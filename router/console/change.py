@@ -29,7 +29,7 @@ AROUND = 4
 EDITED = "edited, not saved"
 """The name of the config with texts that are not saved."""
 MOST_LINES = 400
-"""Of one place."""
+"""The most lines that are shown of one place."""
 EXACT_LINES = 2000
 """Longer parts that differ are compared by their rare lines only, which takes less time."""
 LONG = 160
@@ -97,7 +97,7 @@ def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) 
 
 
 def _hunks(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> Iterator[dict[str, Any]]:
-    """Yield the lines that differ at the places of a change; if it is one of schemas, those of their files."""
+    """Yield the differing lines at the places of a change; for a change of schemas, those of the schema files."""
     if found.change.path[-1:] == ("schema",) and found.change.old_path[-1:] == ("schema",):
         hunks = list(_schema_hunks(before, str(found.change.old_path[1]), after, str(found.change.path[1])))
         yield from hunks

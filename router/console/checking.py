@@ -1,4 +1,4 @@
-"""The job that checks a config while it is edited, as `router check` does."""
+"""The jobs about a config while it is edited: its check, its outline, and the paths of its schemas."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -111,7 +111,7 @@ def save_files(files: Sequence[EditedFile], allowed: Iterable[str], folder: Path
 
 
 def read_inside(path: Path, folder: Path) -> bytes:
-    """Return the content of a regular file in a folder, of links those that stay in it; raises OSError."""
+    """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises OSError."""
     # Links are resolved before: a link that replaces the file meanwhile is not followed; a FIFO would block for ever.
     with open(_real(path, folder), "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -163,7 +163,7 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
-    """Yield a config with the texts of files that are edited and not saved, by name: itself, or a copy for the block.
+    """Yield a config with the unsaved texts of files, by name: the config itself, or a copy that ends with the block.
 
     The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files of the folder.
     Raises ConsoleError for a file outside of the folder of the config.

@@ -21,9 +21,9 @@ from router.dev.compare import to_cell, to_json
 from router.program.schemas.documents import steps_of
 
 SECONDS = 900.0
-"""After so long a command is stopped: 100,000 dead letters take a part of it."""
+"""The time limit of a command; 100,000 dead letters take less."""
 _STOP_SECONDS = 30.0
-"""For a stopped command to release its messages."""
+"""The time in which a stopped command releases its messages."""
 _COULD_NOT_RUN = 2
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)

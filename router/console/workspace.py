@@ -15,17 +15,17 @@ Target = Literal["files", "local", "aws"]
 
 
 SECONDS = 60.0
-"""After so long a check is ended, or a look at AWS: a check of 1,000 routes takes a tenth of it."""
+"""The time limit of a check, and of reading the state of AWS; a check of 1,000 routes takes a tenth of it."""
 MESSAGE_SECONDS = 20.0
-"""After so long a message is ended: the page waits for it while somebody types."""
+"""The time limit of running a message, for which the page waits while somebody types."""
 
 
 class Workspace(Struct, frozen=True):
     """The config, the variables of its references, and the AWS of a console.
 
     On `local` the environment leads SDKs to the embedded AWS. Unless `writes`, nothing in AWS is changed; on `local` it
-    is always true. `messages` runs what a page waits for while it is typed in, `checks` what may take seconds, `live`
-    what calls AWS. `worker` is the address of the pages of the worker on `local`.
+    is always true. `messages` runs jobs for which the page waits while somebody types, `checks` jobs that may take
+    seconds, and `live` jobs that call AWS. `worker` is the address of the pages of the worker on `local`.
     """
 
     config: Path

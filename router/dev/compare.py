@@ -128,7 +128,7 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
 
 
 def compare_item(expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool) -> list[Difference]:
-    """Return the attributes that differ: of all, if the item is expected as a `whole`, else of those expected."""
+    """Return the attributes that differ; those that are not expected count only for a `whole` item."""
     return [
         Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
         for name in ({**expected, **item} if whole else expected)

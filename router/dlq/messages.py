@@ -181,7 +181,7 @@ class UnknownNames:
 
 
 class Cause(Struct, frozen=True):
-    """Why messages failed. Those without the attribute of the router have no reason: a rehearsal finds one."""
+    """Why messages failed. Messages without the router's attribute have no reason until a rehearsal finds one."""
 
     code: str
     queue: str

@@ -45,8 +45,8 @@ class OpenQueue(Struct, frozen=True):
     """A dead-letter queue while a command works on it.
 
     `unseen` is about how many messages were not received; None if SQS does not say. `elsewhere` is about how many of
-    them others have: 0 where they may only be over the limit, which the selected messages have reached if `limited`, or
-    behind others of their group.
+    them other consumers have in flight: 0 if they may be unseen because the selection reached its limit (`limited`), or
+    because they are behind others of their group.
     """
 
     queue: DeadLetterQueue
