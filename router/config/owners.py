@@ -6,8 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from router.config import spec
-
-_SECTIONS = ("queues", "tables", "routes")
+from router.config.merge import SECTIONS
 
 
 def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
@@ -18,7 +17,7 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
     if owner is None and tags is None:
         return data
     changed = dict(data)
-    for section in _SECTIONS:
+    for section in SECTIONS:
         entries = data.get(section)
         if isinstance(entries, dict):
             changed[section] = {name: _with_defaults(entry, owner, tags) for name, entry in entries.items()}

@@ -24,12 +24,13 @@ from router.dev.stateful import write_together
 from router.dlq.mask import as_redacted, derived_attributes
 from router.dlq.messages import DlqMessage
 from router.dlq.redrive import BATCH
-from router.dlq.spool import Identity, WrittenItems
+from router.dlq.spool import WrittenItems
 from router.engine.attributes import decode_item, identify
 from router.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.engine.writes import PlannedMessage, StoredItem, Write
 from router.model import Item, Outcome, Record, Table
 from router.program.load import Program
+from router.program.route_tests import Identity
 
 CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""

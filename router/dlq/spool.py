@@ -12,13 +12,12 @@ import msgspec
 from router.aws.protocols import Receipt
 from router.dlq.messages import DlqMessage
 from router.model import Record
+from router.program.route_tests import Identity
 
 _RECORDS_AT_A_TIME = 16
 """Records that are read at a time: 16 MiB at most."""
 _RECEIPTS_AT_A_TIME = 1000
 _DECODER = msgspec.msgpack.Decoder(Record)
-Identity = tuple[str, ...]
-"""What identifies an item, as `engine.attributes.identify` returns it."""
 
 
 class _TemporaryFile:

@@ -6,6 +6,7 @@ from msgspec import structs
 
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.domains import count_of_attribute
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.check.analysis.inference import NO, UNKNOWN, YES, Value, in_words, of_path
 from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
 from router.check.analysis.text_formats import refusal_of
@@ -50,7 +51,6 @@ KEY_UNSURE = declare(
 )
 
 _WANTED: dict[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
-_BYTES_OF_A_CHARACTER = 4
 
 
 @rule(KEY_MISSING, KEY_OF_OTHER_TYPE, KEY_EMPTY, KEY_TOO_LONG, KEY_UNSURE)
@@ -166,7 +166,7 @@ def _check_length(
     route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path, claim: Claim | None
 ) -> Iterator[Found]:
     """Report a length that is not bounded; it refutes the claim about the key, if nothing else is doubtful."""
-    most = limit // _BYTES_OF_A_CHARACTER
+    most = limit // BYTES_OF_A_CHARACTER
     advice = route.constrain(value, f"maxLength: {most}")
     if value.longest is None:
         sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"

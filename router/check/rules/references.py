@@ -8,7 +8,7 @@ from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.config.findings import closest
-from router.config.merge import resolve_inside
+from router.config.merge import SECTIONS, resolve_inside
 from router.model import Path
 
 UNKNOWN_OWNER = declare(
@@ -24,7 +24,7 @@ UNKNOWN_OWNER = declare(
 def check_owners(subject: Subject) -> Iterator[Found]:
     """Report owners that `owners` does not have, if it has any."""
     config = subject.config
-    for section in ("queues", "tables", "routes") if config.owners else ():
+    for section in SECTIONS if config.owners else ():
         for name, entry in getattr(config, section).items():
             if entry.owner and entry.owner not in config.owners:
                 near = closest(entry.owner, list(config.owners))

@@ -8,6 +8,7 @@ from msgspec import Struct, structs
 from router.check.analysis.budget import BudgetSpent
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import elements_of, tree_of
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.check.analysis.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.schema_index import SchemaIndex
@@ -36,10 +37,7 @@ _MAX_DEPTH = 12
 _MAX_CHOICES = 4
 _MAX_PARTS = 24
 """The most parts of an item that are considered, the largest first."""
-_BYTES_OF_A_CHARACTER = 4
 _LONG_NUMBER = 10**MAX_DIGITS - 1
-_NUMBER = (MAX_DIGITS + 1) // 2 + 1
-_OVERHEAD = 3
 
 
 class Size(Struct, frozen=True):
@@ -171,7 +169,7 @@ def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
         step = steps[end - 1]
         if step is None:
             count = 1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
-            bytes_ = bytes_ if end <= fixed else _OVERHEAD + count * (bytes_ + 1)
+            bytes_ = bytes_ if end <= fixed else LIST_BYTES + count * (bytes_ + 1)
             predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
         else:
             predicate, shape = there((step,), predicate), there((step,), shape)
@@ -190,7 +188,7 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
     counts = _bounds(index, steps, "maxItems")
     for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
         found += [
-            Size(_OVERHEAD + most * (element.bytes + 1), _list_of(element.predicate, most), _list_of(element.shape, 1))
+            Size(LIST_BYTES + most * (element.bytes + 1), _list_of(element.predicate, most), _list_of(element.shape, 1))
             for most in counts
         ]
     inside = {name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))}
@@ -198,15 +196,15 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
         total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
         predicates = [there((name,), size.predicate) for name, size in inside.items()]
         shapes = [there((name,), size.shape) for name, size in inside.items()]
-        found.append(Size(_OVERHEAD + total, all_of(predicates), all_of(shapes)))
+        found.append(Size(LIST_BYTES + total, all_of(predicates), all_of(shapes)))
     if any(schema.get("type") in ("number", "integer") for schema in schemas):
-        found.append(Size(_NUMBER, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
+        found.append(Size(NUMBER_BYTES, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
     return _sorted(found)
 
 
 def _text(most: int) -> Size:
     shape = {"type": "string", "minLength": 1}
-    return Size(most * _BYTES_OF_A_CHARACTER, {"type": "string", "minLength": most}, shape)
+    return Size(most * BYTES_OF_A_CHARACTER, {"type": "string", "minLength": most}, shape)
 
 
 def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:

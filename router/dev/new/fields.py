@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.dev.new.inference import common_format
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.errors import UsageError
@@ -16,7 +17,6 @@ Names = tuple[str, ...]
 Messages = Sequence[Mapping[str, Any]]
 
 _MAX_DEPTH = 3
-BYTES_OF_A_CHARACTER = 4
 _ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
 _MAY_BE_ID = re.compile(r"number|no|code|ref|reference")
 _VERSION = re.compile(

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.aws.references import queue_name
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.config import spec
 from router.dev.new.fields import (
-    BYTES_OF_A_CHARACTER,
     KeyCandidate,
     Messages,
     Names,

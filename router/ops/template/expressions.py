@@ -29,7 +29,7 @@ Kind = Literal["Queue", "Table", "Variable"]
 """None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
 _PLAIN = re.compile(r"(?:[a-z][a-z0-9]*-)*(?!fifo\b)[a-z][a-z0-9]*(?:\.fifo)?")
 _WORD = re.compile(r"[A-Za-z0-9]+")
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
+VARIABLE_TEXT = re.compile(r"\$\{[^}]*\}")
 _LONGEST = 160
 """The maximum number of characters of a name in an id."""
 SET_BY_AWS = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
@@ -68,7 +68,7 @@ def logical_id(kind: Kind, name: str) -> str:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
     """
     # For a name that is only a variable, use the name of the variable.
-    found = _WORD.findall(_VARIABLE.sub("-", name)) or _WORD.findall(name)
+    found = _WORD.findall(VARIABLE_TEXT.sub("-", name)) or _WORD.findall(name)
     words = "".join(word[0].upper() + word[1:] for word in found)
     if _PLAIN.fullmatch(name) and len(words) <= _LONGEST:
         return f"{kind}{words}"

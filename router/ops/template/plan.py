@@ -1,6 +1,5 @@
 """Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
-import re
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, structs
@@ -15,6 +14,7 @@ from router.ops.template.expressions import (
     ACCOUNT,
     PARTITION,
     REGION,
+    VARIABLE_TEXT,
     Expression,
     Substitutions,
     attribute,
@@ -29,7 +29,6 @@ WORKER_VISIBILITY = 60
 """Seconds; the worker renews it while it works on a message."""
 _FIFO = ".fifo"
 _LETTERS = "-dlq"
-_VARIABLE = re.compile(r"\$\{[^}]*\}")
 
 
 class PlannedResource(Struct, frozen=True, kw_only=True):
@@ -296,7 +295,7 @@ def _queue_texts(reference: str, text: str) -> tuple[str, str]:
 
 def _last(text: str, separator: str, otherwise: str) -> str:
     """Return the part of a text after the last separator; `otherwise` if that is within a variable."""
-    plain = _VARIABLE.sub(lambda found: "x" * len(found[0]), text)
+    plain = VARIABLE_TEXT.sub(lambda found: "x" * len(found[0]), text)
     place = plain.rfind(separator)
     return text[place + 1 :] if place >= 0 else otherwise
 
