@@ -38,8 +38,8 @@ CALLS = 1.5
 """So many times the duration of a call may a batch take besides its processor time."""
 PLOTTED = 5
 """The duration of a call for first answers and the largest batches, of which `batch_writer` takes seconds."""
-WARM_UP = {ROUTER: 4}
-"""The batches before those that count: after them the router has the connections that it has use for; others, one."""
+WARM_UP, WARM_UP_LARGE = 10, 4
+"""The batches before those that count, up to 1,000 messages and beyond: after them the router has its connections."""
 PEER_BATCHES = 3
 """Batches of the others take so much longer that fewer are measured."""
 # As Lambda's image does: the function's code first, then the runtime's, and nothing that is installed here.
@@ -132,7 +132,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
             for case in cases_of(quick=quick):
                 for program in case.programs:
                     counted = case.batches if program == ROUTER else min(case.batches, PEER_BATCHES)
-                    run = functions.run(program, case, digests[case.count], WARM_UP.get(program, 1) + counted)
+                    run = functions.run(program, case, digests[case.count], _warm_up(program, case) + counted)
                     _add(figures, case, program, run)
                 advance()
             for _ in range(STARTS):
@@ -144,9 +144,16 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     return figures
 
 
+def _warm_up(program: str, case: FunctionCase) -> int:
+    """Return how many batches do not count; other programs have all of their one connection after the first."""
+    if program != ROUTER:
+        return 1
+    return WARM_UP if case.count <= 1000 else WARM_UP_LARGE
+
+
 def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: FunctionRun) -> None:
     fresh, fresh_cpu = run.batches[0]
-    counted = run.batches[WARM_UP.get(program, 1) :]
+    counted = run.batches[_warm_up(program, case) :]
     wall = statistics.median(each for each, _ in counted)
     cpu = statistics.median(each for _, each in counted)
     for name, value in ((WALL, wall), (FRESH, fresh), (CPU, cpu), (MEMORY, run.memory)):
