@@ -197,8 +197,8 @@ def _by_schema(schema: Validation | None, budget: ProofBudget, known: dict[str, 
     if uri in known:
         return known[uri].again()
     found = entailment_of(schema, budget, approximate=True)
-    if found is not None:
-        known[uri] = found
+    assert found is not None  # it is approximate
+    known[uri] = found
     return found
 
 
