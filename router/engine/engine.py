@@ -11,7 +11,7 @@ from router.engine.attributes import memory_bytes
 from router.engine.backoff import Backoff, OutageBackoff
 from router.engine.decode import JSON, MAX_NESTING, Decoder, PointerFinder, bound_nesting, decode_plain
 from router.engine.identity import with_original_identity
-from router.engine.item_text import is_verbatim
+from router.engine.item_text import ValueTexts, texts_for
 from router.engine.outcomes import Disposition, disposed, failed, rejected
 from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
 from router.errors import Rejection
@@ -71,8 +71,8 @@ class Redactor(Protocol):
         """Return the outcome of a record with a reason that has no part of a masked value in it."""
 
 
-MapOne = Callable[[WriteConfig, Any, Message, bool], Write]
-"""From data and message to the one write; with True, the data is the JSON value of an `is_verbatim` text."""
+MapOne = Callable[[WriteConfig, Any, Message, ValueTexts], Write]
+"""From data and message to the one write; `texts_for` the text of the data."""
 
 
 class ShortForm(Protocol):
@@ -234,7 +234,7 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
             return None
         try:
             message = Message(data, record.message_id, name, {}, record.attributes)
-            return PlannedMessage(record, None, [write(config, data, message, "\\" not in body or is_verbatim(body))])
+            return PlannedMessage(record, None, [write(config, data, message, texts_for(body))])
         except BaseException as error:
             return PlannedMessage(record, _outcome_of(error, route))
 
@@ -281,8 +281,7 @@ def _plan_route(
                 return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
         if (short := route.short) is not None and trace is None:
             if short.write is not None:
-                verbatim = text is not None and is_verbatim(text)
-                return [short.write(route.write, message.data, message, verbatim)]
+                return [short.write(route.write, message.data, message, texts_for(text))]
             short.count()
         planned = _map(route, message, is_shared, trace, budget)
     except OutOfBudget:

@@ -1,7 +1,8 @@
 """Writes attribute values in DynamoDB's JSON as text, which is faster than structures that are encoded afterwards.
 
 It knows the values of JSON, within the limits of DynamoDB. It raises some exception for anything else, which
-`router.engine.attributes` then encodes or rejects. The text is equal to that of its structures.
+`router.engine.attributes` then encodes or rejects. The text is equal to that of its structures. Lists and maps are
+written for a message that is no longer than an item may be: their values are not counted before.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,13 +11,20 @@ from typing import Any
 
 import msgspec
 
-from router.engine.attributes import MAX_DIGITS, MAX_INTEGER, MAX_NESTING, encode_number, over_limit
+from router.engine.attributes import MAX_DIGITS, MAX_INTEGER, MAX_ITEM_BYTES, MAX_NESTING, encode_number, over_limit
 
 _CONTROL_ESCAPES = ("\\u000", "\\u001", "\\u002", "\\u005")
 """How the escapes begin of control characters, and of quotes and backslashes with what is beside them."""
 
 ValueTexts = Mapping[type, Callable[[Any, int], str]]
 """By its type, from a value and its depth (1 in the item itself) to its text; raises some exception if it cannot."""
+
+
+def texts_for(text: str | None) -> ValueTexts:
+    """Return what writes the values of a JSON text; None if the text is not known."""
+    if text is None or len(text) > MAX_ITEM_BYTES:
+        return SCALARS
+    return VERBATIM if is_verbatim(text) else ESCAPED
 
 
 def is_verbatim(text: str) -> bool:
@@ -84,23 +92,24 @@ def _escaped_list(values: list[Any], depth: int) -> str:
     return f'{{"L":[{",".join([ESCAPED[value.__class__](value, depth) for value in values])}]}}'
 
 
-_SCALARS: ValueTexts = {
+SCALARS: ValueTexts = {
+    str: lambda value, depth: f'{{"S":{msgspec.json.encode(value).decode()}}}',
     int: _integer,
     Decimal: _decimal,
     bool: lambda value, depth: '{"BOOL":true}' if value else '{"BOOL":false}',
     type(None): lambda value, depth: '{"NULL":true}',
 }
+"""Those of any values but lists and maps."""
 VERBATIM: ValueTexts = {
-    **_SCALARS,
+    **SCALARS,
     str: lambda value, depth: f'{{"S":"{value}"}}',
     dict: _map,
     list: _list,
 }
 """Those of values that are parts of the JSON value of an `is_verbatim` text."""
 ESCAPED: ValueTexts = {
-    **_SCALARS,
-    str: lambda value, depth: f'{{"S":{msgspec.json.encode(value).decode()}}}',
+    **SCALARS,
     dict: _escaped_map,
     list: _escaped_list,
 }
-"""Those of any values."""
+"""Those of any values of JSON."""

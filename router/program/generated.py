@@ -22,7 +22,7 @@ from router.engine.attributes import (
     MAX_SORT_KEY_BYTES,
 )
 from router.engine.engine import MapOne
-from router.engine.item_text import ESCAPED, VERBATIM
+from router.engine.item_text import SCALARS, VERBATIM
 from router.engine.writes import Write, WriteConfig
 from router.model import Message
 from router.program.attribute import Getter
@@ -96,7 +96,7 @@ def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: F
         "fail": fail,
         "in_general": in_general,
         "take_nothing": take_nothing,
-        "ESCAPED": ESCAPED,
+        "SCALARS": SCALARS,
         "VERBATIM": VERBATIM,
     }
     start = '{"PutRequest":{"Item":{'
@@ -137,7 +137,7 @@ def source_lines(shape: SourceShape) -> list[str]:
     parts = "".join(f"h{number}, t{number}, e{number}, " for number in numbers)
     identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
     return [
-        f"def write(config, data, message, verbatim, str=str, UNSET=UNSET, {defaults}):",
+        f"def write(config, data, message, texts, str=str, UNSET=UNSET, {defaults}):",
         '    at = ""',
         "    try:",
         "        take = data.get if isinstance(data, dict) else take_nothing",
@@ -146,7 +146,7 @@ def source_lines(shape: SourceShape) -> list[str]:
         "        raise fail(at, error) from error.__cause__",
         f"    if not ({_key_condition(shape.keys)}):",
         f"        return in_general(config, message, ({values}))",
-        "    plain, texts = (str, VERBATIM) if verbatim else (None, ESCAPED)",
+        "    plain = str if texts is VERBATIM else None",
         "    try:",
         *(line for number, names in enumerate(shape.paths) for line in _text_lines(number, is_path=names > 0)),
         f"        text = ''.join(({parts}'}}}}}}'))",
@@ -180,7 +180,7 @@ def _value_lines(number: int, names: int) -> list[str]:
 
 def _text_lines(number: int, *, is_path: bool) -> list[str]:
     """Return the lines that write the value of an attribute."""
-    value, texts = f"v{number}", "texts" if is_path else "ESCAPED"
+    value, texts = f"v{number}", "texts" if is_path else "SCALARS"
     first = [f"if {value}.__class__ is plain:", f"    t{number} = {value}", "elif"] if is_path else ["if"]
     omitted = "raise ValueError" if number == 0 else f"h{number} = t{number} = e{number} = ''"
     lines = [

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from router.engine.attributes import encode_attribute
 from router.engine.decode import decode_json
-from router.engine.item_text import ESCAPED, VERBATIM, is_verbatim
+from router.engine.item_text import ESCAPED, SCALARS, VERBATIM, ValueTexts, is_verbatim, texts_for
 from router.engine.writes import Write
 from router.errors import Rejection
 from router.model import Table
@@ -60,6 +60,21 @@ def test_texts_are_those_of_structures(value: Any, ascii_only: bool) -> None:
 def test_what_needs_no_escapes(text: str, verbatim: bool) -> None:
     """Texts without escapes, or only those of characters that JSON writes as they are."""
     assert is_verbatim(text) is verbatim
+
+
+@pytest.mark.parametrize(
+    ("text", "texts"),
+    [
+        ('"x"', VERBATIM),
+        (r'"\n"', ESCAPED),
+        (None, SCALARS),
+        ("[" + "1," * 204_799 + "]", VERBATIM),
+        ("[" + "1," * 204_799 + "1]", SCALARS),
+    ],
+)
+def test_lists_of_a_longer_text_are_not_written(text: str | None, texts: ValueTexts) -> None:
+    """Nor those of one that is not known, such as one in an envelope."""
+    assert texts_for(text) is texts
 
 
 def test_names_are_texts() -> None:

@@ -1,6 +1,8 @@
 """The generated function of a route has the results of the general way: writes, outcomes, reasons and places."""
 
+import base64
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -325,9 +327,41 @@ def test_no_text_of_the_config_is_in_the_source() -> None:
         "v1 = absent_1(data)",
         "if v1 is UNSET:",
         "h1 = t1 = e1 = ''",
-        "h1, t1, e1 = head_1, ESCAPED[v1.__class__](v1, 1), ''",
+        "h1, t1, e1 = head_1, SCALARS[v1.__class__](v1, 1), ''",
         "h0, t0, e0 = head_0, texts[v0.__class__](v0, 1), ''",
         "text = ''.join((h0, t0, e0, h1, t1, e1, '}}}'))",
         "if size > 102400 and len(text.encode()) > 409600:",
         "if not (v0.__class__ is str and 0 < len(v0) <= 512):",
     }
+
+
+@pytest.mark.parametrize("encoding", ["json", "base64"])
+def test_a_long_list_is_refused_before_it_is_written(queue_of: Compile, encoding: str) -> None:
+    """As soon as in the general way, which counts its bytes: each value would take a hundred times of them."""
+    queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, queues={"q": {"encoding": encoding}})
+    assert queue is not None
+    for _ in range(WARM):
+        plan(queue, Record("m1", "", base64.b64encode(b"{}").decode() if encoding == "base64" else "{}"))
+    text = '{"id": "x", "a": [' + "[]," * 300_000 + "[]]}"
+    record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
+    (route,) = queue.routes
+    general = structs.replace(queue, routes=(structs.replace(route, short=None),))
+    planning = short_plan(queue) or (lambda record: plan(queue, record))
+
+    assert calls_of(lambda: planning(record)) - calls_of(lambda: plan(general, record)) < 100
+
+
+def calls_of(act: Callable[[], object]) -> int:
+    """Return how many functions are called, which is the same on every machine."""
+    calls = 0
+
+    def count(frame: Any, what: str, argument: Any) -> None:
+        nonlocal calls
+        calls += what == "call"
+
+    sys.setprofile(count)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return calls
