@@ -120,7 +120,7 @@ class PageServer:
                     time.sleep(ACCEPT_PAUSE)
                 return
             if len(self._connections) >= MAX_CONNECTIONS:
-                self._close(older.pop(0))
+                self._make_room(older.pop(0))
             connection = _Connection(accepted)
             self._connections[connection] = None
             self._selector.register(accepted, selectors.EVENT_READ, connection)
@@ -130,10 +130,16 @@ class PageServer:
         if self._reserve:
             os.close(self._reserve.pop())
         elif older:
-            self._close(older.pop(0))
+            self._make_room(older.pop(0))
         else:
             return False
         return True
+
+    def _make_room(self, connection: _Connection) -> None:
+        """Close a connection for a new one, but serve it if its request has come: it may not have been read yet."""
+        self._serve(connection)
+        if connection in self._connections:
+            self._close(connection)
 
     def _serve(self, connection: _Connection) -> None:
         """Read what has come of a request, or write what can be written of the response."""

@@ -12,7 +12,14 @@ from http.client import HTTPConnection
 
 import pytest
 
-from router.run.monitoring import CONNECTION_SECONDS, MAX_CONNECTIONS, MAX_REQUEST_BYTES, Page, PageServer
+from router.run.monitoring import (
+    CONNECTION_SECONDS,
+    MAX_CONNECTIONS,
+    MAX_REQUEST_BYTES,
+    RESERVED_FILES,
+    Page,
+    PageServer,
+)
 
 TIMEOUT = 20.0
 LARGE = b"x" * 10_000_000
@@ -203,3 +210,56 @@ def test_no_file_descriptors() -> None:
         process.kill()
 
     assert (used < 1.0, len(several)) == (True, 20)
+
+
+# Serves no other page while it waits for one, and uses up the file descriptors meanwhile.
+WAITING = """
+import os, resource, sys, threading
+from http import HTTPStatus
+from router.run.monitoring import PageServer
+go = threading.Event()
+def page(path):
+    if path == "/waits":
+        print("waits", flush=True)
+        go.wait()
+    return HTTPStatus.OK, "text/plain", b"page"
+server = PageServer("127.0.0.1", 0, page)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+print(server.port, flush=True)
+sys.stdin.readline()
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    print("used up", flush=True)
+sys.stdin.readline()
+go.set()
+sys.stdin.read()
+"""
+
+
+def test_connections_that_come_together_without_file_descriptors() -> None:
+    """More connections than there are reserved descriptors, all with a request before any is accepted, are served."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        address = ("127.0.0.1", int(process.stdout.readline()))
+
+        def ask(stack: ExitStack, path: bytes) -> socket.socket:
+            client = stack.enter_context(socket.create_connection(address, TIMEOUT))
+            client.sendall(b"GET %b HTTP/1.1\r\n\r\n" % path)
+            return client
+
+        with ExitStack() as stack:
+            waiting = ask(stack, b"/waits")
+            printed = [process.stdout.readline()]
+            print(file=process.stdin, flush=True)
+            printed.append(process.stdout.readline())
+            clients = [waiting, *[ask(stack, b"/") for _ in range(RESERVED_FILES + 4)]]
+            print(file=process.stdin, flush=True)
+            pages = [client.makefile("rb").read()[-4:] for client in clients]
+        process.kill()
+
+    assert (printed, pages) == (["waits\n", "used up\n"], [b"page"] * len(clients))
