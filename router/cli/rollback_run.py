@@ -63,4 +63,4 @@ class RollbackRun(StackRun):
         return ()
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
-        return self._compare_running(self._versions[1], deployment.template.body) if self._versions else 0
+        return self._compare_running(1, deployment.template.body)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC
-from typing import Any
+from typing import Any, Literal
 
 import click
 from msgspec import Struct, structs
@@ -187,8 +187,12 @@ class StackRun(ABC):
             self._log(f"the routes are not compared with those that run: {self._unread}")
         return self._diff
 
-    def _compare_running(self, version: ConfigVersion, template: Mapping[str, Any]) -> int:
-        """Compare what is deployed with a config that runs or ran, and show the findings; return the exit code."""
+    def _compare_running(self, which: Literal[0, 1], template: Mapping[str, Any]) -> int:
+        """Compare what is deployed with one of the configs, and show the findings; return the exit code."""
+        if self._versions is None:
+            self._log(f"what is deployed is not compared with the configuration: {self._unread}")
+            return 0
+        version = self._versions[which]
         with self._console.status("comparing what is deployed with the config"):
             self._findings = compare_running(version, function_reference(self._options.stack, template))
         return self._show_findings()
@@ -233,7 +237,7 @@ class StackRun(ABC):
 
     def _end_dry_run(self, old: TemplateVersion) -> int:
         """Compare what is deployed with the config that runs: that nothing is changed hides no drift."""
-        code = self._compare_running(self._versions[0], old.body) if self._versions else 0
+        code = self._compare_running(0, old.body) if old.body else 0
         self._log("this was a dry run: nothing is changed")
         return code
 

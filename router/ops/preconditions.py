@@ -21,8 +21,8 @@ from router.ops.property_changes import TABLE, TemplateVersion
 class NewStore(Struct, frozen=True):
     """A queue or table that a template has under a logical id and a name that the stack does not have together.
 
-    `in_stack`: the stack has this name under another logical id. `replaces` is the name that the stack has under this
-    logical id, or "". `key` is that of a table.
+    Or a table that has another key than the stack's. `in_stack`: the stack has this name under another logical id.
+    `replaces` is the name that the stack has under this logical id, or "". `key` is that of a table.
     """
 
     kind: str
@@ -37,15 +37,20 @@ def new_stores(old: TemplateVersion, new: TemplateVersion) -> Iterator[NewStore]
     before = literal_names(old.body, old.values)
     known = {(_type(old, id_), name) for id_, name in before.items()}
     for id_, name in literal_names(new.body, new.values).items():
-        if before.get(id_) == name:
-            continue
         type_ = _type(new, id_)
-        key = read_key_schema(new.body["Resources"][id_]["Properties"]) if type_ == TABLE else ()
-        yield NewStore(kind_of(type_), name, (type_, name) in known, before.get(id_, ""), key)
+        key = _key(new, id_) if type_ == TABLE else ()
+        if before.get(id_) == name and (type_ != TABLE or _key(old, id_) == key):
+            continue
+        replaces = before.get(id_, "")
+        yield NewStore(kind_of(type_), name, replaces != name and (type_, name) in known, replaces, key)
 
 
 def _type(template: TemplateVersion, logical_id: str) -> str:
     return str(template.body["Resources"][logical_id]["Type"])
+
+
+def _key(template: TemplateVersion, logical_id: str) -> KeySchema:
+    return read_key_schema(template.body["Resources"][logical_id]["Properties"])
 
 
 def require_free_names(
@@ -95,6 +100,12 @@ def _look_at_table(store: NewStore, dynamodb: ServiceClient, log: Callable[[str]
     found = read_table(dynamodb, store.name)
     if found is None:
         return
+    if store.replaces == store.name:
+        raise UsageError(
+            f"{EXISTS_ALREADY.id} the table '{store.name}' of the stack has the key {_shown(found.key)} (about "
+            f"{found.items} items), and the config says {_shown(store.key)}: that is another table, and AWS does not "
+            "create it while the name is taken; give it another name, and the stack retains the old one"
+        )
     if store.replaces:
         raise UsageError(
             f"{EXISTS_ALREADY.id} the table '{store.name}' exists, and would have to replace the table "
