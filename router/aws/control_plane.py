@@ -128,12 +128,12 @@ class ExistingTable(Struct, frozen=True):
 
 
 def read_table(dynamodb: ServiceClient, name: str) -> ExistingTable | None:
-    """Return a table; None if there is none, or if the call is not permitted."""
+    """Return a table, or None if there is none; raises AwsCallError."""
     try:
         table = dynamodb.call("DescribeTable", TableName=name)["Table"]
         expiry = dynamodb.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
     except AwsCallError as error:
-        if error.code in ABSENT | DENIED:
+        if error.code in ABSENT:
             return None
         raise
     return ExistingTable(

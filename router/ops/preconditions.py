@@ -60,35 +60,31 @@ def require_free_names(
 
     `how` says in which configuration a queue can be left alone.
     """
-    taken = []
-    is_known = True
+    taken: list[str] = []
+    unknown: set[str] = set()
     for store in stores:
         if store.in_stack:
             raise UsageError(
                 f"{EXISTS_ALREADY.id} the {store.kind} '{store.name}' is in the stack already, from another text of "
                 "its name, and AWS does not create it a second time: write the name in the configuration as it was"
             )
-        if store.kind == "table":
-            _look_at_table(store, services["dynamodb"], log)
-        elif is_known:
-            url, is_known = _find(services["sqs"], store.name, log)
-            taken += [f"'{store.name}' ({_count(services['sqs'], url)})"] if url else []
+        if store.kind in unknown:
+            continue
+        try:
+            if store.kind == "table":
+                _look_at_table(store, services["dynamodb"], log)
+            elif url := find_queue(services["sqs"], store.name):
+                taken.append(f"'{store.name}' ({_count(services['sqs'], url)})")
+        except AwsCallError as error:
+            if error.code not in DENIED:
+                raise
+            unknown.add(store.kind)
+            log(f"it is not known whether the new {store.kind}s exist already: {error}")
     if taken:
         raise UsageError(
             f"{EXISTS_ALREADY.id} these queues exist outside of the stack: {', '.join(taken)}; AWS cannot take them "
             f"in: {how}set 'managed: false' on them, or delete them with their messages first"
         )
-
-
-def _find(sqs: ServiceClient, name: str, log: Callable[[str], None]) -> tuple[str | None, bool]:
-    """Return the URL of a queue, and whether it is known if there is one."""
-    try:
-        return find_queue(sqs, name), True
-    except AwsCallError as error:
-        if error.code not in DENIED:
-            raise
-        log(f"it is not known whether the new queues exist already: {error}")
-        return None, False
 
 
 def _count(sqs: ServiceClient, url: str) -> str:
@@ -134,7 +130,7 @@ def _shown(key: KeySchema) -> str:
 def require_codedeploy(codedeploy: ServiceClient) -> None:
     """Raise UsageError if CodeDeploy does not answer; a call that is not permitted is an answer."""
     try:
-        codedeploy.call("ListDeploymentConfigs")
+        codedeploy.call("ListApplications")
     except AwsCallError as error:
         if error.code in DENIED:
             return

@@ -190,7 +190,7 @@ def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> It
         if queue.paused:
             yield f"queue {queue.queue} is paused: {queue.paused}"
         if queue.dead_letters:
-            yield f"queue {queue.queue} has {queue.dead_letters} dead letters"
+            yield f"queue {queue.queue} has dead letters: {queue.dead_letters}"
         if queue.waiting is None:
             yield f"queue {queue.queue} cannot be read"
     for table in tables:

@@ -272,7 +272,7 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
         f"attention: queue orders is paused: the event source mapping to {project.stack} is Disabled (USER_INITIATED)",
-        "attention: queue orders has 1 dead letters",
+        "attention: queue orders has dead letters: 1",
     ]
 
 

@@ -13,6 +13,7 @@ from router.aws.calls import (
     boottime,
 )
 from router.aws.connect import connect
+from router.aws.control_plane import ServiceClient
 from router.aws.deployed import (
     Decision,
     DeployedFunction,
@@ -27,7 +28,7 @@ from router.aws.deployed import (
 from router.aws.http.connections import CONNECT_SECONDS
 from router.aws.http.signing import Credentials, Signer, SigningScope
 from router.aws.live import ACTIONS
-from router.aws.protocols import TOO_LARGE, Aws, AwsFault, OutgoingMessage, QueueAttributes, WriteResponse
+from router.aws.protocols import TOO_LARGE, Aws, AwsFault, KeySchema, OutgoingMessage, QueueAttributes, WriteResponse
 from router.aws.run_lock import RunLock
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
@@ -54,10 +55,12 @@ __all__ = [
     "Duration",
     "DynamoTables",
     "FixedDeadline",
+    "KeySchema",
     "OutgoingMessage",
     "QueueAttributes",
     "ResourceChange",
     "RunLock",
+    "ServiceClient",
     "Signer",
     "SigningScope",
     "Stack",

@@ -4,6 +4,7 @@ from router.ops.changes import PlannedChange
 from router.ops.deployment import Deployment
 from router.ops.history import keep_version
 from router.ops.live import LiveComparison
+from router.ops.preconditions import NewStore, require_codedeploy, require_free_names
 from router.ops.property_changes import PropertyChange
 from router.ops.stack import (
     DESCRIPTION,
@@ -27,6 +28,7 @@ __all__ = [
     "DeploymentResult",
     "Document",
     "LiveComparison",
+    "NewStore",
     "PlannedChange",
     "PlannedRemoval",
     "PropertyChange",
@@ -41,5 +43,7 @@ __all__ = [
     "plan_removal",
     "read_for_deployment",
     "read_result",
+    "require_codedeploy",
+    "require_free_names",
     "with_alias",
 ]
