@@ -13,8 +13,12 @@ SHORT = 0.001
 """A proof of so many seconds is charged by the clock on the wall, which is read ten times as fast."""
 
 
-class BudgetSpent(Exception):
-    """Raised by a search that takes more steps than are left: its result is not decided."""
+class NotDecided(Exception):
+    """Raised by a proof or a search that ends without a result."""
+
+
+class BudgetSpent(NotDecided):
+    """Raised by a search that takes more steps than are left, and for work that is not affordable."""
 
 
 class ProofBudget:
@@ -57,13 +61,21 @@ class ProofBudget:
 
 
 def attempt(prove: Callable[[], _T]) -> _T | None:
-    """Return the result of the library; None if it raises an exception or panics."""
+    """Return a result; None if the library fails or panics, or if it is not decided. Other errors are raised."""
     try:
         return prove()
-    except Exception:
+    except (NotDecided, RecursionError):
         return None
     except BaseException as error:
-        # The library's PanicException is not an Exception, and cannot be imported.
-        if type(error).__name__ != "PanicException":
+        if not _is_of_library(error):
             raise
         return None
+
+
+def _is_of_library(error: BaseException) -> bool:
+    from jsonschema_rs import ReferencingError, ValidationError
+    from jsonschema_rs.canonical import CanonicalizationError
+
+    # The library's PanicException is not an Exception, and cannot be imported.
+    known = (CanonicalizationError, ReferencingError, ValidationError)
+    return isinstance(error, known) or type(error).__name__ == "PanicException"

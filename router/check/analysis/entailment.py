@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from router.check.analysis.branches import is_affordable
-from router.check.analysis.budget import ProofBudget, attempt
+from router.check.analysis.budget import BudgetSpent, ProofBudget, attempt
 from router.check.analysis.levels import ANYTHING
 from router.check.analysis.levelwise import Levelwise, levelwise_of
+from router.check.analysis.making import MISSING
 from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import (
     EACH,
@@ -26,13 +27,14 @@ from router.check.analysis.predicates import (
     there,
     wherever,
 )
-from router.check.analysis.witnesses import MISSING, Growth
+from router.check.analysis.witnesses import Growth
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
+_T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
@@ -46,7 +48,7 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
-MAX_SEARCH_SECONDS = 1.0
+MAX_SEARCH_SECONDS = 0.8
 """The time for the search of messages about one schema. Nearly all are found in a millisecond."""
 
 
@@ -108,9 +110,8 @@ class Entailment:
         levelwise = None
         if self._levelwise is not None and holds is not None:
             levelwise = self._levelwise.narrow(predicate, holds)
-        if both is None:
-            return Entailment(self._schema, False, self._budget, self._parse, levelwise, self._search)
-        return Entailment(both, self.exact and exact, self._budget, self._parse, levelwise, self._search)
+        narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
+        return Entailment(narrowed, exact, self._budget, self._parse, levelwise, self._search)
 
     def again(self) -> "Entailment":
         """Return the same for another route: with all that is proved already, and time of its own to search."""
@@ -122,12 +123,17 @@ class Entailment:
         self, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
     ) -> Answer:
         """Return an answer of the library, or if that is unknown, the one that is found level by level."""
-        levelwise = self._levelwise
-        if answer is not Answer.UNKNOWN or levelwise is None:
+        one = self._levelwise
+        if answer is not Answer.UNKNOWN or one is None:
             return answer
-        if self._budget.attempt(lambda: proved(levelwise)):
+        if self._budget.attempt(lambda: proved(one)):
             return Answer.YES
-        return Answer.NO if self._search.attempt(lambda: refuted(levelwise)) else Answer.UNKNOWN
+        return Answer.NO if self._seek(self._search, refuted) else Answer.UNKNOWN
+
+    def _seek(self, budget: ProofBudget, search: Callable[[Levelwise], _T]) -> _T | None:
+        """Return the result of a search for messages within a budget; None if there is none."""
+        one = self._levelwise
+        return None if one is None else one.seek(budget, search)
 
     def entails(self, predicate: Schema) -> Answer:
         """Whether every message satisfies the predicate."""
@@ -161,12 +167,7 @@ class Entailment:
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         """Whether each value at a path, if there is one, satisfies `leaf`."""
-        levelwise = self._levelwise
-        if (
-            levelwise is not None
-            and self._is_free(steps)
-            and self._search.attempt(lambda: levelwise.refutes(steps, leaf))
-        ):
+        if self._is_free(steps) and self._seek(self._search, lambda each: each.refutes(steps, leaf)):
             return Answer.NO
         answer = self._holds_at(steps, leaf)
         return self._decide(answer, lambda each: each.entails(steps, leaf), lambda each: each.refutes(steps, leaf))
@@ -205,16 +206,10 @@ class Entailment:
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Return for each of TYPES whether a value at a path can have it."""
-        if self._is_free(steps) and self._takes_all(steps):
+        found = partial(Levelwise.takes, steps=steps, values=_OF_EACH_TYPE)
+        if self._is_free(steps) and self._seek(self._search, found):
             return dict.fromkeys(TYPES, Answer.YES)
         return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
-
-    def _takes_all(self, steps: Steps) -> bool:
-        """Whether messages were found with a value of each type at a path."""
-        levelwise = self._levelwise
-        return levelwise is not None and bool(
-            self._search.attempt(lambda: all(levelwise.can_be(steps, [value]) for value in _OF_EACH_TYPE))
-        )
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
         """Whether a message can have one of the values at a path."""
@@ -235,15 +230,17 @@ class Entailment:
         return inf if most is None else most
 
     def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Sequence[Steps]) -> Any:
-        """Return a message for which `wanted` is true; None if none is found: see `Witnesses.find`."""
-        one = self._levelwise
-        found = None if one is None else self._search.attempt(lambda: one.witnesses.find(paths, wanted, *beside))
-        return None if found is MISSING else found
+        """Return a message for which `wanted` is true; MISSING if none is found: see `Witnesses.find`."""
+        found = self._seek(self._search, lambda one: [one.witnesses.find(paths, wanted, *beside)])
+        return found[0] if found else MISSING
 
-    def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
-        """Whether a message is found that exceeds a limit if the value at a path grows; something is `there`, too."""
-        one = self._levelwise
-        return one is not None and bool(self._growing.attempt(lambda: one.witnesses.can_exceed(steps, growth, there)))
+    def can_exceed(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> bool:
+        """Whether a message is found that exceeds a limit if the value at a path grows: see `Witnesses.can_exceed`."""
+        # One path takes at most half of the time, so that others are tried.
+        own = self._growing.share(0.5)
+        found = self._seek(own, lambda one: one.witnesses.can_exceed(steps, growth, *beside))
+        self._growing.seconds += max(0.0, own.seconds)
+        return bool(found)
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
@@ -332,7 +329,7 @@ def _parse(draft: int, text: bytes) -> "CanonicalSchema":
 
     content = _DECODER.decode(text)
     if not is_affordable(content):
-        raise ValueError("too many ways to satisfy a predicate")
+        raise BudgetSpent
     return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
 
 

@@ -9,8 +9,8 @@ from router.check.analysis.attributes import InferredAttribute, Step
 from router.check.analysis.conditions import translate
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, tree_of
-from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, in_words, of_path, of_tree
-from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Schema, there
+from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, of_path, of_tree
+from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Schema, in_words, there
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import always_matches, refusal_of, refuses_number
 from router.config import spec
@@ -28,7 +28,8 @@ _TOTAL = (
     *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "scale", "lookup"),
 )
 """The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
-_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
+TYPES_OF_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
+"""The types of the elements of lists that each type of set converts."""
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
 _NO_ESCAPE = "^[^%]*$"
 _SCALARS = ("string", "number", "boolean")
@@ -204,11 +205,11 @@ def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: Inf
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
         yield f"its value may be {in_words(unfit)}"
-    elif kind not in _ELEMENTS and form and not _accepts_text(route, value, form, CONVERTERS[kind]):
+    elif kind not in TYPES_OF_ELEMENTS and form and not _accepts_text(route, value, form, CONVERTERS[kind]):
         yield f"its value may be text that does not convert to {kind}"
-    elif kind in _ELEMENTS and value.can_be(["array"]) is not NO:
+    elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
         element = of_path(messages, value.elements)
-        unfit = possible(element, _ELEMENTS[kind])
+        unfit = possible(element, TYPES_OF_ELEMENTS[kind])
         nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
         if unfit:
             yield f"elements of the list may be {in_words(unfit)}"

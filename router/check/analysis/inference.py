@@ -1,6 +1,6 @@
 """Infers the types, presence and length of the values of expressions, constants and templates."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -60,6 +60,8 @@ class Value(Struct, frozen=True):
     """Its first and its last element, if it is a list that was made from a text."""
     gap: str = ""
     """Why it may be missing, if that is not for a path of the message."""
+    one_of: Steps | None = None
+    """The path of values in the message of which it is one."""
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""
@@ -170,7 +172,7 @@ def _of_element(messages: Entailment | None, listed: Steps | None, index: int, r
     # What all elements can be at once, one of them can be.
     types = {kind: weak(messages.allows(somewhere(steps, {"type": kind})), YES) for kind in elements.types}
     empty = NO if elements.empty is NO else weak(messages.can_be(steps, [""]), YES)
-    return Value(missing, types, empty, elements.longest, None, lacking, elements.given, gap=gap)
+    return Value(missing, types, empty, elements.longest, None, lacking, elements.given, gap=gap, one_of=steps)
 
 
 def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value:
@@ -183,14 +185,18 @@ def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value
 
 def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     """Infer the value of a projection: a list, or missing if what it projects is no list."""
-    steps = elements_of(tree)
+    base, *each = tree["children"]
+    flattened = base["type"] == "flatten"
+    base = base["children"][0] if flattened else base
+    steps = elements_of({**tree, "children": [base, *each]})
     elements = scope.steps(steps) if steps else None
-    listed = of_tree(messages, scope, tree["children"][0])
+    listed = of_tree(messages, scope, base)
+    if flattened and of_path(messages, listed.elements).can_be(_LIST) is not NO:
+        elements = None
     missing = YES if listed.other_than(_LIST) else listed.missing if listed.can_be(_LIST) is not NO else UNKNOWN
     none = YES if listed.no_elements is YES else UNKNOWN
-    return structs.replace(
-        _ARRAY, missing=missing, lacking=listed.lacking, gap=listed.gap, elements=elements, no_elements=none
-    )
+    types = {} if listed.can_be(_LIST) is NO else _ARRAY.types
+    return Value(missing, types, NO, None, None, listed.lacking, False, elements, none, None, listed.gap)
 
 
 def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
@@ -332,17 +338,3 @@ _NODES: Mapping[str, Value] = {
     "multi_select_dict": of_type("object", missing=UNKNOWN),
 }
 """The values of other expressions."""
-_WORDS = {
-    "string": "text",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-    "set": "a set",
-}
-
-
-def in_words(types: Sequence[str]) -> str:
-    """Return the names of types, for a sentence."""
-    *most, last = [_WORDS.get(kind, kind) for kind in types]
-    return f"{', '.join(most)} or {last}" if most else last

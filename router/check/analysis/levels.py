@@ -129,6 +129,8 @@ class Levels:
     def _child(self, place: Location, step: str | None) -> Level:
         """Return what a subschema itself says of the values one step further."""
         schema = place.content
+        if ("array" if step is EACH else "object") not in own_types(schema):
+            return IMPOSSIBLE
         if step is EACH:
             return self._element(place)
         if step in schema.get("properties", {}):

@@ -4,23 +4,27 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from time import process_time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from router.check.analysis.budget import attempt
+from router.check.analysis.budget import ProofBudget, attempt
 from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
 from router.check.analysis.levels import ANYTHING, Every, Level, Levels, Some
+from router.check.analysis.making import MISSING, Fault
 from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
 from router.check.analysis.scalars import validator_of
-from router.check.analysis.witnesses import MISSING, Witnesses
+from router.check.analysis.witnesses import Witnesses
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument
+from router.program.schemas.reasons import first_error
 from router.program.schemas.references import Location
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
+_T = TypeVar("_T")
 _WEAKER = (
     frozenset(("pattern",)),
     frozenset(("format",)),
@@ -40,17 +44,21 @@ class Levelwise:
     """The messages of a schema, narrowed by predicates and by conditions that are evaluated on messages."""
 
     def __init__(
-        self, levels: Levels, root: Level, accepts: Sequence[Holds], parse: Parse, predicates: int = 0
+        self, levels: Levels, root: Level, accepts: Sequence[Holds], fault: Fault, parse: Parse, predicates: int = 0
     ) -> None:
-        """`parse` makes a canonical schema; `predicates` is the number of those that narrow the `root`."""
+        """`accepts` tell whether a message is one, and `fault` what the schema rejects in it.
+
+        `parse` makes a canonical schema; `predicates` is the number of those that narrow the `root`.
+        """
         self._levels = levels
         self._root = root
         self._accepts = tuple(accepts)
+        self._fault = fault
         self._parse = parse
         self._predicates = predicates
         self._known: dict[Steps, Level] = {}
         self._written: dict[Steps, list[bytes]] = {}
-        self.witnesses = Witnesses(levels, root, lambda message: all(holds(message) for holds in self._accepts))
+        self.witnesses = Witnesses(levels, root, lambda message: all(holds(message) for holds in self._accepts), fault)
 
     def narrow(self, predicate: Schema, holds: Holds | None) -> "Levelwise":
         """Add a predicate, and the condition on messages that it is necessary for."""
@@ -58,7 +66,12 @@ class Levelwise:
         document = SchemaDocument("a predicate", uri, FilePath(), {"$schema": DEFAULT_DRAFT, **predicate}, 2020)
         root = Every((self._root, Location(document, (), document.content)))
         accepts = self._accepts if holds is None else (*self._accepts, holds)
-        return Levelwise(self._levels, root, accepts, self._parse, self._predicates + 1)
+        return Levelwise(self._levels, root, accepts, self._fault, self._parse, self._predicates + 1)
+
+    def seek(self, budget: ProofBudget, search: "Callable[[Levelwise], _T]") -> _T | None:
+        """Return the result of a search for messages; None if it takes more than the budget."""
+        self.witnesses.until = process_time() + budget.seconds
+        return budget.attempt(lambda: search(self))
 
     def level(self, steps: Steps) -> Level:
         """Return what is known of the values at a path."""
@@ -144,6 +157,10 @@ class Levelwise:
                 size = LIST_BYTES + extents.most_items(self.level(steps[:end])) * (size + 1)
         return size
 
+    def takes(self, steps: Steps, values: Sequence[Any]) -> bool:
+        """Whether messages were found that have each of the values at a path."""
+        return all(self.witnesses.accepts(steps, value) for value in values)
+
     def can_be(self, steps: Steps, values: Sequence[Any]) -> bool:
         """Whether a message was found that has one of the values at a path."""
         return any(self.witnesses.accepts(steps, value) for value in values)
@@ -151,6 +168,11 @@ class Levelwise:
 
 def levelwise_of(validation: Validation, parse: Parse) -> Levelwise:
     """Return the messages of a schema."""
-    root = validation.root
+    root, validator = validation.root, validation.validator
+
+    def fault(message: Any) -> Sequence[str | int] | None:
+        error = first_error(validator, message)
+        return None if error is None else error.instance_path
+
     levels = Levels(validation.locations)
-    return Levelwise(levels, Location(root, (), root.content), [validation.validator.is_valid], parse)
+    return Levelwise(levels, Location(root, (), root.content), [validator.is_valid], fault, parse)

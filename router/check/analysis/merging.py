@@ -8,8 +8,7 @@ from msgspec import Struct
 from router.check.analysis import failures
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.inference import in_words
-from router.check.analysis.predicates import Schema, Steps
+from router.check.analysis.predicates import Schema, Steps, in_words
 from router.check.analysis.routes import AnalyzedRoute
 from router.config import spec
 from router.program.mapping import reserved_names

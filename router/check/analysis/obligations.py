@@ -1,7 +1,6 @@
 """Yields the claims about a route, each with why it is not proved."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
 
 from msgspec import UNSET, UnsetType
 
@@ -9,26 +8,24 @@ from router.check.analysis import failures, merging
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expiry import counts_seconds
 from router.check.analysis.expressions import Scope, tree_of
-from router.check.analysis.extents import BYTES_OF_A_CHARACTER, NUMBER_BYTES, constant_bytes
+from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.check.analysis.failures import possible
-from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree, text_length
+from router.check.analysis.inference import NO, YES, Value, of_path, of_tree
+from router.check.analysis.item_sizes import of_size
+from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, is_set, named
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
 from router.engine.attributes import (
-    MAX_ITEM_BYTES,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
-    text_bytes,
 )
 from router.model import KeyType, Path
 from router.modes import MODES
 from router.program.mapping import merge_of
-from router.sources import Computed, Constant, expressions_of
+from router.sources import Computed, expressions_of
 
 _WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
-_GROWTH_AS_TEXT = 9
-"""The most bytes of JSON, or of a number as text, for each byte of the value in an item: a number has 20, or 170."""
 _ORDERED = ("string", "number", "binary")
 
 
@@ -71,7 +68,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
     if ttl and (ttl in route.attributes or not is_set(route.route.item)):
         yield _made(route, "ttl", ttl, _place(route, ttl), _of_ttl(route, ttl))
     if MODES[write.mode].stores != "nothing":
-        yield _made(route, "size", "", (*route.path, "item"), _of_size(route))
+        yield _made(route, "size", "", (*route.path, "item"), of_size(route))
 
 
 def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterator[str]) -> Obligation:
@@ -188,52 +185,3 @@ def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
         yield f"it may be {in_words(unfit)}"
     elif counts_seconds(route, inferred, default) is not YES:
         yield "it may be in milliseconds"
-
-
-def _of_size(route: AnalyzedRoute) -> Iterator[str]:
-    fixed = len(route.scope.element or ())
-    total: float = 0
-    if not is_set(route.route.item):
-        steps = route.scope.steps(("element",)) if route.scope.each else ()
-        total = inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
-        if total == inf:
-            yield f"the {'element' if route.scope.each else 'message'} is not bounded"
-            return
-    if is_set(route.route.merge):
-        yield "the size of what 'merge' finds is not bounded"
-    for name, attribute in route.attributes.items():
-        size = most_bytes(route, attribute)
-        if size == inf:
-            yield f"'{name}' is not bounded"
-        else:
-            total += text_bytes(name) + size
-    if total > MAX_ITEM_BYTES:
-        yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
-
-
-def most_bytes(route: AnalyzedRoute, attribute: spec.Attribute) -> float:
-    """Return the most bytes of an attribute in an item; infinity if there is no bound."""
-    if id(attribute) not in route.sizes:
-        route.sizes[id(attribute)] = _most_bytes(route, attribute)
-    return route.sizes[id(attribute)]
-
-
-def _most_bytes(route: AnalyzedRoute, attribute: spec.Attribute) -> float:
-    fixed = len(route.scope.element or ())
-    inferred = infer(route, attribute)
-    value, messages = inferred.value, route.mapped
-    default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
-    if isinstance(inferred.source, Constant) and not attribute.transform:
-        return max(default, constant_bytes(inferred.source.value))
-    if not possible(value, ("string", "number", "boolean")):
-        length = inf if (text := text_length(value)) is None else text
-        numbers = value.can_be(["string"]) is NO
-        size = NUMBER_BYTES if numbers else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
-        if size < inf:
-            return max(default, size)
-    steps = inferred.raw.origin or inferred.raw.elements
-    if messages is None or steps is None:
-        return inf
-    # Base64 is longer than what it encodes, and text not, if it was text.
-    factor = _GROWTH_AS_TEXT if attribute.type in ("json", "S", "SS") else 1
-    return max(default, factor * messages.most_bytes(steps, fixed))

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from router.check.analysis.obligations import most_bytes
+from router.check.analysis.item_sizes import most_bytes
 from router.check.analysis.predicates import Steps, text_of
-from router.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of
+from router.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.scalars import MOST_BYTES
 from router.check.analysis.witnesses import Growth
@@ -55,13 +55,17 @@ def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) ->
     item: Any = UNSET
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
-        if not is_built_in(route, attribute) or most_bytes(route, attribute) < inf:
+        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) < inf:
             return None
         item, read = {name: attribute}, paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))
     growth = Growth(lambda data: measure(data) is False, _enlarged, lambda data: measure(data) is True)
     there = [] if element is None else [element]
-    return next((steps for steps in read if messages.can_exceed(steps, growth, there)), None)
+    tested, read = tested_paths(route), list(read)
+    # A template has no value if a part of it has none.
+    beside = [[*there, *read], there] if len(read) > 1 else [there]
+    tried = ((steps, each) for each in beside for steps in read)
+    return next((steps for steps, each in tried if messages.can_exceed(steps, growth, each, tested)), None)
 
 
 def _measure(map_items: MapItems, data: Any) -> bool | None:
@@ -87,10 +91,29 @@ def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
         case [first, *others]:
             yield from ([each, *others] for each in (_enlarged(first, depth - 1) if depth else ()))
             yield [first] * min(_ELEMENTS, MOST_BYTES // (len(_ENCODER.encode(first)) + 1))
+            yield from _distinct(first)
         case {}:
             yield {**value, "x": _lengthened("x", 0)}
+            for inner in [*value.values()][:_NAMES]:
+                yield {**value, **{f"x{number}": inner for number in range(_count(inner))}}
             for name in [*value][: _NAMES if depth else 0]:
                 yield from ({**value, name: each} for each in _enlarged(value[name], depth - 1))
+
+
+def _distinct(element: Any) -> Iterator[list[Any]]:
+    """Yield lists of different elements, which are like one: their text, or one of their texts, has a number."""
+    numbers = range(_count(element))
+    match element:
+        case str():
+            yield [f"{element}{number}" for number in numbers]
+        case {}:
+            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+                yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
+
+
+def _count(value: Any) -> int:
+    """Return how many values of the size of one, each with a number of its own, a message can have."""
+    return MOST_BYTES // (len(_ENCODER.encode(value)) + len('"x123456":,'))
 
 
 @lru_cache(maxsize=16)

@@ -13,6 +13,7 @@ ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
 COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
 GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
 PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
+_ANCHORS = re.compile(r"(?<![\\\[])\^|(?<!\\)\$(?=[|)]|$)")
 _FIRST = "a0A-_"
 """The characters that examples have where they can."""
 _LONGEST_EXAMPLE = 65_536
@@ -82,9 +83,19 @@ def example_of(pattern: str, extra: int = 0) -> str | None:
 
     The pattern is not verified to match it.
     """
-    whole = f"^{pattern.removeprefix('^').removesuffix('$')}$"  # what an anchored pattern matches, others do
-    node = read_pattern(whole)
+    node = _read_unanchored(pattern)
     return None if node is None or _shortest(node) > _LONGEST_EXAMPLE else _example(node, extra)
+
+
+@lru_cache(maxsize=4096)
+def _read_unanchored(pattern: str) -> Node | None:
+    """Return the tree of a pattern without its anchors: what a pattern matches that is anchored, others do."""
+    text = _ANCHORS.sub("", pattern)
+    try:
+        node, end = _alternatives(text, 0)
+    except _Unreadable:
+        return None
+    return node if end == len(text) else None
 
 
 @lru_cache(maxsize=4096)

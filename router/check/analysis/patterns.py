@@ -12,6 +12,8 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from router.check.analysis.budget import NotDecided
+
 Ranges = tuple[tuple[int, int], ...]
 """Code points from one to another, both included."""
 _LAST = 0x10FFFF
@@ -30,13 +32,13 @@ _META = frozenset("\\.+*?()|[]{}^$")
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
 """Characters of an example, the most readable first."""
 _MAX_STATES = 3000
-_MAX_STEPS = 500_000
+MAX_STEPS = 500_000
 """The most steps from a state by a character: some patterns have exponentially many sets of states."""
 _COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
 _SIGNS: Mapping[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
 
 
-class UndecidedPattern(Exception):
+class UndecidedPattern(NotDecided):
     """A pattern has a construct that is not known here, or is too large."""
 
 
@@ -88,13 +90,13 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
-def find_outside(patterns: Sequence[str], accepted: str) -> str | None:
+def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None; raises UndecidedPattern."""
-    return _search((*patterns, accepted))
+    return _search((*patterns, accepted), most_steps)
 
 
 @lru_cache(maxsize=256)
-def _search(patterns: tuple[str, ...]) -> str | None:
+def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
     """Return what `find_outside` does; the last pattern is the one that the text does not match."""
     automata = [_compiled(pattern) for pattern in patterns]
     steppers = [each.stepper() for each in automata]
@@ -110,7 +112,7 @@ def _search(patterns: tuple[str, ...]) -> str | None:
             return text
         for char in chars:
             steps += sum(map(len, states)) + 1
-            if steps > _MAX_STEPS:
+            if steps > most_steps:
                 raise UndecidedPattern
             after = tuple(step(at, char) for step, at in zip(steppers, states, strict=True))
             if after not in seen and all(after[:-1]):

@@ -4,6 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 Schema = dict[str, Any]
+_WORDS = {
+    "string": "text",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "set": "a set",
+}
 EACH = None
 """The step of a path to each element of a list."""
 Steps = tuple[str | None, ...]
@@ -56,3 +64,9 @@ def all_of(predicates: list[Schema]) -> Schema:
 def any_of(predicates: list[Schema]) -> Schema:
     """Return the disjunction of predicates."""
     return {"anyOf": predicates} if predicates else NOTHING
+
+
+def in_words(types: Sequence[str]) -> str:
+    """Return the names of types, for a sentence."""
+    *most, last = [_WORDS.get(kind, kind) for kind in types]
+    return f"{', '.join(most)} or {last}" if most else last

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from router.check.analysis.attributes import transforms_of
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, paths, tree_of
+from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.verdicts import Claim
@@ -55,8 +56,7 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
     # Without an element nothing is mapped.
     whole = claim.kind in ("for_each", "once_key")
     there = [] if whole or route.scope.element is None else [route.scope.element]
-    tested = [*_paths_in([str(route.route.when)], Scope())] if is_set(route.route.when) else []
-    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there, tested)
+    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there, tested_paths(route))
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
 
@@ -70,7 +70,7 @@ def _search(
     if messages is None or rejects is None:
         return None
     found = messages.find(read, lambda message: bool(rejects(message)), there, tested)
-    return None if found is None else Refutation(_ENCODER.encode(found).decode(), rejects(found))
+    return None if found is MISSING else Refutation(_ENCODER.encode(found).decode(), rejects(found))
 
 
 def _failing(route: AnalyzedRoute) -> Reject:
@@ -208,7 +208,7 @@ def _mixed(route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequenc
     found: dict[str, Any] = {}
     for kind in _ORDERED:
         message = messages.find(read, partial(_is_kind, kind_of, kind), there)
-        found |= {} if message is None else {kind: message}
+        found |= {} if message is MISSING else {kind: message}
     if len(found) == 1 or not found:
         return None
     one, other, *_ = found
@@ -262,6 +262,11 @@ def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
 def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]:
     """Yield the paths of the message that an attribute is made of."""
     return _paths_in([use.text for use in expressions_of(attribute)], route.scope)
+
+
+def tested_paths(route: AnalyzedRoute) -> list[Steps]:
+    """Return the paths of the message that the `when` of a route reads."""
+    return [*_paths_in([str(route.route.when)], Scope())] if is_set(route.route.when) else []
 
 
 def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:

@@ -110,8 +110,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     @cached_property
-    def sizes(self) -> dict[int, float]:
-        """A cache of the most bytes of an attribute, by its identity."""
+    def sizes(self) -> dict[str, float]:
+        """A cache of the most bytes of an attribute, by its name."""
         return {}
 
     @cached_property

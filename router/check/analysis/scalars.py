@@ -8,10 +8,14 @@ from typing import Any
 import msgspec
 
 from router.check.analysis.pattern_lengths import example_of
+from router.check.analysis.patterns import UndecidedPattern, find_outside
 from router.check.analysis.predicates import Schema
 
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
+_MOST_CHARACTERS = 200
+_MOST_STEPS = 50_000
+"""The most steps of the search for a text that matches patterns: some 50 ms."""
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -59,7 +63,19 @@ def make_text(schemas: list[Any], variant: int) -> str:
     satisfying = validator_of(
         {"allOf": [{key: schema[key] for key in _OF_TEXT if key in schema} for schema in schemas]}
     )
-    return next(filter(satisfying, padded), padded[0])
+    found_text = next(filter(satisfying, padded), None)
+    return _shortest(tuple(patterns), least) or padded[0] if found_text is None else found_text
+
+
+@lru_cache(maxsize=1024)
+def _shortest(patterns: tuple[str, ...], least: int) -> str | None:
+    """Return a shortest text of at least so many characters that matches patterns; None if none is found."""
+    if not patterns or least > _MOST_CHARACTERS:
+        return None
+    try:
+        return find_outside([*patterns, rf"^[\s\S]{{{least},}}$"], r"[^\s\S]", _MOST_STEPS)
+    except UndecidedPattern:
+        return None
 
 
 def validator_of(schema: Schema) -> Callable[[Any], bool]:

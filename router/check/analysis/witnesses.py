@@ -3,29 +3,27 @@
 Each is made from the schema, changed at one path, and validated as the router does.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import reduce
 from itertools import chain
+from math import inf
+from time import process_time
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
+from router.check.analysis.budget import BudgetSpent
 from router.check.analysis.levels import Every, Level, Levels, Own, Some
+from router.check.analysis.making import BY_CHANCE, MISSING, Fault, ValueMaker, constants_of
 from router.check.analysis.predicates import EACH, Schema, Steps
-from router.check.analysis.scalars import Stuck, make_number, make_text
-from router.program.schemas.documents import MAX_DEPTH
+from router.check.analysis.scalars import Stuck
 
-MAX_VALUES = 1000
-"""The most values of which a message is made."""
-_OPTIONAL_DEPTH = 2
-_OPTIONAL = 12
-"""Deeper and more parts are not made unless they must be there."""
 _VARIANTS = 6
+"""The messages that are made as the base of others."""
+_MORE = 12
+"""With those whose choices are made by chance."""
 _LONGEST = 4096
-MISSING: Any = msgspec.UNSET
-"""In place of a value: the path is not there."""
 _PROBES: Sequence[Any] = (
     *(MISSING, None, "", "x", "9", "10", "a-1", "1.5", "2026-01-02", "2026-01-02T03:04:05Z", "x" * _LONGEST),
     *("2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+05:30", 0, 1, -1, Decimal("1.5"), 10**12, True, False),
@@ -36,9 +34,8 @@ _RARE: Sequence[Any] = (
     *("9" * 45, "1e999", "%", "1998-12-31T23:59:60Z", "0000-01-01T00:00:00Z", 10**15, ["x", 1], [None], {"x": None}),
 )
 """Values at which transforms and conversions fail seldom."""
-_LIKELY: Sequence[Any] = ("x", "QUJD", ["x"], ["QUJD"], {"x": "x"})
-"""Values that grow: text that may be Base64, or be in a list or an object."""
-_TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
+_LIKELY: Sequence[Any] = ("x", "QUJD", '"x"', ["x"], ["QUJD"], {"x": "x"})
+"""Values that grow: text that may be Base64 or JSON, or be in a list or an object."""
 
 
 class Growth(Struct, frozen=True):
@@ -52,12 +49,16 @@ class Growth(Struct, frozen=True):
 class Witnesses:
     """Messages that `accepts` is true of, made from the level of a schema's root."""
 
-    def __init__(self, levels: Levels, root: Level, accepts: Callable[[Any], bool]) -> None:
+    def __init__(self, levels: Levels, root: Level, accepts: Callable[[Any], bool], fault: Fault) -> None:
         self._levels = levels
         self._root = root
         self._accepts = accepts
-        self._left = MAX_VALUES
+        self._fault = fault
+        self._maker = ValueMaker(levels)
+        self.until = inf
+        """The time of `process_time` at which a search ends with BudgetSpent."""
         self._tried: dict[Steps, list[Any]] = {}
+        self._rare: dict[Steps, list[Any]] = {}
         self._found: dict[tuple[Steps, str], Any] = {}
         self._bases: dict[Steps, list[Any]] = {}
 
@@ -80,70 +81,79 @@ class Witnesses:
             _placed(base, path, value)
             for path in _near(paths)
             for base in self._grown(path, there, tested)
-            for value in chain(self._values(path), _RARE)
+            for value in self._unusual(path)
         )
         together = (
             reduce(lambda message, path: _placed(message, path, value), paths, base)
             for base in self._grown((), [*there, *paths], tested)
-            for value in chain((value for path in paths for value in self._values(path)), _RARE)
+            for value in chain.from_iterable(map(self._unusual, paths))
             if len(paths) > 1
         )
         tried = chain(changed, together, self._grown((), there, tested))
-        return next((each for each in tried if each is not MISSING and wanted(each) and self._accepts(each)), MISSING)
+        return next((each for each in self._timed(tried) if wanted(each) and self._accepts(each)), MISSING)
 
-    def can_exceed(self, steps: Steps, growth: Growth, there: Sequence[Steps] = ()) -> bool:
-        """Whether a message is found that exceeds a limit if the value at a path grows; something is `there`, too."""
-        for value in self._likely(steps):
-            placed = ((base, _placed(base, steps, value)) for base in self._grown(steps, there))
-            base, message = next((each for each in placed if self._is_message(each[1])), (MISSING, MISSING))
-            if message is MISSING or not growth.fits(message):
-                continue
-            larger = (_placed(base, steps, each) for each in growth.grow(value))
-            if any(growth.exceeds(message) for message in larger if self._is_message(message)):
-                return True
+    def _timed(self, messages: Iterable[Any]) -> Iterator[Any]:
+        """Yield those that are there, until the time is up."""
+        for message in messages:
+            if process_time() > self.until:
+                raise BudgetSpent
+            if message is not MISSING:
+                yield message
+
+    def can_exceed(
+        self, steps: Steps, growth: Growth, there: Sequence[Steps] = (), tested: Sequence[Steps] = ()
+    ) -> bool:
+        """Whether a message is found that exceeds a limit if the value at a path grows; for the others see `find`."""
+        seen = set()
+        for base, value in self._starts(steps, there, tested):
+            if repr(value) not in seen and growth.fits(_placed(base, steps, value)):
+                seen.add(repr(value))
+                larger = (_placed(base, steps, each) for each in growth.grow(value))
+                if any(self._accepts(message) and growth.exceeds(message) for message in self._timed(larger)):
+                    return True
         return False
+
+    def _starts(self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps]) -> Iterator[tuple[Any, Any]]:
+        """Yield values at a path, each with a message that has it there: likely ones, and those of valid messages."""
+        for value in self._likely(steps):
+            bases = self._grown(steps, there, tested)
+            found = next((base for base in bases if self._is_message(_placed(base, steps, value))), MISSING)
+            if found is not MISSING:
+                yield found, value
+        for path in ((*steps, EACH), steps):
+            for base in self._grown(steps, (*there, path), tested):
+                value = _value_at(base, steps)
+                if value is not MISSING and self._is_message(base):
+                    yield base, value
 
     def _likely(self, steps: Steps) -> Iterator[Any]:
         """Yield different values at a path: plain ones, and those that the schema suggests."""
         yield from _LIKELY
-        yield from {repr(value): value for value in self._suggested(steps)}.values()
+        yield from {repr(value): value for value in (*self._suggested(steps), *self._by_chance(steps))}.values()
 
     def _grown(self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps] = ()) -> Iterator[Any]:
         """Yield messages that have a parent of the path, and something at others, and that conditions accept."""
-        for variant, base in enumerate(self._parents(steps)):
+        for index, base in enumerate(self._parents(steps, _MORE)):
             message = base
-            for path in there if base is not MISSING else ():
-                self._left = MAX_VALUES
-                try:
-                    message = self._grow(message, self._root, path, variant)
-                except Stuck:
-                    message = MISSING
-                    break
+            if there and base is not MISSING:
+                message = self._with(base, (_parent(steps), *there), index)
             yield self._adjusted(message, tested)
+
+    def _with(self, message: Any, there: Sequence[Steps], index: int) -> Any:
+        """Return a message that has something at the paths; MISSING if that is not valid."""
+        try:
+            for path in there:
+                message = self._maker.grow(message, self._root, path, _variant(index))
+        except Stuck:
+            return MISSING
+        return self._maker.repaired(message, self._root, there, self._fault)
 
     def _adjusted(self, message: Any, tested: Sequence[Steps]) -> Any:
         """Return a message with another value at one of the paths that conditions read, if it is accepted so."""
         if message is MISSING or not tested or self._accepts(message):
             return message
-        changed = (_placed(message, path, value) for path in tested for value in self._values(path))
+        changed = (_placed(message, path, value) for path in tested for value in self._unusual(path))
         return next((each for each in changed if each is not MISSING and self._accepts(each)), message)
-
-    def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
-        """Return a value with something at a path: what is missing on the way is made."""
-        if not toward:
-            return value
-        step, rest = toward[0], toward[1:]
-        below = self._levels.below(level, step)
-        match value:
-            case [] if step is EACH:
-                return [self._make(below, rest, variant, 1)]
-            case [first, *others] if step is EACH:
-                return [self._grow(first, below, rest, variant), *others]
-            case {} if step is not EACH and step in value:
-                return {**value, step: self._grow(value[step], below, rest, variant)}
-            case {} if step is not EACH:
-                return {**value, step: self._make(below, rest, variant, 1)}
-        raise Stuck
 
     def accepts(self, steps: Steps, value: Any) -> bool:
         """Whether a message is found that has a value at a path."""
@@ -165,137 +175,68 @@ class Witnesses:
         yield from _PROBES
         yield from self._suggested(steps)
 
+    def _unusual(self, steps: Steps) -> Iterator[Any]:
+        """Yield values to try at a path: those that are tried at each, and some that are seldom of use."""
+        yield from self._values(steps)
+        yield from _RARE
+        yield from self._by_chance(steps)
+
     def _suggested(self, steps: Steps) -> list[Any]:
         """Return values at a path that the schema suggests."""
         if steps not in self._tried:
             level = self._levels.below_all(self._root, steps)
-            constants = [value for schema in _subschemas(self._levels.parts(level)) for value in _constants(schema)]
-            self._tried[steps] = [*constants, *self._made(level, ())]
+            constants = [value for schema in _subschemas(self._levels.parts(level)) for value in constants_of(schema)]
+            self._tried[steps] = [*constants, *self._made(level, range(_VARIANTS))]
         return self._tried[steps]
 
-    def _made(self, level: Level, toward: Steps) -> Iterator[Any]:
-        for variant in range(_VARIANTS):
-            self._left = MAX_VALUES
+    def _by_chance(self, steps: Steps) -> list[Any]:
+        """Return values at a path that are made by chance, as the schema suggests."""
+        if steps not in self._rare:
+            level = self._levels.below_all(self._root, steps)
+            self._rare[steps] = [*self._made(level, [BY_CHANCE] * (_MORE - _VARIANTS))]
+        return self._rare[steps]
+
+    def _made(self, level: Level, variants: Iterable[int]) -> Iterator[Any]:
+        for variant in variants:
             try:
-                yield self._make(level, toward, variant, 0)
+                yield self._maker.make(level, (), variant)
             except Stuck:
                 continue
 
-    def _parents(self, steps: Steps) -> Iterator[Any]:
+    def _parents(self, steps: Steps, most: int = _VARIANTS) -> Iterator[Any]:
         """Yield messages that have a parent of the path, made as they are needed."""
-        made = self._bases.setdefault(steps if steps[-1:] == (EACH,) else steps[:-1], [])
-        for index in range(_VARIANTS):
+        parent = _parent(steps)
+        made = self._bases.setdefault(parent, [])
+        for index in range(most):
             if index == len(made):
-                made.append(self._variant(steps, index))
+                made.append(self._base(parent, index))
+            if process_time() > self.until:
+                raise BudgetSpent
             yield made[index]
 
-    def _variant(self, steps: Steps, variant: int) -> Any:
+    def _base(self, parent: Steps, index: int) -> Any:
         try:
-            # An element of a list is put in the place of one.
-            toward = steps if steps and steps[-1] is EACH else steps[:-1]
-            self._left = MAX_VALUES
-            return self._make(self._root, toward, variant, 0)
+            message = self._maker.make(self._root, parent, _variant(index))
         except Stuck:
             return MISSING
+        return self._maker.repaired(message, self._root, (parent,), self._fault)
 
-    def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
-        """Return a value of a level, with something at the path `toward`; another for each variant."""
-        chosen = tuple(_chosen(self._levels.parts(level), variant))
-        schemas = [part.place.content for part in chosen]
-        self._left -= 1
-        if self._left < 0 or depth > MAX_DEPTH:
-            raise Stuck
-        constants = [value for schema in schemas for value in _constants(schema)]
-        if constants:
-            return constants[variant % len(constants)]
-        kinds = [kind for kind in _TYPES if all(_allows(schema, kind) for schema in schemas)]
-        if toward:
-            kinds = [kind for kind in kinds if kind == ("array" if toward[0] is EACH else "object")]
-        if not kinds:
-            raise Stuck
-        # Without a type, an object is the most likely value.
-        typed = any("type" in schema for schema in schemas)
-        kind = kinds[variant % len(kinds)] if typed else kinds[0]
-        match kind:
-            case "object":
-                return self._make_object(Every(chosen), schemas, toward, variant, depth)
-            case "array":
-                return self._make_list(Every(chosen), schemas, toward, variant, depth)
-            case "string":
-                return make_text(schemas, variant)
-            case "integer" | "number":
-                return make_number(schemas, variant, whole=kind == "integer")
-        return True if kind == "boolean" else None
 
-    def _make_object(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
-        required = [name for schema in schemas for name in schema.get("required", ())]
-        made = {}
-        for name in dict.fromkeys([*(str(step) for step in toward[:1]), *required]):
-            inner = toward[1:] if toward[:1] == (name,) else ()
-            made[name] = self._make(self._levels.below(level, name), inner, variant, depth + 1)
-        least = max((schema.get("minProperties", 0) for schema in schemas), default=0)
-        optional = [name for schema in schemas for name in schema.get("properties", ())]
-        rich = _OPTIONAL if variant % 2 and depth < _OPTIONAL_DEPTH else 0
-        wanted = optional[: max(rich, least - len(made))]
-        for name in wanted:
-            if name not in made:
-                try:
-                    made[name] = self._make(self._levels.below(level, name), (), variant, depth + 1)
-                except Stuck:
-                    continue
-        for number in range(least - len(made)):
-            made[f"x{number}"] = self._make(self._levels.below(level, f"x{number}"), (), variant, depth + 1)
-        return made
+def _variant(index: int) -> int:
+    return index if index < _VARIANTS else BY_CHANCE
 
-    def _make_list(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
-        least = max((schema.get("minItems", 0) for schema in schemas), default=0)
-        count = max(least, 1 if toward or (variant % 2 and depth < _OPTIONAL_DEPTH) else 0)
-        if count > _LONGEST:
-            raise Stuck
-        element = self._levels.below(level, EACH)
-        made = [self._make(element, toward[1:], variant, depth + 1) for _ in range(count)]
-        if any(schema.get("uniqueItems") for schema in schemas):
-            made = [_varied(value, index) if index else value for index, value in enumerate(made)]
-        return made
+
+def _parent(steps: Steps) -> Steps:
+    """Return the path of what a value at a path is put into: an element of a list is put in the place of one."""
+    return steps if steps[-1:] == (EACH,) else steps[:-1]
 
 
 def _near(found: Sequence[Steps]) -> list[Steps]:
     """Return paths, each followed by those to its elements and to what is around it."""
     seen: dict[Steps, None] = {}
     for steps in found:
-        seen |= dict.fromkeys([steps, (*steps, EACH), *(steps[:end] for end in range(len(steps) - 1, 0, -1))])
+        seen |= dict.fromkeys([steps, (*steps, EACH), *(steps[:end] for end in range(len(steps) - 1, -1, -1))])
     return list(seen)
-
-
-def _varied(value: Any, number: int) -> Any:
-    """Return a value that differs from a value by a number."""
-    match value:
-        case bool():
-            return value is (number % 2 == 0)
-        case int() | Decimal():
-            return value + number
-        case str():
-            return f"{value}{number}"
-        case list():
-            return [*value, number]
-        case dict():
-            return {**value, "x": number}
-    return value
-
-
-def _chosen(level: Level, variant: int) -> Iterator[Own]:
-    """Yield the subschemas of a level, with one branch of each choice."""
-    match level:
-        case Every(parts):
-            for part in parts:
-                yield from _chosen(part, variant)
-        case Some(parts):
-            if not parts:
-                raise Stuck
-            yield from _chosen(parts[variant % len(parts)], variant // len(parts) + variant)
-        case _:
-            assert isinstance(level, Own)
-            yield level
 
 
 def _subschemas(level: Level) -> Iterator[Schema]:
@@ -308,14 +249,17 @@ def _subschemas(level: Level) -> Iterator[Schema]:
             yield level.place.content
 
 
-def _constants(schema: Schema) -> list[Any]:
-    return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
-
-
-def _allows(schema: Schema, kind: str) -> bool:
-    given = schema.get("type", kind)
-    types = (given,) if isinstance(given, str) else given
-    return kind in types or (kind == "integer" and "number" in types)
+def _value_at(message: Any, steps: Steps) -> Any:
+    """Return the value at a path, MISSING if there is none."""
+    for step in steps:
+        match message:
+            case [first, *_] if step is EACH:
+                message = first
+            case {} if step in message:
+                message = message[step]
+            case _:
+                return MISSING
+    return message
 
 
 def _placed(message: Any, steps: Steps, value: Any) -> Any:

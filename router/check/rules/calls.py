@@ -6,8 +6,8 @@ from msgspec import Struct, UnsetType, structs
 
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, tree_of
-from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree
-from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Steps, there
+from router.check.analysis.inference import NO, YES, Value, of_path, of_tree
+from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
 from router.check.analysis.routes import AnalyzedRoute, why_missing
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule

@@ -7,7 +7,8 @@ from msgspec import structs
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.domains import count_of_attribute
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER
-from router.check.analysis.inference import NO, UNKNOWN, YES, Value, in_words, of_path
+from router.check.analysis.inference import NO, UNKNOWN, YES, Value, of_path
+from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
 from router.check.analysis.text_formats import refusal_of
 from router.check.analysis.verdicts import Claim

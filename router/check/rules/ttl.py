@@ -6,8 +6,8 @@ from router.check.analysis.attributes import infer
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expiry import MILLISECONDS, counts_milliseconds, counts_seconds
 from router.check.analysis.expressions import tree_of
-from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
-from router.check.analysis.predicates import Steps
+from router.check.analysis.inference import NO, YES, Value, of_tree
+from router.check.analysis.predicates import Steps, in_words
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import refusal_of
 from router.check.analysis.verdicts import Claim

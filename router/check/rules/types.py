@@ -6,8 +6,8 @@ from msgspec import UnsetType
 
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expressions import tree_of
-from router.check.analysis.inference import NO, YES, Value, in_words, of_path, of_tree
-from router.check.analysis.predicates import EACH, SOME_VALUE, TYPES
+from router.check.analysis.inference import NO, YES, Value, of_path, of_tree
+from router.check.analysis.predicates import EACH, SOME_VALUE, TYPES, in_words
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import refusal_of, refuses_number
 from router.check.rule import Found, Subject, rule

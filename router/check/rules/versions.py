@@ -6,7 +6,8 @@ from msgspec import UnsetType
 
 from router.check.analysis.attributes import infer
 from router.check.analysis.entailment import Entailment
-from router.check.analysis.inference import NO, YES, Value, in_words
+from router.check.analysis.inference import NO, YES, Value
+from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, why_missing
 from router.check.rule import Found, Subject, rule
 from router.codes import declare

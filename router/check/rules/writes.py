@@ -9,8 +9,9 @@ from router.check.analysis.attributes import infer
 from router.check.analysis.domains import count_of_expression
 from router.check.analysis.entailment import Answer, entailment_without_schema
 from router.check.analysis.expressions import Scope, tree_of
-from router.check.analysis.inference import NO, YES, Value, in_words, of_tree
+from router.check.analysis.inference import NO, YES, Value, of_tree
 from router.check.analysis.obligations import longest_idempotency_key
+from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
 from router.check.rule import Found, Subject, rule
 from router.check.rules.keys import KEY_TOO_LONG

@@ -6,6 +6,7 @@ from time import sleep
 from typing import Any
 
 import pytest
+from jsonschema_rs.canonical import UnsupportedOperand
 
 from router.check.analysis.budget import MAX_SECONDS, SHORT, BudgetSpent, ProofBudget
 from router.check.analysis.entailment import (
@@ -39,7 +40,7 @@ class Failing:
 
     draft = 20
 
-    def __init__(self, error: type[BaseException]) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
     def covers(self, other: Any) -> Any:
@@ -51,13 +52,13 @@ class Failing:
         raise self.error
 
 
-def failing(error: type[BaseException]) -> Entailment:
+def failing(error: BaseException) -> Entailment:
     schema: Any = Failing(error)
     return Entailment(schema, parse=lambda draft, text: schema)
 
 
-@pytest.mark.parametrize("error", [ValueError, PanicException])
-def test_a_failure_of_the_library(error: type[BaseException]) -> None:
+@pytest.mark.parametrize("error", [UnsupportedOperand("too hard"), PanicException()])
+def test_a_failure_of_the_library(error: BaseException) -> None:
     """The answer is unknown, and narrowing has no effect."""
     broken = failing(error)
 
@@ -65,10 +66,11 @@ def test_a_failure_of_the_library(error: type[BaseException]) -> None:
     assert (answers, broken.impossible) == ({Answer.UNKNOWN}, False)
 
 
-def test_other_exceptions() -> None:
-    """An interrupt ends the program."""
-    with pytest.raises(KeyboardInterrupt):
-        failing(KeyboardInterrupt).present(("a",))
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, AttributeError])
+def test_other_exceptions(error: type[BaseException]) -> None:
+    """An interrupt ends the program, and so does an error that is neither the library's nor a spent budget."""
+    with pytest.raises(error):
+        failing(error()).present(("a",))
 
 
 @pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_7, None])
