@@ -26,7 +26,7 @@ soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliabili
 
 soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
-		--messages $(or $(MESSAGES),2000) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),25) --write $(ARGS)
+		--messages $(or $(MESSAGES),300) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),15) --write $(ARGS)
 
 soundness-diff: $(STAMP) ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \

@@ -26,7 +26,7 @@ class Trial(Struct, frozen=True):
     public: PublicSchema | None = None
 
 
-class CheckCost(Struct, frozen=True):
+class CheckCost(Struct, frozen=True, tag=True):
     """What checking a schema alone took: seconds of CPU, and MiB of memory at the peak, those of Python included."""
 
     name: str

@@ -14,6 +14,8 @@ from tests.soundness.instances import Impossible, Maker, variant, with_value, wi
 BASES = 17
 """Messages that are made by construction; the others are variants of them."""
 SECONDS = 2.0
+_FAILURES = 300
+"""So many messages one after another that are not new, or not valid: there are hardly more."""
 _ROOTS: tuple[Any, ...] = ({}, [], "x", 1, None)
 """Messages that a schema without a type at its root takes."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -38,10 +40,13 @@ class MessageMaker:
         until = perf_counter() + SECONDS
         self._bases = [message for message in (*more, *_ROOTS) if self._accept(message)]
         for makers, most in ((self._made(), BASES), (self._given(values), count), (self._varied(40 * count), count)):
+            failed = 0
             for message in makers:
-                if self._accept(message) and most == BASES:
+                new = self._accept(message)
+                failed = 0 if new else failed + 1
+                if new and most == BASES:
                     self._bases.append(message)
-                if len(self._seen) >= most or perf_counter() > until:
+                if len(self._seen) >= most or failed > _FAILURES or perf_counter() > until:
                     break
         return list(self._seen)
 

@@ -35,6 +35,7 @@ class TrialTally:
     def __init__(self, name: str) -> None:
         self.name = name
         self.configs = self.messages = self.rejected = self.claims = self.undecided = 0
+        self.undecided_sizes = 0
         self.silent = self.false = self.unconfirmed = self.undecided_configs = self.unloaded = self.untried = 0
         self.broken: list[tuple[Trial, Ended]] = []
         self.reasons: Counter[str] = Counter()
@@ -62,12 +63,14 @@ class TrialTally:
         self.messages += verdict.messages
         self.rejected += verdict.rejected
         self.claims += verdict.claims
-        self.undecided += sum(bool(word.kind) for word in verdict.words)
-        self.undecided_configs += verdict.undecided
+        kinds = [claim.partition(":")[0] for claim in verdict.undecided]
+        self.undecided += len(kinds)
+        self.undecided_configs += any(kind != "size" for kind in kinds)
+        self.undecided_sizes += "size" in kinds
         self.silent += bool(verdict.of("silent"))
         self.false += bool(verdict.of("false"))
         self.unconfirmed += bool(verdict.of("unconfirmed"))
-        reasons = {_QUOTED.sub("*", f"{word.kind}: {word.sentence}") for word in verdict.words if word.kind}
+        reasons = {_QUOTED.sub("*", claim) for claim in verdict.undecided}
         self.reasons.update(reasons)
         self.only_reasons.update(reasons if len(reasons) == 1 else ())
         for cause in {cause_of(wrong) for wrong in verdict.wrong}:
@@ -75,8 +78,8 @@ class TrialTally:
 
     def row(self) -> list[str]:
         """Return the numbers of a row of the table."""
-        shares = [f"{self.undecided_configs / max(1, self.configs):.1%}", f"{self.claims:,}"]
-        shares.append(f"{self.undecided / max(1, self.claims):.1%}")
+        shares = [f"{count / max(1, self.configs):.1%}" for count in (self.undecided_configs, self.undecided_sizes)]
+        shares += [f"{self.claims:,}", f"{self.undecided / max(1, self.claims):.1%}"]
         numbers = (self.configs, self.messages, self.rejected, self.silent, self.false, self.unconfirmed)
         return [self.name, *(f"{number:,}" for number in numbers), *shares]
 
@@ -96,6 +99,7 @@ _HEADS = (
     "false",
     "not confirmed",
     "configs not decided",
+    "size not decided",
     "claims",
     "not decided",
 )

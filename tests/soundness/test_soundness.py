@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
@@ -11,6 +12,7 @@ from tests.soundness.corpus import PublicSchema, interleave, schema_store
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally
+from tests.soundness.results import Results
 from tests.soundness.trial import judge
 from tests.soundness.workers import Ended, Pool
 
@@ -111,3 +113,19 @@ def test_a_task_that_does_not_end_is_ended() -> None:
 def _slow(seconds: float) -> float:
     sleep(seconds)
     return seconds
+
+
+def test_a_run_continues(tmp_path: Path) -> None:
+    """What an earlier run of the same code has kept is known, but for what did not end, or was cut off."""
+    cost = CheckCost("a", 1, 0.5, 40.0)
+    first = Results(1, 10, tmp_path)
+    first.keep("random", 0, None)
+    first.keep("random", 1, Ended("timeout"))
+    first.keep("public alone", 0, cost)
+    with next(tmp_path.iterdir()).open("ab") as file:
+        file.write(b'{"kind":"random","num')
+
+    known, other = Results(1, 10, tmp_path), Results(2, 10, tmp_path)
+
+    assert [known.knows("random", number) for number in range(3)] == [True, False, False]
+    assert (known.known("public alone", 0), other.knows("random", 0)) == (cost, False)

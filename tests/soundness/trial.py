@@ -62,22 +62,21 @@ class Wrong(Struct, frozen=True):
     message: str = ""
 
 
-class Judgement(Struct, frozen=True):
-    """The result of one config. `loaded` is why it could not be loaded, or ""."""
+class Judgement(Struct, frozen=True, tag=True):
+    """The result of one config. `loaded` is why it could not be loaded, or "".
+
+    `undecided` are the claims that are not decided, each with its kind and reason.
+    """
 
     label: str
     loaded: str = ""
     words: tuple[Word, ...] = ()
     claims: int = 0
+    undecided: tuple[str, ...] = ()
     messages: int = 0
     rejected: int = 0
     wrong: tuple[Wrong, ...] = ()
     seconds: float = 0
-
-    @property
-    def undecided(self) -> bool:
-        """Whether check says that it could not decide a claim."""
-        return any(word.kind for word in self.words)
 
     def of(self, kind: str) -> list[Wrong]:
         """Return what is wrong, of one kind."""
@@ -113,7 +112,14 @@ def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) ->
     ]
     wrong += _alarms(words, {subject for subject, _ in distinct}, parts)
     return Judgement(
-        case.label, "", words, len(report.ledger.entries), len(messages), len(whole.rejections), tuple(wrong), seconds
+        label=case.label,
+        words=words,
+        claims=len(report.ledger.entries),
+        undecided=tuple(f"{entry.kind}: {entry.reason}" for entry in report.ledger.undecided),
+        messages=len(messages),
+        rejected=len(whole.rejections),
+        wrong=tuple(wrong),
+        seconds=seconds,
     )
 
 
