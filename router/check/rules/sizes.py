@@ -154,7 +154,8 @@ def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
     waiting = [(steps, 0)]
     while waiting:
         place, outside = waiting.pop()
-        index.budget.spend()
+        # The cost of a step grows with the subschemas around it.
+        index.budget.spend(1 + len(index.at(place[:-1])) // 100)
         names = [] if len(place) > _MAX_DEPTH or EACH in place[fixed:] else index.names(place)
         waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
         if not names:

@@ -118,6 +118,16 @@ def test_not_decided(check: Examine) -> None:
     }
 
 
+def test_a_size_that_is_not_decided(check: Examine) -> None:
+    """Does not fail with --strict, as one that a long value makes too large does not."""
+    report = check(
+        "{id: id, a: 'map(&n, k)'}", MORE, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n"
+    )
+
+    verdicts = [(entry.kind, entry.open, entry.fails_strict) for entry in report.ledger.undecided]
+    assert verdicts == [("mapping", False, False), ("size", True, False)]
+
+
 def test_ignored(check: Examine) -> None:
     """A claim that is not decided is accepted with a reason, at its place."""
     item = "{id: id, a: 'sort_by(k, &n)', b: 'sort_by(k, &n)'}"
