@@ -1,5 +1,6 @@
 """The short form of `make soundness`: what `router check` says of configs is what happens to their messages."""
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -63,6 +64,19 @@ def test_no_schema_takes_more_than_its_budget() -> None:
         costs.add(schema, cost)
 
     assert (costs.over, costs.broken, sorted(cost.name for cost in costs.known)) == ([], [], sorted(HOSTILE))
+
+
+def test_a_schema_over_the_limit_of_proofs(tmp_path: Path) -> None:
+    """More than 256 KiB: what is not decided of it is said within the same budget."""
+    branches = [{"required": [f"a{number}"], "properties": {f"a{number}": {}}} for number in range(8000)]
+    file = tmp_path / "schema.json"
+    file.write_text(json.dumps({"type": "object", "properties": {"id": {"type": "string"}}, "anyOf": branches}))
+    pool: Pool[PublicSchema, CheckCost] = Pool(measure, 1, 60.0, 1)
+
+    ((_, cost),) = pool.run([PublicSchema("a:large", str(file))], monotonic() + 60)
+
+    assert isinstance(cost, CheckCost)
+    assert (cost.bytes > 256 * 1024, cost.seconds < 5, cost.peak < 300) == (True, True, True)
 
 
 def test_messages_are_valid_and_reach_the_edges() -> None:

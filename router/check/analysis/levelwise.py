@@ -1,7 +1,7 @@
 """Decides what the library leaves open about a whole schema: proofs level by level, and refutations by a message."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path as FilePath
 from time import process_time
@@ -17,7 +17,7 @@ from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in
 from router.check.analysis.scalars import validator_of
 from router.check.analysis.witnesses import Witnesses
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument
+from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument, subschemas
 from router.program.schemas.reasons import first_error
 from router.program.schemas.references import Location
 
@@ -35,6 +35,8 @@ _WEAKER = (
 _DEPTH = 2
 """How many levels below a path are part of a question to the library, which answers up to five."""
 _MOST_BRANCHES = 16
+_MOST_EXPLAINED = 200
+"""The most branches of a choice for whose error there is memory: one of 8,000 takes 700 MB."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 Parse = Callable[[int, bytes], "CanonicalSchema"]
 Holds = Callable[[Any], bool]
@@ -170,9 +172,17 @@ def levelwise_of(validation: Validation, parse: Parse) -> Levelwise:
     """Return the messages of a schema."""
     root, validator = validation.root, validation.validator
 
+    @cache
+    def is_explained() -> bool:
+        """Whether errors are small: one has the errors of all branches of a choice."""
+        parts = [part for document in validation.documents.values() for _, part in subschemas(document.content)]
+        return all(len(part.get(key, ())) <= _MOST_EXPLAINED for part in parts for key in ("anyOf", "oneOf"))
+
     def fault(message: Any) -> Sequence[str | int] | None:
-        error = first_error(validator, message)
-        return None if error is None else error.instance_path
+        if validator.is_valid(message):
+            return None
+        error = first_error(validator, message) if is_explained() else None
+        return () if error is None else error.instance_path
 
     levels = Levels(validation.locations)
     return Levelwise(levels, Location(root, (), root.content), [validator.is_valid], fault, parse)
