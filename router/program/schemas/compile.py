@@ -25,6 +25,7 @@ from router.program.schemas.documents import (
 )
 from router.program.schemas.growth import growth_fault
 from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
+from router.program.schemas.recursion import repetition_fault
 from router.program.schemas.references import Locations, with_escaped_references
 
 if TYPE_CHECKING:
@@ -195,7 +196,9 @@ class SchemaStore:
             report(*error.faults)
             return None
         validation = Validation(validator, linker.reached, path)
-        fault = None if self._bundle.files else growth_fault(document, validation.locations)
+        fault = None
+        if not self._bundle.files:
+            fault = growth_fault(document, validation.locations) or repetition_fault(document, validation.locations)
         if fault is not None:
             report(fault)
             return None
