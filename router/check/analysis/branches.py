@@ -8,6 +8,8 @@ from router.check.analysis.predicates import EACH, Steps
 
 MAX_BRANCHES = 1500
 """The most ways to satisfy a part of a schema: the library takes up to a millisecond and 100 KiB for each."""
+SMALL_BYTES = 100
+"""A schema of so many bytes, as JSON, without references is affordable: three choices in it have some 200 ways."""
 _MAX_LEVELS = 500
 _MAX_DEPTH = 150
 """The most subschemas and references inside each other that are followed: a schema with more is not affordable."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from router.check.analysis.branches import is_affordable
+from router.check.analysis.branches import SMALL_BYTES, is_affordable
 from router.check.analysis.budget import BudgetSpent, ProofBudget, attempt
 from router.check.analysis.levels import ANYTHING
 from router.check.analysis.levelwise import Levelwise, levelwise_of
@@ -328,7 +328,7 @@ def _parse(draft: int, text: bytes) -> "CanonicalSchema":
     from jsonschema_rs import RegexOptions, canonicalize
 
     content = _DECODER.decode(text)
-    if not is_affordable(content):
+    if len(text) > SMALL_BYTES and not is_affordable(content):
         raise BudgetSpent
     return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
 
