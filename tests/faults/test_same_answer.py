@@ -59,9 +59,10 @@ CASES = {
     "first": AnswerCase("firsts", [{"id": "f", "value": 1}], [WRITTEN]),
     "duplicate": AnswerCase("firsts", [{"id": "f", "value": 1}], [("duplicate", "RT820")], second_round=True),
     "conflict": AnswerCase("firsts", [{"id": "f", "value": 2}], [("duplicate", "RT820")], second_round=True),
-    "version": AnswerCase("versions", [{"id": "v", "version": 5}], [WRITTEN]),
+    "version": AnswerCase("versions", [{"id": "v", "version": 5}, {"id": "w", "version": 5}], [WRITTEN, WRITTEN]),
     "same version": AnswerCase("versions", [{"id": "v", "version": 5}], [("duplicate", "RT820")], second_round=True),
-    "stale": AnswerCase("versions", [{"id": "v", "version": 4}], [("stale", "RT821")], second_round=True),
+    # Of an item of its own: in one batch with a greater version it would have another reason.
+    "stale": AnswerCase("versions", [{"id": "w", "version": 4}], [("stale", "RT821")], second_round=True),
     "other type of version": AnswerCase(
         "versions", [{"id": "v", "version": "6"}], [("rejected", "RT804")], second_round=True
     ),
