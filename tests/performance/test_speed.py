@@ -68,5 +68,5 @@ def test_a_thousand_routes_are_checked_while_one_waits(config: Path) -> None:
 
 
 def test_the_sample_is_checked_at_once() -> None:
-    """In some two times what it takes to import the libraries; 0.1 s of 0.2 s."""
-    assert ratio(["-c", LIBRARIES], 6, ROOT / "routes.yaml") < 3 * HEADROOM
+    """In some two or three times what it takes to import the libraries."""
+    assert ratio(["-c", LIBRARIES], 6, ROOT / "routes.yaml") < 3.6 * HEADROOM
