@@ -29,8 +29,9 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 class RecordingHead(Struct, frozen=True, kw_only=True):
     """The first line of a recording: its queue, the hash of the config as in logs, and how it was masked.
 
-    `paths` says of each path of the messages what was done: `masked`, `kept` or `constant`; `left_out` counts the
-    messages that could not be masked without another outcome.
+    `paths` says of each path of the messages what was done: `masked`, `kept` or `constant`, with the number of values
+    where that differs: `kept in 3 of 8, masked in 5 of 8`. `left_out` counts the messages that could not be masked
+    without another outcome.
     """
 
     recording: int = FORMAT
@@ -130,7 +131,7 @@ class Recorder:
         self._kept = kept_by_config(loaded, program, queue, keep)
         self._masker = RecordingMasker(token_bytes(32), self._kept)
         self._asked: dict[Steps, bool] = {}
-        self._paths: dict[Steps, str] = {}
+        self._paths: dict[Steps, Counter[str]] = {}
         self.left_out: Counter[str] = Counter()
 
     @property
@@ -147,14 +148,7 @@ class Recorder:
         except Rejection as rejection:
             self.left_out[f"it cannot be decoded: {rejection.reason}"] += 1
             return None
-        restored = [steps for steps, keep in self._asked.items() if keep]
-        found = self._same(real, self._masker.masked(message, restored))
-        for steps in () if found else dict.fromkeys(_leaves(message, ())):
-            alone = self._same(real, self._masker.masked(message, [*restored, steps]))
-            if alone and self._keeps(steps):
-                restored.append(steps)
-                found = alone
-                break
+        found, restored = self._without_other_outcome(real, message)
         if found is None:
             self.left_out["its outcome depends on values that are masked"] += 1
             return None
@@ -163,7 +157,7 @@ class Recorder:
 
     def head(self) -> RecordingHead:
         """Return the first line."""
-        paths = {text_of(steps): what for steps, what in sorted(self._paths.items(), key=str)}
+        paths = {text_of(steps): _summary(counts) for steps, counts in sorted(self._paths.items(), key=str)}
         return RecordingHead(
             queue=self._queue,
             config=self._program.hash,
@@ -171,6 +165,30 @@ class Recorder:
             left_out=sum(self.left_out.values()),
             collisions=self._masker.collisions,
         )
+
+    def _without_other_outcome(self, real: RecordedMessage, message: Any) -> tuple[RecordedMessage | None, list[Steps]]:
+        """Return the message masked, or None, and the fewest paths with real values that its outcome needs."""
+        found = self._same(real, self._masker.masked(message))
+        if found:
+            return found, []
+        leaves = dict.fromkeys(_leaves(message, ()))
+        agreed = [steps for steps in leaves if self._asked.get(steps)]
+        for restored in (agreed, *([*agreed, steps] for steps in leaves if steps not in agreed)):
+            found = self._same(real, self._masker.masked(message, restored))
+            if found and all(map(self._keeps, restored)):
+                return self._with_fewest(real, message, found, restored)
+        return None, []
+
+    def _with_fewest(
+        self, real: RecordedMessage, message: Any, found: RecordedMessage, restored: list[Steps]
+    ) -> tuple[RecordedMessage, list[Steps]]:
+        """Mask again what was agreed to be kept for other messages, where the outcome of this one does not need it."""
+        for steps in restored:
+            fewer = [each for each in restored if each != steps]
+            without = self._same(real, self._masker.masked(message, fewer))
+            if without:
+                found, restored = without, fewer
+        return found, restored
 
     def _same(self, real: RecordedMessage, masked: Any) -> RecordedMessage | None:
         """Return the masked message if its outcome is that of the real one."""
@@ -184,13 +202,19 @@ class Recorder:
         return self._asked[steps]
 
     def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, _) in zip(_values(message, ()), _values(masked, ()), strict=True):
-            plain = value is None or isinstance(value, bool)
-            what = "kept" if plain or steps in restored or steps in self._kept.paths else "masked"
+        for (steps, value), (shown, now) in zip(_values(message, ()), _values(masked, ()), strict=True):
+            kept = steps in restored or steps in self._kept.paths or value == now
+            what = "kept" if kept else "masked"
             if isinstance(value, str) and value in self._kept.constants:
                 what = "constant"
-            if self._paths.setdefault(shown, what) != what:
-                self._paths[shown] = "masked, but for constants"
+            self._paths.setdefault(shown, Counter())[what] += 1
+
+
+def _summary(counts: Counter[str]) -> str:
+    """Return what was done to the values of a path; with their numbers, if not the same was done to all."""
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{what} in {number} of {counts.total()}" for what, number in sorted(counts.items()))
 
 
 def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:

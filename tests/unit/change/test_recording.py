@@ -109,6 +109,39 @@ def test_the_user_may_keep_what_decides(recorder: Make, way: str) -> None:
     assert one.head().paths == {"id": "masked", "kind": "constant", "prefix": "kept"}
 
 
+def test_only_what_decides_about_a_message_is_kept(recorder: Make) -> None:
+    """The answer to a question holds for other messages, but where their outcome does not need the real value."""
+    messages = [
+        {"id": "a-1", "kind": "order", "prefix": "EU-77"},
+        {"id": "a-2", "kind": "letter", "prefix": "EU-78"},
+        {"id": "a-3", "kind": "order", "prefix": "EU-79"},
+        {"id": "a-4", "kind": "order", "prefix": "us-80"},
+    ]
+    one = recorder(ask=lambda path: True)
+
+    found = [one.record(record(message)) for message in messages]
+
+    prefixes = [each and each.message["prefix"] for each in found]
+    kept = [now == message["prefix"] for now, message in zip(prefixes, messages, strict=True)]
+    assert kept == [True, False, True, False]
+    assert one.head().paths["prefix"] == "kept in 2 of 4, masked in 2 of 4"
+
+
+def test_the_header_says_what_no_mask_changes(recorder: Make) -> None:
+    """A text without letters and digits is the same when masked: it is in the file as it is."""
+    one = recorder()
+
+    one.record(record({"id": "--", "kind": "order", "mail": "", "open": True}))
+    one.record(record({"id": "a-1", "kind": "order"}))
+
+    assert one.head().paths == {
+        "id": "kept in 1 of 2, masked in 1 of 2",
+        "kind": "constant",
+        "mail": "kept",
+        "open": "kept",
+    }
+
+
 def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
     """It has no values that could be masked."""
     one = recorder()
