@@ -1,5 +1,6 @@
 """Recordings: masked messages of a queue with their outcomes, as JSON lines; the first line says of what and how."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -17,12 +18,14 @@ from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body
 from router.engine.engine import CompiledQueue, plan
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
+from router.printable import printable
 from router.program.expressions import Tree, nodes
 from router.program.load import Loaded, Program
 from router.program.schemas.documents import declared_names, subschemas
 from router.sources import expressions_of
 
 FORMAT = 1
+_PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -132,12 +135,18 @@ class Recorder:
         self._masker = RecordingMasker(token_bytes(32), self._kept)
         self._asked: dict[Steps, bool] = {}
         self._paths: dict[Steps, Counter[str]] = {}
+        self._met: set[Steps] = set()
         self.left_out: Counter[str] = Counter()
 
     @property
     def compiled(self) -> CompiledQueue:
         """The queue."""
         return self._program.engine.queues[self._queue]
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The paths to keep at which no recorded message has a value."""
+        return tuple(sorted(text_of(steps) for steps in set(self._kept.paths) - self._met))
 
     def record(self, record: Record) -> RecordedMessage | None:
         """Return a message masked, with the outcome that it has as it is; None if it is left out."""
@@ -203,6 +212,7 @@ class Recorder:
 
     def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
         for (steps, value), (shown, now) in zip(_values(message, ()), _values(masked, ()), strict=True):
+            self._met.add(steps)
             kept = steps in restored or steps in self._kept.paths or value == now
             what = "kept" if kept else "masked"
             if isinstance(value, str) and value in self._kept.constants:
@@ -233,7 +243,11 @@ def _leaves(value: Any, steps: Steps) -> Iterator[Steps]:
 
 
 def steps_of(path: str) -> Steps:
-    """Return the steps of a path as a user writes it: `lines[].sku`."""
+    """Return the steps of a path as a user writes it: `lines[].sku`, `@` for the message; raises UsageError."""
+    if path == "@":
+        return ()
+    if not _PATH.fullmatch(path):
+        raise UsageError(f"--keep '{printable(path)}' is no path; write it as customer.country or lines[].sku")
     steps: list[str | None] = []
     for part in path.split("."):
         name = part.rstrip("[]")

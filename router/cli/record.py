@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from router.aws.connect import connect
 from router.cli.options import config_option, output_option, require_writable, write_file
 from router.engine.engine import CompiledQueue
 from router.errors import UsageError
+from router.printable import printable
 
 _CONNECTIONS = 4
 _DEFAULT = 200
@@ -23,7 +25,10 @@ _LONG = 10_000
 @click.option("--keep", "keep", multiple=True, metavar="PATH", help="Do not mask this: customer.country, lines[].sku.")
 @click.option("--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE.")
 @output_option(required=True, help="The file, as JSON lines.")
-def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_letters: bool, output: Path) -> None:
+@click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
+def command(
+    queue: str, config: Path, count: int, keep: tuple[str, ...], dead_letters: bool, output: Path, force: bool
+) -> None:
     """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
 
     The messages are received, and visible again at the end; this counts as a receive of each. Values are masked by
@@ -47,18 +52,28 @@ def command(queue: str, config: Path, count: int, keep: tuple[str, ...], dead_le
     program = loaded.require()
     reference = _reference(program.queue(queue), dead_letters)
     recorder = Recorder(loaded, program, queue, keep, _ask)
+    if output.is_file() and not force:
+        raise UsageError(f"{output} exists; choose another file, or overwrite it with --force")
     require_writable(output)
     records, _ = receive_records(connect(_CONNECTIONS), reference, count)
     messages = [message for message in map(recorder.record, records) if message is not None]
-    for reason, number in recorder.left_out.items():
-        click.echo(f"left out {number}: {reason}", err=True)
+    for note in _notes(recorder.left_out, recorder.unused, len(messages)):
+        click.echo(note, err=True)
     if not messages:
-        click.echo("no message was recorded", err=True)
         sys.exit(1)
     head = recorder.head()
     write_file(output, write_recording(head, messages))
     paths = "".join(f"\n  {path}: {what}" for path, what in head.paths.items())
     click.echo(f"recorded {len(messages)} of {len(records)} messages in {output}{paths}")
+
+
+def _notes(left_out: Mapping[str, int], unused: Iterable[str], recorded: int) -> Iterator[str]:
+    """Yield what was not done as asked: messages left out by reason, paths to keep that no message has."""
+    yield from (f"left out {number}: {reason}" for reason, number in left_out.items())
+    if not recorded:
+        yield "no message was recorded"
+        return
+    yield from (f"--keep {printable(path)}: no recorded message has a value there" for path in unused)
 
 
 def _reference(queue: CompiledQueue, dead_letters: bool) -> str:

@@ -20,8 +20,10 @@ from router.printable import printable
 
 
 def run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool) -> int:
-    """Run a recording, print what differs, and return the exit code: 1 if something does."""
+    """Run a recording, print what differs, and return the exit code: 1 if something does; raises UsageError."""
     recording = read_recording(file)
+    if not recording.messages:
+        raise UsageError(f"{file} has no messages: nothing was compared; record again with router record")
     with ExitStack() as stack:
         old, new = _open(config, against, stack)
         if recording.head.queue not in new.program.engine.queues:

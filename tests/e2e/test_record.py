@@ -79,6 +79,25 @@ def test_no_message_is_received_for_a_file_that_cannot_be_written(
     assert {each["Attributes"]["ApproximateReceiveCount"] for each in received} == {"1"}
 
 
+def test_a_file_that_exists_is_overwritten_on_request_alone(
+    server: LocalAws, url: str, tmp_path: Path, router: Run
+) -> None:
+    """Nothing is received without it."""
+    (tmp_path / "orders.jsonl").write_text("of before\n")
+
+    done = router("record", "orders", "-o", "orders.jsonl", env=server.environment())
+    kept = (tmp_path / "orders.jsonl").read_text()
+    forced = router("record", "orders", "-o", "orders.jsonl", "--force", "--keep", "none", env=server.environment())
+
+    assert (done.returncode, done.stderr, kept) == (
+        2,
+        "router: orders.jsonl exists; choose another file, or overwrite it with --force\n",
+        "of before\n",
+    )
+    assert (forced.returncode, forced.stdout.splitlines()[0]) == (0, "recorded 2 of 2 messages in orders.jsonl")
+    assert forced.stderr.splitlines()[-1] == "--keep none: no recorded message has a value there"
+
+
 def test_a_recording_is_a_regression_test(server: LocalAws, url: str, prefix: str, tmp_path: Path, router: Run) -> None:
     """Each message ends as it did, until the config changes; the version before shows the items too."""
     router("record", "orders", "-o", "orders.jsonl", env=server.environment())
@@ -115,12 +134,18 @@ def test_dead_letters_are_recorded_with_what_would_become_of_them_now(
     [
         (("test", "--against", "git:HEAD"), "--against needs --recorded"),
         (("test", "--recorded", "routes.yaml"), "router: routes.yaml is no recording; router record makes one"),
+        (
+            ("test", "--recorded", "empty.jsonl"),
+            "router: empty.jsonl has no messages: nothing was compared; record again",
+        ),
+        (("record", "orders", "-o", "x.jsonl", "--keep", "[[["), "router: --keep '[[[' is no path; write it as "),
         (("record", "others", "-o", "x.jsonl"), "router: no route reads the queue 'others'; there are orders"),
     ],
 )
 def test_what_cannot_be_run(prefix: str, tmp_path: Path, router: Run, words: tuple[str, ...], reason: str) -> None:
     """Exit code 2, with a sentence."""
     (tmp_path / "routes.yaml").write_text(CONFIG.replace("PREFIX", prefix).replace("TYPE", NUMBER))
+    (tmp_path / "empty.jsonl").write_text('{"recording": 1, "queue": "orders", "config": "c"}\n')
 
     done = router(*words)
 

@@ -142,6 +142,33 @@ def test_the_header_says_what_no_mask_changes(recorder: Make) -> None:
     }
 
 
+@pytest.mark.parametrize("path", ["[[[", "", "a..b", "lines[0].sku", ".a", "a.", "a[]b"])
+def test_a_path_to_keep_that_is_none(recorder: Make, path: str) -> None:
+    """It would keep nothing: the sentence says how a path is written."""
+    with pytest.raises(UsageError) as raised:
+        recorder(keep=(path,))
+
+    assert str(raised.value) == f"--keep '{path}' is no path; write it as customer.country or lines[].sku"
+
+
+def test_paths_to_keep_that_no_message_has(recorder: Make) -> None:
+    """A path of a map or list has no value itself."""
+    one = recorder(keep=("nosuchpath", "lines", "lines[].sku", "id"))
+
+    one.record(record({"id": "a-1", "kind": "order", "lines": [{"sku": "s-1"}]}))
+
+    assert one.unused == ("lines", "nosuchpath")
+
+
+def test_the_message_itself_may_be_kept(recorder: Make) -> None:
+    """Its path is that which the header has for it."""
+    one = recorder(keep=("@",))
+
+    found = one.record(record('"a-1"'))
+
+    assert (found and found.message, one.head().paths) == ("a-1", {"@": "kept"})
+
+
 def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
     """It has no values that could be masked."""
     one = recorder()
