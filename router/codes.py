@@ -44,7 +44,8 @@ KEY_CHANGED = declare(
     "a KMS key that changes without `kms_key_previous`",
     "What was stored before is encrypted with the previous key. Without permission to decrypt with it, the router "
     "cannot receive such a message. `router deploy` reports it, and changes nothing without `--allow-destructive`: "
-    "set `kms_key_previous` to the previous key until nothing is left that needs it.",
+    "set `kms_key_previous` to the previous key until nothing is left that needs it. A previous key that is no longer "
+    "named while messages wait is reported, too: wait until the queue is empty.",
     "warning",
 )
 EXISTS_ALREADY = declare(

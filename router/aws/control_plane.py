@@ -17,6 +17,7 @@ TIMEOUT = 60
 """Seconds to wait for a response: uploading an object of 50 MB takes longer than what only reads."""
 WAITING = "ApproximateNumberOfMessages"
 IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
+_COUNTS = (WAITING, IN_FLIGHT, "ApproximateNumberOfMessagesDelayed")
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 
@@ -99,11 +100,11 @@ def caller_account(sts: ServiceClient) -> tuple[str, str]:
 def count_messages(sqs: ServiceClient, url: str) -> int | None:
     """Return about how many messages are on a queue; None if the call fails."""
     try:
-        response = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=[WAITING, IN_FLIGHT])
+        response = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=list(_COUNTS))
     except AwsCallError:
         # The count is for a warning only, and whoever may delete a stack may lack this permission.
         return None
-    return int(response["Attributes"][WAITING]) + int(response["Attributes"][IN_FLIGHT])
+    return sum(int(response["Attributes"][name]) for name in _COUNTS)
 
 
 def find_queue(sqs: ServiceClient, name: str) -> str | None:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct, structs
+
 from router.change.deployments import ConfigSubject, DeployedVersion, deployed_version
 from router.change.properties import PropertyDifference, differences
 from router.change.report import ConfigChange
@@ -11,14 +13,17 @@ from router.check.change_codes import (
     KEY_LOST,
     NOT_COMPARED,
     PERMISSIONS,
+    PREVIOUS_KEY_REMOVED,
     RESOURCE_CHANGED,
     SHORTER_RETENTION,
     STORAGE_REPLACED,
 )
+from router.check.live.permissions import DECRYPT
 from router.codes import KEY_CHANGED
 from router.errors import RouterError
-from router.ops.property_changes import QUEUE, TABLE
-from router.ops.template.plan import PlannedQueue
+from router.model import Path
+from router.ops.property_changes import QUEUE, TABLE, substitute_text
+from router.ops.template.plan import PlannedQueue, PlannedResource
 from router.ops.template.policies import MANAGED_POLICY
 
 CREATE_ONLY: Mapping[str, frozenset[str]] = {
@@ -54,6 +59,43 @@ _RETENTION = "MessageRetentionPeriod"
 _NO_SUBJECT = ConfigSubject("", ())
 
 
+class LeftQueue(Struct, frozen=True):
+    """A queue that a change leaves as it is, with messages that nothing reads any more.
+
+    `keys` are the KMS keys that are needed for messages and that the role may not use any more; without any, no route
+    reads the queue. `arn` is "" if it needs more than known values.
+    """
+
+    id: str
+    name: str
+    arn: str
+    routes: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+
+
+def left_queues(old: ConfigVersion, new: ConfigVersion, pseudo: Mapping[str, str]) -> Iterator[LeftQueue]:
+    """Yield the queues of the function's config that a change leaves; none if there is no template of a config.
+
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`.
+    """
+    try:
+        before, after = (deployed_version(version, as_worker=False) for version in (old, new))
+    except RouterError:
+        return
+    remaining = {each.label: each for each in after.plan.queues.values()}
+    for was in before.plan.queues.values():
+        now = remaining.get(was.label)
+        found = LeftQueue(was.id, was.label, substitute_text(was.arn, {**before.values, **pseudo}), was.routes)
+        if now:
+            keys = [*_removed_keys(before, after, was, now)]
+            if not was.made and (key := _lost_key(before, after, was, now)):
+                keys.append(key)
+            if keys:
+                yield structs.replace(found, keys=tuple(dict.fromkeys(keys)))
+        elif not was.made:
+            yield found
+
+
 def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool = False) -> Iterator[ConfigChange]:
     """Yield the changes of permissions and resources; one change says so if there is no template of a version."""
     try:
@@ -64,6 +106,7 @@ def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool 
         return
     yield from _permissions(before, after)
     yield from _keys(before, after)
+    yield from _previous_keys(before, after)
     for id_ in {**before.resources, **after.resources}:
         if (before.resources.get(id_) or after.resources[id_])["Type"] in _DERIVED:
             continue
@@ -87,15 +130,10 @@ def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
         before, after = old.planned(id_), new.planned(id_)
         if before is None or after is None:
             continue
-        was, is_, previous = (
-            version.value(key)
-            for version, key in ((old, before.kms_key), (new, after.kms_key), (new, after.kms_key_previous))
-        )
+        was = _lost_key(old, new, before, after)
         path, old_path = new.path(after), old.path(before)
-        if not was or was in (is_, previous):
+        if not was or _has_keys_of_queue(after, path, old_path):
             continue
-        if isinstance(after, PlannedQueue) and not after.name_in_config and path[2:] and old_path[2:]:
-            continue  # a dead-letter queue without settings has the keys of its queue, which is reported
         kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
         yield ConfigChange(
             KEY_LOST,
@@ -105,6 +143,48 @@ def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
             suggestion=f"set kms_key_previous: {was} until nothing is left that needs it; router deploy refuses it "
             f"without ({KEY_CHANGED.id})",
         )
+
+
+def _lost_key(old: DeployedVersion, new: DeployedVersion, before: PlannedResource, after: PlannedResource) -> str:
+    """Return the KMS key of before if the new config has another one and does not name it, or ""."""
+    was = old.value(before.kms_key)
+    return "" if was in (new.value(after.kms_key), new.value(after.kms_key_previous)) else was
+
+
+def _has_keys_of_queue(planned: PlannedResource, path: Path, old_path: Path) -> bool:
+    """Return whether it is a dead-letter queue without settings: it has the keys of its queue, which is reported."""
+    return isinstance(planned, PlannedQueue) and not planned.name_in_config and bool(path[2:] and old_path[2:])
+
+
+def _removed_keys(
+    old: DeployedVersion, new: DeployedVersion, before: PlannedResource, after: PlannedResource
+) -> Iterator[str]:
+    """Yield the previous KMS key of before, unless the role may still decrypt with it."""
+    key = old.value(before.kms_key_previous)
+    allowed = {new.value(arn) for arn, actions in new.actions.items() if DECRYPT in actions}
+    if key and key not in (new.value(after.kms_key), new.value(after.kms_key_previous), *allowed):
+        yield key
+
+
+def _previous_keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
+    """Yield the queues and tables whose previous KMS key the new config does not name."""
+    for id_ in (*new.plan.queues, *new.plan.tables):
+        before, after = old.planned(id_), new.planned(id_)
+        if before is None or after is None:
+            continue
+        path, old_path = new.path(after), old.path(before)
+        if _has_keys_of_queue(after, path, old_path):
+            continue
+        kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
+        for key in _removed_keys(old, new, before, after):
+            yield ConfigChange(
+                PREVIOUS_KEY_REMOVED,
+                f"{kind} '{after.label}' no longer names the previous KMS key {key}: {content} encrypted with it "
+                "cannot be read",
+                path if path[2:] else (*path, "kms_key_previous"),
+                old_path if old_path[2:] else (*old_path, "kms_key_previous"),
+                suggestion=f"remove it when no {content} need it any more",
+            )
 
 
 def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:

@@ -168,3 +168,10 @@ KEY_LOST = declare(
     "What is stored is encrypted with the key of before. Without permission to decrypt with it the router cannot "
     "receive such a message: set `kms_key_previous` to that key until nothing is left that needs it.",
 )
+PREVIOUS_KEY_REMOVED = declare(
+    "RT946",
+    "a previous KMS key that is no longer named",
+    "The role may no longer decrypt with it. Messages that were sent before the key changed, and still wait, cannot be "
+    "read any more. `router deploy` counts them, and refuses (RT791): wait until the queue is empty.",
+    "warning",
+)

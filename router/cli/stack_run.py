@@ -11,9 +11,17 @@ from msgspec import Struct, structs
 from rich.console import Console
 
 from router.aws.artifacts import Artifacts
-from router.aws.control_plane import ServiceClient, caller_account, count_items, count_messages
+from router.aws.control_plane import (
+    AwsCallError,
+    ServiceClient,
+    caller_account,
+    count_items,
+    count_messages,
+    find_queue,
+)
 from router.aws.stacks import Stack, StackEvent, Stacks
 from router.change.compare import compare_versions
+from router.change.consequences import LeftQueue, left_queues
 from router.change.deployments import routes_by_resource
 from router.change.report import DiffReport
 from router.change.versions import ConfigVersion
@@ -24,7 +32,7 @@ from router.cli.diff_report import as_diff_record
 from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
 from router.model import Finding
-from router.ops.changes import PlannedChange, kind_of, resource_name
+from router.ops.changes import PlannedChange, in_order, kind_of, leave_queue, resource_name
 from router.ops.deployment import FOLDER, Deployment, package_key
 from router.ops.history import keep_version
 from router.ops.preconditions import new_stores, require_free_names
@@ -138,7 +146,7 @@ class StackRun(ABC):
         if prepared.changes is None:
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
             return self._report(deployment, (), self._compare(deployment, prepared))
-        planned = self._count(deployment.describe(prepared.changes, old))
+        planned = self._with_left(self._count(deployment.describe(prepared.changes, old)))
         self._warn_of_policies(deployment.policies_beside(old.body))
         try:
             code = self._decide(deployment, planned, old)
@@ -257,6 +265,31 @@ class StackRun(ABC):
     def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
         """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
         return tuple(structs.replace(each, stored=self._stored(each)) if each.is_counted else each for each in planned)
+
+    def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+        """Return the changes with the queues that are left with messages which nothing reads any more."""
+        if self._versions is None:
+            return planned
+        found = {each.logical_id: each for each in planned}
+        for queue in left_queues(*self._versions, self._pseudo):
+            stored = self._left_messages(queue)
+            if queue.keys and stored == 0:
+                continue
+            known = found.get(queue.id) or PlannedChange(
+                "retain", queue.id, queue.name, "queue", ", ".join(queue.routes)
+            )
+            found[queue.id] = leave_queue(known, queue.keys, stored)
+        return in_order(found.values())
+
+    def _left_messages(self, queue: LeftQueue) -> int | None:
+        """Return how many messages are on a queue; None if that is not known, as of that of another account."""
+        if f":{self._account}:" not in queue.arn:
+            return None
+        try:
+            url = find_queue(self._services["sqs"], queue.name)
+        except AwsCallError:
+            return None
+        return count_messages(self._services["sqs"], url) if url else 0
 
     def _stored(self, planned: PlannedChange) -> int | None:
         if planned.kind == "queue":

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from router.aws.stacks import ResourceChange
+from router.codes import KEY_CHANGED
 from router.ops.property_changes import (
     NO_PREVIOUS_KEYS,
     QUEUE,
@@ -47,6 +48,11 @@ _OF_ALL = "AWS::IAM::"
 """The prefix of the types of resources that serve all queues and tables."""
 
 
+def count_sentence(count: int, content: str) -> str:
+    """Return how many messages or items there are, in words: `content` is the plural."""
+    return f"{count} {content if count != 1 else content.removesuffix('s')} now"
+
+
 class PlannedChange(Struct, frozen=True):
     """The change of one resource.
 
@@ -78,14 +84,14 @@ class PlannedChange(Struct, frozen=True):
             "replace": f"REPLACES the {self.kind} with an empty one",
             "may replace": f"MAY REPLACE the {self.kind} with an empty one",
         }.get(self.verb, f"AWS does not say what happens to the {self.kind}")
-        return what if self.stored is None else f"{what} ({self.stored} {content} now)"
+        return what if self.stored is None else f"{what} ({count_sentence(self.stored, content)})"
 
     @property
     def remark(self) -> str:
         """What happens to messages of a queue that is kept outside of the stack, or ""."""
         if self.verb != "retain" or self.kind != "queue":
             return ""
-        count = "its messages" if self.stored is None else f"{self.stored} messages now"
+        count = "its messages" if self.stored is None else count_sentence(self.stored, "messages")
         return f"the queue stays, and nothing reads it any more ({count})"
 
     @property
@@ -109,7 +115,29 @@ def describe_changes(
     planned = [
         _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys) for change in changes
     ]
+    return in_order(planned)
+
+
+def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
+    """Return the changes, those that lose something first."""
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
+
+
+def leave_queue(planned: PlannedChange, keys: Sequence[str], stored: int | None) -> PlannedChange:
+    """Return the change of a queue whose messages need KMS keys that the role may not use any more.
+
+    Without keys, no route reads the queue. `stored` is how many messages are on it; None if that is not known.
+    """
+    if not keys or planned.verb in ("remove", "replace"):
+        return structs.replace(planned, stored=stored)
+    losses = [
+        f"REMOVES the permission to decrypt with the KMS key {key}, which messages that wait may need: wait until the "
+        f"queue is empty, then remove the key ({KEY_CHANGED.id})"
+        for key in keys
+    ]
+    loss = "; ".join(filter(None, (planned.loss, *losses)))
+    verb: Verb = "may modify" if planned.verb == "retain" else planned.verb
+    return structs.replace(planned, verb=verb, loses=True, loss=loss, stored=stored)
 
 
 def _describe(

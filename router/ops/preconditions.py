@@ -13,7 +13,7 @@ from router.aws.faults import DENIED
 from router.aws.protocols import KeySchema, read_key_schema
 from router.codes import EXISTS_ALREADY, NO_CODEDEPLOY
 from router.errors import UsageError
-from router.ops.changes import kind_of
+from router.ops.changes import count_sentence, kind_of
 from router.ops.deployment import literal_names
 from router.ops.property_changes import TABLE, TemplateVersion
 
@@ -89,7 +89,7 @@ def require_free_names(
 
 def _count(sqs: ServiceClient, url: str) -> str:
     count = count_messages(sqs, url)
-    return "its messages could not be counted" if count is None else f"{count} messages now"
+    return "its messages could not be counted" if count is None else count_sentence(count, "messages")
 
 
 def _look_at_table(store: NewStore, dynamodb: ServiceClient, log: Callable[[str], None]) -> None:

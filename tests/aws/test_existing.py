@@ -93,7 +93,7 @@ def test_existing_queue(project: StackProject, clients: Mapping[str, Any]) -> No
 
     stacks = [each["StackName"] for each in clients["cloudformation"].describe_stacks()["Stacks"]]
     sentence = (
-        f"router: RT792 these queues exist outside of the stack: '{queue}' (1 messages now); AWS cannot take them in: "
+        f"router: RT792 these queues exist outside of the stack: '{queue}' (1 message now); AWS cannot take them in: "
         "set 'managed: false' on them, or delete them with their messages first"
     )
     assert (done.exit_code, last(done), project.stack in stacks, waiting(clients, url)) == (2, sentence, False, "1")

@@ -111,7 +111,9 @@ def test_the_stack_of_the_worker(open_config: Open) -> None:
     assert found[1] > 0
 
 
-KEY, OTHER = (f"arn:aws:kms:eu-west-1:123456789012:key/{each}234abcd-12ab-34cd-56ef-1234567890ab" for each in (1, 2))
+KEY, OTHER, THIRD = (
+    f"arn:aws:kms:eu-west-1:123456789012:key/{each}234abcd-12ab-34cd-56ef-1234567890ab" for each in (1, 2, 3)
+)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +181,54 @@ def test_a_kms_key_of_a_queue_without_settings(
     report = diff(*(config_of({"main": {}}, queues=each) for each in (old, new)))
 
     assert [each.change.path for each in report.findings if each.change.code.id == "RT945"] == found
+
+
+@pytest.mark.parametrize(
+    ("new", "removed"),
+    [
+        ({"kms_key": OTHER}, [KEY]),
+        ({"kms_key": THIRD, "kms_key_previous": OTHER}, [KEY]),
+        ({"kms_key": OTHER, "kms_key_previous": KEY}, []),
+        ({"kms_key": KEY, "kms_key_previous": OTHER}, []),
+    ],
+)
+@pytest.mark.parametrize(("section", "what"), [("queues", "messages"), ("tables", "items")])
+def test_a_previous_kms_key(diff: Diff, section: str, what: str, new: dict[str, str], removed: list[str]) -> None:
+    """What was stored before the key changed needs it, and a deployment refuses it while messages wait."""
+    settings: Mapping[str, Mapping[str, Any]] = {"queues": DEAD, "tables": {"key": {"id": "S"}}}
+    old, kind = {"kms_key": OTHER, "kms_key_previous": KEY}, section.removesuffix("s")
+
+    report = diff(
+        *(
+            {**config_of({"main": {}}, queues={"things": DEAD}), section: {"things": {**settings[section], **each}}}
+            for each in (old, new)
+        )
+    )
+
+    assert [
+        (each.change.sentence, each.change.suggestion, each.change.path, each.risk)
+        for each in report.findings
+        if each.change.code.id == "RT946"
+    ] == [
+        (
+            f"{kind} 'things' no longer names the previous KMS key {key}: {what} encrypted with it cannot be read",
+            f"remove it when no {what} need it any more",
+            (section, "things", "kms_key_previous"),
+            "risky",
+        )
+        for key in removed
+    ]
+
+
+def test_a_previous_kms_key_of_another_queue(diff: Diff) -> None:
+    """The role may still decrypt with it, for whichever queue."""
+    old = {"things": {**DEAD, "kms_key": OTHER, "kms_key_previous": KEY}, "more": {**DEAD, "kms_key": KEY}}
+    new = {"things": {**DEAD, "kms_key": OTHER}, "more": {**DEAD, "kms_key": KEY}}
+    routes: dict[str, Any] = {"main": {}, "second": {"queue": "more"}}
+
+    report = diff(*(config_of(routes, queues=each) for each in (old, new)))
+
+    assert [each.change.path for each in report.findings if each.change.code.id == "RT946"] == []
 
 
 def places(report: DiffReport, code: str) -> dict[str, tuple[int, int]]:
