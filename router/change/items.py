@@ -57,7 +57,7 @@ def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = (dict(_files(each)) for each in (old, new))
     changes = [
-        f"plugin '{name}' {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
+        f"{name} {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
         for name in {**before, **after}
         if before.get(name) != after.get(name)
     ]
@@ -66,9 +66,10 @@ def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 
 def _files(route: RouteVersion) -> Iterator[tuple[str, str]]:
-    """Yield the plugins of a route with the hashes of their files."""
-    pipeline, _, transforms = msgspec.json.decode(route.parts["plugins"])
-    yield from ((name, digest) for name, digest in (*pipeline, *transforms))
+    """Yield the plugins of a route, and the files beside them, with the hashes of their files."""
+    pipeline, _, transforms, beside = msgspec.json.decode(route.parts["plugins"])
+    yield from ((f"plugin '{name}'", digest) for name, digest in (*pipeline, *transforms))
+    yield from ((f"file '{name}'", digest) for name, digest in beside)
 
 
 def _for_each(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

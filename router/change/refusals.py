@@ -34,7 +34,7 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
     match part:
         case "plugins":
             yield "plugins changed"
-        case "names" if second.parts["plugins"] != exact([[], {}, []]):
+        case "names" if second.parts["plugins"] != exact([[], {}, [], []]):
             yield "plugins get other names"
         case "for_each":
             yield "'for_each' changed"

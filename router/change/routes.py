@@ -17,7 +17,7 @@ from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES
-from router.model import Path
+from router.model import Path, names_file, plugin_name
 from router.program.mapping import merge_of
 from router.program.schemas.compile import Validation
 from router.sources import source_of
@@ -152,13 +152,14 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     settings, queue, table = route.settings, route.queue_settings, route.compiled.write.table
     attributes = None if route.attributes is None else dict(route.attributes)
     once = route.compiled.write.once
+    plugins, transforms = _pipeline(route), _transform_plugins(route)
     return {
         "queue": match_key(route.queue.reference),
         "decode": [queue.envelope, queue.encoding, given(queue.s3_pointer), _envelope_plugins(route)],
         "when": given(settings.when),
         "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
         "schema": documents_of(route.schema),
-        "plugins": [_pipeline(route), settings.options, _transform_plugins(route)],
+        "plugins": [plugins, settings.options, transforms, _files_beside(route, [*plugins, *transforms])],
         "for_each": given(settings.for_each),
         "merge": merge_of(settings),
         "item": attributes,
@@ -223,7 +224,18 @@ def _transform_plugins(route: RouteVersion) -> list[tuple[str, str]]:
 
 def _envelope_plugins(route: RouteVersion) -> list[tuple[str, str]]:
     own = set(route.queue_settings.envelope) - ENVELOPES.keys()
-    return sorted(route.version.plugin_hashes.items()) if own else []
+    plugins = sorted(route.version.plugin_hashes.items()) if own else []
+    return [*plugins, *_files_beside(route, plugins)]
+
+
+def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the other files that these plugins may read or import, with their hashes: a package has them, too."""
+    if not plugins:
+        return []
+    names = {name for name, _ in plugins}
+    entries = route.version.config.plugins
+    own = {posixpath.normpath(entry) for entry in entries if names_file(entry) and plugin_name(entry) in names}
+    return [(name, digest) for name, digest in route.version.packed_files.items() if name not in own]
 
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:

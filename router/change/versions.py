@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import posixpath
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from msgspec import Struct, structs
 
 from router.change.git import read_commit
 from router.config import spec
-from router.errors import ConfigError, UsageError
+from router.errors import ConfigError, UsageError, refusing_file
 from router.model import Finding, Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
 from router.program.precompiled import COMPILED_NAME
@@ -56,6 +57,25 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
             file = self.program.folder / entry
             content = file.read_bytes() if names_file(entry) and file.is_file() else b""
             hashes[plugin_name(entry)] = hashlib.sha256(content).hexdigest() if content else ""
+        return hashes
+
+    @cached_property
+    def packed_files(self) -> Mapping[str, str]:
+        """The SHA-256 of each file that packages have because of plugins, by name: own files, and those beside them.
+
+        In the config's own folder these are the plugins' alone. Raises UsageError for a file that cannot be read.
+        """
+        from router.ops.archive import packed_names  # imports what builds a package
+        from router.ops.secret_files import SecretFiles
+
+        folder = self.program.folder
+        names = [posixpath.normpath(entry) for entry in self.config.plugins if names_file(entry)]
+        files = [folder / name for name in names if not name.startswith(("/", "../"))]
+        hashes = {}
+        for name in packed_names(files, folder, [], SecretFiles()):
+            if (folder / name).is_file():
+                with refusing_file(f"read {folder / name}"), (folder / name).open("rb") as opened:
+                    hashes[name.as_posix()] = hashlib.file_digest(opened, "sha256").hexdigest()
         return hashes
 
     def place(self, path: Path, key: bool = False) -> Place:

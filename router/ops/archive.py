@@ -108,6 +108,12 @@ def folder_entries(
 
     Files that are not packed, except for caches, are added to `left_out`. Raises UsageError for links to outside files.
     """
+    for name in packed_names(files, folder, left_out, secrets):
+        yield _entry("plugins", name, folder, secrets)
+
+
+def packed_names(files: Sequence[Path], folder: Path, left_out: list[LeftOut], secrets: SecretFiles) -> Iterator[Path]:
+    """Yield the names of what `folder_entries` packs, in order; nothing is read, and links may lead outside."""
     folders = {file.parent for file in files}
     inside = {path for path in folders if path.resolve() != folder.resolve()}
     nested = {path for path in inside if any(path != other and path.is_relative_to(other) for other in inside)}
@@ -123,7 +129,7 @@ def folder_entries(
         if reason:
             left_out.append(LeftOut(name.as_posix(), reason))
         elif reason is not None:
-            yield _entry("plugins", name, folder, secrets)
+            yield name
 
 
 def module_files(entry: str, folder: Path) -> list[Path]:

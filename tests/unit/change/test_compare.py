@@ -287,6 +287,33 @@ def test_a_plugin_that_changed(diff: Diff, tmp_path: Path) -> None:
     assert report.routes[0].counterexample is UNSET
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ({"data.txt": "a"}, {"data.txt": "b"}, "file 'plugins/data.txt' changed"),
+        ({}, {"sub/data.txt": "a"}, "file 'plugins/sub/data.txt' is new"),
+        ({"other.py": ""}, {}, "file 'plugins/other.py' was removed"),
+        ({"__pycache__/own.pyc": "a", "tests/own.txt": "a"}, {"__pycache__/own.pyc": "b", ".hidden": "a"}, ""),
+    ],
+)
+def test_a_file_beside_a_plugin_that_changed(
+    diff: Diff, tmp_path: Path, old: dict[str, str], new: dict[str, str], sentence: str
+) -> None:
+    """The plugin may read it, if packages contain it; other files it does not have where it runs."""
+    for folder, files in (("old", old), ("new", new)):
+        for name, text in {"own.py": PLUGIN, **files}.items():
+            file = tmp_path / folder / "plugins" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+    config = config_of({"main": {"schema": schema()}}, plugins=["plugins/own.py"])
+
+    report = diff(config, config)
+
+    assert [each.unproved for each in report.routes] == ([("plugins changed",)] if sentence else [])
+    found = [each.change.sentence for each in report.findings if each.change.code.id == "RT910"]
+    assert found == ([sentence] if sentence else [])
+
+
 def test_ignored_changes(diff: Diff) -> None:
     """The new config silences a finding at its path, with a reason."""
     ignore = [{"code": "RT911", "at": "routes.main.item.n", "reason": "nobody reads it"}]
