@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
+from random import Random
 from typing import Any
 
+from router.change.keywords import map_of
+from router.change.patterns import matching_text, texts_outside
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import subschemas
 
@@ -11,9 +15,12 @@ Steps = tuple[str | int, ...]
 _MOST_VALUES = 60
 """How many values of schemas are tried in each place."""
 _MOST_PLACES = 80
+_MOST_NAMES = 24
+"""How many names that schemas do not declare are tried."""
 _LONG = 8
 _OTHERS: tuple[Any, ...] = ("", "x", "x" * 300, 0, -1, 1, Decimal("1.5"), 10**12, True, None, [], {}, ["x"], {"x": 1})
 """Values of each type, at its bounds."""
+_UNUSUAL_NAMES = ("", "x" * 300, "A-1 _", "a", "\u00e9")
 
 
 def edits(message: Any, values: Iterable[Any], names: Iterable[str]) -> Iterator[Any]:
@@ -51,14 +58,24 @@ def values_of(schemas: Iterable[Validation | None], first: Iterable[dict[str, An
 
 
 def names_of(schemas: Iterable[Validation | None]) -> list[str]:
-    """Return the names of properties that schemas declare, and one that none does."""
-    names = [name for content in _subschemas(schemas) for name in _keys(content)]
-    return [*dict.fromkeys(names), "undeclared"][-_MOST_VALUES:]
+    """Return the names of properties that schemas declare, match or refuse, and one that none does."""
+    contents = list(_subschemas(schemas))
+    declared = [name for content in contents for name in map_of(content, "properties")]
+    names = [*dict.fromkeys(declared), *islice(dict.fromkeys(_other_names(contents)), _MOST_NAMES), "undeclared"]
+    return names[-_MOST_VALUES:]
 
 
-def _keys(content: dict[str, Any]) -> list[str]:
-    found = content.get("properties")
-    return list(found) if isinstance(found, dict) else []
+def _other_names(contents: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield names that `patternProperties` match, then names that `propertyNames` may refuse."""
+    random = Random(0)  # noqa: S311 — no secrets
+    for pattern in dict.fromkeys(pattern for content in contents for pattern in map_of(content, "patternProperties")):
+        name = matching_text(pattern, random)
+        yield from () if name is None else (name,)
+    limits = _distinct([map_of(content, "propertyNames") for content in contents if "propertyNames" in content])
+    if limits:
+        yield from _UNUSUAL_NAMES
+        yield from (value for value in values_of((), limits) if isinstance(value, str))
+        yield from texts_outside([{}, *limits], limits)
 
 
 def _subschemas(schemas: Iterable[Validation | None]) -> Iterator[dict[str, Any]]:

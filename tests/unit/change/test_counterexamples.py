@@ -102,6 +102,34 @@ def test_all_reasons_of_a_breaking_change(diff: Diff, new: dict[str, Any], found
     assert [each.verdict for each in report.routes] == ["breaking"]
 
 
+NAMED: dict[str, Any] = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string", "minLength": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ({}, {"propertyNames": {"maxLength": 10}}, {"fails 'propertyNames' at /propertyNames/maxLength"}),
+        ({}, {"propertyNames": {"pattern": "^[a-z]+$"}}, {"fails 'propertyNames' at /propertyNames/pattern"}),
+        ({}, {"propertyNames": {"pattern": r"^\S{1,12}$"}}, {"fails 'propertyNames' at /propertyNames/pattern"}),
+        (
+            {"propertyNames": {"pattern": "^[a-z]+$"}},
+            {"propertyNames": {"pattern": "^[a-z]{1,20}$"}},
+            {"fails 'propertyNames' at /propertyNames/pattern"},
+        ),
+        ({}, {"patternProperties": {"^x-": {"type": "string"}}}, {"fails 'type' at /patternProperties/^x-/type"}),
+    ],
+)
+def test_names_that_a_schema_no_longer_takes(
+    diff: Diff, old: dict[str, Any], new: dict[str, Any], found: set[str]
+) -> None:
+    """A property is added whose name is refused, or whose name matches a pattern and whose value is refused."""
+    before, after = (config_of({"main": {"schema": {**NAMED, **each}}}) for each in (old, new))
+
+    report = diff(before, after)
+
+    assert ([each.verdict for each in report.routes], set(reasons(report))) == (["breaking"], found)
+
+
 def test_what_is_not_known_beside_a_reason(diff: Diff) -> None:
     """A stage without a proof and without an example is reported, too."""
     old = {**ORDER, "schema": schema()}
