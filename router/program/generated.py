@@ -31,6 +31,10 @@ WARM = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
 MAX_ATTRIBUTES = 80
 """Items of more are mapped in the general way, which needs no code for each."""
+MAX_NAMES = 4 * MAX_ATTRIBUTES
+"""Names in all paths together: each is a line of code."""
+MAX_SHARED = 8
+"""So many attributes may read the same part of a message: its text is written for each before the item is weighed."""
 
 Fail = Callable[[str, Exception], Exception]
 """From the name of an attribute and what its source raised to the exception for the message."""
@@ -39,11 +43,13 @@ Fail = Callable[[str, Exception], Exception]
 class SourceShape(Struct, frozen=True):
     """What the source depends on: for each attribute the number of names in its path, 0 for another source; the keys.
 
-    A key is the number of its attribute, and whether its value is a number.
+    A key is the number of its attribute, and whether its value is a number. `shared` are the attributes that read what
+    another one reads too, whole or in part.
     """
 
     paths: tuple[int, ...]
     keys: tuple[tuple[int, bool], ...]
+    shared: frozenset[int] = frozenset()
 
 
 class GeneratedForm:
@@ -71,17 +77,32 @@ def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> Ge
     The mode puts items as they are. The size of an item decides nothing up to its limit: it is not counted.
     """
     names, table = [getter.name for getter in getters], config.table
+    is_bounded = len(shared_parts(getters)) <= MAX_SHARED and sum(len(getter.path) for getter in getters) <= MAX_NAMES
     is_put = config.mode.stores == "item" and config.mode.batched == "always" and not table.write_units
     is_short = 0 < len(names) <= MAX_ATTRIBUTES and max(map(len, names)) * 4 <= MAX_NAME_BYTES and "" not in names
     is_keyed = {name for name, _ in table.key} <= {*names} and all(kind != "B" for _, kind in table.key)
-    return GeneratedForm(getters, config, fail) if is_put and is_short and is_keyed else None
+    return GeneratedForm(getters, config, fail) if is_put and is_short and is_bounded and is_keyed else None
+
+
+def shared_parts(getters: Sequence[Getter]) -> frozenset[int]:
+    """Return the attributes whose path begins another one's path, or is begun by one."""
+    paths = sorted((getter.path, number) for number, getter in enumerate(getters) if getter.path)
+    shared = set()
+    for place, (path, number) in enumerate(paths):
+        for other, of_other in paths[place + 1 :]:
+            if other[: len(path)] != path:
+                break
+            shared |= {number, of_other}
+    return frozenset(shared)
 
 
 def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: Fail) -> MapOne:
     """Return the function of a route, which raises what the general way raises."""
     names = [getter.name for getter in getters]
     shape = SourceShape(
-        tuple(len(getter.path) for getter in getters), tuple((names.index(name), kind == "N") for name, kind in keys)
+        tuple(len(getter.path) for getter in getters),
+        tuple((names.index(name), kind == "N") for name, kind in keys),
+        shared_parts(getters),
     )
 
     def in_general(config: WriteConfig, message: Message, values: Sequence[Any]) -> Write:
@@ -148,7 +169,8 @@ def source_lines(shape: SourceShape) -> list[str]:
         f"        return in_general(config, message, ({values}))",
         "    plain = str if texts is VERBATIM else None",
         "    try:",
-        *(line for number, names in enumerate(shape.paths) for line in _text_lines(number, is_path=names > 0)),
+        # Lists and maps that several attributes share are counted as they are written: in the general way.
+        *(line for number in numbers for line in _text_lines(number, shape.paths[number] > 0, number in shape.shared)),
         f"        text = ''.join(({parts}'}}}}}}'))",
         "        size = len(text)",
         # No character has more than four bytes in UTF-8.
@@ -178,9 +200,9 @@ def _value_lines(number: int, names: int) -> list[str]:
     return [f"        {line}" for line in lines]
 
 
-def _text_lines(number: int, *, is_path: bool) -> list[str]:
+def _text_lines(number: int, is_path: bool, is_shared: bool) -> list[str]:
     """Return the lines that write the value of an attribute."""
-    value, texts = f"v{number}", "texts" if is_path else "SCALARS"
+    value, texts = f"v{number}", "texts" if is_path and not is_shared else "SCALARS"
     first = [f"if {value}.__class__ is plain:", f"    t{number} = {value}", "elif"] if is_path else ["if"]
     omitted = "raise ValueError" if number == 0 else f"h{number} = t{number} = e{number} = ''"
     lines = [

@@ -154,9 +154,7 @@ def compile_config(reading: Reading, schemas: SchemaStore, environment: Environm
     queues = compile_queues(config, plugins.envelopes, environment, findings)
     ttl = {name: table.ttl for name, table in config.tables.items()}
     context = CompileContext(_compile_tables(config, findings), ttl, plugins, schemas, findings, trees)
-    routes = [
-        compile_route(name, route, context, queues[route.queue].redaction) for name, route in config.routes.items()
-    ]
+    routes = [compile_route(name, route, context, queues[route.queue]) for name, route in config.routes.items()]
     if any(route.tests for route in config.routes.values()):
         # A compiled config has no tests, and starts without the module that checks them.
         from router.program.route_tests import check_tests

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType, structs
 from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
-from router.engine.engine import CompiledRoute, Redactor
+from router.engine.engine import CompiledQueue, CompiledRoute, Redactor
 from router.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
 from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
@@ -78,11 +78,11 @@ _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 def compile_route(
-    name: str, route: spec.RouteSettings, context: CompileContext, redaction: Redactor | None
+    name: str, route: spec.RouteSettings, context: CompileContext, queue: CompiledQueue
 ) -> CompiledRoute | None:
     """Return the compiled route, or None if it has faults, which become findings.
 
-    `redaction` is that of its queue.
+    `queue` is its queue, as yet without routes.
     """
     findings = context.findings
     path: Path = ("routes", name)
@@ -103,7 +103,8 @@ def compile_route(
         return None
     transform_message = context.plugins.message_pipeline(names)
     transform_item = context.plugins.item_pipeline(names)
-    is_plain = bool(mapped.getters) and not (transform_message or transform_item)
+    # The limit of a transaction counts the bytes of its items, which the short form does not.
+    is_plain = bool(mapped.getters) and not (transform_message or transform_item or queue.atomic)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -115,7 +116,7 @@ def compile_route(
         transform_item=transform_item,
         short=short_form(mapped.getters, write, failure_of(mapped.getters)) if is_plain else None,
     )
-    return compiled if redaction is None else _guard(compiled, route, context, redaction)
+    return compiled if queue.redaction is None else _guard(compiled, route, context, queue.redaction)
 
 
 def _guard(

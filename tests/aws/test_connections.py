@@ -131,7 +131,7 @@ import sys
 from router.aws.http.connections import CallTimeout, Connections
 from router.aws.http.endpoints import parse_endpoint
 connections = Connections(parse_endpoint(sys.argv[1]), {"AWS_CA_BUNDLE": sys.argv[2]})
-connections.receive(connections.send({"Host": "h"}, b"{}", CallTimeout(5.0)))
+connections.receive(connections.send(b"Host: h", b"{}", CallTimeout(5.0)))
 print("encodings.idna" in sys.modules)
 """
 

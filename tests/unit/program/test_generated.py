@@ -15,7 +15,7 @@ from msgspec import structs
 
 from router.errors import ConfigError
 from router.model import Record
-from router.program.generated import MAX_ATTRIBUTES, WARM, SourceShape, source_lines
+from router.program.generated import MAX_ATTRIBUTES, MAX_NAMES, MAX_SHARED, WARM, SourceShape, source_lines
 from router.program.load import load_program
 from tests.support.config import REDACT_KEY
 from tests.support.engine import (
@@ -295,10 +295,13 @@ def test_the_general_way_comes_first(queue_of: Compile) -> None:
         ({"id": "id"}, {"mode": "delete"}, {}),
         ({"id": "element.id"}, {"mode": "put"}, {"for_each": "lines"}),
         ({"id": "id"}, {"mode": "put"}, {"merge": "labels"}),
+        ({"id": "id"}, {"mode": "put"}, {"queues": {"q": {"atomic": True}}}),
+        ({f"a{number}": "a" for number in range(MAX_SHARED + 1)} | {"id": "id"}, {"mode": "put"}, {}),
+        ({"id": "id", "a": ".".join(["a"] * MAX_NAMES)}, {"mode": "put"}, {}),
     ],
 )
 def test_no_short_form(queue_of: Compile, item: Any, write: Any, more: Any) -> None:
-    """For many attributes, modes other than put, and several items."""
+    """For many attributes, or many of one part of the message, long paths, other modes, several items, transactions."""
     queue = queue_of(item, {"id": "S"}, write, **more)
 
     assert queue is not None
@@ -347,6 +350,23 @@ def test_a_long_list_is_refused_before_it_is_written(queue_of: Compile, encoding
     (route,) = queue.routes
     general = structs.replace(queue, routes=(structs.replace(route, short=None),))
     planning = short_plan(queue) or (lambda record: plan(queue, record))
+
+    assert calls_of(lambda: planning(record)) - calls_of(lambda: plan(general, record)) < 100
+
+
+@pytest.mark.parametrize("other", ["a.b", "a"])
+def test_a_list_that_attributes_share_is_written_once(queue_of: Compile, other: str) -> None:
+    """The general way stops where the item is too large: after the first of them."""
+    item = {"id": "id", "whole": "a"} | {f"again{number}": other for number in range(5)}
+    queue = queue_of(item, {"id": "S"}, {"mode": "put"})
+    assert queue is not None
+    for _ in range(WARM):
+        plan(queue, Record("m1", "", '{"id": "x", "a": {"b": []}}'))
+    record = Record("m2", "", '{"id": "x", "a": {"b": [' + "[]," * 130_000 + "[]]}}")
+    (route,) = queue.routes
+    general = structs.replace(queue, routes=(structs.replace(route, short=None),))
+    planning = short_plan(queue)
+    assert planning is not None
 
     assert calls_of(lambda: planning(record)) - calls_of(lambda: plan(general, record)) < 100
 
