@@ -96,7 +96,8 @@ confirm_option: Callable[[Any], Any] = click.option(
     "confirmed",
     multiple=True,
     metavar="NAME",
-    help="A queue or table that may lose what it stores, instead of typing its name; may be repeated.",
+    help="A queue or table that may lose what it stores, instead of typing its name; queue:NAME or table:NAME if both "
+    "have that name and lose something. May be repeated.",
 )
 yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 

@@ -32,7 +32,7 @@ from router.cli.diff_report import as_diff_record
 from router.cli.terminal import confirm, confirm_by_typing, literal, output
 from router.dev.compare import to_json
 from router.model import Finding
-from router.ops.changes import PlannedChange, in_order, kind_of, leave_queue, resource_name
+from router.ops.changes import PlannedChange, confirmation_words, in_order, kind_of, leave_queue, resource_name
 from router.ops.deployment import FOLDER, Deployment, package_key
 from router.ops.history import keep_version
 from router.ops.preconditions import new_stores, require_free_names
@@ -251,12 +251,15 @@ class StackRun(ABC):
 
     def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
         """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
-        names = {each.name: each.warning for each in lost}
-        instead = " ".join(["--yes", *(f"--confirm {name}" for name in names)])
-        missing = [name for name in names if name not in self._options.confirmed]
-        if missing:
-            return all(confirm_by_typing(name, f"'{name}': {names[name]}.", instead) for name in missing)
-        return self._options.yes or confirm(f"{self._warning()}Change the stack '{self._options.stack}'?")
+        words = confirmation_words(lost)
+        warning = "" if self._options.yes else self._warning()
+        more = ["--allow-breaking"] if warning else []
+        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
+        missing = [word for word in words if word not in self._options.confirmed]
+        question = f"{warning}Change the stack '{self._options.stack}'?"
+        if not self._options.yes and (warning or not missing) and not confirm(question, instead):
+            return False
+        return all(confirm_by_typing(word, f"{words[word]}.", instead) for word in missing)
 
     def _warning(self) -> str:
         """Return what the question begins with."""

@@ -47,9 +47,12 @@ def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int]
         yield lambda done: progress.update(task, completed=done, total=None if total is None else max(total, done))
 
 
-def confirm(question: str) -> bool:
-    """Return whether the user answers yes; raises UsageError if standard input is not a terminal."""
-    _require_terminal("--yes")
+def confirm(question: str, options: str = "--yes") -> bool:
+    """Return whether the user answers yes; raises UsageError if standard input is not a terminal.
+
+    `options` are the options with which the command does not ask.
+    """
+    _require_terminal(options)
     return click.confirm(question, err=True)
 
 

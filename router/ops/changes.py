@@ -1,6 +1,7 @@
 """Describes the changes of a change set: which resources, for which routes, and whether messages or items are lost."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -121,6 +122,20 @@ def describe_changes(
 def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
     """Return the changes, those that lose something first."""
     return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
+
+
+def confirmation_words(lost: Sequence[PlannedChange]) -> dict[str, str]:
+    """Return what is lost of each queue and table, in words, by the word that confirms it.
+
+    That is its name, or `queue:NAME` and `table:NAME` where both lose something.
+    """
+    names = Counter(name for _, name in {(each.kind, each.name) for each in lost})
+    found: dict[str, str] = {}
+    for each in lost:
+        word = each.name if names[each.name] == 1 else f"{each.kind}:{each.name}"
+        label = f"the {each.kind} '{each.name}': {each.warning}"
+        found[word] = f"{found[word]}; {each.warning}" if word in found else label
+    return found
 
 
 def leave_queue(planned: PlannedChange, keys: Sequence[str], stored: int | None) -> PlannedChange:

@@ -90,5 +90,5 @@ def test_nobody_to_ask(project: StackProject) -> None:
 
     done = project.try_to_deploy("--allow-breaking")
 
-    asks = "cannot ask for confirmation: standard input is not a terminal; --yes continues without asking"
-    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"router: {asks}")
+    asks = "cannot ask for confirmation: standard input is not a terminal; --yes --allow-breaking continues"
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"router: {asks} without asking")

@@ -98,3 +98,21 @@ def test_queue_that_is_not_managed(project: StackProject, clients: Mapping[str, 
 
     lines = [line for line in done.stdout.splitlines() if "nothing reads it any more (3 messages now)" in line]
     assert (len(queues), [f" {project.stack}-x " in line for line in lines]) == (2, [True]), done.output
+
+
+def test_queue_and_table_of_one_name(project: StackProject) -> None:
+    """Each is confirmed by itself: the plain name is of none of them."""
+    before = CONFIG.replace('dead_letter: "', 'retention: 5d, dead_letter: "')
+    project.write(before)
+    project.deploy()
+    project.write(CONFIG.replace("{id: S}}", "{id: S}, ttl: expires_at}"))
+    name = f"{project.stack}-orders"
+
+    allowed = ("--yes", "--allow-breaking", "--allow-destructive")
+    plain = project.try_to_deploy(*allowed, "--confirm", name)
+    table = project.try_to_deploy(*allowed, "--confirm", f"table:{name}")
+    both = project.try_to_deploy(*allowed, "--confirm", f"table:{name}", "--confirm", f"queue:{name}")
+
+    instead = f"--yes --confirm queue:{name} --confirm table:{name} continues without asking"
+    assert [(each.exit_code, instead in each.stderr) for each in (plain, table)] == [(2, True)] * 2
+    assert "UPDATE_COMPLETE" in both.stdout, both.output

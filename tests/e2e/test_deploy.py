@@ -212,7 +212,7 @@ def answer(screen: Terminal, stack: str) -> tuple[int, str]:
 
 
 def test_losses_are_typed(aws: LocalAws, tmp_path: Path) -> None:
-    """A person types the name of each queue that is deleted; nothing is changed after another word."""
+    """A person is asked about what breaks, and types the name of each queue that is deleted, or nothing is changed."""
     person = Person(tmp_path / "typed", aws, "typed")
     person.write(SHOP + ADDED.format("clicks"))
     created = person.deploy("--yes").end()
@@ -220,8 +220,12 @@ def test_losses_are_typed(aws: LocalAws, tmp_path: Path) -> None:
     shown = []
     for words in (["yes"], ["typed-clicks", "typed-clicks"], ["typed-clicks", "typed-clicks-dlq"]):
         screen = person.deploy("--allow-destructive")
+        screen.wait_for(f"Some changes break something. {QUESTION.format('shop-typed')}")
+        screen.type("y")
         for name, word in zip(("typed-clicks", "typed-clicks-dlq"), words, strict=False):
-            screen.wait_for(f"Type '{name}' to continue")
+            screen.wait_for(
+                f"the queue '{name}': DELETES the queue and its messages (0 messages now). Type '{name}' to"
+            )
             screen.type(word)
         shown.append((screen.end(), "nothing was changed" in screen.shown, "is UPDATE_COMPLETE" in screen.shown))
 
