@@ -54,8 +54,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
 
     The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
     to be confirmed: on a terminal, or by --yes. If queues or tables would lose what they store, nothing is changed
-    without --allow-destructive, and their names have to be typed, or given by --confirm: queue:NAME and table:NAME if a
-    queue and a table of one name are both lost. If a deployment fails, the
+    without --allow-destructive, and their names have to be typed, or given by --confirm. If a deployment fails, the
     stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
 
     Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,

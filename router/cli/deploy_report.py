@@ -86,6 +86,8 @@ def show_routes(report: DiffReport, stack: str) -> None:
         if route:
             colour = VERDICT_COLOURS[route.verdict]
             console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)
+        elif lines:
+            console.print("[bold]other changes[/]")
         for line in lines:
             console.print(f"  {literal(line)}", soft_wrap=True)
     console.print(f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.aws.projects import CONFIG, Inside, StackProject
+from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
 from tests.support.dev import LocalAws
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
@@ -116,3 +116,19 @@ def test_queue_and_table_of_one_name(project: StackProject) -> None:
     instead = f"--yes --confirm queue:{name} --confirm table:{name} continues without asking"
     assert [(each.exit_code, instead in each.stderr) for each in (plain, table)] == [(2, True)] * 2
     assert "UPDATE_COMPLETE" in both.stdout, both.output
+
+
+def test_findings_about_no_route(project: StackProject) -> None:
+    """A route that is removed is not shown under another one."""
+    project.write(CONFIG.replace("routes: {", 'routes: {x: {queue: "${STAGE}-x", table: orders, item: {id: id}}, '))
+    project.deploy()
+    project.write(schema={"type": "object", "required": ["id", "total"], "properties": SCHEMA["properties"]})
+
+    done = project.try_to_deploy("--dry-run")
+
+    heading = done.stdout.splitlines().index("other changes")
+    assert [line[:7] for line in done.stdout.splitlines()[heading - 1 : heading + 2]] == [
+        "  RT901",
+        "other c",
+        "  RT904",
+    ]
