@@ -153,7 +153,11 @@ def _with_before(
     leading = leading_to(wider, [spot])
     for seed in range(_SEEDS):
         # With few optional parts, and with all: the fewer there are, the fewer have something else that is refused.
-        yield from Sampler(wider.locations, seed, leading, [spot], texts).values(_root(wider), 2)
+        made = [*Sampler(wider.locations, seed, leading, [spot], texts).values(_root(wider), 2)]
+        yield from made
+        if after.get("propertyNames") != before.get("propertyNames"):
+            for message in made:
+                yield from islice(edits(message, (), names_of((schema,))), _MOST_EDITS)
 
 
 def _of_other_lengths(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

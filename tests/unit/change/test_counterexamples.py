@@ -116,6 +116,11 @@ NAMED: dict[str, Any] = {"type": "object", "required": ["id"], "properties": {"i
             {"propertyNames": {"pattern": "^[a-z]{1,20}$"}},
             {"fails 'propertyNames' at /propertyNames/pattern"},
         ),
+        (
+            {},
+            {"required": ["id", "n"], "propertyNames": {"maxLength": 10}},
+            {"fails 'required' at /required: 'n' is missing", "fails 'propertyNames' at /propertyNames/maxLength"},
+        ),
         ({}, {"patternProperties": {"^x-": {"type": "string"}}}, {"fails 'type' at /patternProperties/^x-/type"}),
     ],
 )
