@@ -14,6 +14,7 @@ from router.cli.stack_run import ChangeOptions, StackRun
 from router.errors import RouterError, UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
+from router.ops.deployed_code import OtherPackageError
 from router.ops.deployment import Deployment, make_deployment, read_package
 from router.ops.preconditions import require_codedeploy
 from router.ops.property_changes import TemplateVersion
@@ -79,6 +80,7 @@ class DeployRun(StackRun):
             self._versions = open_versions(where, str(self._path), self._path, self._known, closing)
         except RouterError as error:
             self._unread = str(error)
+            self._drift = self._unread if isinstance(error, OtherPackageError) else ""
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what the function runs and the config must not write at the same time, or ""."""

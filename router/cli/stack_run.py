@@ -99,11 +99,13 @@ class StackRun(ABC):
     """The steps that all commands share which change a stack: show the changes, confirm, execute, report.
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
-    why. `_how` says in which config a queue can be left alone.
+    why. `_how` says in which config a queue can be left alone, `_drift` that the function runs another package than the
+    stack names.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
     _unread = ""
+    _drift = ""
     _how = ""
     _diff: DiffReport | None = None
     _findings: tuple[Finding, ...] | None = None
@@ -143,6 +145,9 @@ class StackRun(ABC):
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
             prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        if prepared.changes is None and self._drift:
+            self._log(f"CloudFormation sees nothing to change, but {self._drift}")
+            return self._report(deployment, (), 1)
         if prepared.changes is None:
             self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
             return self._report(deployment, (), self._compare(deployment, prepared))

@@ -31,6 +31,10 @@ class DeployedCode(Struct, frozen=True):
     function: str
 
 
+class OtherPackageError(UsageError):
+    """The function runs another package than its stack names, which CloudFormation does not see."""
+
+
 def find_stack(stacks: Stacks, name: str) -> Stack:
     """Return a stack of the router; raises UsageError if there is none of that name, or if it is another's."""
     stack = stacks.find(name)
@@ -59,9 +63,12 @@ def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) ->
     package = read_package_of(stack.parameters, services["s3"])
     digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
     if settings["CodeSha256"] != digest:
-        raise UsageError(
+        version = stack.parameters.get(CODE_VERSION, "")
+        raise OtherPackageError(
             f"the function '{function}' runs another package than its stack names: it was updated by other means than "
-            "router deploy; deploy again"
+            "router deploy; deploy a change, or put the package back: 'aws lambda update-function-code --function-name "
+            f"{function} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
+            + (f" --s3-object-version {version}'" if version else "'")
         )
     return DeployedCode(package, env, function)
 

@@ -1,6 +1,8 @@
 """What a change of a stack loses or leaves behind, beside what its change set shows, on ministack."""
 
+import io
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -132,3 +134,20 @@ def test_findings_about_no_route(project: StackProject) -> None:
         "other c",
         "  RT904",
     ]
+
+
+def test_package_that_was_replaced_by_hand(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """CloudFormation does not see it: the output has the command that puts the package back, and that works."""
+    project.deploy()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("other.py", "")
+    clients["lambda"].update_function_code(FunctionName=project.stack, ZipFile=content.getvalue())
+
+    refused = project.try_to_deploy("--yes")
+    words = refused.stderr.splitlines()[-1].rstrip("'").split()
+    given = {name: words[words.index(f"--s3-{name}") + 1] for name in ("bucket", "key")}
+    clients["lambda"].update_function_code(FunctionName=project.stack, S3Bucket=given["bucket"], S3Key=given["key"])
+    done = project.try_to_deploy("--yes")
+
+    assert (refused.exit_code, "put the package back" in refused.stderr, done.exit_code) == (1, True, 0)
