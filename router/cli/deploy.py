@@ -58,7 +58,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
 
     Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,
-    or failed; 2: could not run, or could not ask.
+    or failed; 2: could not run, as with RT792 or RT793, or could not ask.
 
     \b
     Examples:

@@ -24,8 +24,8 @@ def command(**options: Any) -> None:
     --allow-destructive, and confirmed by its name, as by router deploy. At the end, what is deployed is compared with
     the config that runs again. A second rollback returns to where the first one began.
 
-    Exit code 0: rolled back; 1: refused, not confirmed, failed, or errors in what is deployed; 2: could not run, or
-    could not ask.
+    Exit code 0: rolled back; 1: refused, not confirmed, failed, or errors in what is deployed; 2: could not run,
+    as with RT792, or could not ask.
 
     \b
     Examples:
