@@ -27,6 +27,7 @@ from router.program.expressions import Names, paths_read
 from router.program.expressions.compile import InvalidExpression, Trees, is_plain_path, parse_expression
 from router.program.masking import EACH, EVERY, MIN_KEY, Masker, Place, RedactedPath, Redaction, is_mask
 from router.program.schemas.compile import Check, Invalid
+from router.program.schemas.documents import steps_of
 from router.sources import expressions_of, source_of
 
 BAD_REDACTION = declare(
@@ -305,8 +306,7 @@ def _at(root: list[Any], pointer: str) -> tuple[int, Any]:
     """Return the identity of the holder and the key of the value at a JSON Pointer, or of what is nearest above it."""
     found: tuple[int, Any] = id(root), 0
     data = root[0]
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+    for name in steps_of(pointer):
         key: Any = int(name) if isinstance(data, list) and name.isdecimal() else name
         try:
             found, data = (id(data), key), data[key]

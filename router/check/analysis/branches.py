@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from router.check.analysis.predicates import EACH, Steps
+from router.program.schemas.documents import steps_of
 
 MAX_BRANCHES = 1500
 """The most ways to satisfy a part of a schema: the library takes up to a millisecond and 100 KiB for each."""
@@ -92,8 +93,7 @@ class _Counter:
         own = root["$id"] if _is_named(root) else base
         uri, fragment = urldefrag(own + reference if reference.startswith("#") else urljoin(own, reference))
         content = self._documents.get(uri, root if reference.startswith("#") else None)
-        for part in unquote(fragment).split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
+        for name in steps_of(unquote(fragment)):
             if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
                 content = content[int(name)]
             else:

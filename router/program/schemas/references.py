@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.program.schemas.documents import SchemaDocument, subschemas
+from router.program.schemas.documents import SchemaDocument, steps_of, subschemas
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
@@ -68,8 +68,7 @@ class Locations:
         if found is not None or start is None or not fragment.startswith("/"):
             return found
         path, content = [*start.path], start.content
-        for part in unquote(fragment).split("/")[1:]:
-            name = part.replace("~1", "/").replace("~0", "~")
+        for name in steps_of(unquote(fragment)):
             step: str | int = int(name) if isinstance(content, list) and name.isdecimal() else name
             try:
                 content = content[step]
