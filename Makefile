@@ -37,8 +37,8 @@ bench: $(STAMP) ## what a message costs, beside the code that people write inste
 
 mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default the engine, delivery and worker
 	@# Not in the lock file, which is for all Pythons: what mutmut requires differs among them.
-	@$(RUN) -m pip install --quiet 'mutmut>=3.8'
-	@$(RUN) -m tests.mutants $(MODULE)
+	@$(RUN) -m pip install --quiet 'mutmut==3.8.*'
+	@$(RUN) -m tests.mutants $(MODULE) $(ARGS)
 
 lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff format --check .

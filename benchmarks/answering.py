@@ -8,7 +8,9 @@ import json
 import re
 import time
 import zlib
+from base64 import b64encode
 from collections import Counter
+from functools import lru_cache
 from hashlib import md5
 from typing import Any
 
@@ -41,6 +43,21 @@ def render(content: bytes, crc: bool = False) -> bytes:
     )
 
 
+_SENT = b'{"Id":"%s","MessageId":"sent-%s"}'
+
+
+@lru_cache(maxsize=20_000)
+def _object(path: bytes) -> bytes:
+    """The answer of GetObject for /BUCKET/SIZE/NUMBER: the body of that message."""
+    _, _, size, number = path.decode().split("/")
+    content = body(size, int(number)).encode()
+    checksum = b64encode(zlib.crc32(content).to_bytes(4, "big"))
+    return (
+        b'HTTP/1.1 200 OK\r\nx-amz-request-id: canned\r\nETag: "%s"\r\nx-amz-checksum-crc32: %s\r\nContent-Type: '
+        b"binary/octet-stream\r\nContent-Length: %d\r\n\r\n%s" % (checksum, checksum, len(content), content)
+    )
+
+
 _RENDERED = {operation: render(content, crc=True) for operation, content in _CONSTANT.items()}
 _EMPTY = render(b"{}")
 
@@ -59,7 +76,7 @@ class Answers:
         """Delete all records and empty the queue."""
         self.calls: Counter[bytes] = Counter()
         self._kept: dict[bytes, list[bytes]] = {operation: [] for operation in _KEPT}
-        self._prepared, self._filled, self._deleted, self._received = [], 0, 0, 0
+        self._prepared, self._filled, self._deleted, self._received, self._letters = [], 0, 0, 0, 0
         self._paced: PacedQueue | None = None
         self._drained_at = 0.0
         self._counts_from = 0
@@ -95,7 +112,7 @@ class Answers:
             kept.append(content)
             if self._paced and operation == b"batchwriteitem":
                 self._paced.store(time.monotonic() + self.latency, content)
-        rendered = _RENDERED.get(operation)
+        rendered = _object(content) if operation == b"getobject" else _RENDERED.get(operation)
         if rendered is not None:
             return rendered, 0.0
         match operation:
@@ -109,6 +126,11 @@ class Answers:
                     messages, seconds = self._paced.receive(time.monotonic(), longest, self.latency)
                     return render(join(messages)), seconds
                 return _EMPTY, longest
+            case b"sendmessagebatch":
+                ids = _ID.findall(content)
+                self._letters += len(ids)
+                sent = [_SENT % (id_, id_) for id_ in ids]
+                return render(b'{"Successful":[%s],"Failed":[]}' % b",".join(sent)), 0.0
             case b"deletemessagebatch" | b"changemessagevisibilitybatch":
                 ids = _ID.findall(content)
                 if operation == b"deletemessagebatch":
@@ -142,25 +164,15 @@ class Answers:
                         "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
                     }
                 }
-            case b"sendmessagebatch":
-                entries = json.loads(content)["Entries"]
-                sent = [
-                    {
-                        "Id": entry["Id"],
-                        "MessageId": f"sent-{entry['Id']}",
-                        "MD5OfMessageBody": _md5(entry["MessageBody"]),
-                    }
-                    for entry in entries
-                ]
-                return {"Successful": sent, "Failed": []}
         return {}
 
     def report(self) -> dict[str, Any]:
         """Report the requests since the last reset.
 
-        `calls` by operation; how many of them `received` messages; `items` written, and of those that differ their
-        number and `digest`; `deleted` messages, each counted once; `speed`: how many a second, once all processes had
-        begun and a quarter of the rest was done (None if there was none); `busy`: processor seconds of the server;
+        `calls` by operation; how many of them `received` messages; `letters` sent to a
+        queue; `items` written, and of those that differ their number and `digest`; `deleted` messages, each counted
+        once; `speed`: how many a second, once all processes had begun and a quarter of the rest was done (None if there
+        was none); `busy`: processor seconds of the server;
         `latency`: of messages sent at a rate, the median and the 99th percentile of the seconds until each was stored.
         """
         busy = time.process_time() - self._busy_from
@@ -178,6 +190,7 @@ class Answers:
             "distinct": len(set(lines)),
             "digest": digest(lines),
             "received": self._received,
+            "letters": self._letters,
             "deleted": len({handle for sent in self._kept[b"deletemessagebatch"] for handle in _HANDLE.findall(sent)}),
             "speed": self._speed(),
             "busy": busy,

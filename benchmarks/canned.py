@@ -1,4 +1,4 @@
-"""A server of canned answers for SQS and DynamoDB, in its own process, so that the client alone is measured.
+"""A server of canned answers for SQS, DynamoDB and S3, in its own process, so that the client alone is measured.
 
 `python benchmarks/canned.py CERTIFICATE` prints its ports, for HTTP and for TLS, and serves until its standard input
 ends. One thread polls all connections; a call costs little more than the system calls that transfer its bytes. It is
@@ -171,6 +171,8 @@ class CannedServer:
         self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def _take(self, connection: Connection, target: bytes, body: bytes) -> None:
+        if target.startswith(b"/payloads/"):
+            target, body = b"getobject", target
         if target.startswith(b"/"):
             self._control(connection, target.decode())
             return

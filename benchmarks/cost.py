@@ -49,7 +49,7 @@ FULL_CORE_MB = 1769
 WRITE_UNIT_BYTES, REQUEST_BYTES = 1024, 64 * 1024
 POLLED = 10
 """Messages of a receive, and of a delete."""
-BATCH_ITEMS, CALLS_AT_ONCE = 25, 40
+BATCH_ITEMS, CALLS_AT_ONCE = 25, 160
 """Items of a call of BatchWriteItem, and the concurrent calls of a function once it has the connections."""
 CORES, MEMORY_GB = 0.5, 1.0
 """The default task of the worker in `router template --worker`."""

@@ -1,7 +1,8 @@
 """Counts the cost of a record in units that are equal on every machine: `python benchmarks/counting.py`; prints JSON.
 
 For each size of message, per record: bytecode instructions and function calls of the handler, without the fixed cost of
-a batch; the maximum of allocated bytes; memory blocks that stay allocated after the batch. Also HTTP calls: for 1,000
+a batch; the maximum of allocated bytes; memory blocks that stay allocated after the batch. For each small message of a
+worker's receiver, from the receive to the delete: instructions and calls of functions. Also HTTP calls: for 1,000
 records in one batch, and for a worker that empties a queue of 200. Counts hold for one minor version of Python;
 tests/performance has the bounds.
 """
@@ -14,11 +15,12 @@ import signal
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from counters import count_calls, count_instructions
 from environment import HERE, BenchmarkError, prepare, quiet
 from messages import event
 from serving import Server, serve
@@ -27,6 +29,8 @@ SIZES = ("small", "medium")
 FEW, MANY = 50, 150
 BATCH = 1000
 QUEUED = 200
+DRAINED = (510, 2510)
+"""Messages of a receiver, whose batches grow from 10 by doubling to 200 within the first of these counts."""
 
 
 def main() -> None:
@@ -39,6 +43,7 @@ def main() -> None:
         counts = {
             "python": platform.python_version(),
             "records": {size: count(size) for size in SIZES},
+            "receiver": count_receiver(server),
             "http": {"handler": count_handler(server), "worker": count_worker(server)},
         }
     print(json.dumps(counts, indent=1))
@@ -56,13 +61,48 @@ def count(size: str) -> dict[str, float]:
 
     gc.disable()
     counts = {
-        "instructions": a_record(lambda given: _count_instructions(lambda: handler(given, None))),
-        "calls": a_record(lambda given: _count_calls(lambda: handler(given, None))),
+        "instructions": a_record(lambda given: count_instructions(lambda: handler(given, None))),
+        "calls": a_record(lambda given: count_calls(lambda: handler(given, None))),
         "bytes": a_record(lambda given: _count_bytes(lambda: handler(given, None))),
         "kept": a_record(lambda given: _count_kept(lambda: handler(given, None))),
     }
     gc.enable()
     return counts
+
+
+def count_receiver(server: Server) -> dict[str, float]:
+    """Return the counts of a receiver for a message of full batches, the calls of AWS included."""
+    from router.aws.connect import connect
+    from router.deliver.delivery import Delivery
+    from router.program.load import load_program
+    from router.run.concurrency import Round, Tuning
+    from router.run.leases import Leases
+    from router.run.receiver import PolledQueue, Receiver, StopEvent
+
+    program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
+    aws, queue = connect(1), program.engine.queues["small"]
+    polled = PolledQueue(queue, str(aws.queues.url(queue.reference, 1)), visibility=3600, wait=1)
+    # While instructions are counted, batches take longer than a worker allows.
+    tuning = Tuning(batch_seconds=3600)
+
+    def drain(count: int) -> None:
+        server.fill("small", count)
+        left = count
+
+        def on_round(receiver: Receiver, finished: Round) -> bool:
+            nonlocal left
+            left -= finished.received
+            return left > 0
+
+        delivery = Delivery(program, aws)
+        Receiver(polled, aws.queues, delivery, Leases(aws.queues), StopEvent(), on_round, tuning).run()
+
+    def a_message(counted: Callable[[Callable[[], None]], int]) -> float:
+        few, many = (counted(partial(drain, count)) for count in DRAINED)
+        return round((many - few) / (DRAINED[1] - DRAINED[0]), 2)
+
+    drain(DRAINED[0])
+    return {"instructions": a_message(count_instructions), "calls": a_message(count_calls)}
 
 
 def count_handler(server: Server) -> dict[str, int]:
@@ -89,41 +129,6 @@ def count_worker(server: Server) -> dict[str, int]:
     calls: dict[str, int] = report["calls"]
     calls["receivemessage"] = report["received"]
     return calls
-
-
-def _count_instructions(act: Callable[[], Any]) -> int:
-    counted = 0
-
-    def trace(frame: FrameType, what: str, argument: Any) -> Any:
-        nonlocal counted
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        counted += what == "opcode"
-        return trace
-
-    with _tracing(sys.settrace, trace):
-        act()
-    return counted
-
-
-def _count_calls(act: Callable[[], Any]) -> int:
-    counted = 0
-
-    def note(frame: FrameType, what: str, argument: Any) -> None:
-        nonlocal counted
-        counted += what in ("call", "c_call")
-
-    with _tracing(sys.setprofile, note):
-        act()
-    return counted
-
-
-@contextmanager
-def _tracing(switch: Callable[[Any], None], note: Any) -> Iterator[None]:
-    switch(note)
-    try:
-        yield
-    finally:
-        switch(None)
 
 
 def _count_bytes(act: Callable[[], Any]) -> int:

@@ -24,7 +24,7 @@ import awslambdaric
 from drain import memory_of
 from environment import HERE, BenchmarkError, prepare
 from figures import FigureBudget, Figures
-from messages import event, most
+from messages import event, most, point, reject
 from rounds import Rounds
 from runtime_api import FunctionError, RuntimeApi
 from serving import Server
@@ -34,6 +34,8 @@ WALL, FRESH, CPU = "function", "function, first batch", "function, processor"
 START, MEMORY = "function, first answer", "function, memory"
 ROUTER, BATCH_WRITER, NOTHING, BOUND = "router", "batch_writer", "nothing", "bound"
 SIZE = "small"
+CONFIGS = ("routes", "pointers")
+_POINTERS = "router, pointers"
 CALLS = 1.5
 """So many times the duration of a call may a batch take besides its processor time."""
 PLOTTED = 5
@@ -61,15 +63,43 @@ class FunctionCase:
     batches: int
     secure: bool = False
     programs: tuple[str, ...] = (ROUTER, BATCH_WRITER)
+    rejected: int = 0
+    """Every so many-th message becomes a dead letter; none with 0."""
+    points: bool = False
+    """Whether the messages are pointers to their payloads in S3."""
 
     @property
     def name(self) -> str:
         """The name in tables."""
-        return f"{self.count:,} {SIZE}, {self.latency} ms a call{', TLS' if self.secure else ''}"
+        rejected = f", {1 / self.rejected:.0%} dead letters" if self.rejected else ""
+        kind = f"{' in S3' if self.points else ''}{rejected}"
+        return f"{self.count:,} {SIZE}{kind}, {self.latency} ms a call{', TLS' if self.secure else ''}"
+
+    @property
+    def calls(self) -> float:
+        """How many calls come one after the other, each so many times its duration."""
+        return CALLS * (2 if self.points or self.rejected > 1 else 1)
+
+    @property
+    def letters(self) -> int:
+        """How many messages of a batch become dead letters."""
+        return -(-self.count // self.rejected) if self.rejected else 0
+
+    def digest(self) -> str:
+        """Return the digest of the items to write."""
+        return expected_digest(SIZE, self.count, self.rejected)
+
+    def event(self) -> bytes:
+        """Return the batch as an event."""
+        given = event(SIZE, self.count)
+        given = point(given) if self.points else given
+        return json.dumps(reject(given, self.rejected) if self.rejected else given).encode()
 
 
 LATENCIES = (0, 1, 5, 8, 20)
 BATCHES = {1: 15, 10: 15, 100: 11, 1000: 7}
+DEAD_LETTERS = tuple(FunctionCase(1000, 8, 5, programs=(ROUTER,), rejected=every) for every in (1, 10))
+POINTERS = tuple(FunctionCase(count, 8, 5, programs=(ROUTER,), points=True) for count in (100, 1000))
 CASES = (
     *(FunctionCase(count, latency, batches) for count, batches in BATCHES.items() for latency in LATENCIES),
     *(
@@ -77,12 +107,16 @@ CASES = (
         for each in LATENCIES
     ),
     *(FunctionCase(1000, latency, 5, secure=True, programs=(ROUTER,)) for latency in LATENCIES),
+    *DEAD_LETTERS,
+    *POINTERS,
 )
 FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING))
 QUICK = (
     FunctionCase(10, PLOTTED, 5),
     FunctionCase(1000, 8, 3),
     FunctionCase(1000, 8, 3, secure=True, programs=(ROUTER,)),
+    *DEAD_LETTERS,
+    *POINTERS,
 )
 SLOW = FunctionCase(1000, 8, 0).name
 SLOW_TLS = FunctionCase(1000, 8, 0, secure=True).name
@@ -90,6 +124,7 @@ BUDGETS = (
     FigureBudget(WALL, SLOW, ROUTER, BATCH_WRITER, 1 / 18, aim=1 / 28),
     FigureBudget(WALL, SLOW, ROUTER, BOUND, 1),
     FigureBudget(FRESH, SLOW_TLS, ROUTER, BOUND, 1),
+    *(FigureBudget(WALL, case.name, ROUTER, BOUND, 1) for case in (*DEAD_LETTERS, *POINTERS)),
     FigureBudget(START, FIRST.name, ROUTER, NOTHING, 2.7, aim=2.0),
 )
 STARTS = 3
@@ -120,24 +155,22 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
     if sys.platform != "linux":
         figures[WALL].missing = {"the whole function": "it needs Linux, which tells the processor time of a process"}
         return figures
-    digests = {
-        count: expected_digest(SIZE, count) for count in {each.count for each in (FIRST, *cases_of(quick=quick))}
-    }
+    digests = {case: case.digest() for case in (FIRST, *cases_of(quick=quick))}
     with TemporaryDirectory() as folder, _own_core(server) as core:
-        package = build_package(Path(folder))
-        functions = Functions(server, package, make_image(Path(folder)), core)
+        packages = {config: build_package(Path(folder), config) for config in CONFIGS}
+        functions = Functions(server, packages, make_image(Path(folder)), core)
         for program in FIRST.programs:
-            functions.run(program, FIRST, digests[FIRST.count])  # the first start may have to write bytecode
+            functions.run(program, FIRST, digests[FIRST])  # the first start may have to write bytecode
         for _ in rounds:
             for case in cases_of(quick=quick):
                 for program in case.programs:
                     counted = case.batches if program == ROUTER else min(case.batches, PEER_BATCHES)
-                    run = functions.run(program, case, digests[case.count], _warm_up(program, case) + counted)
+                    run = functions.run(program, case, digests[case], _warm_up(program, case) + counted)
                     _add(figures, case, program, run)
                 advance()
             for _ in range(STARTS):
                 for program in FIRST.programs:
-                    started = functions.run(program, FIRST, digests[FIRST.count])
+                    started = functions.run(program, FIRST, digests[FIRST])
                     figures[START].add(FIRST.name, program, started.first_answer)
                 advance()
     server.slow_down(0)
@@ -159,20 +192,21 @@ def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: 
     for name, value in ((WALL, wall), (FRESH, fresh), (CPU, cpu), (MEMORY, run.memory)):
         figures[name].add(case.name, program, value)
     if program == ROUTER:
-        waiting = CALLS * case.latency / 1000
+        waiting = case.calls * case.latency / 1000
         figures[WALL].add(case.name, BOUND, cpu + waiting)
         figures[FRESH].add(case.name, BOUND, fresh_cpu + waiting)
 
 
 class Functions:
-    """Starts functions on one core: `package` is the router's, `image` what Lambda's image has."""
+    """Starts functions on one core: `packages` are the router's by their config, `image` is what Lambda's image has."""
 
-    def __init__(self, server: Server, package: Path, image: Path, core: set[int]) -> None:
+    def __init__(self, server: Server, packages: Mapping[str, Path], image: Path, core: set[int]) -> None:
         self._server = server
         self._core = core
         installed = [HERE, Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
         self._programs = {
-            ROUTER: ([package, image], "router.lambda_handler.handler"),
+            ROUTER: ([packages["routes"], image], "router.lambda_handler.handler"),
+            _POINTERS: ([packages["pointers"], image], "router.lambda_handler.handler"),
             BATCH_WRITER: ([*installed, image], "peers.batch_writer.handler"),
             NOTHING: ([HERE, image], "peers.nothing.handler"),
         }
@@ -181,15 +215,18 @@ class Functions:
         """Start a function and invoke it with so many batches; raises BenchmarkError if it wrote anything else."""
         self._server.reset()
         self._server.slow_down(case.latency)
-        given = _event(case.count)
+        given = case.event()
         try:
-            run = self._run(program, given, batches, secure=case.secure)
+            run = self._run(_POINTERS if case.points else program, given, batches, secure=case.secure)
         except (FunctionError, TimeoutError) as error:
             raise BenchmarkError(f"{program}, {case.name}: {error}") from error
         report = self._server.report()
-        written = 0 if program == NOTHING else batches * case.count
+        letters = batches * case.letters
+        written = 0 if program == NOTHING else batches * case.count - letters
         if report["items"] != written or (written and report["digest"] != expected):
             raise BenchmarkError(f"{program}, {case.name}: it wrote {report['items']} items, not {written} as expected")
+        if report["letters"] != letters:
+            raise BenchmarkError(f"{program}, {case.name}: it sent {report['letters']} dead letters, not {letters}")
         return run
 
     def _run(self, program: str, given: bytes, batches: int, *, secure: bool) -> FunctionRun:
@@ -243,10 +280,6 @@ class Functions:
             os.sched_setaffinity(0, others)
 
 
-def _event(count: int) -> bytes:
-    return json.dumps(event(SIZE, count)).encode()
-
-
 @contextmanager
 def _own_core(server: Server) -> Iterator[set[int]]:
     """Keep a core for the function, and leave the others to the server and to this process, if there are others."""
@@ -262,12 +295,12 @@ def _own_core(server: Server) -> Iterator[set[int]]:
         server.use_cores(every)
 
 
-def build_package(folder: Path) -> Path:
-    """Build the router's package with `router build` for this machine, and unpack it."""
-    package, target = folder / "function.zip", folder / "function"
+def build_package(folder: Path, config: str = "routes") -> Path:
+    """Build the router's package for a config with `router build` for this machine, and unpack it."""
+    package, target = folder / f"{config}.zip", folder / config
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     arch = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    command = [sys.executable, "-m", "router", "build", "-c", str(HERE / "routes.yaml"), "-o", str(package)]
+    command = [sys.executable, "-m", "router", "build", "-c", str(HERE / f"{config}.yaml"), "-o", str(package)]
     done = subprocess.run(
         [*command, "--python", python, "--arch", arch], check=False, capture_output=True, text=True, timeout=120
     )

@@ -15,6 +15,8 @@ SENT_AT = "2026-01-02T03:04:05.678Z"
 EVENT_BYTES = 6 * 1024 * 1024
 """The largest event of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
+BUCKET = "payloads"
+POINTER_CLASS = "software.amazon.payloadoffloading.PayloadS3Pointer"
 _CITIES = ("Kolkata", "Łódź", "Nairobi", "São Paulo", "Osaka")
 _PROSE = "The parcel was left with the neighbour of number 12; nobody had answered the bell. "
 
@@ -84,6 +86,32 @@ def record(size: str, number: int) -> dict[str, Any]:
 def event(size: str, count: int, first: int = 0) -> dict[str, Any]:
     """Return a batch as a Lambda event."""
     return {"Records": [record(size, number) for number in range(first, first + count)]}
+
+
+def reject(event: dict[str, Any], every: int) -> dict[str, Any]:
+    """Let every so many-th message of a batch break the schema of its size."""
+    return {"Records": [_rejected(each) if n % every == 0 else each for n, each in enumerate(event["Records"])]}
+
+
+def _rejected(given: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(json.loads(given["body"]) | {"position": -1})
+    return given | {"body": text, "md5OfBody": md5(text.encode(), usedforsecurity=False).hexdigest()}
+
+
+def point(event: dict[str, Any]) -> dict[str, Any]:
+    """Let the messages of a batch be pointers to their bodies in S3, as the Extended Client sends them."""
+    return {"Records": [_pointer(each) for each in event["Records"]]}
+
+
+def _pointer(given: dict[str, Any]) -> dict[str, Any]:
+    size, number = given["eventSourceARN"].rpartition(":")[2], int(given["messageId"].rpartition("-")[2])
+    text = json.dumps([POINTER_CLASS, {"s3BucketName": BUCKET, "s3Key": f"{size}/{number}"}])
+    length = {"stringValue": str(len(given["body"].encode())), "dataType": "Number"}
+    return given | {
+        "body": text,
+        "md5OfBody": md5(text.encode(), usedforsecurity=False).hexdigest(),
+        "messageAttributes": {"ExtendedPayloadSize": length},
+    }
 
 
 def most(size: str) -> int:

@@ -152,7 +152,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     from router import lambda_handler
     from router.aws.http.connections import CallTimeout
     from router.aws.http.signing import Credentials, Signer, SigningScope
-    from router.deliver.lanes import pack_plain
+    from router.deliver.batches import pack_plain
     from router.engine.engine import short_plan
 
     queue = lambda_handler.PROGRAM.engine.queues[size]

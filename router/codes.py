@@ -35,7 +35,7 @@ def declared() -> Mapping[str, Code]:
 SECRET_IN_PACKAGE = declare(
     "RT790",
     "a file of the package that looks like a secret",
-    "Whoever may read the function's code reads the package, and whoever may pull a worker's image reads that. "
+    "A user who may read the function's code reads the package, and one who may pull a worker's image reads the image. "
     "`router build`, `router deploy` and `router template --format docker` refuse a file with a key, a token or a "
     "password in it; `--allow-file` is for one that only looks so.",
 )

@@ -1,20 +1,24 @@
 """Types of values in the config: names, expressions, durations, and maps with known keys."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from router.model import META_NAMES
 
-META_PATTERN = (
-    r"^(message_id|sent_at|first_received_at|group_id|sequence_number|deduplication_id|sender_id|queue|route"
-    r"|attribute\..+)$"
-)
+META_PATTERN = rf"^({'|'.join(META_NAMES)}|attribute\..+)$"
+
+
+def form(pattern: str, message: str) -> dict[str, Any]:
+    """Return what the schema has of a pattern, with what editors and findings say of text that does not match it.
+
+    Only the schema has it: msgspec would compile the pattern at each start.
+    """
+    return {"patternErrorMessage": f"must be {message}", "pattern": pattern}
 
 
 def _form(pattern: str, message: str) -> Meta:
-    """Return a pattern with what editors and findings say of text that it does not match."""
-    return Meta(pattern=pattern, extra_json_schema={"patternErrorMessage": f"must be {message}"})
+    return Meta(extra_json_schema=form(pattern, message))
 
 
 Name = Annotated[
@@ -64,6 +68,19 @@ MAX_TAGS = 49
 
 class Spec(Struct, frozen=True, forbid_unknown_fields=True):
     """A map with known keys."""
+
+
+def published_name(name: str) -> str:
+    """Return the name of a structure as the file has it: a route, not its settings."""
+    return name.removesuffix("Settings")
+
+
+def structures() -> dict[str, type[Spec]]:
+    """Return all structures of the config by their published names."""
+    found: list[type[Spec]] = [Spec]
+    for each in found:
+        found += each.__subclasses__()
+    return {published_name(each.__name__): each for each in found}
 
 
 def parse_duration(text: str) -> int:

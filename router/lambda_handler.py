@@ -4,14 +4,21 @@ The config is loaded when this module is imported, once for each execution envir
 function before it receives a message.
 """
 
-# ruff: noqa: E402 — garbage collection is disabled before the other imports
+# ruff: noqa: E402 — what makes the other imports faster comes before them
 import gc
+import os
+
+from router import bytecode
 
 # Most of what a cold start allocates stays; collecting it repeatedly would be a twentieth of its work.
 gc.disable()
+bytecode.install(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 — pathlib is one of them
+
+from router import stand_ins
+
+stand_ins.import_libraries()
 
 import base64
-import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,8 +27,8 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import CONCURRENT_CALLS, FixedDeadline, boottime
-from router.aws.connect import connect
+from router.aws.calls import CONCURRENT_CALLS, MOST_CALLS, FixedDeadline, boottime
+from router.aws.connect import connect, import_clients
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
@@ -41,8 +48,6 @@ ANSWER_SECONDS = 0.2
 """Kept free at the end of an invocation, in which no call is under way any more: for the log and the response …"""
 ANSWER_SECONDS_EACH = 0.0002
 """… and for each message so much more."""
-MOST_CALLS = 40
-"""The most writes under way at a time: those of a batch of 1,000 messages, which Lambda bills by its wall time."""
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
@@ -200,6 +205,8 @@ def _delivery() -> Delivery:
 
 
 PROGRAM = _load()
+# Lambda gives a function a whole processor while it is loaded, and less for an invocation.
+import_clients()
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

@@ -129,14 +129,7 @@ class Outcome(Struct, frozen=True):
 
 WRITTEN = Outcome("written")
 
-_WORST_FIRST: dict[OutcomeKind, int] = {
-    "retry": 0,
-    "rejected": 1,
-    "written": 2,
-    "stale": 3,
-    "duplicate": 4,
-    "dropped": 5,
-}
+_WORST_FIRST: tuple[OutcomeKind, ...] = ("retry", "rejected", "written", "stale", "duplicate", "dropped")
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
@@ -145,7 +138,8 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     Of outcomes of one kind, one with a configuration error or a conflict decides, so that it is reported; otherwise
     the first.
     """
-    return min(outcomes, key=lambda each: (_WORST_FIRST[each.kind], not each.configuration_error, not each.conflict))
+    order = _WORST_FIRST.index
+    return min(outcomes, key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict))
 
 
 class Record(Struct, frozen=True, gc=False):

@@ -12,8 +12,11 @@ from hypothesis import Phase, settings
 
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
+# An example takes as long as the machine is busy.
+settings.register_profile("without deadline", settings(), deadline=None)
+settings.load_profile("without deadline")
 # For `make mutants`, which needs to know only that a test fails, not the simplest example.
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None, derandomize=True)
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """
@@ -37,7 +40,7 @@ def moto() -> Iterator[LocalAws]:
         yield LocalAws(f"http://127.0.0.1:{process.stdout.readline().strip()}")
         assert process.stdin
         process.stdin.close()
-        process.wait(5)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session", params=[moto, local_aws], ids=["moto", "ministack"])

@@ -67,8 +67,8 @@ plugins are not run.
 table of `--unproved` has the reason of each: the part of the schema or the expression that could not be decided, or the
 message that is rejected. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that
 are not decided or that a message refutes, except those of routes without a schema, of whose messages nothing is known
-(RT242), and a `size`, which may be too large for a long value (RT623) or not decided: few schemas bound each text. A
-claim can be accepted as other findings are:
+(RT242), and a `size` that only a long value makes too large (RT623): few schemas bound each text. A claim can be
+accepted as other findings are:
 
 ```yaml
 ignore:

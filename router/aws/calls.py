@@ -8,12 +8,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
-from select import POLLIN, poll
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from select import poll
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
-from router.aws.protocols import PendingWrite, WriteResponse
+from router.aws.protocols import AwsFault, PendingResponse, WriteResponse
 from router.aws.run_lock import blocking
 
 if TYPE_CHECKING:
@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 RESPONSE_SECONDS = 10
 """To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
-"""The most calls that a writer has under way at a time, unless it may have more while no table throttles."""
+"""The most calls that are under way at a time, unless there may be more while no service throttles."""
+UNTRIED_CALLS = 40
+"""The most that are under way at first, if there may be more: each successful call then allows GROWTH more."""
+GROWTH = 2
+"""With 2, the writes of Lambda's largest event take three rounds instead of four: 40, 120, 146."""
+MOST_CALLS = 160
+"""The most under way at a time: half of the writes of Lambda's largest event, whose wall time is billed."""
 IDLE_SECONDS = 15
 """A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
 that is closed meanwhile is lost."""
@@ -39,9 +45,12 @@ boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", ti
 
 Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
 """
-UnderWay = dict[int, tuple[int, PendingWrite, float]]
+UnderWay = dict[int, tuple[int, PendingResponse[Any], float]]
 """By file descriptor: the number of a call, the call, and when it began."""
+CallResult = Literal["succeeded", "throttled", "failed"]
+"""What a response means for how many calls may be under way: "failed" is for another reason than many calls."""
 Job = TypeVar("Job")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -75,6 +84,17 @@ class Duration:
     def add(self, seconds: float) -> None:
         """Add the duration of a call."""
         self.seconds = max(seconds, self.seconds * 0.95)
+
+
+class Limit(Protocol):
+    """Until when calls may start, and how long each may take."""
+
+    @property
+    def moment(self) -> float:
+        """The moment, by the clock, from which on no call may start."""
+
+    def timeout(self, now: float) -> float:
+        """Return how many seconds a call may take that starts now."""
 
 
 class StartLimit:
@@ -111,35 +131,81 @@ class StartLimit:
         return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
 
 
-class PolledCalls(Generic[Job]):
+class _Allowance:
+    """How many calls of a batch may be under way at a time: `calls`, at most `most`."""
+
+    __slots__ = ("_count", "_most", "_throttled", "calls")
+
+    def __init__(self, calls: int, most: int, count: int) -> None:
+        """`count` is how many calls the batch has."""
+        self.calls = calls
+        self._most = most
+        self._count = count
+        self._throttled = False
+
+    def note(self, result: CallResult) -> None:
+        """Allow fewer calls once a service throttles, and more while they succeed and more are left."""
+        if result == "throttled":
+            self.calls, self._throttled = CONCURRENT_CALLS, True
+        elif result == "succeeded" and UNTRIED_CALLS <= self.calls < min(self._most, self._count):
+            self.calls = min(self.calls + GROWTH, self._most, self._count)
+
+    def for_next_batch(self) -> int:
+        """Return with how many calls the next batch begins."""
+        if self._throttled or self._count <= self.calls or self.calls >= UNTRIED_CALLS:
+            return self.calls
+        return min(self._most, UNTRIED_CALLS, 2 * self.calls)
+
+
+def result_of(fault: AwsFault | None) -> CallResult:
+    """Return what a call has come to that has this fault, if any."""
+    if fault is None:
+        return "succeeded"
+    return "throttled" if fault.is_throttling else "failed"
+
+
+def result_of_write(response: WriteResponse) -> CallResult:
+    """Return what a write has come to: a table is at its capacity also if it leaves a part of a batch."""
+    if response.fault is None:
+        return "throttled" if response.unprocessed else "succeeded"
+    return "throttled" if response.is_throttled else "failed"
+
+
+class PolledCalls(Generic[Job, R]):
     """Sends calls one after another and reads each response when it comes; safe to use from several threads.
 
     At most `most` are under way at a time. A response that is there is read before the next call begins: its connection
-    is free then, so that a new one is opened only while there is nothing to do but wait. Once a table throttles,
-    CONCURRENT_CALLS are under way; each `make` that has use for more and meets no throttled table doubles them again.
+    is free then, so that a new one is opened only while there is nothing to do but wait. Up to UNTRIED_CALLS are under
+    way at first; while all succeed, GROWTH more with each. Once a service throttles, CONCURRENT_CALLS are, and
+    each `make` that has use for more and is not throttled doubles them again.
     """
 
     def __init__(
-        self, begin: Callable[[Job, float], PendingWrite], clock: Clock = boottime, most: int = CONCURRENT_CALLS
+        self,
+        begin: Callable[[Job, float], PendingResponse[R]],
+        result: Callable[[R], CallResult],
+        clock: Clock = boottime,
+        most: int = CONCURRENT_CALLS,
     ) -> None:
         """`begin` sends a call, with its time-out in seconds."""
         self._begin = begin
+        self._result = result
         self._clock = clock
         self._most = most
-        self._allowed = most
+        self._allowed = min(most, UNTRIED_CALLS)
         self.duration = Duration()
 
-    def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
+    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
         """Return the response to each call; None where it was too late to start it."""
-        allowed, throttled = self._allowed, False
-        responses: list[WriteResponse | None] = [None] * len(jobs)
+        allowed = _Allowance(self._allowed, self._most, len(jobs))
+        responses: list[R | None] = [None] * len(jobs)
         poller = poll()
         # In the order in which they began.
         under_way: UnderWay = {}
         left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
         while True:
             arrived: list[int] = []
-            while len(under_way) < allowed and not arrived:
+            while len(under_way) < allowed.calls and not arrived:
                 number, job = next(left, (-1, None))
                 if job is None:
                     break
@@ -152,20 +218,18 @@ class PolledCalls(Generic[Job]):
                 if descriptor < 0:
                     responses[number] = pending.finish()
                     continue
-                poller.register(descriptor, POLLIN)
+                poller.register(descriptor, pending.events)
                 under_way[descriptor] = number, pending, began
                 if number + 1 < len(jobs):
                     arrived = _arrived(poller, under_way, 0)
             if not under_way:
-                grows = len(jobs) > allowed and not throttled
-                self._allowed = min(self._most, 2 * allowed) if grows else allowed
+                self._allowed = allowed.for_next_batch()
                 return responses
             for descriptor, late in [(each, False) for each in arrived] or self._await(poller, under_way):
                 number, pending, began = under_way.pop(descriptor)
                 poller.unregister(descriptor)
                 response = responses[number] = pending.finish(late)
-                if response.unprocessed or (response.fault and response.is_throttled):
-                    allowed, throttled = CONCURRENT_CALLS, True
+                allowed.note(self._result(response))
                 self.duration.add(self._clock() - began)
 
     def _await(self, poller: "poll", under_way: UnderWay) -> list[tuple[int, bool]]:
@@ -181,23 +245,30 @@ class PolledCalls(Generic[Job]):
 
 
 def _arrived(poller: "poll", under_way: UnderWay, seconds: float) -> list[int]:
-    """The calls with a response, after waiting for one, or for anything to read, for some seconds."""
-    return [descriptor for descriptor, _ in poller.poll(seconds * 1000) if under_way[descriptor][1].arrived()]
+    """The calls with a response, after waiting for one, or for a connection that goes on to open, for some seconds."""
+    found = []
+    for descriptor, _ in poller.poll(seconds * 1000):
+        pending = under_way[descriptor][1]
+        if pending.arrived():
+            found.append(descriptor)
+        else:
+            poller.modify(descriptor, pending.events)
+    return found
 
 
-class ThreadedCalls(Generic[Job]):
+class ThreadedCalls(Generic[Job, R]):
     """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
 
-    def __init__(self, call: Callable[[Job, float], WriteResponse], clock: Clock = boottime) -> None:
+    def __init__(self, call: Callable[[Job, float], R], clock: Clock = boottime) -> None:
         """`call` makes a call, with its time-out in seconds."""
         self._call = call
         self._clock = clock
         self.duration = Duration()
 
-    def make(self, jobs: Sequence[Job], limit: StartLimit) -> list[WriteResponse | None]:
+    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
         """Return the response to each call; None where it was too late to start it."""
 
-        def call(job: Job) -> WriteResponse | None:
+        def call(job: Job) -> R | None:
             began = self._clock()
             if began >= limit.moment:
                 return None

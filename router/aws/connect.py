@@ -25,7 +25,7 @@ def connect(max_connections: int) -> Aws:
     unless ROUTER_TRANSPORT is `direct`. Raises UsageError (no region, an unknown transport, invalid settings),
     MissingExtra (boto3 or botocore is needed and not installed).
     """
-    transport = os.environ.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(os.environ) else "direct")
+    transport = _transport(os.environ)
     if transport == "direct":
         return _connect_directly(os.environ, max_connections)
     if transport == "boto3":
@@ -33,21 +33,39 @@ def connect(max_connections: int) -> Aws:
     raise UsageError(f"{TRANSPORT_VARIABLE} is '{transport}'; there are 'direct' and 'boto3'")
 
 
+def import_clients() -> None:
+    """Import the router's own clients, if `connect` uses them, so that it takes less time."""
+    if _transport(os.environ) == "direct":
+        import router.aws.http.objects
+        import router.aws.http.queues
+        import router.aws.http.tables  # noqa: F401 — with those before it imports all that `connect` does
+
+
+def _transport(env: Mapping[str, str]) -> str:
+    return env.get(TRANSPORT_VARIABLE) or ("boto3" if _needs_sdk(env) else "direct")
+
+
 def _needs_sdk(env: Mapping[str, str]) -> bool:
     """Whether a setting is used that only the SDK supports: a proxy by TLS, or one of AWS's config file."""
     if any(name.lower() == "https_proxy" and value.lower().startswith("https:") for name, value in env.items()):
         return True
+    return not _SDK_SETTINGS.isdisjoint(_settings(env))
+
+
+def _settings(env: Mapping[str, str]) -> frozenset[str]:
+    """The names of the settings of AWS's config file, of all profiles."""
     file = Path(env.get("AWS_CONFIG_FILE") or "~/.aws/config")
     try:
         lines = file.expanduser().read_text(encoding="utf-8").splitlines()
     except (OSError, RuntimeError, ValueError):
-        return False
-    return not _SDK_SETTINGS.isdisjoint(line.partition("=")[0].strip() for line in lines)
+        return frozenset()
+    return frozenset(line.partition("=")[0].strip() for line in lines)
 
 
 def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     # Imported only where they are used: imports are most of the time of a cold start.
-    from router.aws.http.connections import read_certificates
+    from router.aws.http.objects import DirectObjects
+    from router.aws.http.opening import read_certificates
     from router.aws.http.queues import DirectQueues
     from router.aws.http.service import connect_service
     from router.aws.http.signing import find_credentials, find_region
@@ -56,10 +74,13 @@ def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     region, credentials = find_region(env), find_credentials(env)
     # The services share what is read of certificates: those of the system take 7 to 10 ms.
     trust = cache(read_certificates)
+    objects: Objects = _objects(max_connections)
+    if "s3" not in _settings(env):
+        objects = DirectObjects(region, credentials, env, trust, objects)
     return Aws(
         DirectTables(connect_service("dynamodb", region, credentials, env, trust)),
         DirectQueues(connect_service("sqs", region, credentials, env, trust)),
-        _objects(max_connections),
+        objects,
     )
 
 

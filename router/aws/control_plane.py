@@ -102,7 +102,7 @@ def count_messages(sqs: ServiceClient, url: str) -> int | None:
     try:
         response = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=list(_COUNTS))
     except AwsCallError:
-        # The count is for a warning only, and whoever may delete a stack may lack this permission.
+        # The count is for a warning only, and a user who may delete a stack may lack this permission.
         return None
     return sum(int(response["Attributes"][name]) for name in _COUNTS)
 

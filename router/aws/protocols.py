@@ -3,8 +3,8 @@
 Errors of AWS are values, never exceptions: an `AwsFault` says why something was not done.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeVar, cast, runtime_checkable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast, runtime_checkable
 
 from msgspec import Raw, Struct
 
@@ -26,8 +26,26 @@ THROTTLING = frozenset(
 )
 """The error codes of writes for a table, a key or an account at its capacity:
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"""
+_BUSY = THROTTLING | frozenset(
+    (
+        "BandwidthLimitExceeded",
+        "Busy",
+        "KMS.ThrottlingException",
+        "KmsThrottled",
+        "OverLimit",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "TooManyRequestsException",
+    )
+)
+"""Those of all services."""
+T = TypeVar("T")
 Receipt = tuple[str, str]
-"""A received message as its id and its receipt handle."""
+VisibilityTimeout = tuple[str, str, int]
+"""A received message as its id and its receipt handle, and with its visibility timeout: seconds from now."""
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -43,6 +61,11 @@ class AwsFault(Struct, frozen=True):
     kind: FaultKind
     code: str
     status: int = 0
+
+    @property
+    def is_throttling(self) -> bool:
+        """Whether the service has more calls than it takes."""
+        return self.code in _BUSY or self.status == 503
 
 
 class WriteResponse(Struct, frozen=True):
@@ -119,21 +142,32 @@ class Tables(Protocol):
         """Return the key of a table."""
 
 
-class PendingWrite(Protocol):
-    """A write that was sent; `finish` reads its response, once. After `seconds` without any, it is timed out."""
+class PendingResponse(Protocol[T_co]):
+    """A call under way; `finish` reads its response, once. After `seconds` without any, it is timed out.
+
+    It is sent when it is made, or once its connection is open: whoever polls calls `arrived` when there is something.
+    """
 
     @property
     def seconds(self) -> float:
-        """How long the response may take."""
+        """How long the response, or before it the connection, may take."""
+
+    @property
+    def events(self) -> int:
+        """What to poll for: it changes only with a call of `arrived`."""
 
     def fileno(self) -> int:
         """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
 
     def arrived(self) -> bool:
-        """Whether what can be read is the response: with TLS, it may be of the connection only. Does not wait."""
+        """Whether what can be read is the response; if not, go on opening the connection. Does not wait."""
 
-    def finish(self, late: bool = False) -> WriteResponse:
+    def finish(self, late: bool = False) -> T_co:
         """Wait for the response and return it; with `late`, do not wait."""
+
+
+PendingWrite = PendingResponse[WriteResponse]
+"""A write under way."""
 
 
 @runtime_checkable
@@ -175,10 +209,8 @@ class Queues(Protocol):
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Send messages, in order."""
 
-    def change_visibility(
-        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
-    ) -> dict[str, AwsFault]:
-        """Set the visibility timeout of messages (id, receipt handle, seconds from now); 0 makes them visible."""
+    def change_visibility(self, url: str, messages: Sequence[VisibilityTimeout], timeout: float) -> dict[str, AwsFault]:
+        """Set the visibility timeout of messages; 0 makes them visible."""
 
 
 class PendingCalls(Protocol[T_co]):
@@ -203,7 +235,7 @@ class PendingCalls(Protocol[T_co]):
 
 @runtime_checkable
 class NonBlockingQueues(Protocol):
-    """Queues whose receives and deletes can be under way at the same time in one thread."""
+    """Queues whose receives and acknowledgements overlap in one thread; calls that fail are not retried."""
 
     def begin_receive(
         self, url: str, count: int, wait_seconds: int, visibility: int
@@ -211,7 +243,12 @@ class NonBlockingQueues(Protocol):
         """Send what `receive` sends."""
 
     def begin_delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> PendingCalls[dict[str, AwsFault]]:
-        """Send what `delete` sends; calls that fail are not retried."""
+        """Send what `delete` sends."""
+
+    def begin_change_visibility(
+        self, url: str, messages: Sequence[VisibilityTimeout], timeout: float
+    ) -> PendingCalls[dict[str, AwsFault]]:
+        """Send what `change_visibility` sends."""
 
 
 class Objects(Protocol):
@@ -221,6 +258,44 @@ class Objects(Protocol):
         """Get an object, without retries, in `timeout` seconds; one of more than `max_bytes` is refused: TOO_LARGE."""
 
 
+class EndedCall(Generic[T]):
+    """A call that has its response when it begins."""
+
+    events = 0
+    seconds = 0.0
+
+    def __init__(self, response: T) -> None:
+        self._response = response
+
+    def fileno(self) -> int:
+        """There is nothing to poll."""
+        return -1
+
+    def arrived(self) -> bool:
+        """It has."""
+        return True
+
+    def finish(self, late: bool = False) -> T:
+        """Return the response."""
+        return self._response
+
+
+@runtime_checkable
+class NonBlockingObjects(Protocol):
+    """Objects of which several can be fetched at a time in one thread."""
+
+    def begin_fetch(
+        self, bucket: str, key: str, max_bytes: int, timeout: float, has_room: Callable[[int], bool]
+    ) -> PendingResponse[bytes | AwsFault]:
+        """Send what `fetch` sends.
+
+        `has_room` is asked before so many bytes are kept, for all of an object if its length is declared; if it returns
+        False, the object is not read to its end: NO_ROOM.
+        """
+
+
+NO_ROOM = AwsFault("refused", "NoRoom", 200)
+"""There was no room for an object."""
 TOO_LARGE = AwsFault("refused", "TooLarge", 200)
 """An object is larger than `max_bytes`; it is not read to its end."""
 OUT_OF_TIME = AwsFault("retry", "OutOfTime")

@@ -2,10 +2,16 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
+from operator import methodcaller
 from types import TracebackType
 
 MAX_TURN_SECONDS = 0.05
 """After this time another thread gets the run lock: its owner may be in a call that does not release it."""
+
+Wait = Callable[[threading.Lock], bool]
+"""Acquires the lock of a turn, which is released when the turn begins; returns False if that takes too long."""
+wait_for_turn: Wait = methodcaller("acquire", timeout=MAX_TURN_SECONDS)
 
 
 class _Thread(threading.local):
@@ -35,8 +41,8 @@ class _Turn:
 class RunLock:
     """Lets one thread run at a time; groups of threads take turns, so that a busy one delays no other for long."""
 
-    def __init__(self, max_turn: float = MAX_TURN_SECONDS) -> None:
-        self._max_turn = max_turn
+    def __init__(self, wait: Wait = wait_for_turn) -> None:
+        self._wait = wait
         self._guard = threading.Lock()
         self._owned = False
         self._number = 0
@@ -56,7 +62,7 @@ class RunLock:
             seen = self._number
             turn = _Turn()
             self._waiting.setdefault(group, deque()).append(turn)
-        while not turn.gate.acquire(timeout=self._max_turn):
+        while not self._wait(turn.gate):
             with self._guard:
                 if not turn.number and self._number == seen:
                     self._waiting[group].remove(turn)

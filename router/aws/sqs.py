@@ -7,7 +7,15 @@ import msgspec
 
 from router.aws.calls import Clock, boottime
 from router.aws.faults import translate
-from router.aws.protocols import OUT_OF_TIME, UNREADABLE, AwsFault, OutgoingMessage, QueueAttributes, Receipt
+from router.aws.protocols import (
+    OUT_OF_TIME,
+    UNREADABLE,
+    AwsFault,
+    OutgoingMessage,
+    QueueAttributes,
+    Receipt,
+    VisibilityTimeout,
+)
 from router.aws.references import queue_name
 from router.model import Record
 
@@ -77,12 +85,9 @@ class SqsQueues:
         """Call DeleteMessageBatch, for up to ten messages each time."""
         return self._call_in_batches("DeleteMessageBatch", url, delete_batches(messages), timeout)
 
-    def change_visibility(
-        self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
-    ) -> dict[str, AwsFault]:
+    def change_visibility(self, url: str, messages: Sequence[VisibilityTimeout], timeout: float) -> dict[str, AwsFault]:
         """Call ChangeMessageVisibilityBatch, for up to ten messages each time."""
-        entries = [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": to}) for id_, handle, to in messages]
-        return self._call_in_batches("ChangeMessageVisibilityBatch", url, _batches_of_ten(entries), timeout)
+        return self._call_in_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout)
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
         """Call SendMessageBatch, for up to ten messages and 1 MiB each time; SQS refuses a message over 1 MiB."""
@@ -130,6 +135,13 @@ def delete_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
     return _batches_of_ten([(id_, {"ReceiptHandle": handle}) for id_, handle in messages])
 
 
+def visibility_batches(messages: Sequence[VisibilityTimeout]) -> Iterator[EntryBatch]:
+    """Yield the batches of ChangeMessageVisibilityBatch, of up to ten messages."""
+    return _batches_of_ten(
+        [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": seconds}) for id_, handle, seconds in messages]
+    )
+
+
 def _batches_of_ten(entries: EntryBatch) -> Iterator[EntryBatch]:
     for start in range(0, len(entries), BATCH_ENTRIES):
         yield entries[start : start + BATCH_ENTRIES]
@@ -163,7 +175,9 @@ def _message_entry(message: OutgoingMessage) -> BatchEntry:
 
 def batch_request(url: str, batch: EntryBatch) -> dict[str, Any]:
     """Return the parameters of a batch operation; ids are positions, as message ids may have forbidden characters."""
-    entries = [{"Id": position, **entry} for position, (_, entry) in zip(_POSITIONS, batch, strict=False)]
+    entries = [entry for _, entry in batch]
+    for position, entry in zip(_POSITIONS, entries, strict=False):
+        entry["Id"] = position
     return {"QueueUrl": url, "Entries": entries}
 
 
@@ -172,6 +186,8 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     if isinstance(response, AwsFault):
         return {id_: response for id_, _ in batch}
     done = {each["Id"] for each in response.get("Successful", ())}
+    if done.issuperset(_POSITIONS[: len(batch)]):
+        return {}
     faults = {
         each["Id"]: translate(each["Code"], 200, sender_fault=each["SenderFault"])
         for each in response.get("Failed", ())

@@ -13,7 +13,8 @@ from router.change.containment import Containment
 from router.change.counterexamples import Counterexample, find_others, make_candidates, search, stage_of, stages_of
 from router.change.refusals import may_refuse
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
-from router.check.analysis.entailment import Answer, entailment_of_document
+from router.check.analysis.entailment import Answer
+from router.check.analysis.schema_entailment import entailment_of_document
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import ASSERTED_SINCE, DRAFTS, subschemas
 from router.program.schemas.references import Location
@@ -134,7 +135,7 @@ def _schema_takes(first: RouteVersion, second: RouteVersion, old: Validation | N
 
     comparison = Containment(old.locations, new.locations, covers)
     try:
-        return comparison.implies(_root(old), _root(new))
+        return comparison.implies(Location.of(old.root), Location.of(new.root))
     except RecursionError:
         return False
 
@@ -164,7 +165,3 @@ def _is_exact(schema: Validation) -> bool:
 def _formats_are_asserted(content: Any, draft: int) -> bool:
     formats = (each.get("format") for _, each in subschemas(content))
     return all(ASSERTED_SINCE.get(name, 0) <= draft for name in formats if isinstance(name, str))
-
-
-def _root(schema: Validation) -> Location:
-    return Location(schema.root, (), schema.root.content)

@@ -7,14 +7,13 @@ from msgspec import UNSET, UnsetType, structs
 
 from router import codes
 from router.change.acceptance import Taking, compare_taking, search_in
-from router.change.behaviour import ItemDifference, differences, tests_of
 from router.change.consequences import compare_deployments
 from router.change.counterexamples import Counterexample, samples
 from router.change.items import compare_parts
 from router.change.recording import NO_RECORDINGS, Recordings
 from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion, match_table, pair, routes_of
-from router.change.running import record_of
+from router.change.running import ItemDifference, differences, record_of, tests_of
 from router.change.side_by_side import conflicts
 from router.change.versions import ConfigVersion
 from router.check.change_codes import (
@@ -63,7 +62,7 @@ def compare_versions(
 
 def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings) -> DiffReport:
     pairs = pair(routes_of(old), routes_of(new))
-    changed = [(before, after) for before, after in pairs.both if _differ(before, after)]
+    changed = [(before, after) for before, after in pairs.both if before.parts != after.parts]
     compared = [_compare_route(before, after, recordings) for before, after in changed]
     changes = [
         *(change for _, own in compared for change in own),
@@ -91,17 +90,13 @@ def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings
 
 def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
-    changed = [both for both in pair(routes_of(old), routes_of(new)).both if _differ(*both)]
-    found = [change for both in changed for change in _side_by_side(*both)]
-    return _conflicts(found)
+    both = pair(routes_of(old), routes_of(new)).both
+    changed = [(before, after) for before, after in both if before.parts != after.parts]
+    return _conflicts(change for before, after in changed for change in _side_by_side(before, after))
 
 
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
     return tuple(f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE)
-
-
-def _differ(old: RouteVersion, new: RouteVersion) -> bool:
-    return old.parts != new.parts
 
 
 def _compare_route(
@@ -167,9 +162,10 @@ def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) 
     for example in lost.examples:
         yield _shown(old, new, NO_LONGER_TAKEN, lost, example, example.second.refusal)
     if lost.undecided:
-        stage = lost.undecided[0][0]
-        sentence = f"it is not known whether it takes all messages that it took: {_listed(lost.undecided)}"
-        yield ConfigChange(NOT_DECIDED, sentence, (*new.path, _key(stage)), (*old.path, _key(stage)), new.name)
+        key = _key(lost.undecided[0][0])
+        reasons = "; ".join(dict.fromkeys(why for _, why in lost.undecided))
+        sentence = f"it is not known whether it takes all messages that it took: {reasons}"
+        yield ConfigChange(NOT_DECIDED, sentence, (*new.path, key), (*old.path, key), new.name)
     if gained.example:
         sentence = f"the old config ended such a message with: {gained.example.second.refusal}"
         yield _shown(old, new, NEWLY_TAKEN, gained, gained.example, sentence)
@@ -201,10 +197,6 @@ def _shown_by(message: Any) -> str:
 
 def _key(stage: str) -> str:
     return _WHERE.get(stage, stage)
-
-
-def _listed(unproved: Sequence[tuple[str, str]]) -> str:
-    return "; ".join(dict.fromkeys(why for _, why in unproved))
 
 
 def _items(
@@ -255,22 +247,16 @@ def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
 
 def _removed(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
     for route in routes:
-        sentence = (
-            f"route '{route.name}' was removed: messages of queue '{route.queue.reference}' are no longer written"
-        )
-        yield ConfigChange(
-            ROUTE_REMOVED, f"{sentence} to table '{route.compiled.write.table.name}'", route.path, route.path
-        )
+        sentence = f"route '{route.name}' was removed: messages of queue '{route.queue.reference}' are no longer"
+        table = route.compiled.write.table.name
+        yield ConfigChange(ROUTE_REMOVED, f"{sentence} written to table '{table}'", route.path, route.path)
 
 
 def _added(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
     for route in routes:
-        sentence = f"route '{route.name}' is new: it writes messages of {_way(route)}"
-        yield ConfigChange(ROUTE_ADDED, sentence, route.path, route.path)
-
-
-def _way(route: RouteVersion) -> str:
-    return f"queue '{route.queue.reference}' to table '{route.compiled.write.table.name}'"
+        sentence = f"route '{route.name}' is new: it writes messages of queue '{route.queue.reference}' to"
+        table = route.compiled.write.table.name
+        yield ConfigChange(ROUTE_ADDED, f"{sentence} table '{table}'", route.path, route.path)
 
 
 def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:
@@ -296,8 +282,7 @@ def _located(old: ConfigVersion, new: ConfigVersion, changes: Iterable[ConfigCha
     seen = set()
     for change in changes:
         key = len(change.path) == 2
-        sentence = f"route '{change.route}': {change.sentence}" if change.route else change.sentence
-        finding = Finding(change.code, sentence, new.place(change.path, key), change.suggestion)
+        finding = Finding(change.code, change.with_route, new.place(change.path, key), change.suggestion)
         findings.add_finding(finding, (change.path,))
         if (change.code, change.sentence, change.path) not in seen:  # routes share queues and tables
             by_finding.setdefault(finding, change)

@@ -106,7 +106,6 @@ def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool 
         return
     yield from _permissions(before, after)
     yield from _keys(before, after)
-    yield from _previous_keys(before, after)
     for id_ in {**before.resources, **after.resources}:
         if (before.resources.get(id_) or after.resources[id_])["Type"] in _DERIVED:
             continue
@@ -125,35 +124,45 @@ def _permissions(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigC
 
 
 def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
-    """Yield the queues and tables with another KMS key whose `kms_key_previous` is not the one of before."""
+    """Yield the queues and tables that need a KMS key of before, which the new config does not name."""
     for id_ in (*new.plan.queues, *new.plan.tables):
         before, after = old.planned(id_), new.planned(id_)
         if before is None or after is None:
             continue
-        was = _lost_key(old, new, before, after)
         path, old_path = new.path(after), old.path(before)
-        if not was or _has_keys_of_queue(after, path, old_path):
+        # A dead-letter queue without settings has the keys of its queue, which is reported.
+        if isinstance(after, PlannedQueue) and not after.name_in_config and path[2:] and old_path[2:]:
             continue
         kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
-        yield ConfigChange(
-            KEY_LOST,
-            f"{kind} '{after.label}' has another KMS key, or none: its {content} are encrypted with the previous one",
-            path if path[2:] else (*path, "kms_key"),
-            old_path if old_path[2:] else (*old_path, "kms_key"),
-            suggestion=f"set kms_key_previous: {was} until nothing is left that needs it; router deploy refuses it "
-            f"without ({KEY_CHANGED.id})",
-        )
+        what = f"{kind} '{after.label}'"
+        if was := _lost_key(old, new, before, after):
+            yield ConfigChange(
+                KEY_LOST,
+                f"{what} has another KMS key, or none: its {content} are encrypted with the previous one",
+                _setting(path, "kms_key"),
+                _setting(old_path, "kms_key"),
+                suggestion=f"set kms_key_previous: {was} until nothing is left that needs it; router deploy refuses it "
+                f"without ({KEY_CHANGED.id})",
+            )
+        for key in _removed_keys(old, new, before, after):
+            yield ConfigChange(
+                PREVIOUS_KEY_REMOVED,
+                f"{what} no longer names the previous KMS key {key}: {content} encrypted with it cannot be read",
+                _setting(path, "kms_key_previous"),
+                _setting(old_path, "kms_key_previous"),
+                suggestion=f"remove it when no {content} need it any more",
+            )
+
+
+def _setting(path: Path, name: str) -> Path:
+    """Return the path of a setting of a queue or table; that of the route or queue that names it, if it has none."""
+    return path if path[2:] else (*path, name)
 
 
 def _lost_key(old: DeployedVersion, new: DeployedVersion, before: PlannedResource, after: PlannedResource) -> str:
     """Return the KMS key of before if the new config has another one and does not name it, or ""."""
     was = old.value(before.kms_key)
     return "" if was in (new.value(after.kms_key), new.value(after.kms_key_previous)) else was
-
-
-def _has_keys_of_queue(planned: PlannedResource, path: Path, old_path: Path) -> bool:
-    """Return whether it is a dead-letter queue without settings: it has the keys of its queue, which is reported."""
-    return isinstance(planned, PlannedQueue) and not planned.name_in_config and bool(path[2:] and old_path[2:])
 
 
 def _removed_keys(
@@ -164,27 +173,6 @@ def _removed_keys(
     allowed = {new.value(arn) for arn, actions in new.actions.items() if DECRYPT in actions}
     if key and key not in (new.value(after.kms_key), new.value(after.kms_key_previous), *allowed):
         yield key
-
-
-def _previous_keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
-    """Yield the queues and tables whose previous KMS key the new config does not name."""
-    for id_ in (*new.plan.queues, *new.plan.tables):
-        before, after = old.planned(id_), new.planned(id_)
-        if before is None or after is None:
-            continue
-        path, old_path = new.path(after), old.path(before)
-        if _has_keys_of_queue(after, path, old_path):
-            continue
-        kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
-        for key in _removed_keys(old, new, before, after):
-            yield ConfigChange(
-                PREVIOUS_KEY_REMOVED,
-                f"{kind} '{after.label}' no longer names the previous KMS key {key}: {content} encrypted with it "
-                "cannot be read",
-                path if path[2:] else (*path, "kms_key_previous"),
-                old_path if old_path[2:] else (*old_path, "kms_key_previous"),
-                suggestion=f"remove it when no {content} need it any more",
-            )
 
 
 def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
@@ -217,9 +205,7 @@ def _modified(
     retention = was.get(_RETENTION), is_.get(_RETENTION)
     if all(isinstance(each, int) for each in retention) and retention[1] < retention[0]:
         sentence = f"{subject.label} keeps messages for {retention[1]} s, and kept them for {retention[0]} s"
-        path, old_path = (
-            (*each.path, "retention") if len(each.path) == 2 else each.path for each in (subject, old_subject)
-        )
+        path, old_path = (_setting(each.path, "retention") for each in (subject, old_subject))
         yield ConfigChange(SHORTER_RETENTION, sentence, path, old_path)
 
 

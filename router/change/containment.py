@@ -36,7 +36,6 @@ _MOST = ("maxLength", "maxItems", "maxProperties")
 _UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 _MOST_PAIRS = 20_000
 """The pairs of subschemas that are compared."""
-_LAST_WITH_REF_ALONE = 7
 _CHOICES = ("anyOf", "oneOf")
 _OTHERS = "other properties"
 """A step of a path that no schema has."""
@@ -56,7 +55,7 @@ class _ComparedPairs:
         self._holding: dict[_Key, None] = {}
 
     def holds(self, old: Location, new: Location, compare: Callable[[Location, Location], bool]) -> bool:
-        key = (old.document.uri, old.path, new.document.uri, new.path)
+        key = (*old.key, *new.key)
         if key in self._failed or len(self._failed) + len(self._holding) > _MOST_PAIRS:
             return False
         if key in self._open or key in self._holding:
@@ -202,7 +201,7 @@ def _resolve(locations: Locations, place: Location) -> Location | None:
             return place
         if any(key in schema for key in KEYWORDS if key != "$ref"):
             return None
-        alone = place.document.draft <= _LAST_WITH_REF_ALONE or schema.keys() - _ANNOTATIONS == {"$ref"}
+        alone = place.is_reference or schema.keys() - _ANNOTATIONS == {"$ref"}
         if "$ref" not in schema or not alone:
             return place
         target = locations.follow(place, schema["$ref"])

@@ -13,13 +13,12 @@ from msgspec import Struct, UnsetType, structs
 from router import codes
 from router.change.edits import edits, names_of, replaced, shorter, values_of
 from router.change.generate import Sampler
-from router.change.keywords import list_of_texts
 from router.change.patterns import texts_outside
 from router.change.routes import ACCEPTING, RouteVersion, exact, when_of
 from router.change.running import WHEN_FAILS, RouteResult, record_of, run
 from router.change.targets import Spot, changed_keywords, changed_places, leading_to
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import SchemaDocument, draft_of
+from router.program.schemas.documents import SchemaDocument, draft_of, list_of
 from router.program.schemas.references import Location, Locations
 
 _SAMPLES = 24
@@ -147,13 +146,13 @@ def _with_before(
     if isinstance(root, dict):
         when = first.settings.when if isinstance(second.settings.when, UnsetType) else second.settings.when
         more = (when_of(when).predicate, first.schema.root.content if first.schema else True)
-        contents[schema.root.uri] = {**root, "allOf": [*list_of_texts(root, "allOf"), *more]}
+        contents[schema.root.uri] = {**root, "allOf": [*list_of(root, "allOf"), *more]}
     documents = {name: structs.replace(each, content=contents[name]) for name, each in schema.documents.items()}
     wider = Validation(schema.validator, documents)
     leading = leading_to(wider, [spot])
     for seed in range(_SEEDS):
         # With few optional parts, and with all: the fewer there are, the fewer have something else that is refused.
-        made = [*Sampler(wider.locations, seed, leading, [spot], texts).values(_root(wider), 2)]
+        made = [*Sampler(wider.locations, seed, leading, [spot], texts).values(Location.of(wider.root), 2)]
         yield from made
         if after.get("propertyNames") != before.get("propertyNames"):
             for message in made:
@@ -187,7 +186,7 @@ def make_candidates(first: RouteVersion, second: RouteVersion, messages: Sequenc
         yield from _values(first.messages.without(second.messages), _SAMPLES)
     bases += samples(first, _SAMPLES)
     if first.schema is not None:
-        bases += Sampler(first.schema.locations).values(_root(first.schema), _SAMPLES)
+        bases += Sampler(first.schema.locations).values(Location.of(first.schema.root), _SAMPLES)
     yield from bases
     schemas = (first.schema, second.schema)
     values, names = [*texts, *values_of(schemas, changed)], names_of(schemas)
@@ -209,7 +208,7 @@ def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterato
         return iter(()), [], []
     changed, others = changed_places(first, second), list(changed_places(second, first).values())
     texts = list(islice(texts_outside(changed.values(), others), _MOST_TEXTS))
-    leading, root = leading_to(first, changed), _root(first)
+    leading, root = leading_to(first, changed), Location.of(first.root)
     aimed = [Sampler(first.locations, 0, leading, changed, found).values(root, _AIMED) for found in (texts, [])]
     return chain(*(aimed if texts else aimed[1:])), [*changed.values(), *others], texts
 
@@ -225,7 +224,7 @@ def _values(schema: Any, count: int) -> Iterator[Any]:
         return
     draft = draft_of(schema) or 2020
     document = SchemaDocument("computed", "https://config.invalid/computed", Path(), schema, draft)
-    yield from Sampler(Locations([document])).values(Location(document, (), schema), count)
+    yield from Sampler(Locations([document])).values(Location.of(document), count)
 
 
 def _passes(route: RouteVersion, message: Any) -> bool:
@@ -265,7 +264,3 @@ def _shortened(first: RouteVersion, second: RouteVersion, example: Counterexampl
             return example
         example = found
     return example
-
-
-def _root(schema: Validation) -> Location:
-    return Location(schema.root, (), schema.root.content)

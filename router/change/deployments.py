@@ -59,7 +59,7 @@ class DeployedVersion(Struct, frozen=True, dict=True):
 
     def path(self, planned: PlannedResource) -> Path:
         """Return the path of a queue or table: without settings of its own, that of what names it first."""
-        config, name = self.plan.config, getattr(planned, "name_in_config", "")
+        config, name = self.plan.config, planned.name_in_config
         if not isinstance(planned, PlannedQueue):
             return ("tables", name)
         if name:

@@ -6,10 +6,11 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from router.change.keywords import map_of
+from msgspec import UNSET
+
 from router.change.patterns import matching_text, texts_outside
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import subschemas
+from router.program.schemas.documents import map_of, subschemas
 
 Steps = tuple[str | int, ...]
 _MOST_VALUES = 60
@@ -29,7 +30,7 @@ def edits(message: Any, values: Iterable[Any], names: Iterable[str]) -> Iterator
     added = list(names)
     for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
         if steps:
-            yield replaced(message, steps, _REMOVED)
+            yield replaced(message, steps, UNSET)
         for other in (*_neighbours(value), *tried):
             yield replaced(message, steps, other)
         if isinstance(value, dict):
@@ -88,20 +89,13 @@ def _distinct(values: list[Any]) -> list[Any]:
     return list({(type(value).__name__, repr(value)): value for value in values}.values())
 
 
-class _Removed:
-    """The type of `_REMOVED`."""
-
-
-_REMOVED = _Removed()
-
-
 def replaced(message: Any, steps: Steps, value: Any) -> Any:
-    """Return the message with another value at a path, or without it; nothing of the message itself changes."""
+    """Return the message with another value at a path, or without it for UNSET; the message itself does not change."""
     if not steps:
         return value
     first, rest = steps[0], steps[1:]
     copy: Any = dict(message) if isinstance(message, dict) else list(message)
-    if not rest and isinstance(value, _Removed):
+    if not rest and value is UNSET:
         del copy[first]
     else:
         inner = copy.get(first) if isinstance(copy, dict) else copy[first]
@@ -132,8 +126,6 @@ def shorter(message: Any) -> Iterator[Any]:
     """Yield the message without one property or element, and with one text shortened."""
     for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
         if steps:
-            yield replaced(message, steps, _REMOVED)
-        if isinstance(value, str) and len(value) > _LONG:
-            yield replaced(message, steps, value[: len(value) // 2])
-        if isinstance(value, list) and len(value) > 2:
+            yield replaced(message, steps, UNSET)
+        if (isinstance(value, str) and len(value) > _LONG) or (isinstance(value, list) and len(value) > 2):
             yield replaced(message, steps, value[: len(value) // 2])

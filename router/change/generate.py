@@ -10,20 +10,19 @@ from random import Random
 from typing import Any
 
 from router.change.keywords import (
-    choices_of,
     common_types,
     element_places,
     is_among,
     is_of_types,
-    list_of_texts,
-    map_of,
     named_types,
     prefix_of,
     property_places,
 )
 from router.change.patterns import matching_text
 from router.change.targets import Spot
+from router.check.analysis.making import constants_of
 from router.check.analysis.scalars import FORMATS
+from router.program.schemas.documents import list_of, map_of
 from router.program.schemas.references import Location, Locations
 
 _DEEPEST = 24
@@ -32,8 +31,6 @@ _MOST_NODES = 300
 """The values in a message from which on only required properties are made; twice as many are given up."""
 _SHALLOW = 6
 """The level from which on only required properties are made."""
-_LAST_WITH_REF_ALONE = 7
-"""The last draft in which the keywords beside `$ref` are ignored."""
 _KINDS = {
     "object": ("properties", "required", "additionalProperties", "patternProperties", "minProperties", "propertyNames"),
     "array": ("items", "prefixItems", "contains", "minItems", "maxItems", "uniqueItems"),
@@ -41,7 +38,6 @@ _KINDS = {
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }
 """The types, each with keywords that suggest it where a schema names no type."""
-_SIMPLE: tuple[Any, ...] = ("a", 1, True, None, Decimal("1.5"))
 _UNUSUAL_TEXTS = ("", "a", "x" * 300, "a b", "A", "0", "-", "x" * 25, "\u00e9\u4e16", "a.b/c:d", "x" * 7, "ab")
 _UNUSUAL_NUMBERS = tuple(map(Decimal, ("0", "-1", "1", "1.5", "1000000", "-1000000", "7", "25", "0.001")))
 
@@ -90,7 +86,7 @@ class Sampler:
         for place in places:
             self._gather(place, parts, 0)
         schemas = [part.content for part in parts]
-        listed = [choices_of(schema) for schema in schemas if "enum" in schema or "const" in schema]
+        listed = [constants_of(schema) for schema in schemas if "enum" in schema or "const" in schema]
         if listed:
             common = [value for value in listed[0] if all(is_among(value, other) for other in listed[1:])]
             allowed = [value for value in common if is_of_types(value, common_types(schemas))]
@@ -125,7 +121,7 @@ class Sampler:
             if target is None:
                 raise NoSample
             self._gather(target, parts, depth + 1)
-            if place.document.draft <= _LAST_WITH_REF_ALONE:
+            if place.is_reference:
                 return
         parts.append(place)
         for index in range(len(schema.get("allOf", ()))):
@@ -156,7 +152,7 @@ class Sampler:
         return self._random.choice(choices)
 
     def _object(self, parts: list[Location], depth: int) -> dict[str, Any]:
-        wanted = {name: None for part in parts for name in list_of_texts(part.content, "required")}
+        wanted = {name: None for part in parts for name in list_of(part.content, "required")}
         fullness = self._fullness if depth < _SHALLOW and self._left > 0 else 0.0
         declared = {name: None for part in parts for name in map_of(part.content, "properties")}
         for name in declared:
@@ -179,7 +175,7 @@ class Sampler:
             try:
                 made[name] = self._value(places, depth + 1)
             except NoSample:
-                if any(name in list_of_texts(part.content, "required") for part in parts):
+                if any(name in list_of(part.content, "required") for part in parts):
                     raise
         return made
 
@@ -192,10 +188,10 @@ class Sampler:
             yield "other"
 
     def _is_target(self, parts: list[Location]) -> bool:
-        return any((part.document.uri, part.path) in self._targets for part in parts)
+        return any(part.key in self._targets for part in parts)
 
     def _leads(self, place: Location) -> bool:
-        return self._left > 0 and (place.document.uri, place.path) in self._leading
+        return self._left > 0 and place.key in self._leading
 
     def _array(self, parts: list[Location], depth: int) -> list[Any]:
         schemas = [part.content for part in parts]
@@ -237,7 +233,7 @@ class Sampler:
                 raise NoSample
             return text.ljust(least, text[-1:] or "a")
         if formats:
-            return FORMATS[formats[-1]]
+            return FORMATS[formats[-1]][0]
         text = self._random.choice(_UNUSUAL_TEXTS if unusual else ("a", "b", "abc", "x-1", "A"))
         return text.ljust(least, "a")[: most if any("maxLength" in schema for schema in schemas) else None]
 

@@ -1,9 +1,10 @@
 """Reads the keywords of subschemas for those that make values of them."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
+from router.program.expressions import equal, kind_of
+from router.program.schemas.documents import map_of
 from router.program.schemas.references import Location
 
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
@@ -41,26 +42,9 @@ def prefix_of(schema: dict[str, Any]) -> list[Any]:
     return given if isinstance(given, list) else []
 
 
-def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return the map that a keyword has; an empty one for anything else."""
-    found = schema.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def list_of_texts(schema: dict[str, Any], key: str) -> list[Any]:
-    """Return the list that a keyword has; an empty one for anything else."""
-    found = schema.get(key)
-    return found if isinstance(found, list) else []
-
-
-def choices_of(schema: dict[str, Any]) -> list[Any]:
-    """Return the values of `enum` or `const`."""
-    return [schema["const"]] if "const" in schema else list(schema["enum"])
-
-
 def is_among(value: Any, values: list[Any]) -> bool:
     """Return whether a value is one of some, of the same type."""
-    return any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in values)
+    return any(equal(value, other) for other in values)
 
 
 def named_types(schema: dict[str, Any]) -> set[str]:
@@ -80,16 +64,5 @@ def common_types(schemas: list[dict[str, Any]]) -> set[str]:
 
 def is_of_types(value: Any, types: set[str]) -> bool:
     """Return whether a value has one of the types."""
-    match value:
-        case None:
-            return "null" in types
-        case bool():
-            return "boolean" in types
-        case str():
-            return "string" in types
-        case int() | Decimal():
-            return "number" in types or ("integer" in types and value % 1 == 0)
-        case list():
-            return "array" in types
-        case _:
-            return "object" in types
+    kind = kind_of(value)
+    return kind in types or (kind == "number" and "integer" in types and value % 1 == 0)

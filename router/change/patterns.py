@@ -2,16 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from itertools import islice
 from random import Random
 from typing import Any
 
-from router.check.analysis.pattern_lengths import CLASS, COUNT, ESCAPE, GROUP, PLAIN
+from router.check.analysis.pattern_lengths import Char, Node, Repeat, Sequence, characters_of, read_unanchored
 from router.check.analysis.patterns import UndecidedPattern, find_outside
 
-_CHARACTERS = "a0A1bB29zZ_-. :/@#+,;'\"()[]{}<>=%&*!?$^~|\\`\t\n\u00e9\u4e16"
-"""Of the characters that a class allows, the first of these is used."""
 _MORE = 2
 """How often something is repeated, at most, beyond its least number."""
 _DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.", re.DOTALL)
@@ -24,82 +21,25 @@ _LONGEST = 64
 """Longer texts are not made, and a larger minimum is taken for this: the search would take long."""
 _MOST_PAIRS = 16
 """The pairs of patterns that are searched, each for some tenths of a second at most."""
-_ANCHORS = re.compile(r"\\[bBAzG]|\^|\$")
-
-
-class NoText(Exception):
-    """The pattern uses syntax that is not known here."""
 
 
 def matching_text(pattern: str, random: Random) -> str | None:
     """Return text that a pattern matches; None if none is found. Not every text that it matches can be returned."""
-    try:
-        text, end = _alternatives(pattern, 0, random)
-    except NoText:
-        return None
-    return text if end == len(pattern) else None
+    node = read_unanchored(pattern)
+    return None if node is None else _text_of(node, random)
 
 
-def _alternatives(pattern: str, start: int, random: Random) -> tuple[str, int]:
-    """Return text of one of the alternatives, and where they end."""
-    text, end = _sequence(pattern, start, random)
-    found = [text]
-    while pattern[end : end + 1] == "|":
-        text, end = _sequence(pattern, end + 1, random)
-        found.append(text)
-    return random.choice(found), end
-
-
-def _sequence(pattern: str, start: int, random: Random) -> tuple[str, int]:
-    text = ""
-    while start < len(pattern) and pattern[start] not in "|)":
-        anchor = _ANCHORS.match(pattern, start)
-        if anchor:
-            start = anchor.end()
-            continue
-        atom = start
-        part, start = _atom(pattern, atom, random)
-        count = COUNT.match(pattern, start)
-        if count:
-            start = count.end()
-            part = "".join(_atom(pattern, atom, random)[0] for _ in range(_times(count, random)))
-        text += part
-    return text, start
-
-
-def _times(count: re.Match[str], random: Random) -> int:
-    least, comma, most, sign = count.groups()
-    low = 1 if sign == "+" else int(least or 0)
-    high = low if least and not comma else 1 if sign == "?" else min(int(most or low + _MORE), low + _MORE)
-    return random.randint(low, max(low, high))
-
-
-def _atom(pattern: str, start: int, random: Random) -> tuple[str, int]:
-    group = GROUP.match(pattern, start)
-    if group:
-        text, end = _alternatives(pattern, group.end(), random)
-        if pattern[end : end + 1] != ")":
-            raise NoText
-        return text, end + 1
-    found = CLASS.match(pattern, start) or ESCAPE.match(pattern, start) or PLAIN.match(pattern, start)
-    if found is None:
-        raise NoText
-    allowed = _characters(found[0])
-    return random.choice(allowed[:3]), found.end()
-
-
-@lru_cache(maxsize=4096)
-def _characters(atom: str) -> str:
-    """Return characters that a class, an escape sequence or a character of a pattern stands for."""
-    try:
-        matches = re.compile(atom, re.ASCII).fullmatch
-    except re.error:  # such as \\p{L}, which Python does not have
-        matches = re.compile(r"[a-zA-Z]").fullmatch
-    own = atom.replace("\\", "")
-    found = [char for char in (*_CHARACTERS, *own) if matches(char)]
-    if not found:
-        raise NoText
-    return "".join(dict.fromkeys(found))
+def _text_of(node: Node, random: Random) -> str:
+    match node:
+        case Char(text):
+            return random.choice((characters_of(text) or text)[:3])
+        case Repeat(inner, least, most):
+            times = random.randint(least, least + _MORE if most is None else max(least, min(most, least + _MORE)))
+            return "".join(_text_of(inner, random) for _ in range(times))
+        case Sequence(nodes):
+            return "".join(_text_of(each, random) for each in nodes)
+        case _:
+            return _text_of(random.choice(node.nodes), random)
 
 
 def pattern_follows(old: Mapping[str, Any], pattern: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct, UnsetType
 from router.change.masking import Kept, RecordingMasker, Steps
 from router.check.analysis.expressions import tree_of
 from router.config import spec
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body
+from router.dev.records import make_body, record_with
 from router.engine.engine import CompiledQueue, plan
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
@@ -64,15 +64,11 @@ class Recording(Struct, frozen=True):
 
 def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
-    planned = plan(program.engine.queues[queue], _record_of(program, queue, message))
+    body = make_body(message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes)
+    planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
     routes = tuple(dict.fromkeys(write.route for write in planned.writes))
     return RecordedMessage(message, outcome.kind, outcome.code, routes)
-
-
-def _record_of(program: Program, queue: str, message: Any) -> Record:
-    body = make_body(message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes)
-    return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
 
 
 def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable[str]) -> Kept:

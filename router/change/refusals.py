@@ -23,8 +23,6 @@ _CONVERTED: Mapping[str, tuple[str, ...]] = {
 }
 """The types of values that a `type` converts whatever they are."""
 _KEY_TYPES = {"S": ("string",), "N": ("number",), "B": ("binary",)}
-_NEVER_REFUSE = ("put", "insert", "delete")
-"""The modes that need nothing but the key, as long as there is no `version`."""
 
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
@@ -43,9 +41,8 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
             yield "the table has another key"
         case "write":
-            if second.settings.write.mode not in _NEVER_REFUSE or not isinstance(
-                second.settings.write.version, UnsetType
-            ):
+            write = second.compiled.write
+            if write.version or not write.mode.accepts_any_item:
                 yield "items are written in another way"
         case "settings" if second.queue.atomic and not first.queue.atomic:
             yield "all writes of a message are now one transaction"

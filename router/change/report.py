@@ -32,6 +32,11 @@ class ConfigChange(Struct, frozen=True):
     after: str = ""
 
     @property
+    def with_route(self) -> str:
+        """The sentence, with the route that it is about."""
+        return f"route '{self.route}': {self.sentence}" if self.route else self.sentence
+
+    @property
     def has_example(self) -> bool:
         """Whether there is a message that shows the change."""
         return not isinstance(self.example, UnsetType)

@@ -12,15 +12,16 @@ from router.aws.references import match_key, table_name
 from router.change.versions import ConfigVersion
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
-from router.check.analysis.entailment import Entailment, entailment_of, entailment_without_schema
+from router.check.analysis.entailment import Entailment
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.check.analysis.schema_entailment import entailment_of, entailment_without_schema
 from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES
 from router.model import Path, names_file, plugin_name
 from router.program.mapping import merge_of
 from router.program.schemas.compile import Validation
-from router.sources import source_of
+from router.sources import meta_of
 from router.transforms import TRANSFORMS
 
 SECONDS = 1.0
@@ -196,8 +197,7 @@ def documents_of(schema: Validation | None) -> Any:
 
 def names_written(route: RouteVersion) -> dict[str, str]:
     """Return the names of the config that items or idempotency keys of a route have in them, or that plugins get."""
-    sources = [source_of(each) for each in (route.attributes or {}).values()]
-    read = {value for source, value in sources if source.key == "meta"}
+    read = frozenset[str]().union(*(meta_of(each) for each in (route.attributes or {}).values()))
     given_to_plugins = bool(_pipeline(route))
     keyed = route.compiled.write.once is not None
     return {

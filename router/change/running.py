@@ -1,13 +1,15 @@
-"""Runs a message through a route of a version, as its queue holds it, without the other routes of the queue."""
+"""Runs messages through a route of a version, without the other routes of its queue, and compares two versions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from router import codes
 from router.change.routes import RouteVersion
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body
+from router.dev.compare import ABSENT, cell
+from router.dev.records import make_body, make_record, record_with
 from router.dev.run_tests import show_request
 from router.engine.attributes import decode_item
 from router.engine.engine import plan
@@ -43,10 +45,9 @@ class RouteResult(Struct, frozen=True):
 def record_of(route: RouteVersion, message: Any) -> Record | None:
     """Return the record in which the queue of a route holds a message; None if an envelope cannot be made."""
     try:
-        body = make_body(message, route.queue_settings, route.version.program.plugins.envelopes)
+        return record_with(make_body(message, route.queue_settings, route.version.program.plugins.envelopes))
     except (UsageError, ValueError, TypeError):
         return None
-    return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
 
 
 def run(route: RouteVersion, record: Record) -> RouteResult:
@@ -59,3 +60,81 @@ def run(route: RouteVersion, record: Record) -> RouteResult:
     items = [decode_item(write.item) for write in writes]
     requests = [show_request(write, route.queue.atomic) for write in writes]
     return RouteResult(bool(writes) or dropped, outcome, items, requests)
+
+
+class ItemDifference(Struct, frozen=True):
+    """A kind of difference, and the first message that has it; `before` and `after` are the values or results, as text.
+
+    `attribute` is "" for a difference in the outcome, the number of items, or the request.
+    """
+
+    attribute: str
+    what: str
+    message: Any
+    before: str
+    after: str
+
+
+def differences(
+    old: RouteVersion, new: RouteVersion, records: Iterable[tuple[Any, Record]], *, taking: bool = False
+) -> list[ItemDifference]:
+    """Return the first difference of each kind; `records` are messages, each with the record that holds it.
+
+    With `taking`, it is one too that one version takes a message and the other does not; else that is left to verdicts.
+    """
+    found: dict[tuple[str, str], ItemDifference] = {}
+    for message, record in records:
+        before, after = run(old, record), run(new, record)
+        for attribute, what, was, is_ in _compare(before, after, taking):
+            found.setdefault((attribute, what), ItemDifference(attribute, what, message, was, is_))
+    return list(found.values())
+
+
+def _compare(old: RouteResult, new: RouteResult, taking: bool) -> Iterator[tuple[str, str, str, str]]:
+    if not (old.taken and new.taken):
+        before, after = old.describe(), new.describe()
+        if old.taken != new.taken and taking:
+            yield "", "no longer taken" if old.taken else "newly taken", before, after
+        elif old.taken == new.taken and old.outcome.kind != new.outcome.kind:
+            yield "", f"{old.outcome.kind} → {new.outcome.kind}", before, after
+        return
+    if len(old.items) != len(new.items):
+        yield "", "number of items", _items(old), _items(new)
+        return
+    same = True
+    for was, is_ in zip(old.items, new.items, strict=True):
+        for name in {**was, **is_}:
+            if _differ(was, is_, name):
+                same = False
+                values = cell(was.get(name, ABSENT)), cell(is_.get(name, ABSENT))
+                yield name, _kind(was, is_, name), *values
+    if same and old.requests != new.requests:
+        yield "", "request", "; ".join(map(cell, old.requests)), "; ".join(map(cell, new.requests))
+
+
+def _differ(before: Item, after: Item, name: str) -> bool:
+    one, two = before.get(name, ABSENT), after.get(name, ABSENT)
+    return type(one) is not type(two) or one != two
+
+
+def _kind(before: Item, after: Item, name: str) -> str:
+    if name not in before:
+        return "added"
+    if name not in after:
+        return "removed"
+    return "value" if type(before[name]) is type(after[name]) else "type"
+
+
+def _items(result: RouteResult) -> str:
+    return f"{len(result.items)} items" if len(result.items) != 1 else "1 item"
+
+
+def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
+    """Yield the messages of the tests of a route, with their records; those that cannot be read are left out."""
+    settings, envelopes = route.queue_settings, route.version.program.plugins.envelopes
+    for sent in chain.from_iterable(test.received for test in route.settings.tests):
+        try:
+            record = make_record(sent, settings, envelopes, route.version.program.folder)
+        except UsageError:
+            continue
+        yield record.body if isinstance(sent.message, UnsetType) else sent.message, record

@@ -4,11 +4,10 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from router.change.keywords import list_of_texts, map_of
 from router.change.routes import exact
 from router.model import Path
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import subschemas
+from router.program.schemas.documents import list_of, map_of, subschemas
 from router.program.schemas.references import KEYWORDS, Location
 
 _CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
@@ -59,7 +58,7 @@ def changed_keywords(one: Validation, two: Validation) -> Iterator[tuple[Spot, d
                     continue
                 others = {name: value for name, value in content.items() if name != keyword}
                 if keyword == "required" and isinstance(content[keyword], list):
-                    for name in [each for each in content[keyword] if each not in list_of_texts(was, keyword)]:
+                    for name in [each for each in content[keyword] if each not in list_of(was, keyword)]:
                         yield (uri, path), {**others, keyword: [each for each in content[keyword] if each != name]}
                 else:
                     yield (uri, path), {**others, **({keyword: was[keyword]} if keyword in was and not same else {})}
@@ -114,8 +113,5 @@ def _steps(schema: Validation) -> Iterator[tuple[Spot, Spot]]:
             outer = next((path[:end] for end in range(len(path) - 1, -1, -1) if path[:end] in known), None)
             if outer is not None:
                 yield (uri, outer), (uri, path)
-            for keyword in KEYWORDS:
-                if isinstance(content.get(keyword), str):
-                    target = schema.locations.follow(Location(document, path, content), content[keyword])
-                    if target is not None:
-                        yield (uri, path), (target.document.uri, target.path)
+            for target in schema.locations.referred(Location(document, path, content)):
+                yield (uri, path), target.key

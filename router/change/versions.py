@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from router.change.git import read_commit
 from router.config import spec
-from router.errors import ConfigError, UsageError, refusing_file
+from router.errors import ConfigError, UsageError
 from router.model import Finding, Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
 from router.program.precompiled import COMPILED_NAME
@@ -66,6 +66,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
         In the config's own folder these are the plugins' alone. Raises UsageError for a file that cannot be read.
         """
         from router.ops.archive import packed_names  # imports what builds a package
+        from router.ops.packages import sha256_of
         from router.ops.secret_files import SecretFiles
 
         folder = self.program.folder
@@ -74,8 +75,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
         hashes = {}
         for name in packed_names(files, folder, [], SecretFiles()):
             if (folder / name).is_file():
-                with refusing_file(f"read {folder / name}"), (folder / name).open("rb") as opened:
-                    hashes[name.as_posix()] = hashlib.file_digest(opened, "sha256").hexdigest()
+                hashes[name.as_posix()] = sha256_of(folder / name)
         return hashes
 
     def place(self, path: Path, key: bool = False) -> Place:

@@ -44,6 +44,7 @@ UNBOUNDED = declare(
     "list, a message can satisfy it and be rejected. Few schemas bound each text: `--strict` does not fail.",
     "info",
 )
+_BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
 
@@ -82,7 +83,7 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def by_message(self) -> bool:
         """Whether only a message refutes it: no rule found that."""
-        return not {REFUTED.id, UNBOUNDED.id}.isdisjoint(self.codes)
+        return not _BY_MESSAGE.isdisjoint(self.codes)
 
     @property
     def unreported(self) -> bool:
@@ -96,8 +97,8 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def fails_strict(self) -> bool:
-        """Whether `--strict` fails on it; not on a size, as few schemas bound each text and list."""
-        return self.open and self.has_schema and self.kind != "size"
+        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few schemas bound it."""
+        return self.open and self.has_schema and UNBOUNDED.id not in self.codes
 
 
 class Ledger(Struct, frozen=True):
@@ -150,8 +151,9 @@ def make_ledger(
         reasons = {} if _is_vacuous(route, claim) else dict.fromkeys((*obligation.doubts, *doubted.get(claim, ())))
         reason = unknown if unknown and reasons else "; ".join(reasons)
         codes = refuted.get(claim, [])
-        # That a length is not bounded needs no example, and is found of most keys.
-        sought = all(code.severity != "info" for code in codes) if codes else bool(reason)
+        # That the length of a key is not bounded needs no example, and is found of most.
+        unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
+        sought = not unbounded if codes else bool(reason)
         found = _refutation(route, claim, neighbours) if sought else None
         if codes:
             reason = ""
@@ -177,7 +179,9 @@ def _refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyze
 
 def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:
     """Whether a claim is proved because there is no message that it is about; rules report that."""
-    return route.messages.unreachable and (claim.kind != "when" or route.messages.impossible_schema)
+    if claim.kind == "when":
+        return route.messages.impossible_schema
+    return route.messages.unreachable or (route.messages.no_elements and not claim.of_message)
 
 
 def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:

@@ -44,6 +44,14 @@ class Subject(Struct, frozen=True, dict=True):
         """The routes with the messages that can reach them, computed once for all rules."""
         return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
 
+    @property
+    def by_queue(self) -> Mapping[str, list[AnalyzedRoute]]:
+        """The routes of each queue that has some, by its name."""
+        found: dict[str, list[AnalyzedRoute]] = {}
+        for route in self.routes:
+            found.setdefault(route.route.queue, []).append(route)
+        return found
+
     def budget_of(self, schema: Validation | None) -> ProofBudget:
         """Return what all rules together may still spend on a schema."""
         return self._budgets.setdefault("" if schema is None else schema.root.uri, ProofBudget())

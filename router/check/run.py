@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.check.analysis.verdicts import Claim, Undecided
 from router.check.ignore import Ignored, ignore_findings
@@ -59,16 +59,28 @@ def examine(
     environment that is not set and has no default. `rules` are the rules to run, all by default. A file in `unsaved`
     is read from there.
     """
+    # Paused once: each pause ends with a collection, which would look through all that is made so far.
+    with without_garbage_collector():
+        return _examine(path, env, compare, unset, rules, unsaved)
+
+
+def _examine(
+    path: Path,
+    env: Mapping[str, str],
+    compare: Callable[[Loaded], None] | None,
+    unset: Severity,
+    rules: Iterable[Rule[Subject]] | None,
+    unsaved: Unsaved,
+) -> Report:
     loaded = _load(path, env, unset, unsaved)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
         subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
-        with without_garbage_collector():
-            results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
-            if not stopping:
-                entries = make_ledger(subject.routes, results, loaded.findings)
+        results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
+        if not stopping:
+            entries = make_ledger(subject.routes, results, loaded.findings)
         _run_plugin_checks(loaded)
     if compare:
         _compare(compare, loaded)
@@ -149,7 +161,5 @@ def finding_record(finding: Finding) -> dict[str, Any]:
         "severity": finding.code.severity,
         "sentence": finding.sentence,
         "suggestion": finding.suggestion,
-        "file": finding.place.file,
-        "line": finding.place.line,
-        "column": finding.place.column,
+        **structs.asdict(finding.place),
     }

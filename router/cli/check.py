@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from router.check.ignore import Ignored
-from router.check.run import Report, examine
 from router.cli.options import choose_config, config_argument
-from router.cli.report import as_github, as_json, as_sarif, as_text, count_findings
 
 if TYPE_CHECKING:
+    from router.check.ignore import Ignored
+    from router.check.run import Report
     from router.ops.live import LiveComparison
 
 FORMATS = ("text", "json", "sarif", "github")
@@ -57,19 +56,29 @@ def command(
     if code:
         _explain(code)
         return
+    from router.check.run import examine  # `--help` and completion do without the rules
+
     comparison = _comparison(live, function, no_env)
     report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
-    if text := _format(form, report, report.ignored if show_ignored else (), comparison):
+    _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
+    sys.exit(_fails(report, strict))
+
+
+def _show(
+    form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None", unproved: bool
+) -> None:
+    from router.cli.report import count_findings
+
+    if text := _format(form, report, ignored, comparison):
         click.echo(text)
     if unproved and form == "text":
         from router.cli.check_report import show_unproved
 
         show_unproved(report.ledger)
     click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
-    sys.exit(_fails(report, strict))
 
 
-def _fails(report: Report, strict: bool) -> bool:
+def _fails(report: "Report", strict: bool) -> bool:
     failing = ("error", "warning") if strict else ("error",)
     failed = any(finding.code.severity in failing for finding in report.findings)
     return failed or (strict and not report.ledger.complete)
@@ -89,7 +98,9 @@ def _comparison(live: bool, function: str, no_env: bool) -> "LiveComparison | No
     return LiveComparison(function)
 
 
-def _format(form: str, report: Report, ignored: Sequence[Ignored], comparison: "LiveComparison | None") -> str:
+def _format(form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None") -> str:
+    from router.cli.report import as_github, as_json, as_sarif, as_text
+
     findings = report.findings
     match form:
         case "text":

@@ -32,7 +32,7 @@ def command(
     """Show a config, its routes, dead letters and changes on a page in the browser, on the loopback address.
 
     The page shows files only, unless --local or --aws is given. The URL that is printed has a token, without which
-    nothing is shown; whoever has it can read and save the config. Ctrl-C ends it.
+    nothing is shown; a user who has it can read and save the config. Ctrl-C ends it.
     Exit code 0: it was stopped; 2: it could not run.
 
     \b

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from router.cli.options import (
+    FILE,
     allow_destructive_option,
     allow_file_option,
     config_option,
@@ -24,11 +25,7 @@ from router.cli.report import exit_on_findings
     "--stack", required=True, metavar="NAME", help="The stack to create or update; the function has its name."
 )
 @click.option("--bucket", default="", metavar="NAME", help="The bucket for the package.  [default: one is created]")
-@click.option(
-    "--package",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Deploy this package, as router build made it, instead of building one.",
-)
+@click.option("--package", type=FILE, help="Deploy this package, as router build made it, instead of building one.")
 @click.option(
     "--parameter",
     "given",

@@ -1,19 +1,21 @@
-"""What `router deploy` prints: the changes, the result, a failure."""
+"""What the commands that change a stack print: the changes, the events, the result, a failure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC
 from typing import Any
 
 import msgspec
+from rich.console import Console
 
-from router.aws.stacks import Stack, StackResource
+from router.aws.stacks import Stack, StackEvent, StackResource
 from router.change.properties import PropertyDifference, differences
 from router.change.report import ConfigChange, DiffReport, grouped, summary
 from router.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.cli.terminal import literal, output, print_table
-from router.ops.changes import PlannedChange, kind_of, short_name
+from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
 from router.ops.property_changes import PropertyChange
-from router.ops.stack import DeploymentResult
+from router.ops.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
 _COLOUR, _LOSS_COLOUR = "yellow", "bold red"
@@ -171,3 +173,34 @@ def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
     shown = [each.without_secrets for each in found]
     values = [{"name": each.path, "before": each.before, "after": each.after} for each in shown]
     return {**msgspec.to_builtins(planned), "values": values}
+
+
+def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
+    """Print a line for each event; return the events."""
+    seen: list[StackEvent] = []
+    latest: dict[str, tuple[str, str]] = {}
+    with console.status(what):
+        for event in events:
+            seen.append(event)
+            # AWS reports the start of an operation twice.
+            if latest.get(event.logical_id) != (event.status, event.type):
+                console.print(_line(event, stack_id))
+            latest[event.logical_id] = (event.status, event.type)
+    return seen
+
+
+def _line(event: StackEvent, stack_id: str) -> str:
+    whole = is_about_stack(event, stack_id)
+    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
+    reason = f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    status = f"[{_colour(event.status)}]{event.status:<20}[/]"
+    time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
+    return f"{time}  {status}  {kind_of(event.type):<20}  {literal(name)}{reason}"
+
+
+def _colour(status: str) -> str:
+    if "FAILED" in status:
+        return "bold red"
+    if "ROLLBACK" in status:
+        return "yellow"
+    return "dim" if is_in_progress(status) else "green"

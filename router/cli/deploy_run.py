@@ -8,7 +8,8 @@ from pathlib import Path
 from router.aws.control_plane import ServiceClient
 from router.change.compare import side_by_side
 from router.change.versions import STACK, open_versions
-from router.cli.deploy_check import compare_deployed, role_of_worker
+from router.check.rule import LIVE
+from router.check.run import RULE_FAILED, examine
 from router.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
 from router.cli.stack_run import ChangeOptions, StackRun
 from router.errors import RouterError, UsageError
@@ -16,6 +17,7 @@ from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.deployed_code import OtherPackageError
 from router.ops.deployment import Deployment, make_deployment, read_package
+from router.ops.live import LiveComparison
 from router.ops.preconditions import require_codedeploy
 from router.ops.property_changes import TemplateVersion
 from router.ops.stack import PreparedChange, must_create, require_own
@@ -110,14 +112,19 @@ class DeployRun(StackRun):
         return "Some changes break something. " if report and breaking_changes(report) else ""
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
-        role = ""
-        if self._deploys.worker:
-            role = role_of_worker(self._stacks, prepared.stack_id, self._partition, self._account)
+        role = self._role_of_worker(prepared.stack_id) if self._deploys.worker else ""
+        function = "" if self._deploys.worker else function_reference(prepared.stack, deployment.template.body)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
-            function = "" if self._deploys.worker else function_reference(prepared.stack, deployment.template.body)
-            self._findings = compare_deployed(self._path, env, function, role)
-        return self._show_findings()
+            report = examine(self._path, env, LiveComparison(function, role=role), rules=())
+        # Those about the config itself were shown before the deployment.
+        about = [each for each in report.findings if each.code.id.startswith(LIVE) or each.code == RULE_FAILED]
+        return self._show_findings(about)
+
+    def _role_of_worker(self, stack_id: str) -> str:
+        """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""
+        names = [each.physical_id for each in self._stacks.resources(stack_id) if each.logical_id == "TaskRole"]
+        return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
         package = None if self._deploys.worker else self._package(folder)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from router.cli.options import DEFAULT_CONFIG, env_file_option
+from router.cli.options import DEFAULT_CONFIG, FILE, NEW_FILE, env_file_option
 
 FORMATS = ("text", "json", "markdown", "github", "sarif")
 
@@ -19,7 +19,7 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 @click.option(
     "-c",
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=NEW_FILE,
     default=DEFAULT_CONFIG,
     show_default=True,
     help="The config that git: and a missing NEW refer to.",
@@ -29,7 +29,7 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 @click.option("--worker", is_flag=True, help="Compare the stacks of the worker, instead of those of the function.")
 @click.option(
     "--recorded",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     multiple=True,
     help="Run the messages of this recording of router record through both; may be repeated.",
 )

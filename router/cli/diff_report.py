@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
-from msgspec import UnsetType
+from msgspec import UnsetType, structs
 
 from router.change.report import ChangeFinding, DiffReport, RouteReport, grouped, summary
 from router.check.ignore import Ignored
@@ -49,12 +49,7 @@ def _finding(found: ChangeFinding) -> Finding:
     parts = [change.suggestion] if change.suggestion else []
     if change.has_example:
         parts.append(f"for example {_short(change.example)} (before: {change.before}; after: {change.after})")
-    return Finding(change.code, _sentence(found), found.place, "; ".join([*parts, f"was at {found.old_place}"]))
-
-
-def _sentence(found: ChangeFinding) -> str:
-    change = found.change
-    return f"route '{change.route}': {change.sentence}" if change.route else change.sentence
+    return Finding(change.code, change.with_route, found.place, "; ".join([*parts, f"was at {found.old_place}"]))
 
 
 def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
@@ -204,10 +199,8 @@ def _finding_record(found: ChangeFinding) -> dict[str, Any]:
         "suggestion": change.suggestion,
         "route": change.route,
         "path": change.path,
-        "file": found.place.file,
-        "line": found.place.line,
-        "column": found.place.column,
-        "old": {"file": found.old_place.file, "line": found.old_place.line, "column": found.old_place.column},
+        **structs.asdict(found.place),
+        "old": structs.asdict(found.old_place),
     }
     if change.has_example:
         record |= {"example": change.example, "before": change.before, "after": change.after}

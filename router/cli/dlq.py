@@ -153,8 +153,7 @@ def redrive(**options: Any) -> None:
     """
     from router.cli.dlq_redrive import RedriveOptions, run_redrive
 
-    names = ("to_queue", "keep_newer", "rate", "dry_run", "file", "again", "journal", "yes", "as_json")
-    own = {name: options.pop(name) for name in names}
+    own = {name: options.pop(name) for name in RedriveOptions.__struct_fields__}
     sys.exit(run_redrive(DlqOptions(**options), RedriveOptions(**own)))
 
 

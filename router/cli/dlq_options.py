@@ -288,8 +288,4 @@ def finished_first() -> Iterator[None]:
 
 def stop_on_sigterm() -> None:
     """End at SIGTERM as at Ctrl-C: leased messages are released."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)

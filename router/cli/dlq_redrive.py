@@ -57,7 +57,7 @@ class _Work(Struct, frozen=True):
 class _Choice:
     """The messages that are to be redriven, in batches; the others are deselected.
 
-    Where order counts, a message that stays keeps the rest of its group behind it: `waiting` counts those, and `held`
+    Where order counts, a message that stays keeps the rest of its group behind it: `waiting` counts those, `blocked`
     are the groups. `undelivered` are the groups of chosen messages that could not be delivered. `confirmed` are the
     messages that an earlier run delivered: whatever the config does with them now, they are only to be deleted.
     """
@@ -66,7 +66,7 @@ class _Choice:
         self.chosen = 0
         self.waiting = 0
         self.batches = 0
-        self.held: set[str | None] = set()
+        self.blocked: set[str | None] = set()
         self.undelivered: set[str | None] = set()
         self.confirmed: list[str] = []
         self._spool = spool
@@ -158,11 +158,11 @@ class _Redrive:
             batch_size=batch_size(own.rate),
             ordered=work.queue.fifo,
             keep_newer=own.keep_newer,
-            held=choice.held | choice.undelivered,
+            blocked=choice.blocked | choice.undelivered,
         )
         choice.batches = 0
         rehearse(rehearser, work.name, work.spool, choice.decide, self._plan, choice.is_confirmed)
-        choice.held = rehearser.held
+        choice.blocked = rehearser.blocked
 
     def _question(self) -> str:
         chosen, name = self._choice.chosen, self._work.name

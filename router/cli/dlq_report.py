@@ -27,7 +27,7 @@ _FIRST = ("id", "original_id", "code", "reason", "pointer", "queue", "route", "f
 
 
 def describe_unseen(opened: OpenQueue) -> Iterator[str]:
-    """Yield what is to be said about the messages of a queue that were not received."""
+    """Yield sentences about the messages of a queue that were not received."""
     queue, received = opened.queue, len(opened.spool)
     if opened.unseen is None:
         yield f"not known: how many messages of {queue.name} were not received; that needs sqs:GetQueueAttributes"
@@ -50,7 +50,7 @@ def describe_unseen(opened: OpenQueue) -> Iterator[str]:
 
 
 def describe_unreleased(lease: DlqLease) -> str:
-    """Return what is to be said about messages that could not be released."""
+    """Return a sentence about messages that could not be released."""
     why = f": {lease.fault.code}" if lease.fault else ""
     needs = "; the command needs sqs:ChangeMessageVisibility" if lease.fault and lease.fault.code in DENIED else ""
     return (
@@ -59,7 +59,7 @@ def describe_unreleased(lease: DlqLease) -> str:
 
 
 def none_selected(name: str, elsewhere: int) -> str:
-    """Return what is to be said about a queue of which no message is selected; others have about so many messages."""
+    """Return a sentence about a queue of which no message is selected; others have about so many messages."""
     return f"{name}: no message that is visible and selected" + (f"; about {elsewhere} in flight" if elsewhere else "")
 
 
@@ -147,31 +147,27 @@ def print_message(message: DlqMessage, queue: CompiledQueue | None, *, values: b
     shown = message_as_json(message, queue, values=values)
     failure = shown.pop("failure")
     data, attributes = shown.pop("message"), shown.pop("attributes")
-    facts = {**shown, **failure}
+    fields = {**shown, **failure}
     # The same under two names.
-    facts.pop("message_id", None)
+    fields.pop("message_id", None)
     for name, other in (("original_id", "id"), ("first_failed_at", "failed_at")):
-        if facts.get(name) == facts.get(other):
-            facts.pop(name, None)
+        if fields.get(name) == fields.get(other):
+            fields.pop(name, None)
     table = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
-    for name in sorted(facts, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
-        if facts[name] != "":
-            table.add_row(name, literal(str(facts[name])))
+    for name in sorted(fields, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
+        if fields[name] != "":
+            table.add_row(name, literal(str(fields[name])))
     if attributes:
         table.add_row("attributes", literal(to_json(attributes)))
     console = output()
     _print_grid(table)
-    console.print(literal_lines(to_json(data, indent=2)), soft_wrap=True)
+    for line in to_json(data, indent=2).split("\n"):
+        console.print(literal(line), soft_wrap=True)
     pointer = failure.get("pointer", "")
     if pointer:
         found = _at(data, pointer)
         place = "it is not there" if found is _ABSENT else to_json(found)
         console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
-
-
-def literal_lines(text: str) -> str:
-    """Return text of several lines as Rich's markup."""
-    return "\n".join(map(literal, text.split("\n")))
 
 
 def _at(data: Any, pointer: str) -> Any:

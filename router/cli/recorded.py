@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from router.change.behaviour import differences
 from router.change.recording import Recording, outcome_of, read_recording
 from router.change.routes import pair, routes_of
-from router.change.running import record_of
+from router.change.running import differences, record_of
 from router.change.versions import ConfigVersion, open_version, open_versions
 from router.dev.compare import to_json
 from router.errors import UsageError

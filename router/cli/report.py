@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import click
 import msgspec
+from msgspec import structs
 
 from router.check.ignore import Ignored
 from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry
@@ -42,7 +43,7 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
 def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
     """Return the number of findings of each severity, and of those ignored; a second line sums up the ledger.
 
-    "No findings" is said only if each claim of the ledger is proved, or has a finding.
+    "No findings" is printed only if each claim of the ledger is proved, or has a finding.
     """
     counts = []
     for severity in _COLOURS:
@@ -139,10 +140,9 @@ def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger
 
 
 def _claim(entry: LedgerEntry) -> dict[str, Any]:
-    place = {"file": entry.place.file, "line": entry.place.line, "column": entry.place.column}
-    record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")} | place
+    record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")}
     more = {"codes": entry.codes, "assumes": entry.assumes, "example": entry.example, "ignored": entry.ignored}
-    return record | {name: value for name, value in more.items() if value}
+    return record | structs.asdict(entry.place) | {name: value for name, value in more.items() if value}
 
 
 def as_github(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:

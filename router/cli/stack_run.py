@@ -1,14 +1,12 @@
 """The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import UTC
 from typing import Any, Literal
 
 import click
 from msgspec import Struct, structs
-from rich.console import Console
 
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import (
@@ -19,22 +17,24 @@ from router.aws.control_plane import (
     count_messages,
     find_queue,
 )
-from router.aws.stacks import Stack, StackEvent, Stacks
+from router.aws.stacks import Stack, Stacks
 from router.change.compare import compare_versions
 from router.change.consequences import LeftQueue, left_queues
 from router.change.deployments import routes_by_resource
 from router.change.report import DiffReport
 from router.change.versions import ConfigVersion
+from router.check.ignore import ignore_findings
 from router.check.run import finding_record
-from router.cli.deploy_check import compare_running, has_errors, show_comparison
-from router.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result
+from router.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result, watch
 from router.cli.diff_report import as_diff_record
-from router.cli.terminal import confirm, confirm_by_typing, literal, output
+from router.cli.report import count_findings, show_findings
+from router.cli.terminal import confirm, confirm_by_typing, output
 from router.dev.compare import to_json
 from router.model import Finding
-from router.ops.changes import PlannedChange, confirmation_words, in_order, kind_of, leave_queue, resource_name
+from router.ops.changes import PlannedChange, confirmation_words, in_order, leave_queue
 from router.ops.deployment import FOLDER, Deployment, package_key
 from router.ops.history import keep_version
+from router.ops.live import LiveComparison
 from router.ops.preconditions import new_stores, require_free_names
 from router.ops.property_changes import TemplateVersion
 from router.ops.stack import (
@@ -43,44 +43,11 @@ from router.ops.stack import (
     create_change_set,
     discard,
     execute,
-    is_about_stack,
-    is_in_progress,
     read_result,
 )
 from router.ops.template.canary import function_reference
 from router.ops.template.policies import MAX_ATTACHED
 from router.printable import printable_lines
-
-
-def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
-    """Print a line for each event; return the events."""
-    seen: list[StackEvent] = []
-    latest: dict[str, tuple[str, str]] = {}
-    with console.status(what):
-        for event in events:
-            seen.append(event)
-            # AWS reports the start of an operation twice.
-            if latest.get(event.logical_id) != (event.status, event.type):
-                console.print(_line(event, stack_id))
-            latest[event.logical_id] = (event.status, event.type)
-    return seen
-
-
-def _line(event: StackEvent, stack_id: str) -> str:
-    whole = is_about_stack(event, stack_id)
-    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
-    reason = f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
-    status = f"[{_colour(event.status)}]{event.status:<20}[/]"
-    time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
-    return f"{time}  {status}  {kind_of(event.type):<20}  {literal(name)}{reason}"
-
-
-def _colour(status: str) -> str:
-    if "FAILED" in status:
-        return "bold red"
-    if "ROLLBACK" in status:
-        return "yellow"
-    return "dim" if is_in_progress(status) else "green"
 
 
 class ChangeOptions(Struct, frozen=True, kw_only=True):
@@ -201,19 +168,25 @@ class StackRun(ABC):
         return self._diff
 
     def _compare_running(self, which: Literal[0, 1], template: Mapping[str, Any]) -> int:
-        """Compare what is deployed with one of the configs, and show the findings; return the exit code."""
+        """Compare what is deployed with one of the configs, and show what it does not ignore; return the exit code."""
         if self._versions is None:
             self._log(f"what is deployed is not compared with the configuration: {self._unread}")
             return 0
         version = self._versions[which]
+        loaded = version.loaded
+        known = set(loaded.findings)
         with self._console.status("comparing what is deployed with the config"):
-            self._findings = compare_running(version, function_reference(self._options.stack, template))
-        return self._show_findings()
+            LiveComparison(function_reference(self._options.stack, template))(loaded)
+        ignored = {each.finding for each in ignore_findings(loaded, frozenset(), live=True)}
+        about = [each for each in loaded.findings if each not in known and each not in ignored]
+        return self._show_findings(map(version.relabel, about))
 
-    def _show_findings(self) -> int:
-        findings = self._findings or ()
-        show_comparison(findings)
-        return int(has_errors(findings))
+    def _show_findings(self, found: Iterable[Finding]) -> int:
+        """Print the errors and warnings about what is deployed, and how many there are; return the exit code."""
+        self._findings = tuple(each for each in found if each.code.severity != "info")
+        show_findings(self._findings, err=True)
+        self._log(f"compared what is deployed with the config: {count_findings(self._findings)}")
+        return int(any(each.code.severity == "error" for each in self._findings))
 
     def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
         """Show the result, and compare what is deployed with the config; return the exit code."""

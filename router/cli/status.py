@@ -25,8 +25,8 @@ from router.dev.compare import to_json
 def command(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, as_json: bool) -> None:
     """Show for each queue what waits, how old it is, its dead letters by code, and whether it is paused and why.
 
-    Then which config runs where, by its hash, and the tables whose writes are throttled. What cannot be read is said to
-    be unknown, with the reason. To know the codes of dead letters they are received, and made visible again.
+    Then which config runs where, by its hash, and the tables whose writes are throttled. What cannot be read is
+    reported as unknown, with the reason. To know the codes of dead letters they are received, and made visible again.
 
     Exit code 0: all is well; 1: a queue is paused, has dead letters or cannot be read, a table is throttled, or another
     config runs than this one; 2: could not run.

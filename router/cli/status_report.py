@@ -1,10 +1,14 @@
-"""What `router status` reads and prints: a table of queues, then what has to be said, or JSON."""
+"""What `router status` reads and prints: a table of queues and the sentences below it, or JSON."""
 
 import os
+import urllib.request
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from msgspec import Struct, structs, to_builtins
 
@@ -12,17 +16,36 @@ from router.aws.connect import connect
 from router.aws.control_plane import connect_services
 from router.aws.live import connect as connect_live
 from router.aws.protocols import Aws
-from router.change.running_configs import RunningConfig, of_functions, of_worker
 from router.change.versions import STACK, open_stack
 from router.cli.options import choose_config
 from router.cli.terminal import literal, output, print_table
 from router.dlq.messages import Selection, count_causes
 from router.dlq.queues import DeadLetterQueue, opened
+from router.errors import ConfigError, RouterError, UsageError
 from router.ops.status import QueueStatus, StatusReader, TableStatus, concerns
 from router.program.load import Program, load_program
 
 _CONNECTIONS = 8
 _SECONDS = 60.0
+_PAGE_SECONDS = 5.0
+_PAGE_BYTES = 64 * 1024
+_WORDS = ("config ", "paused ")
+"""How the lines of a page begin that name a config, and a queue."""
+
+
+class RunningConfig(Struct, frozen=True):
+    """The hashes of the config that runs somewhere; with none, `unknown` says why. `healthy` is false for a bad page.
+
+    `paused` are the queues that a worker does not poll for now, because nothing of them can be written.
+
+    Several processes of a worker may run several configs while they reload it.
+    """
+
+    where: str
+    hashes: tuple[str, ...] = ()
+    unknown: str = ""
+    healthy: bool = True
+    paused: tuple[str, ...] = ()
 
 
 class StatusReport(Struct, frozen=True):
@@ -64,8 +87,43 @@ def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], 
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
         own = [RunningConfig(f"function {stack}", (program.hash,))] if stack else []
-        running = (*own, *of_functions(each for each in names if each != stack), *map(of_worker, pages))
+        running = (*own, *_of_functions(each for each in names if each != stack), *map(_of_worker, pages))
         return StatusReport(program.hash, queues, tuple(reader.tables(program)), running)
+
+
+def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
+    """Yield what functions run; the names may have an alias. Only those of the router's stacks can be read."""
+    for name in dict.fromkeys(each.partition(":")[0] for each in names):
+        with ExitStack() as stack:
+            try:
+                # A function has the name of its stack.
+                hashes = (open_stack(f"{STACK}{name}", stack).program.hash,)
+            except ConfigError as error:
+                yield RunningConfig(f"function {name}", unknown=str(error.findings[0]))
+            except RouterError as error:
+                yield RunningConfig(f"function {name}", unknown=str(error))
+            else:
+                yield RunningConfig(f"function {name}", hashes)
+
+
+def _of_worker(url: str) -> RunningConfig:
+    """Return what a worker runs, by the URL of its page `/healthz`; raises UsageError for what is no URL."""
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--healthz takes a URL such as http://127.0.0.1:9090/healthz, not '{url}'")
+    try:
+        try:
+            with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as page:  # noqa: S310 — http and https only
+                text, healthy = page.read(_PAGE_BYTES).decode(errors="replace"), True
+        except HTTPError as error:
+            with error:  # a response, too, which is to be closed
+                text, healthy = error.read(_PAGE_BYTES).decode(errors="replace"), False
+    except (OSError, HTTPException, ValueError) as error:
+        return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
+    hashes, paused = (
+        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word)) for word in _WORDS
+    )
+    known = tuple(hash_ for line in hashes for hash_ in line.split(","))
+    return RunningConfig(f"worker {url}", known, "" if known else "the page names no config", healthy, paused)
 
 
 def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> QueueStatus:

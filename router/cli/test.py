@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from router.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_file
 from router.dev.compare import cell, table, to_json
@@ -87,10 +87,7 @@ def as_record(
             for verdict, seconds, _ in described
         ],
         "untested_routes": _untested(suite),
-        "unreached": [
-            {"schema": each.schema, "pointer": each.pointer, "what": each.what}
-            for each in reached.unreached(suite.loaded)
-        ],
+        "unreached": list(map(structs.asdict, reached.unreached(suite.loaded))),
     }
 
 
@@ -100,9 +97,7 @@ def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> d
         "name": verdict.name,
         "passed": verdict.passed,
         "seconds": round(seconds, 6),
-        "differences": [
-            {"what": each.what, "expected": each.expected, "found": each.found} for each in verdict.differences
-        ],
+        "differences": list(map(structs.asdict, verdict.differences)),
     }
     if updated:
         test["changes"] = {change.key: None if change.new is DELETE else change.new for change in updated.changes}

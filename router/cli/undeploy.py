@@ -78,8 +78,9 @@ def _undeploy(
     as_json: bool,
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
-    from router.cli.stack_run import watch
-    from router.ops.stack import QUEUE, TABLE, delete_stack, first_failure, plan_removal
+    from router.cli.deploy_report import watch
+    from router.ops.property_changes import QUEUE, TABLE
+    from router.ops.stack import delete_stack, first_failure, plan_removal
 
     name, console = stack.name, output(stderr=True)
     planned = plan_removal(stacks, services["sqs"], stack)

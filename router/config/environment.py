@@ -21,8 +21,8 @@ REDACT_KEY = "ROUTER_REDACT_KEY"
 """The variable of the key that `redact` masks values with. A config needs it without a reference, so that no file has
 the key in it."""
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
-_INSIDE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?\Z", re.DOTALL)
+_REFERENCE = r"\$\$\{|\$\{([^}]*)(\}?)"
+_INSIDE = r"(?s:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?)\Z"
 _PLACEHOLDER = "unset"
 """Replaces a missing value, so that later checks report no consequences of it."""
 
@@ -49,9 +49,9 @@ class Reference(Struct, frozen=True):
 def split_references(text: str) -> Iterator[str | Reference]:
     """Split a text without faults into its references and the text between them, with `$${` as `${`."""
     end = 0
-    for match in _REFERENCE.finditer(text):
+    for match in re.finditer(_REFERENCE, text):
         yield text[end : match.start()]
-        inside = _INSIDE.match(match[1]) if match[1] is not None else None
+        inside = re.match(_INSIDE, match[1]) if match[1] is not None else None
         yield Reference(*inside.groups()) if inside else "${"
         end = match.end()
     yield text[end:]
@@ -59,14 +59,18 @@ def split_references(text: str) -> Iterator[str | Reference]:
 
 def find_references(data: Any) -> list[Path]:
     """Return the paths of the text values in plain data that may contain references."""
+    found: list[Path] = []
 
-    def look(value: Any, path: Path) -> Iterator[Path]:
-        if isinstance(value, str) and "${" in value:
-            yield path
+    def look(value: Any, path: Path) -> None:
+        if isinstance(value, str):
+            if "${" in value:
+                found.append(path)
+            return
         for step, child in parts(value):
-            yield from look(child, (*path, step))
+            look(child, (*path, step))
 
-    return [*look(data, ())]
+    look(data, ())
+    return found
 
 
 def parts(data: Any) -> Iterable[tuple[str | int, Any]]:
@@ -98,9 +102,9 @@ def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str])
 
 Kind = Literal["integer", "boolean"]
 """What a place of a config takes besides text, by JSON Schema's name."""
-_KINDS: Mapping[Kind, tuple[re.Pattern[str], str]] = {
-    "integer": (re.compile(r"[-+]?[0-9]{1,18}"), "a whole number"),
-    "boolean": (re.compile(r"[Tt]rue|TRUE|[Ff]alse|FALSE"), "true or false"),
+_KINDS: Mapping[Kind, tuple[str, str]] = {
+    "integer": (r"[-+]?[0-9]{1,18}", "a whole number"),
+    "boolean": ("[Tt]rue|TRUE|[Ff]alse|FALSE", "true or false"),
 }
 
 
@@ -109,6 +113,31 @@ class TypedText(Struct, frozen=True):
 
     path: Path
     kind: Kind
+
+
+class Constraint(Struct, frozen=True):
+    """The keywords of JSON Schema, of which one set is to accept the value of a text with references, by its path."""
+
+    path: Path
+    choices: tuple[dict[str, Any], ...]
+
+
+def meets(data: Any, constraint: Constraint) -> bool:
+    """Return whether the value in the data is accepted; False if that is for the schema to decide."""
+    value = reduce(getitem, constraint.path, data)
+    return any(_accepts(choice, value) for choice in constraint.choices)
+
+
+def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
+    if "enum" in keywords:
+        return value in keywords["enum"]
+    if not isinstance(value, str):
+        return bool(keywords.get("minimum", value) <= value <= keywords.get("maximum", value))
+    if "pattern" in keywords:
+        # In other letters, and at line feeds, patterns of Python are not those of JSON Schema.
+        plain = value.isascii() and "\n" not in value
+        return plain and re.search(keywords["pattern"], value) is not None
+    return bool(keywords.get("minLength", 0) <= len(value) <= keywords.get("maxLength", len(value)))
 
 
 def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
@@ -122,7 +151,7 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
         holder, key = reduce(getitem, each.path[:-1], data), each.path[-1]
         text = holder[key]
         form, words = _KINDS[each.kind]
-        if form.fullmatch(text):
+        if re.fullmatch(form, text):
             holder[key] = int(text) if each.kind == "integer" else text[0] in "tT"
             continue
         del holder[key]
@@ -152,7 +181,7 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "${"
-        inside = _INSIDE.match(match[1])
+        inside = re.match(_INSIDE, match[1])
         if inside is None or not match[2] or "${" in match[1]:
             shown = match[0] if len(match[0]) <= _SHOWN else f"{match[0][: _SHOWN - 1]}…"
             faults.append(EnvironmentFault(path, f"malformed reference {shown!r}", _HOW))
@@ -172,7 +201,7 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
             return f"{_PLACEHOLDER}_{name}"
         return found
 
-    return _REFERENCE.sub(value, text)
+    return re.sub(_REFERENCE, value, text)
 
 
 def _is_text(value: str) -> bool:

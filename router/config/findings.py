@@ -134,8 +134,12 @@ def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str 
     """
     from difflib import get_close_matches  # only a config with a fault needs it: a cold start does not import it
 
-    folded = {candidate.casefold(): candidate for candidate in candidates}
-    near = get_close_matches(word.casefold()[:_LONGEST], folded, 1, likeness)
+    word = word.casefold()[:_LONGEST]
+    letters = set(word)
+    folded = {
+        candidate.casefold(): candidate for candidate in candidates if not letters.isdisjoint(candidate.casefold())
+    }
+    near = get_close_matches(word, folded, 1, likeness) if folded else []
     return folded[near[0]] if near else None
 
 

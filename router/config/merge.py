@@ -2,7 +2,7 @@
 
 import pathlib
 import posixpath
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct, UnsetType, structs
@@ -28,7 +28,7 @@ NO_UNSAVED: Unsaved = {}
 
 
 class SourceFile(Struct, frozen=True):
-    """A file that was read: its data, and the places of its keys and values."""
+    """A file that was read: its data, and its findings, which know the places of its keys and values."""
 
     file: str
     """Its name in findings."""
@@ -38,8 +38,6 @@ class SourceFile(Struct, frozen=True):
     """Plain data: dict, list, str, int, Decimal, bool and None."""
     findings: Findings
     """The faults that did not stop reading; later steps add their own."""
-    locate: Callable[[Path, bool], Place]
-    """Returns the place of the value (or, with True, of the key) at a path."""
 
 
 class IncludedFile(Struct, frozen=True):
@@ -156,7 +154,7 @@ class _Merger:
                 self._define(section, part, entries[section])
             self._add_plugins(part, plugins)
             for index, ignore in enumerate(part.content.ignore):
-                self._sources["ignore", len(ignored)] = (part.source.locate, ("ignore", index))
+                self._sources["ignore", len(ignored)] = (part.source.findings.locate, ("ignore", index))
                 ignored.append(ignore)
             self._left_out |= part.left_out
         if not entries["routes"] and not self._findings.failed:
@@ -167,7 +165,10 @@ class _Merger:
         return Reading(kept, self._findings, self._root.folder, complete)
 
     def _locate(self, path: Path, key: bool = False) -> Place:
-        locate, own = self._sources.get(path[:2], (self._root.locate, path[:2]))
+        source = self._sources.get(path[:2])
+        if source is None:
+            return self._root.findings.locate(path, key)
+        locate, own = source
         return locate((*own, *path[2:]), key)
 
     def _miss_routes(self) -> None:
@@ -178,7 +179,7 @@ class _Merger:
 
     def _define(self, section: str, part: IncludedFile, entries: dict[str, Any]) -> None:
         """Add the entries of a section, except those that an earlier file defines, even if with a fault."""
-        locate = part.source.locate
+        locate = part.source.findings.locate
         for where in part.left_out:
             if len(where) == 2 and where[0] == section and where not in self._left_out and where[1] not in entries:
                 self._sources[where] = (locate, where)
@@ -202,7 +203,7 @@ class _Merger:
         for index, entry in enumerate(part.content.plugins):
             moved = relocate_plugin(entry, part.folder)
             if moved not in others:
-                self._sources["plugins", len(plugins)] = (part.source.locate, ("plugins", index))
+                self._sources["plugins", len(plugins)] = (part.source.findings.locate, ("plugins", index))
                 plugins.append(moved)
 
 

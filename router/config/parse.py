@@ -81,7 +81,7 @@ class _Repair:
         self._written: dict[Path, str] = {}
         """Renamed keys, each by its new path, as the file has them."""
         self._uncertain: set[Path] = set()
-        """Maps from which an unknown key was removed, which may have been meant as any key that they lack."""
+        """Maps from which an unknown key was removed, which may be a misspelling of any key that they lack."""
         self._dropped: set[Path] = set()
         self._replaced: dict[Path, Any] = {}
 

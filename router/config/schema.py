@@ -1,6 +1,6 @@
 """The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts of the faults that it finds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -9,28 +9,24 @@ import msgspec
 
 from router.codes import declare
 from router.config import spec
+from router.config.environment import Constraint, Kind, TypedText
 from router.config.findings import any_of, closest, describe, did_you_mean, quote
-from router.config_types import META_PATTERN
+from router.config_types import META_PATTERN, published_name, structures
 from router.model import META_NAMES, Code, Path
 from router.sources import SOURCES
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
 
-from collections.abc import Iterable, Iterator
-
-from router.config.environment import Kind, TypedText
-
 Node = dict[str, Any]
 """A schema within the schema."""
 
 _REFERENCE = r"\$\{"
-_SUFFIX = "Settings"
-"""The end of the names of structures that is not published."""
 _KEPT = frozenset({"examples", "default", "propertyNames"})
 _OWN = ("enum", "type", "minimum", "maximum")
 """The keywords of a choice, or of a whole number, or of true or false."""
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
+_CONSTRAINTS = ("enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
 WHOLE = "x-whole"
 """The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
 
@@ -116,8 +112,9 @@ class _Whole:
 
 def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return what the specification alone says, with the rules that types cannot express."""
-    made = _rewrite(msgspec.json.schema(root), _published_names)
-    definitions = {name.removesuffix(_SUFFIX): node for name, node in made["$defs"].items()}
+    _evaluate_annotations()
+    made = _rewrite(msgspec.json.schema(root), _as_published)
+    definitions = {published_name(name): node for name, node in made["$defs"].items()}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -129,6 +126,18 @@ def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     return {**head, **shape, "$defs": definitions}
 
 
+@cache
+def _evaluate_annotations() -> None:
+    """Evaluate the types of the fields once: msgspec would do so for each of its uses.
+
+    They are text in the modules of the specification, because the start of a compiled config does without them.
+    """
+    from inspect import get_annotations
+
+    for structure in structures().values():
+        structure.__annotations__ = get_annotations(structure, eval_str=True)
+
+
 def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
     """Return a copy in which each node is changed; rules for names of keys, examples and defaults stay."""
     if isinstance(node, list):
@@ -138,10 +147,11 @@ def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
     return change({name: part if name in _KEPT else _rewrite(part, change) for name, part in node.items()})
 
 
-def _published_names(node: Node) -> Node:
-    """Name a structure as the file does: a route, not its settings."""
-    names = {key: node[key].removesuffix(_SUFFIX) for key in ("$ref", "title") if isinstance(node.get(key), str)}
-    return {**node, **names}
+def _as_published(node: Node) -> Node:
+    """Name a structure as the file does (a route, not its settings), and put a pattern after the type."""
+    names = {key: published_name(node[key]) for key in ("$ref", "title") if isinstance(node.get(key), str)}
+    last: Node = {key: node[key] for key in ("pattern", "default") if "pattern" in node and key in node}
+    return {**{key: each for key, each in node.items() if key not in last}, **names, **last}
 
 
 def _accept_references(node: Node) -> Node:
@@ -226,13 +236,9 @@ _WORDS = {
 _SYNONYMS = {"upsert": "update"}
 """What other databases call a choice, which may resemble another one."""
 _KINDS: dict[type, str] = {
-    str: "text",
-    bool: "true or false",
-    int: "a whole number",
     Decimal: "a number",
     float: "a number",
-    list: "a list",
-    dict: "a map",
+    **{kind: _WORDS[name] for kind, name in _TYPES.items()},
 }
 
 
@@ -240,10 +246,7 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
     """Return the text for a value whose type none of the alternatives takes."""
     wanted = any_of(map(_words_for, alternatives))
     found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
-    types = {
-        "integer" if isinstance(node.get("enum", [""])[0], int) else node.get("type", "string") for node in alternatives
-    }
-    return RT103, f"{describe(path)} must be {wanted}, {found}", _remedy(types, value)
+    return RT103, f"{describe(path)} must be {wanted}, {found}", _remedy(set(map(_kind_of, alternatives)), value)
 
 
 def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
@@ -254,7 +257,7 @@ def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
 
 
 def near_choice(value: Any, choices: list[Any]) -> str | None:
-    """Return the choice that a value is meant as; None if it is not clear."""
+    """Return the choice that a value is a misspelling of or a synonym for; None if it is not clear."""
     if not isinstance(value, str):
         return None
     synonym = _SYNONYMS.get(value.casefold())
@@ -305,6 +308,22 @@ def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterab
         kind = _kind(schema, data, path)
         if kind:
             yield TypedText(path, kind)
+
+
+def find_constraints(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file, where that is not any text, or true and false."""
+    schema = exact_schema(root)
+    for path in paths:
+        node, _ = _follow(schema, data, path)
+        wanted = _kind(schema, data, path) or "string"
+        given = [] if node is None else branches(schema, node)
+        choices = [
+            {name: branch[name] for name in _CONSTRAINTS if name in branch}
+            for branch in given
+            if not branch or _kind_of(branch) == wanted
+        ]
+        if choices and all(choices):
+            yield Constraint(path, tuple(choices))
 
 
 def _kind(schema: Node, data: Any, path: Path) -> Kind | None:

@@ -131,14 +131,15 @@ def parse_text(
         raise _over_limit(error, label) from None
     if "x-" in text and not as_written:
         data = without_extensions(data)
-    if env is not None:
+    # An escape in double quotes can be a part of a reference.
+    if env is not None and ("${" in text or "\\" in text):
         data, faults = _with_variables(data, env, cls)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
             tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
     if not as_written:
         data = with_defaults(data)
-    return SourceFile(label, folder, data, tree.findings, tree.locate)
+    return SourceFile(label, folder, data, tree.findings)
 
 
 def _with_variables(

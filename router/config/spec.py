@@ -1,8 +1,9 @@
 """The specification of `routes.yaml`: its types, its JSON Schema and its reference page come from here."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType, defstruct, field
 
 from router.config.spec_capacity import Capacity, CapacityRange
@@ -32,6 +33,7 @@ from router.config_types import (
     Spec,
     TagName,
     TagValue,
+    form,
 )
 from router.modes import DEFAULT, MODES, ModeName, names_taking
 from router.sources import SOURCES
@@ -44,7 +46,9 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    _Sources = Spec
+
+    class _Sources(Spec, frozen=True):
+        from_: Any = UNSET
 else:
     _Sources = defstruct(
         "_Sources",
@@ -96,7 +100,7 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
 
 def short_form(expression: str) -> Attribute:
     """Return the attribute that an expression alone stands for."""
-    return msgspec.convert({"from": expression}, Attribute)
+    return Attribute(from_=expression)
 
 
 class MergeSettings(Spec, frozen=True, kw_only=True):
@@ -215,18 +219,16 @@ class Ignore(Spec, frozen=True, kw_only=True):
     code: Annotated[
         str,
         Meta(
-            pattern=r"^[A-Z][A-Z0-9_-]*$",
             description="The code of the finding. A finding that prevents the router from starting cannot be ignored.",
-            extra_json_schema={"patternErrorMessage": "must be the code of a finding, as RT203"},
+            extra_json_schema=form(r"^[A-Z][A-Z0-9_-]*$", "the code of a finding, as RT203"),
             examples=["RT203"],
         ),
     ]
     reason: Annotated[
         str,
         Meta(
-            pattern=r"^[\s\S]*\S[\s\S]*$",
             description="Why it can be ignored, for readers of the file.",
-            extra_json_schema={"patternErrorMessage": "must be a reason in words"},
+            extra_json_schema=form(r"^[\s\S]*\S[\s\S]*$", "a reason in words"),
             examples=["its redrive policy is in another stack"],
         ),
     ]

@@ -4,6 +4,8 @@ Quotas: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Service
 Scaling: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
 """
 
+from __future__ import annotations
+
 from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType

@@ -5,12 +5,14 @@ Limits of a function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarte
 Sizes of tasks: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
 """
 
+from __future__ import annotations
+
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType, field
 
 from router.config.spec_capacity import Capacity
-from router.config_types import MAX_TAGS, Bucket, Disposition, Duration, Owner, Spec, TagName, TagValue
+from router.config_types import MAX_TAGS, Bucket, Disposition, Duration, Owner, Spec, TagName, TagValue, form
 from router.envelopes import ENVELOPES
 from router.model import KeyType
 
@@ -140,9 +142,8 @@ class RedactedAttribute(Spec, frozen=True):
     meta: Annotated[
         str,
         Meta(
-            pattern=r"^attribute\..+$",
             description="`attribute.NAME`: a message attribute, or one that an envelope carries.",
-            extra_json_schema={"patternErrorMessage": "must be attribute.NAME"},
+            extra_json_schema=form(r"^attribute\..+$", "attribute.NAME"),
             examples=["attribute.email"],
         ),
     ]

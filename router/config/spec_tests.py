@@ -1,5 +1,7 @@
 """The specification of the `tests:` of a route."""
 
+from __future__ import annotations
+
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, UnsetType, field

@@ -20,6 +20,7 @@ MAX_NODES = 1_000_000
 """The most keys and values of a file, with aliases expanded."""
 MAX_DEPTH = 100
 """The deepest nesting of maps and lists. DynamoDB stores 32 levels; schemas may need more."""
+_DEEPEST = MAX_DEPTH + 1
 
 _TAG = "tag:yaml.org,2002:"
 MAP, LIST, TEXT, MERGE = f"{_TAG}map", f"{_TAG}seq", f"{_TAG}str", f"{_TAG}merge"
@@ -79,8 +80,8 @@ class CoreSchema:
         """Count a node, and raise LimitError if it exceeds a limit."""
         self._depth += 1
         self._nodes += 1
-        if self._depth > MAX_DEPTH + 1 or self._nodes > self.max_nodes:
-            limit: Limit = "levels" if self._depth > MAX_DEPTH + 1 else "nodes"
+        if self._depth > _DEEPEST or self._nodes > self.max_nodes:
+            limit: Limit = "levels" if self._depth > _DEEPEST else "nodes"
             raise LimitError(limit, parent and parent.start_mark)
 
     def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:
@@ -170,6 +171,7 @@ class Tree:
         self._file = file
         self._entries: dict[int, _Entries] = {}
         self._built: dict[int, _Built | None] = {}
+        self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
@@ -182,17 +184,23 @@ class Tree:
 
         An element of a list has no key: the place is that of its value. An empty value has the place of its key.
         """
-        node: Node = self._root
-        key_node = node
-        for step in path:
-            if isinstance(step, str) and step in self._entries.get(id(node), ()):
-                key_node, node = self._entries[id(node)][step]
-            elif isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
-                key_node = node = node.value[step]
-            else:
-                break
+        key_node, node, _ = self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
+
+    def _find(self, path: Path) -> tuple[Node, Node, bool]:
+        """Return the nodes of the key and of the value at `path`, or of the nearest parent that exists: then False."""
+        if path not in self._found:
+            key_node, node, exists = self._find(path[:-1])
+            step = path[-1]
+            if exists and isinstance(step, str) and step in self._entries.get(id(node), ()):
+                key_node, node = self._entries[id(node)][step]
+            elif exists and isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+                key_node = node = node.value[step]
+            else:
+                exists = False
+            self._found[path] = key_node, node, exists
+        return self._found[path]
 
     def place(self, node: Node) -> Place:
         """Return the place where a node begins."""
@@ -244,10 +252,13 @@ class Tree:
         own: dict[str, Node] = {}
         size, depth = 1, 0
         for key_node, value_node in node.value:
-            value, value_size, value_depth = self._build(value_node)
-            size += 1 + value_size
-            depth = max(depth, value_depth)
-            name = self._key(key_node)
+            if isinstance(value_node, ScalarNode):  # as most are
+                value = value_node.value if value_node.tag == TEXT else self._scalar(value_node)
+                size, depth = size + 2, depth or 1
+            else:
+                value, value_size, value_depth = self._build(value_node)
+                size, depth = size + 1 + value_size, max(depth, value_depth)
+            name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
             if name in own:
                 first = own[name].start_mark.line + 1
                 self._fault(
@@ -264,9 +275,7 @@ class Tree:
         return data, size, depth + 1
 
     def _key(self, node: Node) -> str:
-        """Return a key as text, since `5` and `on` are text here."""
-        if isinstance(node, ScalarNode):
-            return str(node.value)
+        """Return the text that stands for a key that is not one; `5` and `on` are text here."""
         self._build(node)
         self._fault(RT007, "a key must be text, not a list or a map", node, "write text before the colon")
         return f"(key on line {node.start_mark.line + 1}, column {node.start_mark.column + 1})"

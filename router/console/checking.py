@@ -147,11 +147,6 @@ def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], 
     return lambda workspace, given: workspace.messages.run(function, of_console(workspace, given))
 
 
-def check_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
-    """Return a call that runs a job about a draft that may take seconds, with the config of the console."""
-    return lambda workspace, given: workspace.checks.run(function, of_console(workspace, given))
-
-
 def of_console(workspace: Workspace, draft: Draft) -> Draft:
     """Return a draft of the config of the console, whatever the page named."""
     return structs.replace(draft, config=str(workspace.config))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from router.console import checking, messages
 from router.console.api import Call, Nothing
-from router.console.checking import Draft, RouteOfDraft, check_job, message_job, of_console
+from router.console.checking import Draft, RouteOfDraft, check_config, message_job, of_console
 from router.console.files import EditedFile, ReadFile, changed_files, names_of, read_file, save_files
 from router.console.messages import MessageOfDraft
 from router.console.refusals import ConsoleError
@@ -79,7 +79,10 @@ CALLS = (
     Call("edit/save", Saving, save),
     Call("edit/schema", Nothing, lambda workspace, given: checking.schema_of_config()),
     Call("edit/code", CodeId, lambda workspace, given: checking.explain_code(given.code)),
-    Call("edit/check", Draft, check_job(checking.check_config)),
+    # A check may take seconds: messages do not wait for it.
+    Call(
+        "edit/check", Draft, lambda workspace, given: workspace.checks.run(check_config, of_console(workspace, given))
+    ),
     Call("edit/outline", Draft, message_job(checking.outline)),
     Call("edit/paths", RouteOfDraft, message_job(checking.paths_of_route)),
     Call("edit/run", MessageOfDraft, message_job(messages.run_message)),

@@ -138,7 +138,7 @@ def _require_inside(name: str, folder: Path) -> Path:
 
 
 def _write(path: Path, text: str, folder: Path) -> None:
-    """Replace a file at once: who reads it meanwhile finds the old content or the new one."""
+    """Replace a file at once: a concurrent reader gets the old content or the new one."""
     new = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
         before = read_inside(path, folder) if path.exists() else b""

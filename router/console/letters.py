@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct, structs
 
+from router.config.environment import parts
 from router.console.api import Call
 from router.console.files import draft_of, require_editable
 from router.console.refusals import ConsoleError
@@ -30,7 +31,7 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class CommandResult(Struct, frozen=True):
-    """What a command printed: its JSON, with exact numbers, and what it said beside it."""
+    """What a command printed: its JSON, with exact numbers, and its other output."""
 
     report: Any
     notes: tuple[str, ...]
@@ -207,7 +208,7 @@ def lines_of(
 
     If there is no such value, the object or list where it should be is marked.
     """
-    entries = _entries(value)
+    entries = [(str(key), each) for key, each in parts(value)]
     here = steps is not None and (not steps or steps[0] not in dict(entries))
     start = " " * indent + ("" if name is None else f"{to_json(name)}: ")
     if not entries:
@@ -222,9 +223,3 @@ def lines_of(
         for text, marked in lines_of(each, rest, indent + 2, inside, comma):
             yield text, marked or here
     yield " " * indent + brackets[1] + end, here
-
-
-def _entries(value: Any) -> list[tuple[str, Any]]:
-    if isinstance(value, dict):
-        return list(value.items())
-    return [(str(index), each) for index, each in enumerate(value)] if isinstance(value, list) else []

@@ -3,7 +3,6 @@
 import os
 import urllib.request
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.error import URLError
@@ -15,14 +14,11 @@ from router.aws.control_plane import AwsCallError, ServiceClient, connect_servic
 from router.aws.live import connect as connect_live
 from router.console.checking import Draft
 from router.deliver.telemetry import NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
-from router.ops.status import QueueStatus, StatusReader, TableStatus
+from router.ops.status import MINUTES, QueueStatus, StatusReader, TableStatus, read_metrics
 from router.program.load import with_bare_names
 
 _CONNECTIONS = 8
 _WORKER_SECONDS = 2.0
-_MINUTES = 15
-_QUERIES = 500
-"""Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 _PREFIX, _SUFFIX = "router_messages_", "_total"
 Outcomes = dict[str, dict[str, int]]
 """How many messages of each queue ended with each outcome."""
@@ -62,7 +58,7 @@ def read_live(given: LiveOfDraft) -> LiveStatus:
         {queue.queue: queue.paused for queue in queues if queue.paused},
         reader.tables(program),
         outcomes,
-        0 if given.bare else _MINUTES,
+        0 if given.bare else MINUTES,
         [unknown] if unknown else [],
     )
 
@@ -108,28 +104,14 @@ def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
         if len(services) > 1 and not wanted:
             return {}, f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}"
         own = [each for each in measured if wanted in ("", _dimensions(each).get(SERVICE))]
-        return _sums(cloudwatch, own), ""
+        found: Outcomes = {}
+        for metric, values in read_metrics(cloudwatch, own, "Sum"):
+            kind = metric["MetricName"].removeprefix(_PREFIX).removesuffix(_SUFFIX)
+            outcomes = found.setdefault(_dimensions(metric).get(QUEUE, ""), {})
+            outcomes[kind] = outcomes.get(kind, 0) + int(sum(values))
+        return found, ""
     except AwsCallError as error:
         return {}, f"outcomes: {error}"
-
-
-def _sums(cloudwatch: ServiceClient, metrics: list[Any]) -> Outcomes:
-    now = datetime.now(UTC)
-    found: Outcomes = {}
-    for start in range(0, len(metrics), _QUERIES):
-        part = metrics[start : start + _QUERIES]
-        queries = [
-            {"Id": f"q{index}", "MetricStat": {"Metric": each, "Period": 60, "Stat": "Sum"}}
-            for index, each in enumerate(part)
-        ]
-        since = now - timedelta(minutes=_MINUTES)
-        for page in cloudwatch.pages("GetMetricData", StartTime=since, EndTime=now, MetricDataQueries=queries):
-            for result in page["MetricDataResults"]:
-                metric = part[int(result["Id"][1:])]
-                kind = metric["MetricName"].removeprefix(_PREFIX).removesuffix(_SUFFIX)
-                outcomes = found.setdefault(_dimensions(metric).get(QUEUE, ""), {})
-                outcomes[kind] = outcomes.get(kind, 0) + int(sum(result["Values"]))
-    return found
 
 
 def _dimensions(metric: Any) -> dict[str, str]:

@@ -11,8 +11,17 @@ from msgspec import UNSET, Struct, UnsetType
 from router.config import spec
 from router.console.checking import Draft
 from router.console.files import as_unsaved
-from router.dev.compare import cell, to_json
-from router.dev.explain import Explanation, explain, read_message, require_names, show_value
+from router.dev.compare import Difference, cell, to_json
+from router.dev.explain import (
+    Explanation,
+    RouteCondition,
+    Stage,
+    Violation,
+    explain,
+    read_message,
+    require_names,
+    show_value,
+)
 from router.dev.records import holds_record
 from router.dev.run_tests import Suite, Verdict, observe
 from router.dev.stateful import StoredTable
@@ -40,15 +49,6 @@ class MessageOfDraft(Draft, frozen=True):
     """For a new test: its name."""
 
 
-class PageStage(Struct, frozen=True):
-    """A stage that the message passed; its value is JSON."""
-
-    route: str
-    stage: str
-    micros: float
-    value: str
-
-
 class PageItem(Struct, frozen=True):
     """An item that is written: as in tests, and as DynamoDB stores it; both are JSON."""
 
@@ -61,32 +61,24 @@ class PageItem(Struct, frozen=True):
 
 
 class RunReport(Struct, frozen=True):
-    """What becomes of a message; requests are JSON."""
+    """What becomes of a message; requests, and the values of stages, are JSON."""
 
     outcome: Outcome
     failed_at: str
-    stages: list[PageStage]
-    conditions: list[Any]
-    faults: list[Any]
+    stages: list[Stage]
+    conditions: tuple[RouteCondition, ...]
+    faults: tuple[Violation, ...]
     items: list[PageItem]
     requests: list[str]
 
 
-class PageDifference(Struct, frozen=True):
-    """A difference between what a test expects and what was found; the values are JSON."""
-
-    what: str
-    expected: str
-    found: str
-
-
 class PageTest(Struct, frozen=True):
-    """The result of a test, and its place."""
+    """The result of a test, and its place; values of differences are JSON."""
 
     route: str
     name: str
     passed: bool
-    differences: list[PageDifference]
+    differences: list[Difference]
     file: str
     line: int
 
@@ -106,12 +98,12 @@ def _run(explained: Explanation) -> RunReport:
         explained.outcome,
         explained.failed_at,
         [
-            PageStage(stage.route, stage.stage, round(stage.micros, 1), to_json(show_value(stage), indent=2))
+            Stage(stage.route, stage.stage, to_json(show_value(stage), indent=2), round(stage.micros, 1))
             for stage in explained.stages
             if stage.stage != "when"
         ],
-        [msgspec.to_builtins(each) for each in explained.conditions],
-        [msgspec.to_builtins(each) for each in explained.faults],
+        explained.conditions,
+        explained.faults,
         [
             PageItem(
                 write.route,
@@ -140,7 +132,7 @@ def run_tests(given: MessageOfDraft) -> list[PageTest]:
 
 def _test(suite: Suite, verdict: Verdict) -> PageTest:
     place = suite.loaded.findings.locate(("routes", verdict.route, "tests", verdict.index))
-    differences = [PageDifference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences]
+    differences = [Difference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences]
     return PageTest(verdict.route, verdict.name, verdict.passed, differences, place.file, place.line)
 
 

@@ -5,7 +5,7 @@ from threading import Lock
 
 from router.aws.calls import Clock, boottime
 from router.aws.protocols import WriteResponse
-from router.deliver.lanes import count_units
+from router.deliver.batches import count_units
 from router.engine.writes import Write
 from router.model import Table
 

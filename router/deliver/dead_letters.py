@@ -12,7 +12,6 @@ from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
 from router.aws.references import is_fifo, is_name
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
-from router.engine.writes import PlannedMessage
 from router.model import Message, Outcome, Record, iso_ms
 
 MAX_ATTRIBUTES = 10
@@ -25,7 +24,7 @@ _LATE = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its d
 def send_dead_letters(
     queues: Queues,
     queue: CompiledQueue,
-    messages: Sequence[PlannedMessage],
+    rejected: Sequence[tuple[Record, Outcome]],
     limit: StartLimit,
     clock: Clock,
     config: str = "",
@@ -37,29 +36,27 @@ def send_dead_letters(
     timeout = limit.final_timeout(clock())
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
-        return {planned.record.message_id: _not_sent(queue, planned, url) for planned in messages}
-    letters = [_dead_letter(queue, planned, config) for planned in messages]
+        return {record.message_id: _not_sent(queue, outcome, url) for record, outcome in rejected}
+    letters = [_dead_letter(queue, record, outcome, config) for record, outcome in rejected]
     failed = queues.send(url, letters, limit.final_timeout(clock()))
-    by_id = {planned.record.message_id: planned for planned in messages}
+    by_id = {record.message_id: outcome for record, outcome in rejected}
     return {message_id: _not_sent(queue, by_id[message_id], fault) for message_id, fault in failed.items()}
 
 
-def _not_sent(queue: CompiledQueue, planned: PlannedMessage, fault: AwsFault) -> Outcome:
+def _not_sent(queue: CompiledQueue, rejected: Outcome, fault: AwsFault) -> Outcome:
     if fault == OUT_OF_TIME:
         return _LATE
     return Outcome(
         "retry",
         codes.NO_DEAD_LETTER.id,
         f"queue '{queue.dead_letter}' did not accept the dead letter: {fault.code}",
-        planned.outcome.route if planned.outcome else "",
+        rejected.route,
         configuration_error=fault.kind == "configuration",
     )
 
 
-def _dead_letter(queue: CompiledQueue, planned: PlannedMessage, config: str) -> OutgoingMessage:
+def _dead_letter(queue: CompiledQueue, record: Record, outcome: Outcome, config: str) -> OutgoingMessage:
     """Return the dead letter of a message, with what the queue redacts masked."""
-    record = planned.record
-    outcome = planned.outcome or Outcome("rejected")
     if queue.redaction is None:
         return with_failure(_outgoing(queue, record), describe_failure(queue, record, outcome, config))
     masked, names = queue.redaction.redact(record)

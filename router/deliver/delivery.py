@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from router import codes
 from router.aws.calls import Clock, Deadline, Duration, StartLimit, boottime
-from router.aws.protocols import Aws, AwsFault
+from router.aws.protocols import Aws, AwsFault, VisibilityTimeout
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.payloads import Fetcher
 from router.deliver.planning import PlanningBudget, plan_costly, plan_quickly
@@ -70,7 +70,7 @@ class Delivery:
     def deliver(self, queue: CompiledQueue, records: Sequence[Record], deadline: Deadline) -> list[Delivered]:
         """Bring each record to exactly one outcome, in their order; a call starts only if it can end in time."""
         parts = [*self.deliver_in_parts(queue, records, deadline, WaitBudget(self._clock))]
-        if len(parts) == 1 and len(parts[0]) == len(records) and not queue.fifo:
+        if len(parts) == 1 and not queue.fifo:
             return parts[0]
         delivered = {each.record.message_id: each for part in parts for each in part}
         return [delivered[message_id] for message_id in dict.fromkeys([record.message_id for record in records])]
@@ -156,17 +156,16 @@ class Delivery:
     ) -> dict[str, AwsFault]:
         """Set when the messages that are not acknowledged become visible again; return the faults by message id.
 
-        Messages that were not started become visible at once, and before the others are changed, so that waiting does
-        not use up their receive count. If a call fails, or is not made within `timeout` seconds, the visibility timeout
-        of the queue applies. No message stays invisible for more than `longest` seconds.
+        Messages that were not started are changed before the others, so that waiting does not use up their receive
+        count. If a call fails, or is not made within `timeout` seconds, the visibility timeout of the queue applies. No
+        message stays invisible for more than `longest` seconds.
         """
-        waits = [(each.record, _wait(queue, each, longest)) for each in delivered if not each.acknowledged]
         failed: dict[str, AwsFault] = {}
         started = self._clock()
-        for group in ([each for each in waits if each[1] == 0], [each for each in waits if each[1]]):
+        waits = visibility_timeouts(queue, delivered, longest)
+        for group in ([each for each in waits if not each[2]], [each for each in waits if each[2]]):
             if group:
-                handles = [(record.message_id, record.receipt_handle, wait or 0) for record, wait in group]
-                failed |= self._aws.queues.change_visibility(url, handles, started + timeout - self._clock())
+                failed |= self._aws.queues.change_visibility(url, group, started + timeout - self._clock())
         self._final_duration.add(self._clock() - started)
         return failed
 
@@ -178,26 +177,23 @@ class Delivery:
         delivered: dict[str, Delivered],
     ) -> None:
         """Send the dead letters of rejected messages, and decide what is acknowledged."""
-        if not [planned for planned in messages if planned.outcome is not WRITTEN]:
-            delivered |= {each.record.message_id: Delivered(each.record, WRITTEN, True) for each in messages}
-            return
-        outcomes = [planned.outcome or _unsettled(planned) for planned in messages]
-        rejected = [planned for planned, outcome in zip(messages, outcomes, strict=True) if outcome.kind == "rejected"]
-        failed: dict[str, Outcome] = {}
+        others = [(each, each.outcome or _unsettled()) for each in messages if each.outcome is not WRITTEN]
         leaves = not queue.dead_letter or not self._sends_dead_letters
-        if rejected and not leaves:
+        rejected = [] if leaves else [(each.record, found) for each, found in others if found.kind == "rejected"]
+        failed: dict[str, Outcome] = {}
+        if rejected:
             started = self._clock()
             failed = send_dead_letters(self._aws.queues, queue, rejected, limit, self._clock, self._program.hash)
             self._final_duration.add(self._clock() - started)
-        if failed:
-            outcomes = [
-                failed.get(planned.record.message_id, outcome)
-                for planned, outcome in zip(messages, outcomes, strict=True)
-            ]
-        for planned, outcome in zip(messages, outcomes, strict=True):
+        decided: dict[str, Delivered] = {}
+        for planned, found in others:
+            outcome = failed.get(planned.record.message_id, found)
             # Without a dead-letter queue of the router, a rejected message is left to the queue's own redrive policy.
             kept = outcome.kind == "retry" or (outcome.kind == "rejected" and leaves)
-            delivered[planned.record.message_id] = Delivered(planned.record, outcome, acknowledged=not kept)
+            decided[planned.record.message_id] = Delivered(planned.record, outcome, acknowledged=not kept)
+        # All in their order, then those that differ.
+        delivered |= {planned.record.message_id: Delivered(planned.record, WRITTEN, True) for planned in messages}
+        delivered |= decided
 
     def _report(self, queue: CompiledQueue, part: Sequence[Delivered]) -> None:
         """Log outcomes, and show them to observers, before the messages are acknowledged."""
@@ -237,6 +233,15 @@ _GROUP_BLOCKED = Outcome(
 def met_outage(outcome: Outcome) -> bool:
     """Return whether no message is at fault: a configuration error, or a table, bucket or queue that fails."""
     return outcome.configuration_error or outcome.code in _OUTAGE
+
+
+def visibility_timeouts(queue: CompiledQueue, delivered: Iterable[Delivered], longest: int) -> list[VisibilityTimeout]:
+    """Return those of the messages that are not acknowledged, `longest` at most; messages not started become visible.
+
+    A rejected message is left out: the visibility timeout of the queue applies.
+    """
+    waits = [(each.record, _wait(queue, each, longest)) for each in delivered if not each.acknowledged]
+    return [(record.message_id, record.receipt_handle, wait) for record, wait in waits if wait is not None]
 
 
 def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | None:
@@ -279,5 +284,5 @@ def _is_group_done(record: Record, batch: Iterable[Record], delivered: Mapping[s
     return True
 
 
-def _unsettled(planned: PlannedMessage) -> Outcome:
+def _unsettled() -> Outcome:
     raise AssertionError("a write was not settled")

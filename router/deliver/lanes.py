@@ -1,15 +1,11 @@
-"""The order in which writes are sent, and how they are packed into the batches that BatchWriteItem takes.
+"""The order in which the writes of an item are sent, and which of them are."""
 
-Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from msgspec import Raw, structs
+from msgspec import structs
 
-from router.codes import NOT_STARTED, SUPERSEDED
-from router.engine.attributes import identify
+from router.codes import NOT_STARTED, RETRY_LATER, SUPERSEDED
 from router.engine.writes import PlannedMessage, StoredItem, Write
 from router.model import WRITTEN, Action, Outcome, Table
 
@@ -157,17 +153,6 @@ def _can_combine(write: Write, later: Write) -> bool:
             return False
 
 
-UNIT_BYTES = 1024
-"""One write unit writes so many bytes of an item, or a part of them; in a transaction it takes two units:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
-MAX_BATCH_ITEMS = 25
-MAX_BATCH_BYTES = 16 * 1024 * 1024
-# JSON text is at most so many times longer than what DynamoDB counts: a number of two digits counts two bytes, and is
-# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near. An item is
-# encoded to measure it only where that could matter.
-_MAX_EXPANSION = 70
-_SMALL = MAX_BATCH_BYTES // MAX_BATCH_ITEMS // _MAX_EXPANSION
-
 Step = Chain | Transaction
 Lane = list[Step]
 """The steps of one item in order: each is sent when the one before has ended. Lanes are independent of each other."""
@@ -202,122 +187,59 @@ def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
     return list(lanes.values())
 
 
-class Batch:
-    """Writes of one table that are sent in one call: those of `chains`, or of `messages` without any."""
+class RunningLane:
+    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
 
-    __slots__ = ("chains", "messages", "table")
+    `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
+    """
 
-    def __init__(self, table: Table, chains: list[Chain], messages: Sequence[PlannedMessage] = ()) -> None:
-        self.table = table
-        self.chains = chains
-        self.messages = messages
+    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
+
+    def __init__(self, steps: Lane) -> None:
+        self.steps = steps
+        self.tries = 0
+        self.ready_at = float("-inf")
+        self.failure = ""
+        self.waits_for_units = False
 
     @property
-    def writes(self) -> list[Write]:
-        """The writes that are sent together."""
-        return [each.writes[0] for each in self.messages] or [chain.write for chain in self.chains]
+    def tables(self) -> str:
+        """The table of the first step, for a reason: AWS does not say which table of a transaction it means."""
+        names = dict.fromkeys(f"'{table.name}'" for table in tables_of(self.steps[0]))
+        return f"table {' or '.join(names)}"
 
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the requests of BatchWriteItem, in the order of the writes."""
-        return [write.batch_request() for write in self.writes]
+    def advance(self, more: bool) -> None:
+        """Go on after a response to the first step; with `more`, the step has another write to send."""
+        self.tries = 0
+        self.waits_for_units = False
+        if not more:
+            del self.steps[0]
 
-    def encodable_requests(self) -> list[dict[str, Any] | Raw]:
-        """Return the requests, those that are encoded already as their text."""
-        return [write.request or write.batch_request() for write in self.writes]
+    def wait_for_units(self, moment: float) -> None:
+        """Wait for the budget of a table, which has enough units by some moment."""
+        self.ready_at = moment
+        self.waits_for_units = True
 
-    def with_chains(self) -> "Batch":
-        """Return a batch of messages with a chain for each."""
-        return Batch(self.table, [Chain(planned, planned.writes[0]) for planned in self.messages])
+    def abandon(self, outcome: Outcome) -> None:
+        """Settle all steps without sending them: the later writes of an item must not be made before the first."""
+        for step in self.steps:
+            step.settle(outcome)
+        self.steps.clear()
 
-    def halves(self) -> "tuple[Batch, Batch]":
-        """Return two smaller batches, to find the item that the table refuses."""
-        middle = len(self.chains) // 2
-        return Batch(self.table, self.chains[:middle]), Batch(self.table, self.chains[middle:])
-
-    def settle(self, unprocessed: Iterable[dict[str, Any]]) -> list[Chain]:
-        """Settle the chains that were written; return those whose requests are unprocessed.
-
-        Requests are matched by table and key, since a server may write a number in another form than it was sent in.
-        """
-        again = {self._identity(request) for request in unprocessed}
-        left = []
-        for chain in self.chains:
-            if again and chain.write.identity in again:
-                left.append(chain)
-            else:
-                chain.settle(WRITTEN)
-        return left
-
-    def _identity(self, request: dict[str, Any]) -> tuple[str, ...]:
-        item = request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
-        return identify(self.table.name, self.table.key, item)
+    def give_up(self) -> None:
+        """Leave all steps for the next delivery of their messages, as the first one fails each time."""
+        self.abandon(retry_later(f"{self.tables} did not accept the write in time: {self.failure}"))
 
 
-def count_units(write: Write) -> int:
-    """Return the write units that a write takes at least, alone or in a batch."""
-    return -(-write.size // UNIT_BYTES)
+def tables_of(step: Step) -> list[Table]:
+    """Return the tables that a step writes to."""
+    tables = [write.table for write in step.writes]
+    return tables + [write.idempotency_key.table for write in step.writes if write.idempotency_key]
 
 
-def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
-    """Return batches of messages that need no chains, in order; None if some need them.
-
-    Each makes one plain put or delete, of an item that no other of them writes: the writes have no order. They fit into
-    batches by their number alone.
-    """
-    writes = [
-        write
-        for each in messages
-        if len(each.writes) == 1
-        and (write := each.writes[0]).call is None
-        and (write.request is not None or write.size <= _SMALL)
-    ]
-    if not len(messages) == len(writes) == len({write.identity for write in writes}):
-        return None
-    tables = {write.table.name: write.table for write in writes}
-    if any(table.write_units for table in tables.values()):
-        return None
-    return [
-        Batch(table, [], same[start : start + MAX_BATCH_ITEMS])
-        for name, table in tables.items()
-        for same in [messages if len(tables) == 1 else [each for each in messages if each.writes[0].table.name == name]]
-        for start in range(0, len(same), MAX_BATCH_ITEMS)
-    ]
-
-
-def pack(
-    chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
-) -> list[Batch]:
-    """Return batches of one table each, in order: at most 25 items, 16 MB, and the units of a table with a budget."""
-    by_table: dict[str, list[Chain]] = {}
-    for chain in chains:
-        by_table.setdefault(chain.write.table.name, []).append(chain)
-    batches = []
-    for same in by_table.values():
-        table = same[0].write.table
-        if table.write_units or max([chain.write.size for chain in same]) > _SMALL:
-            parts = _split(same, most_units(table))
-        else:
-            parts = [same[start : start + MAX_BATCH_ITEMS] for start in range(0, len(same), MAX_BATCH_ITEMS)]
-        batches += [Batch(table, part) for part in parts]
-    return batches
-
-
-def _split(chains: list[Chain], most_units: float) -> list[list[Chain]]:
-    """Return the chains of one table in parts that fit in a batch by their number, bytes and write units."""
-    parts: list[list[Chain]] = []
-    room = units_left = 0.0
-    for chain in chains:
-        write = chain.write
-        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else write.request_bytes()
-        units = count_units(write) if write.table.write_units else 0
-        full = not parts or len(parts[-1]) == MAX_BATCH_ITEMS
-        if full or weight > room or (units and units > units_left):
-            parts.append([])
-            room, units_left = MAX_BATCH_BYTES, most_units
-        parts[-1].append(chain)
-        room -= weight
-        units_left -= units
-    return parts
+def retry_later(reason: str) -> Outcome:
+    """Return the outcome of a write that is left for the next delivery of its message."""
+    return Outcome("retry", RETRY_LATER.id, reason)
 
 
 def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:

@@ -1,38 +1,51 @@
 """Fetches from S3 the payloads that messages point to, before the messages are planned."""
 
 import time
-from collections.abc import Callable, Iterable
-from functools import cached_property
-from random import uniform
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import Clock, Duration, StartLimit, boottime
-from router.aws.protocols import TOO_LARGE, Aws, AwsFault
+from router.aws.calls import (
+    MOST_CALLS,
+    CallResult,
+    Clock,
+    Duration,
+    PolledCalls,
+    StartLimit,
+    ThreadedCalls,
+    boottime,
+    result_of,
+)
+from router.aws.protocols import (
+    NO_ROOM,
+    TOO_LARGE,
+    Aws,
+    AwsFault,
+    EndedCall,
+    NonBlockingObjects,
+    Objects,
+    PendingResponse,
+)
+from router.aws.run_lock import blocking
 from router.deliver.retries import WaitBudget
+from router.engine.backoff import jitter
 from router.engine.decode import Pointer, PointerFinder
 from router.engine.writes import PlannedMessage
 from router.errors import Rejection
 from router.model import Code, Outcome, Record
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
-CONCURRENT_FETCHES = 8
-"""The most objects that a fetcher reads at a time."""
 MAX_TRIES = 4
 """The tries of one delivery; after them, the object is left for the next delivery of its message."""
 BACKOFF_BASE = 0.1
 """Seconds; the wait before the first retry is random up to twice this, and the bound doubles with each further one."""
 MAX_BATCH_BYTES = 128 * 1024 * 1024
-"""If the payloads of a batch together are larger, no further one is fetched for it."""
+"""The most that is kept of the payloads of a batch together, or one of them that is larger."""
 
 
 class Fetcher:
-    """Fetches through one connection; the only state between batches is how long fetches take.
+    """Fetches through one connection; between batches it keeps how long fetches take, and how many may overlap.
 
     `jitter` chooses a wait between two bounds in seconds.
     """
@@ -42,15 +55,24 @@ class Fetcher:
         aws: Aws,
         clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = uniform,
+        jitter: Callable[[float, float], float] = jitter,
         max_batch_bytes: int = MAX_BATCH_BYTES,
     ) -> None:
-        self._aws = aws
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
         self._max_batch_bytes = max_batch_bytes
-        self.duration = Duration()
+        objects = aws.objects
+        self._calls: PolledCalls[_Fetch, bytes | AwsFault] | ThreadedCalls[_Fetch, bytes | AwsFault] = (
+            PolledCalls(lambda fetch, seconds: fetch.begin(objects, seconds), _result, clock, MOST_CALLS)
+            if isinstance(objects, NonBlockingObjects)
+            else ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
+        )
+
+    @property
+    def duration(self) -> Duration:
+        """How long fetches take."""
+        return self._calls.duration
 
     def fetch(
         self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit, waits: WaitBudget
@@ -58,56 +80,100 @@ class Fetcher:
         """Return each record, with its payload if it has a pointer; a decided message if there is no payload."""
         found = [(record, _find(finder, record)) for record in records]
         room = _Room(self._max_batch_bytes)
-        pointers = [place for _, place in found if isinstance(place, Pointer)]
-        run = self._pool.map if len(pointers) > 1 else map
-        payloads = iter(run(lambda pointer: self._fetch(pointer, finder.max_bytes, room, limit, waits), pointers))
+        fetches = [_Fetch(place, finder.max_bytes, room) for _, place in found if isinstance(place, Pointer)]
+        self._fetch(fetches, limit, waits)
+        payloads = iter([fetch.result() for fetch in fetches])
         return [_resolve(record, next(payloads) if isinstance(place, Pointer) else place) for record, place in found]
 
-    @cached_property
-    def _pool(self) -> "ThreadPoolExecutor":
-        from concurrent.futures import ThreadPoolExecutor  # a cold start does without it
-
-        return ThreadPoolExecutor(CONCURRENT_FETCHES, "fetch")
-
-    def _fetch(
-        self, pointer: Pointer, max_bytes: int, room: "_Room", limit: StartLimit, waits: WaitBudget
-    ) -> bytes | Outcome:
-        """Fetch an object, with retries."""
-        tries = 0
-        while True:
-            started = self._clock()
-            if started >= limit.moment:
-                return Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its payload was fetched")
-            if room.is_full:
-                return Outcome(
-                    "retry", codes.NOT_STARTED.id, "the payloads before it in the batch are too many", delay=0
-                )
-            payload = self._aws.objects.fetch(pointer.bucket, pointer.key, max_bytes, limit.timeout(started))
-            self.duration.add(self._clock() - started)
-            if not isinstance(payload, AwsFault):
-                room.take(len(payload))
-                return payload
+    def _fetch(self, fetches: Sequence["_Fetch"], limit: StartLimit, waits: WaitBudget) -> None:
+        """Make fetches, and those that fail for a transient reason again."""
+        left, tries = fetches, 0
+        while left:
+            for fetch, response in zip(left, self._calls.make(left, limit), strict=True):
+                fetch.end(response)
             tries += 1
-            seconds = max(0.0, min(self._jitter(0, BACKOFF_BASE * 2**tries), limit.moment - self._clock()))
-            if payload.kind != "retry" or tries == MAX_TRIES or not waits.take(seconds):
-                return _outcome(pointer, payload, max_bytes)
-            self._sleep(seconds)
+            left = [fetch for fetch in left if isinstance(fetch.response, AwsFault) and fetch.response.kind == "retry"]
+            until_deadline = limit.moment - self._clock()
+            seconds = min(self._jitter(0, BACKOFF_BASE * 2**tries), until_deadline)
+            if not left or tries == MAX_TRIES or until_deadline <= 0 or not waits.take(seconds):
+                return
+            with blocking:
+                self._sleep(seconds)
 
 
 class _Room:
-    """How many bytes the payloads of a batch may still take."""
+    """How many bytes the payloads of a batch may still take; the first of them may take more."""
 
     def __init__(self, max_bytes: int) -> None:
-        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._taken = 0
         self._taking = Lock()
 
     @property
     def is_full(self) -> bool:
-        return self._left <= 0
+        return self._taken >= self._max_bytes
 
-    def take(self, size: int) -> None:
+    def take(self, size: int) -> bool:
+        """Take room for so many bytes; return False if there is not so much."""
         with self._taking:
-            self._left -= size
+            if self._taken and self._taken + size > self._max_bytes:
+                return False
+            self._taken += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        with self._taking:
+            self._taken -= size
+
+
+class _Fetch:
+    """The fetch of an object; `response` is that of its last try, None if it was too late for any."""
+
+    def __init__(self, pointer: Pointer, max_bytes: int, room: _Room) -> None:
+        self.response: bytes | AwsFault | None = None
+        self._pointer = pointer
+        self._max_bytes = max_bytes
+        self._room = room
+        self._taken = 0
+
+    def begin(self, objects: NonBlockingObjects, seconds: float) -> PendingResponse[bytes | AwsFault]:
+        """Send the request, if there is room for more objects."""
+        if self._room.is_full:
+            return EndedCall(NO_ROOM)
+        return objects.begin_fetch(self._pointer.bucket, self._pointer.key, self._max_bytes, seconds, self._has_room)
+
+    def call(self, objects: Objects, seconds: float) -> bytes | AwsFault:
+        """Fetch the object, if there is room for more of them."""
+        if self._room.is_full:
+            return NO_ROOM
+        response = objects.fetch(self._pointer.bucket, self._pointer.key, self._max_bytes, seconds)
+        return response if isinstance(response, AwsFault) or self._has_room(len(response)) else NO_ROOM
+
+    def end(self, response: bytes | AwsFault | None) -> None:
+        """Keep the response, and without one that of the try before; one without the object needs no room."""
+        if response is not None:
+            self.response = response
+        if not isinstance(response, bytes):
+            self._room.give_back(self._taken)
+            self._taken = 0
+
+    def result(self) -> bytes | Outcome:
+        """The payload, or the outcome of its message."""
+        if self.response is None:
+            return Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its payload was fetched")
+        if isinstance(self.response, AwsFault):
+            return _outcome(self._pointer, self.response, self._max_bytes)
+        return self.response
+
+    def _has_room(self, size: int) -> bool:
+        if not self._room.take(size):
+            return False
+        self._taken += size
+        return True
+
+
+def _result(response: bytes | AwsFault) -> CallResult:
+    return result_of(response if isinstance(response, AwsFault) else None)
 
 
 def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
@@ -125,6 +191,8 @@ def _resolve(record: Record, found: bytes | Outcome | None) -> Record | PlannedM
 
 def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
     """The outcome of a message whose payload was not fetched; its bucket is one that the config names."""
+    if fault == NO_ROOM:
+        return Outcome("retry", codes.NOT_STARTED.id, "the payloads before it in the batch are too many", delay=0)
     if fault == TOO_LARGE:
         return _rejected(codes.OUT_OF_BOUNDS, f"its object in S3 has more than {max_bytes} bytes")
     reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"

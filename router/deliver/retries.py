@@ -9,7 +9,20 @@ MAX_WAIT_SECONDS = 1.0
 WAIT_SHARE = 0.1
 """The largest share of a caller's time for them, so that a few messages that keep failing hardly slow the others."""
 FIRST_WAIT_SECONDS = 0.2
-"""What a new receiver may wait before it has worked for some time."""
+"""What the receivers of a queue may wait before they have worked for some time."""
+MIN_LEFT_SECONDS = 0.1
+"""With less left there is no wait: short ones, as a budget that is refilled all the time allows, are of little use."""
+
+
+class _SharedWaits:
+    """What callers may wait together: `left`, at most `most` seconds."""
+
+    __slots__ = ("left", "lock", "most")
+
+    def __init__(self, left: float, most: float) -> None:
+        self.left = left
+        self.most = most
+        self.lock = Lock()
 
 
 class WaitBudget:
@@ -18,23 +31,34 @@ class WaitBudget:
     def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS, left: float | None = None) -> None:
         """It has at most `seconds`, and `left` of them at first; all without it."""
         self.waited = 0.0
-        """The seconds of all waits of a writer, whether counted or not."""
+        """The seconds of all waits of a writer, whether counted or not, and of the retries that are counted."""
         self.taken = 0.0
-        """The seconds of those that were taken from the budget."""
+        """The seconds that were taken from the budget."""
         self._clock = clock
-        self._most = seconds
-        self._left = seconds if left is None else left
+        self._shared = _SharedWaits(seconds if left is None else left, seconds)
         self._filled_at = clock()
-        self._lock = Lock()
+
+    def shared(self) -> "WaitBudget":
+        """Return the budget of another caller, of which each takes what both have left, and refills it."""
+        budget = WaitBudget(self._clock)
+        budget._shared = self._shared
+        return budget
 
     def take(self, seconds: float) -> bool:
         """Take the time of a wait; return False if too little is left."""
-        with self._lock:
+        shared = self._shared
+        with shared.lock:
             now = self._clock()
-            self._left = min(self._most, self._left + (now - self._filled_at) * WAIT_SHARE)
+            shared.left = min(shared.most, shared.left + (now - self._filled_at) * WAIT_SHARE)
             self._filled_at = now
-            if self._left < seconds:
+            if shared.left < max(seconds, MIN_LEFT_SECONDS):
                 return False
-            self._left -= seconds
+            shared.left -= seconds
             self.taken += seconds
             return True
+
+    def correct(self, seconds: float) -> None:
+        """Take the time by which a wait and its retry were longer, or give back that by which they were shorter."""
+        with self._shared.lock:
+            self._shared.left -= seconds
+            self.taken += seconds

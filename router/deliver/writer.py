@@ -2,15 +2,25 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from random import uniform
 
 from router import codes
-from router.aws.calls import CONCURRENT_CALLS, Clock, Duration, PolledCalls, StartLimit, ThreadedCalls, boottime
+from router.aws.calls import (
+    CONCURRENT_CALLS,
+    Clock,
+    Duration,
+    PolledCalls,
+    StartLimit,
+    ThreadedCalls,
+    boottime,
+    result_of_write,
+)
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.aws.run_lock import blocking
+from router.deliver.batches import Batch, pack, pack_plain
 from router.deliver.budgets import Reservation, WriteBudgets
-from router.deliver.lanes import Batch, Chain, Lane, Step, pack, pack_plain, schedule
+from router.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of
 from router.deliver.retries import WaitBudget
+from router.engine.backoff import jitter
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Table
 
@@ -40,7 +50,7 @@ class Writer:
         tables: Tables,
         clock: Clock = boottime,
         sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[float, float], float] = uniform,
+        jitter: Callable[[float, float], float] = jitter,
         max_tries: int | None = None,
         most_calls: int = CONCURRENT_CALLS,
     ) -> None:
@@ -52,8 +62,8 @@ class Writer:
         # The key of a table, and when it was looked up.
         self._keys: dict[str, tuple[KeySchema, float]] = {}
         self._budgets = WriteBudgets(clock)
-        self._calls: PolledCalls[Job] | ThreadedCalls[Job] = (
-            PolledCalls(_begin(tables), clock, most_calls)
+        self._calls: PolledCalls[Job, WriteResponse] | ThreadedCalls[Job, WriteResponse] = (
+            PolledCalls(_begin(tables), result_of_write, clock, most_calls)
             if isinstance(tables, NonBlockingTables)
             else ThreadedCalls(self._call, clock)
         )
@@ -68,7 +78,7 @@ class Writer:
     ) -> Iterator[None]:
         """Make the writes of all messages without outcome, as `write` does.
 
-        Where no write has to wait for another one, lanes are made only for what the first try leaves.
+        Of plain puts and deletes, lanes are made only for what the first try leaves.
         """
         still_open = [planned for planned in messages if planned.outcome is None]
         batches = None if atomic else pack_plain(still_open)
@@ -76,7 +86,7 @@ class Writer:
             left = self._send_plain(batches, limit)
             # In the order of the messages again, whose tables may alternate.
             running = [left[planned] for planned in still_open if planned in left] if left else []
-            yield from self._run(running, len(still_open), limit, waits)
+            yield from self._run(running, sum([len(batch.messages) for batch in batches]), limit, waits)
             return
         for lanes in schedule(still_open, atomic=atomic):
             yield from self.write(lanes, limit, waits)
@@ -84,71 +94,79 @@ class Writer:
     def write(self, lanes: Iterable[Lane], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
         """Send the steps of all lanes until each is settled, or no call may start any more.
 
-        Yields before each wait for retries: what is settled by then can be acknowledged. A table at its capacity takes
-        some writes with each try. If few writes are left, or a try had no effect, the wait is taken from `waits`; if
-        that has too little, the writes are left for the next delivery of their messages.
+        Yields before each wait for retries: what is settled by then can be acknowledged meanwhile. A table at its
+        capacity takes some writes with each try. If few writes are left, or a try had no effect, the time of the next
+        one is taken from `waits`; if that has too little, the writes are left for the next delivery of their messages.
         """
-        running = [_RunningLane(lane) for lane in lanes]
+        running = [RunningLane(lane) for lane in lanes]
         yield from self._run(running, len(running), limit, waits)
 
-    def _run(self, running: list["_RunningLane"], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
+    def _run(self, running: list[RunningLane], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
         """Run lanes; `tried` is the number of writes of the last try."""
+        reserved = since = 0.0
         while running:
             now = self._clock()
             if now >= limit.moment:
                 for lane in running:
                     why = ", whose write_units are used up" if lane.waits_for_units else ""
-                    lane.abandon(_retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
+                    lane.abandon(retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
                 return
             ready = [lane for lane in running if lane.ready_at <= now]
             if ready:
                 self._send(ready, limit)
+                if reserved:
+                    # A retry that is likely to fail again takes the time of its call too.
+                    took = self._clock() - since
+                    waits.correct(took - reserved)
+                    waits.waited += took
+                    reserved = 0.0
                 running = [lane for lane in running if lane.steps]
                 continue
-            yield
             wake = min(lane.ready_at for lane in running)
-            seconds = max(0.0, min(wake, limit.moment) - self._clock())
             # The budget of a table is a bound that holds for all messages: nothing is gained by leaving some.
             waits_for_units = any(lane.waits_for_units for lane in running)
             takes_some = FEW_SHARE * tried < len(running) < tried
-            if not takes_some and not waits_for_units and not waits.take(seconds):
+            reserved = 0.0 if takes_some or waits_for_units else min(wake, limit.moment) - now
+            if reserved and not waits.take(reserved):
                 for lane in running:
                     lane.give_up()
                 return
+            yield
             tried = len(running)
+            since = self._clock()
+            seconds = max(0.0, min(wake, limit.moment) - since)
             with blocking:
                 self._sleep(seconds)
             # Further receivers would not make a budget larger, as they would overlap other waits.
-            waits.waited += 0 if waits_for_units else seconds
+            waits.waited += 0 if waits_for_units or reserved else seconds
 
-    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, "_RunningLane"]:
-        """Send batches of messages; return the lanes of those that are not settled."""
-        lanes: dict[Step, _RunningLane] = {}
-        by_message: dict[PlannedMessage, _RunningLane] = {}
+    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, RunningLane]:
+        """Send batches of messages; return the lanes of those items that are not settled, by their first message."""
+        lanes: dict[Step, RunningLane] = {}
+        by_message: dict[PlannedMessage, RunningLane] = {}
         refused: list[Job] = []
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
-            if response is not None and response.fault is None and not response.unprocessed:
-                for planned in batch.messages:
-                    planned.outcome = WRITTEN
+            left = batch.messages if response is None or response.fault else batch.settle_messages(response.unprocessed)
+            if not left:
                 continue
-            left = batch.with_chains()
-            for planned, chain in zip(batch.messages, left.chains, strict=True):
-                by_message[planned] = lanes[chain] = _RunningLane([chain])
+            chained = batch.with_chains(left)
+            for planned, chain in zip(left, chained.chains, strict=True):
+                by_message[batch.of_item(planned)[0]] = lanes[chain] = RunningLane([chain])
             if response is not None:
-                refused += self._handle_batch(left, response, lanes, limit)
+                refused += self._handle_batch(chained, response, lanes, limit)
         self._make(refused, lanes, limit)
         return {planned: lane for planned, lane in by_message.items() if lane.steps}
 
-    def _send(self, ready: Sequence["_RunningLane"], limit: StartLimit) -> None:
+    def _send(self, ready: Sequence[RunningLane], limit: StartLimit) -> None:
         """Send the first step of each lane."""
-        lanes: dict[Step, _RunningLane] = {lane.steps[0]: lane for lane in ready}
+        lanes: dict[Step, RunningLane] = {lane.steps[0]: lane for lane in ready}
         jobs: list[Job] = [
             *pack([step for step in lanes if isinstance(step, Chain) and step.batched], self._budgets.most_units)
         ]
         jobs += [step for step in lanes if not step.batched]
         self._make(jobs, lanes, limit)
 
-    def _make(self, jobs: list[Job], lanes: dict[Step, "_RunningLane"], limit: StartLimit) -> None:
+    def _make(self, jobs: list[Job], lanes: dict[Step, RunningLane], limit: StartLimit) -> None:
         """Make calls, and at once those for the halves of batches that were refused."""
         while jobs:
             jobs, reservations = self._reserve(jobs, lanes)
@@ -166,7 +184,7 @@ class Writer:
                     self._handle_step(job, response, lanes[job], limit)
 
     def _reserve(
-        self, jobs: Sequence[Job], lanes: Mapping[Step, "_RunningLane"]
+        self, jobs: Sequence[Job], lanes: Mapping[Step, RunningLane]
     ) -> tuple[list[Job], dict[Job, Reservation]]:
         """Return the calls that the budgets of their tables allow, with what is reserved; the lanes of others wait."""
         allowed: list[Job] = []
@@ -193,7 +211,7 @@ class Writer:
         return self._tables.write(*actions[0], timeout, measured)
 
     def _handle_batch(
-        self, batch: Batch, response: WriteResponse, lanes: dict[Step, "_RunningLane"], limit: StartLimit
+        self, batch: Batch, response: WriteResponse, lanes: dict[Step, RunningLane], limit: StartLimit
     ) -> list[Job]:
         """Handle the response to a BatchWriteItem; return the batches to send at once."""
         fault = response.fault
@@ -216,7 +234,7 @@ class Writer:
             self._refuse(chain, fault, lanes[chain], limit)
         return []
 
-    def _handle_step(self, step: Step, response: WriteResponse, lane: "_RunningLane", limit: StartLimit) -> None:
+    def _handle_step(self, step: Step, response: WriteResponse, lane: RunningLane, limit: StartLimit) -> None:
         """Handle the response to a PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
         fault = response.fault
         if fault is None:
@@ -230,9 +248,9 @@ class Writer:
         else:
             self._refuse(step, fault, lane, limit)
 
-    def _refuse(self, step: Step, fault: AwsFault, lane: "_RunningLane", limit: StartLimit) -> None:
+    def _refuse(self, step: Step, fault: AwsFault, lane: RunningLane, limit: StartLimit) -> None:
         """Handle a refused item that was sent alone: either the configured key of its table is wrong, or the item."""
-        for table in _tables_of(step):
+        for table in tables_of(step):
             key = self._key_of(table, limit)
             if isinstance(key, AwsFault) and key.kind == "retry":
                 self._retry([lane], key.code)
@@ -258,9 +276,9 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, lanes: Sequence["_RunningLane"], reason: str) -> None:
+    def _retry(self, lanes: Sequence[RunningLane], reason: str) -> None:
         """Retry after a back-off; lanes with equally many tries wait equally long, to be sent together again."""
-        by_tries: dict[int, list[_RunningLane]] = {}
+        by_tries: dict[int, list[RunningLane]] = {}
         for lane in lanes:
             by_tries.setdefault(lane.tries, []).append(lane)
         for tries, alike in by_tries.items():
@@ -272,50 +290,6 @@ class Writer:
                 lane.failure = reason
                 if lane.tries == self._max_tries:
                     lane.give_up()
-
-
-class _RunningLane:
-    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
-
-    `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
-    """
-
-    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
-
-    def __init__(self, steps: Lane) -> None:
-        self.steps = steps
-        self.tries = 0
-        self.ready_at = float("-inf")
-        self.failure = ""
-        self.waits_for_units = False
-
-    @property
-    def tables(self) -> str:
-        """The table of the first step, for a reason: AWS does not say which table of a transaction it means."""
-        names = dict.fromkeys(f"'{table.name}'" for table in _tables_of(self.steps[0]))
-        return f"table {' or '.join(names)}"
-
-    def advance(self, more: bool) -> None:
-        """Go on after a response to the first step; with `more`, the step has another write to send."""
-        self.tries = 0
-        self.waits_for_units = False
-        if not more:
-            del self.steps[0]
-
-    def wait_for_units(self, moment: float) -> None:
-        """Wait for the budget of a table, which has enough units by some moment."""
-        self.ready_at = moment
-        self.waits_for_units = True
-
-    def abandon(self, outcome: Outcome) -> None:
-        """Settle all steps without sending them: the later writes of an item must not be made before the first."""
-        for step in self.steps:
-            step.settle(outcome)
-        self.steps.clear()
-
-    def give_up(self) -> None:
-        """Leave all steps for the next delivery of their messages, as the first one fails each time."""
-        self.abandon(_retry_later(f"{self.tables} did not accept the write in time: {self.failure}"))
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
@@ -331,16 +305,7 @@ def _is_measured(job: Job) -> bool:
     """Whether a table of a call has a budget."""
     if isinstance(job, Batch):
         return job.table.write_units > 0
-    return any(table.write_units for table in _tables_of(job))
-
-
-def _tables_of(step: Step) -> list[Table]:
-    tables = [write.table for write in step.writes]
-    return tables + [write.idempotency_key.table for write in step.writes if write.idempotency_key]
-
-
-def _retry_later(reason: str) -> Outcome:
-    return Outcome("retry", codes.RETRY_LATER.id, reason)
+    return any(table.write_units for table in tables_of(job))
 
 
 def _configuration_error(reason: str) -> Outcome:

@@ -30,7 +30,7 @@ REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_SECONDS = 30
 """The longest wait for its start, which usually takes half a second."""
-_END_SECONDS = 5
+END_SECONDS = 5
 _LOG_LINES = 10
 _KEY = "local"
 _IAM = {"AUTH": "true", "AWS_ACCESS_KEY_ID": _KEY}
@@ -104,7 +104,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin
     process.stdin.close()
     try:
-        process.wait(_END_SECONDS + SAVE_SECONDS)
+        process.wait(END_SECONDS + SAVE_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
 

@@ -16,7 +16,7 @@ from router.config.environment import copy_plain
 from router.dev.compare import to_json
 from router.dev.graph.model import graph_of, select_queue
 from router.dev.graph.picture import draw
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, holds_record, read_record, wrap_text
+from router.dev.records import holds_record, read_record, record_with, wrap_text
 from router.dev.run_tests import plan_record, show_request, show_requests
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.engine.writes import Write
@@ -92,7 +92,7 @@ def read_message(program: Program, queue: str, content: bytes, raw: bool) -> Rec
         text = wrap_text(without_mark, settings, program.plugins.envelopes)
     elif holds_record(given := _json(without_mark)):
         return read_record(given)
-    return Record(MESSAGE_ID, RECEIPT_HANDLE, text, META)
+    return record_with(text)
 
 
 def _json(text: str) -> Any:

@@ -142,10 +142,6 @@ class Store:
         except (KeyError, RouterError):
             return None
 
-    def refuses(self, item: StoredItem) -> bool:
-        """Return whether the table refuses an item for another reason, such as the key of an index; never, here."""
-        return False
-
     def plan(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> list[Effect]:
         """Return the effects of actions (Put, Update, Delete) on distinct items; raises Refused."""
         effects = [self._effect(operation, parameters) for operation, parameters in actions]
@@ -190,8 +186,6 @@ class Store:
             new = parameters["Item"]
         elif operation == "Update":
             new = updated(parameters, old)
-        if new and self.refuses(new):
-            raise Refused("ValidationException")
         return table, key, new
 
 

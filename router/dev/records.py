@@ -60,6 +60,11 @@ def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeForm
     return body
 
 
+def record_with(body: str) -> Record:
+    """Return a record with a body, and the fixed values of tests."""
+    return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
+
+
 def make_records(
     test: spec.Test, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES, folder: Path = Path()
 ) -> list[Record]:

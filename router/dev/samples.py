@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 
 from router.aws.references import table_name
 from router.config import spec
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_record, wrap_text
+from router.dev.records import META, make_record, record_with, wrap_text
 from router.dev.run_tests import plan_record, run_test
 from router.engine.attributes import decode_item, identify
 from router.engine.identity import ATTRIBUTE
@@ -85,8 +85,7 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sampl
     for number, line in enumerate(lines, 1):
         if line.strip():
             body = wrap_text(line.strip(), settings, program.plugins.envelopes)
-            record = Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
-            sample = _sample(program, queue, f"line {number}", record)
+            sample = _sample(program, queue, f"line {number}", record_with(body))
             samples.append(structs.replace(sample, unexpected=sample.outcome in ("rejected", "retry")))
     return samples
 

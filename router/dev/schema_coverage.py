@@ -9,7 +9,8 @@ from msgspec import Struct
 from router.engine.engine import Trace
 from router.model import Path
 from router.program.load import Loaded
-from router.program.schemas.documents import SchemaDocument, escape, pointer, subschemas
+from router.program.schemas.documents import SchemaDocument, escape, list_of, map_of, pointer, subschemas
+from router.program.schemas.references import KEYWORDS
 
 _CHOICES = ("anyOf", "oneOf")
 
@@ -99,19 +100,15 @@ def _with_booleans(content: Any) -> Iterator[tuple[Path, Any]]:
         yield path, schema
         places: list[tuple[Path, Any]] = [((key,), schema.get(key)) for key in ("then", "else")]
         for key in _CHOICES:
-            places += [((key, index), part) for index, part in enumerate(_as(list, schema.get(key)))]
-        places += [(("properties", name), part) for name, part in _as(dict, schema.get("properties")).items()]
+            places += [((key, index), part) for index, part in enumerate(list_of(schema, key))]
+        places += [(("properties", name), part) for name, part in map_of(schema, "properties").items()]
         yield from (((*path, *place), part) for place, part in places if isinstance(part, bool))
-
-
-def _as(kind: type, value: Any) -> Any:
-    return value if isinstance(value, kind) else kind()
 
 
 def _referred(content: Any) -> Iterator[str]:
     """Yield the definitions that references of a document name; "*" for a reference that may name any."""
     for _, schema in subschemas(content):
-        for key in ("$ref", "$dynamicRef", "$recursiveRef"):
+        for key in KEYWORDS:
             fragment = str(schema.get(key, "")).partition("#")[2]
             if fragment:
                 yield "/".join(fragment.split("/")[:3]) if fragment.startswith("/") else "*"

@@ -98,6 +98,5 @@ def _from_json(line: bytes, where: str) -> DlqMessage:
         exported = _DECODER.decode(line)
     except msgspec.MsgspecError as error:
         raise UsageError(f"{where} is not a message of 'router dlq export': {error}") from None
-    attributes = {name: msgspec.structs.asdict(each) for name, each in exported.MessageAttributes.items()}
-    present = {name: {key: part for key, part in each.items() if part is not None} for name, each in attributes.items()}
-    return DlqMessage.of(Record(exported.MessageId, "", exported.Body, exported.Attributes, present))
+    attributes = msgspec.to_builtins(exported.MessageAttributes, builtin_types=(bytes,))
+    return DlqMessage.of(Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes))

@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TextIO
 
 from router.errors import UsageError
@@ -39,9 +38,7 @@ class Journal:
         self._file.truncate(self._complete)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if not self._undeleted:
             self.path.unlink(missing_ok=True)
         self._file.close()

@@ -10,7 +10,6 @@ longer, others may have the message: it is neither extended nor made visible any
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 from typing import Self
 
 from router.aws.calls import Clock, boottime
@@ -37,7 +36,7 @@ IN_FLIGHT_LIMIT = 120_000
 """Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 _OVER_LIMIT = "OverLimit"
-_NOT_HELD = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
+_NOT_LEASED = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
 """Faults of a message that is deleted, visible, or received by others: there is nothing to release.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html"""
 
@@ -88,9 +87,7 @@ class DlqLease:
         self._receiver.submit(int).result()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._receiver.shutdown()
         # A renewal that ends later would make released messages invisible again.
@@ -98,7 +95,7 @@ class DlqLease:
         for receipts in self._spool.receipts(self._clock()):
             changes = [(id_, handle, 0) for id_, handle in receipts]
             failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS).values()
-            faults = [fault for fault in failed if fault.code not in _NOT_HELD]
+            faults = [fault for fault in failed if fault.code not in _NOT_LEASED]
             self.unreleased += len(faults)
             self.fault = next(iter(faults), self.fault)
 

@@ -15,7 +15,7 @@ from router.engine.identity import ATTRIBUTE, FailedMessage
 from router.model import Outcome, Record
 from router.program.expressions.compile import NO_TREES
 from router.program.load import Program
-from router.program.masking import Masker, Redaction
+from router.program.masking import Masker, Redaction, content_of
 from router.program.redaction import Redacted, find_needs
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -66,15 +66,11 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         failed = structs.replace(failed, reason=shown.reason)
     if ATTRIBUTE in record.message_attributes:
         # Written anew: it may have further members, or be of another program.
-        text = msgspec.json.encode(failed).decode() if failed else redaction.masker.mask(_content(message.record))
+        own = content_of(message.record.message_attributes[ATTRIBUTE])
+        text = msgspec.json.encode(failed).decode() if failed else redaction.masker.mask(own)
         attributes = {**record.message_attributes, ATTRIBUTE: {"DataType": "String", "StringValue": text}}
         record = structs.replace(record, message_attributes=attributes)
     return DlqMessage(record, failed)
-
-
-def _content(record: Record) -> Any:
-    attribute = record.message_attributes[ATTRIBUTE]
-    return attribute.get("BinaryValue", attribute.get("StringValue"))
 
 
 def _verified(program: Program, redaction: Redaction, record: Record, failed: FailedMessage) -> FailedMessage:

@@ -106,7 +106,7 @@ class Rehearser:
     """Rehearses messages of one dead-letter queue, in order; `written` is what messages before them would have written.
 
     With `keep_newer`, messages that replace an item which may be newer are to stay. With `ordered`, and of FIFO queues,
-    the rest of a group stays behind a message that stays: `held` are the groups with one so far.
+    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far.
     """
 
     def __init__(
@@ -120,10 +120,10 @@ class Rehearser:
         batch_size: int = BATCH,
         ordered: bool = False,
         keep_newer: bool = False,
-        held: Iterable[str | None] = (),
+        blocked: Iterable[str | None] = (),
     ) -> None:
         """`aws` only fetches the payloads that messages point to."""
-        self.held = set(held)
+        self.blocked = set(blocked)
         self._batches = 0
         self._program = program
         self._dead_letter = dead_letter
@@ -169,7 +169,7 @@ class Rehearser:
             if not any(id_ in plans and plans[id_].writes for id_ in more):
                 break
         if self._is_ordered(queue):
-            self.held |= {each.message.record.group_id for each in left.values() if not each.behind}
+            self.blocked |= {each.message.record.group_id for each in left.values() if not each.behind}
         after = {identity: tables.get(image.table.name, image.key) for identity, image in images.items()}
         changed = {identity: item for identity, item in after.items() if item != images[identity].item}
         self._written.store({identity: (item, writers.get(identity, "")) for identity, item in changed.items()})
@@ -178,13 +178,13 @@ class Rehearser:
 
     def _leave(self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]) -> dict[str, Rehearsal]:
         """Return the messages of a batch that are to stay, by id."""
-        held, left = set(self.held), {}
+        blocked, left = set(self.blocked), {}
         for id_, each in found.items():
             group = each.message.record.group_id
             if not each.passes or (self._keep_newer and each.overwrites):
                 left[id_] = each
-                held.add(group)
-            elif self._is_ordered(queue) and group in held:
+                blocked.add(group)
+            elif self._is_ordered(queue) and group in blocked:
                 left[id_] = structs.replace(each, behind=True)
         return left
 
@@ -199,7 +199,7 @@ class Rehearser:
         plans: Mapping[str, PlannedMessage],
         images: Images,
     ) -> tuple[dict[str, Rehearsal], MemoryTables, dict[Identity, str]]:
-        """Return the results of messages that are delivered together, by id, the tables then, and who wrote what."""
+        """Return the results of messages that are delivered together, by id, the tables then, and which wrote what."""
         shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
         tables, sequential = self._tables(images), self._tables(images)
         if queue is None:

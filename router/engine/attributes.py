@@ -70,7 +70,7 @@ def encode_attribute(name: str, value: Any, size: int, *, shown: bool = True) ->
         return _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
     except Rejection as rejection:
         where = name if shown else "*"
-        raise Rejection(rejection.code, f"attribute '{where}': {rejection.reason}", rejection.pointer) from None
+        raise Rejection(BAD_ITEM, f"attribute '{where}': {rejection.reason}") from None
 
 
 def encode_number(value: Number) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import cache
 from math import ceil
-from random import random
 
 from msgspec import Struct
 
@@ -24,6 +23,14 @@ ASSUMED_RECEIVES = 5
 """The `maxReceiveCount` of a queue whose redrive policy cannot be read: the least that AWS advises."""
 
 
+def jitter(low: float = 0.0, high: float = 1.0) -> float:
+    """Return a random number between two bounds."""
+    # Only a retry needs it, and a cold start does without the module.
+    from random import uniform
+
+    return uniform(low, high)  # noqa: S311 — jitter, no secret
+
+
 class Backoff(Struct, frozen=True):
     """The back-off of a queue: `base` seconds, times `factor` for each receive after the first, at most `cap`."""
 
@@ -33,7 +40,7 @@ class Backoff(Struct, frozen=True):
     in_lambda: bool = False
     """Whether the Lambda function sets visibility timeouts too, for which it makes a call."""
 
-    def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
+    def wait(self, receive_count: int, chance: Callable[[], float] = jitter) -> int:
         """Return the visibility timeout in seconds after a number of receives: random up to the bound (full jitter)."""
         # A factor to the power of some hundred receives would be a number of many digits.
         grown: int = self.base * self.factor ** min(max(receive_count, 1) - 1, 64)
@@ -50,7 +57,7 @@ class OutageBackoff(Struct, frozen=True):
     outlast: int = 12 * 60 * 60
     max_receive_count: int = ASSUMED_RECEIVES
 
-    def wait(self, receive_count: int, chance: Callable[[], float] = random) -> int:
+    def wait(self, receive_count: int, chance: Callable[[], float] = jitter) -> int:
         """Return the visibility timeout in seconds after a number of receives."""
         waits = outage_waits(self.outlast, self.max_receive_count)
         bound = waits[min(max(receive_count, 1), len(waits)) - 1]

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,7 +15,6 @@ from router.model import Number, TextFormat
 from router.transforms.text import BASE64_TEXT
 from router.transforms.values import number_set
 
-_DECIMAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.
 _MAX_EXPONENT = 150
@@ -40,9 +40,15 @@ def to_text(value: Any) -> str:
     raise ValueError("is no text")
 
 
+@cache
+def _decimal_form() -> re.Pattern[str]:
+    # Compiled for the first message that needs it: a cold start does without.
+    return re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+
+
 def to_number(value: Any) -> Number:
     """Convert to N: a number unchanged, or the exact number of decimal text."""
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+    if isinstance(value, str) and _decimal_form().fullmatch(value):
         return Decimal(value)
     if _is_number(value):
         return value  # type: ignore[no-any-return]

@@ -132,11 +132,11 @@ def bound_memory(text: str | bytes) -> None:
     if len(text) <= MAX_BODY_BYTES:
         return
     data = _utf8(text)
-    if _memory(data) > MAX_DECODED_BYTES:
+    left = MAX_DECODED_BYTES - len(data)
+    if _memory(data) > left:
         # Count again without strings, whose commas and brackets are text.
         marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-        needed = _memory(b"".join(marks.split(b'"')[::2])) + len(data)
-        if needed > MAX_DECODED_BYTES:
+        if _memory(b"".join(marks.split(b'"')[::2])) > left:
             raise Rejection(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
 
 
@@ -148,9 +148,9 @@ def _utf8(text: str | bytes) -> bytes:
 
 
 def _memory(data: bytes) -> int:
-    """Return the most bytes of memory that the values of JSON text can take."""
+    """Return the most bytes of memory that the values of JSON text can take, besides its own length."""
     values = data.count(b",") + data.count(b"[") + data.count(b"{")
-    return len(data) + values * _VALUE_BYTES + data.count(b":") * _ENTRY_BYTES
+    return values * _VALUE_BYTES + data.count(b":") * _ENTRY_BYTES
 
 
 def read_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ A dead letter of the router describes the message that failed. If the dead lette
 a new time of sending; with this attribute it stays the message that it was.
 """
 
+from __future__ import annotations
+
 from datetime import datetime
 from functools import cache
 from typing import Annotated

@@ -24,7 +24,7 @@ def texts_for(text: str | None) -> ValueTexts:
     """Return what writes the values of a JSON text; None if the text is not known."""
     if text is None or len(text) > MAX_ITEM_BYTES:
         return SCALARS
-    return VERBATIM if is_verbatim(text) else ESCAPED
+    return VERBATIM if "\\" not in text or is_verbatim(text) else ESCAPED
 
 
 def is_verbatim(text: str) -> bool:
@@ -33,14 +33,12 @@ def is_verbatim(text: str) -> bool:
     JSON allows no control character in a string but as an escape. Of escapes, only those are allowed that begin with
     `\\u` and stand for none of the characters that need one.
     """
-    if "\\" not in text:
-        return True
     return text.count("\\") == text.count("\\u") and not any(escape in text for escape in _CONTROL_ESCAPES)
 
 
 def _quote(text: str) -> str:
     if text.__class__ is not str:
-        raise TypeError("the name in a map is no text")
+        raise TypeError
     return msgspec.json.encode(text).decode()
 
 

@@ -7,6 +7,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Literal
@@ -74,7 +76,7 @@ class Write(Struct, frozen=True, gc=False):
 
     route: str
     table: Table
-    mode: "Mode"
+    mode: Mode
     identity: tuple[str, ...]
     encoded: dict[str, AttributeValue] | None
     size: int
@@ -168,7 +170,7 @@ class WriteConfig(Struct, frozen=True):
 
     route: str
     table: Table
-    mode: "Mode"
+    mode: Mode
     version: str = ""
     add: frozenset[str] = frozenset()
     append: frozenset[str] = frozenset()
@@ -215,9 +217,18 @@ class WriteConfig(Struct, frozen=True):
     ) -> Write:
         """Return the write of an encoded item or key; raises Rejection if its key is not valid."""
         identity = identify(self.table.name, self.table.key, encoded)
-        name = "" if version is None else self.version
         return Write(
-            self.route, self.table, self.mode, identity, encoded, size, call, name, version, sets, idempotency_key
+            self.route,
+            self.table,
+            self.mode,
+            identity,
+            encoded,
+            size,
+            call,
+            self.version,
+            version,
+            sets,
+            idempotency_key,
         )
 
 
@@ -250,6 +261,8 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     Not the existence and content that a delete ends: that is its purpose.
     """
+    accepts_any_item: bool
+    """Whether a write without version is made whatever the item is and whatever is stored, if the key is valid."""
     combine: Literal["last", "greatest version", "never"]
     """Which of neighbouring writes of one item is sent for all; of modes with `last`, only writes without condition."""
     plan: Callable[[WriteConfig, Item, Message, int], Write]
@@ -325,5 +338,6 @@ def same_value(one: AttributeValue, other: AttributeValue) -> bool:
 def value_order(value: AttributeValue) -> tuple[str, Any]:
     """Return what orders values as DynamoDB does: by type, then by number or by the bytes of UTF-8."""
     for kind, content in value.items():
-        return kind, Decimal(content) if kind == "N" else content.encode() if kind == "S" else content
+        # The order of characters is that of their bytes in UTF-8.
+        return kind, Decimal(content) if kind == "N" else content
     return "", None

@@ -5,7 +5,7 @@ a message in it. Modules are found by their presence.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, DecimalException
 from typing import Any, NoReturn
 
@@ -25,19 +25,21 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class EnvelopeFormat(Struct, frozen=True):
-    """An envelope: its name in the config, and how a payload is unwrapped and wrapped.
+    """An envelope: its name in the config, and how a payload is unwrapped and wrapped. No facet has a default.
 
     `unwrap` takes the payload (text or binary at first, a decoded value after another envelope) and the attributes so
     far. It returns the payload inside and the attributes with its own added, where theirs do not exist already. It
     raises Reject, whose reason holds no value, for a payload that is not in this envelope. `wrap` takes the text of a
     payload and returns that of the envelope; it is None for an envelope of a plugin that registers no inverse.
-    `replace` puts another payload into a given envelope, for `redact`; without it, that is done by `wrap`.
+    `replace` puts another payload into a given envelope, for `redact`; if it is None, that is done by `wrap`.
+    `recognizes` tells whether a JSON object has the members of this envelope, for `router new`.
     """
 
     name: str
     unwrap: Envelope
     wrap: Wrap | None
-    replace: Replace | None = None
+    replace: Replace | None
+    recognizes: Callable[[Mapping[str, Any]], bool]
 
 
 def open_json(payload: Any, what: str) -> dict[str, Any]:

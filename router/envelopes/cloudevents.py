@@ -51,4 +51,9 @@ def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str
     return to_json({**carried, **data})
 
 
-ENVELOPE = EnvelopeFormat("cloudevents", unwrap, wrap, replace)
+def recognizes(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is an event."""
+    return value.get("specversion") == "1.0"
+
+
+ENVELOPE = EnvelopeFormat("cloudevents", unwrap, wrap, replace, recognizes)

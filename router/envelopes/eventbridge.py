@@ -48,4 +48,9 @@ def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str
     return to_json({**event, **carried, "detail": embed(text)})
 
 
-ENVELOPE = EnvelopeFormat("eventbridge", unwrap, wrap, replace)
+def recognizes(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is an event."""
+    return {"detail-type", "source", "detail"} <= value.keys()
+
+
+ENVELOPE = EnvelopeFormat("eventbridge", unwrap, wrap, replace, recognizes)

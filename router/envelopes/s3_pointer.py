@@ -20,4 +20,5 @@ def wrap(payload: str) -> str:
     return payload
 
 
-ENVELOPE = EnvelopeFormat("s3_pointer", unwrap, wrap, lambda payload, text, replace: text)
+# A pointer is a list, not an object.
+ENVELOPE = EnvelopeFormat("s3_pointer", unwrap, wrap, lambda payload, text, replace: text, lambda value: False)

@@ -72,4 +72,9 @@ def _attribute(attribute: Any) -> Any:
             return value
 
 
-ENVELOPE = EnvelopeFormat("sns", unwrap, wrap, replace)
+def recognizes(value: Mapping[str, Any]) -> bool:
+    """Return whether an object is a notification."""
+    return value.get("Type") == "Notification" and "TopicArn" in value
+
+
+ENVELOPE = EnvelopeFormat("sns", unwrap, wrap, replace, recognizes)

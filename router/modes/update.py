@@ -134,6 +134,7 @@ MODE = Mode(
     stores="attributes",
     relies_on=frozenset({"content"}),
     destroys=frozenset(),
+    accepts_any_item=False,
     combine="never",
     plan=_plan,
     on_condition_failed=_on_condition_failed,

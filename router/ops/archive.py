@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
-from router.ops.imports import package_folder, run_time_modules
+from router.ops.imports import FOLDER, run_time_modules
 from router.ops.packages import Wheel, sha256_of
 from router.ops.secret_files import SecretFiles
 
@@ -54,9 +54,8 @@ class LeftOut(Struct, frozen=True):
 
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
     """Yield the modules of the router that the handler or a plugin file can import."""
-    folder = package_folder()
     for file in run_time_modules(plugins).values():
-        yield Entry(folder.name, f"{folder.name}/{file.relative_to(folder).as_posix()}", file.read_bytes)
+        yield Entry(FOLDER.name, f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}", file.read_bytes)
 
 
 def wheel_entries(wheel: Wheel) -> Iterator[Entry]:

@@ -10,7 +10,6 @@ from msgspec import Struct, field, structs
 from router.aws.stacks import ResourceChange
 from router.codes import KEY_CHANGED
 from router.ops.property_changes import (
-    NO_PREVIOUS_KEYS,
     QUEUE,
     TABLE,
     PreviousKeys,
@@ -28,7 +27,6 @@ MANY = 3
 """More routes than these are shown as their number, or as "all"."""
 _STORES = (QUEUE, TABLE)
 """The types of resources that store messages or items."""
-NO_TEMPLATE = TemplateVersion({})
 _LOSING: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown")
 _ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify")
 _REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
@@ -105,9 +103,9 @@ def describe_changes(
     changes: Iterable[ResourceChange],
     routes: Mapping[str, str],
     names: Mapping[str, str],
-    old: TemplateVersion = NO_TEMPLATE,
-    new: TemplateVersion = NO_TEMPLATE,
-    keys: PreviousKeys = NO_PREVIOUS_KEYS,
+    old: TemplateVersion,
+    new: TemplateVersion,
+    keys: PreviousKeys,
 ) -> tuple[PlannedChange, ...]:
     """Return the changes, those that lose something first.
 

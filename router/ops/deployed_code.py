@@ -18,17 +18,15 @@ from router.errors import UsageError
 from router.ops.stack import EMPTY, is_absent, require_own
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 
-SERVICES = ("cloudformation", "lambda", "s3")
 FUNCTION_NAME = "FunctionName"
 """The output of a stack that has the name of its function."""
 
 
 class DeployedCode(Struct, frozen=True):
-    """A package, the variables with which its function runs, and the name of that."""
+    """A package, and the variables with which its function runs."""
 
     package: bytes
     env: Mapping[str, str]
-    function: str
 
 
 class OtherPackageError(UsageError):
@@ -44,13 +42,13 @@ def find_stack(stacks: Stacks, name: str) -> Stack:
     return stack
 
 
-def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) -> DeployedCode:
+def read_code(name: str) -> DeployedCode:
     """Return what the function of a stack runs.
 
     Raises UsageError if there is no such stack, it has no function, or the function runs another package than the stack
     says.
     """
-    services = services or connect_services(SERVICES)
+    services = connect_services(("cloudformation", "lambda", "s3"))
     stack = find_stack(Stacks(services["cloudformation"]), name)
     if FUNCTION_NAME not in stack.outputs:
         raise UsageError(
@@ -70,7 +68,7 @@ def read_code(name: str, services: Mapping[str, ServiceClient] | None = None) ->
             f"{function} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
             + (f" --s3-object-version {version}'" if version else "'")
         )
-    return DeployedCode(package, env, function)
+    return DeployedCode(package, env)
 
 
 def read_environment(stack: Stack, function: ServiceClient) -> dict[str, str]:

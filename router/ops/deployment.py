@@ -15,7 +15,8 @@ from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import PlannedChange, describe_changes, routes_of
-from router.ops.property_changes import SET_PREVIOUS_KEY, PreviousKeys, TemplateVersion, substitute_text
+from router.ops.packages import sha256_of
+from router.ops.property_changes import QUEUE, TABLE, PreviousKeys, TemplateVersion, substitute_text
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.policies import MANAGED_POLICY
@@ -27,8 +28,7 @@ FOLDER = "message-router"
 """The prefix of the keys of packages and templates in a bucket."""
 MAX_FUNCTION_NAME = 64
 """The function has the name of the stack: lambda/latest/api/API_CreateFunction.html"""
-_TABLE = "AWS::DynamoDB::Table"
-_NAMES = {_TABLE: "TableName", "AWS::SQS::Queue": "QueueName"}
+_NAMES = {TABLE: "TableName", QUEUE: "QueueName"}
 
 
 class Deployment(Struct, frozen=True):
@@ -36,8 +36,7 @@ class Deployment(Struct, frozen=True):
 
     A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
     `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id,
-    `variables` the values of the variables of the config, `previous_keys` the KMS keys that can still decrypt;
-    `key_advice` says what to do where another one is needed.
+    `variables` the values of the variables of the config.
     """
 
     stack: str
@@ -49,8 +48,7 @@ class Deployment(Struct, frozen=True):
     values: Mapping[str, str] = {}
     changes: Mapping[str, tuple[str, str]] = {}
     variables: Mapping[str, str] = {}
-    previous_keys: Mapping[str, str] = {}
-    key_advice: str = SET_PREVIOUS_KEY
+    keys: PreviousKeys = PreviousKeys()
 
     @property
     def template(self) -> TemplateVersion:
@@ -59,8 +57,7 @@ class Deployment(Struct, frozen=True):
 
     def describe(self, changes: tuple[ResourceChange, ...], old: TemplateVersion) -> tuple[PlannedChange, ...]:
         """Return a description of each change; `old` is the template that the stack has."""
-        keys = PreviousKeys(self.previous_keys, self.key_advice)
-        return describe_changes(changes, self.routes, self.names, old, self.template, keys)
+        return describe_changes(changes, self.routes, self.names, old, self.template, self.keys)
 
     def policies_beside(self, old: Mapping[str, Any]) -> int:
         """Return how many managed policies the role has during the change of a template `old`."""
@@ -134,7 +131,7 @@ def make_deployment(
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
     names = literal_names(template, known)
-    keys = {id_: substitute_text(text, values) for id_, text in document.previous_keys.items()}
+    keys = PreviousKeys({id_: substitute_text(text, values) for id_, text in document.previous_keys.items()})
     return Deployment(stack, body, parameters, routes, names, package, known, changes, variables, keys)
 
 
@@ -191,8 +188,8 @@ def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, s
     resources = dict(template["Resources"])
     for id_, resource in resources.items():
         name = _literal_name(resource, values)
-        if name and resource["Type"] == _TABLE:
-            resources[id_] = {**resource, "Properties": {**resource["Properties"], _NAMES[_TABLE]: name}}
+        if name and resource["Type"] == TABLE:
+            resources[id_] = {**resource, "Properties": {**resource["Properties"], _NAMES[TABLE]: name}}
     return {**template, "Resources": resources}
 
 
@@ -227,9 +224,7 @@ def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) 
         raise UsageError(f"{path} was built from another {config.name} or by another version; build it again")
     if stale:
         raise UsageError(f"{path} has an older {stale}; build it again")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Archive(path, (), path.stat().st_size, digest)
+    return Archive(path, (), path.stat().st_size, sha256_of(path))
 
 
 def _stale_file(archive: zipfile.ZipFile, folder: Path) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import Stack
 from router.ops.deployment import FOLDER, Deployment, literal_names
+from router.ops.property_changes import PreviousKeys
 from router.ops.template.canary import without_shift
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 
@@ -24,10 +25,6 @@ class StackVersion(Struct, frozen=True):
     template: Mapping[str, Any]
     parameters: Mapping[str, str]
     until: str = ""
-
-    def same_as(self, other: "StackVersion") -> bool:
-        """Return whether both are the same template with the same values."""
-        return (self.template, self.parameters) == (other.template, other.parameters)
 
 
 def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> None:
@@ -46,11 +43,10 @@ def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, 
 
     It is the newest version that differs, so that going back twice leads to where one began.
     """
-    current = StackVersion(template, stack.parameters)
     for key in artifacts.keys(_prefix(stack)):
         content = artifacts.get(key)
-        version = msgspec.json.decode(content, type=StackVersion) if content else current
-        if not version.same_as(current):
+        version = msgspec.json.decode(content, type=StackVersion) if content else None
+        if version and (version.template, version.parameters) != (template, stack.parameters):
             return version
     return None
 
@@ -79,4 +75,5 @@ def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str]
     # AWS does not tell hidden values: those of the stack stay.
     hidden = {name for name, declared in version.template["Parameters"].items() if declared.get("NoEcho")}
     given = {name: None if name in hidden & stack.parameters.keys() else value for name, value in values.items()}
-    return Deployment(stack.name, body, given, {}, names, None, known, changes, key_advice=_KEY_ADVICE)
+    keys = PreviousKeys(advice=_KEY_ADVICE)
+    return Deployment(stack.name, body, given, {}, names, None, known, changes, keys=keys)

@@ -12,6 +12,8 @@ from router.errors import UsageError
 from router.ops.requirements import DISTRIBUTION, PROVIDED
 
 PACKAGE = "router"
+FOLDER = Path(router.__file__).parent
+"""The folder of the router's modules."""
 HANDLER = "router.lambda_handler"
 """The module of the handler."""
 LAMBDA_MODULES = PROVIDED | {"dateutil", "jmespath", "six", "urllib3"}
@@ -23,11 +25,6 @@ class MissingImport(Struct, frozen=True):
 
     file: str
     name: str
-
-
-def package_folder() -> Path:
-    """Return the folder of the router's modules."""
-    return Path(router.__file__).parent
 
 
 def run_time_modules(plugins: Iterable[Path] = ()) -> dict[str, Path]:
@@ -83,7 +80,7 @@ def _file(name: str) -> Path | None:
     first, *rest = name.split(".")
     if first != PACKAGE:
         return None
-    place = package_folder().joinpath(*rest)
+    place = FOLDER.joinpath(*rest)
     return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
 
 
@@ -98,7 +95,7 @@ def _imported(file: Path) -> Iterator[str]:
                 yield from (f"{module}.{alias.name}" for alias in names)
             case ast.Call(func=ast.Name(id="import_modules")) if file.name == "__init__.py":
                 # The package imports all of its modules: see router/discovery.py.
-                package = ".".join((PACKAGE, *file.parent.relative_to(package_folder()).parts))
+                package = ".".join((PACKAGE, *file.parent.relative_to(FOLDER).parts))
                 yield from (f"{package}.{module.stem}" for module in file.parent.glob("[!_]*.py"))
             case ast.Constant(value=str() as text) if text.startswith(f"{PACKAGE}."):
                 yield text

@@ -9,15 +9,22 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
+from router.bytecode import module_name, name_file, pack
 from router.errors import UsageError
 from router.ops.archive import Entry
-from router.ops.imports import LAMBDA_MODULES
+from router.ops.imports import HANDLER, LAMBDA_MODULES, PACKAGE
 from router.ops.targets import Target
 
+_IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.bytecode")
+"""The modules that are imported before the file of bytecode is known."""
+_HEADER_BYTES = 16
+"""Before the code in a `.pyc` file: https://peps.python.org/pep-0552/"""
 _COMPILE_SECONDS, _IMPORT_SECONDS = 300, 120
 _DESCRIBE = (
     "import json, platform, sys; "
@@ -27,6 +34,8 @@ _DESCRIBE = (
 _IMPORT = """
 import sys
 sys.path.insert(0, sys.argv[1])
+import router.bytecode
+router.bytecode.install(sys.argv[1])
 import router.aws.http.service, router.program.load, router.deliver.delivery
 from router.errors import ConfigError
 from router.program.hooks.registry import Plugins
@@ -91,18 +100,36 @@ def why_no_bytecode(target: Target) -> str:
 
 
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
-    """Yield the bytecode of Python sources; a source that the target's Python cannot compile has none.
+    """Yield the bytecode of Python sources: one file, which `router.bytecode` imports from, and that of its importers.
 
-    The code folder of Lambda is read-only, so each cold start would compile otherwise. `folder` is a working folder.
-    Raises UsageError if this machine has no CPython of the target's version; the processor does not matter.
+    A source that the target's Python cannot compile has none. `folder` is a working folder. Raises UsageError if this
+    machine has no CPython of the target's version; the processor does not matter.
     """
+    tag = f"cpython-{target.python.replace('.', '')}"
+    sources = {entry.name: entry for entry in sorted(entries, key=attrgetter("name")) if entry.name.endswith(".py")}
+    _compile(sources, target, folder)
+    codes = {}
+    for name, entry in sources.items():
+        source = PurePosixPath(name)
+        compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
+        if not (folder / compiled).is_file():
+            continue
+        content = (folder / compiled).read_bytes()
+        if module_name(name) in _IMPORTERS:
+            yield Entry(entry.part, str(compiled), partial(bytes, content))
+        else:
+            codes[name] = content[_HEADER_BYTES:]
+    yield Entry("bytecode", name_file(tag), partial(pack, codes))
+
+
+def _compile(sources: Mapping[str, Entry], target: Target, folder: Path) -> None:
+    """Compile sources in a folder. The code folder of Lambda is read-only, so each cold start would do it otherwise."""
     interpreter = find_interpreter(target, any_machine=True)
     if interpreter is None:
         raise UsageError(
             f"bytecode for {target.runtime} needs a Python {target.python}, and this machine has none; "
             "install one, or build without --bytecode"
         )
-    sources = {entry.name: entry for entry in entries if entry.name.endswith(".py")}
     for name, entry in sources.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,11 +142,6 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
     # 1: some source has a syntax error.
     if result.returncode not in (0, 1):
         raise UsageError(f"{interpreter} cannot compile the package: {result.stderr.strip().splitlines()[-1:]}")
-    for name, entry in sources.items():
-        source = PurePosixPath(name)
-        compiled = source.parent / "__pycache__" / f"{source.stem}.cpython-{target.python.replace('.', '')}.pyc"
-        if (folder / compiled).is_file():
-            yield Entry(entry.part, str(compiled), (folder / compiled).read_bytes)
 
 
 def run_smoke_test(

@@ -17,7 +17,7 @@ from msgspec import Struct
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 
-from router.errors import UsageError
+from router.errors import UsageError, refusing_file
 from router.ops.requirements import DISTRIBUTION, PROVIDED, Requirements, applies, without_marker
 from router.ops.targets import Target
 
@@ -188,8 +188,8 @@ def _read_wheel(file: Path) -> Wheel:
 
 
 def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with file.open("rb") as stream:
+    """Return the SHA-256 of a file in hexadecimal; raises UsageError for one that cannot be read."""
+    with refusing_file(f"read {file}"), file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -15,7 +15,6 @@ _DEFAULT_RETENTION = 345_600
 _TIME_TO_LIVE = "TimeToLiveSpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
-SET_PREVIOUS_KEY = "set it as kms_key_previous"
 
 
 def substitute_text(text: str, values: Mapping[str, str]) -> str:
@@ -62,10 +61,7 @@ class PreviousKeys(Struct, frozen=True):
     """The KMS keys, by logical id, that can still be decrypted with, and what to do where another one is needed."""
 
     known: Mapping[str, str] = {}
-    advice: str = SET_PREVIOUS_KEY
-
-
-NO_PREVIOUS_KEYS = PreviousKeys()
+    advice: str = "set it as kms_key_previous"
 
 
 def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: str) -> tuple[PropertyChange, ...]:
@@ -77,9 +73,7 @@ def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: s
     )
 
 
-def describe_loss(
-    type_: str, changes: tuple[PropertyChange, ...], logical_id: str = "", keys: PreviousKeys = NO_PREVIOUS_KEYS
-) -> str:
+def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys) -> str:
     """Return what is lost if properties of an existing resource change, or ""."""
     losses = []
     previous_key = keys.known.get(logical_id, "")

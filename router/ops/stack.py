@@ -14,6 +14,7 @@ from router.aws.control_plane import AwsCallError, ServiceClient, count_messages
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks, StackTemplate
 from router.errors import UsageError
 from router.ops.changes import kind_of, resource_name
+from router.ops.property_changes import QUEUE, TABLE
 
 DESCRIPTION = "Message Router: "
 """The prefix of the description of every template that the router makes."""
@@ -37,7 +38,7 @@ LONGEST_PAUSE = 3.0
 """Seconds between two polls: DescribeStackEvents is throttled for the whole account."""
 DELETION_SECONDS = 60
 """How long to wait until a stack whose creation failed starts to delete itself."""
-_STACK, QUEUE, TABLE = "AWS::CloudFormation::Stack", "AWS::SQS::Queue", "AWS::DynamoDB::Table"
+_STACK = "AWS::CloudFormation::Stack"
 _CASCADE = ("resource creation cancelled", "resource update cancelled")
 """The reasons that AWS gives for resources that stop because another resource failed."""
 CREATION_SECONDS = 300

@@ -27,8 +27,7 @@ _CALLS = 8
 _SECONDS = 60.0
 _RUNNING = ("Enabled", "Enabling", "Updating", "Creating")
 """The states of an event source mapping that receives, or will at once."""
-_PERIOD = 60
-_RECENT = timedelta(minutes=15)
+MINUTES = 15
 """CloudWatch has the age of a queue's oldest message for each minute, some minutes late."""
 _QUERIES = 500
 """Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
@@ -150,29 +149,35 @@ class StatusReader:
         self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]
     ) -> tuple[dict[str, int], str]:
         """Return the newest value of a metric (`Sum`: the sum) by the value of its dimension, and why there is none."""
-        now = datetime.now(UTC)
+        source = {"Namespace": f"AWS/{service}", "MetricName": metric}
+        metrics = [{**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values]
         found: dict[str, int] = {}
-        for start in range(0, len(values), _QUERIES):
-            part = values[start : start + _QUERIES]
-            source = {"Namespace": f"AWS/{service}", "MetricName": metric}
-            asked = {
-                "MetricDataQueries": [_query(n, source, dimension, each, statistic) for n, each in enumerate(part)],
-                "ScanBy": "TimestampDescending",
-            }
-            try:
-                pages = list(self._cloudwatch.pages("GetMetricData", StartTime=now - _RECENT, EndTime=now, **asked))
-            except AwsCallError as error:
-                return {}, str(error)
-            for result in (each for page in pages for each in page["MetricDataResults"]):
-                if result["Values"]:
-                    total = sum(result["Values"]) if statistic == "Sum" else result["Values"][0]
-                    found.setdefault(part[int(result["Id"][1:])], int(total))
+        try:
+            for each, measured in read_metrics(self._cloudwatch, metrics, statistic):
+                if measured:
+                    total = sum(measured) if statistic == "Sum" else measured[0]
+                    found.setdefault(each["Dimensions"][0]["Value"], int(total))
+        except AwsCallError as error:
+            return {}, str(error)
         return found, ""
 
 
-def _query(index: int, source: Mapping[str, str], dimension: str, value: str, statistic: str) -> dict[str, Any]:
-    metric = {**source, "Dimensions": [{"Name": dimension, "Value": value}]}
-    return {"Id": f"q{index}", "MetricStat": {"Metric": metric, "Period": _PERIOD, "Stat": statistic}}
+def read_metrics(
+    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str
+) -> Iterator[tuple[Any, Sequence[float]]]:
+    """Yield each metric with its values of the last MINUTES, one for each minute, the newest first."""
+    now = datetime.now(UTC)
+    for start in range(0, len(metrics), _QUERIES):
+        part = metrics[start : start + _QUERIES]
+        queries = [
+            {"Id": f"q{index}", "MetricStat": {"Metric": each, "Period": 60, "Stat": statistic}}
+            for index, each in enumerate(part)
+        ]
+        asked = {"MetricDataQueries": queries, "ScanBy": "TimestampDescending"}
+        since = now - timedelta(minutes=MINUTES)
+        for page in cloudwatch.pages("GetMetricData", StartTime=since, EndTime=now, **asked):
+            for result in page["MetricDataResults"]:
+                yield part[int(result["Id"][1:])], result["Values"]
 
 
 def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:

@@ -30,6 +30,7 @@ from router.program.precompiled import is_precompiled, read_config
 from router.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
 from router.program.route import UNKNOWN_PLUGIN, compile_route
 from router.program.schemas.compile import SchemaStore, Validation
+from router.stand_ins import import_validator, import_without_patterns
 
 HASH_LENGTH = 16
 """Hexadecimal digits of the SHA-256 of a config: enough to tell all configs of a team apart."""
@@ -247,6 +248,8 @@ def _load_precompiled(path: FilePath, env: Mapping[str, str], any_version: bool)
 
 def _load_yaml(path: FilePath, env: Mapping[str, str], unset: Severity, unsaved: Unsaved = NO_UNSAVED) -> Loaded:
     # A compiled config is loaded without the modules that read YAML.
+    import_without_patterns("yaml")
+    import_validator()
     from router.config import source
 
     with without_garbage_collector():

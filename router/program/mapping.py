@@ -1,9 +1,9 @@
 """Compiles `item`, `for_each` and `merge` of a route to a callable from a message to its items."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
 from router.config import spec
@@ -97,7 +97,7 @@ MapItem = Callable[[Any, Message], Item]
 MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
-class CompiledMapping(NamedTuple):
+class CompiledMapping(Struct, frozen=True):
     """How a message is mapped to its items; `getters` are the attributes of its one item, if those are all of it."""
 
     items: MapItems

@@ -165,7 +165,7 @@ class Redaction(Struct, frozen=True):
     def redact_all(self, record: Record) -> Record:
         """Return a record whose body and message attributes are masks, but for the attribute of the router."""
         attributes = {
-            name: each if name == ATTRIBUTE else {"DataType": "String", "StringValue": self.masker.mask(_content(each))}
+            name: each if name == ATTRIBUTE else self._masked_attribute(each)
             for name, each in record.message_attributes.items()
         }
         body = self.masker.mask_body(record.body)
@@ -210,7 +210,7 @@ class Redaction(Struct, frozen=True):
         """Yield the redacted values of a record as text."""
         places: list[Place] = []
         given = record.message_attributes
-        carried: list[Any] = [_content(given[name]) for name in self.attributes & given.keys()]
+        carried: list[Any] = [content_of(given[name]) for name in self.attributes & given.keys()]
 
         def note(name: str, value: Any) -> Any:
             if name in self.attributes:
@@ -272,10 +272,15 @@ class Redaction(Struct, frozen=True):
     def _mask_attribute(self, name: str, attribute: Mapping[str, Any], found: dict[str, None]) -> Mapping[str, Any]:
         if name not in self.attributes:
             return attribute
-        return {"DataType": "String", "StringValue": self._mask_carried(name, _content(attribute), found)}
+        found[attribute_path(name)] = None
+        return self._masked_attribute(attribute)
+
+    def _masked_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
 
 
-def _content(attribute: Mapping[str, Any]) -> str | bytes:
+def content_of(attribute: Mapping[str, Any]) -> str | bytes:
+    """Return the value of a message attribute."""
     value: str | bytes = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
     return value
 

@@ -16,13 +16,13 @@ from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import SourceFile, folder_of, relocate
 from router.config.parse import without_empty_keys
-from router.config.schema import find_typed
+from router.config.schema import Node, branch_for, exact_schema, find_constraints, find_typed
 from router.config.source import read_source
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.program.expressions.compile import is_plain_path, parse_expression
 from router.program.load import load, without_garbage_collector
-from router.program.precompiled import Bundle, File, Files, list_places, write
+from router.program.precompiled import MAP, TUPLE, Bundle, File, Files, Shape, list_places, write
 from router.program.schemas.compile import SchemaStore
 from router.sources import SOURCES
 
@@ -44,7 +44,7 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
             Files(include, _files(sources, path.parent)),
             _bundle(sources, path.parent),
             _trees(sources),
-            [list_places(_needed(source.data), source.locate) for source in sources],
+            [list_places(_needed(source.data), source.findings.locate) for source in sources],
         )
 
 
@@ -77,7 +77,29 @@ def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Inclu
     name = FilePath(source.file).relative_to(root).as_posix()
     references = tuple(find_references(data))
     typed = tuple(find_typed(cls, data, references))
-    return File(name, folder_of(FilePath(source.file), root), references, data, typed)
+    constraints = tuple(find_constraints(cls, data, references))
+    schema = exact_schema(cls)
+    shape = _shape(schema, {**schema, "title": cls.__name__}, data)
+    return File(name, folder_of(FilePath(source.file), root), references, data, typed, constraints, shape)
+
+
+def _shape(schema: Node, node: Node, value: Any) -> Shape | None:
+    """Return which parts of a value are structures or tuples; None if none is."""
+    branch = branch_for(schema, node, value)
+    if isinstance(value, list):
+        if branch.get("type") != "array":
+            return None
+        inside = {str(index): _shape(schema, branch.get("items", {}), each) for index, each in enumerate(value)}
+        return TUPLE, {index: each for index, each in inside.items() if each}
+    if not isinstance(value, dict):
+        return None
+    known, other = branch.get("properties"), branch.get("additionalProperties")
+    around = other if isinstance(other, dict) else {}
+    inside = {name: _shape(schema, (known or {}).get(name, around), each) for name, each in value.items()}
+    found = {name: each for name, each in inside.items() if each}
+    if known is not None:
+        return branch["title"], found
+    return (MAP, found) if found else None
 
 
 def _needed(data: Mapping[str, Any]) -> dict[str, Any]:

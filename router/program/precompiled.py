@@ -7,10 +7,8 @@ the same config always makes the same bytes.
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from decimal import Decimal
-from functools import cache, reduce
-from operator import getitem
+from functools import cache
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -19,9 +17,18 @@ from msgspec import Struct, structs
 
 from router import __version__
 from router.config import spec
-from router.config.environment import RT005, TypedText, convert_texts, parts, replace_references
+from router.config.environment import (
+    RT005,
+    Constraint,
+    TypedText,
+    convert_texts,
+    meets,
+    parts,
+    replace_references,
+)
 from router.config.findings import Findings, Locate
 from router.config.merge import IncludedFile, Reading, SourceFile, merge
+from router.config_types import Spec, structures
 from router.errors import UsageError
 from router.model import Path, Place
 
@@ -37,11 +44,17 @@ _AGAIN = "compile the config again, with router compile"
 _DIGITS = frozenset("-0123456789")
 
 
+Shape = tuple[str, dict[str, Any]]
+"""What a value of a file becomes, as the name of a structure, `MAP` or `TUPLE`; and its parts that have a shape."""
+MAP, TUPLE = "", "[]"
+
+
 class File(Struct, frozen=True):
     """A file of a config: the config itself first, then what it includes, in order.
 
     `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
-    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false.
+    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false,
+    `constraints` are what the config takes there, if not any text. No variable changes `shape`.
     """
 
     name: str
@@ -49,6 +62,8 @@ class File(Struct, frozen=True):
     references: tuple[Path, ...]
     data: dict[str, Any]
     typed: tuple[TypedText, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    shape: Shape | None = None
 
 
 class Files(Struct, frozen=True):
@@ -160,14 +175,14 @@ def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = Fals
     places = cache(opened.places)
     files = opened.files.files
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
-    root, proved = sources[0]
-    config, left_out = _parse(spec.Config, root, proved)
+    root = sources[0]
+    config, left_out = _parse(spec.Config, files[0], root)
     include = config.include if config else ()
     given = (include,) if isinstance(include, str) else include
     included = []
     if given and given == opened.files.include:
-        for file, (source, proved) in list(zip(files, sources, strict=True))[1:]:
-            content, without = _parse(spec.Included, source, proved)
+        for file, source in list(zip(files, sources, strict=True))[1:]:
+            content, without = _parse(spec.Included, file, source)
             assert content is not None  # it can do without any of its keys
             included.append(IncludedFile(source, file.folder, content, without))
     elif given and not root.findings.failed:  # with a variable missing, no file is included
@@ -180,8 +195,8 @@ def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = Fals
 
 def _put_in(
     file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
-) -> tuple[SourceFile, bool]:
-    """Return a file with its variables replaced, and whether msgspec.convert finds each fault that one can cause."""
+) -> SourceFile:
+    """Return a file with its variables replaced."""
     label = str(folder / file.name)
 
     @cache
@@ -193,28 +208,45 @@ def _put_in(
 
     findings = Findings(locate)
     faults = replace_references(file.data, file.references, env)
-    data: Any = file.data
-    texts = [str(reduce(getitem, at, data)) for at in file.references]
     faults += convert_texts(file.data, file.typed)
     for fault in faults:
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
-    # msgspec's `$` matches before a line feed at the end, too.
-    proved = not faults and not any(text.endswith("\n") for text in texts)
-    return SourceFile(label, folder, file.data, findings, locate), proved
+    return SourceFile(label, folder, file.data, findings)
 
 
-def _parse(cls: type[_Kind], source: SourceFile, proved: bool) -> tuple[_Kind | None, set[Path]]:
+def _parse(cls: type[_Kind], file: File, source: SourceFile) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
-    The values in the file had no faults when it was compiled, and a variable is text: msgspec.convert finds whether the
-    config accepts that text. Only if it does not, the parser that reports faults is imported.
+    The values in the file had no faults when it was compiled, so that only what variables have changed is examined. If
+    that may have a fault, the parser that reports faults is imported.
     """
-    if proved:
-        with suppress(msgspec.ValidationError):
-            return msgspec.convert(source.data, cls), set()
+    if file.shape and not source.findings.failed and all(meets(file.data, each) for each in file.constraints):
+        part: _Kind = _build(file.data, file.shape)
+        return part, set()
     from router.config.parse import parse_part  # start-up does without it, but for a fault
 
     return parse_part(cls, source.data, source.findings)
+
+
+def _build(value: Any, shape: Shape) -> Any:
+    """Return a value without faults in its shape."""
+    name, inside = shape
+    if name == TUPLE:
+        return tuple(_build(each, inside[str(at)]) if str(at) in inside else each for at, each in enumerate(value))
+    parts_of = {**value, **{step: _build(value[step], each) for step, each in inside.items()}}
+    if name == MAP:
+        return parts_of
+    structure, fields = _structures()[name]
+    return structure(**{fields[key]: each for key, each in parts_of.items()})
+
+
+@cache
+def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
+    """Return the structures by their published names, with the names of their fields by those of their keys."""
+    return {
+        name: (each, dict(zip(each.__struct_encode_fields__, each.__struct_fields__, strict=True)))
+        for name, each in structures().items()
+    }
 
 
 def _listed(patterns: tuple[str, ...]) -> str:

@@ -25,16 +25,17 @@ from router.model import Item, Message, Path
 from router.program.context import Environment
 from router.program.expressions import Names, paths_read
 from router.program.expressions.compile import InvalidExpression, Trees, is_plain_path, parse_expression
+from router.program.mapping import merge_of
 from router.program.masking import EACH, EVERY, MIN_KEY, Masker, Place, RedactedPath, Redaction, is_mask
 from router.program.schemas.compile import Check, Invalid
 from router.program.schemas.documents import steps_of
-from router.sources import expressions_of, source_of
+from router.sources import expressions_of, meta_of
 
 BAD_REDACTION = declare(
     "RT236",
     "`redact` that cannot be applied",
     "A value that cannot be found, or an envelope that cannot be put together again, could reach a dead letter as it "
-    "is; with a short key, who has the masks could find the values.",
+    "is; with a short key, the values could be found from the masks.",
 )
 
 _NEEDS = "the route needs {}, which is redacted in this dead letter"
@@ -118,14 +119,21 @@ def compile_redaction(
 class Needs(Struct, frozen=True):
     """What a route may read of what is redacted: paths by their text, and message attributes by name.
 
-    `early` is read before the message is validated. `derived` are the attributes of its items that may have a redacted
-    value, or one computed from it, in them; None for all of them.
+    `early` is read before the message is validated. `mapped` are the attributes of `item` that may have a redacted
+    value, or one computed from it, in them; None for all of them. `settings` are the paths that `for_each`, `merge` and
+    `once_key` read, each by its name; they are in `mapping` too.
     """
 
     early: frozenset[str]
     mapping: frozenset[str]
     attributes: frozenset[str]
-    derived: frozenset[str] | None
+    mapped: frozenset[str] | None
+    settings: Mapping[str, frozenset[str]] = {}
+
+    @property
+    def derived(self) -> frozenset[str] | None:
+        """The attributes of its items that may have a redacted value in them; None for all of them."""
+        return None if self.settings.get("merge") else self.mapped
 
 
 def find_needs(route: spec.RouteSettings, redacted: Redacted, trees: Trees, *, plugins: bool) -> Needs:
@@ -135,15 +143,18 @@ def find_needs(route: spec.RouteSettings, redacted: Redacted, trees: Trees, *, p
         return Needs(every, every, redacted.attributes, None)
     reader = _Reader(route, redacted.paths, trees)
     early = frozenset() if isinstance(route.when, UnsetType) else reader.read_of_message(route.when)
-    mapping = reader.listed()
+    settings = {"for_each": reader.listed()}
+    if (merge := merge_of(route)) is not None:
+        settings["merge"] = reader.read(merge.from_)
     if not isinstance(route.write.once_key, UnsetType):
-        mapping |= reader.read_of_message(route.write.once_key)
+        settings["once_key"] = reader.read_of_message(route.write.once_key)
+    mapping = frozenset[str]().union(*settings.values())
     if isinstance(route.item, UnsetType):
         return Needs(early, mapping | reader.whole(), frozenset(), reader.whole_derived())
     read = {name: reader.read_by(given, redacted.attributes) for name, given in route.item.items()}
     mapping |= frozenset[str]().union(*(paths for paths, _ in read.values()))
     attributes = frozenset[str]().union(*(carried for _, carried in read.values()))
-    return Needs(early, mapping, attributes, frozenset(name for name, found in read.items() if any(found)))
+    return Needs(early, mapping, attributes, frozenset(name for name, found in read.items() if any(found)), settings)
 
 
 class _Reader:
@@ -187,8 +198,8 @@ class _Reader:
         """Return the paths, and which of the message attributes, that an attribute of the item may be made of."""
         attribute = spec.short_form(given) if isinstance(given, str) else given
         read = frozenset[str]().union(*(self.read(use.text) for use in expressions_of(attribute)))
-        source, value = source_of(attribute)
-        return read, attributes & {value.removeprefix("attribute.")} if source.key == "meta" else frozenset()
+        metadata = meta_of(attribute)
+        return read, frozenset(name for name in attributes if f"attribute.{name}" in metadata)
 
     def listed(self) -> frozenset[str]:
         """Return the paths that `for_each` itself may read: not those inside of the elements of a plain list."""

@@ -31,7 +31,8 @@ def required_texts(tree: Tree) -> Required:
             listed, sought = tree["children"]
             if listed["type"] == "multi_select_list":
                 return _one_of(sought, listed["children"])
-            values = listed.get("value") if listed["type"] == "literal" else None
+            # Only a literal has a list as its value.
+            values = listed.get("value")
             if isinstance(values, list):
                 return _one_of(sought, [{"type": "literal", "value": value} for value in values])
         case "and_expression":

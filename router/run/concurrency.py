@@ -160,7 +160,7 @@ class AdaptiveConcurrency:
         self._limit = limit
         self._cpu_share = cpu_share
         self._tuning = tuning
-        self._baseline = 0.0
+        self._baseline = float("inf")
         self._overloaded_rounds = 0
         self._good_rounds = 0
         self._was_overloaded = False

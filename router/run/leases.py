@@ -1,7 +1,8 @@
 """Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from router.aws.calls import boottime
@@ -24,12 +25,14 @@ class Lease:
     requested: SQS can have made them invisible at any moment from then on.
     """
 
-    __slots__ = ("_due_at", "_since", "_visibility", "ids", "renewing", "size", "until", "url")
+    __slots__ = ("_due_at", "_since", "_visibility", "forgotten", "ids", "renewing", "size", "until", "url")
 
     def __init__(self, url: str, visibility: int, records: Sequence[Record], since: float) -> None:
         self.url = url
-        self.ids = tuple(record.message_id for record in records)
-        self.size = sum(len(record.body) for record in records)
+        self.ids = tuple([record.message_id for record in records])
+        self.forgotten: set[str] = set()
+        """The ids of messages that are not renewed any more."""
+        self.size = sum([len(record.body) for record in records])
         self.until = since + visibility
         self.renewing = False
         """Whether a call is under way that extends it."""
@@ -70,8 +73,9 @@ class Leases:
         self._max_characters = max_characters
         self._lock = threading.Lock()
         self._leases: dict[Lease, None] = {}
-        # The newest receipt handle of each message, and the number of its leases.
-        self._handles: dict[tuple[str, str], tuple[str, int]] = {}
+        # By queue: the newest receipt handle of each message, and how many leases it has besides the first.
+        self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._further: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     @property
     def is_full(self) -> bool:
@@ -81,27 +85,30 @@ class Leases:
     def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float) -> Lease:
         """Lease messages that were requested at a time of the clock."""
         lease = Lease(url, visibility, records, since)
-        handles = self._handles
+        handles = {record.message_id: record.receipt_handle for record in records}
         with self._lock:
             self._leases[lease] = None
             self.size += lease.size
+            known = self._handles[url]
+            if len(handles) == len(lease.ids) and known.keys().isdisjoint(handles):
+                known.update(handles)
+                return lease
             for record in records:
-                key = url, record.message_id
-                known = handles.get(key)
-                handles[key] = record.receipt_handle, known[1] + 1 if known else 1
+                if record.message_id in known:
+                    self._further[url][record.message_id] += 1
+                known[record.message_id] = record.receipt_handle
         return lease
 
     def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
         """Return the ids of leased messages with their newest receipt handles."""
         with self._lock:
-            return [(id_, self._handles[url, id_][0]) for id_ in ids]
+            known = self._handles[url]
+            return [(id_, known[id_]) for id_ in ids]
 
-    def forget(self, lease: Lease, ids: Collection[str]) -> None:
+    def forget(self, lease: Lease, ids: Iterable[str]) -> None:
         """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
         with self._lock:
-            # A message that was received twice has two of its ids.
-            self._drop(lease.url, [id_ for id_ in lease.ids if id_ in ids])
-            lease.ids = tuple([id_ for id_ in lease.ids if id_ not in ids])
+            lease.forgotten.update(ids)
 
     def release(self, lease: Lease) -> None:
         """Stop renewing a lease; the visibility timeout of its messages stays as it is."""
@@ -111,11 +118,17 @@ class Leases:
             self._drop(lease.url, lease.ids)
 
     def _drop(self, url: str, ids: Iterable[str]) -> None:
-        handles = self._handles
+        known, further = self._handles[url], self._further[url]
+        if not further:
+            for id_ in ids:
+                del known[id_]
+            return
         for id_ in ids:
-            handle, leases = handles.pop((url, id_))
-            if leases > 1:
-                handles[url, id_] = handle, leases - 1
+            more = further.pop(id_, 0)
+            if more > 1:
+                further[id_] = more - 1
+            if not more:
+                del known[id_]
 
     def renew(self) -> list[threading.Thread]:
         """Begin to extend each lease that is due, in a thread for each, so that a slow call delays no other lease."""
@@ -165,8 +178,8 @@ class Leases:
 
     def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:
-            known = [(id_, self._handles.get((lease.url, id_))) for id_ in lease.ids]
-        return [(id_, entry[0]) for id_, entry in known if entry is not None]
+            known = self._handles[lease.url]
+            return [(id_, known[id_]) for id_ in lease.ids if id_ in known and id_ not in lease.forgotten]
 
 
 def _start(do: Callable[[Lease], None], lease: Lease) -> threading.Thread:

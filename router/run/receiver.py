@@ -10,13 +10,14 @@ from msgspec import Struct
 from router.aws.calls import boottime
 from router.aws.protocols import AwsFault, NonBlockingQueues, Queues
 from router.aws.run_lock import blocking
-from router.deliver.delivery import Delivered, Delivery, met_outage
+from router.deliver.delivery import Delivered, Delivery, met_outage, visibility_timeouts
 from router.deliver.retries import FIRST_WAIT_SECONDS, WaitBudget
 from router.deliver.telemetry import LOGGER
+from router.deliver.writer import FEW_SHARE
 from router.engine.engine import CompiledQueue
 from router.model import Record
+from router.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements
 from router.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
-from router.run.deletes import Deletes
 from router.run.leases import Lease, Leases
 from router.run.outages import Outage, Probe, longest_wait
 
@@ -31,7 +32,9 @@ WROTE = ("written", "duplicate", "stale")
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
 """Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
-only a share of its messages is throttled, polls become less frequent by that share."""
+only a share of its messages is throttled, polls become less frequent by that share, unless it is small."""
+SHORT_PAUSE = 0.1
+"""Seconds; the responses of deletes are read before a longer pause, else during the next receive."""
 ACKNOWLEDGE_SECONDS = 60
 """The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
 DELETE_RESERVE = 0.5
@@ -67,6 +70,16 @@ class PolledQueue(Struct, frozen=True):
         return min(self.wait, max(self.visibility - MIN_LEASE_SECONDS, self.visibility // 2))
 
 
+class QueueState:
+    """What the receivers of a queue share."""
+
+    def __init__(self, queue: CompiledQueue, clock: Callable[[], float] = boottime) -> None:
+        self.share = ThrottledShare()
+        self.outage = Outage(queue.outage, clock)
+        # A busy queue begins and ends many receivers: with a budget of its own, each would wait for long.
+        self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
+
+
 class _BatchDeadline:
     """The deadline of a batch: the end of its lease, which a heartbeat moves, or of the grace period once stopped."""
 
@@ -97,29 +110,31 @@ class Receiver:
         stop: StopEvent,
         on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
         tuning: Tuning = DEFAULT_TUNING,
-        share: ThrottledShare | None = None,
-        outage: Outage | None = None,
+        state: QueueState | None = None,
         jitter: Callable[[float, float], float] = uniform,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = boottime,
     ) -> None:
-        """`share` and `outage` are of all receivers of the queue; `jitter` chooses a wait between bounds in seconds."""
+        """`state` is of all receivers of the queue; `jitter` chooses a wait between bounds."""
+        state = state or QueueState(polled.queue, clock)
         self.polled = polled
         self.healthy = True
         self.seen_at = clock()
         self.busy_since: float | None = None
         self._queues = queues
+        self._overlapping = queues if isinstance(queues, NonBlockingQueues) else None
         self._delivery = delivery
         self._leases = leases
         self._stop = stop
         self._on_round = on_round
-        self._share = share or ThrottledShare()
-        # A new receiver has a share too: a busy queue begins and ends many.
-        self._waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
-        self._outage = outage or Outage(polled.queue.outage, clock)
+        self._share = state.share
+        self._waits = state.waits.shared()
+        self._outage = state.outage
         self._jitter = jitter
         self._clock = clock
-        self._deletes = Deletes(polled.queue, polled.url, queues, leases, stop.timeout, jitter, sleep, clock)
+        self._acknowledgements = Acknowledgements(
+            polled.queue, polled.url, queues, leases, stop.timeout, jitter, sleep, clock
+        )
         self._pauses = 0
         # A large batch of a FIFO queue would block its message groups, and payloads in S3 can be large.
         single = polled.queue.fifo or polled.queue.pointers is not None
@@ -136,10 +151,10 @@ class Receiver:
             self.seen_at = self._clock()
             finished = self._try(self._round)
             if not self._on_round(self, finished):
-                self._deletes.settle()
+                self._acknowledgements.settle()
                 return
             self._pause(finished)
-        self._deletes.settle()
+        self._acknowledgements.settle()
         self._outage.end()
         self._try(lambda: self._make_visible(MAX_VISIBLE_AT_STOP))
 
@@ -165,9 +180,9 @@ class Receiver:
             return Round(failed=True)
         if not received:
             self._make_visible(requested)
-            return Round(seconds=self._clock() - self.seen_at, throttled=float(self._outage.lasts))
+            return Round(throttled=float(self._outage.lasts))
         if self._clock() >= requested_at + polled.visibility:
-            # The process or the response was held up. Others may have received these messages and later ones.
+            # The process or the response was delayed. Others may have received these messages and later ones.
             fields = {"queue": polled.queue.name, "messages": len(received)}
             LOGGER.warning("received after the visibility timeout, and discarded", extra={"fields": fields})
             return Round(failed=True)
@@ -178,7 +193,7 @@ class Receiver:
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
-            self._deletes.release(lease)
+            self._acknowledgements.release(lease)
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
@@ -192,10 +207,10 @@ class Receiver:
     def _receive(self, count: int, wait: int) -> list[Record] | AwsFault:
         """Receive messages, while those of the batch before are deleted."""
         url, visibility = self.polled.url, self.polled.visibility
-        if not isinstance(self._queues, NonBlockingQueues):
+        if self._overlapping is None:
             return self._queues.receive(url, count, wait, visibility)
-        pending = self._queues.begin_receive(url, count, wait, visibility)
-        self._deletes.settle(pending)
+        pending = self._overlapping.begin_receive(url, count, wait, visibility)
+        self._acknowledgements.settle(pending)
         return pending.finish()
 
     def _deliver(self, records: Sequence[Record], lease: Lease, received_at: float) -> float:
@@ -209,7 +224,7 @@ class Receiver:
             visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
             self._queues.change_visibility(polled.url, visible, self._stop.timeout())
             return 0.0
-        left = len({record.message_id for record in records})
+        left = len(set(lease.ids))
         settled = throttled = 0
         written = False
         met: list[Probe] = []
@@ -217,14 +232,17 @@ class Receiver:
         deadline = _BatchDeadline(lease, self._stop)
         for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
             left -= len(part)
-            self._deletes.acknowledge([each.record for each in part if each.acknowledged], blocked, last=not left)
-            met += self._set_visibility(part, lease, received_at)
+            acknowledged = [each.record for each in part if each.acknowledged]
+            kept = [each for each in part if not each.acknowledged] if len(acknowledged) < len(part) else []
+            written = written or any(each.outcome.kind in WROTE for each in part)
+            self._acknowledgements.delete(acknowledged, blocked, last=not left)
+            # Unless a message was written, an outage depends on whether the visibility timeouts can be set.
+            met += self._set_visibility(kept, lease, received_at, overlaps=bool(kept and written and not left))
             if left:
                 self._leases.forget(lease, {each.record.message_id for each in part})
-            settled += sum([each.acknowledged for each in part])
+            settled += len(acknowledged)
             # Messages that were not started, as those of a blocked group, say nothing about the tables.
-            throttled += sum([met_outage(each.outcome) for each in part])
-            written = written or any(each.outcome.kind in WROTE for each in part)
+            throttled += sum([met_outage(each.outcome) for each in kept])
         if not written and self._outage.add(met):
             LOGGER.warning("an outage began", extra={"fields": {"queue": polled.queue.name}})
         elif written and self._outage.may_begin and self._outage.end():
@@ -232,20 +250,27 @@ class Receiver:
         share = self._share.add(settled, throttled)
         return 1.0 if self._outage.lasts else share
 
-    def _set_visibility(self, part: Sequence[Delivered], lease: Lease, received_at: float) -> list[Probe]:
-        """Set the visibility timeouts of messages that are not acknowledged; return those that met an outage."""
+    def _set_visibility(
+        self, kept: Sequence[Delivered], lease: Lease, received_at: float, *, overlaps: bool
+    ) -> list[Probe]:
+        """Set the visibility timeouts of messages that are not acknowledged; return those that met an outage.
+
+        None is returned if the calls overlap the next receive.
+        """
         polled, since = self.polled, self._clock()
         # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
         left = min(self._stop.timeout(), lease.until - since)
         if left <= 0:
             return []
         longest = longest_wait(received_at, since)
-        failed = self._delivery.set_visibility(polled.queue, polled.url, part, left, longest)
+        if overlaps and self._acknowledgements.set_visibility(visibility_timeouts(polled.queue, kept, longest), lease):
+            return []
+        failed = self._delivery.set_visibility(polled.queue, polled.url, kept, left, longest)
         for message_id, fault in failed.items():
-            self._log_error("cannot set the visibility timeout", fault, message_id)
+            self._log_error(CANNOT_SET_VISIBILITY, fault, message_id)
         return [
             Probe(each.record, received_at, since)
-            for each in part
+            for each in kept
             if met_outage(each.outcome) and each.record.message_id not in failed
         ]
 
@@ -262,8 +287,8 @@ class Receiver:
             try:
                 self._deliver(records, lease, min(probe.received_at for probe in probes))
             finally:
-                self._deletes.release(lease)
-            self._deletes.settle()
+                self._acknowledgements.release(lease)
+            self._acknowledgements.settle()
         if self._outage.lasts:
             self._outage.extend(lambda kept: self._queues.change_visibility(polled.url, kept, self._stop.timeout()))
         return self._make_visible(self._batch.size)
@@ -288,13 +313,14 @@ class Receiver:
         else:
             self._pauses = 0
         if not finished.failed:
-            # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken.
-            passed = 1 - finished.throttled
-            longest = min(longest, finished.seconds * finished.throttled / passed) if passed else longest
+            # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken. A few
+            # messages use up few receives, and each pause delays the others by more than its length.
+            share = finished.throttled if finished.throttled > FEW_SHARE else 0.0
+            longest = min(longest, finished.seconds * share / (1 - share)) if share < 1 else longest
         wait = self._jitter(longest / 2, longest) if longest else 0.0
         over = False
-        if wait:
-            self._deletes.settle()
+        if wait > SHORT_PAUSE:
+            self._acknowledgements.settle()
         while wait > 0 and not over and not self._stop.is_set():
             in_outage = self._outage.lasts
             part = min(wait, PROBE_SECONDS) if in_outage else wait

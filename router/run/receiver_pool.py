@@ -10,10 +10,9 @@ from router.aws.run_lock import RunLock
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import Meter
 from router.program.load import Program
-from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, ThrottledShare, Tuning
+from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
 from router.run.leases import Leases
-from router.run.outages import Outage
-from router.run.receiver import PolledQueue, Receiver, StopEvent
+from router.run.receiver import PolledQueue, QueueState, Receiver, StopEvent
 
 BUSY_SECONDS = 1.0
 """If all receivers of a queue have been processing for this long, one is added, so that new messages are received …"""
@@ -55,10 +54,10 @@ class ReceiverPool:
             # A receiver that can block on other I/O than SQS and DynamoDB would block the others with the lock.
             blocks = program.plugins.names or each.queue.pointers is not None
             concurrency = AdaptiveConcurrency(limit, cpu_share, tuning)
-            share, outage = ThrottledShare(), Outage(each.queue.outage)
+            state = QueueState(each.queue)
 
             def spawn(on_round: Callable[[Receiver, Round], bool]) -> Receiver:
-                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, share, outage)
+                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, state)
 
             return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock.group())
 

@@ -35,8 +35,8 @@ from router.run.receiver_pool import ReceiverPool
 from router.run.supervisor import ControlServer
 
 POLL_SECONDS = 0.5
-FILES_PER_RECEIVER = 2 * DEFAULT_TUNING.batch_messages // MAX_MESSAGES + CONCURRENT_CALLS
-"""Connections: those of receives, of the deletes meanwhile, and of writes."""
+FILES_PER_RECEIVER = 2 * DEFAULT_TUNING.batch_messages // MAX_MESSAGES + 1 + CONCURRENT_CALLS
+"""Connections: those of receives, of the deletes and visibility timeouts meanwhile, and of writes."""
 OTHER_FILES = 200
 """Other open files: the log, plugins, clients of health and metrics."""
 MIN_VISIBILITY_SECONDS = 2

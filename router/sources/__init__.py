@@ -1,6 +1,6 @@
 """Attribute sources: where the value of an attribute of an item comes from, one module each.
 
-A module of this package defines `SOURCE`. Its fields hold all facts about that source: the parser, the
+A module of this package defines `SOURCE`. Its fields have all that the router knows about that source: the parser, the
 published schema, the compiler, `router check` and the documentation read them. Modules are found by their presence.
 """
 
@@ -107,10 +107,11 @@ Values = Evaluated | Joined | Constant | Computed
 
 
 class AttributeSource(Struct, frozen=True):
-    """An attribute source: all facts about one of the keys that an attribute takes its value from.
+    """An attribute source: all that is known about one of the keys that an attribute takes its value from.
 
     `spec` is the type of the key's value in the config, a union with UnsetType, with a description and examples.
     `expressions` takes plain data, as it is in the file, and has no findings: what is malformed has no expressions.
+    `meta` are the names of metadata that it reads of a message, such as `sent_at` or `attribute.NAME`.
     `values` takes the value of the key, whether the queue is FIFO, and the attribute's `type` or "".
     `section` is the title in docs/config.md of the struct that a value can be.
     """
@@ -119,7 +120,8 @@ class AttributeSource(Struct, frozen=True):
     spec: Any
     compile: Callable[[Any, AttributeCompiler], Lookup | None]
     values: Callable[[Any, bool, str], Values]
-    expressions: Callable[[Any], Iterable[ExpressionUse]] = lambda given: ()
+    expressions: Callable[[Any], Iterable[ExpressionUse]]
+    meta: Callable[[Any], Iterable[str]]
     section: tuple[type[Struct], str] | None = None
 
     @property
@@ -141,6 +143,12 @@ def expressions_of(attribute: Any) -> list[ExpressionUse]:
     """The expressions of an attribute."""
     source, given = source_of(attribute)
     return list(source.expressions(to_builtins(given)))
+
+
+def meta_of(attribute: Any) -> frozenset[str]:
+    """The names of the metadata that an attribute reads of a message."""
+    source, given = source_of(attribute)
+    return frozenset(source.meta(given))
 
 
 def values_of(attribute: Any, fifo: bool = False) -> Values:

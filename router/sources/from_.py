@@ -21,5 +21,6 @@ SOURCE = AttributeSource(
     spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
     compile=_compile,
     expressions=lambda text: [ExpressionUse(("from",), text)],
+    meta=lambda text: (),
     values=lambda text, fifo, type_: Evaluated(text),
 )

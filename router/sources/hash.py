@@ -62,5 +62,6 @@ SOURCE = AttributeSource(
     ],
     compile=_compile,
     expressions=lambda texts: [ExpressionUse(("hash", index), text) for index, text in enumerate(texts)],
+    meta=lambda texts: (),
     values=lambda texts, fifo, type_: Computed("string", 64, tuple(texts), required=True),
 )

@@ -68,5 +68,7 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=lambda name, compiler: Lookup(_getter(name, compiler.route, compiler.type == "N")),
+    expressions=lambda name: (),
+    meta=lambda name: (name,),
     values=_values,
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any
 
 from msgspec import Meta, UnsetType
@@ -17,7 +18,7 @@ NO_TEMPLATE = declare(
     "Each `{` of a template opens an expression and needs its `}`; a brace itself is written `{{` or `}}`.",
 )
 
-_MARKS = re.compile(r"""(['"`])(?:\\.|(?!\1)[^\\])*(?:\1|\\?\Z)|[{}]""", re.DOTALL)
+_MARKS = r"""(['"`])(?:\\.|(?!\1)[^\\])*(?:\1|\\?\Z)|[{}]"""
 """A brace, or a text in quotes, whose braces do not count; a quote that is not closed extends to the end."""
 Part = str | Callable[[Any], Any]
 
@@ -81,7 +82,7 @@ def split_template(text: str) -> list[tuple[bool, str]]:
 def _closing_brace(text: str, at: int) -> int:
     """Return the index of the brace that closes the expression at `at`, past nested and quoted ones."""
     depth = 0
-    for mark in _MARKS.finditer(text, at):
+    for mark in re.compile(_MARKS, re.DOTALL).finditer(text, at):
         if mark[0] == "}" and not depth:
             return mark.start()
         depth += {"{": 1, "}": -1}.get(mark[0], 0)
@@ -96,12 +97,13 @@ def _values(text: str, fifo: bool, type_: str) -> Joined | Computed:
     return Joined(literals, expressions)
 
 
-def _pieces(text: str) -> list[tuple[bool, str]]:
+@lru_cache(maxsize=1024)
+def _pieces(text: str) -> tuple[tuple[bool, str], ...]:
     """The pieces of a template, none if it is malformed."""
     try:
-        return split_template(text)
+        return tuple(split_template(text))
     except ValueError:
-        return []
+        return ()
 
 
 SOURCE = AttributeSource(
@@ -116,5 +118,6 @@ SOURCE = AttributeSource(
     ],
     compile=_compile,
     expressions=lambda text: [ExpressionUse(("template",), piece, "scalar") for is_, piece in _pieces(text) if is_],
+    meta=lambda text: (),
     values=_values,
 )

@@ -64,6 +64,7 @@ SOURCE = AttributeSource(
     ],
     compile=_compile,
     expressions=lambda ttl: [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], "time")],
+    meta=lambda ttl: ("sent_at",) if isinstance(ttl, str) else (),
     values=lambda ttl, fifo, type_: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
     section=(TtlAfter, "Time to live from a time in the message"),
 )

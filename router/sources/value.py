@@ -19,5 +19,7 @@ SOURCE = AttributeSource(
     key="value",
     spec=Annotated[Any, Meta(description="A constant.", examples=["mobile"])],
     compile=_compile,
+    expressions=lambda value: (),
+    meta=lambda value: (),
     values=lambda value, fifo, type_: Constant(value),
 )

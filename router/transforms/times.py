@@ -13,7 +13,7 @@ from router.transforms.values import number_of, scale
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
-_RFC_3339 = re.compile(r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_3339 = r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)"
 _CYCLE_YEARS = 400
 """The Gregorian calendar repeats itself after so many years."""
 _CYCLE_SECONDS = 146_097 * 24 * 60 * 60
@@ -36,7 +36,7 @@ def seconds_of(text: str) -> int:
 
 def _seconds_by_rfc(text: str) -> int:
     """Return the seconds of a time that only RFC 3339 has: of the year 0, with a leap second, or with small letters."""
-    match = _RFC_3339.fullmatch(text)
+    match = re.fullmatch(_RFC_3339, text, re.ASCII)
     if match is None:
         raise ValueError("is no ISO 8601 time")
     year, day, minute, second, offset = match.groups()

@@ -7,6 +7,7 @@ import decimal
 import re
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal, get_args
 
 from router.model import Number, TextFormat, Transform
@@ -34,8 +35,13 @@ MAX_COLLISIONS = 64
 _FEW = 1000
 """A set of so many numbers is built in milliseconds, whatever their hashes are."""
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@cache
+def _number_form() -> re.Pattern[str]:
+    # Compiled for the first message that needs it: a cold start does without.
+    return re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
 
 
 def to_number(value: str | Number) -> Number:
@@ -46,7 +52,7 @@ def to_number(value: str | Number) -> Number:
     """
     if not isinstance(value, str):
         return number_of(value)
-    match = _NUMBER.fullmatch(value.strip())
+    match = _number_form().fullmatch(value.strip())
     if not match:
         raise ValueError("it is not a number")
     try:

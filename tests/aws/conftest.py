@@ -1,26 +1,21 @@
 """The AWS clients, connected to the two servers, and to a scripted one."""
 
-import datetime as dt
-import ipaddress
 import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from router.aws import boto, control_plane
 from router.aws.connect import TRANSPORT_VARIABLE, connect
 from router.aws.protocols import Aws, Objects
+from tests.support.certificates import make_certificate
 from tests.support.dev import LocalAws, local_aws
 
 
@@ -134,27 +129,27 @@ def scripted_aws(scripted: ScriptedAws, transport: str) -> Aws:
         return connection
 
 
-def objects_of(endpoint: str) -> Objects:
-    """The S3 client. It is made with the first object, and must find the environment of that server."""
-    with connected(LocalAws(endpoint)) as connection:
+def objects_of(endpoint: str, transport: str) -> Objects:
+    """The S3 client. That of boto3 is made with the first object, and must find the environment of that server."""
+    with connected(LocalAws(endpoint), transport) as connection:
         connection.objects.fetch("absent", "k", 0, 60)
         return connection.objects
 
 
 @pytest.fixture(scope="session")
-def objects(server: LocalAws) -> Objects:
+def objects(server: LocalAws, transport: str) -> Objects:
     """The S3 client, connected to the server."""
-    return objects_of(server.endpoint)
+    return objects_of(server.endpoint, transport)
 
 
 @pytest.fixture
-def unreachable_objects() -> Objects:
+def unreachable_objects(transport: str) -> Objects:
     """The S3 client, connected to a port where no server listens."""
-    return objects_of("http://127.0.0.1:9")
+    return objects_of("http://127.0.0.1:9", transport)
 
 
 @pytest.fixture
-def odd_s3() -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
+def odd_s3(transport: str) -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
     """Makes an S3 with one response: status, headers, body; a Content-Length of "" is left out."""
     given: list[tuple[int, dict[str, str], bytes]] = []
 
@@ -177,7 +172,7 @@ def odd_s3() -> Iterator[Callable[[int, dict[str, str], bytes], Objects]]:
 
         def answering(status: int, headers: dict[str, str], body: bytes) -> Objects:
             given.append((status, headers, body))
-            return objects_of(f"http://127.0.0.1:{http.server_address[1]}")
+            return objects_of(f"http://127.0.0.1:{http.server_address[1]}", transport)
 
         yield answering
         http.shutdown()
@@ -206,31 +201,5 @@ def in_environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a self-signed certificate of 127.0.0.1, with its key, that is valid for so many days."""
-
-    def make(days: int = 2) -> Path:
-        ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(ends - dt.timedelta(days=3))
-            .not_valid_after(ends)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-            )
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        file = tmp_path / "certificate.pem"
-        file.write_bytes(
-            made.public_bytes(encoding) + key.private_bytes(encoding, form, serialization.NoEncryption()),
-        )
-        return file
-
-    return make
+    """Makes a certificate of 127.0.0.1."""
+    return partial(make_certificate, tmp_path)

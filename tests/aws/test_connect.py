@@ -87,6 +87,22 @@ def test_interface_costs_no_boto3() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.parametrize(("transport", "expected"), [("direct", True), ("boto3", False)])
+def test_the_clients_are_imported_before(transport: str, expected: bool) -> None:
+    """The modules of the router's own clients, if they are the ones that it will connect by."""
+    program = """
+import sys
+from router.aws.connect import import_clients
+import_clients()
+print({"router.aws.http.queues", "router.aws.http.tables"} <= sys.modules.keys(), "boto3" in sys.modules)
+"""
+    env = {TRANSPORT_VARIABLE: transport, "PATH": ""}
+
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"{expected} False\n"
+
+
 @pytest.mark.parametrize(
     ("proxy", "taken"), [("https://127.0.0.1:9", "DynamoTables"), ("http://127.0.0.1:9", "DirectTables")]
 )

@@ -11,20 +11,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 from select import select
 
 import pytest
 
 from router.aws.calls import IDLE_SECONDS, boottime
-from router.aws.http.connections import CallTimeout, Connections, NoResponseError
+from router.aws.http.connections import CallTimeout, Connections
 from router.aws.http.endpoints import Endpoint
+from router.aws.http.responses import NoResponseError
 from router.aws.run_lock import RunLock
 from router.errors import UsageError
 
 LARGE = 16 * 1024 * 1024
 """Bytes; more than the system buffers for a connection whose other end does not read."""
-SECONDS = 5.0
+SECONDS = 20.0
+MUCH = 40.0
+"""Seconds; no busy machine delays a call so much."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 Act = Callable[[socket.socket], None]
 """Handles a connection, which is closed afterwards."""
@@ -36,6 +40,8 @@ class Listener:
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.acts: list[Act] = []
         self.taken = 0
+        self.closed = 0
+        """How many of them are closed."""
         self._context = context
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -63,6 +69,7 @@ class Listener:
             thread = threading.Thread(target=self._act, args=(connection,))
             thread.start()
             thread.join()
+            self.closed += 1
 
     def _act(self, connection: socket.socket) -> None:
         with connection:
@@ -256,18 +263,16 @@ def test_drip(server: Listener, connections: Connections, begins: bool) -> None:
             connection.sendall(b"x")
 
     server.acts = [act]
-    began = time.monotonic()
     try:
         with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
             ask(connections, b"{}", SECONDS, 0.3)
     finally:
         over.set()
 
-    assert time.monotonic() - began < SECONDS
 
-
-def test_no_connection_in_time() -> None:
+def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a connection to make is part of the time of a call: the server accepts it, but begins no TLS."""
+    monkeypatch.setattr("router.aws.http.connections.CONNECT_SECONDS", 2 * MUCH)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         connections = Connections(Endpoint("127.0.0.1", listening.getsockname()[1], True), {})
         began = time.monotonic()
@@ -275,20 +280,20 @@ def test_no_connection_in_time() -> None:
         with pytest.raises(NoResponseError, match=r"^ConnectTimeoutError$"):
             ask(connections, timeout=0.2)
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < MUCH
 
 
 def test_name_server_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     """So is the time that a name server takes."""
     over = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(SECONDS) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(2 * MUCH) and [])
     began = time.monotonic()
 
     with pytest.raises(NoResponseError, match=r"^ConnectTimeoutError$"):
         ask(Connections(Endpoint("sqs.example", 80, False), {}), timeout=0.2)
 
     over.set()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < MUCH
 
 
 def test_reused(server: Listener, connections: Connections) -> None:
@@ -306,7 +311,7 @@ def test_reused(server: Listener, connections: Connections) -> None:
 @pytest.mark.parametrize("size", [2, LARGE], ids=["to receive", "to send"])
 def test_lock_is_released(server: Listener, connections: Connections, size: int) -> None:
     """While a call waits for the network another thread runs."""
-    lock, worked = RunLock(max_turn=60.0).group(), threading.Event()
+    lock, worked = RunLock(methodcaller("acquire")).group(), threading.Event()
 
     def work() -> None:
         with lock:
@@ -343,7 +348,10 @@ def test_closed_while_idle(server: Listener, connections: Connections, linger: i
     server.acts = [act, answer]
     ask(connections)
     read.set()
-    time.sleep(1)
+    until = time.monotonic() + MUCH
+    while not server.closed:
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
     assert (ask(connections), server.taken) == (b"{}", 2)
 
@@ -402,11 +410,13 @@ def test_idle_for_long() -> None:
 
 def test_refused_connection() -> None:
     """A port where no server listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    # Taken, so that nobody else listens there.
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        connections = Connections(Endpoint("127.0.0.1", taken.getsockname()[1], False), {})
 
-    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
-        ask(Connections(Endpoint("127.0.0.1", port, False), {}))
+        with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+            ask(connections)
 
 
 class Proxy(Listener):

@@ -16,18 +16,13 @@ from tests.aws.conftest import connected
 from tests.support.config import spec
 from tests.support.dev import LocalAws, clients, create_table, make_record, write_planned
 from tests.support.engine import decode_item, encode_item, plan
+from tests.support.modes import WRITES
 from tests.support.program import load_program
 from tests.support.testing import MemoryTables
 
 ATTRIBUTES = "id: id, v: v, n: n, l: l, f: f, s: {from: s, type: SS}"
-WRITES = {
-    "put": "{}",
-    "delete": "{mode: delete}",
-    "delete-older": "{mode: delete, version: v}",
-    "insert": "{mode: insert}",
-    "newest": "{mode: newest, version: v}",
-    "update": "{mode: update}",
-    "update-newer": "{mode: update, version: v}",
+ROUTES = {
+    **WRITES,
     "update-parts": "{mode: update, add: [n, s], append: [l], keep_first: [f]}",
     "update-once": "{mode: update, add: [n], append: [l], once: markers}",
 }
@@ -36,11 +31,11 @@ BOTH = {"things": "insert", "others": "update-once"}
 
 
 def config(prefix: str) -> str:
-    """A queue for each mode, and an atomic one whose messages go to two tables."""
-    routes = [(mode, mode, "things", write) for mode, write in WRITES.items()]
-    routes += [(f"both-{table}", "both", table, WRITES[mode]) for table, mode in BOTH.items()]
+    """A queue for each way to write, and an atomic one whose messages go to two tables."""
+    routes = [(mode, mode, "things", write) for mode, write in ROUTES.items()]
+    routes += [(f"both-{table}", "both", table, ROUTES[mode]) for table, mode in BOTH.items()]
     lines = ["version: 1", "queues:", "  both: {dead_letter: d, atomic: true}"]
-    lines += [f"  {mode}: {{dead_letter: d}}" for mode in WRITES]
+    lines += [f"  {mode}: {{dead_letter: d}}" for mode in ROUTES]
     lines += ["tables:", *(f"  {name}: {{name: {prefix}-{name}, key: {{id: S}}}}" for name in (*BOTH, "markers"))]
     lines += ["routes:"]
     for name, queue, table, write in routes:
@@ -128,7 +123,7 @@ RECEIVED = st.lists(st.tuples(st.sampled_from(["m-1", "m-2", "m-3"]), MESSAGES),
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([*WRITES, "both"]), st.lists(STORED, max_size=2), RECEIVED)
+@given(st.sampled_from([*ROUTES, "both"]), st.lists(STORED, max_size=2), RECEIVED)
 def test_memory_and_server(compare: Compare, queue: str, stored: list[Any], received: list[Any]) -> None:
     """Each message has the same outcome, and the tables hold the same items afterwards."""
     in_memory, on_server = compare(queue, stored, received)

@@ -99,7 +99,7 @@ class Operator:
             env={**self._local.environment(), **self._keys, "PREFIX": self.prefix},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=200,
         )
         assert "Traceback" not in done.stderr
         names = "|".join((*ids, *keys, r"\d{4}-\d\d-\d\dT[0-9:.]*Z"))

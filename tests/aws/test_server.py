@@ -74,7 +74,7 @@ def test_program_is_killed(temporary: Path) -> None:
         before = (answers(endpoint), len(list(temporary.iterdir())))
         os.kill(program.pid, signal.SIGKILL)
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (answers(endpoint) or list(temporary.iterdir())):
         time.sleep(0.02)
     assert (before, answers(endpoint), list(temporary.iterdir())) == ((True, 1), False, [])
@@ -82,14 +82,14 @@ def test_program_is_killed(temporary: Path) -> None:
 
 def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not end after SIGTERM is killed."""
-    monkeypatch.setattr("router.dev.emulator._END_SECONDS", 0.1)
+    monkeypatch.setattr("router.dev.emulator.END_SECONDS", 0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Spied)
 
     with local_aws() as local:
         os.kill(Spied.started[0].pid, signal.SIGSTOP)
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and answers(local.endpoint):
         time.sleep(0.02)
     assert not answers(local.endpoint)

@@ -16,7 +16,7 @@ from tests.support.check import check
 from tests.support.dev import LocalAws, local_aws
 from tests.support.ops import Document, LiveComparison, as_json, make_document, read_for_deployment
 
-SECONDS = 30
+SECONDS = 60
 CONFIG = """\
 version: 1
 queues:

@@ -18,7 +18,7 @@ from tests.support.console import RunningConsole, running_console
 REQUIRED = "ROUTER_BROWSER_TESTS"
 """Set by `.ci/run`: a missing browser fails the tests instead of skipping them."""
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT_MS = 20_000
+TIMEOUT_MS = 60_000
 LOOPBACK = ("127.0.0.1", "localhost")
 FLAGS = (
     "--no-sandbox",

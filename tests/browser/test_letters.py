@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, Start, checked, write
 from tests.support.console import RunningConsole, running_console
@@ -83,14 +83,24 @@ def test_selection(shop: Shop, reading: RunningConsole, open_page: Open) -> None
 
 def test_while_messages_are_received(shop: Shop, reading: RunningConsole, open_page: Open) -> None:
     """The list says that it works, and for which queue, instead of being empty."""
-    page = open_page(reading, "letters")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page = open_page(reading, "edit")
+    checked(page)
+    page.route("**/api/letters/list", hold)
+    page.get_by_role("tab", name="Dead letters").click()
     expect(page.get_by_text("Receiving from the dead-letter queues, one after the other…")).to_be_visible()
+    held.pop().continue_()
     idle(page)
 
-    page.get_by_label("Queue").fill("orders")
+    page.get_by_role("textbox", name="Queue").fill("orders")
     page.get_by_role("button", name="Select", exact=True).click()
 
     expect(page.get_by_text("Receiving from the dead-letter queue of orders…")).to_be_visible()
+    held.pop().continue_()
     expect(page.get_by_text("5 selected")).to_be_visible()
 
 

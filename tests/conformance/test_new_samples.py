@@ -24,7 +24,7 @@ def make(folder: Path, messages: list[dict[str, Any]]) -> Program:
     """The program that `router new` makes of messages, which it has verified; it asks nothing."""
     (folder / "samples.jsonl").write_text("\n".join(map(json.dumps, messages)), encoding="utf-8")
     command = [sys.executable, "-m", "router", "new", "samples.jsonl", "--queue", "events", "--yes"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     return load_program(folder / "routes.yaml", {})
 

@@ -2,13 +2,16 @@
 
 import json
 import platform
+import random
 import shutil
+import socket
 import subprocess
 import sys
 import time
 import uuid
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +23,11 @@ from tests.support.program import load_program
 
 FOLDER = Path(__file__).parent / "flows"
 REPO = Path(__file__).parents[2]
-TIMEOUT = 30
+TIMEOUT = 60
 """Seconds after which what has not happened is not going to."""
+
+PORTS = (20_000, 32_000)
+"""Below those that Linux chooses from: https://docs.kernel.org/networking/ip-sysctl.html#ip-variables"""
 
 Value = TypeVar("Value")
 
@@ -35,6 +41,14 @@ def wait_for(look: Callable[[], Value | None], what: str = "what the test waits 
             return seen
         time.sleep(0.02)
     raise AssertionError(f"{what} did not come in {TIMEOUT} seconds")
+
+
+def free_port() -> int:
+    """A port that nothing uses; it stays free, as the system gives it to nobody who asks for any port."""
+    while True:
+        port = random.randrange(*PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +72,7 @@ def router(tmp_path: Path) -> Run:
 
     def run(*words: str, cwd: Path = tmp_path, **settings: Any) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "router", *words]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=TIMEOUT * 2, **settings)
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **settings)
 
     return run
 
@@ -179,9 +193,7 @@ def build(config: Path, output: Path, arch: str, python: str, *words: str, **set
     """Run `router build` as a user does; what it printed. It needs a package index."""
     command = [sys.executable, "-m", "router", "build", "-c", str(config), "-o", str(output)]
     command += ["--arch", arch, "--python", python, *words]
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        command, capture_output=True, text=True, timeout=TIMEOUT * 4, **settings
-    )
+    done: subprocess.CompletedProcess[str] = subprocess.run(command, capture_output=True, text=True, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

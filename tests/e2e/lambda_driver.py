@@ -28,6 +28,4 @@ for line in sys.stdin:
     invocation = json.loads(line)
     context = DriverContext(invocation["milliseconds"])
     answer: dict[str, Any] = {**handler(invocation["event"], context)}
-    if invocation.get("timed"):
-        answer["milliseconds_left"] = context.get_remaining_time_in_millis()
     print(json.dumps(answer), file=answers, flush=True)

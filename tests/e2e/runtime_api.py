@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-SECONDS = 60
+SECONDS = 120
 ARN = "arn:aws:lambda:us-east-1:000000000000:function:message-router"
 RUNTIME_CLIENT = ("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 """What the image of the runtime has; the last three are for the first."""

@@ -80,7 +80,7 @@ def on_a_terminal(folder: Path, *words: str, **env: str) -> str:
                 shown += piece
         except OSError:  # the other side is closed
             pass
-        process.wait(timeout=30)
+        process.wait(timeout=60)
     os.close(ours)
     return shown.decode().replace("\r\n", "\n")
 

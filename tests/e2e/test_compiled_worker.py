@@ -40,7 +40,7 @@ def test_the_function(flows: Any, compiled: Path, name: str) -> None:
         input=invocation + "\n",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
     )
 
     item = flows.item(name)
@@ -66,7 +66,7 @@ def test_the_worker(flows: Any, compiled: Path, wait: Callable[..., Any], name: 
             flows.send("plain", {"id": name})
             item = wait(lambda: flows.item(name))
             worker.send_signal(signal.SIGTERM)
-            ended = worker.wait(20)
+            ended = worker.wait(60)
         finally:
             worker.kill()
 

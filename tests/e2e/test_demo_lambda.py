@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-TIMEOUT = 100
+TIMEOUT = 200
 """Seconds for a package to be built and deployed, on a machine that has much else to do."""
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

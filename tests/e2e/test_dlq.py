@@ -30,7 +30,7 @@ routes:
     item: {id: id, total: total, at: {meta: sent_at}}
     write: {mode: newest, version: at}
 """
-SECONDS = 30
+SECONDS = 60
 
 
 class OnCall:
@@ -105,7 +105,7 @@ def on_call(server: LocalAws, dynamodb: Any, sqs: Any, tmp_path: Path) -> OnCall
 
 def test_a_night_on_call(on_call: OnCall) -> None:
     """From the alarm to the stored items: list, show, rehearse, fix, rehearse, redrive."""
-    bad = [on_call.send({"id": f"o-{number}", "total": f"{number}.5"}) for number in range(3)]
+    bad = [on_call.send({"id": f"o-{number}", "total": f"{number} euros"}) for number in range(3)]
     on_call.send("not JSON")
     on_call.work(lambda: on_call.count("dlq")[0] == 4)
 
@@ -113,8 +113,8 @@ def test_a_night_on_call(on_call: OnCall) -> None:
     assert [(each["messages"], each["code"]) for each in listed["causes"]] == [(3, "RT806"), (1, "RT801")]
     assert listed["causes"][0]["example"] in bad
     shown = on_call.run("show", bad[1], "--values")
-    assert ("fails 'type' at /properties/total/type" in shown, "1.5" in shown) == (True, True)
-    assert "1.5" not in on_call.run("show", bad[1])
+    assert ("fails 'type' at /properties/total/type" in shown, "1 euros" in shown) == (True, True)
+    assert "1 euros" not in on_call.run("show", bad[1])
     assert "0 of 4 messages pass now, 4 do not" in on_call.run("rehearse", code=1)
 
     on_call.use("string")

@@ -47,7 +47,7 @@ ACTIONS = (
     "dynamodb:UpdateItem",
     "s3:GetObject",
 )
-SECONDS = 60
+SECONDS = 120
 
 
 class Site:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import free_port
 from tests.e2e.runtime_api import START, runtime_client
 
 SECONDS = 120
@@ -50,19 +50,10 @@ def _download(work: Path, name: str) -> Path:
         return Path(archive.extract(member, work))
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 @pytest.fixture
 def endpoint(emulator: Path, package: Any, tmp_path: Path) -> Iterator[str]:
     """Where the emulator takes invocations of the package; AWS itself is nowhere."""
-    at, api = (f"127.0.0.1:{port}" for port in free_ports(2))
+    at, api = (f"127.0.0.1:{port}" for port in (free_port(), free_port()))
     command = [str(emulator), "--runtime-interface-emulator-address", at, "--runtime-api-address", api]
     command += [sys.executable, "-I", "-S", "-B", "-c", START, str(package.code), str(runtime_client(tmp_path))]
     variables = {

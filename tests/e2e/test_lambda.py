@@ -67,7 +67,7 @@ def function(flows: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
         yield FunctionProcess(process, log)
         assert process.stdin
         process.stdin.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 @pytest.fixture

@@ -361,7 +361,7 @@ def talk(folder: Path, answers: str, *words: str) -> tuple[int, str]:
     master, slave = pty.openpty()
     os.write(master, answers.encode())
     command = [sys.executable, "-m", "router", "new", *words]
-    done = subprocess.run(command, cwd=folder, stdin=slave, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, stdin=slave, capture_output=True, text=True, timeout=200)
     os.close(master)
     os.close(slave)
     return done.returncode, done.stdout + done.stderr

@@ -64,7 +64,7 @@ class Flow:
             for body in bodies
         ]
         records: dict[str, Any] = {}
-        end = boottime() + 20
+        end = boottime() + 60
         while len(records) < len(bodies) and boottime() < end:
             received = self._aws.queues.receive(url, 10, 1, 30)
             assert isinstance(received, list)
@@ -149,7 +149,7 @@ def test_what_cannot_be_followed(flow: Flow) -> None:
     refused = [("rejected", code, True) for code in ("RT823", "RT823", "RT803", "RT801")]
     assert (outcomes, len(flow.items())) == ([*refused[:2], WRITTEN, *refused[2:]], 1)
     letters: set[tuple[str, str]] = set()
-    end = boottime() + 20
+    end = boottime() + 60
     while len(letters) < 4 and boottime() < end:
         letters.update(flow.letters())
     assert letters == {(gone, "RT823"), (foreign, "RT823"), (huge, "RT803"), (bad, "RT801")}

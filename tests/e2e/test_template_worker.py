@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from router.model import Table
+from tests.e2e.conftest import free_port
 from tests.support.dev import LocalAws, clients, create_queues, create_table, local_aws
 
 CONFIG = """\
@@ -64,13 +64,6 @@ def systemd(text: str) -> tuple[list[str], list[str], str]:
     return shlex.split(settings["ExecStart"]), shlex.split(settings["ExecReload"]), settings["WorkingDirectory"]
 
 
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return int(asked.getsockname()[1])
-
-
 @pytest.mark.parametrize("form", ["docker", "systemd"])
 def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, wait: Callable[..., Any]) -> None:
     """It stores a message, shows its health, loads its config again, writes no file, and ends within its time."""
@@ -112,7 +105,7 @@ def test_the_worker_starts(form: str, root: Path, local: LocalAws, router: Any, 
                 healthy = subprocess.run(list(map(mapped, beside)), env=environment, capture_output=True)
             process.send_signal(signal.SIGTERM)
             wait(lambda: logged("worker stopped"), "the end")
-            code = process.wait(30)
+            code = process.wait(60)
         finally:
             process.kill()
     assert (item, code, sorted(root.rglob("*"))) == ({"id": {"S": form}}, 0, files), log.read_text()

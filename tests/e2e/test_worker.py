@@ -39,7 +39,7 @@ class RunningWorker:
     def stop(self) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @contextmanager
@@ -162,7 +162,7 @@ def test_fifo(flows: Any, worker: RunningWorker, wait: Callable[..., Any], name:
 
 def test_stops_in_the_middle(flows: Any, wait: Callable[..., Any], name: str, tmp_path: Path) -> None:
     """On SIGTERM it finishes what it has begun: each message is written and deleted, or still on its queue."""
-    ids = [f"{name}-{n}" for n in range(120)]
+    ids = [f"{name}-{n}" for n in range(300)]
     for id_ in ids:
         flows.send("loose", {"id": id_, "mood": "slow"})
 

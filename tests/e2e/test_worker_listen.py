@@ -58,10 +58,10 @@ def test_no_file_descriptors(flows: Any, wait: Callable[..., Any], tmp_path: Pat
                 stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
             answers = []
             for path in ("/healthz", "/metrics", "/healthz"):
-                with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:
                     answers.append(answer.status)
             process.terminate()
-            code = process.wait(20)
+            code = process.wait(60)
         finally:
             process.kill()
 

@@ -30,7 +30,7 @@ class PipedWorker:
 
     def get(self, path: str) -> str:
         """The body of a page; raises HTTPError unless its status is 200."""
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
             body: bytes = answer.read()
             return body.decode()
 
@@ -68,7 +68,7 @@ def test_full_pipe(flows: Any, wait: Callable[..., Any], name: str, more: list[s
         wait(lambda: "the log is not read" in worker.get("/healthz"), "the state of the log")
         worker.process.send_signal(signal.SIGTERM)
 
-        assert worker.process.wait(10) == 0
+        assert worker.process.wait(60) == 0
 
 
 def test_pipe_that_is_read_again(flows: Any, wait: Callable[..., Any], name: str) -> None:
@@ -84,8 +84,8 @@ def test_pipe_that_is_read_again(flows: Any, wait: Callable[..., Any], name: str
         wait(lambda: "the log is not read" not in worker.get("/healthz"))
         dropped = worker.dropped()
         worker.process.send_signal(signal.SIGTERM)
-        code = worker.process.wait(20)
-        reading.join(20)
+        code = worker.process.wait(60)
+        reading.join(60)
 
     outcomes = [line["outcome"] for line in lines if line["message"] == "message dropped"]
     assert (code, dropped, outcomes, lines[-1]["message"]) == (0, 0.0, ["dropped"] * LINES, "worker stopped")

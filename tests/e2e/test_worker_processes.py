@@ -90,7 +90,7 @@ class WorkerStack:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page."""
         try:
-            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{self.port}{path}", timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as error:
             with error:
@@ -127,7 +127,7 @@ class WorkerStack:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask it to end; its exit code."""
         self.process.send_signal(number)
-        code: int = self.process.wait(30)
+        code: int = self.process.wait(60)
         return code
 
 

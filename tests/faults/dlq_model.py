@@ -99,7 +99,7 @@ class LetterModel:
             _send(rig, dead, entries)
             _send(rig, name, [entry for entry, each in zip(entries, ours, strict=True) if each.applied])
         _send(rig, "newest", [{"MessageBody": json.dumps(each.body)} for each in self.newer])
-        wait_until(lambda: not rig.left(), 30, "the end of the messages beside the letters")
+        wait_until(lambda: not rig.left(), 60, "the end of the messages beside the letters")
 
     def move(self, rig: Rig) -> None:
         """Let SQS move letters to their dead-letter queue; before a worker runs."""
@@ -112,7 +112,7 @@ class LetterModel:
             rig.sqs.set_queue_attributes(QueueUrl=source, Attributes={"RedrivePolicy": policy})
             if receives == 1:
                 _send(rig, "counts", [{"MessageBody": json.dumps(each.body)} for each in moved])
-                wait_until(lambda: _count(rig, "dead") == (len(moved), 0), 30, "the moves", lambda: _look(rig))
+                wait_until(lambda: _count(rig, "dead") == (len(moved), 0), 60, "the moves", lambda: _look(rig))
 
     @property
     def stays(self) -> set[str]:

@@ -1,10 +1,12 @@
 """A proxy that injects faults into calls by a seeded plan, and records all calls."""
 
 import json
+import os
 import random
 import re
 import select
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -13,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -37,6 +40,8 @@ WEIGHTS: dict[Kind, int] = {**dict.fromkeys(DESCRIPTIONS, 4), "late": 1, "drippi
 LATE_TABLE_SECONDS = 1.3
 LATE_QUEUE_SECONDS = 2.3
 """Longer than the client's timeouts, which `hasty.py` sets."""
+CLIENT_TIMEOUT_SECONDS = 20
+"""For a client that is slow to notice that its time is over."""
 DRIP_SECONDS = 2.6
 DRIP_PIECES = 13
 
@@ -194,11 +199,15 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(server: str, plan: FaultPlan) -> Iterator[FaultProxy]:
-    """Run a proxy to `server` while the context lasts."""
+def fault_proxy(server: str, plan: FaultPlan, certificate: Path | None = None) -> Iterator[FaultProxy]:
+    """Run a proxy to `server` while the context lasts; it is called by TLS if it has a certificate."""
     proxy = FaultProxy(server, plan)
     with _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"proxy": proxy})) as http:
-        proxy.endpoint = f"http://127.0.0.1:{http.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            http.socket = context.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
+        proxy.endpoint = f"http{'s' if certificate else ''}://127.0.0.1:{http.server_address[1]}"
         thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield proxy
@@ -256,8 +265,9 @@ class _Handler(BaseHTTPRequestHandler):
         status, headers, answer = self._forward(operation, request, body)
         if fault == "late":
             time.sleep(LATE_TABLE_SECONDS if self.headers["X-Amz-Target"].startswith(_TABLES) else LATE_QUEUE_SECONDS)
-            # If the client still waits, it receives the response, and the call has no fault.
-            fault = "late" if self._is_alone() else None
+            # If the client still waits, as in a long poll, it receives the response, and the call has no fault.
+            gone = self._is_alone() if operation == "ReceiveMessage" else self._will_be_alone()
+            fault = "late" if gone else None
         elif fault == "dripping":
             waits = self._drip(status, headers, answer)
             self._note(operation, request, status, answer, fault, began, read=waits)
@@ -347,10 +357,19 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(DRIP_SECONDS * size / len(body))
         return not self._is_alone()
 
+    def _will_be_alone(self) -> bool:
+        """Whether the client closes its connection in time, which takes longer on a busy machine."""
+        end = time.monotonic() + CLIENT_TIMEOUT_SECONDS
+        while not self._is_alone() and time.monotonic() < end:
+            time.sleep(0.01)
+        return self._is_alone()
+
     def _is_alone(self) -> bool:
         """Whether the client has closed its connection."""
         readable, _, _ = select.select([self.connection], [], [], 0)
-        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        # With TLS the connection itself cannot be looked into.
+        with socket.socket(fileno=os.dup(self.connection.fileno())) as plain:
+            return bool(readable) and not plain.recv(1, socket.MSG_PEEK)
 
     def _reset(self) -> None:
         """Reset the connection, as a broken network would."""

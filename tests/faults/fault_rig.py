@@ -41,11 +41,13 @@ class Rig:
         config: Path = FLOWS,
         visibility: int = 3,
         transport: str = "direct",
+        certificate: Path | None = None,
     ) -> None:
         self.prefix = prefix
         self.config = config
         ours = {"PREFIX": prefix, "ROUTER_CONFIG": str(config), "ROUTER_TRANSPORT": transport}
-        self.environment = LocalAws(endpoint).environment() | ours
+        trusted = {"AWS_CA_BUNDLE": str(certificate)} if certificate else {}
+        self.environment = LocalAws(endpoint).environment() | ours | trusted
         self.dynamodb, self.sqs = clients(server)
         program = load_program(config, self.environment)
         queues = program.engine.queues.values()
@@ -152,7 +154,7 @@ class RigWorker:
         before = self.starts()
         with self.log.open("ab") as stderr:
             process = self.process = subprocess.Popen(self._command, env=self._environment, stderr=stderr)
-        wait_until(lambda: self.starts() > before or process.poll() is not None, 30, "start of the worker")
+        wait_until(lambda: self.starts() > before or process.poll() is not None, 60, "start of the worker")
         return self.starts() > before
 
     def starts(self) -> int:
@@ -194,7 +196,7 @@ class RigWorker:
         """Send SIGTERM and return the exit code."""
         assert self.process
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the JSON lines of its log; other lines, such as a traceback, are not log lines."""
@@ -253,7 +255,7 @@ def running_function(rig: Rig, log: Path, *, hasty: bool = True) -> Iterator[Rig
             with suppress(OSError):
                 process.stdin.close()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(10)
+                process.wait(60)
             process.kill()
 
 

@@ -60,14 +60,19 @@ class FreezingProxy:
     def __init__(self, endpoint: str) -> None:
         self._target = (urlsplit(endpoint).hostname or "", urlsplit(endpoint).port or 80)
         self._frozen = threading.Event()
+        self._freezes_at = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._open: list[socket.socket] = [self._listener]
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def freeze(self) -> None:
-        """Let nothing pass from now on."""
-        self._frozen.set()
+    def freeze_at(self, service: bytes) -> None:
+        """Let nothing pass from the next request on to a service, named as in its `X-Amz-Target`."""
+        self._freezes_at = service
+
+    def wait(self) -> None:
+        """Wait until it is frozen."""
+        assert self._frozen.wait(60)
 
     def close(self) -> None:
         """Close all connections."""
@@ -88,6 +93,8 @@ class FreezingProxy:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self._freezes_at and self._freezes_at in data:
+                    self._frozen.set()
                 if self._frozen.is_set():
                     return
                 target.sendall(data)

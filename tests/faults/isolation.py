@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, NamedTuple
@@ -61,27 +63,40 @@ def latencies(folder: Path, *backlogs: str) -> list[float]:
 
 def run(folder: Path, backlogs: Any) -> dict[str, Any]:
     """Run a worker beside backlogs of queues; return what the server has seen."""
+    with running(folder, *backlogs) as look:
+        time.sleep(SETTLING_SECONDS)
+        look()
+        time.sleep(SECONDS)
+        return look()
+
+
+@contextmanager
+def running(folder: Path, *backlogs: str) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Run a worker beside backlogs of queues; call what is returned for what the server has seen since it last was."""
     config = folder / "routes.yaml"
     config.write_text(CONFIG)
     server_command = [sys.executable, str(FOLDER / "paced_server.py"), *backlogs]
     worker_command = [sys.executable, "-m", "router", "worker", "-c", str(config)]
     with subprocess.Popen(server_command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin
-        assert server.stdout
-        endpoint = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        input_, output = server.stdin, server.stdout
+        assert input_
+        assert output
+        endpoint = f"http://127.0.0.1:{output.readline().strip()}"
+
+        def look() -> dict[str, Any]:
+            print(file=input_, flush=True)
+            seen: dict[str, Any] = json.loads(output.readline())
+            return seen
+
         with (
             (folder / "log").open("wb") as log,
             subprocess.Popen(worker_command, env=LocalAws(endpoint).environment(), stderr=log) as worker,
         ):
             try:
-                for seconds in (SETTLING_SECONDS, SECONDS):
-                    time.sleep(seconds)
-                    print(file=server.stdin, flush=True)
-                    found: dict[str, Any] = json.loads(server.stdout.readline())
+                yield look
             finally:
                 worker.kill()
-        server.stdin.close()
-    return found
+        input_.close()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """A server of SQS and DynamoDB: a queue whose table is slow, one with few messages, and one with some of a hot key.
 
-The arguments name the queues with a backlog: `slow`, `many`, or `hot`, which is `many` with a hundredth of its messages
-on a key that is throttled. It prints its port, and for each line of its standard input what happened since the line
-before, as JSON: `latencies` in seconds of the queue `quick`, from send to write, and how many messages of `many` are
-`written`.
+The arguments name the queues with a backlog: `slow`, `many`, `hot`, which is `many` with a hundredth of its messages on
+a key that is throttled, or `stuck`, which is `slow` with a table that never responds. With `stuck`, each message of the
+quick queue is sent when the one before is written, and the first one while `WAITING` writes wait for a response.
+
+It prints its port, and for each line of its standard input what happened since the line before, as JSON: `latencies` in
+seconds of the queue `quick`, from send to write, and how many messages of `many` are `written`.
 """
 
 import asyncio
@@ -21,6 +23,10 @@ SLOW_SECONDS = 0.2
 """The latency of the slow table."""
 INTERVAL_SECONDS = 0.05
 """Between two messages of the quick queue."""
+QUEUES = {"hot": "many", "stuck": "slow"}
+"""The names of queues by those of backlogs, where they differ."""
+WAITING = 4
+"""So many receivers a queue has if all of them wait."""
 
 _numbers = count()
 
@@ -40,7 +46,11 @@ class PacedServer:
         self._quick: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._latencies: list[float] = []
         self._written = 0
-        self._backlogs = {"many" if name == "hot" else name: _backlog(hot=name == "hot") for name in backlogs}
+        self._stuck = "stuck" in backlogs
+        self._stuck_writes = 0
+        self._next = asyncio.Event()
+        """Set when a message is to be sent to the quick queue, with `stuck`."""
+        self._backlogs = {QUEUES.get(name, name): _backlog(hot=name == "hot") for name in backlogs}
         self._endpoint = ""
 
     async def run(self) -> None:
@@ -59,7 +69,11 @@ class PacedServer:
 
     async def _feed(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
+            if self._stuck:
+                await self._next.wait()
+                self._next.clear()
+            else:
+                await asyncio.sleep(INTERVAL_SECONDS)
             self._quick.put_nowait(_message(id="q", sent_at=time.monotonic()))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,12 +115,22 @@ class PacedServer:
 
     async def _write(self, items: dict[str, list[Any]]) -> dict[str, list[Any]]:
         if "slow" in items:
-            await asyncio.sleep(SLOW_SECONDS)
+            await self._be_slow()
         hot = [put for put in items.get("many", ()) if put["PutRequest"]["Item"]["id"]["S"] == "hot"]
         self._written += len(items.get("many", ())) - len(hot)
         for put in items.get("quick", ()):
             self._latencies.append(time.monotonic() - float(put["PutRequest"]["Item"]["sent_at"]["N"]))
+            self._next.set()
         return {"many": hot} if hot else {}
+
+    async def _be_slow(self) -> None:
+        if not self._stuck:
+            await asyncio.sleep(SLOW_SECONDS)
+            return
+        self._stuck_writes += 1
+        if self._stuck_writes == WAITING:
+            self._next.set()
+        await asyncio.Event().wait()
 
 
 def _backlog(*, hot: bool) -> Iterator[bytes]:

@@ -8,18 +8,22 @@ from tests.faults.fault_model import Model, check_acknowledged, check_tables
 from tests.faults.fault_proxy import FaultPlan, FirstUnprocessed, HotKeys, Kind, Once, fault_proxy
 from tests.faults.fault_rig import Rig, running_function, running_worker, wait_until
 from tests.faults.fault_runs import HOT, feed_function, run_hot, run_worker
+from tests.support.certificates import make_certificate
 from tests.support.dev import LocalAws
 
 WAVE = 100
 RATE = 0.25
 
 
-@pytest.mark.parametrize(("seed", "transport"), [(1, "direct"), (2, "boto3")])
-def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, transport: str) -> None:
+@pytest.mark.parametrize(
+    ("seed", "transport", "secure"), [(1, "direct", False), (2, "boto3", False), (4, "direct", True)]
+)
+def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, transport: str, secure: bool) -> None:
     """A quarter of the worker's calls fail, and the result is the same as without faults."""
     model = Model(seed)
-    with fault_proxy(ministack.endpoint, FaultPlan(seed, RATE)) as proxy:
-        rig = Rig(ministack, proxy.endpoint, name, transport=transport)
+    certificate = make_certificate(tmp_path) if secure else None
+    with fault_proxy(ministack.endpoint, FaultPlan(seed, RATE), certificate) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, transport=transport, certificate=certificate)
         with running_worker(rig, tmp_path / "log"):
             for _ in range(2):
                 run_worker(rig, model, WAVE)
@@ -30,11 +34,13 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, seed: int, trans
         assert sum(proxy.journal.faults.values()) > 20
 
 
-def test_function(ministack: LocalAws, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seed", "secure"), [(3, False), (5, True)])
+def test_function(ministack: LocalAws, name: str, tmp_path: Path, seed: int, secure: bool) -> None:
     """The same holds for the Lambda function, whose failed messages are redelivered."""
-    model = Model(3)
-    with fault_proxy(ministack.endpoint, FaultPlan(3, 0.3)) as proxy:
-        rig = Rig(ministack, proxy.endpoint, name)
+    model = Model(seed)
+    certificate = make_certificate(tmp_path) if secure else None
+    with fault_proxy(ministack.endpoint, FaultPlan(seed, 0.3), certificate) as proxy:
+        rig = Rig(ministack, proxy.endpoint, name, certificate=certificate)
         with running_function(rig, tmp_path / "log") as function:
             for _ in range(2):
                 feed_function(function, rig, model.wave(WAVE), model.watch(rig))
@@ -67,9 +73,9 @@ def test_slow_call(ministack: LocalAws, name: str, tmp_path: Path, transport: st
         with running_worker(rig, tmp_path / "log", 1, "--queue", "puts"):
             for id_ in "ab":
                 rig.send("puts", [f'{{"id": "{id_}"}}'])
-                wait_until(lambda: not rig.left(), 20, "an empty queue")
+                wait_until(lambda: not rig.left(), 60, "an empty queue")
         # The proxy records the fault when it sends the late response, which may be after the write was repeated.
-        wait_until(lambda: proxy.journal.faults, 10, "the end of the call")
+        wait_until(lambda: proxy.journal.faults, 60, "the end of the call")
 
     assert (sorted(item["id"] for item in rig.items("puts")), dict(proxy.journal.faults)) == (["a", "b"], {kind: 1})
 
@@ -80,8 +86,8 @@ def test_group_is_deleted_in_order(ministack: LocalAws, name: str, tmp_path: Pat
         rig = Rig(ministack, proxy.endpoint, name, visibility=2)
         rig.send("groups.fifo", [f'{{"id": "g", "number": {number}}}' for number in range(3)], ["g"] * 3)
         with running_worker(rig, tmp_path / "log", 1, "--queue", "groups") as worker:
-            wait_until(lambda: "cannot delete" in worker.log.read_text(), 30, "a delete that fails for good")
+            wait_until(lambda: "cannot delete" in worker.log.read_text(), 60, "a delete that fails for good")
             proxy.plan = FaultPlan(seed=0, rate=0)
-            wait_until(lambda: not rig.left(), 30, "an empty queue")
+            wait_until(lambda: not rig.left(), 60, "an empty queue")
 
     assert rig.items("latest") == [{"id": "g", "number": 2}]

@@ -35,7 +35,8 @@ def test_stop(ministack: LocalAws, name: str, tmp_path: Path) -> None:
     codes = []
     with fault_proxy(ministack.endpoint, SOUND) as proxy:
         rig = Rig(ministack, proxy.endpoint, name, visibility=20)
-        with running_worker(rig, tmp_path / "log") as worker:
+        # With the timeouts of a deployed worker: a server that answers late is not a reason to send a call again.
+        with running_worker(rig, tmp_path / "log", hasty=False) as worker:
 
             def restart() -> None:
                 codes.append(worker.stop())

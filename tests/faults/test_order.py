@@ -16,6 +16,8 @@ from tests.support.dev import LocalAws
 
 OPTIONS = ("--queue", "groups", "--wait", "2")
 NUMBERS = 3
+DELAY = 7
+"""Seconds; two such writes take longer than a visibility timeout of 12 seconds, and each less than its time."""
 
 
 class Polls(FaultPlan):
@@ -36,7 +38,7 @@ class Polls(FaultPlan):
     def wait(self) -> None:
         """Wait until the next receive begins."""
         self.begun.clear()
-        assert self.begun.wait(20)
+        assert self.begun.wait(60)
 
 
 def send(rig: Rig) -> None:
@@ -88,7 +90,7 @@ def test_pause(ministack: LocalAws, name: str, tmp_path: Path, transport: str, l
             send(rig)
             work_beside(rig, tmp_path / "other", seconds=4)
             first.resume()
-            wait_until(lambda: not rig.left(), 30, "an empty queue")
+            wait_until(lambda: not rig.left(), 60, "an empty queue")
             assert first.stop() == 0
 
     assert (latest(rig), written_numbers(proxy)) == (NUMBERS - 1, list(range(NUMBERS)))
@@ -105,7 +107,7 @@ def test_dripping_response(ministack: LocalAws, name: str, tmp_path: Path) -> No
             send(rig)
             polls.fault = None
             work_beside(rig, tmp_path / "other", seconds=6)
-            wait_until(lambda: not rig.left(), 30, "an empty queue")
+            wait_until(lambda: not rig.left(), 60, "an empty queue")
             assert first.stop() == 0
 
     assert (latest(rig), written_numbers(proxy)) == (NUMBERS - 1, list(range(NUMBERS)))
@@ -136,9 +138,9 @@ class SlowWrites(FaultPlan):
         """Wait, and return the fault."""
         if operation == "ChangeMessageVisibilityBatch" and request["QueueUrl"].endswith("-puts"):
             self.renewals += 1
-            self.end.wait(30)
+            self.end.wait(60)
         elif operation in ("BatchWriteItem", "PutItem"):
-            self.end.wait(3)
+            self.end.wait(DELAY)
             if operation not in self._failed:
                 self._failed.add(operation)
                 return "unavailable"
@@ -149,13 +151,13 @@ def test_a_renewal_that_hangs(ministack: LocalAws, name: str, tmp_path: Path) ->
     """It delays no other: the message of another queue is received once, though its writes outlast the timeout."""
     slow = SlowWrites()
     with fault_proxy(ministack.endpoint, slow) as proxy:
-        rig = Rig(ministack, proxy.endpoint, name, visibility=5)
+        rig = Rig(ministack, proxy.endpoint, name, visibility=12)
         queues = ("--queue", "puts", "--queue", "inserts")
         with running_worker(rig, tmp_path / "log", 1, *queues, hasty=False):
             for queue in ("puts", "inserts"):
                 rig.send(queue, ['{"id": "a"}'])
-            wait_until(lambda: rig.items("inserts"), 20, "the other queue's message")
-            wait_until(lambda: not rig.left([f"{name}-inserts"]), 20, "its delete")
+            wait_until(lambda: rig.items("inserts"), 60, "the other queue's message")
+            wait_until(lambda: not rig.left([f"{name}-inserts"]), 60, "its delete")
             slow.end.set()
 
     received = [

@@ -71,7 +71,7 @@ def test_worker(ministack: LocalAws, name: str, tmp_path: Path, queue: str, tabl
             began = time.monotonic()
             wait_until(lambda: len(rig.items(table)) == MESSAGES, 60, "all messages written")
             seconds = time.monotonic() - began
-            wait_until(lambda: not rig.left(), 10, "an empty queue")
+            wait_until(lambda: not rig.left(), 60, "an empty queue")
             lines = [line["message"] for line in worker.lines() if "outage" in line["message"]]
             assert (lines, worker.stop()) == (["an outage began", "the outage is over"], 0)
 

@@ -17,8 +17,10 @@ from tests.support.dev import LocalAws
 
 MESSAGES = 1_000
 HOT_EVERY = 100
+TRIES = 8
+"""As many as the client makes of a write that it has the time for."""
 SECONDS = 60
-"""Before, the messages took minutes."""
+"""In which all other messages are written, also on a busy machine; before, fewer than half were."""
 CONFIG = """\
 version: 1
 queues:
@@ -46,11 +48,9 @@ class Throttled(FaultPlan):
         return "throttled" if operation == "BatchWriteItem" and self.throttled else None
 
 
-def seconds_until(left: int, rig: Rig) -> float:
-    """Return how long it takes until so many messages are left."""
-    began = time.monotonic()
+def wait_for(left: int, rig: Rig) -> None:
+    """Wait until so many messages are left."""
     wait_until(lambda: rig.left() <= left, SECONDS, f"{left} messages left")
-    return time.monotonic() - began
 
 
 def bodies(count: int, every: int = 0, other: str = "") -> list[str]:
@@ -59,17 +59,17 @@ def bodies(count: int, every: int = 0, other: str = "") -> list[str]:
 
 
 @pytest.fixture
-def timed(name: str, ministack: LocalAws, tmp_path: Path) -> Callable[..., float]:
-    """Measures how long the real worker takes for bodies of a queue, but for so many of them that fail."""
+def work(name: str, ministack: LocalAws, tmp_path: Path) -> Callable[..., None]:
+    """Runs the real worker until it has processed the bodies of a queue, but for so many of them that fail."""
 
-    def run(case: str, queue: str, bodies: list[str], left: int, config: Path | None = None, **env: str) -> float:
+    def run(queue: str, bodies: list[str], left: int, config: Path = FLOWS, **env: str) -> None:
         with fault_proxy(ministack.endpoint, HotKeys("hot")) as proxy:
-            rig = Rig(ministack, proxy.endpoint, f"{name}-{case}", config or FLOWS, visibility=20)
+            rig = Rig(ministack, proxy.endpoint, name, config, visibility=20)
             rig.environment |= env
             attributes = {"ExtendedPayloadSize": {"DataType": "Number", "StringValue": "9"}} if env else {}
             rig.send(queue, bodies, MessageAttributes=attributes)
-            with running_worker(rig, tmp_path / case, 4, "--queue", queue, hasty=False):
-                return seconds_until(left, rig)
+            with running_worker(rig, tmp_path / "log", 4, "--queue", queue, hasty=False):
+                wait_for(left, rig)
 
     return run
 
@@ -82,12 +82,9 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_hot_key(timed: Callable[..., float]) -> None:
-    """With one of a hundred messages on a key that is throttled, the others are about as fast as without."""
-    without = timed("without", "puts", bodies(MESSAGES), 0)
-    with_ = timed("with", "puts", bodies(MESSAGES, HOT_EVERY, '{"id": "hot"}'), MESSAGES // HOT_EVERY)
-
-    assert with_ < 2 * without + 2
+def test_hot_key(work: Callable[..., None]) -> None:
+    """While one of a hundred messages is on a key that is throttled, the others are written."""
+    work("puts", bodies(MESSAGES, HOT_EVERY, '{"id": "hot"}'), MESSAGES // HOT_EVERY)
 
 
 def test_hot_group(ministack: LocalAws, name: str, tmp_path: Path) -> None:
@@ -99,19 +96,17 @@ def test_hot_group(ministack: LocalAws, name: str, tmp_path: Path) -> None:
         messages = [json.dumps({"id": group, "number": number}) for number, group in enumerate(groups)]
         rig.send("groups.fifo", messages, groups)
         with running_worker(rig, tmp_path / "log", 2, "--queue", "groups", hasty=False):
-            hot = groups.count("hot")
-            seconds = seconds_until(hot, rig)
+            wait_for(groups.count("hot"), rig)
             held = [item["id"] for item in rig.items("latest") if item["id"] == "hot"]
             plan.hot = False
-            wait_until(lambda: not rig.left(), SECONDS, "the messages of the hot group")
+            wait_for(0, rig)
 
     last = {item["id"]: item["number"] for item in rig.items("latest")}
     assert (held, last) == ([], {group: number for number, group in enumerate(groups)})
-    assert seconds < 10
 
 
 def test_hot_record(ministack: LocalAws, name: str, tmp_path: Path) -> None:
-    """The function reports one hot record of a hundred as failed, and does not wait for it for long."""
+    """The function reports one hot record of a hundred as failed, and does not wait for all of its tries."""
     with fault_proxy(ministack.endpoint, HotKeys("hot")) as proxy:
         rig = Rig(ministack, proxy.endpoint, name)
         records = [
@@ -121,21 +116,15 @@ def test_hot_record(ministack: LocalAws, name: str, tmp_path: Path) -> None:
             for number, body in enumerate(bodies(100, HOT_EVERY, '{"id": "hot"}'))
         ]
         with running_function(rig, tmp_path / "log", hasty=False) as function:
-            function.invoke(records[:1])
-            began = time.monotonic()
             failed = function.invoke(records)
-            seconds = time.monotonic() - began
 
     assert (failed, len(rig.items("puts"))) == (["m1"], 99)
-    assert seconds < 2.5
+    assert proxy.journal.faults["partial"] < TRIES
 
 
-def test_lost_dead_letter_queue(timed: Callable[..., float], config: Path) -> None:
-    """If the dead-letter queue is gone and two of a hundred messages are rejected, the others are as fast."""
-    without = timed("without", "lost", bodies(MESSAGES), 0, config)
-    with_ = timed("with", "lost", bodies(MESSAGES, 50, "{"), MESSAGES // 50, config)
-
-    assert with_ < 2 * without + 2
+def test_lost_dead_letter_queue(work: Callable[..., None], config: Path) -> None:
+    """If the dead-letter queue is gone and two of a hundred messages are rejected, the others are written."""
+    work("lost", bodies(MESSAGES, 50, "{"), MESSAGES // 50, config)
 
 
 class _Objects(BaseHTTPRequestHandler):
@@ -170,12 +159,12 @@ def pointer(key: str) -> str:
     return json.dumps([POINTER, {"s3BucketName": "payloads", "s3Key": key}])
 
 
-def test_denied_objects(timed: Callable[..., float], config: Path, s3: str) -> None:
+def test_denied_objects(work: Callable[..., None], config: Path, s3: str) -> None:
     """Twenty messages whose object is denied, at the head of the queue, do not stop the others."""
     good = [pointer(f"{number:08}") for number in range(200)]
     messages = [pointer(f"gone{number:04}") for number in range(20)] + good
 
-    assert timed("denied", "objects", messages, 20, config, AWS_ENDPOINT_URL_S3=s3) < 20
+    work("objects", messages, 20, config, AWS_ENDPOINT_URL_S3=s3)
 
 
 @contextmanager
@@ -195,8 +184,7 @@ def test_throttled_table(ministack: LocalAws, name: str, tmp_path: Path) -> None
         time.sleep(6)
         received = [call for call in proxy.journal.calls() if call.operation == "ReceiveMessage"]
         plan.throttled = False
-        seconds = seconds_until(MESSAGES // 2, rig)
+        wait_for(MESSAGES // 2, rig)
 
     # Without back-pressure it would receive all 1,000 within a second or two.
     assert len(received) < 40
-    assert seconds < 15

@@ -19,7 +19,7 @@ CALLS = 15_400
 """Function calls about a changed route, as Python 3.11 counts them, loading excluded."""
 HEADROOM = 1.1 if sys.version_info[:2] == (3, 11) else 1.5
 SECONDS = 10
-"""Of CPU, for a thousand routes that all differ; it takes some 5."""
+"""Of CPU, for a thousand routes that all differ; it takes some 5, and 9 beside other processes on the same cores."""
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "required": ["id", "kind"],
@@ -101,7 +101,7 @@ def test_a_thousand_routes_that_all_differ(tmp_path: Path) -> None:
     before = os.times()
 
     # A process of its own is not measured for coverage, which doubles the time.
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=200)
 
     after, routes = os.times(), json.loads(done.stdout)["routes"]
     assert sum(after[2:4]) - sum(before[2:4]) < SECONDS

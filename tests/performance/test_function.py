@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import cold
 import pytest
 from environment import HERE, BenchmarkError
 from figures import FigureBudget, Figures, judge
-from function import BOUND, ROUTER, SIZE, FunctionCase, Functions, make_image
+from function import BOUND, CONFIGS, ROUTER, SIZE, FunctionCase, Functions, make_image
 from messages import item
 from results import Results
 from runtime_api import FunctionError
@@ -19,7 +18,7 @@ from serving import serve
 from tables import budgets
 from verifying import expected_digest
 
-from tests.support.program import COMPILED_NAME
+from tests.support.program import COMPILED_NAME, precompile
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the suite needs Linux")
 COUNT = 30
@@ -35,11 +34,14 @@ def server() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def functions(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Functions:
     """The functions of the suite; the router's package is what is installed here."""
-    package = tmp_path_factory.mktemp("package")
-    cold.compile_config(package).rename(package / COMPILED_NAME)
-    for entry in [HERE.parent / "router", *Path(sysconfig.get_path("purelib")).iterdir()]:
-        (package / entry.name).symlink_to(entry)
-    return Functions(server, package, make_image(tmp_path_factory.mktemp("image")), os.sched_getaffinity(0))
+    packages = {}
+    for config in CONFIGS:
+        package = tmp_path_factory.mktemp(config)
+        (package / COMPILED_NAME).write_bytes(precompile(HERE / f"{config}.yaml"))
+        for entry in [HERE.parent / "router", *Path(sysconfig.get_path("purelib")).iterdir()]:
+            (package / entry.name).symlink_to(entry)
+        packages[config] = package
+    return Functions(server, packages, make_image(tmp_path_factory.mktemp("image")), os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -54,6 +56,33 @@ def test_each_batch_has_its_times(functions: Functions, program: str, secure: bo
     assert run.memory > 10_000_000
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        FunctionCase(COUNT, 5, 0, rejected=1),
+        FunctionCase(COUNT, 5, 0, rejected=10),
+        FunctionCase(COUNT, 5, 0, points=True),
+    ],
+    ids=lambda case: case.name,
+)
+def test_dead_letters_and_payloads_in_s3(functions: Functions, server: Any, case: FunctionCase) -> None:
+    """The router sends as many dead letters as expected, and writes the others; it fetches each payload."""
+    functions.run("router", case, case.digest(), batches=2)
+
+    report = server.report()
+    assert (report["letters"], report["calls"].get("getobject", 0)) == (2 * case.letters, 2 * COUNT * case.points)
+
+
+def test_a_function_without_the_dead_letters_has_no_figure(functions: Functions) -> None:
+    """What becomes no dead letter is no cheaper one."""
+
+    class Wrong(FunctionCase):
+        letters = 1
+
+    with pytest.raises(BenchmarkError, match=r"it wrote 0 items, not 29 as expected"):
+        functions.run("router", Wrong(COUNT, 0, 0, rejected=1), DIGEST)
+
+
 def test_a_function_that_writes_something_else_has_no_figure(functions: Functions) -> None:
     """With another digest expected, the run fails and says who it was."""
     with pytest.raises(BenchmarkError, match=r"router, 30 small, 0 ms a call: it wrote 30 items, not 30 as expected"):
@@ -62,7 +91,7 @@ def test_a_function_that_writes_something_else_has_no_figure(functions: Function
 
 def test_a_function_that_cannot_start_has_no_figure(functions: Functions, server: Any, tmp_path: Path) -> None:
     """What the runtime client reports of the start is the error of the run."""
-    empty = Functions(server, tmp_path, make_image(tmp_path), os.sched_getaffinity(0))
+    empty = Functions(server, dict.fromkeys(CONFIGS, tmp_path), make_image(tmp_path), os.sched_getaffinity(0))
 
     with pytest.raises(BenchmarkError, match="No module named 'router'") as caught:
         empty.run("router", FunctionCase(COUNT, 0, 0), DIGEST)

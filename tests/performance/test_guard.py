@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-# What Python 3.11 counts for a record.
+# What Python 3.11 counts for a record, and for a small message of a receiver.
 MEASURED = {
-    "small": {"instructions": 744, "calls": 48, "bytes": 1650},
-    "medium": {"instructions": 3990, "calls": 249, "bytes": 10740},
+    "small": {"instructions": 744, "calls": 47, "bytes": 1650},
+    "medium": {"instructions": 3970, "calls": 248, "bytes": 10740},
+    "receiver": {"instructions": 1016, "calls": 61},
 }
 HEADROOM = 1.1 if sys.version_info[:2] == (3, 11) else 1.5
 """Other versions of Python have other instructions, of which they need more or fewer."""
@@ -31,8 +32,8 @@ HTTP = {
     },
 }
 """The most calls of each operation; there is no other."""
-MODULES = {"the first batch": 32, "a later batch": 24, "a batch in the short form": 19}
-"""The most modules that a message passes."""
+MODULES = {"the first batch": 35, "a later batch": 25, "a batch in the short form": 20}
+"""The most modules that a message passes; one fewer if the response is there without a wait."""
 
 
 def test_a_record_costs_no_more_than_it_did() -> None:
@@ -45,21 +46,21 @@ def test_a_record_costs_no_more_than_it_did() -> None:
         size: {"kept": KEPT, **{name: count * HEADROOM for name, count in counts.items()}}
         for size, counts in MEASURED.items()
     }
-    found = counted["records"] | counted["http"]
+    found = counted["records"] | {"receiver": counted["receiver"]} | counted["http"]
     over = {
         f"{what}: {name}": (count, (bounds | HTTP)[what].get(name, 0))
         for what, counts in found.items()
         for name, count in counts.items()
         if count > (bounds | HTTP)[what].get(name, 0)
     }
-    assert (over, list(found)) == ({}, ["small", "medium", "handler", "worker"])
+    assert (over, list(found)) == ({}, ["small", "medium", "receiver", "handler", "worker"])
 
 
 def test_a_plain_put_passes_few_modules() -> None:
     """From the handler to the response, once a route has its short form."""
     command = [sys.executable, str(BENCHMARKS / "trace_put.py")]
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
 
     counts = {which: int(count) for which, count in re.findall(r"^(\w.+): (\d+) modules", done.stdout, re.MULTILINE)}
     assert {which: count <= MODULES[which] for which, count in counts.items()} == dict.fromkeys(MODULES, True), counts

@@ -7,7 +7,11 @@ from typing import Any
 
 from tests.soundness.cases import DeclaredPath, TrialConfig, expression, places_of
 from tests.soundness.instances import Steps
+from tests.support.modes import MODES
 
+_WEIGHTS = {"put": 8, "insert": 2, "newest": 3, "update": 3, "delete": 0.5}
+_WEIGHTS |= {name: 2 for name in MODES if name not in _WEIGHTS}
+"""How often each write mode is chosen."""
 _KINDS = {"S": "string", "N": "number", "B": "string"}
 _KEY_TRANSFORMS: tuple[Any, ...] = (
     [{"replace": ["a", ""]}], [{"split": "-"}, "first"], [{"split": "#"}, "last"], ["to_text"],
@@ -196,11 +200,11 @@ class ConfigMaker:
         )
 
     def _add_write(self, route: dict[str, Any], item: dict[str, Any]) -> None:
-        mode = self._chance.choices(("put", "insert", "newest", "update", "delete"), (8, 2, 3, 3, 0.5))[0]
+        mode = self._chance.choices(tuple(_WEIGHTS), tuple(_WEIGHTS.values()))[0]
         if mode == "put":
             return
         write: dict[str, Any] = {"mode": mode}
-        if mode == "newest":
+        if "version" in MODES[mode].required:
             write["version"] = "v"
             path = self._path(self._chance.choice(("number", "string")))[1]
             item["v"] = self._chance.choice((path, path, {"meta": "sent_at"}, {"from": path, "type": "N"}))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from tests.soundness.instances import Impossible, Maker, variant, with_value, wi
 BASES = 17
 """Messages that are made by construction; the others are variants of them."""
 SECONDS = 2.0
+"""Of processor time, so that the messages do not depend on the load of the machine."""
 _FAILURES = 300
 """So many messages one after another that are not new, or not valid: there are hardly more."""
 _ROOTS: tuple[Any, ...] = ({}, [], "x", 1, None)
@@ -37,7 +38,7 @@ class MessageMaker:
 
         `more` are messages to begin with, and `values` are tried at each path, if they are valid.
         """
-        until = perf_counter() + SECONDS
+        until = process_time() + SECONDS
         self._bases = [message for message in (*more, *_ROOTS) if self._accept(message)]
         for makers, most in ((self._made(), BASES), (self._given(values), count), (self._varied(40 * count), count)):
             failed = 0
@@ -46,7 +47,7 @@ class MessageMaker:
                 failed = 0 if new else failed + 1
                 if new and most == BASES:
                     self._bases.append(message)
-                if len(self._seen) >= most or failed > _FAILURES or perf_counter() > until:
+                if len(self._seen) >= most or failed > _FAILURES or process_time() > until:
                     break
         return list(self._seen)
 

@@ -27,13 +27,14 @@ def cause_of(wrong: Wrong) -> str:
 
 
 class TrialTally:
-    """The verdicts of many trials: their numbers, and the trials by what is wrong.
+    """The verdicts of many trials: their numbers, and the trials by what is wrong. So many configs are `wanted`.
 
     `reasons` are why claims are not decided, with the number of configs; of `only_reasons`, without another reason.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, wanted: int = 0) -> None:
         self.name = name
+        self.wanted = wanted
         self.configs = self.messages = self.rejected = self.claims = self.undecided = 0
         self.undecided_sizes = 0
         self.silent = self.false = self.unconfirmed = self.undecided_configs = self.unloaded = self.untried = 0
@@ -87,6 +88,7 @@ class TrialTally:
         """Return the numbers for the terminal."""
         pairs = zip(_HEADS, self.row(), strict=True)
         rest = f"not loaded: {self.unloaded}, without a message: {self.untried}, not ended: {len(self.broken)}"
+        rest += f", left when the time was up: {max(0, self.wanted - self.configs):,}"
         return ", ".join(f"{head}: {value}" for head, value in pairs) + f"; {rest}"
 
 

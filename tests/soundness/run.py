@@ -46,8 +46,8 @@ class _Run:
 
     def try_configs(self, name: str, trials: Iterable[Trial], wanted: int, until: float) -> TrialTally:
         """Return the tally of trials: of so many configs that load and have messages."""
-        tally = TrialTally(name)
         wanted = -(-wanted // self._parts)
+        tally = TrialTally(name, wanted)
         bar = self._progress.add_task(f"{name} configs", total=wanted)
 
         def missing() -> Iterator[tuple[int, Trial]]:

@@ -2,22 +2,27 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
+from msgspec import structs
 
+from router.model import Finding
 from tests.soundness.cases import TrialConfig
 from tests.soundness.corpus import PublicSchema, interleave, schema_store
 from tests.soundness.jobs import CheckCost, Trial, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally
 from tests.soundness.results import Results
-from tests.soundness.trial import judge
+from tests.soundness.trial import Judgement, judge
 from tests.soundness.workers import Ended, Pool
+from tests.support.check import Ledger, Report, examine, known_codes
 
 MESSAGES = 40
+FAR = "abcdefgh"
 HOSTILE = (
     "a long list of examples",
     "a product of anyOf",
@@ -42,7 +47,7 @@ def failures(trials: Iterable[Trial]) -> list[str]:
     tally = TrialTally("short")
     for trial in trials:
         tally.add(trial, perform(trial))
-    return [minimised(wrong[0], cause) for cause, wrong in tally.causes.items() if not cause.startswith("unconfirmed")]
+    return [minimised(wrong[0], cause) for cause, wrong in tally.causes.items()]
 
 
 @pytest.mark.parametrize("part", range(3))
@@ -103,6 +108,114 @@ def test_a_rejection_by_the_stored_item_is_about_the_version() -> None:
     assert (found, verdict.rejected, verdict.wrong) == ([("RT418", "item.v")], 1, ())
 
 
+def silent_about_keys(report: Report) -> Report:
+    """Of a check that takes each key for proved."""
+    findings = tuple(finding for finding in report.findings if finding.code.id != "RT610")
+    entries = tuple(entry for entry in report.ledger.entries if entry.kind != "key")
+    return structs.replace(report, findings=findings, ledger=Ledger(entries))
+
+
+def reported_of_each_key(id_: str) -> Callable[[Report], Report]:
+    """Of a check that reports a code of each key."""
+
+    def add(report: Report) -> Report:
+        (place,) = (entry.place for entry in report.ledger.entries if entry.kind == "key")
+        return structs.replace(report, findings=(*report.findings, Finding(known_codes()[id_], "a sentence", place)))
+
+    return add
+
+
+@pytest.mark.parametrize(
+    ("required", "limit", "change", "causes"),
+    [
+        ([], 9, lambda report: report, []),
+        ([], 9, silent_about_keys, ["silent: key attribute * is missing"]),
+        (["id"], 9, reported_of_each_key("RT612"), ["unconfirmed: RT612"]),
+        (["id"], 9000, reported_of_each_key("RT612"), ["unconfirmed: RT612"]),
+        (["id"], 9, reported_of_each_key("RT413"), ["false: RT413"]),
+        (["id"], 9, reported_of_each_key("RT313"), ["false: RT313"]),
+    ],
+)
+def test_a_check_that_is_wrong(
+    required: list[str], limit: int, change: Callable[[Report], Report], causes: list[str]
+) -> None:
+    """The run has one cause for it, and fails."""
+    schema = {
+        "type": "object",
+        "required": required,
+        "properties": {"id": {"type": "string", "minLength": 1, "maxLength": limit}},
+    }
+    case = TrialConfig("a case", schema, {"key": {"pk": "S"}}, {"item": {"pk": "id"}}, (("id",),))
+    tally = TrialTally("one")
+
+    tally.add(Trial(1, 30), judge(case, 1, 30, check=lambda *given: change(examine(*given))))
+
+    assert (list(tally.causes), tally.wrong) == (causes, len(causes))
+
+
+def test_a_run_that_is_too_short() -> None:
+    """It says how many configs are left: another run continues with them."""
+    tally = TrialTally("one", 3)
+
+    tally.add(Trial(1, 30), Judgement("a case", messages=30))
+
+    assert tally.table().endswith(", left when the time was up: 2")
+
+
+def test_a_time_to_live_that_is_text_confirms_a_finding() -> None:
+    """No message is rejected for it, and DynamoDB does not read it."""
+    schema = {"type": "object", "properties": {"id": {"type": "string", "minLength": 1}}, "required": ["id"]}
+    route = {"item": {"pk": "id", "expires": "at"}}
+
+    verdict = judge(TrialConfig("a case", schema, {"key": {"pk": "S"}, "ttl": "expires"}, route, (("at",),)), 1, 30)
+
+    found = [(word.code, word.sentence) for word in verdict.words if word.subject == "item.expires"]
+    expected = [("RT244", "the time to live 'expires' is of type S, and is never read")]
+    assert (found, verdict.rejected, verdict.wrong) == (expected, 0, ())
+
+
+def test_an_example_confirms_a_finding() -> None:
+    """No other message has the list, which is far inside."""
+    inside: dict[str, Any] = {"type": "array", "items": {"properties": {"at": {"type": "integer"}}}}
+    for name in reversed(FAR):
+        inside = {"type": "object", "properties": {name: inside}}
+    route = {"for_each": ".".join(FAR), "item": {"pk": {"value": "k"}, "expires": "element.at"}}
+
+    verdict = judge(TrialConfig("a case", inside, {"key": {"pk": "S"}, "ttl": "expires"}, route), 1, 1)
+
+    found = [word.code for word in verdict.words if word.subject == "item.expires"]
+    assert (found, verdict.wrong) == (["RT622"], ())
+
+
+def test_a_time_to_live_that_no_message_has() -> None:
+    """One mistake, one finding: of its unit nothing is said."""
+    schema = {"type": "object", "properties": {"at": False}}
+    route = {"item": {"pk": {"meta": "message_id"}, "expires": "at"}}
+
+    verdict = judge(TrialConfig("a case", schema, {"key": {"pk": "S"}, "ttl": "expires"}, route, (("at",),)), 1, 30)
+
+    assert ([word.code for word in verdict.words], verdict.wrong) == (["RT410"], ())
+
+
+def test_a_time_to_live_in_seconds_can_be_far_away() -> None:
+    """A date of the year 9999 is no number of milliseconds."""
+    schema = {"type": "object", "properties": {"at": {"enum": ["9999-12-31T23:59:59Z"]}}, "required": ["at"]}
+    route = {"item": {"pk": {"value": "k"}, "expires": {"ttl": {"from": "at", "after": "30d"}}}}
+
+    verdict = judge(TrialConfig("a case", schema, {"key": {"pk": "S"}, "ttl": "expires"}, route, (("at",),)), 1, 30)
+
+    assert (verdict.messages > 0, verdict.rejected, verdict.wrong) == (True, 0, ())
+
+
+def test_a_config_of_one_attribute_takes_each_message() -> None:
+    """A schema of some megabytes is compiled once in a trial."""
+    case = TrialConfig("a case", {"type": "object"}, {"key": {"pk": "S"}}, {"item": {"pk": "id", "a": "b"}})
+
+    alone = case.alone("a")
+
+    assert (alone.schema, alone.route["item"]) == ({}, {"pk": {"value": "k"}, "a": "b"})
+
+
 def test_a_sample_of_the_schemas_is_fair() -> None:
     """The collections follow one another."""
     schemas = [PublicSchema(name, "") for name in ("one:a", "one:b", "one:c", "two:a")]
@@ -112,7 +225,7 @@ def test_a_sample_of_the_schemas_is_fair() -> None:
 
 def test_a_task_that_does_not_end_is_ended() -> None:
     """The others still run."""
-    pool: Pool[float, float] = Pool(_slow, 2, 3.0, 5)
+    pool: Pool[float, float] = Pool(_slow, 2, 0.15, 5)
 
     results = dict(pool.run([0.0, 60.0, -1.0, 0.01], monotonic() + 60))
 
@@ -122,6 +235,19 @@ def test_a_task_that_does_not_end_is_ended() -> None:
         -1.0: Ended("crash: ValueError: sleep length must be non-negative"),
         0.01: 0.01,
     }
+
+
+def test_a_task_that_computes_too_long_is_ended() -> None:
+    """By the processor time that it takes; the next one has its own."""
+    pool: Pool[int, int] = Pool(_count, 1, 0.2, 5)
+
+    results = dict(pool.run([1, 10**12, 2], monotonic() + 60))
+
+    assert results == {1: 1, 10**12: Ended("processor time"), 2: 2}
+
+
+def _count(number: int) -> int:
+    return sum(1 for _ in range(number))
 
 
 def _slow(seconds: float) -> float:

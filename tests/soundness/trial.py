@@ -3,11 +3,11 @@
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -25,12 +25,21 @@ _IRRELEVANT = ("RT805", "RT806", "RT803")
 """Outcomes that concern no claim: the route does not take the message, or it is too large for every route."""
 _LIMITS = ("38 digits", "nest", "larger than", "bytes of memory")
 """Reasons of RT809 that concern no claim: limits of each value whatever its schema says."""
+_LENGTHS = ("more than", "too long")
+"""Reasons about the length of a value, which is seldom bounded."""
+_IMPOSSIBLE = "RT313"
+"""The finding that no message satisfies the schema."""
 _ALWAYS = ("RT413", "RT415", "RT419", "RT424")
 """Findings that say that each message is rejected."""
 REFUTED = "RT244"
 """That of claims that a message refutes."""
-_SOMETIMES = (REFUTED, "RT414", "RT416", "RT417", "RT420", "RT422", "RT425", "RT610", "RT611", "RT612")
-"""Findings that say that a valid message can be rejected."""
+_SOMETIMES = (
+    *(REFUTED, "RT414", "RT416", "RT417", "RT420", "RT421", "RT422", "RT423", "RT425"),
+    *("RT610", "RT611", "RT612", "RT622"),
+)
+"""Findings that say that a valid message can be rejected, or stored with a time to live that DynamoDB does not read."""
+_FIRST_MS = 10**12
+"""A time to live that is greater counts milliseconds: as seconds, it is after the year 9999, which dates can have."""
 _SUBJECT = re.compile(r"attribute '([^']+)'")
 _EXAMPLE = re.compile(r", as '([^']*)'")
 """A value that a finding gives as an example."""
@@ -83,15 +92,17 @@ class Judgement(Struct, frozen=True, tag=True):
         return [each for each in self.wrong if each.kind == kind]
 
 
-def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) -> Judgement:
+def judge(
+    case: TrialConfig, seed: int, count: int, more: Sequence[Any] = (), check: Callable[..., Report] = examine
+) -> Judgement:
     """Check a config, deliver messages that its schema takes, and compare. `more` are messages to try besides."""
     kept: list[Loaded] = []
     with tempfile.TemporaryDirectory(prefix="soundness-") as name:
         folder = Path(name)
         subjects = _write(folder, case)
-        start = perf_counter()
-        report = examine(folder / "routes.yaml", {}, kept.append)
-        seconds = perf_counter() - start
+        start = process_time()
+        report = check(folder / "routes.yaml", {}, kept.append)
+        seconds = process_time() - start
         words = tuple(_words(report, subjects))
         program, schemas = kept[0].program, kept[0].schemas
         if program is None or schemas is None:
@@ -110,7 +121,8 @@ def judge(case: TrialConfig, seed: int, count: int, more: Sequence[Any] = ()) ->
         for (subject, reason), body in distinct.items()
         if not any(_explains(word, subject, reason) for word in words)
     ]
-    wrong += _alarms(words, {subject for subject, _ in distinct}, parts)
+    wrong += _alarms(words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
+    wrong += [Wrong("false", word.subject, word.code) for word in words if word.code == _IMPOSSIBLE and messages]
     return Judgement(
         label=case.label,
         words=words,
@@ -154,25 +166,36 @@ def _write(folder: Path, case: TrialConfig) -> dict[int, str]:
 
 def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str]) -> Deliveries:
     _write(folder, case.alone(name))
+    ttl = name if name == case.table.get("ttl") else ""
     try:
-        return _deliver(load_program(folder / "routes.yaml", {}), messages)
+        return _deliver(load_program(folder / "routes.yaml", {}), messages, ttl)
     except ConfigError:  # as `update` without an attribute besides its key
         return Deliveries((), frozenset())
 
 
-def _deliver(program: Program, messages: Sequence[str]) -> Deliveries:
+def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Deliveries:
+    """Deliver messages. With `ttl`, one whose time to live DynamoDB does not read counts as rejected, too."""
     rejections = []
     stored: set[str] = set()
     reached = 0
-    for start in range(0, len(messages), _BATCH):
-        batch = messages[start : start + _BATCH]
+    size = 1 if ttl else _BATCH  # of a batch with one key, only one item is stored
+    for start in range(0, len(messages), size):
+        batch = messages[start : start + size]
         run = deliver(program, "q", [record(body=each) for each in batch])
-        stored.update(name for item in run.tables.items("items") for name in item)
+        items = run.tables.items("items")
+        stored.update(name for item in items for name in item)
+        if any(not _is_time(item[ttl]) for item in items if ttl in item):
+            rejections.append((f"item.{ttl}", f"the time to live '{ttl}' is not in seconds", batch[0]))
         for body, outcome in zip(batch, run.outcomes, strict=True):
             reached += outcome.code != "RT805"
             if outcome.kind in ("rejected", "retry") and not _is_irrelevant(outcome.code, outcome.reason):
                 rejections.append((_subject(outcome.reason), outcome.reason, body))
     return Deliveries(tuple(rejections), frozenset(stored), reached)
+
+
+def _is_time(value: Any) -> bool:
+    """Whether DynamoDB reads a value as a time to live."""
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and value < _FIRST_MS
 
 
 def _is_irrelevant(code: str, reason: str) -> bool:
@@ -201,9 +224,13 @@ def _explains(word: Word, subject: str, reason: str) -> bool:
         word.code.startswith(("RT3", "RT2", "RT0")) and word.code != REFUTED
     ):
         return False
-    # The length of keys is seldom bounded: it says nothing about other causes.
+    # A finding about a length says nothing about other causes.
     is_length = word.code == "RT613" or (word.kind == "key" and ";" not in word.sentence and "length" in word.sentence)
-    return not is_length or "more than" in reason or "too long" in reason
+    return not is_length or _is_of_length(reason)
+
+
+def _is_of_length(reason: str) -> bool:
+    return any(words in reason for words in _LENGTHS)
 
 
 def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]) -> Iterator[Wrong]:

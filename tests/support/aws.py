@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.aws`."""
 
+from router.aws import boto
 from router.aws.artifacts import Artifacts
 from router.aws.boto import DynamoTables
 from router.aws.calls import (
@@ -25,11 +26,22 @@ from router.aws.deployed import (
     DeployedTtl,
     Unanswered,
 )
-from router.aws.http.connections import CONNECT_SECONDS
+from router.aws.http import connections, opening, queues, service, tables
+from router.aws.http.opening import CONNECT_SECONDS
 from router.aws.http.signing import Credentials, Signer, SigningScope
 from router.aws.live import ACTIONS
-from router.aws.protocols import TOO_LARGE, Aws, AwsFault, KeySchema, OutgoingMessage, QueueAttributes, WriteResponse
-from router.aws.run_lock import RunLock
+from router.aws.protocols import (
+    NO_ROOM,
+    OUT_OF_TIME,
+    TOO_LARGE,
+    Aws,
+    AwsFault,
+    KeySchema,
+    OutgoingMessage,
+    QueueAttributes,
+    WriteResponse,
+)
+from router.aws.run_lock import RunLock, blocking
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [
@@ -37,6 +49,8 @@ __all__ = [
     "CONCURRENT_CALLS",
     "CONNECT_SECONDS",
     "MARGIN_SECONDS",
+    "NO_ROOM",
+    "OUT_OF_TIME",
     "RESERVE_SECONDS",
     "RESPONSE_SECONDS",
     "TOO_LARGE",
@@ -69,6 +83,16 @@ __all__ = [
     "StartLimit",
     "Unanswered",
     "WriteResponse",
+    "blocking",
     "boottime",
     "connect",
+    "set_call_seconds",
 ]
+
+
+def set_call_seconds(seconds: int) -> None:
+    """Set how long each call of this process waits for a connection and for a response."""
+    boto.CONNECT_TIMEOUT = boto.DYNAMODB_TIMEOUT = boto.SQS_TIMEOUT = boto.S3_TIMEOUT = seconds
+    for module in (connections, opening, service):
+        vars(module)["CONNECT_SECONDS"] = seconds
+    tables.SECONDS = queues.SECONDS = seconds

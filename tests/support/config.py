@@ -1,4 +1,6 @@
-"""What tests of other rooms use of `router.config`."""
+"""What tests of other rooms use of `router.config`, and the keys of a route that have expressions."""
+
+from typing import Any, get_args, get_type_hints
 
 from router.config import spec
 from router.config.environment import REDACT_KEY
@@ -7,8 +9,23 @@ from router.config.include import MAX_ENTRIES
 from router.config.schema import config_schema
 from router.config.source import parse_text
 from router.config.spec import Attribute
+from router.config_types import Expression
+
+
+def _has_expression(hint: Any) -> bool:
+    return hint == Expression or any(map(_has_expression, get_args(hint)))
+
+
+EXPRESSION_KEYS = tuple(
+    name
+    for struct in (spec.RouteSettings, spec.WriteSettings)
+    for name, hint in get_type_hints(struct, include_extras=True).items()
+    if _has_expression(hint)
+)
+"""The keys of a route and of its `write` that have an expression."""
 
 __all__ = [
+    "EXPRESSION_KEYS",
     "MAX_ENTRIES",
     "REDACT_KEY",
     "Attribute",

@@ -4,7 +4,7 @@ from router.deliver.dead_letters import describe_failure, send_dead_letters, wit
 from router.deliver.delivery import Delivery
 from router.deliver.lanes import Chain, Transaction
 from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
-from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE
+from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE, WaitBudget
 from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.deliver.writer import KEY_SECONDS, Writer
 
@@ -19,6 +19,7 @@ __all__ = [
     "Delivery",
     "JsonLines",
     "Transaction",
+    "WaitBudget",
     "Writer",
     "describe_failure",
     "log_batch",

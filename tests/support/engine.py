@@ -3,6 +3,7 @@
 from router.engine.attributes import (
     MAX_DIGITS,
     MAX_ITEM_BYTES,
+    MAX_NAME_BYTES,
     MAX_NESTING,
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_DIGITS",
     "MAX_ELEMENTS",
     "MAX_ITEM_BYTES",
+    "MAX_NAME_BYTES",
     "MAX_NESTING",
     "MAX_OUTLAST",
     "MAX_PARTITION_KEY_BYTES",

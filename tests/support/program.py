@@ -2,6 +2,7 @@
 
 from router.program.context import CompileContext
 from router.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
+from router.program.generated import WARM
 from router.program.hooks import Plugins
 from router.program.hooks.modules import HOOKS
 from router.program.hooks.registry import load_plugins
@@ -21,6 +22,7 @@ __all__ = [
     "HOOKS",
     "MAX_APPLIED",
     "MAX_BRANCHES",
+    "WARM",
     "Check",
     "CompileContext",
     "InvalidExpression",

@@ -57,7 +57,7 @@ MESSAGES: Sequence[Any] = (
 )
 """All of them are rejected."""
 ITEM = {"order_id": {"S": "o-1"}, "status": {"S": "open"}, "total": {"N": "19.7"}, "email": {"S": "ann@example.com"}}
-SECONDS = 30
+SECONDS = 60
 
 
 class Shop:

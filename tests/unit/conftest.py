@@ -77,19 +77,24 @@ class Queues:
         self.letters: list[OutgoingMessage] = []
         self.deleted: list[list[tuple[str, str]]] = []
         self.released: list[list[tuple[str, str, int]]] = []
+        self.times: list[float] = []
+        """What each change of visibility timeouts may take."""
         self.found: QueueAttributes | AwsFault = QueueAttributes(30, 5)
         """The attributes of each queue."""
         self.attributes_read = 0
         self.on_receive: Callable[[], None] = lambda: None
 
     def url(self, reference: str, timeout: float) -> str | AwsFault:
+        _check(reference, timeout)
         return self.faults.get("url", f"https://queues/{reference}")
 
     def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
+        _check(url, timeout)
         self.attributes_read += 1
         return self.found
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+        _check(url, wait_seconds, visibility)
         self.on_receive()
         records: list[Record] = []
         while self.received and len(records) < count:
@@ -103,19 +108,29 @@ class Queues:
         return records
 
     def send(self, url: str, letters: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
+        _check(url, timeout)
         failed = {letter.id: self.faults[letter.id] for letter in letters if letter.id in self.faults}
         self.letters += [letter for letter in letters if letter.id not in failed]
         return failed
 
     def delete(self, url: str, messages: Sequence[tuple[str, str]], timeout: float) -> dict[str, AwsFault]:
+        _check(url, timeout)
         self.deleted.append(list(messages))
         return {id_: self.faults[id_] for id_, _ in messages if id_ in self.faults}
 
     def change_visibility(
         self, url: str, messages: Sequence[tuple[str, str, int]], timeout: float
     ) -> dict[str, AwsFault]:
+        _check(url, timeout)
         self.released.append(list(messages))
+        self.times.append(timeout)
         return {id_: self.faults[id_] for id_, _, _ in messages if id_ in self.faults}
+
+
+def _check(name: str, *seconds: float) -> None:
+    """Each call names its queue and has limits of time: without, it would fail or could hang."""
+    assert name
+    assert all(isinstance(each, int | float) for each in seconds)
 
 
 @pytest.fixture

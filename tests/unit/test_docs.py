@@ -137,7 +137,7 @@ def test_each_offline_command_succeeds(text: str) -> None:
     """Each command that needs no AWS succeeds in the root of the repository."""
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
-    done = subprocess.run(text, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(text, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200)
 
     assert (done.returncode, re.sub(r"(no findings|1 ignored|proved \d+ of \d+ claims.*)\n", "", done.stderr)) == (
         0,
@@ -301,7 +301,9 @@ def test_the_dead_letter_has_those_members(sample: Program) -> None:
     queues: Any = SimpleNamespace(url=lambda name, timeout: name, send=send)
 
     limit = StartLimit(FixedDeadline(60.0), 0.0, [Duration()])
-    send_dead_letters(queues, queue, [plan(queue, record)], limit, lambda: 0.0, shown["config"])
+    outcome = plan(queue, record).outcome
+    assert outcome is not None
+    send_dead_letters(queues, queue, [(record, outcome)], limit, lambda: 0.0, shown["config"])
 
     (letter,) = sent
     sent_attribute = json.loads(letter.message_attributes["router"]["StringValue"])
@@ -360,6 +362,6 @@ def test_the_tests_of_the_page_on_testing_pass(tmp_path: Path) -> None:
         str(tmp_path),
         str(tmp_path),
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
 
     assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout

@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Any:
             name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST", "COVERAGE"))
         }
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *words]
-        done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, env=plain, capture_output=True, text=True, timeout=200)
         ended = [line for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED", "ERROR"))]
         return done.returncode, [line.partition(" - ")[0] for line in ended], done.stdout + done.stderr
 

@@ -31,7 +31,7 @@ def test_sizes(module: str) -> None:
 
 
 def test_a_class_name_occurs_once() -> None:
-    """Who reads the name of a class need not ask of which room it is."""
+    """The name of a class tells which one it is, without its package."""
     names = Counter(node.name for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
     assert [name for name, count in names.items() if count > 1] == []

@@ -5,44 +5,25 @@ import ssl
 import weakref
 from collections.abc import Callable, Mapping
 from select import POLLIN, POLLOUT, poll
-from typing import Any, NamedTuple
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError
 from msgspec import Struct
 
-from router.aws.calls import IDLE_SECONDS, boottime, run_within
-from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
+from router.aws.calls import IDLE_SECONDS, boottime
+from router.aws.http.endpoints import Endpoint
+from router.aws.http.opening import CONNECT_SECONDS, STALE_ERRORS, TLS_WAITS, Opener, Opening, Trust
+from router.aws.http.responses import ClosedError, HttpResponse, NoResponseError, ObjectReader, ResponseReader
 from router.aws.run_lock import blocking
-from router.errors import UsageError
 
-CONNECT_SECONDS = 5
 LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """No response is longer: 16 MB of items, in JSON."""
 READ_BYTES = 64 * 1024
-_STALE_ERRORS = 2
-"""So often a read that fails as only a write can is tried again, once there is something to read."""
-_TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-Trust = Callable[[str], ssl.SSLContext]
-"""Returns what verifies certificates: by a file of them, or by those of the system if its name is empty."""
 
-
-class HttpResponse(Struct, frozen=True):
-    """Status, headers by lower-case name as they were sent, body."""
-
-    status: int
-    headers: Mapping[bytes, bytes]
-    body: bytes
-
-
-class NoResponseError(Exception):
-    """No complete response was received: `args[0]` is botocore's name for the failure."""
-
-
-class CallTimeout(NamedTuple):
+class CallTimeout(Struct, frozen=True):
     """How long a call may wait.
 
     `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
@@ -54,26 +35,46 @@ class CallTimeout(NamedTuple):
 
     def left(self) -> float:
         """Return how many seconds a wait that starts now may take."""
-        return max(0.0, min(self.seconds, self.until - boottime()))
+        left = self.until - boottime()
+        return self.seconds if left > self.seconds else max(0.0, left)
 
 
 class Exchange(Struct):
-    """A request that was sent, whose response is still to be read; `reused` is whether its connection was.
+    """A request whose response is still to be read; it is sent once its connection is open.
 
-    `begun` is what was read of the response by `arrived`.
+    `reused` is whether its connection was, `opening` is there while it is not open; `arrived` keeps what it has read of
+    the response in `begun`, and in `failure` why there will be none. With a `reader` it reads all that is there, for
+    responses that take a while; `read_at` is when it last read something.
     """
 
     connection: socket.socket
     request: bytes
     timeout: CallTimeout
     reused: bool
+    opening: Opening | None = None
+    failure: NoResponseError | None = None
     begun: bytes = b""
+    reader: ObjectReader | None = None
+    read_at: float = 0.0
+
+    @property
+    def events(self) -> int:
+        """What to poll for."""
+        return POLLIN if self.opening is None else self.opening.events
 
     def arrived(self) -> bool:
-        """Whether what can be read is the response, or the end of the connection.
+        """Whether what can be read is the response, or the end of the connection. Does what is to be done before it.
 
         With TLS 1.3 it may be a session ticket, which servers send after each handshake; it is read here.
         """
+        if self.opening is not None:
+            try:
+                self.advance(self.opening)
+            except NoResponseError as error:
+                self.failure = error
+            return self.failure is not None
+        if self.reader is not None:
+            return self._read(self.reader)
         if not isinstance(self.connection, ssl.SSLSocket):
             return True
         try:
@@ -83,6 +84,36 @@ class Exchange(Struct):
         except OSError:
             pass  # `receive` meets it again
         return True
+
+    def _read(self, reader: ObjectReader) -> bool:
+        """Read what has come; return whether that is all."""
+        try:
+            while data := self.connection.recv(READ_BYTES):
+                self.read_at = boottime()
+                reader.feed(data)
+                if reader.response is not None:
+                    return True
+        except _WOULD_BLOCK:
+            return False
+        except OSError:
+            pass  # `receive` meets it again, as the end of the connection
+        except (HttpParserError, NoResponseError) as error:
+            self.connection.close()
+            self.failure = error if isinstance(error, NoResponseError) else _failure(error)
+        return True
+
+    def advance(self, opening: Opening) -> None:
+        """Go on opening the connection, and send the request if it is open; raises NoResponseError."""
+        try:
+            is_open = opening.advance()
+        except OSError as error:
+            opening.connection.close()
+            raise _opening_failure(error) from error
+        # With TLS it is another object, of the same file descriptor.
+        self.connection = opening.connection
+        if is_open:
+            self.opening = None
+            _send(self)
 
 
 class Connections:
@@ -96,11 +127,9 @@ class Connections:
         max_response_bytes: int = MAX_RESPONSE_BYTES,
         trust: Trust | None = None,
     ) -> None:
-        self._endpoint = endpoint
         self._clock = clock
         self._max_response_bytes = max_response_bytes
-        self._proxy = find_proxy(endpoint, env)
-        self._tls = (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
+        self._opener = Opener(endpoint, env, clock, trust)
         # A list needs no lock: each thread calls only `pop` and `append`.
         self._idle: list[tuple[socket.socket, float]] = []
         weakref.finalize(self, _close, self._idle)
@@ -108,45 +137,86 @@ class Connections:
     def send(self, headers: bytes, body: bytes, timeout: CallTimeout) -> Exchange:
         """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent.
 
-        `headers` are lines, without the end of the last one, and without the length of the body.
+        `headers` are lines, without the end of the last one, and without the length of the body. If a connection has to
+        be opened for it, that may only have begun: `arrived` goes on with it, and so does `wait_until_sent`.
         """
         request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (headers, len(body), body)
+        return self._send(request, timeout)
+
+    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, admit: Callable[[int], bool]) -> Exchange:
+        """Send a GET as `send` does a POST; `arrived` reads as much of its response as has come.
+
+        `admit` is asked before so many bytes of the body are kept, if the status is 200; if it returns False, the rest
+        is not read, and the failure is `NotAdmitted`.
+        """
+        reader = ObjectReader(self._max_response_bytes, admit)
+        return self._send(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (path, headers), timeout, reader)
+
+    def _send(self, request: bytes, timeout: CallTimeout, reader: ObjectReader | None = None) -> Exchange:
         connection = self._take()
         if connection is not None:
             try:
-                return _send(Exchange(connection, request, timeout, reused=True))
-            except _ClosedError:
+                return _send(Exchange(connection, request, timeout, reused=True, reader=reader))
+            except ClosedError:
                 # The server closed it while it was idle.
                 pass
-        return self._send_anew(request, timeout)
+        return self._send_anew(request, timeout, reader)
+
+    def wait_until_sent(self, exchange: Exchange) -> None:
+        """Wait until the connection is open and the request sent; raises NoResponseError."""
+        timeout = CallTimeout(CONNECT_SECONDS, exchange.timeout.until)
+        while exchange.opening is not None:
+            try:
+                _wait(exchange.connection, exchange.events, timeout)
+            except TimeoutError as error:
+                exchange.connection.close()
+                raise _opening_failure(error) from error
+            exchange.advance(exchange.opening)
 
     def receive(self, exchange: Exchange, late: bool = False) -> HttpResponse:
         """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
         timeout = exchange.timeout
+        if exchange.failure is not None:
+            raise exchange.failure
+        if exchange.opening is not None and late:
+            exchange.connection.close()
+            raise NoResponseError("ConnectTimeoutError")
+        if exchange.opening is not None:
+            self.wait_until_sent(exchange)
         try:
             limit = CallTimeout(LATE_SECONDS, timeout.until) if late else timeout
-            return self._read(exchange.connection, limit, exchange.begun)
-        except _ClosedError:
+            return self._read(exchange.connection, limit, exchange.begun, exchange.reader)
+        except ClosedError:
             if not exchange.reused:
                 raise
         # Most likely the server closed the connection while it was idle, and has not seen the request.
         again = self._send_anew(exchange.request, timeout)
-        return self._read(again.connection, timeout)
+        self.wait_until_sent(again)
+        return self._read(again.connection, timeout, reader=exchange.reader)
 
-    def _send_anew(self, request: bytes, timeout: CallTimeout) -> Exchange:
+    def _send_anew(self, request: bytes, timeout: CallTimeout, reader: ObjectReader | None = None) -> Exchange:
         if not timeout.left():
             raise NoResponseError("ConnectTimeoutError")
         try:
-            # In a thread: nothing else limits the time that name servers, addresses, TLS and a proxy take together.
-            connection = run_within(timeout.left(), self._connect, socket.socket.close)
-        except TimeoutError as error:
-            raise NoResponseError("ConnectTimeoutError") from error
-        return _send(Exchange(connection, request, timeout, reused=False))
+            opening = self._opener.begin(timeout.left())
+        except OSError as error:
+            raise _opening_failure(error) from error
+        exchange = Exchange(opening.connection, request, timeout, reused=False, opening=opening, reader=reader)
+        exchange.advance(opening)
+        return exchange
 
-    def _read(self, connection: socket.socket, timeout: CallTimeout, begun: bytes = b"") -> HttpResponse:
-        reader = _ResponseReader(self._max_response_bytes)
+    def _read(
+        self,
+        connection: socket.socket,
+        timeout: CallTimeout,
+        begun: bytes = b"",
+        reader: ResponseReader | None = None,
+    ) -> HttpResponse:
+        reader = reader or ResponseReader(self._max_response_bytes)
         try:
-            response = reader.read(connection, timeout, begun)
+            while reader.response is None:
+                data, begun = begun or receive_bytes(connection, timeout), b""
+                reader.feed(data)
         except BaseException as error:
             connection.close()
             if isinstance(error, OSError | HttpParserError):
@@ -156,7 +226,7 @@ class Connections:
             self._idle.append((connection, self._clock()))
         else:
             connection.close()
-        return response
+        return reader.response
 
     def _take(self) -> socket.socket | None:
         oldest = self._clock() - IDLE_SECONDS
@@ -169,81 +239,6 @@ class Connections:
             if used_at >= oldest:
                 return connection
             connection.close()
-
-    def _connect(self) -> socket.socket:
-        # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
-        name: Any = self._endpoint.name.encode("ascii")
-        try:
-            if self._proxy is None:
-                plain = socket.create_connection((name, self._endpoint.port), CONNECT_SECONDS)
-            else:
-                plain = open_tunnel(self._proxy, self._endpoint.name, self._endpoint.port, CONNECT_SECONDS)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=name)
-            connection.setblocking(False)
-            return connection
-        except ssl.SSLError as error:
-            raise NoResponseError("SSLError") from error
-        except TimeoutError as error:
-            raise NoResponseError("ConnectTimeoutError") from error
-        except OSError as error:
-            raise NoResponseError("EndpointConnectionError") from error
-
-
-class _ResponseReader:
-    """Collects a response; llhttp's parser calls the methods that begin with `on_`."""
-
-    __slots__ = ("begun", "complete", "headers", "keeps", "max_bytes", "parts")
-
-    def __init__(self, max_bytes: int) -> None:
-        self.headers: dict[bytes, bytes] = {}
-        self.max_bytes = max_bytes
-        self.parts: list[bytes] = []
-        self.begun = False
-        self.complete = False
-        self.keeps = False
-
-    def read(self, connection: socket.socket, timeout: CallTimeout, begun: bytes = b"") -> HttpResponse:
-        """Read the response, of which there is `begun`.
-
-        Raises OSError, HttpParserError, or NoResponseError if it is incomplete or too long.
-        """
-        parser = HttpResponseParser(self)
-        size = 0
-        while not (self.complete and parser.get_status_code() >= 200):
-            data, begun = begun or receive_bytes(connection, timeout), b""
-            if not data:
-                if self.headers and not self.headers.keys() & {b"content-length", b"transfer-encoding"}:
-                    break  # the end of the connection ends the body
-                raise NoResponseError("IncompleteReadError") if self.begun else _ClosedError
-            self.begun = True
-            size += len(data)
-            if size > self.max_bytes:
-                raise NoResponseError("HTTPClientError")
-            parser.feed_data(data)
-        closes = self.headers.get(b"connection", b"").lower() == b"close" or parser.get_http_version() == "1.0"
-        self.keeps = self.complete and not closes
-        return HttpResponse(parser.get_status_code(), self.headers, b"".join(self.parts))
-
-    def on_message_begin(self) -> None:
-        # The one before was an interim response, such as 100 (Continue).
-        self.headers, self.parts, self.complete = {}, [], False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers[name.lower()] = value
-
-    def on_body(self, part: bytes) -> None:
-        self.parts.append(part)
-
-    def on_message_complete(self) -> None:
-        self.complete = True
-
-
-class _ClosedError(NoResponseError):
-    """The server closed the connection before it sent anything."""
-
-    def __init__(self) -> None:
-        super().__init__("ConnectionClosedError")
 
 
 def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) -> None:
@@ -258,7 +253,7 @@ def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) ->
         try:
             left = left[connection.send(left) :]
         except _WOULD_BLOCK as error:
-            _wait(connection, error, POLLOUT, timeout)
+            _wait(connection, TLS_WAITS.get(type(error), POLLOUT), timeout)
 
 
 def receive_bytes(connection: socket.socket, timeout: CallTimeout) -> bytes:
@@ -267,24 +262,22 @@ def receive_bytes(connection: socket.socket, timeout: CallTimeout) -> bytes:
     while True:
         try:
             return connection.recv(READ_BYTES)
-        except BrokenPipeError as error:
-            # A read breaks no pipe. With TLS, Python 3.13 reports the failed write of another connection of the thread
-            # again where a read would block.
+        except BrokenPipeError:
             broken += 1
-            if broken > _STALE_ERRORS:
+            if broken > STALE_ERRORS:
                 raise
-            _wait(connection, error, POLLIN, timeout)
+            _wait(connection, POLLIN, timeout)
         except _WOULD_BLOCK as error:
-            _wait(connection, error, POLLIN, timeout)
+            _wait(connection, TLS_WAITS.get(type(error), POLLIN), timeout)
 
 
-def _wait(connection: socket.socket, why: OSError, usual: int, timeout: CallTimeout) -> None:
-    """Wait until a socket is ready: with TLS perhaps for the other direction; raises TimeoutError."""
+def _wait(connection: socket.socket, events: int, timeout: CallTimeout) -> None:
+    """Wait until a socket is ready, with TLS perhaps for the other direction; raises TimeoutError."""
     poller = poll()
-    poller.register(connection, _TLS_WAITS.get(type(why), usual))
+    poller.register(connection, events)
     with blocking:
         if not poller.poll(timeout.left() * 1000):
-            raise TimeoutError from why
+            raise TimeoutError
 
 
 def _send(exchange: Exchange) -> Exchange:
@@ -294,14 +287,6 @@ def _send(exchange: Exchange) -> Exchange:
         exchange.connection.close()
         raise _failure(error) from error
     return exchange
-
-
-def read_certificates(bundle: str) -> ssl.SSLContext:
-    """Verify certificates by a file of them, or by the system's; raises UsageError."""
-    try:
-        return ssl.create_default_context(cafile=bundle or None)
-    except OSError as error:
-        raise UsageError(f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}") from None
 
 
 def _close(idle: list[tuple[socket.socket, float]]) -> None:
@@ -314,6 +299,13 @@ def _is_end(error: ssl.SSLError) -> bool:
     return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or error.library == "SYS"
 
 
+def _opening_failure(error: OSError) -> NoResponseError:
+    """The error for a connection that cannot be opened, by botocore's name for it."""
+    if isinstance(error, ssl.SSLError):
+        return NoResponseError("SSLError")
+    return NoResponseError("ConnectTimeoutError" if isinstance(error, TimeoutError) else "EndpointConnectionError")
+
+
 def _failure(error: Exception, begun: bool = False) -> NoResponseError:
     """The error for a failed connection, by botocore's name for it, which the table of faults knows."""
     if isinstance(error, ssl.SSLError) and not _is_end(error):
@@ -322,4 +314,4 @@ def _failure(error: Exception, begun: bool = False) -> NoResponseError:
         return NoResponseError("ReadTimeoutError")
     if isinstance(error, HttpParserError):
         return NoResponseError("HTTPClientError")
-    return NoResponseError("ConnectionClosedError") if begun else _ClosedError()
+    return NoResponseError("ConnectionClosedError") if begun else ClosedError()

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 import socket
 from base64 import b64encode
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +14,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 
-ServiceName = Literal["dynamodb", "sqs"]
+ServiceName = Literal["dynamodb", "s3", "sqs"]
 
 # By the prefix of a region's name: the domain, and the domain of dual-stack endpoints ("" where there is none).
 _PARTITIONS: Mapping[str, tuple[str, str]] = {
@@ -47,14 +46,31 @@ class Endpoint(Struct, frozen=True):
 
 def find_endpoint(service: ServiceName, region: str, env: Mapping[str, str]) -> Endpoint:
     """Return the endpoint of a service in a region; raises UsageError for an endpoint in `env` that is no URL."""
-    given = ""
-    if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
-        given = env.get(f"AWS_ENDPOINT_URL_{service.upper()}", "") or env.get("AWS_ENDPOINT_URL", "")
+    given = _given(service, env)
     if given:
         return parse_endpoint(given)
     fips = env.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
     dual_stack = env.get("AWS_USE_DUALSTACK_ENDPOINT", "").lower() == "true"
     return Endpoint(_host(service, region, fips=fips, dual_stack=dual_stack), 443, secure=True)
+
+
+def find_bucket(bucket: str, region: str, env: Mapping[str, str]) -> tuple[Endpoint, str]:
+    """Return the endpoint of a bucket of S3 in a region, and how its paths begin; raises UsageError.
+
+    As with the SDKs the bucket is a part of the host, but for one that no certificate covers, and for an endpoint that
+    the environment names.
+    """
+    endpoint = find_endpoint("s3", region, env)
+    if "." in bucket or _given("s3", env):
+        return endpoint, f"/{bucket}/"
+    return Endpoint(f"{bucket}.{endpoint.name}", endpoint.port, endpoint.secure), "/"
+
+
+def _given(service: ServiceName, env: Mapping[str, str]) -> str:
+    """The URL that the environment names for a service; "" if none."""
+    if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return ""
+    return env.get(f"AWS_ENDPOINT_URL_{service.upper()}", "") or env.get("AWS_ENDPOINT_URL", "")
 
 
 def parse_endpoint(url: str) -> Endpoint:
@@ -74,6 +90,8 @@ def parse_endpoint(url: str) -> Endpoint:
 def is_host(name: str) -> bool:
     """Whether a host can have a name: an address, or labels of up to 63 letters, digits, `-` and `_`."""
     if ":" in name:
+        from ipaddress import ip_address  # takes longer to import than this module
+
         try:
             return bool(ip_address(name))
         except ValueError:
@@ -95,9 +113,14 @@ def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) ->
     domain = domains[1] if dual_stack else domains[0]
     if not domain:
         raise UsageError(f"region {region} has no dual-stack endpoints: unset AWS_USE_DUALSTACK_ENDPOINT")
-    government = region.startswith("us-gov-")
+    name = f"{service}-fips" if fips else service
+    if service == "s3":
+        if fips and region.startswith("cn-"):
+            raise UsageError(f"S3 has no FIPS endpoint in region {region}: unset AWS_USE_FIPS_ENDPOINT")
+        return f"{name}.{'dualstack.' if dual_stack else ''}{region}.{domains[0]}"
     # In GovCloud, the default names are those of FIPS endpoints.
-    name = service if not fips or (government and not dual_stack) else f"{service}-fips"
+    if region.startswith("us-gov-") and not dual_stack:
+        name = service
     return f"{name}.{region}.{domain}"
 
 

@@ -4,19 +4,19 @@ import json
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import md5
 from logging import getLogger
-from random import uniform
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from router.aws.calls import RESPONSE_SECONDS, boottime
+from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, PolledCalls, boottime, result_of
 from router.aws.http.connections import CallTimeout
-from router.aws.http.service import FailedCall, JsonService, PendingCall, decode_object
-from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Receipt
+from router.aws.http.overlapping import NOT_BEGUN, OverlappingCalls
+from router.aws.http.service import FailedCall, JsonService, decode_object
+from router.aws.protocols import AwsFault, OutgoingMessage, Receipt, VisibilityTimeout
 from router.aws.references import is_fifo
 from router.aws.run_lock import blocking
 from router.aws.sqs import (
@@ -28,12 +28,12 @@ from router.aws.sqs import (
     find_failed,
     message_batches,
     receive_request,
+    visibility_batches,
 )
 from router.model import Record
 
 SECONDS = RESPONSE_SECONDS
 """The time-out of a response; that of a long poll is longer by its wait time."""
-CONCURRENT_CALLS = 20
 TRIES = 3
 PAUSE_SECONDS = 0.2
 """The upper bound of the random wait before the first retry, doubled before the second."""
@@ -45,10 +45,6 @@ TIMEOUT_COST = 10
 """A call that timed out has cost its service more."""
 REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
-_OUT_OF_TIME = FailedCall(OUT_OF_TIME)
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class _ReceivedMessage(Struct, gc=False, rename="pascal"):
@@ -71,6 +67,24 @@ class _Received(Struct, rename="pascal"):
 _decode_received = msgspec.json.Decoder(_Received).decode
 
 
+class _Call(Struct, frozen=True):
+    """A call of SQS; `decode` gets the body of the response."""
+
+    operation: str
+    body: bytes
+    timeout: CallTimeout
+    decode: Callable[[bytes], Any] = decode_object
+
+
+class _Until(Struct, frozen=True):
+    """Calls start until this moment, and may take as long."""
+
+    moment: float
+
+    def timeout(self, now: float) -> float:
+        return self.moment - now
+
+
 class DirectQueues(SqsQueues):
     """Calls SQS, several calls at a time, and retries calls that fail for a transient reason."""
 
@@ -85,6 +99,12 @@ class DirectQueues(SqsQueues):
         self._service = service
         self._sleep = sleep
         self._budget = budget or RetryBudget()
+        self._calls: PolledCalls[_Call, Any] = PolledCalls(
+            lambda call, _: service.begin(call.operation, call.body, call.timeout, call.decode),
+            lambda response: result_of(response.fault if isinstance(response, FailedCall) else None),
+            clock,
+            MOST_CALLS,
+        )
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
@@ -107,11 +127,11 @@ class DirectQueues(SqsQueues):
                 if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
                     # The caller counts the visibility timeout from the first call: little of it would be left.
                     return failed.fault
-                response = self._retry("ReceiveMessage", body, failed, timeout, _decode_received)
-                if isinstance(response, AwsFault):
-                    return response
+                (response,) = self._retry([_Call("ReceiveMessage", body, timeout, _decode_received)], [failed])
+                if isinstance(response, FailedCall):
+                    return response.fault
                 good = [response]
-            return [_record(message) for each in good for message in each.messages or () if _is_intact(message)]
+            return _records([message for each in good for message in each.messages or ()])
 
         bodies = [body] * -(-count // BATCH_ENTRIES)
         return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, _decode_received, read)
@@ -119,135 +139,110 @@ class DirectQueues(SqsQueues):
     def begin_delete(
         self, url: str, messages: Sequence[Receipt], timeout: float
     ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
-        """Send what `delete` sends; calls that fail are not retried."""
-        batches = [*delete_batches(messages)]
+        """Send what `delete` sends."""
+        return self._begin_batches("DeleteMessageBatch", url, delete_batches(messages), timeout)
 
-        def read(responses: list[dict[str, Any] | FailedCall]) -> dict[str, AwsFault]:
-            failed: dict[str, AwsFault] = {}
-            for batch, response in zip(batches, responses, strict=True):
-                failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
-            return failed
-
-        bodies = [_encode(batch_request(url, batch)) for batch in batches]
-        until = CallTimeout(SECONDS, self._clock() + timeout)
-        return OverlappingCalls(self._service, self._clock, "DeleteMessageBatch", bodies, until, decode_object, read)
+    def begin_change_visibility(
+        self, url: str, messages: Sequence[VisibilityTimeout], timeout: float
+    ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
+        """Send what `change_visibility` sends."""
+        return self._begin_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout)
 
     def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
-        """Call SendMessageBatch; the calls overlap, except for FIFO queues."""
-        if is_fifo(url):
-            return super()._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
-        return super().send(url, messages, timeout)
+        """Call SendMessageBatch; calls overlap, those of a FIFO queue if they have no message group in common."""
+        until = self._clock() + timeout
+        batches = [*message_batches(messages)]
+        failed: dict[str, AwsFault] = {}
+        for together in _of_distinct_groups(batches) if is_fifo(url) else (batches,):
+            failed |= self._call_in_batches("SendMessageBatch", url, together, until - self._clock())
+        return failed
 
     def _call_in_batches(
         self, operation: str, url: str, batches: Iterable[EntryBatch], timeout: float
     ) -> dict[str, AwsFault]:
         until = CallTimeout(SECONDS, self._clock() + timeout)
         sent = [*batches]
-        bodies = [_encode(batch_request(url, batch)) for batch in sent]
-        responses = self._call_each(operation, bodies, until, decode_object)
+        responses = self._call_each([_Call(operation, _encode(batch_request(url, batch)), until) for batch in sent])
         failed: dict[str, AwsFault] = {}
-        for batch, body, response in zip(sent, bodies, responses, strict=True):
-            failed |= find_failed(batch, self._retry(operation, body, response, until, decode_object))
+        for batch, response in zip(sent, responses, strict=True):
+            failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
         return failed
 
-    def _call_each(
-        self, operation: str, bodies: Sequence[bytes], timeout: CallTimeout, decode: Callable[[bytes], R]
-    ) -> list[R | FailedCall]:
-        calls: OverlappingCalls[R, list[R | FailedCall]]
-        calls = OverlappingCalls(self._service, self._clock, operation, bodies, timeout, decode, list)
-        return calls.finish()
+    def _begin_batches(
+        self, operation: str, url: str, batches: Iterable[EntryBatch], timeout: float
+    ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
+        sent = [*batches]
+
+        def read(responses: list[dict[str, Any] | FailedCall]) -> dict[str, AwsFault]:
+            failed: dict[str, AwsFault] = {}
+            for batch, response in zip(sent, responses, strict=True):
+                failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
+            return failed
+
+        bodies = [_encode(batch_request(url, batch)) for batch in sent]
+        until = CallTimeout(SECONDS, self._clock() + timeout)
+        return OverlappingCalls(self._service, self._clock, operation, bodies, until, decode_object, read)
 
     def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
-        body, until = _encode(request), CallTimeout(SECONDS, self._clock() + timeout)
-        (response,) = self._call_each(operation, [body], until, decode_object)
-        return self._retry(operation, body, response, until, decode_object)
+        until = CallTimeout(SECONDS, self._clock() + timeout)
+        (response,) = self._call_each([_Call(operation, _encode(request), until)])
+        return response.fault if isinstance(response, FailedCall) else response
 
-    def _retry(
-        self,
-        operation: str,
-        body: bytes,
-        response: R | FailedCall,
-        timeout: CallTimeout,
-        decode: Callable[[bytes], R],
-    ) -> R | AwsFault:
-        """Repeat a call while it fails for a transient reason and there is time; return the final response."""
-        pause, spent = PAUSE_SECONDS, 0
+    def _call_each(self, calls: Sequence[_Call]) -> list[Any | FailedCall]:
+        """Make calls that have the same time; return their final responses."""
+        return self._retry(calls, self._make(calls))
+
+    def _make(self, calls: Sequence[_Call]) -> list[Any | FailedCall]:
+        if not calls:
+            return []
+        responses = self._calls.make(calls, _Until(calls[0].timeout.until))
+        return [NOT_BEGUN if response is None else response for response in responses]
+
+    def _retry(self, calls: Sequence[_Call], responses: Sequence[Any | FailedCall]) -> list[Any | FailedCall]:
+        """Repeat calls, together, while they fail for a transient reason and have time; return the final responses."""
+        found, spent, pause = [*responses], [0] * len(calls), PAUSE_SECONDS
         for _ in range(TRIES - 1):
-            if not isinstance(response, FailedCall):
-                self._budget.refund(spent)
-                return response
-            cost = TIMEOUT_COST if response.fault.code in _TIMEOUTS else RETRY_COST
+            failing = [number for number, response in enumerate(found) if _may_succeed(response)]
+            if not failing:
+                break
+            from random import uniform  # a start, and calls that succeed, do without it
+
             wait = uniform(0, pause)  # noqa: S311 — jitter, no secret
-            late = self._clock() + wait >= timeout.until
-            if late or response.fault.kind != "retry" or not self._budget.spend(cost):
-                return response.fault
-            spent = cost
+            again = []
+            for number in failing:
+                cost = TIMEOUT_COST if found[number].fault.code in _TIMEOUTS else RETRY_COST
+                if self._clock() + wait < calls[number].timeout.until and self._budget.spend(cost):
+                    spent[number] = cost
+                    again.append(number)
+            if not again:
+                break
             with blocking:
                 self._sleep(wait)
             pause *= 2
-            (response,) = self._call_each(operation, [body], timeout, decode)
-        if isinstance(response, FailedCall):
-            return response.fault
-        self._budget.refund(spent)
-        return response
+            for number, response in zip(again, self._make([calls[number] for number in again]), strict=True):
+                found[number] = response
+        for response, cost in zip(found, spent, strict=True):
+            if not isinstance(response, FailedCall):
+                self._budget.refund(cost)
+        return found
 
 
-class OverlappingCalls(Generic[R, T]):
-    """Calls of an operation in one thread, up to CONCURRENT_CALLS at a time, which have the time of one together."""
+def _may_succeed(response: Any | FailedCall) -> bool:
+    return isinstance(response, FailedCall) and response.fault.kind == "retry"
 
-    def __init__(
-        self,
-        service: JsonService,
-        clock: Callable[[], float],
-        operation: str,
-        bodies: Sequence[bytes],
-        timeout: CallTimeout,
-        decode: Callable[[bytes], R],
-        read: Callable[[list[R | FailedCall]], T],
-    ) -> None:
-        """Send the first of the calls; `decode` gets the body of each response, `read` all responses."""
-        self._service = service
-        self._clock = clock
-        self._operation = operation
-        self._bodies = bodies
-        self._timeout = timeout
-        self._decode = decode
-        self._read = read
-        self.until = float("inf")
-        self._begun = self._begin(0)
 
-    def _begin(self, start: int) -> list[PendingCall[R | FailedCall] | FailedCall]:
-        begun = [
-            _OUT_OF_TIME
-            if self._clock() >= self._timeout.until
-            else self._service.begin(self._operation, body, self._timeout, self._decode)
-            for body in self._bodies[start : start + CONCURRENT_CALLS]
-        ]
-        self.until = self._clock() + self._timeout.seconds
-        return begun
-
-    def fileno(self) -> int:
-        """Return the file descriptor of the last call: the others most likely have their responses before it."""
-        last = self._begun[-1]
-        return -1 if isinstance(last, FailedCall) else last.fileno()
-
-    def arrived(self) -> bool:
-        """Whether what can be read from it is a response, or the end of the connection. Does not wait."""
-        last = self._begun[-1]
-        return isinstance(last, FailedCall) or last.arrived()
-
-    def finish(self) -> T:
-        """Read all responses, and return what they mean; from `until` on, wait for none."""
-        responses: list[R | FailedCall] = []
-        while self._begun:
-            # The last one first: once its response is there the others most likely are too, and need no wait.
-            ended = [
-                call if isinstance(call, FailedCall) else call.finish(late=self._clock() >= self.until)
-                for call in reversed(self._begun)
-            ]
-            responses += reversed(ended)
-            self._begun = self._begin(len(responses))
-        return self._read(responses)
+def _of_distinct_groups(batches: Iterable[EntryBatch]) -> Iterator[list[EntryBatch]]:
+    """Yield batches in order; those sent together have no message group in common, so that a group keeps its order."""
+    together: list[EntryBatch] = []
+    groups: set[str] = set()
+    for batch in batches:
+        own = {entry.get("MessageGroupId", "") for _, entry in batch}
+        if not groups.isdisjoint(own):
+            yield together
+            together, groups = [], set()
+        together.append(batch)
+        groups |= own
+    yield together
 
 
 class RetryBudget:
@@ -282,26 +277,21 @@ def _encode(request: Mapping[str, Any]) -> bytes:
         return json.dumps(request, default=lambda value: b64encode(value).decode()).encode()
 
 
-def _is_intact(message: _ReceivedMessage) -> bool:
-    # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
-    body = message.body.encode(errors="surrogatepass")
-    if message.md5 is None or message.md5 == md5(body, usedforsecurity=False).hexdigest():
-        return True
-    # The message is left on the queue, and received again.
-    fields = {"message_id": message.message_id, "error": "ChecksumError"}
-    getLogger("router").warning("the body is damaged", extra={"fields": fields})
-    return False
-
-
-def _record(message: _ReceivedMessage) -> Record:
-    sent = message.message_attributes
-    return Record(
-        message.message_id,
-        message.receipt_handle,
-        message.body,
-        message.attributes or {},
-        {name: _read_attribute(value) for name, value in sent.items()} if sent else {},
-    )
+def _records(messages: Iterable[_ReceivedMessage]) -> list[Record]:
+    """Return the records of messages, without those whose body is damaged."""
+    records = []
+    for message in messages:
+        body, sent = message.body, message.message_attributes
+        # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
+        digest = md5(body.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+        if message.md5 is not None and message.md5 != digest:
+            # The message is left on the queue, and received again.
+            fields = {"message_id": message.message_id, "error": "ChecksumError"}
+            getLogger("router").warning("the body is damaged", extra={"fields": fields})
+            continue
+        attributes = {name: _read_attribute(value) for name, value in sent.items()} if sent else {}
+        records.append(Record(message.message_id, message.receipt_handle, body, message.attributes or {}, attributes))
+    return records
 
 
 def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,25 +7,21 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from router.aws.faults import translate
-from router.aws.http.connections import CallTimeout, Connections, Exchange, HttpResponse, NoResponseError, Trust
+from router.aws.http.connections import CallTimeout, Connections, Exchange
 from router.aws.http.endpoints import ServiceName, find_endpoint
-from router.aws.http.signing import Credentials, CredentialsError, GetCredentials, Signer, SigningScope
+from router.aws.http.opening import CONNECT_SECONDS, Trust
+from router.aws.http.responses import HttpResponse, NoResponseError
+from router.aws.http.signing import Credentials, CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.aws.protocols import UNREADABLE, AwsFault
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 """The first part of X-Amz-Target, by service."""
-_SKEWED = frozenset(
-    {"RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"}
-)
-"""Errors of which a wrong clock of this machine may be the cause."""
-SKEW_SECONDS = 240
-"""From this difference to AWS's clock on, the clock is taken for the cause; AWS allows 5 minutes."""
 CHECKSUM = AwsFault("retry", "ChecksumError", 200)
 
 T = TypeVar("T")
@@ -42,7 +38,7 @@ class FailedCall(Struct, frozen=True):
     details: Mapping[str, Any] = {}
 
 
-class _SignedHead(NamedTuple):
+class _SignedHead(Struct, frozen=True):
     """What requests of an operation have in common within a second: the lines of their heads up to the signature."""
 
     second: int
@@ -67,26 +63,25 @@ class JsonService:
         self._host = host
         self._connections = connections
         self._credentials = credentials
-        self._now = now
-        self._skew = 0.0
+        self._clock = SigningClock(now)
         self._heads: dict[str, _SignedHead] = {}
         """The latest of each operation: many calls are made in its second."""
 
     def begin(
         self, operation: str, body: bytes, timeout: CallTimeout, decode: Callable[[bytes], T]
     ) -> "PendingCall[T | FailedCall]":
-        """Send a call whose response is read later; `decode` is as `decode_object`."""
+        """Begin a call whose response is read later; `decode` is as `decode_object`."""
         return PendingCall(self, operation, body, timeout, lambda response: response, decode)
 
     def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
-        """Sign a call and send it."""
+        """Sign a call and send it, or begin to open a connection for it."""
         try:
             credentials = self._credentials(timeout.left())
         except CredentialsError:
             return FailedCall(AwsFault("configuration", "NoCredentialsError"))
         except TimeoutError:
             return FailedCall(translate("CredentialRetrievalError"))
-        second = int(self._now() + self._skew)
+        second = int(self._clock.now())
         head = self._heads.get(operation)
         if head is None or head.second != second or head.credentials != credentials:
             head = self._heads[operation] = self._head(operation, second, credentials)
@@ -110,6 +105,14 @@ class JsonService:
         start = f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1")
         return _SignedHead(second, credentials, start, Signer(credentials, self._scope, moment, "POST", "/", headers))
 
+    def wait_until_sent(self, exchange: Exchange) -> Exchange | FailedCall:
+        """Wait until a call is sent whose connection was to be opened first."""
+        try:
+            self._connections.wait_until_sent(exchange)
+        except NoResponseError as error:
+            return FailedCall(translate(str(error)))
+        return exchange
+
     def receive(self, exchange: Exchange, late: bool) -> HttpResponse | FailedCall:
         """Read the response to a call that was sent."""
         try:
@@ -117,31 +120,18 @@ class JsonService:
         except NoResponseError as error:
             return FailedCall(translate(str(error)))
 
-    def correct_clock(self, response: HttpResponse) -> bool:
+    def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
-        if _error_code(response) not in _SKEWED or b"date" not in response.headers:
-            return False
-        # Hardly ever needed, and slow to import.
-        from email.utils import parsedate_to_datetime
-
-        try:
-            server_time = parsedate_to_datetime(response.headers[b"date"].decode("latin-1")).timestamp()
-        except ValueError:
-            return False
-        skew = server_time - self._now()
-        if abs(skew - self._skew) < SKEW_SECONDS:
-            return False
-        self._skew = skew
-        return True
+        return response.status != 200 and self._clock.correct(_error_code(response), request, response)
 
 
 class PendingCall(Generic[T]):
-    """A call under way: sent when it is made; `finish` reads its response, once, and converts it by `read`.
+    """A call under way, sent when it is made or its connection is open; `finish` reads its response, once, by `read`.
 
     `decode` is as `decode_object`; a response that it cannot decode is a failed call.
     """
 
-    __slots__ = ("_body", "_decode", "_operation", "_read", "_sent", "_service", "_timeout", "seconds")
+    __slots__ = ("_body", "_decode", "_operation", "_read", "_seconds", "_sent", "_service", "_timeout")
 
     def __init__(
         self,
@@ -158,24 +148,42 @@ class PendingCall(Generic[T]):
         self._decode = decode
         self._read = read
         self._timeout = timeout
-        self.seconds = timeout.left()
+        self._seconds = timeout.left()
         self._sent = service.send(operation, body, timeout)
+
+    @property
+    def seconds(self) -> float:
+        """How long the response may take, or before it the connection."""
+        opens = isinstance(self._sent, Exchange) and self._sent.opening is not None
+        return min(self._seconds, CONNECT_SECONDS) if opens else self._seconds
+
+    @property
+    def events(self) -> int:
+        """What to poll for."""
+        return self._sent.events if isinstance(self._sent, Exchange) else 0
+
+    def wait_until_sent(self) -> None:
+        """Wait until the connection is open and the call sent."""
+        if isinstance(self._sent, Exchange) and self._sent.opening is not None:
+            self._sent = self._service.wait_until_sent(self._sent)
 
     def fileno(self) -> int:
         """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
         return self._sent.connection.fileno() if isinstance(self._sent, Exchange) else -1
 
     def arrived(self) -> bool:
-        """Whether what can be read is the response, or the end of the connection. Does not wait."""
+        """Whether what can be read is the response, or the end of the connection; before it, opens the connection."""
         return not isinstance(self._sent, Exchange) or self._sent.arrived()
 
     def finish(self, late: bool = False) -> T:
         """Wait for the response and return it; with `late`, do not wait."""
         sent, service = self._sent, self._service
-        response = service.receive(sent, late) if isinstance(sent, Exchange) else sent
-        if isinstance(response, HttpResponse) and response.status != 200 and service.correct_clock(response):
-            sent = service.send(self._operation, self._body, self._timeout)
-            response = service.receive(sent, late=False) if isinstance(sent, Exchange) else sent
+        if not isinstance(sent, Exchange):
+            return self._read(sent)
+        response = service.receive(sent, late)
+        if isinstance(response, HttpResponse) and service.correct_clock(sent.request, response):
+            again = service.send(self._operation, self._body, self._timeout)
+            response = service.receive(again, late=False) if isinstance(again, Exchange) else again
         return self._read(_content(response, self._decode) if isinstance(response, HttpResponse) else response)
 
 

@@ -6,20 +6,27 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hashlib
 import hmac
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from router.aws.http.endpoints import is_host
+from router.aws.http.responses import HttpResponse
 from router.aws.run_lock import blocking
 from router.errors import MissingExtra, UsageError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-_UNSIGNED = frozenset({"authorization", "connection", "expect", "user-agent", "x-amzn-trace-id", "transfer-encoding"})
-"""Headers that proxies may change, or that are added after a request is signed."""
+SKEW_SECONDS = 240
+"""From this difference to AWS's clock on, the clock is taken for the cause; most services allow 5 minutes."""
+_SKEWED = frozenset(
+    {"RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"}
+)
+"""Errors of which a wrong clock of this machine may be the cause."""
 
 
 class Credentials(Struct, frozen=True):
@@ -40,7 +47,7 @@ class SigningScope(Struct, frozen=True):
 class Signer:
     """Signs requests that differ in their bodies only; all else is computed once. Safe to use from several threads."""
 
-    __slots__ = ("_canonical", "_key", "_start", "_text")
+    __slots__ = ("_canonical", "_inner", "_outer", "_start", "_text")
 
     def __init__(
         self,
@@ -53,38 +60,70 @@ class Signer:
     ) -> None:
         """The requests are of a `moment` (`20260102T030405Z`, also their X-Amz-Date).
 
-        `headers` are those of a request, with Host; `path` is encoded. No request of the router has a query.
+        `headers` are those that are signed, with Host; `path` is encoded. No request of the router has a query.
         """
-        order, names = _signed_headers(headers)
+        order = sorted((name.lower(), name) for name in headers)
+        names = ";".join([lower for lower, _ in order])
         lines = "".join([f"{lower}:{' '.join(headers[name].split())}\n" for lower, name in order])
         self._canonical = hashlib.sha256(f"{method}\n{path}\n\n{lines}\n{names}\n".encode())
         day = moment[:8]
         where = f"{day}/{scope.region}/{scope.service}/aws4_request"
         self._text = f"{ALGORITHM}\n{moment}\n{where}\n"
-        self._key = _day_key(credentials.secret_key, day, scope.region, scope.service)
+        self._inner, self._outer = _begun_hmac(credentials.secret_key, day, scope.region, scope.service)
         self._start = f"{ALGORITHM} Credential={credentials.access_key}/{where}, SignedHeaders={names}, Signature="
 
     def authorization(self, body: bytes) -> str:
         """Return the Authorization header of the request with a body."""
         canonical = self._canonical.copy()
         canonical.update(hashlib.sha256(body).hexdigest().encode())
-        text = self._text + canonical.hexdigest()
-        return self._start + hmac.digest(self._key, text.encode(), "sha256").hex()
-
-
-def _signed_headers(names: Iterable[str]) -> tuple[list[tuple[str, str]], str]:
-    """The signed headers in order, each in lower case and as given; and their names."""
-    order = sorted((name.lower(), name) for name in names if name.lower() not in _UNSIGNED)
-    return order, ";".join(lower for lower, _ in order)
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update((self._text + canonical.hexdigest()).encode())
+        outer.update(inner.digest())
+        return self._start + outer.hexdigest()
 
 
 @lru_cache(maxsize=16)
-def _day_key(secret: str, day: str, region: str, service: str) -> bytes:
-    """The signing key, which is the same for all requests of a day."""
+def _begun_hmac(secret: str, day: str, region: str, service: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    """The two hashes of an HMAC-SHA-256, with the signing key in them: the same for all requests of a day."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    padded = key.ljust(64, b"\0")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+
+
+class SigningClock:
+    """The time that requests are signed with: this machine's, corrected by AWS's if that refused a request for it."""
+
+    __slots__ = ("_now", "_skew")
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self._skew = 0.0
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+        return self._now() + self._skew
+
+    def correct(self, code: str, request: bytes, response: HttpResponse) -> bool:
+        """Correct the time if that of a request was the cause of its error, which has this code; return whether it was.
+
+        The response to another request that was under way may have corrected it before.
+        """
+        if code not in _SKEWED or b"date" not in response.headers:
+            return False
+        # Hardly ever needed, and slow to import.
+        from email.utils import parsedate_to_datetime
+
+        try:
+            server_time = parsedate_to_datetime(response.headers[b"date"].decode("latin-1")).timestamp()
+        except ValueError:
+            return False
+        signed_at = request.partition(b"X-Amz-Date: ")[2].partition(b"\r\n")[0].decode("latin-1")
+        if abs(server_time - datetime.fromisoformat(signed_at).timestamp()) < SKEW_SECONDS:
+            return False
+        self._skew = server_time - self._now()
+        return True
 
 
 GetCredentials = Callable[[float], Credentials]

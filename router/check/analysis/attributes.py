@@ -35,7 +35,7 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "BS": (("array", "set"), "set"),
     "M": (("object",), "object"),
     "L": (("array",), "array"),
-    "json": (("string", "number", "boolean", "array", "object"), "string"),
+    "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
 """The types of values that each `type` converts, and the type that it converts them to."""
 
@@ -69,10 +69,7 @@ class InferredAttribute(Struct, frozen=True):
 
 def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
     """Infer an attribute of a route, once for all rules."""
-    if id(attribute) not in route.inferred:
-        route.inferred[id(attribute)] = attribute, _infer(route, attribute)
-    found: InferredAttribute = route.inferred[id(attribute)][1]
-    return found
+    return route.facts(attribute).once("inferred", lambda: _infer(route, attribute))
 
 
 def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
@@ -121,6 +118,8 @@ def transforms_of(
     entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
 ) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
+    if not entries:  # as of most
+        return []
     if isinstance(entries, str):
         return [(entries, ("transform",), None)]
     if isinstance(entries, dict):

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from router.check.analysis.predicates import EACH, Steps
-from router.program.schemas.documents import steps_of
+from router.program.schemas.documents import list_of, map_of, steps_of
 
 MAX_BRANCHES = 1500
 """The most ways to satisfy a part of a schema: the library takes up to a millisecond and 100 KiB for each."""
@@ -56,18 +56,18 @@ class _Counter:
         return self._known[id(schema)]
 
     def _factors(self, schema: dict[str, Any], base: str, depth: int) -> Iterator[Ways]:
-        for part in _list(schema, "allOf"):
+        for part in list_of(schema, "allOf"):
             yield self.count(part, base, depth)
         if isinstance(schema.get("$ref"), str):
             yield self._referred(schema["$ref"], base, depth)
         for key in ("anyOf", "oneOf"):
-            if _list(schema, key):
-                yield _alternatives([self.count(part, base, depth) for part in _list(schema, key)])
+            if list_of(schema, key):
+                yield _alternatives([self.count(part, base, depth) for part in list_of(schema, key)])
         if "if" in schema and ("then" in schema or "else" in schema):
             parts = [self.count(schema.get(key), base, depth) for key in ("if", "then", "else")]
             yield _alternatives(parts)
         for key in _DEPENDENCIES:
-            for part in _map(schema, key).values():
+            for part in map_of(schema, key).values():
                 yield _alternatives([{}, {}, self.count(part, base, depth)])
         denied = schema.get("not")
         if isinstance(denied, dict) and any(key in denied for key in _STRUCTURED):
@@ -77,15 +77,15 @@ class _Counter:
 
     def _inside(self, schema: dict[str, Any], base: str, depth: int) -> Iterator[Ways]:
         """Yield the ways at the levels below: the same property in parts that all apply."""
-        for name, part in _map(schema, "properties").items():
+        for name, part in map_of(schema, "properties").items():
             yield _below(name, self.count(part, base, depth))
-        for part in (*_map(schema, "patternProperties").values(), schema.get("additionalProperties")):
+        for part in (*map_of(schema, "patternProperties").values(), schema.get("additionalProperties")):
             yield _below("*", self.count(part, base, depth))
         for key in _ELEMENTS:
             part = schema.get(key)
             for each in part if isinstance(part, list) else [part]:
                 yield _below(EACH, self.count(each, base, depth))
-        for part in _list(schema, "prefixItems"):
+        for part in list_of(schema, "prefixItems"):
             yield _below(EACH, self.count(part, base, depth))
 
     def _referred(self, reference: str, base: str, depth: int) -> Ways:
@@ -117,13 +117,3 @@ def _alternatives(parts: list[Ways]) -> Ways:
 
 def _below(step: str | None, ways: Ways) -> Ways:
     return {(step, *steps): number for steps, number in ways.items()}
-
-
-def _list(schema: dict[str, Any], key: str) -> list[Any]:
-    found = schema.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _map(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    found = schema.get(key)
-    return found if isinstance(found, dict) else {}

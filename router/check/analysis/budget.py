@@ -5,12 +5,13 @@ from time import perf_counter, process_time
 from typing import TypeVar
 
 _T = TypeVar("_T")
+Clock = Callable[[], float]
 MAX_STEPS = 20_000
 """The places in a schema that searches look at: a recursive schema has no end of them. One takes some 0.1 ms."""
 MAX_SECONDS = 3.0
 """The time for proofs about one schema. Nearly all take milliseconds; a few published ones take 0.1 s a proof."""
 SHORT = 0.001
-"""A proof of so many seconds is charged by the clock on the wall, which is read ten times as fast."""
+"""A proof of so many seconds is charged by wall-clock time, which is read ten times as fast."""
 
 
 class NotDecided(Exception):
@@ -19,6 +20,24 @@ class NotDecided(Exception):
 
 class BudgetSpent(NotDecided):
     """Raised by a search that takes more steps than are left, and for work that is not affordable."""
+
+
+class SearchDeadline:
+    """The end of a search, after so many seconds of processor time; `wall` and `processor` return seconds."""
+
+    def __init__(self, seconds: float, wall: Clock = perf_counter, processor: Clock = process_time) -> None:
+        self._wall, self._processor = wall, processor
+        self._end = processor() + seconds
+        self._look = wall() + seconds
+
+    def check(self) -> None:
+        """Raise BudgetSpent after the end. No more processor time has passed than time, which is read faster."""
+        if self._wall() < self._look:
+            return
+        left = self._end - self._processor()
+        if left <= 0:
+            raise BudgetSpent
+        self._look = self._wall() + left
 
 
 class ProofBudget:

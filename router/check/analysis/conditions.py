@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.patterns import escaped
-from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, all_of, any_of, there
+from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, Steps, all_of, any_of, there
 from router.program.expressions import Names, Tree, path_of
 from router.program.expressions.compile import InvalidExpression, compile_condition
 
@@ -47,6 +48,16 @@ def opposite_of(text: str) -> Condition:
     """Return the condition of messages that do not satisfy an expression, because it is false or raises an error."""
     condition = condition_of(text)
     return Condition({"not": condition.predicate}, True) if condition.exact else ANYTHING
+
+
+def types_if_true(messages: Entailment, steps: Steps, types: Mapping[str, Answer]) -> dict[str, Answer]:
+    """Return which of the types the value at a path can have where it is true; a list that is always empty never is."""
+    found = {
+        kind: messages.holds_at(steps, {"not": all_of([{"type": kind}, TRUTHY])}).opposite()
+        for kind, answer in types.items()
+        if answer is Answer.YES and kind != "number"
+    }
+    return {kind: answer for kind, answer in {**types, **found}.items() if answer is not Answer.NO}
 
 
 def evaluated(text: str, wanted: bool) -> Callable[[Any], bool]:

@@ -1,23 +1,23 @@
 """Proves or refutes predicates about all messages that satisfy a schema, by canonical schemas of jsonschema-rs."""
 
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import Enum
-from functools import lru_cache, partial
+from functools import cached_property, partial
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from router.check.analysis.branches import SMALL_BYTES, is_affordable
-from router.check.analysis.budget import BudgetSpent, ProofBudget, attempt
-from router.check.analysis.levels import ANYTHING
-from router.check.analysis.levelwise import Levelwise, levelwise_of
+from router.check.analysis.budget import ProofBudget
+from router.check.analysis.canonical import parsed
+from router.check.analysis.levels import ALL_TYPES
+from router.check.analysis.levelwise import Levelwise
 from router.check.analysis.making import MISSING
-from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import (
     EACH,
     NO_VALUE,
+    NOTHING,
     SOME_VALUE,
     TYPES,
     Schema,
@@ -27,27 +27,16 @@ from router.check.analysis.predicates import (
     there,
     wherever,
 )
+from router.check.analysis.separation import Parts, SchemaPart, names_of
 from router.check.analysis.witnesses import Growth
-from router.program.schemas.compile import Validation
-from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
-    "uuid": {"minLength": 36, "maxLength": 36},
-    "duration": {"minLength": 2},
-    "idn-hostname": {"minLength": 1},
-    "iri": {"minLength": 1},
-    "relative-json-pointer": {"minLength": 1},
-}
-"""Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
-MAX_BYTES = 256 * 1024
-"""The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
 MAX_SEARCH_SECONDS = 0.8
 """The time for the search of messages about one schema. Nearly all are found in a millisecond."""
 
@@ -68,7 +57,8 @@ class Entailment:
     """What follows for every message that satisfies a schema, and the predicates by which it was narrowed.
 
     If not `exact`, the schema over-approximates: universal claims are sound, existential ones are not.
-    `inferred` is a cache of what other modules infer about paths.
+    `inferred` is a cache of what other modules infer about paths. `not_shared` are the properties about which an answer
+    is of these messages alone: it is not decided, or the search for messages was given values to try.
     """
 
     def __init__(
@@ -79,21 +69,28 @@ class Entailment:
         parse: "Callable[[int, bytes], CanonicalSchema] | None" = None,
         levelwise: Levelwise | None = None,
         search: ProofBudget | None = None,
+        parts: Parts | None = None,
     ) -> None:
         """`parse` makes the canonical schema of a predicate, as JSON, in a draft.
 
         `levelwise` decides what that does not; `search` is the time for messages that refute claims, not for proofs.
+        `parts` are those of the schema by properties, if it has such.
         """
         self._schema = schema
         self._budget = budget or ProofBudget()
-        self._parse = parse or _parse
+        self._parse = parse or parsed
         self._proved: dict[bytes, Answer] = {}
         self._free: dict[Steps, bool] = {}
+        self._types: dict[Steps, dict[str, Answer]] = {}
         self._levelwise = levelwise
         self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
         self._growing = ProofBudget(MAX_SEARCH_SECONDS)
+        self._parts = parts
+        self._about: dict[str | None, Entailment] = {}
+        self._is_part = False
         self.exact = exact
         self.inferred: dict[Steps, Any] = {}
+        self.not_shared: set[str | None] = set()
 
     @property
     def draft(self) -> int:
@@ -107,28 +104,67 @@ class Entailment:
         """
         text = _ENCODER.encode(predicate)
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
-        levelwise = None
-        if self._levelwise is not None and holds is not None:
-            levelwise = self._levelwise.narrow(predicate, holds)
+        levelwise = None if self._levelwise is None or holds is None else self._levelwise.narrow(predicate, holds)
         narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
-        return Entailment(narrowed, exact, self._budget, self._parse, levelwise, self._search)
+        parts = None if self._parts is None or levelwise is None else self._parts.narrow(predicate)
+        found = Entailment(narrowed, exact, self._budget, self._parse, levelwise, self._search, parts)
+        found.not_shared = self.not_shared
+        return found
+
+    def about(self, steps: Steps) -> "Entailment":
+        """Return what decides about the values at a path: a part of the schema, which others share, or all of it."""
+        if not steps or self._parts is None:
+            return self
+        name = steps[0]
+        found = self._about.get(name)
+        if found is None:
+            part = None if name is EACH else self.part(name)
+            found = self._about[name] = (None if part is None else self._parts.find(part)) or self
+            found._is_part = found is not self
+        # What is not known yet is proved in the time of who asks.
+        found._budget, found._search, found._growing = self._budget, self._search, self._growing
+        return found
+
+    def part(self, name: str) -> SchemaPart | None:
+        """Return the part of the schema about a property; None without a message that has all the others."""
+        if self._parts is None or not self.exact or self._satisfiability != "yes":
+            return None
+        return self._parts.part(name)
+
+    @property
+    def has_time(self) -> bool:
+        """Whether there is time left: an answer for lack of time is one of this route only."""
+        return self._budget.seconds > 0 and self._search.seconds > 0
+
+    def keep(self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False) -> _T:
+        """Keep an answer, and return it: unless it is decided, who has time left may have another one of a part."""
+        if decided or not self._is_part or self.has_time:
+            known[key] = found
+        return found
 
     def again(self) -> "Entailment":
         """Return the same for another route: with all that is proved already, and time of its own to search."""
-        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise)
-        same._proved, same._free, same.inferred = self._proved, self._free, self.inferred
+        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise, parts=self._parts)
+        same._proved, same._free, same._types, same.inferred = self._proved, self._free, self._types, self.inferred
+        same.not_shared = self.not_shared
         return same
 
     def _decide(
-        self, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
+        self, steps: Steps, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
     ) -> Answer:
         """Return an answer of the library, or if that is unknown, the one that is found level by level."""
         one = self._levelwise
-        if answer is not Answer.UNKNOWN or one is None:
-            return answer
-        if self._budget.attempt(lambda: proved(one)):
-            return Answer.YES
-        return Answer.NO if self._seek(self._search, refuted) else Answer.UNKNOWN
+        if answer is Answer.UNKNOWN and one is not None:
+            if self._budget.attempt(lambda: proved(one)):
+                return Answer.YES
+            answer = Answer.NO if self._seek(self._search, refuted) else Answer.UNKNOWN
+        return self._noted(steps[:1], answer)
+
+    def _noted(self, names: Iterable[str | None], answer: Answer) -> Answer:
+        """Return an answer about properties; an unknown one is of these messages alone."""
+        if answer is Answer.UNKNOWN:
+            self.not_shared.update(names)
+        return answer
 
     def _seek(self, budget: ProofBudget, search: Callable[[Levelwise], _T]) -> _T | None:
         """Return the result of a search for messages within a budget; None if there is none."""
@@ -138,12 +174,12 @@ class Entailment:
     def entails(self, predicate: Schema) -> Answer:
         """Whether every message satisfies the predicate."""
         text = _ENCODER.encode(predicate)
-        if text not in self._proved:
-            answer = self._budget.attempt(lambda: str(self._parse(self._schema.draft, text).covers(self._schema)))
-            if answer == "no" and not self.exact:
-                answer = "unknown"
-            self._proved[text] = Answer(answer or "unknown")
-        return self._proved[text]
+        if text in self._proved:
+            return self._proved[text]
+        answer = self._budget.attempt(lambda: str(self._parse(self._schema.draft, text).covers(self._schema)))
+        if answer == "no" and not self.exact:
+            answer = "unknown"
+        return self.keep(self._proved, text, Answer(answer or "unknown"), decided=answer is not None)
 
     def covers(self, other: "Entailment") -> Answer:
         """Whether every message of the other satisfies this; YES is sound only if this is exact."""
@@ -163,28 +199,34 @@ class Entailment:
         answer = self._budget.attempt(
             lambda: str(self._schema.intersect(self._parse(self._schema.draft, text)).satisfiability())
         )
-        return Answer("unknown" if answer is None or (answer == "yes" and not self.exact) else answer)
+        found = Answer("unknown" if answer is None or (answer == "yes" and not self.exact) else answer)
+        return self._noted(names_of(predicate) or (), found)
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         """Whether each value at a path, if there is one, satisfies `leaf`."""
+        if (part := self.about(steps)) is not self:
+            return part.holds_at(steps, leaf)
         if self._is_free(steps) and self._seek(self._search, lambda each: each.refutes(steps, leaf)):
             return Answer.NO
         answer = self._holds_at(steps, leaf)
-        return self._decide(answer, lambda each: each.entails(steps, leaf), lambda each: each.refutes(steps, leaf))
+        return self._decide(steps, answer, lambda one: one.entails(steps, leaf), lambda one: one.refutes(steps, leaf))
 
     def _is_free(self, steps: Steps) -> bool:
-        """Whether nothing is said of the values at a path, so that nothing can be proved of them."""
+        """Whether nothing is known about the values at a path, so that nothing can be proved of them."""
         one = self._levelwise
-        if steps not in self._free:
-            self._free[steps] = one is not None and bool(self._budget.attempt(lambda: one.level(steps) == ANYTHING))
-        return self._free[steps]
+        if steps in self._free:
+            return self._free[steps]
+        found = None if one is None else self._budget.attempt(lambda: one.is_free(steps))
+        return self.keep(self._free, steps, bool(found), decided=found is not None)
 
     def proves_at(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`; no message is sought that does not."""
+        if (part := self.about(steps)) is not self:
+            return part.proves_at(steps, leaf)
         if self._is_free(steps):
             return False
         answer = self._holds_at(steps, leaf)
-        return self._decide(answer, lambda each: each.entails(steps, leaf), lambda each: False) is Answer.YES
+        return self._decide(steps, answer, lambda each: each.entails(steps, leaf), lambda each: False) is Answer.YES
 
     def _holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         answer = self.entails(wherever(steps, leaf))
@@ -196,37 +238,64 @@ class Entailment:
 
     def present(self, steps: Steps) -> Answer:
         """Whether there always is a value, not null, at a path; in a list, in each of its elements."""
+        if (part := self.about(steps)) is not self:
+            return part.present(steps)
         start = in_element(steps)
         answer = self._holds_at(steps[:start], there(steps[start:], SOME_VALUE))
-        return self._decide(answer, lambda each: each.always_present(steps), lambda each: each.may_lack(steps))
+        return self._decide(steps, answer, lambda each: each.always_present(steps), lambda each: each.may_lack(steps))
 
     def absent(self, steps: Steps) -> Answer:
         """Whether there never is a value at a path."""
-        return self.holds_at(steps, NO_VALUE)
+        return Answer.NO if Answer.YES in self.types(steps).values() else self.holds_at(steps, NO_VALUE)
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Return for each of TYPES whether a value at a path can have it."""
+        if (part := self.about(steps)) is not self:
+            return part.types(steps)
+        return self._types.get(steps) or self.keep(self._types, steps, self._types_at(steps))
+
+    def _types_at(self, steps: Steps) -> dict[str, Answer]:
         found = partial(Levelwise.takes, steps=steps, values=_OF_EACH_TYPE)
         if self._is_free(steps) and self._seek(self._search, found):
             return dict.fromkeys(TYPES, Answer.YES)
-        return {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in TYPES}
+        named = self._seek(self._budget, partial(Levelwise.types, steps=steps))
+        possible = [kind for kind in TYPES if named is None or kind in named]
+        can_be = {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in possible}
+        return dict.fromkeys(TYPES, Answer.NO) | can_be
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
         """Whether a message can have one of the values at a path."""
         answer = self.allows(somewhere(steps, {"enum": values})).opposite()
         excluded = {"not": {"enum": values}}
         answer = self._decide(
-            answer, lambda each: each.entails(steps, excluded), lambda each: each.can_be(steps, values)
+            steps, answer, lambda each: each.entails(steps, excluded), lambda each: each.can_be(steps, values)
         )
+        if answer is Answer.NO and self._levelwise is not None:
+            self._levelwise.witnesses.suggest(steps, values)
+            self.not_shared.update(steps[:1])
         return answer.opposite()
 
-    def most_bytes(self, steps: Steps, fixed: int = 0) -> float:
-        """Return the most bytes in an item of all values at a path together, past the first `fixed` steps.
+    def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> tuple[Answer, str]:
+        """Whether a text at a path matches patterns, and not `outside`: NO is proved, else it is UNKNOWN.
 
-        Infinity if there is no bound, or none is known.
+        A text that may be one is returned, too, if the patterns and formats of the schema have it.
         """
-        levelwise = self._levelwise
-        most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_bytes(steps, fixed))
+        one = self._levelwise
+        found = None if one is None else self._budget.attempt(lambda: [one.find_text(steps, matching, outside)])
+        (text,) = found or ("",)
+        return (Answer.NO, "") if text is None else (Answer.UNKNOWN, text)
+
+    def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
+        """Return the most bytes of all values at a path together that have some types; see `Levelwise.most_bytes`."""
+        return self._most(lambda one: one.most_bytes(steps, fixed, kinds))
+
+    def most_items(self, steps: Steps) -> float:
+        """Return the most elements of the list at a path; infinity if there is no bound, or none is known."""
+        return self._most(lambda one: one.most_items(steps))
+
+    def _most(self, measure: Callable[[Levelwise], float]) -> float:
+        one = self._levelwise
+        most = None if one is None else self._budget.attempt(lambda: measure(one))
         return inf if most is None else most
 
     def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Sequence[Steps]) -> Any:
@@ -234,114 +303,47 @@ class Entailment:
         found = self._seek(self._search, lambda one: [one.witnesses.find(paths, wanted, *beside)])
         return found[0] if found else MISSING
 
-    def can_exceed(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> bool:
-        """Whether a message is found that exceeds a limit if the value at a path grows: see `Witnesses.can_exceed`."""
+    def find_larger(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> Any:
+        """Return a message that exceeds a limit with a larger value at a path: see `Witnesses.find_larger`."""
         # One path takes at most half of the time, so that others are tried.
         own = self._growing.share(0.5)
-        found = self._seek(own, lambda one: one.witnesses.can_exceed(steps, growth, *beside))
+        found = self._seek(own, lambda one: [one.witnesses.find_larger(steps, growth, *beside)])
         self._growing.seconds += max(0.0, own.seconds)
-        return bool(found)
+        return found[0] if found else MISSING
 
     def longest(self, steps: Steps, limit: int) -> int | None:
         """Return the least bound, in characters, of the text at a path; None if no bound up to `limit` is proved."""
-        levelwise = self._levelwise
-        most = None if levelwise is None else self._budget.attempt(lambda: levelwise.most_characters(steps))
-        if most is not None and most <= limit:
+        most = self._most(lambda one: one.most_characters(steps))
+        if most <= limit:
             return int(most)
-        if self._is_free(steps) or self._holds_at(steps, {"maxLength": limit}) is not Answer.YES:
-            return None
-        low, high = 0, limit
-        while low < high:
-            middle = (low + high) // 2
-            if self._holds_at(steps, {"maxLength": middle}) is Answer.YES:
-                high = middle
-            else:
-                low = middle + 1
-        return high
 
-    def first_gap(self, steps: Steps) -> tuple[Steps, str]:
-        """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
-        for index in range(in_element(steps), len(steps)):
-            level = steps[:index]
-            name = steps[index]
-            if self.holds_at(level, {"type": "object"}) is not Answer.YES:
-                return level, "type"
-            if self.holds_at(level, {"required": [name]}) is not Answer.YES:
-                return level, str(name)
-        return steps, "null"
+        def is_bound(length: int) -> bool:
+            return self._noted(steps[:1], self._holds_at(steps, {"maxLength": length})) is Answer.YES
+
+        return None if self._is_free(steps) or not is_bound(limit) else bisect_left(range(limit), True, key=is_bound)
 
     @property
     def impossible(self) -> bool:
         """Whether it is proved that no message satisfies the schema."""
-        return self._budget.attempt(lambda: str(self._schema.satisfiability())) == "no"
+        return self._satisfiability == "no"
 
+    @cached_property
+    def _satisfiability(self) -> str | None:
+        return self._budget.attempt(lambda: str(self._schema.satisfiability()))
 
-def entailment_of(
-    schema: Validation, budget: ProofBudget | None = None, *, approximate: bool = False
-) -> Entailment | None:
-    """Return what follows from a schema; None if it is too large, or the library does not support it.
+    def is_contradictory(self, paths: Iterable[Steps] = ()) -> bool:
+        """Whether it is proved that no message satisfies the schema, as a value that must be there cannot.
 
-    If `approximate`, such a schema is decided level by level only, and the result is never None.
-    """
-    known, uri = None, schema.root.uri
-    texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
-    if sum(map(len, texts.values())) <= MAX_BYTES:
-        # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
-        known = _canonical(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else _canonical("", (("", texts[uri]),))
-    if known is None and not approximate:
-        return None
-    known, exact = (known, True) if known else (_parse(20, b"true"), False)
-    return Entailment(known, exact, budget, levelwise=levelwise_of(schema, _parse))
+        Where the library does not decide, that is looked at from the root on, and at paths outside of lists.
+        """
+        if self.impossible or (self.exact and self._satisfiability == "yes"):
+            return self.impossible
+        one = self._levelwise
+        if one is not None and self._budget.attempt(lambda: one.is_contradictory):
+            return True
+        sure = [each for each in paths if EACH not in each and self.present(each) is Answer.YES]
+        return any(self.excludes(each) for each in sure)
 
-
-def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:
-    """Return what follows from a schema without references; None if the library does not support it."""
-    known = _canonical("", (("", _ENCODER.encode(content)),))
-    return None if known is None else Entailment(known, budget=budget)
-
-
-def entailment_without_schema() -> Entailment:
-    """Return what follows for messages without a schema."""
-    return Entailment(_parse(20, b"true"))
-
-
-@lru_cache(maxsize=1024)
-def _canonical(uri: str, texts: tuple[tuple[str, bytes], ...]) -> "CanonicalSchema | None":
-    from jsonschema_rs import RegexOptions, canonicalize  # takes up to 50 ms, which configs without schemas do not need
-
-    documents = {name: _with_implied(_DECODER.decode(text)) for name, text in texts}
-    if not is_affordable(documents[uri], uri, documents):
-        return None
-    return attempt(
-        lambda: canonicalize(
-            documents[uri],
-            validate_formats=True,
-            pattern_options=RegexOptions(),
-            base_uri=uri or None,
-            retriever=documents.__getitem__,
-        )
-    )
-
-
-@lru_cache(maxsize=16384)
-def _parse(draft: int, text: bytes) -> "CanonicalSchema":
-    from jsonschema_rs import RegexOptions, canonicalize
-
-    content = _DECODER.decode(text)
-    if len(text) > SMALL_BYTES and not is_affordable(content):
-        raise BudgetSpent
-    return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
-
-
-def _with_implied(content: Any) -> Any:
-    """Add the lengths that patterns imply, and formats that the draft of the document does not assert."""
-    draft = draft_of(content) or 0
-    for _, schema in list(subschemas(content)):
-        named = schema.get("format")
-        if isinstance(named, str) and named in _IMPLIED_BY_FORMAT and ASSERTED_SINCE[named] > draft:
-            schema["allOf"] = [*schema.get("allOf", []), _IMPLIED_BY_FORMAT[named]]
-        pattern = schema.get("pattern")
-        length = longest_match(pattern) if isinstance(pattern, str) else None
-        if length is not None:
-            schema["allOf"] = [*schema.get("allOf", []), {"maxLength": length}]
-    return content
+    def excludes(self, steps: Steps) -> bool:
+        """Whether it is proved that no message has a value at a path, as there is none that its schema takes."""
+        return any(self.holds_at(steps[:end], NOTHING) is Answer.YES for end in range(len(steps), 0, -1))

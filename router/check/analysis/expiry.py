@@ -27,7 +27,7 @@ def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: A
 
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
-    """Whether it is proved that an attribute that is a number counts milliseconds in each message."""
+    """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
     messages, steps, source = route.mapped, inferred.value.origin, inferred.source
     if inferred.steps:
         return False
@@ -35,7 +35,9 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
         return _of_number(source.value) is Answer.NO
     if isinstance(source, Computed):
         return source.milliseconds
-    return messages is not None and steps is not None and messages.holds_at(steps, MILLISECONDS) is Answer.YES
+    if messages is None or steps is None or inferred.raw.can_be(["number"]) is Answer.NO:
+        return False
+    return messages.holds_at(steps, MILLISECONDS) is Answer.YES
 
 
 def _of_source(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
@@ -55,7 +57,7 @@ def _of_source(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     # With `type: N` it may be text.
     if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
         return Answer.NO
-    return always_matches(messages, route.index, steps, _SECONDS_AS_TEXT)
+    return always_matches(messages, steps, _SECONDS_AS_TEXT)
 
 
 def _of_number(value: Any) -> Answer:

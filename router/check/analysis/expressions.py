@@ -1,6 +1,6 @@
 """Static analysis of JMESPath expressions: their trees, and the paths that they look up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from msgspec import Struct
@@ -11,6 +11,14 @@ from router.program.expressions.syntax import SyntaxFault, parse
 
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 """Nodes whose first child is evaluated on the input, and the others on each element of its value."""
+
+_OF_CHILDREN = frozenset(
+    (
+        *("field", "literal", "flatten", "comparator", "not_expression", "or_expression", "and_expression"),
+        *("function_expression", "multi_select_list", "multi_select_dict", "key_val_pair"),
+    )
+)
+"""Nodes whose value depends on nothing but those of their children, and a field."""
 
 
 class Scope(Struct, frozen=True):
@@ -29,12 +37,6 @@ class Scope(Struct, frozen=True):
         if names[:1] == ("message",):
             return names[1:]
         return (*self.element, *names[1:]) if names[:1] == ("element",) and self.element is not None else None
-
-    def holds_elements(self, steps: Steps) -> str:
-        """Return the type that a value of the message has because an element is in it; "" if none need be."""
-        if self.element is None or not steps or steps != self.element[: len(steps)]:
-            return ""
-        return "array" if len(steps) == len(self.element) - 1 else "object"
 
 
 @lru_cache(maxsize=8192)
@@ -62,6 +64,34 @@ def paths(tree: Tree) -> Iterator[Steps]:
             yield steps
 
 
+@lru_cache(maxsize=8192)
+def paths_in(text: str, *, flat: bool = False) -> tuple[Steps, ...]:
+    """Return the paths that an expression, as text, looks up; none for a syntax error, which loading reports.
+
+    If `flat`, with those that it looks up if no list is in a list.
+    """
+    tree = tree_of(text)
+    if tree is None:
+        return ()
+    return tuple(dict.fromkeys((*paths(tree), *paths(without_flatten(tree))))) if flat else tuple(paths(tree))
+
+
+def properties_in(texts: Iterable[str]) -> frozenset[str] | None:
+    """Return the properties of its input that expressions read; None if the value may depend on others."""
+    trees, found = [tree_of(text) for text in texts], set[str]()
+    return frozenset(found) if all(tree is not None and _reads(tree, found) for tree in trees) else None
+
+
+def _reads(tree: Tree, found: set[str]) -> bool:
+    """Add the properties of its input that an expression reads; return whether it depends on nothing else."""
+    kind, children = tree["type"], tree["children"]
+    if kind == "field":
+        found.add(tree["value"])
+    if kind in ("subexpression", "pipe", "index_expression", *_PROJECTIONS):
+        return _reads(children[0], found)  # the others are evaluated on its value
+    return kind in _OF_CHILDREN and all(_reads(child, found) for child in children)
+
+
 def elements_of(tree: Tree) -> Steps | None:
     """Return the path to the elements, except null, of the list that a projection returns; None for others."""
     if tree["type"] not in ("projection", "filter_projection") or tree["children"][0]["type"] == "flatten":
@@ -72,22 +102,26 @@ def elements_of(tree: Tree) -> Steps | None:
 
 
 def indexed(tree: Tree) -> tuple[Names, int, Names] | None:
-    """Return the path, index and further path of `lines[0].sku` and `lines | [0]`; None for other expressions."""
+    """Return the path, index and further path of `a.lines[0].sku` and `lines | [0]`; None for other expressions."""
     first, *rest = tree["children"] or [tree]
     if tree["type"] == "pipe" and len(rest) == 1 and rest[0]["type"] == "index_expression":
         tree = {**rest[0], "children": [first, *rest[0]["children"][1:]]}
-        rest = []
-    elif tree["type"] == "subexpression" and first["type"] == "index_expression":
-        tree = first
-    elif tree["type"] == "index_expression":
-        rest = []
-    if tree["type"] != "index_expression" or len(tree["children"]) != 2:
+    parts = tree["children"] if tree["type"] == "subexpression" else [tree]
+    at = next((number for number, part in enumerate(parts) if part["type"] == "index_expression"), None)
+    if at is None or len(parts[at]["children"]) != 2:
         return None
-    base, index = tree["children"]
-    names = path_of(base)
-    if names is None or index["type"] != "index" or any(step["type"] != "field" for step in rest):
+    base, index = parts[at]["children"]
+    names, before, after = path_of(base), parts[:at], parts[at + 1 :]
+    if names is None or index["type"] != "index" or any(step["type"] != "field" for step in (*before, *after)):
         return None
-    return names, index["value"], tuple(step["value"] for step in rest)
+    return (*(step["value"] for step in before), *names), index["value"], tuple(step["value"] for step in after)
+
+
+def without_flatten(tree: Tree) -> Tree:
+    """Return an expression that looks up the same paths if no list is in a list: `a[*].b` for `a[].b`."""
+    # The children of a slice are numbers.
+    children = [without_flatten(child) if isinstance(child, dict) else child for child in tree["children"]]
+    return children[0] if tree["type"] == "flatten" else {**tree, "children": children}
 
 
 def _walk(tree: Tree, base: Steps | None, found: dict[Steps, None]) -> Steps | None:

@@ -18,7 +18,7 @@ from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import TextFormat
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
-from router.sources import Constant, expressions_of
+from router.sources import Constant
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms import TRANSFORMS
 from router.transforms.times import DATE_TIME
@@ -31,7 +31,11 @@ _TOTAL = (
 TYPES_OF_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
 """The types of the elements of lists that each type of set converts."""
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
+_TIMES: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": -30_000_000_000, "maximum": 250_000_000_000}]}
+"""Numbers that `to_iso` accepts both as seconds and as milliseconds, from the year 1019 on."""
 _NO_ESCAPE = "^[^%]*$"
+_NO_NUMBER = "^$|[^-+.0-9eE]"
+"""Texts that are no number: others may be one."""
 _SCALARS = ("string", "number", "boolean")
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
@@ -106,8 +110,12 @@ def _is_short_number(messages: Entailment | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
     if value.can_be(["string"]) is NO:
         return True
+    if messages is None or value.origin is None:
+        return False
     short = value.longest is not None and value.longest <= MAX_EXPONENT
-    return short and holds(messages, value, {"pattern": "^[^eE]*$"})
+    if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
+        return True
+    return always_matches(messages, value.origin, _NO_NUMBER) is YES
 
 
 def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
@@ -143,14 +151,14 @@ def _taken(step: Step) -> tuple[str, ...]:
 
 def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
     """Whether it is proved that a transform accepts each value of the types that it takes."""
-    messages, index, steps = route.mapped, route.index, step.before.origin
+    messages, steps = route.mapped, step.before.origin
     match step.name:
         case "to_text":
             return step.before.can_be(["binary"]) is NO
+        case "to_iso":
+            return holds(messages, step.before, _TIMES)
         case "url_decode":
-            if messages is None or index is None or steps is None:
-                return False
-            return always_matches(messages, index, steps, _NO_ESCAPE) is YES
+            return messages is not None and steps is not None and always_matches(messages, steps, _NO_ESCAPE) is YES
         case "join":
             return _are_elements(messages, step.before, _SCALARS)
         case "sort":
@@ -169,16 +177,16 @@ def _accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert:
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
     if value.can_be(["string"]) is NO:
         return True
-    messages, index, steps = route.mapped, route.index, value.origin
-    if messages is None or index is None or steps is None or refusal_of(route, value, form, convert).possible is not NO:
+    messages, steps = route.mapped, value.origin
+    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not NO:
         return False
-    return not form.stored or always_matches(messages, index, steps, form.stored) is YES
+    return not form.stored or always_matches(messages, steps, form.stored) is YES
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
     messages, scope = route.mapped, route.scope
-    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in expressions_of(attribute)]
+    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
     for use, value in values:
         yield from of_expression(messages, scope, use.text)
         unfit = possible(value, _SCALARS)

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct, structs
 
+from router.check.analysis.conditions import types_if_true
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import Scope, elements_of, indexed
 from router.check.analysis.predicates import (
@@ -65,7 +66,7 @@ class Value(Struct, frozen=True):
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""
-        return any_of(self.types.get(kind, NO) for kind in kinds)
+        return any_of([self.types[kind] for kind in kinds if kind in self.types])
 
     def other_than(self, kinds: Iterable[str]) -> list[str]:
         """Return the other types that it provably can have."""
@@ -105,10 +106,9 @@ def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
     """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return Value()
-    if steps not in messages.inferred:
-        messages.inferred[steps] = _at(messages, steps)
-    value: Value = messages.inferred[steps]
-    return value
+    messages = messages.about(steps)
+    value: Value | None = messages.inferred.get(steps)
+    return messages.keep(messages.inferred, steps, _at(messages, steps)) if value is None else value
 
 
 def _at(messages: Entailment, steps: Steps) -> Value:
@@ -138,10 +138,7 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
     if names is not None:
         if scope.each and not names:
             return of_type("object")
-        value = of_path(messages, scope.steps(names))
-        kind = scope.holds_elements(names[1:]) if names[:1] == ("message",) else ""
-        # Without an element nothing is mapped.
-        return structs.replace(value, missing=NO, types={kind: YES}) if kind else value
+        return of_path(messages, scope.steps(names))
     refine = _KINDS.get(tree["type"])
     if refine is not None:
         return refine(messages, scope, tree)
@@ -191,8 +188,10 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
     steps = elements_of({**tree, "children": [base, *each]})
     elements = scope.steps(steps) if steps else None
     listed = of_tree(messages, scope, base)
-    if flattened and of_path(messages, listed.elements).can_be(_LIST) is not NO:
-        elements = None
+    inner = of_path(messages, listed.elements)
+    if flattened and inner.can_be(_LIST) is not NO:
+        nested = listed.elements if inner.types.keys() == {"array"} else None
+        elements = None if elements is None or nested is None else (*nested, EACH, *elements[len(nested) :])
     missing = YES if listed.other_than(_LIST) else listed.missing if listed.can_be(_LIST) is not NO else UNKNOWN
     none = YES if listed.no_elements is YES else UNKNOWN
     types = {} if listed.can_be(_LIST) is NO else _ARRAY.types
@@ -203,15 +202,20 @@ def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     """Infer `a || b`, the first value that is true, else the last, and `not_null(a, b)`, the first that is not null."""
     wanted = TRUTHY if tree["type"] == "or_expression" else SOME_VALUE
     values = [of_tree(messages, scope, child) for child in tree["children"]]
-    value = values[-1]
-    for other in reversed(values[:-1]):
-        value = _either(other, value, wanted)
     paths = [None if (names := path_of(child)) is None else scope.steps(names) for child in tree["children"]]
+    value = values[-1]
+    for other, steps in zip(reversed(values[:-1]), reversed(paths[:-1]), strict=True):
+        types = other.types
+        if wanted is TRUTHY and messages is not None and steps is not None and EACH not in steps:
+            types = types_if_true(messages, steps, types)
+        value = _either(other, types, value, wanted)
     if messages is None or any(each is None or EACH in each for each in paths):
         return value
     *before, end = [each for each in paths if each is not None]
     passed = [{"not": there(each, wanted)} for each in before]
-    missing = messages.allows(all_of([*passed, {"not": there(end, SOME_VALUE)}]))
+    missing = value.missing
+    if missing is not NO:
+        missing = messages.allows(all_of([*passed, {"not": there(end, SOME_VALUE)}]))
     empty = value.empty
     if empty is not NO:
         first = NO if wanted is TRUTHY else weak(values[0].empty, YES)
@@ -219,9 +223,13 @@ def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     return structs.replace(value, missing=missing, lacking=end if missing is YES else None, empty=empty)
 
 
-def _either(left: Value, right: Value, wanted: Schema) -> Value:
-    """Infer the left value, or the right one if the left is not as wanted."""
-    types = {**dict.fromkeys(right.types, UNKNOWN), **left.types}
+def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Schema) -> Value:
+    """Infer the left value, which has one of the types if it is as wanted, or else the right one."""
+    if left.missing is NO and (
+        wanted is SOME_VALUE or (left.empty is NO and left.types.keys() <= {"string", "number"})
+    ):
+        return left
+    types = {**dict.fromkeys(right.types, UNKNOWN), **types}
     longest = None if left.longest is None or right.longest is None else max(left.longest, right.longest)
     if left.can_be(["string"]) is NO:
         longest = right.longest

@@ -1,34 +1,87 @@
 """Bounds the size of the items of a route."""
 
-from collections.abc import Iterator, Mapping
-from math import inf, prod
+from collections.abc import Callable, Collection, Iterator, Mapping
+from math import inf
+from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType, structs
 
-from router.check.analysis.attributes import InferredAttribute, infer
+from router.check.analysis.attributes import InferredAttribute, infer, transforms_of
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
 from router.check.analysis.failures import TYPES_OF_ELEMENTS, holds, possible
-from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, of_path, of_tree, text_length
-from router.check.analysis.predicates import Schema
+from router.check.analysis.inference import (
+    ALL_TYPES,
+    MOST_DIGITS,
+    NO,
+    YES,
+    Value,
+    of_path,
+    of_tree,
+    text_length,
+)
+from router.check.analysis.predicates import TRUTHY, Schema
 from router.check.analysis.routes import AnalyzedRoute, is_set
+from router.check.analysis.text_formats import is_never_accepted
+from router.check.analysis.transforms import arguments_of
 from router.config import spec
 from router.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, text_bytes
-from router.program.expressions import Tree
+from router.engine.convert import TEXT_FORMATS
+from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS
-from router.sources import Constant, Joined, expressions_of
+from router.sources import Constant, Evaluated, Joined
+from router.transforms import TRANSFORMS
 
 _GROWTH_AS_TEXT = 9
-"""The most bytes of JSON, or of a number as text, for each byte of the value in an item: a number has 20, or 170."""
-_GROWTH: Mapping[str, int] = {
-    **dict.fromkeys(("sort", "unique", "first", "last", "base64_decode", "strip", "truncate"), 1),
-    "parse_json": _GROWTH_AS_TEXT,
+"""The most bytes of JSON, or of numbers as text, for each byte of a value in an item: a number has 20, or 170."""
+_GROWTH_OF_CASE = 3
+"""The most bytes of a byte of text in another case: `ŉ` has two, and six in upper case."""
+
+
+def _as_text(value: float) -> float:
+    return _GROWTH_AS_TEXT * value + len('""')
+
+
+def _as_given(value: float, **arguments: Any) -> float:
+    return value
+
+
+def _joined(value: float, separator: Any) -> float:
+    # A list has a byte for each element.
+    return (_GROWTH_AS_TEXT + text_bytes(str(separator))) * value
+
+
+def _replaced(value: float, old: Any, new: Any) -> float:
+    before, after = text_bytes(str(old)), text_bytes(str(new))
+    return value * max(1.0, after / before) if before else (value + 1) * (after + 1)
+
+
+_GROWTH: Mapping[str, Callable[..., float]] = {
+    **dict.fromkeys(("sort", "unique", "first", "last"), _as_given),
+    **dict.fromkeys(("strip", "truncate", "url_decode", "base64_decode"), _as_given),
+    **dict.fromkeys(("lower", "upper"), lambda value: _GROWTH_OF_CASE * value),
+    **dict.fromkeys(("prefix", "suffix"), lambda value, text: value + text_bytes(str(text))),
+    **dict.fromkeys(("parse_json", "to_text"), _as_text),
+    "base64_encode": lambda value: 4 * (value + 2) / 3,
+    "replace": _replaced,
+    # Each part has a byte besides its text, and all but the last a separator after it.
+    "split": lambda value, separator: LIST_BYTES + 1 + value,
+    "join": _joined,
 }
-"""The most bytes of the result of transforms for each byte of the value that they are given."""
+"""The most bytes of the result of transforms, of those of the value, and of their arguments."""
+_GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
+    "to_string": _as_text,
+    **dict.fromkeys(("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"), _as_given),
+    "to_array": lambda value: LIST_BYTES + 1 + value,
+    "not_null": lambda *values: max(values),
+    "join": lambda separator, value: (_GROWTH_AS_TEXT + separator) * value,
+}
+"""The most bytes of the result of functions of JMESPath, of those of their arguments."""
 _OF_SCALARS = ("join", "sort")
 """The transforms of lists that take scalars only."""
 _SCALARS = ("string", "number", "boolean")
 _TIMES = ("string", "number")
+_NOT_TRUE: Schema = {"not": TRUTHY}
 _NO_NUMBER: Schema = {"anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]}
 """Values that are no number, and no text that converts to one."""
 
@@ -60,34 +113,84 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
 
     A key that is too long has a finding of its own.
     """
-    if name not in route.sizes:
-        keys = () if route.table is None else route.table.key
-        limit = dict(zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False)).get(name, inf)
-        route.sizes[name] = min(limit, _most_bytes(route, name, attribute))
-    return route.sizes[name]
+    keys = () if route.table is None else route.table.key
+    limit = dict(zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False)).get(name, inf)
+    added = name in route.route.write.add
+    return min(limit, route.facts(attribute).once(("bytes", added), lambda: _most_bytes(route, name, attribute)))
 
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
     inferred = infer(route, attribute)
     default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
-    steps = [step.name for step in inferred.steps]
-    match inferred.source:
-        case Constant(value) if not steps:
-            return max(default, constant_bytes(value))
     size = _scalar_bytes(inferred.value)
-    if size < inf:
-        return max(default, size)
-    match inferred.source:
-        case Joined(literals, texts) if not steps and attribute.type in (UNSET, "S"):
-            parts = [of_tree(route.mapped, route.scope, tree_of(text)) for text in texts]
-            size = sum(map(text_bytes, literals)) + sum(_text_bytes(route, part) for part in parts)
-    if size == inf and steps and _GROWTH.keys() >= {*steps}:
-        size = prod(_GROWTH[name] for name in steps) * _bytes_of(route, inferred.steps[0].before)
     if size == inf:
-        # Base64 is longer than what it encodes, and text not, if it was text.
-        factor = _GROWTH_AS_TEXT if attribute.type in ("json", "S", "SS") else 1
-        size = factor * _bytes_of(route, inferred.raw)
+        size = _source_bytes(route, inferred)
+        for step, (transform, _, argument) in zip(inferred.steps, transforms_of(attribute.transform), strict=True):
+            size = min(size, _value_bytes(route, step.before, step.takes))
+            size = inf if step.takes is None else _grown(transform, size, argument)  # without: it may be a plugin's
+        size = _converted(
+            route, inferred, attribute.type, min(size, _value_bytes(route, inferred.raw, inferred.accepts))
+        )
     return default if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred) else max(default, size)
+
+
+def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
+    """Return the most bytes of what the source of an attribute returns."""
+    match inferred.source:
+        case Constant(value):
+            return constant_bytes(value)
+        case Joined(literals, texts):
+            parts = [_text_bytes(route, text) for text in texts]
+            return sum(map(text_bytes, literals)) + sum(parts)
+        case Evaluated(text):
+            return _tree_bytes(route, tree_of(text))
+    return inf
+
+
+def _grown(transform: str, size: float, argument: Any) -> float:
+    """Return the most bytes of the result of a built-in transform; infinity if there is no bound."""
+    grow, arguments = _GROWTH.get(transform), arguments_of(TRANSFORMS[transform], argument)
+    return inf if grow is None or arguments is None or size == inf else grow(**{**arguments, "value": size})
+
+
+def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float) -> float:
+    """Return the most bytes of a value, which has at most `size`, converted to a `type`."""
+    if kind == "NS" and inferred.raw.origin is not None and route.few is not None:
+        size = min(size, LIST_BYTES + (NUMBER_BYTES + 1) * route.few.most_items(inferred.raw.origin))
+    if kind in ("json", "SS"):
+        return _as_text(size)
+    # Other texts are of numbers, or become no longer: Base64 is longer than what it encodes.
+    return max(size, MOST_DIGITS) if kind == "S" else size
+
+
+def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
+    """Return the most bytes of the value of an expression; infinity if there is no bound, or none is known."""
+    size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
+    return size if tree is None or size < inf else _node_bytes(route, tree)
+
+
+def _node_bytes(route: AnalyzedRoute, tree: Tree) -> float:
+    """Return the most bytes of the value of an expression, of those of its parts."""
+    children, size = tree["children"], inf
+    match tree["type"]:
+        case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
+            given = [_tree_bytes(route, child) for child in children if child["type"] != "expref"]
+            size = _GROWTH_OF_CALLS[tree["value"]](*given)
+        case "literal":
+            size = constant_bytes(tree["value"])
+        case "or_expression" | "and_expression":
+            size = max(_tree_bytes(route, child) for child in children)
+        case "multi_select_list" | "multi_select_dict":
+            size = LIST_BYTES + sum(1 + _tree_bytes(route, child) for child in children)
+        case "key_val_pair":
+            size = text_bytes(tree["value"]) + _tree_bytes(route, children[0])
+        case "flatten" | "index_expression":
+            size = _tree_bytes(route, children[0])
+        case "projection" | "filter_projection" | "value_projection":
+            # A path leaves a part of each element.
+            if children[1]["type"] == "identity" or path_of(children[1]) is not None:
+                size = _tree_bytes(route, children[0])
+    return size
 
 
 def _scalar_bytes(value: Value) -> float:
@@ -100,10 +203,21 @@ def _scalar_bytes(value: Value) -> float:
     return inf if length is None else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
 
 
-def _text_bytes(route: AnalyzedRoute, value: Value) -> float:
-    """Return the most bytes of a value as text; infinity if there is no bound."""
-    length = text_length(value)
-    return _GROWTH_AS_TEXT * _bytes_of(route, value) if length is None else length * BYTES_OF_A_CHARACTER
+def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | None = None) -> float:
+    """Return the most bytes of a value of one of the types that what it is given to takes; infinity if unknown."""
+    if takes is not None:
+        value = structs.replace(value, types={kind: can for kind, can in value.types.items() if kind in takes})
+    size = _scalar_bytes(value)
+    return _bytes_of(route, value) if size == inf else size
+
+
+def _text_bytes(route: AnalyzedRoute, text: str) -> float:
+    """Return the most bytes of the value of an expression as text; infinity if there is no bound."""
+    tree = tree_of(text)
+    value = of_tree(route.mapped, route.scope, tree)
+    size = min(_value_bytes(route, value, _SCALARS), _tree_bytes(route, tree))
+    # Text stays as it is.
+    return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else _as_text(size)
 
 
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
@@ -115,7 +229,13 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    return messages.most_bytes(steps, len(route.scope.element or ()))
+    fixed, kinds = len(route.scope.element or ()), ALL_TYPES if value.origin is None else possible(value)
+    size = messages.most_bytes(steps, fixed, kinds)
+    if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
+        size = route.few.most_bytes(steps, fixed, kinds)
+    if size == inf and is_set(route.route.when) and holds(messages, value, _NOT_TRUE):
+        return LIST_BYTES
+    return size
 
 
 def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:
@@ -123,7 +243,7 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
 
     A set of no elements counts as missing.
     """
-    for use in expressions_of(attribute):
+    for use in route.uses(attribute):
         tree = tree_of(use.text)
         value = of_tree(route.mapped, route.scope, tree)
         taken = {"scalar": _SCALARS, "time": _TIMES}.get(use.takes, ALL_TYPES)
@@ -133,6 +253,10 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
         return True
     stages = [(step.before, step.takes) for step in inferred.steps] + [(inferred.raw, inferred.accepts)]
     if any(takes is not None and not set(takes).intersection(possible(value)) for value, takes in stages):
+        return True
+    forms = [(step.before, step.form) for step in inferred.steps]
+    forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
+    if any(form is not None and is_never_accepted(route, value, form) for value, form in forms):
         return True
     sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
     lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
@@ -145,10 +269,13 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
 
 
 def _fails(route: AnalyzedRoute, tree: Tree) -> bool:
-    """Whether an expression is a call of a function that takes no value that its argument can be."""
+    """Whether an expression is a call of a function that takes no value that its argument can be, or an empty list."""
     function = FUNCTIONS.get(tree["value"]) if tree["type"] == "function_expression" else None
     if function is None or not function.takes[0] or tree["children"][0]["type"] == "expref":
         return False
-    taken = {each.partition("-")[0] for each in function.takes[0]}
+    taken = {each for each in function.takes[0] if not each.startswith("array-")}
+    of_elements = {each.removeprefix("array-") for each in function.takes[0]} - taken
     value = of_tree(route.mapped, route.scope, tree["children"][0])
+    if of_elements and of_elements.intersection(possible(of_path(route.mapped, value.elements))):
+        taken.add("array")
     return "null" not in taken and not taken.intersection(possible(value))

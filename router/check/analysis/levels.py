@@ -3,14 +3,25 @@
 All results over-approximate: every value that the schema allows at a path satisfies them, and perhaps more do.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from router.check.analysis.pattern_lengths import longest_match, shortest_match
-from router.check.analysis.predicates import EACH, NOTHING, TYPES, Schema, Steps
+from router.check.analysis.predicates import (
+    EACH,
+    NO_TEXT,
+    NOTHING,
+    TYPES,
+    Schema,
+    Steps,
+    all_of,
+    is_plain,
+    keywords_of,
+)
+from router.check.analysis.text_patterns import has_no_text
 from router.program.schemas.references import Location, Locations
 
 MAX_PARTS = 1000
@@ -25,6 +36,13 @@ _ASSERTIONS = frozenset(
     ]
 )
 """The keywords about a value itself, which mean the same in each draft but for `_translated`."""
+_OF_OBJECTS = frozenset(
+    [
+        *("required", "properties", "patternProperties", "additionalProperties", "minProperties", "maxProperties"),
+        *("title", "description", "$comment", "default", "examples"),
+    ]
+)
+"""The keywords that say nothing of other values than objects."""
 _LAST_WITHOUT_SIBLINGS = 7
 """The last draft that ignores the keywords beside `$ref`."""
 
@@ -63,6 +81,7 @@ class Levels:
         # By the identity of a level, which is kept beside its result: comparing levels would take longer than both.
         self._below: dict[tuple[int, str | None], tuple[Level, Level]] = {}
         self._parts: dict[int, tuple[Level, Level]] = {}
+        self._together: dict[tuple[int, ...], Every] = {}
 
     def below(self, level: Level, step: str | None) -> Level:
         """Return what is known of the values one step further."""
@@ -87,6 +106,16 @@ class Levels:
                 self._parts.clear()
             known = self._parts[id(level)] = level, self._start(level, Own)
         return known[1]
+
+    def together(self, parts: tuple[Own, ...]) -> Level:
+        """Return the level of values that satisfy all parts; for the same ones the same level."""
+        key = tuple(map(id, parts))
+        known = self._together.get(key)
+        if known is None:
+            if len(self._together) >= _MOST_KEPT:
+                self._together.clear()
+            known = self._together[key] = Every(parts)
+        return known
 
     def _start(self, level: Level, own: Callable[[Location], Level]) -> Level:
         self._left = MAX_PARTS
@@ -122,9 +151,19 @@ class Levels:
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 yield Some(tuple(place.below((key, index)) for index in range(len(schema[key]))))
+        if sum(self._takes_others(place.below(("oneOf", index))) for index in range(len(schema.get("oneOf", ())))) > 1:
+            yield Own(Location(place.document, (*place.path, "oneOf"), {"type": "object"}))
         if "if" in schema and place.document.draft >= _LAST_WITHOUT_SIBLINGS:
             then, otherwise = (place.below((key,)) if key in schema else ANYTHING for key in ("then", "else"))
             yield Some((Every((place.below(("if",)), then)), otherwise))
+
+    def _takes_others(self, branch: Location) -> bool:
+        """Whether a branch is only about objects, so that it takes all other values: of `oneOf`, one branch may."""
+        content = branch.content
+        if isinstance(content, dict) and content.keys() == {"$ref"}:
+            target = self._locations.follow(branch, content["$ref"])
+            content = None if target is None else target.content
+        return isinstance(content, dict) and content.keys() <= _OF_OBJECTS
 
     def _child(self, place: Location, step: str | None) -> Level:
         """Return what a subschema itself says of the values one step further."""
@@ -182,11 +221,15 @@ class _LevelWriter:
             case _ if self._left < 0:
                 return {}
             case Every(parts):
-                return {"allOf": [self._write(part, depth) for part in parts]} if parts else {}
+                textless = has_no_text([part.place.content for part in parts if isinstance(part, Own)])
+                return all_of([*(self._write(part, depth) for part in parts), *([NO_TEXT] if textless else [])])
+            case Some(parts) if ANYTHING in parts:
+                return {}
             case Some(parts):
                 return {"anyOf": [self._write(part, depth) for part in parts]} if parts else NOTHING
         assert isinstance(level, Own)
-        return self._own(level.place, depth)
+        written = self._own(level.place, depth)
+        return all_of([written, NO_TEXT]) if has_no_text([level.place.content]) else written
 
     def _own(self, place: Location, depth: int) -> Schema:
         """Return the keywords of a subschema itself."""
@@ -228,7 +271,7 @@ class _LevelWriter:
     def _negated(self, place: Location) -> Schema | None:
         """Return what `not` of a subschema negates, if it is exactly that; None otherwise."""
         negated = place.content.get("not")
-        return negated if is_plain(negated) and not self._without & _keywords(negated) else None
+        return negated if is_plain(negated) and not self._without & keywords_of(negated) else None
 
 
 def every(parts: list[Level]) -> Level:
@@ -240,40 +283,19 @@ def every(parts: list[Level]) -> Level:
 
 
 def some(parts: list[Level]) -> Level:
-    """Return the level of values that satisfy one of the parts."""
-    if ANYTHING in parts:
-        return ANYTHING
+    """Return the level of values that satisfy one of the parts: one may be anything, and the others are examples."""
     kept = [inner for part in parts for inner in (part.parts if isinstance(part, Some) else (part,))]
     return kept[0] if len(kept) == 1 else Some(tuple(kept))
 
 
-def is_plain(schema: Any) -> bool:
-    """Whether a schema means the same in every draft, so that its opposite is exact."""
-    if isinstance(schema, bool):
-        return True
-    return isinstance(schema, dict) and all(key in _PLAIN and _PLAIN[key](value) for key, value in schema.items())
-
-
-def _is_plain_type(value: Any) -> bool:
-    return "integer" not in value  # 1.0 is none in draft 4
-
-
-_PLAIN: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("enum", "required", "minLength", "maxLength", "minItems", "maxItems"), lambda value: True),
-    **dict.fromkeys(("minProperties", "maxProperties", "minimum", "maximum", "pattern"), lambda value: True),
-    **dict.fromkeys(("not", "items"), is_plain),
-    **dict.fromkeys(("allOf", "anyOf"), lambda value: all(map(is_plain, value))),
-    "properties": lambda value: all(map(is_plain, value.values())),
-    "type": _is_plain_type,
-}
-"""The keywords that mean the same in every draft, with whether their value does."""
-
-
-def _keywords(schema: Any) -> set[str]:
-    """Return all keys in a plain schema."""
-    if isinstance(schema, list):
-        return set[str]().union(*map(_keywords, schema))
-    return set(schema).union(*map(_keywords, schema.values())) if isinstance(schema, dict) else set()
+def is_free(level: Level) -> bool:
+    """Whether nothing is said of the values of a level."""
+    match level:
+        case Every(parts):
+            return all(map(is_free, parts))
+        case Some(parts):
+            return any(map(is_free, parts))
+    return False
 
 
 def _is_reference(place: Location) -> bool:
@@ -284,7 +306,10 @@ def _is_reference(place: Location) -> bool:
 def own_types(schema: Schema) -> Sequence[str]:
     """Return the types that a subschema itself allows, as its draft names them."""
     given = schema.get("type", ALL_TYPES)
-    return (given,) if isinstance(given, str) else given
+    types = (given,) if isinstance(given, str) else given
+    if "enum" not in schema or any(isinstance(value, dict | list) for value in schema["enum"]):
+        return types
+    return [kind for kind in types if kind not in ("array", "object")]
 
 
 def _knows(place: Location, keyword: str) -> bool:

@@ -1,20 +1,21 @@
 """Decides what the library leaves open about a whole schema: proofs level by level, and refutations by a message."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cache, cached_property, partial
 from itertools import chain
 from pathlib import Path as FilePath
-from time import process_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from router.check.analysis.budget import ProofBudget, attempt
+from router.check.analysis.budget import NotDecided, ProofBudget, SearchDeadline, attempt
 from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
-from router.check.analysis.levels import ANYTHING, Every, Level, Levels, Some
+from router.check.analysis.levels import ALL_TYPES, ANYTHING, Every, Level, Levels, Own, Some, is_free, own_types
 from router.check.analysis.making import MISSING, Fault
+from router.check.analysis.patterns import find_outside
 from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
 from router.check.analysis.scalars import validator_of
+from router.check.analysis.text_patterns import one_of, patterns_in
 from router.check.analysis.witnesses import Witnesses
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument, subschemas
@@ -35,6 +36,8 @@ _WEAKER = (
 _DEPTH = 2
 """How many levels below a path are part of a question to the library, which answers up to five."""
 _MOST_BRANCHES = 16
+_MOST_REQUIRED = 20
+"""The most values that must be there and are looked at, from the root on."""
 _MOST_EXPLAINED = 200
 """The most branches of a choice for whose error there is memory: one of 8,000 takes 700 MB."""
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -46,33 +49,34 @@ class Levelwise:
     """The messages of a schema, narrowed by predicates and by conditions that are evaluated on messages."""
 
     def __init__(
-        self, levels: Levels, root: Level, accepts: Sequence[Holds], fault: Fault, parse: Parse, predicates: int = 0
+        self, levels: Levels, root: Level, accepts: Holds, fault: Fault, parse: Parse, predicates: int = 0
     ) -> None:
-        """`accepts` tell whether a message is one, and `fault` what the schema rejects in it.
+        """`accepts` tells whether a message is one, and `fault` what the schema rejects in it.
 
         `parse` makes a canonical schema; `predicates` is the number of those that narrow the `root`.
         """
         self._levels = levels
         self._root = root
-        self._accepts = tuple(accepts)
+        self._accepts = accepts
         self._fault = fault
         self._parse = parse
         self._predicates = predicates
         self._known: dict[Steps, Level] = {}
         self._written: dict[Steps, list[bytes]] = {}
-        self.witnesses = Witnesses(levels, root, lambda message: all(holds(message) for holds in self._accepts), fault)
+        self.witnesses = Witnesses(levels, root, accepts, fault)
 
     def narrow(self, predicate: Schema, holds: Holds | None) -> "Levelwise":
         """Add a predicate, and the condition on messages that it is necessary for."""
         uri = f"predicate:{self._predicates}"
         document = SchemaDocument("a predicate", uri, FilePath(), {"$schema": DEFAULT_DRAFT, **predicate}, 2020)
         root = Every((self._root, Location(document, (), document.content)))
-        accepts = self._accepts if holds is None else (*self._accepts, holds)
+        before = self._accepts
+        accepts = before if holds is None else lambda message: before(message) and holds(message)
         return Levelwise(self._levels, root, accepts, self._fault, self._parse, self._predicates + 1)
 
     def seek(self, budget: ProofBudget, search: "Callable[[Levelwise], _T]") -> _T | None:
         """Return the result of a search for messages; None if it takes more than the budget."""
-        self.witnesses.until = process_time() + budget.seconds
+        self.witnesses.deadline = SearchDeadline(budget.seconds)
         return budget.attempt(lambda: search(self))
 
     def level(self, steps: Steps) -> Level:
@@ -82,21 +86,42 @@ class Levelwise:
             self._known[steps] = self._prune(self._levels.parts(found))
         return self._known[steps]
 
+    def is_free(self, steps: Steps) -> bool:
+        """Whether nothing is said of the values at a path, so that nothing can be proved of them."""
+        return is_free(self.level(steps))
+
     def _prune(self, level: Level) -> Level:
         """Leave out the branches of choices that contradict what is known besides."""
         if not isinstance(level, Every):
             return level
         parts = list(level.parts)
         for index, part in enumerate(parts):
-            if isinstance(part, Some) and len(part.parts) <= _MOST_BRANCHES:
+            if isinstance(part, Some) and len(part.parts) <= _MOST_BRANCHES and not is_free(part):
                 others = (*parts[:index], *parts[index + 1 :])
                 possible = [branch for branch in part.parts if self._is_possible(Every((*others, branch)))]
                 parts[index] = Some(tuple(possible))
         return Every(tuple(parts))
 
     def _is_possible(self, level: Level) -> bool:
+        return self._satisfiability(level) != "no"
+
+    def _satisfiability(self, level: Level) -> str | None:
         text = self._text(level, frozenset())
-        return attempt(lambda: str(self._parse(20, text).satisfiability())) != "no"
+        return attempt(lambda: str(self._parse(20, text).satisfiability()))
+
+    @cached_property
+    def is_contradictory(self) -> bool:
+        """Whether it is proved that no message satisfies the schema, as a value that must be there cannot."""
+        waiting: list[tuple[Steps, bool]] = [((), False)]
+        for steps, is_covered in waiting:
+            level = self.level(steps)
+            answer = None if is_covered else self._satisfiability(level)
+            if answer == "no":
+                return True
+            # What is decided of a value covers those in it.
+            names = _required(level) if _types_of(level) == {"object"} else ()
+            waiting += [((*steps, name), answer == "yes") for name in names][: _MOST_REQUIRED - len(waiting)]
+        return False
 
     def entails(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`."""
@@ -110,7 +135,7 @@ class Levelwise:
     def _narrow_texts(self, steps: Steps, leaf: Schema) -> Iterator[bytes]:
         """Yield a schema that says nothing of the properties that `leaf` does not name: others may be too much."""
         names = leaf.get("properties")
-        if names and self.level(steps) != ANYTHING:
+        if names and not self.is_free(steps):
             yield _ENCODER.encode(self._levels.schema(self.level(steps), _DEPTH, names=frozenset(names)))
 
     def _texts(self, steps: Steps) -> list[bytes]:
@@ -120,11 +145,18 @@ class Levelwise:
             whole = self._text(level, frozenset())
             weaker = [each for each in _WEAKER if any(f'"{keyword}"'.encode() in whole for keyword in each)]
             texts = [whole, *(self._text(level, without) for without in weaker)]
-            self._written[steps] = [] if level == ANYTHING else list(dict.fromkeys(texts))
+            self._written[steps] = [] if is_free(level) else list(dict.fromkeys(texts))
         return self._written[steps]
 
     def _text(self, level: Level, without: frozenset[str]) -> bytes:
         return _ENCODER.encode(self._levels.schema(level, _DEPTH, without))
+
+    def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> str | None:
+        """Return a text that the patterns at a path allow, and that matches others, and not `outside`; None if none."""
+        patterns = _patterns(self._levels.parts(self.level(steps)))
+        if patterns == []:
+            raise NotDecided
+        return None if patterns is None else find_outside([*patterns, *matching], outside)
 
     def refutes(self, steps: Steps, leaf: Schema) -> bool:
         """Whether a message was found whose value at a path does not satisfy `leaf`."""
@@ -146,18 +178,29 @@ class Levelwise:
             self.witnesses.any_at(steps[:end], lambda value: not isinstance(value, dict)) for end in ends[1:]
         )
 
+    def types(self, steps: Steps) -> Collection[str]:
+        """Return the types, as JSON Schema names them, that a value at a path can have by the keyword `type` alone."""
+        return _types_of(self.level(steps))
+
     def most_characters(self, steps: Steps) -> float:
         """Return the most characters of the text at a path; infinity if there is no bound, or none is known."""
         return most_characters(self._levels.parts(self.level(steps)))
 
-    def most_bytes(self, steps: Steps, fixed: int) -> float:
-        """Return the most bytes of all values at a path together, past the first `fixed` steps; infinity if unknown."""
+    def most_bytes(self, steps: Steps, fixed: int, kinds: Collection[str]) -> float:
+        """Return the most bytes of all values at a path together, past the first `fixed` steps; infinity if unknown.
+
+        Only values of some types count.
+        """
         extents = Extents(self._levels)
-        size = extents.most_bytes(self.level(steps))
+        size = extents.most_bytes(self.level(steps), kinds)
         for end in range(len(steps) - 1, fixed - 1, -1):
             if steps[end] is EACH:
                 size = LIST_BYTES + extents.most_items(self.level(steps[:end])) * (size + 1)
         return size
+
+    def most_items(self, steps: Steps) -> float:
+        """Return the most elements of the list at a path; infinity if there is no bound, or none is known."""
+        return Extents(self._levels).most_items(self.level(steps))
 
     def takes(self, steps: Steps, values: Sequence[Any]) -> bool:
         """Whether messages were found that have each of the values at a path."""
@@ -168,8 +211,48 @@ class Levelwise:
         return any(self.witnesses.accepts(steps, value) for value in values)
 
 
-def levelwise_of(validation: Validation, parse: Parse) -> Levelwise:
-    """Return the messages of a schema."""
+def _patterns(level: Level) -> list[str] | None:
+    """Return patterns that each text of a level matches; None if it has no texts."""
+    match level:
+        case Every(parts):
+            every = [_patterns(part) for part in parts]
+            return None if None in every else [*dict.fromkeys(chain.from_iterable(filter(None, every)))]
+        case Some(parts):
+            some = [found for part in parts if (found := _patterns(part)) is not None]
+            # A pattern of each branch: without one in a branch, its texts can be any.
+            count = max(map(len, some), default=0) if all(some) else 0
+            return [one_of([found[min(number, len(found) - 1)] for found in some]) for number in range(count)]
+    assert isinstance(level, Own)
+    schema = level.place.content
+    return patterns_in(schema) if "string" in own_types(schema) else None
+
+
+def _types_of(level: Level) -> frozenset[str]:
+    """Return the types that the values of a level can have by the keyword `type` of its subschemas."""
+    match level:
+        case Every(parts):
+            return frozenset(ALL_TYPES).intersection(*map(_types_of, parts))
+        case Some(parts):
+            return frozenset[str]().union(*map(_types_of, parts))
+    assert isinstance(level, Own)
+    return frozenset("number" if each == "integer" else each for each in own_types(level.place.content))
+
+
+def _required(level: Level) -> Iterable[str]:
+    """Return the names of the properties that each object of a level has."""
+    match level:
+        case Every(parts):
+            return dict.fromkeys(chain.from_iterable(map(_required, parts)))
+        case Some(parts):
+            first, *others = [_required(part) for part in parts] or [()]
+            return [name for name in first if all(name in each for each in others)]
+    assert isinstance(level, Own)
+    names: list[str] = level.place.content.get("required", [])
+    return names
+
+
+def levelwise_of(validation: Validation, parse: Parse, *, known: bool = True) -> Levelwise:
+    """Return the messages of a schema; unless `known`, the schema is only what accepts them."""
     root, validator = validation.root, validation.validator
 
     @cache
@@ -184,5 +267,5 @@ def levelwise_of(validation: Validation, parse: Parse) -> Levelwise:
         error = first_error(validator, message) if is_explained() else None
         return () if error is None else error.instance_path
 
-    levels = Levels(validation.locations)
-    return Levelwise(levels, Location(root, (), root.content), [validator.is_valid], fault, parse)
+    level = Location.of(root) if known else ANYTHING
+    return Levelwise(Levels(validation.locations), level, validator.is_valid, fault, parse)

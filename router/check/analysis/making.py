@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import copy
 from decimal import Decimal
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -26,6 +27,8 @@ _OPTIONAL = 12
 """Deeper and more parts are not made unless they must be there."""
 _DEPTH_BY_CHANCE = 6
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
+_MOST_KEPT = 1000
+"""The most values that are kept to be used again."""
 _ATTEMPTS = 4
 _REPAIRS = 24
 Fault = Callable[[Any], "Sequence[str | int] | None"]
@@ -38,7 +41,12 @@ class ValueMaker:
     def __init__(self, levels: Levels) -> None:
         self._levels = levels
         self._left = MAX_VALUES
-        self._chance = Random(0)  # noqa: S311 — no secret, and the same in each run
+        self._kept: dict[tuple[int, int, int], tuple[Level, Any, int]] = {}
+        """Values of variants, which are the same each time, by the identity of their level, with their number."""
+
+    @cached_property
+    def _chance(self) -> Random:
+        return Random(0)  # noqa: S311 — no secret, and the same in each run
 
     def make(self, level: Level, toward: Steps, variant: int) -> Any:
         """Return a value of a level, with something at the path `toward`; raises Stuck."""
@@ -101,12 +109,21 @@ class ValueMaker:
     def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
         """Return a value of a level; by chance, the choices that leave none are made again."""
         parts = self._levels.parts(level)
+        key = id(parts), variant, depth
+        if variant >= 0 and not toward and key in self._kept and self._kept[key][2] <= self._left:
+            _, value, count = self._kept[key]
+            self._left -= count
+            return value
+        before = self._left
         for _ in range(_ATTEMPTS if variant < 0 else 1):
             self._left -= 1
             if self._left < 0 or depth > MAX_DEPTH:
                 break
             with suppress(Stuck):
-                return self._make_once(parts, toward, variant, depth)
+                value = self._make_once(parts, toward, variant, depth)
+                if variant >= 0 and not toward and len(self._kept) < _MOST_KEPT:
+                    self._kept[key] = parts, value, before - self._left
+                return value
         raise Stuck
 
     def _make_once(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
@@ -115,24 +132,25 @@ class ValueMaker:
         values = [value for schema in schemas for value in constants_of(schema)]
         if values:
             return values[self._pick(variant, len(values))]
-        kinds = [kind for kind in _TYPES if all(_allows(schema, kind) for schema in schemas)]
-        if toward:
-            kinds = [kind for kind in kinds if kind == ("array" if toward[0] is EACH else "object")]
+        given = [schema["type"] for schema in schemas if "type" in schema]
+        kinds: Sequence[str] = _TYPES if not toward else ("array",) if toward[0] is EACH else ("object",)
+        for types in given:
+            kinds = [kind for kind in kinds if _allows(types, kind)]
         if not kinds:
             raise Stuck
         # Without a type, an object is the most likely value.
-        typed = any("type" in schema for schema in schemas)
+        typed = bool(given)
         kind = kinds[self._pick(variant, len(kinds))] if typed else kinds[0]
         match kind:
             case "object":
-                return self._make_object(Every(chosen), schemas, toward, variant, depth)
+                return self._make_object(self._levels.together(chosen), schemas, toward, variant, depth)
             case "array":
-                return self._make_list(Every(chosen), schemas, toward, variant, depth)
+                return self._make_list(self._levels.together(chosen), schemas, toward, variant, depth)
             case "string":
                 return make_text(schemas, self._pick(variant, 8) if variant < 0 else variant)
             case "integer" | "number":
-                return make_number(schemas, self._pick(variant, 2), whole=kind == "integer")
-        return True if kind == "boolean" else None
+                return make_number(schemas, self._pick(variant, 4), whole=kind == "integer")
+        return self._pick(variant, 2) == 0 if kind == "boolean" else None
 
     def _chosen(self, level: Level, variant: int) -> Iterator[Own]:
         """Yield the subschemas of a level, with one branch of each choice."""
@@ -185,7 +203,9 @@ class ValueMaker:
         element = self._levels.below(level, EACH)
         made = [self._make(element, toward[1:], variant, depth + 1) for _ in range(count)]
         if any(schema.get("uniqueItems") for schema in schemas):
-            made = [varied(value, index) if index else value for index, value in enumerate(made)]
+            listed = [constants_of(part.place.content) for part in self._chosen(self._levels.parts(element), variant)]
+            different = next((values[:count] for values in listed if len(values) >= count > 1), None)
+            made = different or [varied(value, index) if index else value for index, value in enumerate(made)]
         return made
 
 
@@ -210,8 +230,7 @@ def constants_of(schema: Schema) -> list[Any]:
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
-def _allows(schema: Schema, kind: str) -> bool:
-    given = schema.get("type", kind)
+def _allows(given: str | Sequence[str], kind: str) -> bool:
     types = (given,) if isinstance(given, str) else given
     return kind in types or (kind == "integer" and "number" in types)
 

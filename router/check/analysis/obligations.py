@@ -1,6 +1,7 @@
 """Yields the claims about a route, each with why it is not proved."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import UNSET, UnsetType
 
@@ -23,7 +24,7 @@ from router.engine.attributes import (
 from router.model import KeyType, Path
 from router.modes import MODES
 from router.program.mapping import merge_of
-from router.sources import Computed, expressions_of
+from router.sources import Computed
 
 _WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
@@ -43,11 +44,9 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
         yield _made(route, "mapping", "", route.path, _of_whole(route))
     keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
     for name, attribute in route.attributes.items():
-        inferred = infer(route, attribute)
-        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, inferred))
+        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute))
         if is_set(attribute.type) and name not in keys:
-            doubts = failures.of_conversion(route, attribute, inferred)
-            yield _made(route, "type", name, route.place(name, "type"), doubts)
+            yield _made(route, "type", name, route.place(name, "type"), _of_conversion(route, attribute))
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
         yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
     merge = merge_of(route.route)
@@ -71,7 +70,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
         yield _made(route, "size", "", (*route.path, "item"), of_size(route))
 
 
-def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterator[str]) -> Obligation:
+def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]) -> Obligation:
     return Obligation(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
 
 
@@ -96,8 +95,8 @@ def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Itera
 
 def _of_list(route: AnalyzedRoute) -> Iterator[str]:
     text = str(route.route.for_each)
-    value = of_tree(route.mapped, Scope(), tree_of(text))
-    yield from failures.of_expression(route.mapped, Scope(), text)
+    value = of_tree(route.messages.taken, Scope(), tree_of(text))
+    yield from failures.of_expression(route.messages.taken, Scope(), text)
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if unfit := possible(value, ("array",)):
@@ -111,12 +110,21 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
 
 
-def _of_mapping(
-    route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
-) -> Iterator[str]:
+def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterable[str]:
+    what = "mapping", name in route.route.write.add
+    return route.facts(attribute).unless_nothing(what, lambda: _mapping_doubts(route, name, attribute))
+
+
+def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
+    doubts = partial(failures.of_conversion, route, attribute, infer(route, attribute))
+    return route.facts(attribute).unless_nothing("type", doubts)
+
+
+def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:
+    inferred = infer(route, attribute)
     yield from failures.of_source(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
-        for use in expressions_of(attribute):
+        for use in route.uses(attribute):
             if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
                 yield f"'{use.text}' may be missing"
     yield from failures.of_steps(route, inferred)
@@ -132,7 +140,7 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if name in route.attributes:
-        yield from failures.of_conversion(route, route.attributes[name], inferred)
+        yield from _of_conversion(route, route.attributes[name])
     if unfit := possible(value, (_WANTED[kind],)):
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
@@ -158,8 +166,8 @@ def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
 
 
 def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
-    value = of_tree(route.mapped, Scope(), tree_of(text))
-    yield from failures.of_expression(route.mapped, Scope(), text)
+    value = of_tree(route.messages.taken, Scope(), tree_of(text))
+    yield from failures.of_expression(route.messages.taken, Scope(), text)
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if unfit := possible(value, ("string",)):

@@ -1,22 +1,23 @@
 """Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a part of it."""
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache, partial
-from math import inf
+from itertools import count, islice
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from router.check.analysis.item_sizes import most_bytes
+from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps, text_of
 from router.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.scalars import MOST_BYTES
 from router.check.analysis.witnesses import Growth
-from router.codes import BAD_ITEM
 from router.config import spec
-from router.engine.attributes import MAX_ITEM_BYTES, encode_item
+from router.engine.attributes import MAX_ITEM_BYTES, encode_item, over_limit
 from router.engine.engine import UNLIMITED
 from router.errors import Rejection
 from router.model import Message
@@ -25,62 +26,101 @@ from router.program.mapping import MapItems
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
 """So many characters are too large, also if they are Base64."""
+_ROOM = MOST_BYTES - 16 * 1024
+"""The bytes of a message for a larger value: it has others besides."""
 _ELEMENTS = MAX_ITEM_BYTES // 2
 """So many are too large: each takes a byte, and one more in its list."""
-_WAYS = 4
+_ITEMS = 3
+"""The most items of `for_each` that are measured: each has a copy of what is in the message."""
+_IGNORED = "\u00ad"
+"""A character that names of hosts may have, and that does not count: a soft hyphen."""
+_LENGTHS = (4096, 1000, 250, 60)
+"""The lengths of texts in a list whose elements have some length, but not any."""
+_POSITIONS = 4
+_WAYS = 5
 _DEPTH = 3
+_FIRST_NUMBER = 10_000_000
+"""Numbers from this on have eight digits, so that Base64 and a number are Base64."""
+_NUMBER_STEPS = (1, -1, Decimal("1e-8"), Decimal("-1e-8"))
 _NAMES = 6
 """The most names of an object whose values are enlarged."""
 
 
 def unbounded_part(route: AnalyzedRoute) -> str:
-    """Return a sentence about a value of a valid message that makes an item too large; "" if none is found.
+    """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
+    found = oversized(route)
+    if found is None:
+        return ""
+    steps, _ = found
+    what = f"'{text_of(steps)}'" if steps else "the message"
+    return f"{what} may be so long that the item has more than {MAX_ITEM_BYTES} bytes"
+
+
+def oversized(route: AnalyzedRoute) -> tuple[Steps, Any] | None:
+    """Return the path of a value, and a valid message in which it makes an item too large; None if none is found.
 
     Each attribute is mapped alone, as the engine maps it; one with a transform of a plugin is not.
     """
     whole = not is_set(route.route.item)
-    for name, attribute in [("", None)] if whole else route.attributes.items():
-        steps = _found(route, name, attribute)
-        if steps is not None:
-            what = f"'{text_of(steps)}'" if steps else "the message"
-            return f"{what} may be so long that the item has more than {MAX_ITEM_BYTES} bytes"
-    return ""
+    found = (_found(route, name, each) for name, each in ([("", None)] if whole else route.attributes.items()))
+    return next(filter(None, found), None)
 
 
-def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
-    """Return a path of the message whose value makes an attribute, or the whole item, too large."""
+def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:
+    """Return a path of the message and a message whose value there makes an attribute, or the whole item, too large."""
     messages, element = route.mapped, route.scope.element
     if messages is None or (route.scope.each and element is None):
         return None
     item: Any = UNSET
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
-        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) < inf:
+        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
             return None
         item, read = {name: attribute}, paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))
-    growth = Growth(lambda data: measure(data) is False, _enlarged, lambda data: measure(data) is True)
+    growth = Growth(
+        lambda data: measure(data) is False,
+        _enlarged,
+        lambda data: measure(data) is True and _json_bytes(data) <= MOST_BYTES,
+    )
     there = [] if element is None else [element]
     tested, read = tested_paths(route), list(read)
     # A template has no value if a part of it has none.
     beside = [[*there, *read], there] if len(read) > 1 else [there]
-    tried = ((steps, each) for each in beside for steps in read)
-    return next((steps for steps, each in tried if messages.can_exceed(steps, growth, each, tested)), None)
+    tried = ((steps, messages.find_larger(steps, growth, each, tested)) for each in beside for steps in read)
+    return next((found for found in tried if found[1] is not MISSING), None)
 
 
 def _measure(map_items: MapItems, data: Any) -> bool | None:
     """Return whether an item of a message is too large, None if the message is not mapped."""
     try:
-        items = [*map_items(Message(data, "message", system=SYSTEM), UNLIMITED)]
+        items = [*islice(map_items(Message(data, "message", system=SYSTEM), UNLIMITED), _ITEMS)]
     except Rejection:
         return None
     try:
         for item in items:
             encode_item(item)
     except Rejection as rejection:
-        # A value that was made larger adds no other fault.
-        return rejection.code == BAD_ITEM
+        return over_limit().reason in rejection.reason
     return False
+
+
+def _json_bytes(value: Any) -> int:
+    """Return the bytes of a message as JSON."""
+    match value:
+        case str() if len(value) > _MANY:
+            return _text_bytes(value)
+        case {} if value:
+            return 1 + sum(len(_ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items())
+        case [_, *others] if len(others) < _POSITIONS:
+            return 1 + sum(1 + _json_bytes(each) for each in value)
+    return len(_ENCODER.encode(value))
+
+
+@lru_cache(maxsize=16)
+def _text_bytes(text: str) -> int:
+    """Return the bytes of a long text as JSON: most routes try the same few."""
+    return len(_ENCODER.encode(text))
 
 
 def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
@@ -88,32 +128,53 @@ def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
     match value:
         case str():
             yield from (_lengthened(value, way) for way in range(_WAYS))
-        case [first, *others]:
-            yield from ([each, *others] for each in (_enlarged(first, depth - 1) if depth else ()))
-            yield [first] * min(_ELEMENTS, MOST_BYTES // (len(_ENCODER.encode(first)) + 1))
+        case [first, *_]:
+            for index, element in enumerate(value[: _POSITIONS if depth else 0]):
+                yield from ([*value[:index], each, *value[index + 1 :]] for each in _enlarged(element, depth - 1))
+            # A set has none of its values twice, and a list may have different ones.
             yield from _distinct(first)
+            yield [first] * min(_ELEMENTS, _count(first, ","))
+            yield from ([each] * _count(each, ",") for each in _longer(first))
         case {}:
             yield {**value, "x": _lengthened("x", 0)}
             for inner in [*value.values()][:_NAMES]:
-                yield {**value, **{f"x{number}": inner for number in range(_count(inner))}}
+                yield {**value, **{f"x{number}": inner for number in range(_count(inner, '"x123456":,'))}}
             for name in [*value][: _NAMES if depth else 0]:
                 yield from ({**value, name: each} for each in _enlarged(value[name], depth - 1))
 
 
-def _distinct(element: Any) -> Iterator[list[Any]]:
-    """Yield lists of different elements, which are like one: their text, or one of their texts, has a number."""
-    numbers = range(_count(element))
+def _longer(element: Any) -> Iterator[Any]:
+    """Yield elements of a list that are somewhat longer: their text, or one of their texts."""
     match element:
         case str():
+            yield from (element.ljust(length, element[-1:] or "x") for length in _LENGTHS)
+        case {}:
+            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+                yield from ({**element, name: each} for each in _longer(element[name]))
+
+
+def _distinct(element: Any) -> Iterator[list[Any]]:
+    """Yield lists of different elements, which are like one: it, or one of its texts, has a number."""
+    numbers = range(_FIRST_NUMBER, _FIRST_NUMBER + _count(element, f"{_FIRST_NUMBER},"))
+    match element:
+        case bool():
+            pass
+        case str():
             yield [f"{element}{number}" for number in numbers]
+            if kept := element[: -len(str(_FIRST_NUMBER))]:
+                yield [f"{kept}{_FIRST_NUMBER + number}" for number in range(_count(element, ","))]
+        case int() | Decimal():
+            for step in _NUMBER_STEPS:
+                start = element + step * _FIRST_NUMBER
+                yield [*islice(count(start, step), _count(start, ","))]
         case {}:
             for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
                 yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
 
 
-def _count(value: Any) -> int:
-    """Return how many values of the size of one, each with a number of its own, a message can have."""
-    return MOST_BYTES // (len(_ENCODER.encode(value)) + len('"x123456":,'))
+def _count(value: Any, more: str) -> int:
+    """Return how many values of the size of one, each with more JSON beside it, a message can have."""
+    return _ROOM // (len(_ENCODER.encode(value)) + len(more))
 
 
 @lru_cache(maxsize=16)
@@ -130,4 +191,6 @@ def _lengthened(value: str, way: int) -> str:
             return f"{value[:-1]}{inner * _MANY}{last}"
         case 2:
             return f"{value[:1] * _MANY}{value}"
+        case 3:
+            return f"{value[:1]}{_IGNORED * (_MANY // 2)}{value[1:]}"
     return f"{value[:-1]}.{'0' * _MANY}{last}"  # a time with a fraction

@@ -13,7 +13,7 @@ ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
 COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
 GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
 PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
-_ANCHORS = re.compile(r"(?<![\\\[])\^|(?<!\\)\$(?=[|)]|$)")
+_ANCHORS = re.compile(r"(?<![\\\[])(?:\^|\\[bBAz])|(?<!\\)\$(?=[|)]|$)")
 _FIRST = "a0A-_"
 """The characters that examples have where they can."""
 _LONGEST_EXAMPLE = 65_536
@@ -83,12 +83,12 @@ def example_of(pattern: str, extra: int = 0) -> str | None:
 
     The pattern is not verified to match it.
     """
-    node = _read_unanchored(pattern)
+    node = read_unanchored(pattern)
     return None if node is None or _shortest(node) > _LONGEST_EXAMPLE else _example(node, extra)
 
 
 @lru_cache(maxsize=4096)
-def _read_unanchored(pattern: str) -> Node | None:
+def read_unanchored(pattern: str) -> Node | None:
     """Return the tree of a pattern without its anchors: what a pattern matches that is anchored, others do."""
     text = _ANCHORS.sub("", pattern)
     try:
@@ -99,14 +99,13 @@ def _read_unanchored(pattern: str) -> Node | None:
 
 
 @lru_cache(maxsize=4096)
-def _matched(text: str) -> str:
-    """Return the ASCII characters that a part of a pattern matches, all of them if that is not known."""
-    ascii_ = [*_FIRST, *(chr(code) for code in range(128) if chr(code) not in _FIRST)]
+def characters_of(text: str) -> str:
+    """Return characters that a part of a pattern matches: letters, if that is not known."""
     try:
         matches = re.compile(text, re.ASCII | re.DOTALL).fullmatch
     except re.error:  # another dialect, as in `\p{L}`
-        return "".join(ascii_)
-    return "".join(filter(matches, ascii_))
+        matches = re.compile("[a-zA-Z]").fullmatch
+    return "".join(filter(matches, dict.fromkeys((*_FIRST, *map(chr, range(128)), *text))))
 
 
 def _longest(node: Node) -> int | None:
@@ -139,7 +138,7 @@ def _shortest(node: Node) -> int:
 def _example(node: Node, extra: int) -> str:
     match node:
         case Char():
-            return (_matched(node.text) or node.text)[0]
+            return (characters_of(node.text) or node.text)[0]
         case Repeat(inner, least, most):
             return _example(inner, extra // 2) * (least + extra if most is None else min(least + extra, most))
         case Sequence(nodes):

@@ -8,7 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 
 from msgspec import Struct
 
@@ -68,15 +68,12 @@ class _Automaton(Struct, frozen=True):
         close = cache(self.closure)
 
         @cache
+        def targets(char: int, state: int) -> tuple[int, ...]:
+            return tuple([target for ranges, target in self.moves[state] if _is_in(char, ranges)])
+
+        @cache
         def step(states: frozenset[int], char: int) -> frozenset[int]:
-            reached = (
-                target
-                for state in states
-                for ranges, target in self.moves[state]
-                for low, high in ranges
-                if low <= char <= high
-            )
-            return close(frozenset(reached))
+            return close(frozenset(chain.from_iterable(map(targets, repeat(char), states))))
 
         return step
 
@@ -110,11 +107,12 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
         *inside, outside = (each.accepts(at, start=not text) for each, at in zip(automata, states, strict=True))
         if all(inside) and not outside:
             return text
+        work = sum(map(len, states)) + 1
         for char in chars:
-            steps += sum(map(len, states)) + 1
+            steps += work
             if steps > most_steps:
                 raise UndecidedPattern
-            after = tuple(step(at, char) for step, at in zip(steppers, states, strict=True))
+            after = tuple([step(at, char) for step, at in zip(steppers, states, strict=True)])
             if after not in seen and all(after[:-1]):
                 seen.add(after)
                 queue.append((after, text + chr(char)))
@@ -123,15 +121,24 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
 
 def _representatives(automata: Sequence[_Automaton]) -> list[int]:
     """Return one character of each set of characters that the automata do not tell apart."""
+    classes = {ranges for each in automata for moves in each.moves for ranges, _ in moves}
     starts = {0, 0x20, 0x7F, 0xD800, 0xE000}
-    for each in automata:
-        for ranges in (ranges for moves in each.moves for ranges, _ in moves):
-            starts.update(low for low, _ in ranges)
-            starts.update(high + 1 for _, high in ranges if high < _LAST)
+    for ranges in classes:
+        starts.update(low for low, _ in ranges)
+        starts.update(high + 1 for _, high in ranges if high < _LAST)
     bounds = [*sorted(starts), _LAST + 1]
     intervals = [(low, after) for low, after in pairwise(bounds) if low != 0xD800]
     found = [next((char for char in _PREFERRED if low <= char < after), low) for low, after in intervals]
-    return sorted(found, key=lambda char: (char not in _PREFERRED, not 0x20 < char < 0x7F, char))
+    found.sort(key=lambda char: (char not in _PREFERRED, not 0x20 < char < 0x7F, char))
+    # Those of several intervals can be in the same classes, as in those of `[\s\S]`: the first is preferred.
+    distinct: dict[tuple[bool, ...], int] = {}
+    for char in found:
+        distinct.setdefault(tuple([_is_in(char, ranges) for ranges in classes]), char)
+    return [*distinct.values()]
+
+
+def _is_in(char: int, ranges: Ranges) -> bool:
+    return any(low <= char <= high for low, high in ranges)
 
 
 @lru_cache(maxsize=256)

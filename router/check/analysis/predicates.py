@@ -1,6 +1,6 @@
 """Predicates about a message, as JSON Schemas that mean the same in every draft."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Schema = dict[str, Any]
@@ -19,6 +19,7 @@ Steps = tuple[str | None, ...]
 TYPES = ("string", "number", "boolean", "array", "object")
 """The types of JSON values; null counts as missing."""
 NOTHING: Schema = {"not": {}}
+NO_TEXT: Schema = {"not": {"type": "string"}}
 NO_VALUE: Schema = {"enum": [None]}
 SOME_VALUE: Schema = {"not": NO_VALUE}
 TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
@@ -70,3 +71,32 @@ def in_words(types: Sequence[str]) -> str:
     """Return the names of types, for a sentence."""
     *most, last = [_WORDS.get(kind, kind) for kind in types]
     return f"{', '.join(most)} or {last}" if most else last
+
+
+def is_plain(schema: Any) -> bool:
+    """Whether a schema means the same in every draft, so that its opposite is exact."""
+    if isinstance(schema, bool):
+        return True
+    return isinstance(schema, dict) and all(key in _PLAIN and _PLAIN[key](value) for key, value in schema.items())
+
+
+def _is_plain_type(value: Any) -> bool:
+    return "integer" not in value  # 1.0 is none in draft 4
+
+
+_PLAIN: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("enum", "required", "minLength", "maxLength", "minItems", "maxItems"), lambda value: True),
+    **dict.fromkeys(("minProperties", "maxProperties", "minimum", "maximum", "pattern"), lambda value: True),
+    **dict.fromkeys(("not", "items"), is_plain),
+    **dict.fromkeys(("allOf", "anyOf"), lambda value: all(map(is_plain, value))),
+    "properties": lambda value: all(map(is_plain, value.values())),
+    "type": _is_plain_type,
+}
+"""The keywords that mean the same in every draft, with whether their value does."""
+
+
+def keywords_of(schema: Any) -> set[str]:
+    """Return all keys in a plain schema."""
+    if isinstance(schema, list):
+        return set[str]().union(*map(keywords_of, schema))
+    return set(schema).union(*map(keywords_of, schema.values())) if isinstance(schema, dict) else set()

@@ -4,7 +4,7 @@ The part runs as the engine runs it, on messages with unusual values at the path
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.check.analysis.attributes import transforms_of
 from router.check.analysis.entailment import Entailment
-from router.check.analysis.expressions import Scope, paths, tree_of
+from router.check.analysis.expressions import Scope, paths_in
 from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps
 from router.check.analysis.routes import AnalyzedRoute, is_set
@@ -23,12 +23,14 @@ from router.engine.engine import UNLIMITED
 from router.errors import ExpressionError, Rejection
 from router.model import Item, KeyType, Message, Table
 from router.program.mapping import MapItems, compile_mapping
-from router.sources import expressions_of
+from router.sources import source_of
 from router.transforms import TRANSFORMS
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
 _SHORT = 100
+_NO_TIME = 10**12
+"""No date is so many seconds after 1970: a greater time to live counts milliseconds."""
 _VALID_KEYS: Mapping[KeyType, Any] = {"S": "k", "N": 1, "B": b"k"}
 _ORDERED = ("S", "N", "B")
 Check = Callable[[Item], str]
@@ -53,10 +55,9 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
     if claim.kind == "when":
         schemas = [other.messages.schema for other in neighbours]
         return next(filter(None, (_search(messages, read, _failing(route)) for messages in schemas)), None)
-    # Without an element nothing is mapped.
-    whole = claim.kind in ("for_each", "once_key")
-    there = [] if whole or route.scope.element is None else [route.scope.element]
-    found = _search(route.mapped, read, _rejecting(_stages(route, claim)), there, tested_paths(route))
+    messages = route.messages_of(claim)
+    there = [] if claim.of_message or route.scope.element is None else [route.scope.element]
+    found = _search(messages, read, _rejecting(_stages(route, claim)), there, tested_paths(route))
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
 
@@ -95,16 +96,17 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
     attribute = _attribute(route, claim)
     if claim.kind == "once_key":
         return [_idempotency(route)]
-    elements = _mapping(route, {})
     if claim.kind == "for_each":
-        return [elements]
+        return [_mapping(route, {})]
     if claim.kind == "mapping" and not is_set(route.route.item):
-        return [elements, _mapping(route, UNSET)]
+        return [_mapping(route, {}), _mapping(route, UNSET)]
     if attribute is None or not is_built_in(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
-    stages = [elements] if is_set(route.route.for_each) else []
+    stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
     stages.append(_mapping(route, {name: structs.replace(attribute, type=UNSET)}))
+    if claim.kind == "ttl":  # the claim about its type is another
+        stages.append(_mapping(route, {name: attribute}))
     if claim.kind in ("type", "key", "version", "ttl"):
         stages.append(_mapping(route, {name: attribute}, _check_of(route, claim)))
     return stages
@@ -126,6 +128,18 @@ def is_built_in(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
 
 def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
     """Return how attributes of a route, or the whole message, are mapped without the others and without a key."""
+    given = {} if isinstance(item, UnsetType) else item
+    # Of a route itself, a mapping has only the name, which `meta` can ask for.
+    name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
+    each = route.route.for_each
+    key = _ENCODER.encode((name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item))
+    if key not in route.shared.compiled:
+        route.shared.compiled[key] = _compile_alone(route, item)
+    compiled: MapItems = route.shared.compiled[key]
+    return compiled
+
+
+def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
     # No code is generated for the mode `update`, which takes each setting of an attribute.
     part = structs.replace(route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update"))
     mapping = compile_mapping(route.name, part, Table(route.route.table, ()), route.context, route.path)
@@ -136,12 +150,12 @@ def _mapping(
     route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType, check: Check = lambda item: ""
 ) -> Reject:
     """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
-    compiled = cache(lambda: compile_alone(route, item))
+    map_items = compile_alone(route, item)
     names = () if isinstance(item, UnsetType) else item
 
     def reject(data: Any) -> str:
         try:
-            for mapped in compiled()(Message(data, "message", system=SYSTEM), UNLIMITED):
+            for mapped in map_items(Message(data, "message", system=SYSTEM), UNLIMITED):
                 encode_item(mapped, names)
                 if fault := check(mapped):
                     return fault
@@ -159,7 +173,7 @@ def _check_of(route: AnalyzedRoute, claim: Claim) -> Check:
         case "version":
             return lambda item: _version_fault(name, _kind_of(name, item))
         case "ttl":
-            return lambda item: _expiry_fault(name, _kind_of(name, item))
+            return partial(_expiry_fault, name)
         case "key" if route.table is not None:
             return partial(_take_key, name, route.table.key)
     return lambda item: ""
@@ -181,8 +195,11 @@ def _version_fault(name: str, kind: str) -> str:
     return "" if kind in _ORDERED else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
 
 
-def _expiry_fault(name: str, kind: str) -> str:
-    return "" if kind in ("N", "") else f"the time to live '{name}' is of type {kind}, and is never read"
+def _expiry_fault(name: str, item: Item) -> str:
+    kind = _kind_of(name, item)
+    if kind not in ("N", ""):
+        return f"the time to live '{name}' is of type {kind}, and is never read"
+    return f"the time to live '{name}' is in milliseconds" if kind and item[name] >= _NO_TIME else ""
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:
@@ -261,7 +278,7 @@ def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
 
 def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]:
     """Yield the paths of the message that an attribute is made of."""
-    return _paths_in([use.text for use in expressions_of(attribute)], route.scope)
+    return _paths_in([use.text for use in route.uses(attribute)], route.scope)
 
 
 def tested_paths(route: AnalyzedRoute) -> list[Steps]:
@@ -271,8 +288,7 @@ def tested_paths(route: AnalyzedRoute) -> list[Steps]:
 
 def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:
     for text in texts:
-        tree = tree_of(text)
-        for names in () if tree is None else paths(tree):
+        for names in paths_in(text, flat=True):
             steps = scope.steps(names)
             if steps:
                 yield steps

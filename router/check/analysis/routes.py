@@ -1,6 +1,6 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -9,18 +9,24 @@ from msgspec import Struct, UnsetType
 from router.aws.references import is_fifo
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
-from router.check.analysis.entailment import Entailment, entailment_of
-from router.check.analysis.expressions import Scope, list_of
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.expressions import Scope, list_of, paths_in
 from router.check.analysis.inference import Value
-from router.check.analysis.predicates import Steps, text_of
+from router.check.analysis.predicates import EACH, Steps, in_element, text_of, there, wherever
+from router.check.analysis.scalars import validator_of
+from router.check.analysis.schema_entailment import SharedParts, entailment_of
 from router.check.analysis.schema_index import SchemaIndex
+from router.check.analysis.separation import SchemaPart, parts_of
+from router.check.analysis.sharing import AttributeFacts, SharedAttributes
 from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
 from router.config.findings import Findings
+from router.engine.engine import MAX_ELEMENTS
 from router.model import Path, Place, Transform
 from router.program.context import CompileContext
 from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore, Validation
+from router.sources import ExpressionUse
 
 MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
@@ -29,20 +35,23 @@ NO_SCHEMA = "the route has no schema"
 
 
 class Narrowing(Struct, frozen=True):
-    """A condition that messages satisfy, and its evaluation on one."""
+    """A condition that messages satisfy, its evaluation on one, and the paths that it tests."""
 
     condition: Condition
     holds: Callable[[Any], bool]
+    tested: tuple[Steps, ...] = ()
 
 
 class MessageSets(Struct, frozen=True, eq=False):
     """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
 
-    `mapped` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
-    are mapped. `by_schema` are those that its schema alone lets through, given where the conditions are not exact, and
-    `schema` those in any case. `unknown` is why there is no `mapped`, in words.
+    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
+    are mapped. `mapped` are those of them that have an item: with `for_each`, an element. `by_schema` are those that
+    its schema alone lets through, and that have an item, given where the conditions are not exact, and `schema` those
+    in any case. `unknown` is why there is no `taken`, in words.
     """
 
+    taken: Entailment | None = None
     mapped: Entailment | None = None
     by_schema: Entailment | None = None
     schema: Entailment | None = None
@@ -53,6 +62,8 @@ class MessageSets(Struct, frozen=True, eq=False):
     """Some messages satisfy the schema, but none of them satisfies `when`."""
     shadowed: bool = False
     """By `match: first`, every message that satisfies both goes to an earlier route."""
+    no_elements: bool = False
+    """No message has the list of `for_each`, or only an empty one."""
 
     @property
     def unreachable(self) -> bool:
@@ -79,6 +90,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     """No plugin changes items after they are mapped."""
     context: CompileContext
     """What a part of the route is compiled with; findings about it are those of loading already."""
+    shared: SharedAttributes
+    """What is known of the attributes of all routes."""
 
     @property
     def transforms(self) -> Mapping[str, Transform]:
@@ -99,20 +112,24 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """Whether its queue is a FIFO queue."""
         return is_fifo(self.queue.name or self.route.queue)
 
+    def messages_of(self, claim: Claim) -> Entailment | None:
+        """Return what is proved about the messages that a claim is about."""
+        if claim.kind == "when":
+            return self.messages.schema
+        return self.messages.taken if claim.of_message else self.mapped
+
     @property
     def mapped(self) -> Entailment | None:
-        """What is proved about the messages that are mapped."""
+        """What is proved about the messages that have an item."""
         return self.messages.mapped
 
     @cached_property
-    def inferred(self) -> dict[int, tuple[spec.Attribute, Any]]:
-        """A cache of what is inferred of an attribute, by its identity."""
-        return {}
-
-    @cached_property
-    def sizes(self) -> dict[str, float]:
-        """A cache of the most bytes of an attribute, by its name."""
-        return {}
+    def few(self) -> Entailment | None:
+        """What is proved about the messages that are mapped and have no more elements than `for_each` takes."""
+        steps = self.scope.element
+        if self.mapped is None or steps is None or EACH in steps[:-1]:
+            return self.mapped
+        return self.mapped.narrow(wherever(steps[:-1], {"maxItems": MAX_ELEMENTS}), holds=lambda message: True)
 
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
@@ -120,17 +137,34 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
         return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
 
+    def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
+        """Return the expressions of an attribute."""
+        return self.facts(attribute).uses
+
+    def facts(self, attribute: spec.Attribute) -> AttributeFacts:
+        """Return what is known of an attribute, also from other routes."""
+        known = self._facts.get(id(attribute))
+        if known is None:
+            settings = None if self.scope.each else (self.fifo, is_set(self.route.when))
+            known = self._facts[id(attribute)] = attribute, self.shared.facts(attribute, self.mapped, settings)
+        return known[1]
+
+    @cached_property
+    def _facts(self) -> dict[int, tuple[spec.Attribute, AttributeFacts]]:
+        return {}
+
     def place(self, attribute: str, *part: str | int) -> Path:
         """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
         whole: Path = (*self.path, "item", attribute)
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 
-    def require(self, steps: Steps | None) -> str:
-        """Suggest how the schema can guarantee a value at a path: by the first step that it does not guarantee."""
-        if steps is None or self.mapped is None or self.index is None:
+    def require(self, steps: Steps | None, claim: Claim) -> str:
+        """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
+        messages = self.messages_of(claim)
+        if steps is None or messages is None or self.index is None:
             return ""
-        level, gap = self.mapped.first_gap(steps)
+        level, gap = _first_gap(messages, steps)
         where = self.index.where(level)
         if gap == "type":
             return f"add 'type: object' {where}"
@@ -141,6 +175,17 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         if value.origin is None or self.index is None:
             return ""
         return f"add '{keyword}' {self.index.where(value.origin)}"
+
+
+def _first_gap(messages: Entailment, steps: Steps) -> tuple[Steps, str]:
+    """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+    for index in range(in_element(steps), len(steps)):
+        level, name = steps[:index], steps[index]
+        if messages.holds_at(level, {"type": "object"}) is not Answer.YES:
+            return level, "type"
+        if messages.holds_at(level, {"required": [name]}) is not Answer.YES:
+            return level, str(name)
+    return steps, "null"
 
 
 def analyze_routes(
@@ -155,7 +200,7 @@ def analyze_routes(
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier: dict[str, list[Narrowing]] = {}
-    known: dict[str, Entailment] = {}
+    known, find_part, shared = dict[str, Entailment](), SharedParts().find, SharedAttributes()
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
@@ -163,7 +208,7 @@ def analyze_routes(
         when, own = _own_condition(route)
         linked = _linked(schemas, name, route)
         budget = budget_of(linked)
-        by_schema = _by_schema(linked, budget, known)
+        by_schema = _by_schema(linked, budget, known, find_part)
         names = None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
@@ -173,30 +218,40 @@ def analyze_routes(
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=NO_MESSAGES if by_schema is None else _message_sets(by_schema, own, before, changed),
+                messages=_message_sets(by_schema, own, before, _scope(route), changed),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=_scope(route),
                 final=not plugins.left_out and not plugins.item_pipeline(names),
                 context=context,
+                shared=shared,
             )
         )
-        if not isinstance(route.when, UnsetType):
-            before.append(Narrowing(opposite_of(route.when), evaluated(route.when, False)))
+        before += [] if isinstance(route.when, UnsetType) else [_opposite(route.when)]
     return tuple(routes)
+
+
+def _opposite(when: str) -> Narrowing:
+    """Return how the condition of an earlier route narrows the messages of `match: first`."""
+    return Narrowing(opposite_of(when), evaluated(when, False))
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
     return None if isinstance(route.schema, UnsetType) else schemas.linked(route.schema, ("routes", name, "schema"))
 
 
-def _by_schema(schema: Validation | None, budget: ProofBudget, known: dict[str, Entailment]) -> Entailment | None:
-    """Return what follows from a schema; routes that share it share what is proved."""
+def _by_schema(
+    schema: Validation | None,
+    budget: ProofBudget,
+    known: dict[str, Entailment],
+    find_part: Callable[[SchemaPart], Entailment | None],
+) -> Entailment | None:
+    """Return what follows from a schema; routes that share it, or parts of it, share what is proved."""
     if schema is None:
         return None
     uri = schema.root.uri
     if uri in known:
         return known[uri].again()
-    found = entailment_of(schema, budget, approximate=True)
+    found = entailment_of(schema, budget, approximate=True, parts=parts_of(schema, find_part))
     assert found is not None  # it is approximate
     known[uri] = found
     return found
@@ -207,27 +262,48 @@ def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing
     if isinstance(route.when, UnsetType):
         return ALWAYS, []
     when = condition_of(route.when)
-    return when, [Narrowing(when, evaluated(route.when, True))]
+    return when, [Narrowing(when, evaluated(route.when, True), paths_in(route.when))]
 
 
-def _message_sets(by_schema: Entailment, own: list[Narrowing], earlier: list[Narrowing], changed: bool) -> MessageSets:
-    """Narrow the messages of a schema by `when`, and by what `match: first` gives to earlier routes."""
+def _message_sets(
+    by_schema: Entailment | None, own: list[Narrowing], earlier: list[Narrowing], scope: Scope, changed: bool
+) -> MessageSets:
+    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
+    if by_schema is None:
+        return NO_MESSAGES
     accepted = _narrow(by_schema, own)
-    possible, impossible_schema = not accepted.impossible, by_schema.impossible
+    impossible_schema = _is_impossible(by_schema, ())
+    impossible_when = not impossible_schema and _is_impossible(accepted, [each for one in own for each in one.tested])
     if len(earlier) > MAX_CONDITIONS:
         all_ = tuple(earlier)
         earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
     accepted = _narrow(accepted, earlier)
-    impossible = accepted.impossible
+    impossible = impossible_schema or impossible_when or accepted.impossible
+    mapped = _with_elements(accepted, scope.element)
+    no_elements = not impossible and scope.element is not None and (mapped.impossible or mapped.excludes(scope.element))
     return MessageSets(
-        mapped=None if changed or impossible else accepted,
-        by_schema=None if changed or impossible_schema or accepted.exact else by_schema,
+        taken=None if changed or impossible else accepted,
+        mapped=None if changed or impossible or no_elements else mapped,
+        by_schema=None if changed or impossible_schema or accepted.exact else _with_elements(by_schema, scope.element),
         schema=by_schema,
         unknown="a plugin changes the messages" if changed else "",
         impossible_schema=impossible_schema,
-        impossible_when=not possible and not impossible_schema,
-        shadowed=possible and impossible,
+        impossible_when=impossible_when,
+        shadowed=impossible and not impossible_schema and not impossible_when,
+        no_elements=no_elements,
     )
+
+
+def _is_impossible(messages: Entailment, paths: Iterable[Steps]) -> bool:
+    return messages.impossible or messages.is_contradictory(paths)
+
+
+def _with_elements(messages: Entailment, element: Steps | None) -> Entailment:
+    """Narrow messages to those that have an element at a path."""
+    if element is None:
+        return messages
+    predicate = there(element[:-1], {"type": "array", "minItems": 1})
+    return messages.narrow(predicate, holds=validator_of(predicate))
 
 
 def _narrow(messages: Entailment, narrowings: list[Narrowing]) -> Entailment:

@@ -1,6 +1,6 @@
 """Makes texts and numbers that satisfy several schemas at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -10,37 +10,41 @@ import msgspec
 from router.check.analysis.pattern_lengths import example_of
 from router.check.analysis.patterns import UndecidedPattern, find_outside
 from router.check.analysis.predicates import Schema
+from router.check.analysis.text_patterns import distinctive_patterns
 
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
+_FAR = 10**7
+"""How far a number is from others that one branch of a choice may have in common with another."""
 _MOST_CHARACTERS = 200
 _MOST_STEPS = 50_000
 """The most steps of the search for a text that matches patterns: some 50 ms."""
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-FORMATS = {
-    "date": "2026-01-02",
-    "date-time": "2026-01-02T03:04:05Z",
-    "duration": "P1D",
-    "email": "a@example.com",
-    "hostname": "example.com",
-    "idn-email": "a@example.com",
-    "idn-hostname": "example.com",
-    "ipv4": "192.0.2.1",
-    "ipv6": "2001:db8::1",
-    "iri": "https://example.com/a",
-    "iri-reference": "/a",
-    "json-pointer": "/a",
-    "regex": "a",
-    "relative-json-pointer": "1/a",
-    "time": "03:04:05Z",
-    "uri": "https://example.com/a",
-    "uri-reference": "/a",
-    "uri-template": "/{a}",
-    "uuid": "6f2c1d7e-1b3a-4c5d-8e9f-0a1b2c3d4e5f",
+_ZEROS = "0" * 40
+FORMATS: Mapping[str, Sequence[str]] = {
+    "date": ("2026-01-02",),
+    "date-time": ("2026-01-02T03:04:05Z", f"2026-01-02T03:04:05.{_ZEROS}Z"),
+    "duration": ("P1D", "PT1H", f"P{_ZEROS}1Y"),
+    "email": ("a@example.com",),
+    "hostname": ("example.com",),
+    "idn-email": ("a@example.com",),
+    "idn-hostname": ("example.com",),
+    "ipv4": ("192.0.2.1",),
+    "ipv6": ("2001:db8::1", "::1", "2001:0db8:0000:0000:0000:0000:0000:0001"),
+    "iri": ("https://example.com/a",),
+    "iri-reference": ("/a",),
+    "json-pointer": ("/a",),
+    "regex": ("a",),
+    "relative-json-pointer": ("1/a",),
+    "time": ("03:04:05Z", f"03:04:05.{_ZEROS}Z"),
+    "uri": ("https://example.com/a",),
+    "uri-reference": ("/a",),
+    "uri-template": ("/{a}",),
+    "uuid": ("6f2c1d7e-1b3a-4c5d-8e9f-0a1b2c3d4e5f",),
 }
-"""A text of each format that is asserted."""
+"""Texts of each format that is asserted."""
 
 
 class Stuck(Exception):
@@ -54,17 +58,25 @@ def make_text(schemas: list[Any], variant: int) -> str:
     if least > MOST_BYTES:
         raise Stuck
     patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
-    formats = [FORMATS[schema["format"]] for schema in schemas if schema.get("format") in FORMATS]
+    formats = [text for schema in schemas for text in FORMATS.get(str(schema.get("format")), ())]
     found = [
         text for extra in (variant, 1, 0, 8) for pattern in patterns for text in [example_of(pattern, extra)] if text
     ]
-    tried = [*formats, *found, *(pattern.strip("^$") for pattern in patterns), "a" if variant < 2 else "Ab1" * variant]
+    tried = [
+        *formats,
+        *found,
+        *(pattern.strip("^$") for pattern in patterns),
+        "a" if variant < 2 else "Ab1" * (variant % 7),
+    ]
+    tried += [f"{text[:-1]}.{'0' * least}{text[-1]}" for text in formats if least]  # a time with a fraction
     padded: list[str] = [text.ljust(least, text[-1:] or "a")[:most] for text in tried]
     satisfying = validator_of(
         {"allOf": [{key: schema[key] for key in _OF_TEXT if key in schema} for schema in schemas]}
     )
     found_text = next(filter(satisfying, padded), None)
-    return _shortest(tuple(patterns), least) or padded[0] if found_text is None else found_text
+    if found_text is not None:
+        return found_text
+    return _shortest(tuple(pattern for each in schemas for pattern in distinctive_patterns(each)), least) or padded[0]
 
 
 @lru_cache(maxsize=1024)
@@ -92,15 +104,16 @@ def _validator(text: bytes) -> Callable[[Any], bool]:
 
 
 def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
-    """Return a number within the bounds of all schemas, or a whole one."""
+    """Return a number within the bounds of all schemas, or a whole one: of four variants, two are near the bounds."""
     lows = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
     highs = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
     low = max((*lows, *(schema["minimum"] for schema in schemas if "minimum" in schema)), default=None)
     high = min((*highs, *(schema["maximum"] for schema in schemas if "maximum" in schema)), default=None)
     step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
     first = (high or 0) // step * step if low is None else -(-low // step) * step
-    second = first - step if low is None and high is not None else first + step
-    number = second if variant % 2 and (high is None or second <= high) else first
+    distance = (step, _FAR // step * step)[variant // 2 % 2]
+    second = first - distance if low is None and high is not None else first + distance
+    number = second if variant % 4 and (high is None or second <= high) else first
     return int(number) if whole or number == int(number) else number
 
 

@@ -8,7 +8,7 @@ from router.check.analysis.budget import ProofBudget
 from router.check.analysis.predicates import EACH, Steps, text_of
 from router.model import Path
 from router.program.schemas.compile import Validation
-from router.program.schemas.documents import escape
+from router.program.schemas.documents import escape, map_of
 from router.program.schemas.references import Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
@@ -30,7 +30,7 @@ class SchemaIndex:
     def at(self, steps: Steps) -> list[Location]:
         """Return the subschemas that describe the value at a path of a message, the most direct first."""
         if steps not in self._found:
-            root = Location(self._schema.root, (), self._schema.root.content)
+            root = Location.of(self._schema.root)
             found: dict[tuple[str, Path], Location] = {}
             for place in [root] if not steps else self.at(steps[:-1]):
                 for path in _next_step(place.content, steps[-1]) if steps else [()]:
@@ -40,7 +40,7 @@ class SchemaIndex:
 
     def names(self, steps: Steps) -> list[str]:
         """Return the names of the properties that are declared at a path."""
-        names = [name for subschema in self.at(steps) for name in _map(subschema.content, "properties")]
+        names = [name for subschema in self.at(steps) for name in map_of(subschema.content, "properties")]
         return list(dict.fromkeys(names))
 
     def where(self, steps: Steps) -> str:
@@ -58,7 +58,7 @@ class SchemaIndex:
         waiting = [start]
         while waiting:
             place = waiting.pop()
-            schema, key = place.content, (place.document.uri, place.path)
+            schema, key = place.content, place.key
             if not isinstance(schema, dict) or key in found:
                 continue
             found[key] = place
@@ -76,7 +76,7 @@ def _same_value(schema: dict[str, Any]) -> Iterator[Path]:
         yield from ((key, index) for index in range(len(schema.get(key, ()))))
     yield from ((key,) for key in _CASES if key in schema)
     for key in ("dependentSchemas", "dependencies"):
-        yield from ((key, name) for name in _map(schema, key))
+        yield from ((key, name) for name in map_of(schema, key))
 
 
 def _next_step(schema: dict[str, Any], step: str | None) -> Iterator[Path]:
@@ -87,17 +87,12 @@ def _next_step(schema: dict[str, Any], step: str | None) -> Iterator[Path]:
                 yield from ((key, index) for index in range(len(schema[key])))
             elif key in schema:
                 yield (key,)
-    elif step in _map(schema, "properties"):
+    elif step in map_of(schema, "properties"):
         yield "properties", step
     else:
-        yield from (("patternProperties", each) for each in _map(schema, "patternProperties") if _matches(each, step))
+        yield from (("patternProperties", each) for each in map_of(schema, "patternProperties") if _matches(each, step))
         if "additionalProperties" in schema:
             yield ("additionalProperties",)
-
-
-def _map(schema: dict[str, Any], key: str) -> dict[str, Any]:
-    found = schema.get(key)
-    return found if isinstance(found, dict) else {}
 
 
 def _matches(pattern: str, name: str) -> bool:

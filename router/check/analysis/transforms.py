@@ -22,9 +22,10 @@ from router.check.analysis.inference import (
     text_length,
 )
 from router.check.analysis.patterns import escaped
-from router.check.analysis.predicates import Schema
+from router.check.analysis.predicates import NO_TEXT, Schema
 from router.check.analysis.routes import AnalyzedRoute
-from router.check.analysis.text_formats import always_matches, refusal_of
+from router.check.analysis.text_formats import refusal_of
+from router.check.analysis.text_patterns import NO_MATCH
 from router.model import TextFormat, Transform
 from router.transforms import TRANSFORMS
 
@@ -61,7 +62,7 @@ def of_transform(route: AnalyzedRoute, transform: Transform, before: Value, argu
     hints = hints_of(transform)
     if hints is None:
         return Value()
-    arguments = _arguments(transform, argument)
+    arguments = arguments_of(transform, argument)
     refine = _REFINED.get(transform.__name__)
     types = _types(hints["return"])
     if refine is not None and arguments is not None:
@@ -88,7 +89,7 @@ def _types(hint: Any) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(_TYPE_NAMES[get_origin(option) or option] for option in options))
 
 
-def _arguments(transform: Transform, argument: Any) -> Arguments | None:
+def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
     """Return the arguments of a transform by name; None if it does not take them, which loading reports."""
     named = argument if isinstance(argument, dict) else {}
     given = argument if isinstance(argument, list) else [] if argument is None or named else [argument]
@@ -111,7 +112,7 @@ def _same_list(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Val
 def _stripped(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
     empty = before.empty
     if empty is not YES:
-        empty = _can_match(route, before, f"^{_SPACE}*$", [" "], never=f"[^{_SPACE[1:]}")
+        empty = _can_match(route, before, f"^{_SPACE}*$", [" "])
     return _text(empty, before.longest)
 
 
@@ -124,17 +125,18 @@ def _replaced(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Valu
     return _text(_can_match(route, before, f"^({escaped(old)})*$", [old]), before.longest)
 
 
-def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[str], never: str = "") -> Answer:
-    """Whether a text can match a pattern, of which some samples are given; no text that matches `never` does."""
-    messages, index, steps = route.mapped, route.index, before.origin
-    if messages is None or index is None or steps is None:
+def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[str]) -> Answer:
+    """Whether a text can match a pattern, of which some samples are given."""
+    messages, steps = route.mapped, before.origin
+    if messages is None or steps is None:
         return UNKNOWN
     if messages.can_be(steps, samples) is YES:
         return YES
-    no_match: Schema = {"anyOf": [{"not": {"type": "string"}}, {"not": {"pattern": pattern}}]}
+    no_match: Schema = {"anyOf": [NO_TEXT, {"not": {"pattern": pattern}}]}
     matches = messages.holds_at(steps, no_match).opposite()
-    if matches is UNKNOWN and never and always_matches(messages, index, steps, never) is YES:
-        return NO
+    if matches is UNKNOWN:
+        matches, text = messages.find_text(steps, [pattern], NO_MATCH)
+        return YES if text and messages.can_be(steps, [text]) is YES else matches
     return matches
 
 
@@ -166,12 +168,12 @@ def _split(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
     if not isinstance(separator, str) or not separator:
         return of_type("array")
     part = Value(before.empty, {"string": YES}, longest=before.longest, gap="of an empty text 'split' makes no parts")
-    form, start, end = (escaped(each) for each in (separator, separator[0], separator[-1]))
+    form = escaped(separator)
     first, last = (
-        structs.replace(part, empty=_can_match(route, before, pattern, samples, never))
-        for pattern, samples, never in (
-            (f"^{form}", [separator, f"{separator}x"], f"^[^{start}]"),
-            (f"{form}$", [separator, f"x{separator}", f"https://example.com/a{separator}"], f"[^{end}]$"),
+        structs.replace(part, empty=_can_match(route, before, pattern, samples))
+        for pattern, samples in (
+            (f"^{form}", [separator, f"{separator}x"]),
+            (f"{form}$", [separator, f"x{separator}", f"https://example.com/a{separator}"]),
         )
     )
     return structs.replace(of_type("array"), ends=(first, last), no_elements=before.empty)

@@ -22,6 +22,11 @@ class Claim(Struct, frozen=True):
     kind: ClaimKind
     subject: str = ""
 
+    @property
+    def of_message(self) -> bool:
+        """Whether it is about each message, not about the items that are mapped of its elements."""
+        return self.kind in ("when", "for_each", "once_key")
+
 
 class Undecided(Struct, frozen=True):
     """A claim that is not proved, the reason in words, and the path in the config that it is about.

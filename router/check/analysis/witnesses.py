@@ -8,12 +8,11 @@ from decimal import Decimal
 from functools import reduce
 from itertools import chain
 from math import inf
-from time import process_time
 from typing import Any
 
 from msgspec import Struct
 
-from router.check.analysis.budget import BudgetSpent
+from router.check.analysis.budget import SearchDeadline
 from router.check.analysis.levels import Every, Level, Levels, Own, Some
 from router.check.analysis.making import BY_CHANCE, MISSING, Fault, ValueMaker, constants_of
 from router.check.analysis.predicates import EACH, Schema, Steps
@@ -23,6 +22,7 @@ _VARIANTS = 6
 """The messages that are made as the base of others."""
 _MORE = 12
 """With those whose choices are made by chance."""
+_MOST_GIVEN = 8
 _LONGEST = 4096
 _PROBES: Sequence[Any] = (
     *(MISSING, None, "", "x", "9", "10", "a-1", "1.5", "2026-01-02", "2026-01-02T03:04:05Z", "x" * _LONGEST),
@@ -32,10 +32,14 @@ _PROBES: Sequence[Any] = (
 """Values that are tried at each path."""
 _RARE: Sequence[Any] = (
     *("9" * 45, "1e999", "%", "1998-12-31T23:59:60Z", "0000-01-01T00:00:00Z", 10**15, ["x", 1], [None], {"x": None}),
+    "a!" * _LONGEST,
 )
 """Values at which transforms and conversions fail seldom."""
-_LIKELY: Sequence[Any] = ("x", "QUJD", '"x"', ["x"], ["QUJD"], {"x": "x"})
-"""Values that grow: text that may be Base64 or JSON, or be in a list or an object."""
+_LIKELY: Sequence[Any] = (
+    *("x", "QUJD", '"x"', ["x"], ["QUJD", "QUJE"], ["1" * 38, "2" * 38], [1, 2], {"x": "x"}),
+    *("/aaa", "QUJD" * 1024, f'"{"x" * _LONGEST}"'),
+)
+"""Values that grow: text that may be Base64, JSON or a number, or be in a list or an object."""
 
 
 class Growth(Struct, frozen=True):
@@ -55,10 +59,11 @@ class Witnesses:
         self._accepts = accepts
         self._fault = fault
         self._maker = ValueMaker(levels)
-        self.until = inf
-        """The time of `process_time` at which a search ends with BudgetSpent."""
+        self.deadline = SearchDeadline(inf)
+        """When a search ends with BudgetSpent."""
         self._tried: dict[Steps, list[Any]] = {}
         self._rare: dict[Steps, list[Any]] = {}
+        self._given: dict[Steps, dict[str, Any]] = {}
         self._found: dict[tuple[Steps, str], Any] = {}
         self._bases: dict[Steps, list[Any]] = {}
 
@@ -95,23 +100,22 @@ class Witnesses:
     def _timed(self, messages: Iterable[Any]) -> Iterator[Any]:
         """Yield those that are there, until the time is up."""
         for message in messages:
-            if process_time() > self.until:
-                raise BudgetSpent
+            self.deadline.check()
             if message is not MISSING:
                 yield message
 
-    def can_exceed(
+    def find_larger(
         self, steps: Steps, growth: Growth, there: Sequence[Steps] = (), tested: Sequence[Steps] = ()
-    ) -> bool:
-        """Whether a message is found that exceeds a limit if the value at a path grows; for the others see `find`."""
+    ) -> Any:
+        """Return a message that exceeds a limit with a larger value at a path; MISSING if none is found: see `find`."""
         seen = set()
         for base, value in self._starts(steps, there, tested):
             if repr(value) not in seen and growth.fits(_placed(base, steps, value)):
                 seen.add(repr(value))
-                larger = (_placed(base, steps, each) for each in growth.grow(value))
-                if any(self._accepts(message) and growth.exceeds(message) for message in self._timed(larger)):
-                    return True
-        return False
+                for message in self._timed(_placed(base, steps, each) for each in growth.grow(value)):
+                    if self._accepts(message) and growth.exceeds(message):
+                        return message
+        return MISSING
 
     def _starts(self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps]) -> Iterator[tuple[Any, Any]]:
         """Yield values at a path, each with a message that has it there: likely ones, and those of valid messages."""
@@ -120,7 +124,7 @@ class Witnesses:
             found = next((base for base in bases if self._is_message(_placed(base, steps, value))), MISSING)
             if found is not MISSING:
                 yield found, value
-        for path in ((*steps, EACH), steps):
+        for path in ((*steps, EACH), steps, (*steps, "x")):
             for base in self._grown(steps, (*there, path), tested):
                 value = _value_at(base, steps)
                 if value is not MISSING and self._is_message(base):
@@ -170,6 +174,11 @@ class Witnesses:
     def _is_message(self, message: Any) -> bool:
         return message is not MISSING and self._accepts(message)
 
+    def suggest(self, steps: Steps, values: Sequence[Any]) -> None:
+        """Try a few values at a path before others: a rule found that one of them is possible, and matters."""
+        given = self._given.setdefault(steps, {})
+        given |= {repr(value): value for value in values[: _MOST_GIVEN - len(given)]}
+
     def _values(self, steps: Steps) -> Iterator[Any]:
         """Yield values to try at a path: usual ones, and those that the schema suggests."""
         yield from _PROBES
@@ -177,6 +186,7 @@ class Witnesses:
 
     def _unusual(self, steps: Steps) -> Iterator[Any]:
         """Yield values to try at a path: those that are tried at each, and some that are seldom of use."""
+        yield from self._given.get(steps, {}).values()
         yield from self._values(steps)
         yield from _RARE
         yield from self._by_chance(steps)
@@ -210,8 +220,7 @@ class Witnesses:
         for index in range(most):
             if index == len(made):
                 made.append(self._base(parent, index))
-            if process_time() > self.until:
-                raise BudgetSpent
+            self.deadline.check()
             yield made[index]
 
     def _base(self, parent: Steps, index: int) -> Any:
@@ -267,15 +276,14 @@ def _placed(message: Any, steps: Steps, value: Any) -> Any:
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
-    key: Any = 0 if step is EACH else step
-    if not isinstance(message, list if step is EACH else dict) or (
-        step is EACH and (not message or (value is MISSING and not rest))
-    ):
+    if step is EACH:
+        if not isinstance(message, list) or not message or (value is MISSING and not rest):
+            return MISSING
+        first = _placed(message[0], rest, value)
+        return MISSING if first is MISSING else [first, *message[1:]]
+    if not isinstance(message, dict):
         return MISSING
-    changed: Any = [*message] if isinstance(message, list) else {**message}
     if not rest and value is MISSING:
-        changed.pop(key, None)
-        return changed
-    inner = changed[key] if step is EACH else changed.get(step)
-    changed[key] = _placed(inner, rest, value) if rest else value
-    return MISSING if changed[key] is MISSING else changed
+        return {name: each for name, each in message.items() if name != step}
+    inner = _placed(message.get(step), rest, value)
+    return MISSING if inner is MISSING else {**message, step: inner}

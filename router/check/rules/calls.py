@@ -15,7 +15,6 @@ from router.codes import declare
 from router.model import Path
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS, Types
-from router.sources import expressions_of
 
 NEVER_ACCEPTED = declare(
     "RT429",
@@ -63,22 +62,22 @@ def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
         for text, scope, where, claim in _expressions(route):
-            found = _first_failure(route, route.mapped, scope, text, where)
+            found = _first_failure(route, claim, scope, text, where)
             if found is not None:
-                yield structs.replace(found, refutes=claim)
+                yield found
         if not isinstance(route.route.when, UnsetType):
-            # A condition that fails is false: that it fails for some messages may be meant.
-            found = _first_failure(route, route.messages.schema, Scope(), route.route.when, (*route.path, "when"))
+            # A condition that fails is false: it may be intended that it fails for some messages.
+            found = _first_failure(route, route.claim("when"), Scope(), route.route.when, (*route.path, "when"))
             if found is not None and found.code == NEVER_ACCEPTED:
-                yield structs.replace(found, refutes=route.claim("when"))
+                yield found
 
 
-def _first_failure(
-    route: AnalyzedRoute, messages: Entailment | None, scope: Scope, text: str, where: Path
-) -> Found | None:
-    tree = tree_of(text)
-    arguments = () if tree is None or messages is None else _arguments(messages, scope, tree)
-    return next((found for found in (_judge(route, argument, where) for argument in arguments) if found), None)
+def _first_failure(route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, where: Path) -> Found | None:
+    tree, messages = tree_of(text), route.messages_of(claim)
+    for argument in () if tree is None or messages is None else _arguments(messages, scope, tree):
+        if found := _judge(route, claim, argument, where):
+            return structs.replace(found, refutes=claim)
+    return None
 
 
 def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim]]:
@@ -87,7 +86,7 @@ def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim
     if not isinstance(for_each, UnsetType):
         yield for_each, Scope(), (*route.path, "for_each"), route.claim("for_each")
     for name, attribute in route.attributes.items():
-        for use in expressions_of(attribute):
+        for use in route.uses(attribute):
             yield use.text, route.scope, route.place(name, *use.place), route.claim("mapping", name)
     if not isinstance(once_key, UnsetType):
         yield once_key, Scope(), (*route.path, "write", "once_key"), route.claim("once_key")
@@ -162,7 +161,7 @@ def _of_call(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argume
                 yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
 
 
-def _judge(route: AnalyzedRoute, argument: _Argument, where: Path) -> Found | None:
+def _judge(route: AnalyzedRoute, claim: Claim, argument: _Argument, where: Path) -> Found | None:
     """Return the finding about an argument, if there is one."""
     value, takes = argument.value, argument.takes
     lists = tuple(each.removeprefix("array-") for each in takes if each.startswith("array-"))
@@ -179,7 +178,7 @@ def _judge(route: AnalyzedRoute, argument: _Argument, where: Path) -> Found | No
         return Found(NOT_ALWAYS_ACCEPTED, f"{accepts}, and its argument may be {in_words(unfit)}", where, advice)
     if value.missing is YES:
         sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
-        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking))
+        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking, claim))
     if lists and (found := _unfit_elements(argument, lists)):
         plural = " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in lists)
         sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"

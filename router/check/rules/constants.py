@@ -3,23 +3,24 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from router.check.analysis.attributes import transforms_of
+from router.check.analysis.attributes import infer, transforms_of
 from router.check.analysis.expressions import tree_of
-from router.check.analysis.routes import is_set
+from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
+from router.config import spec
 from router.engine.attributes import encode_item
 from router.engine.convert import CONVERTERS
 from router.errors import Rejection
 from router.model import Transform
 from router.program.expressions import Tree
-from router.sources import Constant, Evaluated, source_of, values_of
+from router.sources import Constant, Evaluated, source_of
 
 ARGUMENT_TYPE = declare(
     "RT426",
@@ -57,21 +58,27 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
-            kind, _ = source_of(attribute)
-            values = values_of(attribute)
-            constants = {"default": attribute.default}
-            if isinstance(values, Constant) and not attribute.transform:
-                constants[kind.key] = values.value
-            claim = route.claim("mapping", name)
-            for key, constant in constants.items():
-                if reason := _unstorable(constant, attribute.type):
-                    sentence = f"'{key}' of attribute '{name}' has {reason}"
-                    yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
-            if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
-                for constant in _results(tree_of(values.text)):
-                    if reason := _unstorable(constant, UNSET):
-                        sentence = f"'{values.text}' of attribute '{name}' has {reason}"
-                        yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, kind.key), refutes=claim)
+            yield from route.facts(attribute).unless_nothing(
+                "constants", partial(_check_constants, route, name, attribute)
+            )
+
+
+def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
+    values = infer(route, attribute).source
+    constants = {"default": attribute.default}
+    if isinstance(values, Constant) and not attribute.transform:
+        constants[source_of(attribute)[0].key] = values.value
+    claim = route.claim("mapping", name)
+    for key, constant in constants.items():
+        if reason := _unstorable(constant, attribute.type):
+            sentence = f"'{key}' of attribute '{name}' has {reason}"
+            yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
+    if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
+        for constant in _results(tree_of(values.text)):
+            if reason := _unstorable(constant, UNSET):
+                sentence = f"'{values.text}' of attribute '{name}' has {reason}"
+                where = route.place(name, source_of(attribute)[0].key)
+                yield Found(UNSTORABLE_CONSTANT, sentence, where, refutes=claim)
 
 
 def _unstorable(constant: Any, type_: str | UnsetType) -> str:

@@ -86,7 +86,7 @@ def _judge(
         if value.lacking is None and not value.gap:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
         default = "add a 'default', or take the key from a value that the schema requires" if value.gap else ""
-        advice = route.require(value.lacking) or default
+        advice = route.require(value.lacking, claim) or default
         yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
         return
     if route.messages.by_schema is not None:
@@ -119,7 +119,7 @@ def _check_by_schema(
     value = inferred.value
     if narrowed.value.missing is UNKNOWN and value.missing is YES and value.lacking is not None:
         sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
-        yield Found(KEY_UNSURE, sentence, path, route.require(value.lacking))
+        yield Found(KEY_UNSURE, sentence, path, route.require(value.lacking, route.claim("key", name)))
     others, advice = _others(route, kind, inferred)
     if others and not value.untyped and not _excludes(narrowed, inferred, kind):
         sentence = f"key attribute '{name}' may be {others}, unless 'when' excludes it: the key is {kind}"

@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from router.check.analysis.attributes import infer
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.expressions import Scope, paths, tree_of
+from router.check.analysis.expressions import Scope, paths_in, tree_of
 from router.check.analysis.inference import YES, Value, of_tree
 from router.check.analysis.predicates import NO_VALUE, Steps, text_of, there
 from router.check.analysis.routes import AnalyzedRoute, why_missing
@@ -18,7 +18,8 @@ from router.config import spec
 from router.config.findings import closest
 from router.model import Path
 from router.program.expressions import path_of
-from router.sources import Computed, Evaluated, expressions_of
+from router.program.mapping import merge_of
+from router.sources import Computed, Evaluated
 
 IMPOSSIBLE_PATH = declare(
     "RT410",
@@ -53,13 +54,12 @@ _SIMILARITY = 0.8
 def check_paths(subject: Subject) -> Iterator[Found]:
     """Report paths in attributes that lead to nothing."""
     for route in subject.routes:
-        checker = _checker(route)
+        checker = _checker(route, route.mapped)
         looked_up = [
             (name, use.place, use.text, names)
             for name, attribute in route.attributes.items()
-            for use in expressions_of(attribute)
-            if (tree := tree_of(use.text)) is not None
-            for names in dict.fromkeys(paths(tree))
+            for use in route.uses(attribute)
+            for names in paths_in(use.text)
         ]
         used = {route.scope.steps(names) for _, _, _, names in looked_up}
         for name, part, text, names in looked_up:
@@ -70,25 +70,26 @@ def check_paths(subject: Subject) -> Iterator[Found]:
             steps = route.scope.steps(names)
             if steps and checker is not None:
                 yield from checker.find(steps, where, used, route.claim("mapping", name))
-        if checker is not None:
-            yield from _find_outside_items(route, checker)
+        yield from _find_outside_items(route)
 
 
 @rule(NO_LIST)
 def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
-        text, messages, checker = route.route.for_each, route.mapped, _checker(route)
+        text, claim = route.route.for_each, route.claim("for_each")
+        messages = route.messages_of(claim)
+        checker = _checker(route, messages)
         if isinstance(text, UnsetType) or messages is None or checker is None:
             continue
         path: Path = (*route.path, "for_each")
-        steps, claim = route.scope.element and route.scope.element[:-1], route.claim("for_each")
+        steps = route.scope.element and route.scope.element[:-1]
         value = of_tree(messages, Scope(), tree_of(text))
         if steps and messages.absent(steps) is Answer.YES:
             yield from checker.find(steps, path, set(), claim)
         elif value.missing is Answer.YES:
             what = f"the list '{text}'" if value.lacking is None else f"the list '{text_of(value.lacking)}'"
-            yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking), refutes=claim)
+            yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking, claim), refutes=claim)
         elif value.other_than(("array",)):
             advice = f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
             yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
@@ -100,6 +101,7 @@ class PathChecker:
     def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
         self.messages = messages
         self.index = index
+        self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
 
     def find(self, steps: Steps, where: Path, used: Collection[Steps | None], claim: Claim) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
@@ -121,6 +123,11 @@ class PathChecker:
 
     def _undeclared(self, steps: Steps) -> tuple[Steps, str, Steps]:
         """Return the declared part of a path, a similar name that is declared there or "", and the path one step on."""
+        if steps not in self._known:
+            self._known[steps] = self._sought(steps)
+        return self._known[steps]
+
+    def _sought(self, steps: Steps) -> tuple[Steps, str, Steps]:
         unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
         if unknown is None:
             return steps[:-1], "", ()
@@ -133,18 +140,24 @@ class PathChecker:
         return closest(name, known, _SIMILARITY) or ""
 
 
-def _find_outside_items(route: AnalyzedRoute, checker: PathChecker) -> Iterator[Found]:
-    """Report paths of `when`, `for_each` and `once_key` that look like typos.
+def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
+    """Report paths of `when`, `for_each`, `merge` and `once_key` that look like typos.
 
     A condition is evaluated on messages of other schemas, too, so that a path which this schema forbids is no fault.
     """
+    checker = _checker(route, route.messages.taken)
+    if checker is None:
+        return
     given: dict[Path, str | UnsetType] = {("when",): route.route.when, ("for_each",): route.route.for_each}
     given["write", "once_key"] = route.route.write.once_key
+    merge = merge_of(route.route)
+    given["merge",] = UNSET if merge is None else merge.from_
     for key, text in given.items():
         tree = None if isinstance(text, UnsetType) else tree_of(text)
         if tree is None or (key == ("for_each",) and path_of(tree) is not None):  # check_lists reports it
             continue
-        found = list(dict.fromkeys(paths(tree)))
+        scope = route.scope if key == ("merge",) else Scope()
+        found = list(dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names))))
         for steps in found:
             typo = checker.typo(steps, found)
             if typo is not None:
@@ -152,8 +165,8 @@ def _find_outside_items(route: AnalyzedRoute, checker: PathChecker) -> Iterator[
                 yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
 
 
-def _checker(route: AnalyzedRoute) -> PathChecker | None:
-    return None if route.mapped is None or route.index is None else PathChecker(route.mapped, route.index)
+def _checker(route: AnalyzedRoute, messages: Entailment | None) -> PathChecker | None:
+    return None if messages is None or route.index is None else PathChecker(messages, route.index)
 
 
 def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
@@ -183,7 +196,9 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
             (value, key), claim = _required(route, attribute), route.claim("mapping", name)
             if value is not None and value.missing is YES:
                 sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
-                yield Found(REQUIRED, sentence, route.place(name, key), route.require(value.lacking), refutes=claim)
+                yield Found(
+                    REQUIRED, sentence, route.place(name, key), route.require(value.lacking, claim), refutes=claim
+                )
             elif attribute.null == "error" and _can_be_null(route, attribute):
                 sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
                 advice = "remove null from the types in the schema"

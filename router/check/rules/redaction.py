@@ -1,6 +1,6 @@
 """Reports what `redact` of a queue names, and no schema declares; and what cannot be redriven for want of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import UnsetType
 
@@ -10,6 +10,7 @@ from router.check.analysis.schema_index import SchemaIndex
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
+from router.model import Path
 from router.program.expressions.compile import NO_TREES
 from router.program.masking import EACH, EVERY, RedactedPath, Steps
 from router.program.redaction import Redacted, find_needs, read_redact
@@ -41,7 +42,7 @@ _TELLING_TYPE = frozenset(
 @rule(UNDECLARED, NOT_DECIDED)
 def check_declared(subject: Subject) -> Iterator[Found]:
     """Report paths of `redact` that none of the schemas of its routes declares."""
-    routes = _by_queue(subject)
+    routes = subject.by_queue
     for name, queue in subject.config.queues.items():
         indexes = [route.index for route in routes.get(name, ())]
         for position, given in enumerate(queue.redact):
@@ -60,19 +61,12 @@ def check_declared(subject: Subject) -> Iterator[Found]:
 @rule(NEEDED)
 def check_needed(subject: Subject) -> Iterator[Found]:
     """Report where a route reads a value that its queue redacts."""
-    for name, routes in _by_queue(subject).items():
+    for name, routes in subject.by_queue.items():
         redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
         for route in routes if redacted.paths or redacted.attributes else ():
             named = None if isinstance(route.route.plugins, UnsetType) else route.route.plugins
             plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(named)
             yield from _needed(route, redacted, plugins=bool(plugins))
-
-
-def _by_queue(subject: Subject) -> Mapping[str, Sequence[AnalyzedRoute]]:
-    found: dict[str, list[AnalyzedRoute]] = {}
-    for route in subject.routes:
-        found.setdefault(route.route.queue, []).append(route)
-    return found
 
 
 def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> bool:
@@ -96,9 +90,11 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
             what = "has a plugin that may read it" if plugins else "stores the whole message"
             yield Found(NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True)
         return
-    for name in sorted(needs.early):
-        yield Found(NEEDED, f"'{name}' is redacted, and 'when' needs it", (*route.path, "when"), advice)
-    for name in sorted(needs.derived or ()):
+    for setting, read in {"when": needs.early, **needs.settings}.items():
+        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
+        for name in sorted(read):
+            yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
+    for name in sorted(needs.mapped or ()):
         what = "key attribute" if name in keys else "attribute"
         yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)
     yield from _constrained(route, redacted.paths)

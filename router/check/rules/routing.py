@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from router.check.analysis.entailment import Answer, Entailment, entailment_without_schema
+from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.check.analysis.schema_entailment import entailment_without_schema
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.program.expressions import path_of
@@ -41,13 +42,9 @@ def _parentheses(when: str) -> str:
 @rule(SHADOWED)
 def check_shadows(subject: Subject) -> Iterator[Found]:
     """Report routes whose messages all go to earlier routes."""
-    by_queue: dict[str, list[AnalyzedRoute]] = {}
-    for route in subject.routes:
-        if route.queue.match == "first":
-            by_queue.setdefault(route.route.queue, []).append(route)
     anything = entailment_without_schema()
-    for routes in by_queue.values():
-        for index, route in enumerate(routes):
+    for routes in subject.by_queue.values():
+        for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
             earlier = _earlier(routes[:index], route, anything)
             if earlier is not None:
                 sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"

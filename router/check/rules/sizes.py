@@ -1,10 +1,12 @@
 """Reports items that can exceed the maximum size of DynamoDB, where the schema bounds their parts."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, structs
 
+from router.check.analysis.attributes import infer
 from router.check.analysis.budget import BudgetSpent
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import elements_of, tree_of
@@ -20,7 +22,7 @@ from router.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
 from router.model import Path
 from router.modes import MODES
 from router.program.expressions import Tree, path_of
-from router.sources import Evaluated, Joined, values_of
+from router.sources import Evaluated, Joined
 
 ITEM_TOO_LARGE = declare(
     "RT615",
@@ -96,23 +98,25 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     if not is_set(route.route.item):
         whole = route.scope.steps(("element",) if route.scope.each else ())
         return [] if whole is None else list(_below(index, whole, _fixed(route)))
-    return [
-        part for name, attribute in route.attributes.items() for part in _of_attribute(route, index, name, attribute)
-    ]
+    found = []
+    for name, attribute in route.attributes.items():
+        sizes = route.facts(attribute).once("sizes", partial(_of_attribute, route, index, attribute))
+        more = text_bytes(name)
+        found += [[structs.replace(choice, bytes=choice.bytes + more) for choice in choices] for choices in sizes]
+    return found
 
 
-def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, name: str, attribute: spec.Attribute) -> Iterator[Choices]:
+def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute) -> list[Choices]:
+    """Return the sizes of the parts of an attribute's value."""
     transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
-    values = values_of(attribute)
+    values = infer(route, attribute).source
     texts = values.expressions if isinstance(values, Joined) else ()
     if isinstance(values, Evaluated):
         texts = (values.text,)
     if attribute.type in ("B", "BS") or any(each not in _LENGTH_PRESERVING for each in transforms):
-        return
-    for text in texts:
-        tree = tree_of(text)
-        for choices in () if tree is None else _of_tree(route, index, tree):
-            yield [structs.replace(choice, bytes=choice.bytes + text_bytes(name)) for choice in choices]
+        return []
+    trees = [tree for text in texts if (tree := tree_of(text)) is not None]
+    return [choices for tree in trees for choices in _of_tree(route, index, tree)]
 
 
 def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[Choices]:

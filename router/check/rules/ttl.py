@@ -14,7 +14,6 @@ from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
-from router.sources import expressions_of
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms.times import DATE_TIME
 
@@ -59,7 +58,7 @@ def check_starts(subject: Subject) -> Iterator[Found]:
     """Report a `ttl` with a `from` that is not a time."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
-            for use in expressions_of(attribute):
+            for use in route.uses(attribute):
                 if use.takes == "time":
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
                     what = f"'{use.place[0]}' of '{name}'"

@@ -1,6 +1,7 @@
 """Reports transforms, types and templates that cannot convert values that the schema allows."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from msgspec import UnsetType
 
@@ -15,7 +16,7 @@ from router.codes import declare
 from router.config import spec
 from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import Path
-from router.sources import Constant, expressions_of
+from router.sources import Constant
 from router.transforms import TRANSFORMS
 
 NEVER_TRANSFORMED = declare(
@@ -66,12 +67,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
         for name, attribute in route.attributes.items():
             if not attribute.transform and isinstance(attribute.type, UnsetType):
                 continue
-            inferred = infer(route, attribute)
-            found = next(_check_steps(route, name, inferred), None)
-            if found is None and not isinstance(attribute.type, UnsetType) and name not in keys:
-                found = next(_check_type(route, name, attribute, inferred), None)
-            if found is not None:
-                yield found
+            of_type = not isinstance(attribute.type, UnsetType) and name not in keys
+            find = partial(_check_conversions, route, name, attribute, of_type)
+            yield from route.facts(attribute).unless_nothing(("types", of_type), find)
 
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)
@@ -79,20 +77,34 @@ def check_templates(subject: Subject) -> Iterator[Found]:
     """Report templates with values that cannot be converted to text."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
-            for use in expressions_of(attribute):
-                if use.takes != "scalar":
-                    continue
-                text, key = use.text, use.place[0]
-                value = of_tree(route.mapped, route.scope, tree_of(text))
-                unfit = value.other_than(_SCALARS)
-                where, claim = route.place(name, *use.place), route.claim("mapping", name)
-                if value.can_be(_SCALARS) is NO and unfit:
-                    sentence = f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
-                    yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim)
-                elif unfit and not value.untyped:
-                    sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
-                    advice = route.constrain(value, "type: string")
-                    yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
+            yield from route.facts(attribute).unless_nothing("templates", partial(_check_texts, route, name, attribute))
+
+
+def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
+    for use in route.uses(attribute):
+        if use.takes != "scalar":
+            continue
+        text, key = use.text, use.place[0]
+        value = of_tree(route.mapped, route.scope, tree_of(text))
+        unfit = value.other_than(_SCALARS)
+        where, claim = route.place(name, *use.place), route.claim("mapping", name)
+        if value.can_be(_SCALARS) is NO and unfit:
+            sentence = f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
+            yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim)
+        elif unfit and not value.untyped:
+            sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
+            advice = route.constrain(value, "type: string")
+            yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
+
+
+def _check_conversions(route: AnalyzedRoute, name: str, attribute: spec.Attribute, of_type: bool) -> Iterator[Found]:
+    """Report the first fault of an attribute's transforms or, if `of_type`, of its type."""
+    inferred = infer(route, attribute)
+    found = next(_check_steps(route, name, inferred), None)
+    if found is None and of_type:
+        found = next(_check_type(route, name, attribute, inferred), None)
+    if found is not None:
+        yield found
 
 
 def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -> Iterator[Found]:

@@ -42,7 +42,7 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         where, claim = route.place(version), route.claim("version", version)
         if value.missing is YES:
             sentence = f"version '{version}' may be missing: {why_missing(value)}"
-            yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking), refutes=claim)
+            yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking, claim), refutes=claim)
         else:
             yield from _check_order(route, version, value, where)
 

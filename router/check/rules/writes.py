@@ -7,12 +7,14 @@ from msgspec import UNSET, UnsetType, structs
 
 from router.check.analysis.attributes import infer
 from router.check.analysis.domains import count_of_expression
-from router.check.analysis.entailment import Answer, entailment_without_schema
+from router.check.analysis.entailment import Answer
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import NO, YES, Value, of_tree
 from router.check.analysis.obligations import longest_idempotency_key
 from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
+from router.check.analysis.schema_entailment import entailment_without_schema
+from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.check.rules.keys import KEY_TOO_LONG
 from router.codes import declare
@@ -186,9 +188,9 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
         if isinstance(text, UnsetType):
             continue
         where: Path = (*route.path, "write", "once_key")
-        value = of_tree(route.mapped, Scope(), tree_of(text))
-        fault, advice = _fault(route, value)
         claim = route.claim("once_key")
+        value = of_tree(route.messages_of(claim), Scope(), tree_of(text))
+        fault, advice = _fault(route, value, claim)
         if fault:
             yield Found(NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", where, advice, refutes=claim)
             continue
@@ -198,7 +200,9 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
             advice = "use an id of the message, or remove 'once_key'"
             sentence = f"the idempotency key '{text}' {values}"
             yield Found(SHARED_IDEMPOTENCY_KEY, sentence, where, advice, refutes=claim)
-        elif route.mapped is not None and value.missing is value.empty is NO and value.types.keys() == {"string"}:
+        elif (
+            route.messages.taken is not None and value.missing is value.empty is NO and value.types.keys() == {"string"}
+        ):
             yield from _check_length(route, value, where)
 
 
@@ -212,11 +216,11 @@ def _check_length(route: AnalyzedRoute, value: Value, where: Path) -> Iterator[F
     yield Found(KEY_TOO_LONG, sentence, where, advice, refutes=claim)
 
 
-def _fault(route: AnalyzedRoute, value: Value) -> tuple[str, str]:
+def _fault(route: AnalyzedRoute, value: Value, claim: Claim) -> tuple[str, str]:
     """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is known."""
     unfit = value.other_than(("string",))
     if value.missing is YES:
-        return f"may be missing: {why_missing(value)}", route.require(value.lacking)
+        return f"may be missing: {why_missing(value)}", route.require(value.lacking, claim)
     if value.types and value.can_be(["string"]) is NO:
         possible = [kind for kind, answer in value.types.items() if answer is not NO]
         return f"is {in_words(possible)}, not text", "convert it with to_string()"

@@ -11,6 +11,7 @@ from router.dev.new.inference import common_format
 from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.errors import UsageError
 from router.model import KeyType
+from router.program.expressions.compile import look_up
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
@@ -58,13 +59,7 @@ def snake_case(name: str) -> str:
 
 def values_at(messages: Messages, path: Names) -> list[Any]:
     """Return the value at a path of each message; None where there is none."""
-    found = []
-    for message in messages:
-        value: Any = message
-        for name in path:
-            value = value.get(name) if isinstance(value, dict) else None
-        found.append(value)
-    return found
+    return [*map(look_up(path), messages)]
 
 
 def paths_of(messages: Messages, depth: int = _MAX_DEPTH) -> list[Names]:
@@ -221,7 +216,6 @@ _FEW = 3
 _MAX_SHAPES = 20
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
-_DEPTH = 3
 
 
 class Shape(Struct, frozen=True):
@@ -279,6 +273,6 @@ def _decides(groups: Mapping[str, list[frozenset[Names]]], path: Names) -> bool:
 
 
 def _paths(value: Any, above: Names) -> Iterator[Names]:
-    for name, part in value.items() if isinstance(value, dict) and len(above) < _DEPTH else ():
+    for name, part in value.items() if isinstance(value, dict) and len(above) < _MAX_DEPTH else ():
         yield (*above, name)
         yield from _paths(part, (*above, name))

@@ -3,10 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from router.program import expressions
 from router.program.schemas.documents import DEFAULT_DRAFT
 
 Steps = tuple[str | None, ...]
@@ -39,12 +39,8 @@ def infer_schema(messages: Sequence[Mapping[str, Any]], keywords: Keywords | Non
 
 def kind_of(value: Any) -> str:
     """Return the type of a value in JSON Schema; a number with a fraction or exponent is `number`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    kinds = ((int, "integer"), (Decimal, "number"), (str, "string"), (list, "array"), (dict, "object"))
-    return next(name for kind, name in kinds if isinstance(value, kind))
+    kind = str(expressions.kind_of(value))
+    return "integer" if kind == "number" and isinstance(value, int) else kind
 
 
 def _infer(values: Sequence[Any], evidence: str, keywords: Keywords, steps: Steps) -> dict[str, Any]:

@@ -161,21 +161,15 @@ def _fetch_all(values: Sequence[Any], fetch: Fetch | None) -> tuple[list[Any], i
 
 def _common_envelope(values: Sequence[Any]) -> str | None:
     """Return the envelope of all values, or None; raises UsageError if only some have it."""
-    names = Counter(_envelope_of(value) for value in values)
+    names = Counter(_envelope_of(value) if isinstance(value, dict) else None for value in values)
     if len(names) <= 1:
         return next(iter(names), None)
     counts = ", ".join(f"{count} {name or 'without an envelope'}" for name, count in names.most_common())
     raise UsageError(f"the samples have different envelopes: {counts}; give those of one queue only")
 
 
-def _envelope_of(value: Any) -> str | None:
-    if not isinstance(value, dict):
-        return None
-    if value.get("Type") == "Notification" and "TopicArn" in value:
-        return "sns"
-    if {"detail-type", "source", "detail"} <= value.keys():
-        return "eventbridge"
-    return "cloudevents" if value.get("specversion") == "1.0" else None
+def _envelope_of(value: Mapping[str, Any]) -> str | None:
+    return next((name for name, envelope in ENVELOPES.items() if envelope.recognizes(value)), None)
 
 
 def _unwrap_all(values: Sequence[Any], name: str) -> list[Any] | None:

@@ -18,7 +18,7 @@ from router.check.run import examine
 from router.config.environment import RT005, Reference, split_references
 from router.config.findings import describe
 from router.errors import ConfigError, UsageError
-from router.ops.template import capacity, fill, monitoring, resources, worker
+from router.ops.template import fill, monitoring, resources, worker
 from router.ops.template.expressions import Json, Substitutions, ref
 from router.ops.template.plan import make_plan
 from router.ops.template.policies import make_policies
@@ -110,7 +110,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
             resources.stored_resources(plan),
-            capacity.scaling_resources(plan),
+            resources.scaling_resources(plan),
             part["Resources"],
             monitoring.alarm_resources(plan),
             monitoring.dashboard_resources(plan),

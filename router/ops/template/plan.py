@@ -34,8 +34,8 @@ _LETTERS = "-dlq"
 class PlannedResource(Struct, frozen=True, kw_only=True):
     """A queue or table: its logical id, and its name, ARN and KMS keys, that of now and the previous one, as texts.
 
-    `label` is its name with the values of variables in this environment, `routes` are the routes that use it, `owner`
-    is its own, or that of all its routes.
+    `label` is its name with the values of variables in this environment, `name_in_config` is its key there, or what
+    routes read it as, `routes` are the routes that use it, `owner` is its own, or that of all its routes.
     """
 
     id: str
@@ -43,6 +43,7 @@ class PlannedResource(Struct, frozen=True, kw_only=True):
     arn: str
     label: str
     made: bool
+    name_in_config: str = ""
     kms_key: str = ""
     kms_key_previous: str = ""
     routes: tuple[str, ...] = ()
@@ -67,7 +68,6 @@ class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
     fifo: bool
     settings: spec.Queue
     retention: int
-    name_in_config: str = ""
     dead_letter: str = ""
     sources: tuple[str, ...] = ()
     visibility: int = 0
@@ -76,9 +76,8 @@ class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
 
 
 class PlannedTable(PlannedResource, frozen=True, kw_only=True):
-    """A table; `name_in_config` is its key there."""
+    """A table, with its settings in the config."""
 
-    name_in_config: str
     settings: spec.TableSettings
 
 

@@ -21,7 +21,7 @@ from router.errors import UsageError
 from router.ops.template.expressions import Expression, Json, ref
 from router.ops.template.plan import StackPlan, key_texts
 
-_BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ReadQueues", READ),
     ("SendDeadLetters", SEND),
     ("DescribeTables", (DESCRIBE,)),
@@ -87,7 +87,7 @@ class _Permissions:
         needs = needed(structs.replace(self._config, routes=settings), queues, self._seen)
         left = {arn: set(actions) for arn, actions in needs.items()}
         found = []
-        for sid, actions in _BUNDLES:
+        for sid, actions in BUNDLES:
             # An action may be in several statements: it is allowed by the one whose actions are all needed.
             matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
             for arn in matching:

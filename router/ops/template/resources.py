@@ -4,18 +4,22 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-applicationautoscaling-scalingpolicy.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.HowTo.SDK.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import yaml
+from msgspec import UnsetType
 
 from router.check.rules.queues import receives_of
+from router.config import spec
 from router.config_types import parse_duration
 from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
-from router.ops.template import capacity, fill
-from router.ops.template.expressions import STACK, Expression, Json, attribute, resource, sub
+from router.ops.template import fill
+from router.ops.template.expressions import STACK, Expression, Json, attribute, ref, resource, sub
 from router.ops.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
 from router.ops.template.policies import Policies
 
@@ -78,7 +82,7 @@ def _table(table: PlannedTable) -> Json:
         "KeySchema": [
             {"AttributeName": name, "KeyType": role} for name, role in zip(key, _ROLES[: len(key)], strict=True)
         ],
-        **capacity.billing(table),
+        **_billing(table),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }
@@ -95,6 +99,51 @@ def _tags(planned: PlannedResource) -> Json:
     owner = {OWNER_TAG: planned.owner} if planned.owner else {}
     tags = [{"Key": name, "Value": sub(value)} for name, value in {**owner, **planned.tags}.items()]
     return {"Tags": tags} if tags else {}
+
+
+def _billing(table: PlannedTable) -> Json:
+    """Return the properties of a table for its capacity; scaling begins at the least units."""
+    capacity = table.settings.capacity
+    if isinstance(capacity, UnsetType):
+        return {"BillingMode": "PAY_PER_REQUEST"}
+    units = {f"{what}CapacityUnits": range_.min for what, range_ in _ranges(capacity).items()}
+    return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
+
+
+def scaling_resources(plan: StackPlan) -> dict[str, Json]:
+    """Return what scales the capacity of tables, by a role that AWS makes: the router's own needs no permission."""
+    return {id_: each for table in plan.tables.values() if table.made for id_, each in _scaling(table)}
+
+
+def _scaling(table: PlannedTable) -> Iterator[tuple[str, Json]]:
+    capacity = table.settings.capacity
+    for what, range_ in {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items():
+        if range_.most == range_.min:
+            continue
+        end = table.id.removeprefix("Table")
+        target: Json = {
+            "ServiceNamespace": "dynamodb",
+            "ScalableDimension": f"dynamodb:table:{what}CapacityUnits",
+            "ResourceId": {"Fn::Join": ["/", ["table", ref(table.id)]]},
+            "MinCapacity": range_.min,
+            "MaxCapacity": range_.most,
+        }
+        yield f"{what}Units{end}", resource("ApplicationAutoScaling::ScalableTarget", target)
+        metric = f"DynamoDB{what}CapacityUtilization"
+        policy: Json = {
+            "PolicyName": metric,
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": ref(f"{what}Units{end}"),
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": range_.target,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            },
+        }
+        yield f"{what}Scaling{end}", resource("ApplicationAutoScaling::ScalingPolicy", policy)
+
+
+def _ranges(capacity: spec.Capacity) -> Mapping[str, spec.CapacityRange]:
+    return {"Read": capacity.read, "Write": capacity.write}
 
 
 def function_part(plan: StackPlan, policies: Policies) -> Json:

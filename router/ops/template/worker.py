@@ -43,7 +43,6 @@ CONSTANTS = {
 MAX_POLICIES = 50
 """Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
 _CORE = 1024
-_MACHINES = {"arm64": "ARM64", "x86_64": "X86_64"}
 
 
 def worker_part(plan: StackPlan, policies: Policies) -> Json:
@@ -53,7 +52,7 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
         fill(
             "worker.yaml",
             **CONSTANTS,
-            architecture=_MACHINES[settings.architecture],
+            architecture=settings.architecture.upper(),
             cpu=settings.cpu,
             memory=settings.memory,
             log_days=parse_duration(settings.log_retention) // DAY,

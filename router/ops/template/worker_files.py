@@ -57,7 +57,7 @@ class ProgramSource(Struct, frozen=True):
         if self.wheel is None or (self.wheel.parent.resolve() == folder.resolve()):
             return
         target = folder / self.wheel.name
-        if target.exists() and _sha256(target) != self.sha256:
+        if target.exists() and sha256_of(target) != self.sha256:
             raise UsageError(f"{target} differs from {self.wheel}; remove one of them")
         with refusing_file(f"write {target}"):
             shutil.copyfile(self.wheel, target)
@@ -94,12 +94,7 @@ def _verified(wheel: Path) -> str:
         raise UsageError(
             f"{wheel} is a wheel of {name} {version}; {DISTRIBUTION} {__version__} made this file and is needed"
         )
-    return _sha256(wheel)
-
-
-def _sha256(file: Path) -> str:
-    with refusing_file(f"read {file}"):
-        return sha256_of(file)
+    return sha256_of(wheel)
 
 
 def _checked(index: str) -> str:

@@ -58,7 +58,12 @@ def paths_read(tree: Tree) -> list[Names]:
 
 def path_of(tree: Tree) -> Names | None:
     """Return the names of a dotted path, of which `@` has none; None for any other expression."""
-    steps = tree["children"] if tree["type"] == "subexpression" else [tree]
+    kind = tree["type"]
+    if kind == "field":  # as most are
+        return (tree["value"],)
+    if kind != "subexpression":
+        return () if kind == "current" else None
+    steps = tree["children"]
     if steps[0]["type"] == "current":
         steps = steps[1:]
     return tuple(step["value"] for step in steps) if all(step["type"] == "field" for step in steps) else None

@@ -1,6 +1,5 @@
 """Compiles JMESPath to plain callables: direct lookups for paths, an exact evaluator for other expressions."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Inexact
 from types import MappingProxyType
@@ -31,7 +30,6 @@ NO_TREES: Trees = MappingProxyType({})
 _FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """Exceptions of an evaluation on values of unsuitable types."""
 _SHOWN = 60
-_PLAIN_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class InvalidExpression(ValueError):
@@ -56,7 +54,7 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
 
 def is_plain_path(text: str) -> bool:
     """Return whether an expression is names separated by dots, which need no parser."""
-    return len(text) <= MAX_LENGTH and _PLAIN_PATH.fullmatch(text) is not None
+    return len(text) <= MAX_LENGTH and text.isascii() and all(map(str.isidentifier, text.split(".")))
 
 
 def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:

@@ -268,7 +268,7 @@ def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None)
 
     if wrap is not None:
         wrap = _guard(wrap, plugin, f"wrap of {what}", lambda text: isinstance(text, str), "text")
-    return EnvelopeFormat(name, guarded, wrap)
+    return EnvelopeFormat(name, guarded, wrap, None, lambda value: False)
 
 
 def _guard_check(plugin: str, check: Check) -> Check:

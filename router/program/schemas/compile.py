@@ -23,10 +23,11 @@ from router.program.schemas.documents import (
     read_schema,
     verify,
 )
-from router.program.schemas.growth import growth_fault
-from router.program.schemas.links import Linker, Unresolved, import_library, uri_of
+from router.program.schemas.growth import growth_fault, may_multiply
+from router.program.schemas.links import Linker, Unresolved, uri_of
 from router.program.schemas.recursion import repetition_fault
 from router.program.schemas.references import Locations, with_escaped_references
+from router.stand_ins import import_validator
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -104,7 +105,7 @@ class SchemaStore:
             for fault in faults:
                 findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
 
-        import_library()
+        import_validator()
         if not isinstance(schema, str):
             inline = self._root / _inline(path)
             document = self._accept(schema, "the inline schema", inline, report)
@@ -197,7 +198,7 @@ class SchemaStore:
             return None
         validation = Validation(validator, linker.reached, path)
         fault = None
-        if not self._bundle.files:
+        if not self._bundle.files and may_multiply(document):
             fault = growth_fault(document, validation.locations) or repetition_fault(document, validation.locations)
         if fault is not None:
             report(fault)

@@ -2,8 +2,10 @@
 
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import msgspec
@@ -65,12 +67,15 @@ _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
 _APPLICATORS = ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
-ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
+_ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
 """Keywords whose value may be a schema."""
-LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
+_LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
-NAMED_PARTS = frozenset(("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"))
+_NAMED_PARTS = frozenset(
+    ("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties")
+)
 """Keywords whose value may be a map of schemas."""
+_WITH_PARTS = _ONE_PART | _LISTED_PARTS | _NAMED_PARTS
 _FORMATS = {
     4: "date date-time email hostname idn-email ipv4 ipv6 regex time uri",
     6: "json-pointer uri-reference uri-template",
@@ -165,6 +170,18 @@ class SchemaDocument(Struct, frozen=True):
     draft: int
 
 
+def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return the map that a keyword has; an empty one for anything else."""
+    found = schema.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def list_of(schema: dict[str, Any], key: str) -> list[Any]:
+    """Return the list that a keyword has; an empty one for anything else."""
+    found = schema.get(key)
+    return found if isinstance(found, list) else []
+
+
 def pointer(path: Path | list[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901) for messages, in which the root has a name."""
     return escape(path) or "the root"
@@ -195,7 +212,8 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
     if draft_of(content) is None and isinstance(content, dict):
         advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
         return [ConfigFault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
-    return [*_check_meta(content, name), *_check_patterns(content, name), *_check_formats(content, name)]
+    parts = [*subschemas(content)]
+    return [*_check_meta(content, name), *_check_patterns(parts, name), *_check_formats(parts, name)]
 
 
 def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -206,13 +224,20 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         if not isinstance(schema, dict):
             continue
         yield path, schema
-        for key, value in reversed(schema.items()):
-            if key in ONE_PART:
-                stack.append(((*path, key), value))
-            if key in LISTED_PARTS and isinstance(value, list):
-                stack += [((*path, key, index), part) for index, part in reversed(list(enumerate(value)))]
-            if key in NAMED_PARTS and isinstance(value, dict):
-                stack += [((*path, key, part), value[part]) for part in reversed(value)]
+        stack += [((*path, *steps), reduce(getitem, steps, schema)) for steps in reversed([*parts_of(schema)])]
+
+
+def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
+    """Yield the paths of the subschemas that are directly in a subschema."""
+    if _WITH_PARTS.isdisjoint(schema):  # as in most
+        return
+    for key, value in schema.items():
+        if key in _ONE_PART and isinstance(value, dict):
+            yield (key,)
+        elif key in _LISTED_PARTS and isinstance(value, list):
+            yield from ((key, index) for index in range(len(value)))
+        elif key in _NAMED_PARTS and isinstance(value, dict):
+            yield from ((key, name) for name in value)
 
 
 def declared_names(content: Any) -> set[str]:
@@ -250,8 +275,8 @@ def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     return ConfigFault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
 
 
-def _check_patterns(content: Any, name: str) -> Iterator[ConfigFault]:
-    for path, schema in subschemas(content):
+def _check_patterns(parts: Iterable[tuple[Path, dict[str, Any]]], name: str) -> Iterator[ConfigFault]:
+    for path, schema in parts:
         places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
         if isinstance(schema.get("patternProperties"), dict):
             places += [(key, (*path, "patternProperties", key)) for key in schema["patternProperties"]]
@@ -277,8 +302,8 @@ def _is_linear(pattern: str) -> bool:
     return True
 
 
-def _check_formats(content: Any, name: str) -> Iterator[ConfigFault]:
-    for path, schema in subschemas(content):
+def _check_formats(parts: Iterable[tuple[Path, dict[str, Any]]], name: str) -> Iterator[ConfigFault]:
+    for path, schema in parts:
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*path, "format"))

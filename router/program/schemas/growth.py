@@ -5,14 +5,7 @@ from collections.abc import Iterator
 from router.codes import declare
 from router.config.findings import ConfigFault
 from router.model import Path
-from router.program.schemas.documents import (
-    LISTED_PARTS,
-    NAMED_PARTS,
-    ONE_PART,
-    UNEVALUATED,
-    SchemaDocument,
-    pointer,
-)
+from router.program.schemas.documents import UNEVALUATED, SchemaDocument, parts_of, pointer, subschemas
 from router.program.schemas.references import KEYWORDS, Location, Locations
 
 TOO_MUCH_WORK = declare(
@@ -26,14 +19,21 @@ MAX_APPLIED = 10_000
 _IN_PLACE = frozenset(("allOf", "anyOf", "dependencies", "dependentSchemas", "else", "if", "not", "oneOf", "then"))
 _DEFINITIONS = frozenset(("$defs", "definitions"))
 
+_MULTIPLYING = frozenset((*KEYWORDS, *UNEVALUATED))
 _Key = tuple[str, Path]
+
+
+def may_multiply(root: SchemaDocument) -> bool:
+    """Whether a subschema may apply more often than it stands in the document; False for most, which are small."""
+    parts = [part for _, part in subschemas(root.content)]
+    return len(parts) > MAX_APPLIED or not all(_MULTIPLYING.isdisjoint(part) for part in parts)
 
 
 def growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
     """Return a fault if too many subschemas apply to one value; each place in the documents is counted once."""
     sizes: dict[_Key, int] = {}
-    start = Location(root, (), root.content)
-    waiting, seen = [start], {_key(start)}
+    start = Location.of(root)
+    waiting, seen = [start], {start.key}
     for place in waiting:
         large = _count(place, locations, sizes)
         if large is not None:
@@ -44,9 +44,9 @@ def growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | No
             if large.document.uri != root.uri:
                 sentence += f" of {large.document.name}"
             return ConfigFault(TOO_MUCH_WORK, sentence, "let its allOf, anyOf and oneOf refer to a definition once")
-        for part in (*_parts(place, in_place=True), *_parts(place, in_place=False), *_referred(place, locations)):
-            if _key(part) not in seen:
-                seen.add(_key(part))
+        for part in (*_parts(place, in_place=True), *_parts(place, in_place=False), *locations.referred(place)):
+            if part.key not in seen:
+                seen.add(part.key)
                 waiting.append(part)
     return None
 
@@ -60,16 +60,16 @@ def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Loc
     opened: set[_Key] = set()
     while stack:
         place, is_complete = stack.pop()
-        key = _key(place)
+        key = place.key
         if key in sizes or (key in opened and not is_complete):
             continue
-        parts = [*_parts(place, in_place=True), *_referred(place, locations)]
+        parts = [*_parts(place, in_place=True), *locations.referred(place)]
         if not is_complete:
             opened.add(key)
             stack += [(place, True), *((part, False) for part in parts)]
             continue
         times = 2 if any(keyword in place.content for keyword in UNEVALUATED if parts) else 1
-        sizes[key] = 1 + times * sum(sizes.get(_key(part), 1) for part in parts)
+        sizes[key] = 1 + times * sum(sizes.get(part.key, 1) for part in parts)
         if sizes[key] > MAX_APPLIED:
             return place
     return None
@@ -77,24 +77,6 @@ def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Loc
 
 def _parts(place: Location, *, in_place: bool) -> Iterator[Location]:
     """Yield the subschemas that apply to the same value, or those that apply to values inside of it."""
-    for key, value in place.content.items() if isinstance(place.content, dict) else ():
-        if (key in _IN_PLACE) is not in_place or key in _DEFINITIONS:
-            continue
-        if key in ONE_PART and isinstance(value, dict):
-            yield place.below((key,))
-        elif key in LISTED_PARTS and isinstance(value, list):
-            yield from (place.below((key, index)) for index in range(len(value)))
-        elif key in NAMED_PARTS and isinstance(value, dict):
-            yield from (place.below((key, name)) for name in value)
-
-
-def _referred(place: Location, locations: Locations) -> Iterator[Location]:
-    for keyword in KEYWORDS if isinstance(place.content, dict) else ():
-        text = place.content.get(keyword)
-        found = locations.follow(place, text) if isinstance(text, str) else None
-        if found is not None:
-            yield found
-
-
-def _key(place: Location) -> _Key:
-    return place.document.uri, place.path
+    for path in parts_of(place.content) if isinstance(place.content, dict) else ():
+        if (path[0] in _IN_PLACE) is in_place and path[0] not in _DEFINITIONS:
+            yield place.below(path)

@@ -2,11 +2,8 @@
 
 import contextlib
 import pathlib
-import sys
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
@@ -68,14 +65,14 @@ class Linker:
 
     def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
         """A validator of another schema at `uri`, with these contents in place of the documents'; raises ValueError."""
-        return _validator(schema, uri, contents.__getitem__, self._oldest())
+        return make_validator(schema, uri, contents.__getitem__, self._oldest())
 
     def _oldest(self) -> int:
         return min(document.draft for document in self.reached.values())
 
     def _validator(self, draft: int) -> "Validator":
         # With a retriever, the library reads no file and makes no request itself.
-        return _validator(self._root.content, self._root.uri, self._retrieve, draft)
+        return make_validator(self._root.content, self._root.uri, self._retrieve, draft)
 
     def _retrieve(self, uri: str) -> Any:
         """Return the content of the document at `uri`; raises Unresolved, and keeps the reason."""
@@ -145,7 +142,8 @@ class Linker:
                     waiting += [self.reached[url]] if url in self.reached else []
 
 
-def _validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":
+def make_validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":
+    """Return the validator of a schema at a URI that asserts the formats of all drafts from `draft` on."""
     from jsonschema_rs import RegexOptions, validator_for
 
     return validator_for(
@@ -178,20 +176,3 @@ def missing_formats(draft: int) -> dict[str, Callable[[object], bool]]:
         for name, since in ASSERTED_SINCE.items()
         if since > draft
     }
-
-
-def import_library(name: str = "jsonschema_rs") -> None:
-    """Import jsonschema-rs without the email package.
-
-    To compute its build date, the library parses a date with the email package. That import alone is three times
-    the work of the rest of its import, and a twentieth of a cold start; here the date stays as it is written.
-    """
-    if name in sys.modules or "email.utils" in sys.modules:
-        return
-    stand_in = ModuleType("email.utils")
-    stand_in.__dict__["parsedate_to_datetime"] = str
-    sys.modules["email.utils"] = stand_in
-    try:
-        import_module(name)
-    finally:
-        del sys.modules["email.utils"]

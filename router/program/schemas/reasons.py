@@ -152,7 +152,7 @@ class Locator:
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
         """Whether the properties that a branch fixes by `const` or `enum` have such values."""
-        key = (branch.document.uri, branch.path)
+        key = branch.key
         if key not in self._discriminators:
             fixed = self._fixed_properties(branch)
             self._discriminators[key] = self._compile({"properties": fixed}) if fixed else None

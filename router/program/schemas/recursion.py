@@ -6,7 +6,7 @@ from router.codes import declare
 from router.config.findings import ConfigFault
 from router.model import Path
 from router.program.schemas.documents import SchemaDocument, pointer
-from router.program.schemas.references import KEYWORDS, Location, Locations
+from router.program.schemas.references import Location, Locations
 
 REPEATED = declare(
     "RT316",
@@ -16,8 +16,6 @@ REPEATED = declare(
 )
 MAX_STEPS = 20_000
 """The most subschemas, and pairs of them, that are looked at; a schema with more is not examined further."""
-_LAST_WITHOUT_SIBLINGS = 7
-"""The last draft that ignores the keywords beside `$ref`."""
 _PARTS = ("properties", "items", "allOf")
 _Key = tuple[str, Path]
 _Step = str | None
@@ -27,22 +25,22 @@ _Step = str | None
 def repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
     """Return a fault if a place of the schema leads back to itself on two ways for the same part of a message."""
     levels = _Levels(locations)
-    start = levels.target(Location(root, (), root.content))
-    waiting, seen = [start], {_key(start)}
+    start = levels.target(Location.of(root))
+    waiting, seen = [start], {start.key}
     for place in waiting:
         children = levels.below(place)
         if levels.left < 0:
             return None
         for step, targets in children.items():
-            if len(targets) > 1 and levels.both_return(targets, _key(place)):
+            if len(targets) > 1 and levels.both_return(targets, place.key):
                 name = "its elements" if step is None else f"'{step}'"
                 sentence = f"{root.name} applies to {name} of each level several times, at {pointer(place.path)}"
                 if place.document.uri != root.uri:
                     sentence += f" of {place.document.name}"
                 return ConfigFault(REPEATED, sentence, "declare it in one part of allOf")
             for target in targets:
-                if _key(target) not in seen:
-                    seen.add(_key(target))
+                if target.key not in seen:
+                    seen.add(target.key)
                     waiting.append(target)
     return None
 
@@ -57,7 +55,7 @@ class _Levels:
 
     def below(self, start: Location) -> dict[_Step, list[Location]]:
         """Return the subschemas for each property, and for the elements, by all of `allOf` and references."""
-        key = _key(start)
+        key = start.key
         if key not in self._below:
             found: dict[_Step, list[Location]] = {}
             waiting = [(start, frozenset((key,)))]
@@ -66,17 +64,17 @@ class _Levels:
                 place, around = waiting.pop()
                 for step, target in _own(place):
                     found.setdefault(step, []).append(self.target(target))
-                waiting += [(each, around | {_key(each)}) for each in self._beside(place) if _key(each) not in around]
+                waiting += [(each, around | {each.key}) for each in self._beside(place) if each.key not in around]
             self._below[key] = found
         return self._below[key]
 
     def target(self, place: Location) -> Location:
         """Return what a reference leads to that has no parts of its own: one place for each of them."""
         seen = set()
-        while isinstance(place.content, dict) and _key(place) not in seen:
-            seen.add(_key(place))
+        while isinstance(place.content, dict) and place.key not in seen:
+            seen.add(place.key)
             text = place.content.get("$ref")
-            has_parts = not _is_reference(place) and not place.content.keys().isdisjoint(_PARTS)
+            has_parts = not place.is_reference and not place.content.keys().isdisjoint(_PARTS)
             found = self._locations.follow(place, text) if isinstance(text, str) and not has_parts else None
             if found is None:
                 break
@@ -85,12 +83,8 @@ class _Levels:
 
     def _beside(self, place: Location) -> Iterator[Location]:
         content = place.content if isinstance(place.content, dict) else {}
-        for keyword in KEYWORDS:
-            text = content.get(keyword)
-            found = self._locations.follow(place, text) if isinstance(text, str) else None
-            if found is not None:
-                yield found
-        if not _is_reference(place) and isinstance(content.get("allOf"), list):
+        yield from self._locations.referred(place)
+        if not place.is_reference and isinstance(content.get("allOf"), list):
             yield from (place.below(("allOf", index)) for index in range(len(content["allOf"])))
 
     def both_return(self, targets: list[Location], home: _Key) -> bool:
@@ -104,7 +98,7 @@ class _Levels:
                 return False
             for index, one in enumerate(ones):
                 for other in others[index + 1 :] if others is ones else others:
-                    keys = (_key(one), _key(other))
+                    keys = (one.key, other.key)
                     if keys == (home, home):
                         return True
                     if keys not in seen:
@@ -117,20 +111,10 @@ class _Levels:
 def _own(place: Location) -> Iterator[tuple[_Step, Location]]:
     """Yield the subschemas that a subschema itself names for a property, or for all elements."""
     content = place.content
-    if not isinstance(content, dict) or _is_reference(place):
+    if not isinstance(content, dict) or place.is_reference:
         return
     properties = content.get("properties")
     for name in properties if isinstance(properties, dict) else ():
         yield name, place.below(("properties", name))
     if isinstance(content.get("items"), dict):
         yield None, place.below(("items",))
-
-
-def _is_reference(place: Location) -> bool:
-    """Whether a subschema is only a reference, because its draft ignores what stands beside it."""
-    content = place.content
-    return place.document.draft <= _LAST_WITHOUT_SIBLINGS and isinstance(content, dict) and "$ref" in content
-
-
-def _key(place: Location) -> _Key:
-    return place.document.uri, place.path

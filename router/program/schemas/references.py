@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urljoin
@@ -15,7 +15,9 @@ from router.program.schemas.documents import SchemaDocument, steps_of, subschema
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
-_NOT_IN_URI = re.compile(r"[^\w.~!$&'()*+,;=:@/?#%-]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})")
+_LAST_WITHOUT_SIBLINGS = 7
+"""The last draft that ignores the keywords beside `$ref`."""
+_NOT_IN_URI = r"[^\w.~!$&'()*+,;=:@/?#%-]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})"
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 
 
@@ -25,6 +27,22 @@ class Location(Struct, frozen=True):
     document: SchemaDocument
     path: Path
     content: Any
+
+    @classmethod
+    def of(cls, document: SchemaDocument) -> "Location":
+        """Return the root of a document."""
+        return cls(document, (), document.content)
+
+    @property
+    def key(self) -> tuple[str, Path]:
+        """The URI of its document, and its path there."""
+        return self.document.uri, self.path
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is only a reference, because its draft ignores what stands beside it."""
+        content = self.content
+        return self.document.draft <= _LAST_WITHOUT_SIBLINGS and isinstance(content, dict) and "$ref" in content
 
     def below(self, path: Path) -> "Location":
         """Return the place at a path inside of this one, which must exist."""
@@ -43,17 +61,22 @@ class Locations:
     """The places of some documents by URI: with the URI of a file, or an `$id`, and an anchor or a JSON Pointer."""
 
     def __init__(self, documents: Iterable[SchemaDocument]) -> None:
-        self._known: dict[str, Location] = {}
-        self._bases: dict[tuple[str, Path], str] = {}
+        self._documents = tuple(documents)
         self._led: dict[str, Location | None] = {}
-        for document in documents:
-            self._known[document.uri] = Location(document, (), document.content)
+
+    @cached_property
+    def _places(self) -> tuple[dict[str, Location], dict[tuple[str, Path], str]]:
+        """The places by URI, and the URIs that references in subschemas are relative to: most schemas have none."""
+        known: dict[str, Location] = {}
+        bases: dict[tuple[str, Path], str] = {}
+        for document in self._documents:
+            known[document.uri] = Location.of(document)
             for path, part, base in _parts(document):
-                self._bases[document.uri, path] = base
-                own = part.get(_id_keyword(document))
-                fragments = [urldefrag(own).fragment] if isinstance(own, str) else []
+                bases[document.uri, path] = base
+                fragments = [urldefrag(own).fragment for own in _ids(document, part)]
                 for fragment in (*fragments, *(part[key] for key in _ANCHORS if key in part)):
-                    self._known.setdefault(f"{base}#{fragment}".removesuffix("#"), Location(document, path, part))
+                    known.setdefault(f"{base}#{fragment}".removesuffix("#"), Location(document, path, part))
+        return known, bases
 
     def find(self, uri: str) -> Location | None:
         """Return the place that a URI leads to; None if there is none."""
@@ -63,8 +86,8 @@ class Locations:
 
     def _find(self, uri: str) -> Location | None:
         url, fragment = urldefrag(uri)
-        found = self._known.get(uri.removesuffix("#"))
-        start = self._known.get(url)
+        known, _ = self._places
+        found, start = known.get(uri.removesuffix("#")), known.get(url)
         if found is not None or start is None or not fragment.startswith("/"):
             return found
         path, content = [*start.path], start.content
@@ -79,9 +102,16 @@ class Locations:
 
     def follow(self, place: Location, reference: str) -> Location | None:
         """Return the place that a reference at a place leads to; None if there is none."""
-        uri, path = place.document.uri, place.path
-        bases = (self._bases.get((uri, path[:end])) for end in range(len(path), -1, -1))
+        uri, path = place.key
+        _, known = self._places
+        bases = (known.get((uri, path[:end])) for end in range(len(path), -1, -1))
         return self.find(_join(next(filter(None, bases), uri), reference))
+
+    def referred(self, place: Location) -> Iterator[Location]:
+        """Yield the places that the references of a place lead to."""
+        content = place.content if isinstance(place.content, dict) else {}
+        texts = [content[keyword] for keyword in KEYWORDS if isinstance(content.get(keyword), str)]
+        yield from filter(None, (self.follow(place, text) for text in texts))
 
 
 def with_escaped_references(content: Any) -> Any:
@@ -89,11 +119,11 @@ def with_escaped_references(content: Any) -> Any:
 
     Generators and bundlers write names of definitions as they are: `#/definitions/Map<string>`.
     """
-    if not any(_NOT_IN_URI.search(text) for _, _, text in _texts(content)):
+    if not any(re.search(_NOT_IN_URI, text) for _, _, text in _texts(content)):
         return content
     content = deepcopy(content)
     for part, keyword, text in list(_texts(content)):
-        part[keyword] = _NOT_IN_URI.sub(lambda found: quote(found[0]), text)
+        part[keyword] = re.sub(_NOT_IN_URI, lambda found: quote(found[0]), text)
     return content
 
 
@@ -126,13 +156,15 @@ def _parts(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str
     bases: dict[Path, str] = {}
     for path, part in subschemas(document.content):
         above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
-        own = part.get(_id_keyword(document))
-        bases[path] = urldefrag(_join(above, own)).url if isinstance(own, str) else above
+        bases[path] = next((urldefrag(_join(above, own)).url for own in _ids(document, part)), above)
         yield path, part, bases[path]
 
 
-def _id_keyword(document: SchemaDocument) -> str:
-    return "id" if document.draft == 4 else "$id"
+def _ids(document: SchemaDocument, part: dict[str, Any]) -> list[str]:
+    """Return the URI that a subschema names itself by, if its draft reads it there."""
+    own = part.get("id" if document.draft == 4 else "$id")
+    ignored = document.draft <= _LAST_WITHOUT_SIBLINGS and "$ref" in part
+    return [own] if isinstance(own, str) and not ignored else []
 
 
 def _join(base: str, reference: str) -> str:

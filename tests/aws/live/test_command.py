@@ -24,7 +24,7 @@ routes: {r: {queue: q, table: items, item: {pk: a, sk: {from: b, type: N}}}}
 def run(folder: Path, server: LocalAws, *options: str) -> "subprocess.CompletedProcess[str]":
     """The program, in a folder with the config, where it finds that server alone."""
     command = [sys.executable, "-m", "router", "check", *options]
-    return subprocess.run(command, cwd=folder, env=server.environment(), text=True, capture_output=True, timeout=60)
+    return subprocess.run(command, cwd=folder, env=server.environment(), text=True, capture_output=True, timeout=200)
 
 
 @pytest.fixture

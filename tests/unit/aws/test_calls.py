@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from operator import methodcaller
+from select import POLLIN, POLLOUT
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
     MARGIN_SECONDS,
+    MOST_CALLS,
     RESERVE_SECONDS,
     Duration,
     FixedDeadline,
@@ -21,6 +24,7 @@ from router.aws.calls import (
     ThreadedCalls,
     boottime,
     overlap,
+    result_of_write,
     run_within,
 )
 from router.aws.http.tables import DirectTables
@@ -68,6 +72,8 @@ class Wire:
 
 
 class Sent:
+    events = POLLIN
+
     def __init__(self, wire: Wire, job: int, here: socket.socket) -> None:
         self.wire, self.job, self.here = wire, job, here
         self.seconds = wire.seconds
@@ -102,7 +108,7 @@ def test_each_job_has_its_answer(wire: Wire) -> None:
     """Each of many jobs has its response, in its place; the limit of concurrent calls holds."""
     jobs = range(5 * CONCURRENT_CALLS)
     wire.slow = True
-    answers = PolledCalls(wire.begin).make(jobs, NO_LIMIT)
+    answers = PolledCalls(wire.begin, result_of_write).make(jobs, NO_LIMIT)
     assert (answers, wire.most) == ([answer(job) for job in jobs], CONCURRENT_CALLS)
 
 
@@ -116,7 +122,7 @@ LEFT = WriteResponse([{"PutRequest": {"Item": {}}}])
 )
 def test_a_table_at_its_capacity_has_few_calls_at_a_time(wire: Wire, response: Any, most: Any) -> None:
     """They are at their bound at first, and after a throttled call double with each batch that has use for more."""
-    calls = PolledCalls(wire.begin, lambda: 1.0, 20)
+    calls = PolledCalls(wire.begin, result_of_write, lambda: 1.0, 20)
     wire.slow = True
 
     found = []
@@ -139,23 +145,106 @@ def test_after_a_throttled_call_a_batch_goes_on_with_few(wire: Wire) -> None:
         begun.append(len(wire.begun) - len(wire.ended))
         return wire.begin(job, timeout)
 
-    PolledCalls(begin, lambda: 1.0, 20).make(range(60), NO_LIMIT)
+    PolledCalls(begin, result_of_write, lambda: 1.0, 20).make(range(60), NO_LIMIT)
 
     assert begun == [*range(20), *([*range(8)] * 5)]
+
+
+@pytest.mark.parametrize(
+    ("response", "rounds"),
+    [(None, [40, 120, 40, 120]), (WriteResponse(fault=AwsFault("retry", "InternalServerError")), [40] * 8)],
+)
+def test_a_table_that_accepts_calls_has_more_at_a_time(wire: Wire, response: Any, rounds: list[int]) -> None:
+    """Two more with each that has succeeded; later batches begin with as many."""
+    wire.slow = True
+    wire.instead = dict.fromkeys(range(320), response) if response else {}
+    begun: list[int] = []
+
+    def begin(job: int, timeout: float) -> Sent:
+        begun.append(len(wire.begun) - len(wire.ended))
+        return wire.begin(job, timeout)
+
+    calls = PolledCalls(begin, result_of_write, lambda: 1.0, 160)
+    calls.make(range(200), NO_LIMIT)
+    calls.make(range(200, 320), NO_LIMIT)
+
+    assert begun == [number for count in rounds for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("throttled", "rounds"), [(None, [40, 120, 146]), (0, [40] + [8] * 33 + [2]), (40, [40, 120] + [8] * 18 + [2])]
+)
+def test_the_largest_event_takes_three_rounds(wire: Wire, throttled: int | None, rounds: list[int]) -> None:
+    """A table that throttles in one of them is then met by few calls at a time."""
+    wire.slow = True
+    wire.instead = {} if throttled is None else {throttled: THROTTLED}
+    begun: list[int] = []
+
+    def begin(job: int, timeout: float) -> Sent:
+        begun.append(len(wire.begun) - len(wire.ended))
+        return wire.begin(job, timeout)
+
+    PolledCalls(begin, result_of_write, lambda: 1.0, MOST_CALLS).make(range(306), NO_LIMIT)
+
+    assert begun == [number for count in rounds for number in range(count)]
 
 
 def test_a_response_frees_its_connection_before_another_is_opened(wire: Wire) -> None:
     """Calls that are answered at once need one connection, however many may be under way."""
     jobs = range(3 * CONCURRENT_CALLS)
-    answers = PolledCalls(wire.begin, most=40).make(jobs, NO_LIMIT)
+    answers = PolledCalls(wire.begin, result_of_write, most=40).make(jobs, NO_LIMIT)
     assert (answers, wire.most) == ([answer(job) for job in jobs], 1)
+
+
+class Connecting:
+    """A call whose connection is opened in two steps, writable before it is readable; `steps` keeps what was polled."""
+
+    def __init__(self, steps: list[int], fails: bool) -> None:
+        self.here, self.there = socket.socketpair()
+        self.seconds = 10.0
+        self.events = POLLOUT
+        self._steps = steps
+        self._fails = fails
+
+    def fileno(self) -> int:
+        return self.here.fileno()
+
+    def arrived(self) -> bool:
+        self._steps.append(self.events)
+        if self.events == POLLIN or self._fails:
+            return True
+        self.events = POLLIN
+        self.there.send(b"x")
+        return False
+
+    def finish(self, late: bool = False) -> WriteResponse:
+        self.here.close()
+        self.there.close()
+        return LATE if self._fails else answer(0)
+
+
+@pytest.mark.parametrize(
+    ("fails", "polled", "response"), [(False, [POLLOUT, POLLIN], answer(0)), (True, [POLLOUT], LATE)]
+)
+def test_connections_are_opened_while_others_are_waited_for(
+    wire: Wire, fails: bool, polled: list[int], response: WriteResponse
+) -> None:
+    """A connection goes on to open when it is ready for what it polls for; one that cannot be opened ends its call."""
+    steps: list[int] = []
+    wire.answers_at = {1: 2}
+
+    def begin(job: int, timeout: float) -> Any:
+        return wire.begin(job, timeout) if job else Connecting(steps, fails)
+
+    assert PolledCalls(begin, result_of_write).make(range(3), NO_LIMIT) == [response, answer(1), answer(2)]
+    assert steps == polled
 
 
 def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
     """A call whose response comes after the last has begun is read last; the others do not wait for it."""
     last = 3 * CONCURRENT_CALLS - 1
     wire.answers_at[0] = last
-    answers = PolledCalls(wire.begin).make(range(last + 1), NO_LIMIT)
+    answers = PolledCalls(wire.begin, result_of_write).make(range(last + 1), NO_LIMIT)
     assert answers == [answer(job) for job in range(last + 1)]
     assert wire.ended.index(0) > last - CONCURRENT_CALLS
 
@@ -163,13 +252,13 @@ def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
 def test_one_that_never_answers_is_late(wire: Wire) -> None:
     """It times out, and the others have their responses."""
     wire.never = {1}
-    assert PolledCalls(wire.begin).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
+    assert PolledCalls(wire.begin, result_of_write).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
 
 
 def test_not_sent(wire: Wire) -> None:
     """A call that cannot be sent has its response at once."""
     wire.refused = {0, 2}
-    assert PolledCalls(wire.begin).make(range(4), NO_LIMIT) == [answer(job) for job in range(4)]
+    assert PolledCalls(wire.begin, result_of_write).make(range(4), NO_LIMIT) == [answer(job) for job in range(4)]
 
 
 def limit(moment: float) -> StartLimit:
@@ -185,14 +274,16 @@ def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
     def clock() -> float:
         return next(time_)
 
-    calls: Any = PolledCalls(wire.begin, clock) if overlap == "one thread" else ThreadedCalls(answer, clock)
+    calls: Any = (
+        PolledCalls(wire.begin, result_of_write, clock) if overlap == "one thread" else ThreadedCalls(answer, clock)
+    )
     assert (calls.make([0], limit(5)), calls.make([1, 2], limit(0))) == ([answer(0)], [None, None])
 
 
 def test_call_seconds(wire: Wire) -> None:
     """The longest recent duration is kept, and decays."""
     times = iter([0.0, 10.0, 20.0, 21.0])
-    calls: PolledCalls[int] = PolledCalls(wire.begin, lambda: next(times))
+    calls: PolledCalls[int, WriteResponse] = PolledCalls(wire.begin, result_of_write, lambda: next(times))
     calls.make([0], NO_LIMIT)
     first = calls.duration.seconds
     calls.make([1], NO_LIMIT)
@@ -223,7 +314,7 @@ def test_lock_is_released(wire: Wire) -> None:
     """While calls wait for their responses another thread runs."""
     wire.seconds = 5.0
     wire.answers_at = {1: 3, 2: 3}
-    lock = RunLock(max_turn=60.0).group()
+    lock = RunLock(methodcaller("acquire")).group()
 
     def work() -> None:
         with lock:
@@ -233,7 +324,7 @@ def test_lock_is_released(wire: Wire) -> None:
     with lock:
         other = threading.Thread(target=work)
         other.start()
-        answers = PolledCalls(wire.begin).make([1, 2], NO_LIMIT)
+        answers = PolledCalls(wire.begin, result_of_write).make([1, 2], NO_LIMIT)
     other.join(5)
 
     assert answers == [answer(1), answer(2)]
@@ -302,7 +393,7 @@ def test_time_of_each_call(wire: Wire) -> None:
         return wire.begin(job, timeout)
 
     limit = StartLimit(FixedDeadline(20.0 + RESERVE_SECONDS), 10.0, [Duration()])
-    PolledCalls(begin, lambda: next(clock)).make([1, 2], limit)
+    PolledCalls(begin, result_of_write, lambda: next(clock)).make([1, 2], limit)
 
     assert timeouts == [10.0, 8.0]
 

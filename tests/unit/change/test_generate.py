@@ -82,11 +82,20 @@ def test_no_sample_is_found(schema: Any) -> None:
     assert sampled(schema) == []
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_samples_of_a_format(name: str) -> None:
+    """Each has the format."""
+    validator = Draft202012Validator({"format": name}, validate_formats=True)
+
+    assert [*map(validator.is_valid, sampled({"type": "string", "format": name}, 2))] == [True, True]
+
+
 def test_each_format_that_is_asserted_has_a_text() -> None:
     """And the text has that format."""
     valid = {
         name: Draft202012Validator({"format": name}, validate_formats=True).is_valid(text)
-        for name, text in FORMATS.items()
+        for name, texts in FORMATS.items()
+        for text in texts
     }
 
     assert valid == dict.fromkeys(ASSERTED_SINCE, True)
@@ -102,6 +111,8 @@ def test_each_format_that_is_asserted_has_a_text() -> None:
         r"^[^a-z]+\.$",
         "^(?:foo|bar)-[a-f0-9]{4}$",
         "a b",
+        "^[\u00e9\u00df]{2}$",
+        r"\bfoo\b",
     ],
 )
 def test_texts_match_their_pattern(pattern: str) -> None:

@@ -119,13 +119,13 @@ def test_not_decided(check: Examine) -> None:
 
 
 def test_a_size_that_is_not_decided(check: Examine) -> None:
-    """Does not fail with --strict, as one that a long value makes too large does not."""
+    """Fails with --strict, as each claim does."""
     report = check(
         "{id: id, a: 'map(&n, k)'}", MORE, more="ignore: [{code: RT241, at: routes.r.item.a, reason: known}]\n"
     )
 
     verdicts = [(entry.kind, entry.open, entry.fails_strict) for entry in report.ledger.undecided]
-    assert verdicts == [("mapping", False, False), ("size", True, False)]
+    assert verdicts == [("mapping", False, False), ("size", True, True)]
 
 
 def test_ignored(check: Examine) -> None:

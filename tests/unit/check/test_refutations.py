@@ -11,7 +11,7 @@ from router.check.run import Report, examine
 
 CONFIG = """\
 version: 1
-tables: {things: {key: {id: S}}, marks: {key: {id: S}}}
+tables: {things: {key: {id: S}TTL}, marks: {key: {id: S}}}
 queues: {q: {dead_letter: dlq}}
 routes:
   r:
@@ -32,12 +32,12 @@ Examine = Callable[..., Report]
 
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
-    """Returns a function that examines a config with an attribute, properties, and more lines of the route."""
+    """Returns a function that examines a config with an attribute, properties, more of the route and of the table."""
     monkeypatch.chdir(tmp_path)
 
-    def run(attribute: str, properties: str = "", more: str = "") -> Report:
+    def run(attribute: str, properties: str = "", more: str = "", ttl: str = "") -> Report:
         declared = f"{{id: {{type: string, minLength: 1, maxLength: 9}}{properties and ', '}{properties}}}"
-        text = CONFIG.replace("PROPERTIES", declared).replace("ATTRIBUTE", attribute) + more
+        text = CONFIG.replace("PROPERTIES", declared).replace("ATTRIBUTE", attribute).replace("TTL", ttl) + more
         Path("routes.yaml").write_text(text, encoding="utf-8")
         return examine(Path("routes.yaml"), {})
 
@@ -65,6 +65,49 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
         ("b && length(a || b)", "a: {enum: ['', x]}, b: {enum: ['', 1]}", "mapping", "RT244", '{"id":"a","b":1}'),
         ("{template: '{n}'}", "", "mapping", "RT244", '{"id":"a","n":[]}'),
         ("{from: n, type: BOOL}", "n: {type: [boolean, string]}", "type", "RT416", '{"id":"a","n":""}'),
+        (
+            "{from: n, type: NS}",
+            "n: {type: array, uniqueItems: true, minItems: 8, items: {enum: [a, b, c, d, e, f, g, h]}}",
+            "type",
+            "RT416",
+            '{"id":"a","n":["a","b","c","d","e","f","g","h"]}',
+        ),
+        (
+            "{from: n, type: N}",
+            "n: {type: string, format: duration, minLength: 9, pattern: '^[^D]*$'}",
+            "type",
+            "RT416",
+            '{"id":"a","n":"P0000000M"}',
+        ),
+        (
+            "{from: n, type: N}",
+            "n: {type: object, required: [o], properties: {o: {oneOf: [{type: boolean}, {const: true}]}}}",
+            "type",
+            "RT415",
+            '{"id":"a","n":{"o":false}}',
+        ),
+        (
+            "{from: n.l, type: SS}",
+            "n: {required: [t], properties: {t: {oneOf: [{type: string}, {type: string, minLength: 1}]}}}",
+            "type",
+            "RT244",
+            '{"n":{"t":"","l":""},"id":"a"}',
+        ),
+        (
+            "{from: n, type: B}",
+            "n: {type: string, minLength: 3000}",
+            "type",
+            "RT244",
+            f'{{"id":"a","n":"{"a!" * 4096}"}}',
+        ),
+        ("{from: n, type: N}", "n: {type: string, pattern: '^[0-9]*x$'}", "type", "RT416", '{"id":"a","n":"x"}'),
+        (
+            "{from: n, type: N}",
+            "n: {oneOf: [{type: integer, minimum: 1}, {type: integer, maximum: 9}, {type: boolean}]}",
+            "type",
+            "RT416",
+            '{"id":"a","n":true}',
+        ),
     ],
 )
 def test_a_message_that_is_rejected(
@@ -114,6 +157,28 @@ def test_settings(check: Examine, attribute: str, properties: str, more: str, cl
 
     found = next(entry for entry in entries if entry.kind == claim[0])
     assert (found.kind, *found.codes, found.reason, found.example) == claim
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties", "more", "code", "example"),
+    [
+        ("n", "n: {type: integer}", "", "RT622", '{"id":"a","n":1000000000000}'),
+        ("n", "n: {type: integer, minimum: 3000000000000}", "", "RT421", '{"id":"a","n":3000000000000}'),
+        ("{from: n, type: N}", "n: {type: string, pattern: '^[0-9]+$'}", "", "RT622", '{"id":"a","n":"1767323045678"}'),
+        ("element.n", "l: {type: array, items: {properties: {n: {type: integer}}}}", "    for_each: l\n", "RT622",
+         '{"l":[{"n":1000000000000}],"id":"a"}'),
+        ("{from: n, transform: [{scale: 2}]}", "n: {type: number}", "", "RT244", '{"id":"a","n":1000000000000}'),
+        ("{from: n, transform: [{scale: 2}]}", "n: {type: number, maximum: 9}", "", "", ""),
+    ],
+)  # fmt: skip
+def test_a_time_to_live_in_milliseconds(
+    check: Examine, attribute: str, properties: str, more: str, code: str, example: str
+) -> None:
+    """A message in which it is one, whether a rule found that it may be or not."""
+    report = check(attribute, properties, more, ", ttl: x")
+
+    found = next(entry for entry in report.ledger.entries if entry.kind == "ttl")
+    assert ("".join(found.codes), found.example) == (code, example)
 
 
 @pytest.mark.parametrize(
@@ -220,3 +285,42 @@ def test_accepted(check: Examine) -> None:
     report = check("{from: n, type: N}", more="ignore: [{code: RT244, at: routes.r.item.x, reason: known}]\n")
 
     assert (report.ledger.complete, [entry.ignored for entry in report.ledger.unreported]) == (True, ["known"])
+
+
+@pytest.mark.parametrize(
+    ("attribute", "properties", "for_each"),
+    [
+        ("{from: element.n, missing: error}", "l: {type: array, maxItems: 0}", "l"),
+        (
+            "{from: message.l.b, missing: error}",
+            "l: {type: object, required: [b], properties: {b: {type: string}}}",
+            "l.a",
+        ),
+    ],
+)
+def test_messages_that_have_an_element(check: Examine, attribute: str, properties: str, for_each: str) -> None:
+    """Claims about items are about no others: there is none, or what is around the list is there, too."""
+    entries = check(attribute, properties, f"    for_each: {for_each}\n").ledger.entries
+
+    assert [entry.verdict for entry in entries if (entry.kind, entry.subject) == ("mapping", "x")] == ["proved"]
+
+
+def test_a_condition_that_no_message_satisfies(check: Examine) -> None:
+    """It contradicts a schema of which the library decides little."""
+    node = "n: {properties: {m: {$ref: '#/properties/o'}}}, "
+    node += "o: {properties: {a: {type: integer}, b: {items: {$ref: '#/properties/o'}}}}"
+
+    report = check("id", node, "    when: type(n.m.a) == 'string'\n")
+
+    assert [finding.code.id for finding in report.findings if finding.code.id == "RT211"] == ["RT211"]
+
+
+def test_a_value_that_a_rule_found(tmp_path: Path) -> None:
+    """It is tried: a text after whose last separator there is none."""
+    text = CONFIG.replace("TTL", "").replace("id: id, x: ATTRIBUTE", "id: {from: n, transform: [{split: '#'}, last]}")
+    text = text.replace("[id]", "[n]").replace("PROPERTIES", "{n: {type: string, pattern: '^arn:'}}")
+    (tmp_path / "routes.yaml").write_text(text, encoding="utf-8")
+
+    entries = examine(tmp_path / "routes.yaml", {}).ledger.entries
+
+    assert [(entry.codes, entry.example) for entry in entries if entry.kind == "key"] == [(("RT612",), '{"n":"arn:#"}')]

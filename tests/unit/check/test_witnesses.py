@@ -24,6 +24,12 @@ TAG = {"type": "object", "properties": {"key": IF}, "required": ["key"], "additi
 MAP = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": False}}
 
 
+KIND = {"properties": {"kind": {"const": "a"}}}
+THEN = {"properties": {"a": HARD}}
+UNDECIDED = {"type": "string", "format": "date", "pattern": "^2"}
+"""What the library cannot decide about."""
+
+
 @pytest.fixture
 def claim(tmp_path: Path) -> Any:
     """Returns a function from properties and a route to the verdict on a claim, with the codes and the reason."""
@@ -78,6 +84,12 @@ KEY = "id: {value: k}"
             f"item: {{{KEY}, a: {{template: '{{a}}-{{b}}'}}}}",
             *("", "size", TOO_LARGE.format("a")),
             id="a template of two texts",
+        ),
+        pytest.param(
+            {**closed({"kind": {"enum": ["a", "b"]}, "a": {}, "b": UNDECIDED}, "kind", "b"), "if": KIND, "then": THEN},
+            f"when: kind == 'a', item: {{{KEY}, a: {{from: a, type: N}}}}",
+            *("a", "type", "refuted RT416"),
+            id="a branch of if without else",
         ),
         pytest.param(
             {"required": ["a"], "properties": {"a": IF}},

@@ -327,7 +327,7 @@ def test_without_plugins_in_included_files(read: Read) -> None:
         ("'../**'", "RT107 include '../**' leads out of the folder of the config; name files in that folder, relative to it"),
     ],
 )  # fmt: skip
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_links_to_folders_outside(read: Read, include: str, finding: str) -> None:
     """They are not followed, since a link can lead to endless files; the finding names the link."""
     Path("flows").mkdir()
@@ -338,7 +338,7 @@ def test_links_to_folders_outside(read: Read, include: str, finding: str) -> Non
     assert lines(reading) == [f"routes.yaml:2:10: {finding}"]
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(60)
 def test_links_inside(read: Read) -> None:
     """Links in circles end, and a file that has two names is included once."""
     Path("flows/deep").mkdir(parents=True)

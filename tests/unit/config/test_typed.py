@@ -1,12 +1,19 @@
-"""Which texts of a config stand for numbers, or for true or false."""
+"""Which texts of a config stand for numbers, or for true or false, and which texts it takes."""
 
 from typing import Any
 
 import pytest
 
 from router.config import spec
-from router.config.environment import EnvironmentFault, TypedText, convert_texts, find_references
-from router.config.schema import find_typed
+from router.config.environment import (
+    Constraint,
+    EnvironmentFault,
+    TypedText,
+    convert_texts,
+    find_references,
+    meets,
+)
+from router.config.schema import find_constraints, find_typed
 from router.config.source import parse_text
 
 
@@ -50,3 +57,54 @@ def test_conversion() -> None:
             ),
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "choices"),
+    [
+        ("include: '${A}'", None),
+        ("included: '${A}'", None),
+        ("queues: {q: {name: '${A}', atomic: '${A}'}}", None),
+        ("routes: {r: {schema: '${A}', options: {o: '${A}'}, item: {a: {value: '${A}'}}}}", None),
+        ("routes: {r: {queue: '${A}'}}", [{"minLength": 1}]),
+        ("routes: {r: {description: '${A}'}}", [{"maxLength": 500}]),
+        ("queues: {q: {match: '${A}'}}", [{"enum": ["all", "first"]}]),
+        ("queues: {q: {redact: ['${A}']}}", [{"minLength": 1, "maxLength": 200}]),
+        ("queues: {q: {redact: [{meta: '${A}'}]}}", [{"pattern": r"^attribute\..+$"}]),
+        ("routes: {r: {item: {a: {ttl: '${A}'}}}}", [{"pattern": "^[0-9]{1,9}[smhdw]$"}]),
+        ("worker: {cpu: '${A}'}", [{"enum": [256, 512, 1024, 2048, 4096, 8192, 16384]}]),
+        ("queues: {q: {max_receive_count: '${A}'}}", [{"minimum": 5, "maximum": 1000}]),
+    ],
+)
+def test_constraints(config: str, choices: Any) -> None:
+    """By the specification; a place that takes any text or value, true and false, or that does not exist, has none."""
+    data = parse_text(config).data
+    paths = find_references(data)
+
+    found = list(find_constraints(spec.Config, data, paths))
+
+    assert found == ([Constraint(paths[0], tuple(choices))] if choices else [])
+
+
+@pytest.mark.parametrize(
+    ("keywords", "accepted", "refused"),
+    [
+        ({"enum": ["a", "b"]}, ["a", "b"], ["", "c", "a\n"]),
+        ({"enum": [256, 512]}, [256, 512], [0, 257]),
+        ({"minimum": 2, "maximum": 3}, [2, 3], [1, 4]),
+        ({"minimum": 2}, [2, 10**9], [1]),
+        ({"minLength": 1}, ["a", "\n", "é"], [""]),
+        ({"minLength": 1, "maxLength": 2}, ["a", "ab"], ["", "abc"]),
+        ({"maxLength": 1}, ["", "é"], ["ab"]),
+        ({"pattern": "^a.$"}, ["ab"], ["", "a", "bab", "abc", "ab\n", "a\n", "aé"]),
+        ({"pattern": "^\\d$"}, ["1"], ["\u0661", "a"]),
+    ],
+)
+def test_values(keywords: dict[str, Any], accepted: list[Any], refused: list[Any]) -> None:
+    """Are accepted if the keywords do, and pattern only plain text: the schema decides about the rest."""
+    values = {str(at): value for at, value in enumerate([*accepted, *refused])}
+    data = {"values": values}
+
+    met = [meets(data, Constraint(("values", name), ({"enum": ["none"]}, keywords))) for name in values]
+
+    assert met == [True] * len(accepted) + [False] * len(refused)

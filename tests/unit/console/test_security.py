@@ -182,6 +182,6 @@ def test_the_end(tmp_path: Path) -> None:
 
     with running_console(tmp_path) as console:
         console.process.send_signal(signal.SIGINT)
-        code = console.process.wait(10)
+        code = console.process.wait(60)
 
     assert (code, (tmp_path / "console.log").read_text()) == (0, "Ctrl-C ends the console\n")

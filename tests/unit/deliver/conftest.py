@@ -148,8 +148,11 @@ class Dynamo(Store):
             with self._lock:
                 self.under_way -= 1
 
-    def refuses(self, item: dict[str, Any]) -> bool:
-        return "S" not in item.get(INDEX_KEY, {"S": ""})
+    def plan(self, actions: Any) -> list[Any]:
+        effects = super().plan(actions)
+        if any("S" not in (item or {}).get(INDEX_KEY, {"S": ""}) for _, _, item in effects):
+            raise Refused("ValidationException")
+        return effects
 
     def apply(self, effects: Any) -> None:
         self.made += effects
@@ -171,10 +174,10 @@ def dynamo_of() -> Callable[..., Dynamo]:
 
 @pytest.fixture
 def handler(
-    compile_: Any, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, compile_: Any, aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Any, Any], dict[str, Any]]:
-    """The Lambda handler of the smallest program, on a connection in memory."""
-    compile_()
+    """The Lambda handler of the smallest program, or of one that `compile_` makes, on a connection in memory."""
+    compile_(**getattr(request, "param", {}))
     monkeypatch.setenv("ROUTER_CONFIG", str(tmp_path / "routes.yaml"))
     monkeypatch.delitem(sys.modules, "router.lambda_handler", raising=False)
     monkeypatch.setattr("router.deliver.telemetry.set_up_logging", lambda: None)

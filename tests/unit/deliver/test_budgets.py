@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.deliver.budgets import INCREASE, MIN_RATE, WriteBudget
+from router.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, WriteBudgets
 from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
 from router.deliver.writer import Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from tests.support.aws import Duration, FixedDeadline, StartLimit
+from tests.support.aws import AwsFault, Duration, FixedDeadline, StartLimit, WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
@@ -21,6 +21,7 @@ KEY: Any = (("id", "S"),)
 BOUNDED = Table("bounded", KEY, UNITS)
 FREE = Table("free", KEY)
 KEYS = Table("keys", (("m", "S"),), UNITS)
+FREE_KEYS = Table("keys", KEYS.key)
 
 
 class Clock:
@@ -108,6 +109,7 @@ def test_secondary_indexes(dynamo: Any, clock: Clock) -> None:
     outcomes = write(dynamo, clock, [put(f"{n}") for n in range(60)])
 
     assert (outcomes, 14 < clock.now - 100 < 19) == ([WRITTEN] * 60, True)
+    assert len(dynamo.calls[-2][1]) == 3, "a batch has the units of one second"
 
 
 def test_transactions(dynamo: Any, clock: Clock) -> None:
@@ -119,6 +121,38 @@ def test_transactions(dynamo: Any, clock: Clock) -> None:
     assert (outcomes, 4.5 < clock.now - 100 < 8) == ([WRITTEN] * 30, True)
 
 
+@pytest.mark.parametrize(
+    ("mode", "table", "keys", "count"),
+    [
+        ("put", BOUNDED, None, 10),
+        ("insert", BOUNDED, None, 10),
+        ("update", BOUNDED, FREE_KEYS, 5),
+        ("update", FREE, KEYS, 5),
+    ],
+)
+def test_units_of_a_write(dynamo: Any, clock: Clock, mode: str, table: Table, keys: Table | None, count: int) -> None:
+    """Each takes one unit, and in a transaction two, of its table and that of its idempotency key."""
+    dynamo.during = lambda: None
+    once: Any = {"add": frozenset({"n"}), "once": IdempotencyConfig(keys, "")} if keys else {}
+    (lanes,) = schedule([put(f"{n}", table, mode, **once) for n in range(20)], atomic=False)
+    limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
+
+    next(Writer(dynamo.tables, clock, clock.sleep).write(lanes, limit, WaitBudget(clock)))
+
+    assert len(dynamo.items[table.name]) == count
+
+
+def test_units_of_a_transaction(clock: Clock) -> None:
+    """Each idempotency key takes two units of its table, those of one transaction together."""
+    budgets = WriteBudgets(clock)
+    once: Any = {"add": frozenset({"n"}), "once": IdempotencyConfig(KEYS, "")}
+    writes = [write for id_ in "ab" for write in put(id_, FREE, "update", **once).writes]
+
+    waits = [budgets.reserve(writes, transactional=True).wait for _ in range(3)]
+
+    assert waits == [0.0, 0.0, pytest.approx(2 / UNITS)]
+
+
 def test_a_large_item(dynamo: Any, clock: Clock) -> None:
     """An item that takes more than a second's units is written, and the next write waits for the difference."""
     times = made_at(dynamo, clock)
@@ -126,6 +160,17 @@ def test_a_large_item(dynamo: Any, clock: Clock) -> None:
     outcomes = write(dynamo, clock, [put("large", size=50), put("small")])
 
     assert (outcomes, [round(each - 100) for each in times()]) == ([WRITTEN] * 2, [0, 4])
+
+
+def test_waits_for_units_are_not_counted(dynamo: Any, clock: Clock) -> None:
+    """Further receivers would not make a budget larger."""
+    writer, waits = Writer(dynamo.tables, clock, clock.sleep), WaitBudget(clock)
+    limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
+    (lanes,) = schedule([put(f"{n}") for n in range(30)], atomic=False)
+
+    pauses = len([*writer.write(lanes, limit, waits)])
+
+    assert (pauses > 0, waits.waited, waits.taken) == (True, 0.0, 0.0)
 
 
 def test_other_tables(dynamo: Any, clock: Clock) -> None:
@@ -159,6 +204,56 @@ def test_unstarted_calls_are_given_back() -> None:
     assert budget.reserve(UNITS) == (UNITS, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("response", "left"),
+    [
+        (None, 10),
+        (WriteResponse(), 6),
+        (WriteResponse([{}]), 7),
+        (WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400)), 10),
+        (WriteResponse(fault=AwsFault("retry", "ReadTimeoutError")), 6),
+        (WriteResponse(consumed=6.0), 3),
+    ],
+    ids=["not made", "written", "a quarter unprocessed", "throttled", "effect unknown", "consumed"],
+)
+def test_what_a_call_used(response: WriteResponse | None, left: int) -> None:
+    """Of four units that were reserved: what DynamoDB says, or what was written as far as that is known."""
+    budgets = WriteBudgets(Clock())
+    budgets.reserve([put(f"{n}").writes[0] for n in range(4)], transactional=False).settle(response, 4)
+
+    further = [budgets.reserve(put("x").writes, transactional=False).wait for _ in range(12)]
+
+    assert further.count(0.0) == left
+
+
+class ShortLimit:
+    """A limit that passes once it was looked at."""
+
+    def __init__(self) -> None:
+        self._moments = [1e9]
+
+    @property
+    def moment(self) -> float:
+        return self._moments.pop() if self._moments else 0.0
+
+    def timeout(self, now: float) -> float:
+        return 1.0
+
+
+def test_calls_that_could_not_start_use_no_units(dynamo: Any, clock: Clock) -> None:
+    """Of several calls whose limit passes, each one gives back what was reserved for it."""
+    writer = Writer(dynamo.tables, clock, clock.sleep)
+    (late,) = schedule([put(f"late {n}", mode="insert") for n in range(5)], atomic=False)
+    (lanes,) = schedule([put(f"{n}", mode="insert") for n in range(10)], atomic=False)
+    unstarted: Any = ShortLimit()
+
+    pauses = [*writer.write(late, unstarted, WaitBudget(clock))]
+    limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
+    pauses += writer.write(lanes, limit, WaitBudget(clock))
+
+    assert (pauses, len(dynamo.calls)) == ([], 10)
+
+
 def test_throttling_lowers_the_rate() -> None:
     """A table that throttles gets less by and by, then more again."""
     clock = Clock()
@@ -180,19 +275,24 @@ def test_throttling_lowers_the_rate() -> None:
     assert (lowered > 0.5, round(again, 2)) == (True, round(1 / UNITS, 2))
 
 
-def test_a_hot_key() -> None:
-    """A tenth of the writes that is throttled each time does not lower the rate of the others."""
+@pytest.mark.parametrize(
+    "calls",
+    [[(1, 0.0, 1.0), *[(1, 1.0, 0.0)] * 9], [(10, 9.0, 0.1)], [(1, 0.0, 0.0)]],
+    ids=["every tenth call", "a tenth of each call", "failed conditions"],
+)
+def test_a_hot_key(calls: list[tuple[int, float, float]]) -> None:
+    """A tenth of the writes that is throttled, or a condition that failed, does not lower what others may use."""
     clock = Clock()
     budget = WriteBudget(UNITS, clock)
 
-    for number in range(200):
-        clock.now += 0.2
-        throttled = float(number % 10 == 0)
-        reserved, _ = budget.reserve(1)
-        budget.settle(reserved, 1, 1 - throttled, throttled)
+    most = []
+    for estimate, consumed, throttled in calls * 20:
+        clock.now += 1
+        reserved, _ = budget.reserve(estimate)
+        budget.settle(reserved, estimate, consumed, throttled)
+        most.append(budget.most)
 
-    clock.now += 1
-    assert budget.reserve(UNITS) == (UNITS, 0.0)
+    assert set(most) == {UNITS}
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 2), st.floats(0.2, 4)), max_size=60))

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from router.deliver.delivery import Delivered, Delivery
 from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import measure
 from router.deliver.writer import Writer
-from router.model import Outcome, Record, Summary
-from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
+from router.model import Outcome, Record, Result, Summary
+from tests.support.aws import MARGIN_SECONDS, RESERVE_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
 from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
@@ -54,26 +55,29 @@ def test_written(deliver: Any, tables: Any, messages: Any) -> None:
     assert (ends(delivered), tables.calls) == ([("m-a", "written", True), ("m-b", "written", True)], [["a", "b"]])
 
 
-HOT = WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a"}}}}])
+STANDARD = "dead_letter: letters"
 
 
 @pytest.mark.parametrize(
-    ("queue", "groups", "parts"),
+    ("queue", "unprocessed", "parts"),
     [
-        ("dead_letter: letters", "1231", [["m-b", "m-c", "m-d"], ["m-a"]]),
+        (STANDARD, ["a"], [["m-b", "m-c", "m-d"], ["m-a"]]),
+        (STANDARD, ["abc", "a"], [["m-d"], ["m-b", "m-c"], ["m-a"]]),
         # The last message is of the group of the first.
-        ("name: q.fifo, dead_letter: letters.fifo", "1231", [["m-b", "m-c"], ["m-a", "m-d"]]),
+        ("name: q.fifo, dead_letter: letters.fifo", ["a"], [["m-b", "m-c"], ["m-a", "m-d"]]),
     ],
 )
 def test_parts(
-    aws: Aws, tables: Any, time_: Any, compile_: Any, arrive: Any, queue: str, groups: str, parts: list[list[str]]
+    aws: Aws, tables: Any, time_: Any, compile_: Any, arrive: Any, queue: str, unprocessed: Any, parts: list[list[str]]
 ) -> None:
     """What is written can be acknowledged before the batch waits for a throttled message."""
-    tables.answers.extend([HOT, WriteResponse()])
+    tables.answers.extend(
+        WriteResponse([{"PutRequest": {"Item": {"id": {"S": id_}}}} for id_ in ids]) for ids in unprocessed
+    )
     writer = Writer(aws.tables, time_, time_.sleep, jitter=lambda low, high: high)
     program = compile_(queue=queue)
     records = [
-        arrive(f'{{"id":"{id_}"}}', f"m-{id_}", MessageGroupId=group) for id_, group in zip("abcd", groups, strict=True)
+        arrive(f'{{"id":"{id_}"}}', f"m-{id_}", MessageGroupId=group) for id_, group in zip("abcd", "1231", strict=True)
     ]
     delivery = Delivery(program, aws, time_, writer=writer)
     deliver = delivery.deliver_in_parts(
@@ -82,7 +86,7 @@ def test_parts(
 
     found = [([each.record.message_id for each in part], len(time_.slept)) for part in deliver]
 
-    assert ([ids for ids, _ in found], [waited for _, waited in found]) == (parts, [0, 1])
+    assert ([ids for ids, _ in found], [waited for _, waited in found]) == (parts, [*range(len(parts))])
 
 
 def test_nothing(deliver: Any, tables: Any) -> None:
@@ -441,11 +445,9 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
 
     seen = program.plugins.observers["router_outcome"][0][1].__globals__["seen"]
     summary = Summary("q", {"written": 1, "rejected": 1}, 0.0)
-    assert ([(each.message_id, each.outcome.kind, each.receive_count) for each in seen[:2]], seen[2:], metered) == (
-        [("m-a", "written", 1), ("m1", "rejected", 1)],
-        [summary],
-        [summary],
-    )
+    results = [Result(each.record.message_id, "q", each.outcome, 1) for each in delivered]
+    assert [each.outcome.kind for each in delivered] == ["written", "rejected"]
+    assert (seen, metered) == ([*results, summary], [summary])
     assert ([each.acknowledged for each in delivered], "secret" in caplog.text, "'watcher'" in caplog.text) == (
         [True, True],
         False,
@@ -542,13 +544,13 @@ def test_visibility(aws: Aws, queues: Any, compile_: Any, outcomes: list[Deliver
 
 
 class Always:
-    """A back-off of so many seconds."""
+    """A back-off of so many seconds for each receive."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
 
     def wait(self, receive_count: int) -> int:
-        return self.seconds
+        return self.seconds * receive_count
 
 
 FAULTS = [
@@ -609,16 +611,119 @@ def test_none_is_lost(
             assert json.loads(each.record.body)["id"] in tables.items
 
 
-def test_a_malformed_failure_is_counted(compile_: Any, aws: Aws, arrive: Any) -> None:
-    """An attribute `router` that does not describe a dead letter is ignored, and counted."""
+@pytest.mark.parametrize(("queue", "count"), [(STANDARD, 1), ("", 0)])
+def test_a_malformed_failure_is_counted(compile_: Any, aws: Aws, arrive: Any, queue: str, count: int) -> None:
+    """An attribute `router` that does not describe a dead letter is ignored, and counted if the queue has them."""
     attribute = {"router": {"DataType": "String", "StringValue": "{}"}}
     records = [arrive({"id": "1"}), structs.replace(arrive({"id": "2"}, "m2"), message_attributes=attribute)]
-    program = compile_()
+    program = compile_(queue=queue)
     summaries: list[Summary] = []
 
     Delivery(program, aws, lambda: 1.0, meter=summaries.append).deliver(
         program.engine.queues["q"], records, FixedDeadline(60)
     )
 
-    assert [summary.malformed_failures for summary in summaries] == [1]
-    assert measure(summaries[0])["router_malformed_failures_total"] == 1
+    assert [summary.malformed_failures for summary in summaries] == [count]
+    assert measure(summaries[0]).get("router_malformed_failures_total", 0) == count
+
+
+def test_what_a_summary_counts(aws: Aws, tables: Any, compile_: Any, messages: Any, arrive: Any) -> None:
+    """The outcomes by kind, without those that there are none of; conflicts and configuration errors among them."""
+    exists = AwsFault("condition", "ConditionalCheckFailedException", 400)
+    conflict = WriteResponse(fault=exists, stored={"id": {"S": "another"}})
+    tables.answers.extend([*[conflict] * 2, WriteResponse(fault=exists), *[WriteResponse(fault=GONE)] * 3])
+    program = compile_("{queue: q, table: things, write: {mode: insert}}")
+    summaries: list[Summary] = []
+    delivery = Delivery(program, aws, lambda: 1.0, meter=summaries.append)
+
+    for records in (messages(*"abcdefg"), [arrive("{")]):
+        delivery.deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert summaries == [
+        Summary("q", {"written": 1, "duplicate": 3, "retry": 3}, 0.0, conflicts=2, configuration_errors=3),
+        Summary("q", {"rejected": 1}, 0.0),
+    ]
+
+
+def test_payloads_are_fetched_as_messages_are_written(
+    tables: Any, queues: Any, compile_: Any, arrive: Any, time_: Any
+) -> None:
+    """By the clock of the delivery, within the time of the batch, and with retries as its waits allow."""
+    program = compile_(queue=f"{STANDARD}, envelope: [s3_pointer], s3_pointer: {{buckets: [payloads]}}")
+    timeouts: list[float] = []
+
+    def fetch(bucket: str, key: str, max_bytes: int, timeout: float) -> AwsFault:
+        timeouts.append(timeout)
+        return AwsFault("retry", "SlowDown", 503)
+
+    objects: Any = SimpleNamespace(fetch=fetch)
+    pointer = '["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"payloads","s3Key":"k"}]'
+    deliver = Delivery(program, Aws(tables, queues, objects), time_).deliver_in_parts(
+        program.engine.queues["q"], [arrive(pointer)], FixedDeadline(time_.now + 10), WaitBudget(time_, left=0.0)
+    )
+
+    ((delivered,),) = deliver
+
+    assert (delivered.outcome.code, timeouts) == ("RT814", [10 - RESERVE_SECONDS])
+
+
+class Moved:
+    """A deadline that is far away when a batch begins, and then earlier, as when a worker stops."""
+
+    def __init__(self, *ends: float) -> None:
+        self._ends = [*ends]
+
+    @property
+    def end(self) -> float:
+        return self._ends.pop(0) if len(self._ends) > 1 else self._ends[0]
+
+
+@pytest.mark.parametrize("last", ["dead letter", "visibility timeout"])
+@pytest.mark.parametrize(("left", "kind"), [(4.4, "retry"), (4.6, "written")])
+def test_time_for_the_last_calls(
+    tables: Any, compile_: Any, messages: Any, arrive: Any, time_: Any, last: str, left: float, kind: str
+) -> None:
+    """Work on a message starts if twice the time is left that the last calls of a batch took, besides the margin."""
+
+    def call(*request: Any) -> dict[str, AwsFault]:
+        time_.now += 2
+        return {}
+
+    queues: Any = SimpleNamespace(url=lambda reference, timeout: "url", send=call, change_visibility=call)
+    program = compile_()
+    queue = program.engine.queues["q"]
+    delivery = Delivery(program, Aws(tables, queues), time_)
+    if last == "dead letter":
+        delivery.deliver(queue, [arrive("{")], FixedDeadline(time_.now + 60))
+    else:
+        delivery.set_visibility(queue, "url", [Delivered(arrive("{}"), Outcome("retry"), False)], 60)
+
+    (delivered,) = delivery.deliver(queue, messages("a"), Moved(time_.now + 100, time_.now + left))
+
+    assert delivered.outcome.kind == kind
+
+
+def test_visibility_timeouts_are_set_in_the_time_left(compile_: Any, tables: Any, arrive: Any, time_: Any) -> None:
+    """Messages that were not started come first; the faults are those of both calls."""
+    calls: list[tuple[Any, ...]] = []
+    fault = AwsFault("retry", "503", 503)
+
+    def change_visibility(url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        calls.append((url, messages, timeout))
+        time_.now += 2
+        return {message_id: fault for message_id, _, _ in messages}
+
+    program = compile_()
+    queues: Any = SimpleNamespace(change_visibility=change_visibility)
+    outcomes = {"again": Outcome("retry", "RT812", delay=8.5), "late": Outcome("retry", "RT819", delay=0)}
+    delivered = [Delivered(arrive("{}", id_), outcome, False) for id_, outcome in outcomes.items()]
+
+    failed = Delivery(program, Aws(tables, queues), time_).set_visibility(
+        program.engine.queues["q"], "https://q", delivered, 5.0
+    )
+
+    assert calls == [
+        ("https://q", [("late", "handle-late", 0)], 5.0),
+        ("https://q", [("again", "handle-again", 9)], 3.0),
+    ]
+    assert failed == {"late": fault, "again": fault}

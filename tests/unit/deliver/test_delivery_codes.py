@@ -149,9 +149,17 @@ def test_unknown_queue(
     """RT817: messages of an unknown queue are reported as failed, with the wait of an outage, and measured."""
     record = {"messageId": "m1", "receiptHandle": "h", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}
 
-    answer = handler({"Records": [record]}, None)
+    with caplog.at_level("INFO", "router"):
+        answer = handler({"Records": [record]}, None)
 
-    (line,) = [each for each in (entry.__dict__["fields"] for entry in caplog.records) if "outcome" in each]
+    lines = [entry.__dict__["fields"] for entry in caplog.records]
+    (line,) = [each for each in lines if "outcome" in each]
+    assert (line["message_id"], line["queue"], line["reason"]) == (
+        "m1",
+        record["eventSourceARN"],
+        "the config does not know the queue",
+    )
+    assert [len(each["config"]) for each in lines if "config" in each] == [16]
     metrics = json.loads(capsys.readouterr().out)
     assert (metrics["router_configuration_errors_total"], metrics["queue"]) == (1, record["eventSourceARN"])
     (((id_, handle, seconds),),) = queues.released
@@ -162,6 +170,27 @@ def test_unknown_queue(
         "m1",
         "h",
         True,
+    )
+
+
+def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: Any) -> None:
+    """Each queue of an event, as of a test, is handled by itself; all failures are reported."""
+    tables.answers.append(WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400)))
+    records = [
+        {
+            "messageId": id_,
+            "receiptHandle": "h",
+            "body": f'{{"id":"{id_}"}}',
+            "eventSourceARN": f"arn:aws:sqs:eu-west-1:1:{queue}",
+        }
+        for id_, queue in (("m1", "other"), ("m2", "q"), ("m3", "another"))
+    ]
+
+    answer = handler({"Records": records}, None)
+
+    assert (tables.calls, answer) == (
+        [["m2"]],
+        {"batchItemFailures": [{"itemIdentifier": id_} for id_ in ("m1", "m2", "m3")]},
     )
 
 

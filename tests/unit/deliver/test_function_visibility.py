@@ -1,6 +1,7 @@
 """The visibility timeouts that the Lambda function sets."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,6 +68,69 @@ def test_other_failures_keep_the_visibility_timeout(handler: Handler, queues: An
     assert (queues.released, queues.attributes_read) == ([], 0)
 
 
+LATER = "@hookimpl\ndef router_transform_message(message, route):\n    raise Retry('later', 7)"
+
+
+@pytest.mark.parametrize(
+    ("handler", "found"),
+    [
+        ({"queue": "dead_letter: letters", "later": LATER}, []),
+        ({"queue": "dead_letter: letters, retry: {lambda: true}", "later": LATER}, [7]),
+    ],
+    indirect=["handler"],
+)
+def test_retries_keep_the_visibility_timeout_unless_the_queue_opts_in(
+    handler: Handler, queues: Any, found: list[int]
+) -> None:
+    """It is that of the retry then, and the redrive policy is not read for it."""
+    assert handler(event(), None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+    assert (waits(queues), queues.attributes_read) == (found, 0)
+
+
+@pytest.mark.parametrize("by", ["url", "m1"])
+def test_cannot_set_the_visibility_timeout(
+    handler: Handler, tables: Any, queues: Any, caplog: pytest.LogCaptureFixture, by: str
+) -> None:
+    """That is logged, and the message is reported as failed all the same."""
+    tables.answers.append(GONE)
+    queues.faults[by] = AwsFault("configuration", "AccessDenied", 403)
+
+    answer = handler(event(), None)
+
+    logged = [entry.__dict__["fields"] for entry in caplog.records if "visibility" in entry.getMessage()]
+    assert (answer, logged) == (
+        {"batchItemFailures": [{"itemIdentifier": "m1"}]},
+        [{"queue": "q", "error": "AccessDenied"}],
+    )
+
+
+def test_redrive_policies_of_queues(handler: Handler, tables: Any, queues: Any) -> None:
+    """Each queue has its own, and its own URL; each call takes no longer than there is time."""
+    calls: list[tuple[str, float]] = []
+
+    def attributes(url: str, timeout: float) -> QueueAttributes:
+        calls.append((url, timeout))
+        return QueueAttributes(30, 3 if url.endswith("2:q") else 10)
+
+    def change(url: str, messages: Any, timeout: float, change: Any = queues.change_visibility) -> Any:
+        calls.append((url, timeout))
+        return change(url, messages, timeout)
+
+    queues.attributes, queues.change_visibility = attributes, change
+    (record,) = event(2)["Records"]
+    for account in ("1", "2"):
+        tables.answers.append(GONE)
+        handler({"Records": [record | {"eventSourceARN": f"arn:aws:sqs:eu-west-1:{account}:q"}]}, None)
+
+    first, second = waits(queues)
+    assert (70 <= first <= 88, second) == (True, 42_300)
+    assert [url.rpartition("/")[2] for url, _ in calls] == [
+        f"arn:aws:sqs:eu-west-1:{account}:q" for account in ("1", "1", "2", "2")
+    ]
+    assert all(0 < timeout <= 900 for _, timeout in calls)
+
+
 @pytest.mark.parametrize(
     ("attributes", "bound"),
     [
@@ -88,3 +152,35 @@ def test_redrive_policy(
     reads = 2 if isinstance(attributes, AwsFault) else 1
     assert [bound <= wait <= bound * 1.25 + 1 for wait in waits(queues)] == [True, True]
     assert queues.attributes_read == reads
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "messages", "seconds"),
+    [(600_000, 1, 600 - 0.2002), (600_000, 10_000, 600 - 2.2), (300, 1, 0.15), (None, 1, 900 - 0.2002)],
+)
+def test_time_of_calls(
+    handler: Handler,
+    queues: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    milliseconds: int | None,
+    messages: int,
+    seconds: float,
+) -> None:
+    """A part of the time of an invocation is kept free of calls: for the log of each message, and the response."""
+    times: list[float] = []
+
+    def change_visibility(url: str, waits: Any, timeout: float) -> Any:
+        times.append(timeout)
+        return {}
+
+    def url(reference: str, timeout: float, url: Any = queues.url) -> Any:
+        times.append(timeout)
+        return url(reference, timeout)
+
+    queues.change_visibility, queues.url = change_visibility, url
+    monkeypatch.setattr("router.lambda_handler.boottime", lambda: 50.0)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: milliseconds) if milliseconds else None
+    (record,) = event()["Records"]
+    handler({"Records": [record | {"eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}] * messages}, context)
+
+    assert times == pytest.approx([seconds] * 2)

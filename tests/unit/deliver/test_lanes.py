@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw, structs
 
-from router.deliver.lanes import Chain, Transaction, coalesce, pack, schedule
+from router.deliver.batches import pack
+from router.deliver.lanes import Chain, Transaction, coalesce, schedule
 from router.model import WRITTEN, Outcome, Record, Table, worst
 from tests.support.engine import PlannedMessage, Write, encode_item, identify
 from tests.support.modes import MODES
@@ -30,6 +32,12 @@ def delete(key: Any, table: Any = THINGS) -> Any:
     """A plain delete of a key."""
     encoded, size = encode_item(key)
     return Write("r", table, MODES["delete"], identify(table.name, table.key, encoded), encoded, size)
+
+
+def put_by(route: str, x: int) -> Any:
+    """A plain put of the item "a" by a route."""
+    encoded, size = encode_item({"id": "a", "x": x})
+    return Write(route, THINGS, MODES["put"], ("things", "a"), encoded, size)
 
 
 def special(kind: Any, version: Any = None) -> Any:
@@ -93,6 +101,16 @@ def test_the_other_writes_of_a_chain_have_the_outcome_of_the_last(outcome: Any) 
     assert (more, outcomes(*messages)) == (False, [outcome] * 3)
 
 
+def test_each_write_of_a_chain_has_its_own_route() -> None:
+    """An outcome for all of them, which has none, is that of each one's route."""
+    messages = [planned(put_by(route, x)) for x, route in enumerate(("r1", "r2"))]
+    ((chain,),) = chains(messages)
+
+    chain.settle(Outcome("retry", "RT814"))
+
+    assert outcomes(*messages) == [Outcome("retry", "RT814", route="r1"), Outcome("retry", "RT814", route="r2")]
+
+
 def test_after_a_rejected_write_the_one_before_is_sent() -> None:
     """Down to the first."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
@@ -136,6 +154,15 @@ def test_other_modes_are_barriers() -> None:
     assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
 
 
+def test_a_delete_with_a_version_is_a_barrier() -> None:
+    """Its condition may fail, so that neither it nor a put of its item replaces the other one."""
+    writes = [put({"id": "a", "x": 1}), special("delete", {"N": "1"}), put({"id": "a", "x": 2})]
+
+    (lane,) = chains([planned(write) for write in writes])
+
+    assert [chain.write for chain in lane] == writes
+
+
 def test_the_greatest_version_is_sent_first() -> None:
     """Lesser ones are then stale without a call; equal ones are sent, the first received first."""
     versions = (2, 3, 1, 3)
@@ -145,6 +172,21 @@ def test_the_greatest_version_is_sent_first() -> None:
     more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
 
     assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate", route="r")])
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
+def test_versions_are_sent_in_order(versions: list[int]) -> None:
+    """While they are rejected: the greatest first, and of equal ones the first received."""
+    writes = [newest(version) for version in versions]
+    ((chain,),) = chains([planned(write) for write in writes])
+
+    sent: list[int] = []
+    more = True
+    while more and len(sent) < len(writes):
+        sent.append(next(number for number, write in enumerate(writes) if write is chain.write))
+        more = chain.settle(REJECTED)
+
+    assert sent == sorted(range(len(versions)), key=lambda number: (-versions[number], number))
 
 
 def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
@@ -207,6 +249,20 @@ def test_a_transaction_waits_for_earlier_ones_of_its_items(first: Any, left: Any
     assert outcomes(*messages) == [first, *[early if each else WRITTEN for each in left]]
 
 
+def test_items_of_several_waves_are_blocked() -> None:
+    """A transaction that is left blocks its items for all later ones, also after others that are left."""
+    messages = [planned(put({"id": id_}), *more) for id_, *more in (["a", put({"id": "b"})], ["b"], ["a"])]
+    messages += [planned(put({"id": "c"})), planned(put({"id": "c"}), put({"id": "d"})), planned(put({"id": "d"}))]
+
+    sent: list[Any] = []
+    for wave in schedule(messages, atomic=True):
+        for (transaction,) in wave:
+            sent.append(transaction.writes)
+            transaction.settle(RETRY)
+
+    assert sent == [messages[0].writes, messages[3].writes]
+
+
 def chains_of(*writes: Any) -> Any:
     """A chain for each write."""
     return [Chain(planned(write), write) for write in writes]
@@ -264,6 +320,34 @@ def test_a_batch_has_16_mb_at_most(value: Any, batches: Any) -> None:
 
     lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
     assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "table", "batches"),
+    [
+        ("x" * 400_000, ["x"] * 30, THINGS, [25, 6]),
+        ("\x01" * 400_000, [[LONGEST] * 28] * 24, THINGS, [23, 2]),
+        ("x", ["x"] * 30, Table("units", THINGS.key, 1000.0), [25, 6]),
+        ("x" * 5000, ["x"] * 6, Table("units", THINGS.key, 6.0), [2, 5]),
+    ],
+)
+def test_items_of_many_sizes(first: Any, others: Any, table: Table, batches: Any) -> None:
+    """A batch of large and small items, or of a table with a budget, keeps all limits: items, bytes and units."""
+    writes = [put({"id": str(number), "x": value}, table) for number, value in enumerate([first, *others])]
+
+    packed = pack(chains_of(*writes))
+
+    lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
+    assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+
+
+@pytest.mark.parametrize(("more", "batches"), [(0, [2]), (1, [1, 1])])
+def test_requests_may_fill_a_batch(more: int, batches: list[int]) -> None:
+    """To its last byte."""
+    requests = [Raw(b"0" * length) for length in (2**23, 2**23 + more)]
+    writes = [structs.replace(put({"id": "a"}), size=400_000, request=request) for request in requests]
+
+    assert [len(batch.chains) for batch in pack(chains_of(*writes))] == batches
 
 
 def test_requests_are_those_of_batch_write_item() -> None:

@@ -18,6 +18,7 @@ class Done:
     """A write whose response is there already."""
 
     seconds = 10.0
+    events = 0
 
     def __init__(self, response: WriteResponse) -> None:
         self._response = response

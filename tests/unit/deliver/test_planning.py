@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.deliver.delivery import Delivered, Delivery
+from router.deliver.writer import Writer
 from router.model import Record
-from tests.support.aws import MARGIN_SECONDS, Aws, FixedDeadline
+from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.program import WARM
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"
 FIFO = "name: q.fifo, dead_letter: letters.fifo"
@@ -29,7 +32,8 @@ def deliver(aws: Aws, compile_: Any, time_: Any) -> Deliver:
             return spent
 
         program = compile_(LINES, queue)
-        delivery = Delivery(program, aws, time_, cpu=cpu)
+        writer = Writer(aws.tables, time_, time_.sleep, jitter=lambda low, high: high)
+        delivery = Delivery(program, aws, time_, writer=writer, cpu=cpu)
         return delivery.deliver(program.engine.queues["q"], records, FixedDeadline(time_.now + 10 + MARGIN_SECONDS))
 
     return run
@@ -59,6 +63,15 @@ def test_a_costly_message_comes_last(deliver: Deliver, lines: Any, tables: Any) 
     assert tables.calls == [["a0", "b0"], ["c0", "c1", "c2", "c3"]]
 
 
+def test_a_costly_message_is_written_again(deliver: Deliver, lines: Any, tables: Any, time_: Any) -> None:
+    """After a wait, if its table is throttled."""
+    tables.answers.append(WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400)))
+
+    (delivered,) = deliver([lines("c", 4)])
+
+    assert (delivered.outcome.kind, len(tables.calls), len(time_.slept)) == ("written", 2, 1)
+
+
 def test_a_message_that_is_too_costly(deliver: Deliver, lines: Any, tables: Any) -> None:
     """It is rejected, and the others are written."""
     delivered = deliver([lines("c", 60), lines("a", 1)])
@@ -68,6 +81,15 @@ def test_a_message_that_is_too_costly(deliver: Deliver, lines: Any, tables: Any)
         ("a", "written", ""),
     ]
     assert tables.calls == [["a0"]]
+
+
+def test_outcomes_are_logged_once(deliver: Deliver, lines: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Of several messages that are too costly, each is decided and logged by itself."""
+    with caplog.at_level("INFO", "router"):
+        deliver([lines("c", 60), lines("d", 60), lines("a", 1)])
+
+    fields = [record.__dict__["fields"] for record in caplog.records]
+    assert [each["message_id"] for each in fields if "message_id" in each] == ["c", "d"]
 
 
 def test_a_group_keeps_its_order(deliver: Deliver, lines: Any, tables: Any) -> None:
@@ -110,3 +132,26 @@ def test_time_runs_out(deliver: Deliver, lines: Any) -> None:
         ("b", "retry", "time was up while it was planned"),
         ("c", "retry", "the deadline passed before it was planned"),
     ]
+
+
+def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, tables: Any) -> None:
+    """A queue that has its short form by then plans each message as before, the unusual ones too."""
+    program = compile_("{queue: q, table: things, item: {id: id, a: {meta: message_id}}}")
+    delivery = Delivery(program, aws, time_)
+    deadline = FixedDeadline(time_.now + 1000 + MARGIN_SECONDS)
+    attributes = {"a": {"DataType": "String", "StringValue": "b"}}
+    batch = [
+        arrive('{"id": "x"}', "usual"),
+        structs.replace(arrive('{"id": "y"}', "attributes"), message_attributes=attributes),
+        arrive("{", "malformed"),
+        arrive('{"id": 1}', "no text"),
+    ]
+
+    early, *_, late = [
+        (ends(delivery.deliver(program.engine.queues["q"], batch, deadline)), tables.calls[-1]) for _ in range(WARM)
+    ]
+
+    assert early == late
+    assert (early[0][0], early[1]) == (("usual", "written", ""), ["x", "y"])
+    assert [kind for _, kind, _ in early[0]] == ["written", "written", "rejected", "rejected"]
+    assert tables.items["x"] == {"id": {"S": "x"}, "a": {"S": "usual"}}

@@ -128,6 +128,24 @@ def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert (lines(), capsys.readouterr().err.count('"once"')) == ([], 1)
 
 
+def test_levels(lines: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Details are logged only at their level, and no line goes to other loggers too."""
+    LOGGER.debug("no detail")
+    written = StringIO()
+    set_up_logging(logging.StreamHandler(written), logging.DEBUG)
+    LOGGER.debug("a detail")
+
+    assert (lines(), caplog.messages) == ([], [])
+    assert json.loads(written.getvalue())["message"] == "a detail"
+
+
+def test_time() -> None:
+    """The time of a line is that of its event, in milliseconds."""
+    record = logging.makeLogRecord({"created": 1767323045.6789, "msg": "message"})
+
+    assert json.loads(JsonLines().format(record))["time"] == "2026-01-02T03:04:05.678Z"
+
+
 def test_numbered(lines: Any) -> None:
     """Each line of one of several processes has the number of the process."""
     number_lines(2)

@@ -1,6 +1,7 @@
 """Metrics: the same names in Lambda and in the worker."""
 
 import json
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ from router.deliver.telemetry import METRICS, embedded, ignore, measure, print_e
 from router.model import Summary
 from tests.support.run import QueueCounters, exposition
 
-SUMMARY = Summary("orders", {"written": 8, "stale": 1, "retry": 2}, 0.25, conflicts=1, configuration_errors=2)
+SUMMARY = Summary(
+    "orders",
+    {"written": 8, "stale": 1, "retry": 2},
+    0.2500004,
+    conflicts=1,
+    configuration_errors=2,
+    malformed_failures=3,
+)
 VALUES = {
     "router_messages_written_total": 8,
     "router_messages_stale_total": 1,
@@ -19,6 +27,7 @@ VALUES = {
     "router_batch_seconds_total": 0.25,
     "router_conflicts_total": 1,
     "router_configuration_errors_total": 2,
+    "router_malformed_failures_total": 3,
 }
 
 
@@ -42,8 +51,11 @@ def test_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
     Configuration errors are measured for the service as a whole too, so that one alarm covers unknown queues.
     """
     monkeypatch.setenv("ROUTER_SERVICE", "flows-dev")
+    monkeypatch.setattr("time.time", lambda: 1767323045.6789)
     line = json.loads(embedded(SUMMARY))
-    assert line.pop("_aws")["CloudWatchMetrics"] == [
+    metadata = line.pop("_aws")
+    assert metadata["Timestamp"] == 1767323045678
+    assert metadata["CloudWatchMetrics"] == [
         {
             "Namespace": "MessageRouter",
             "Dimensions": [["service", "queue"]],
@@ -82,12 +94,14 @@ def test_service_name(env: dict[str, str], name: str) -> None:
     assert service_name(env) == name
 
 
-def test_print(capsys: pytest.CaptureFixture[str]) -> None:
-    """Lambda's meter prints one line, the default one nothing."""
+def test_print(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda's meter prints one line at once, before the process is frozen; the default one prints nothing."""
+    written = BytesIO()
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(written))
     print_embedded(SUMMARY)
     ignore(SUMMARY)
-    out = capsys.readouterr().out
-    assert (out.count("\n"), json.loads(out)["queue"]) == (1, "orders")
+    out = written.getvalue()
+    assert (out.count(b"\n"), json.loads(out)["queue"]) == (1, "orders")
 
 
 def test_prometheus() -> None:

@@ -1,6 +1,8 @@
 """The writer, against a DynamoDB in memory through the router's own client of it."""
 
+import socket
 from collections import Counter
+from select import POLLIN
 from threading import Barrier, BrokenBarrierError
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
 from router.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from tests.support.aws import CONCURRENT_CALLS
+from tests.support.aws import CONCURRENT_CALLS, WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
@@ -186,6 +188,102 @@ def test_calls_that_do_not_block(dynamo: Any, clock: Any) -> None:
         [WRITTEN] * 4,
         ["BatchWriteItem", "Put", "TransactWriteItems"],
     )
+
+
+class Recorded:
+    """Tables whose calls are recorded: the operation, whether it blocks, its time-out, and whether it is measured."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, float, bool]] = []
+
+    def key_schema(self, table: str, timeout: float) -> Any:
+        return THINGS.key
+
+    def batch_write(self, table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        self.calls.append((f"batch of {table}", timeout, measured))
+        return WriteResponse()
+
+    def write(self, operation: str, parameters: Any, timeout: float, measured: bool) -> WriteResponse:
+        self.calls.append((operation, timeout, measured))
+        return WriteResponse()
+
+    def transact(self, actions: Any, timeout: float, measured: bool) -> WriteResponse:
+        self.calls.append((f"{len(actions)} actions", timeout, measured))
+        return WriteResponse()
+
+
+class Held:
+    """A call whose response is always late."""
+
+    seconds = 0.0
+    events = POLLIN
+
+    def __init__(self, response: WriteResponse, under_way: list["Held"]) -> None:
+        self._response = response
+        self._ends = socket.socketpair()
+        self._under_way = under_way
+        under_way.append(self)
+
+    def fileno(self) -> int:
+        return self._ends[0].fileno()
+
+    def finish(self, late: bool = False) -> WriteResponse:
+        self._under_way.remove(self)
+        for end in self._ends:
+            end.close()
+        return self._response
+
+
+class RecordedNonBlocking:
+    """Such tables that begin calls; `most` is the largest number of those that were under way."""
+
+    def __init__(self) -> None:
+        self._blocking = Recorded()
+        self.calls = self._blocking.calls
+        self.key_schema = self._blocking.key_schema
+        self.most = 0
+        self._under_way: list[Held] = []
+
+    def begin_batch_write(self, table: str, requests: Any, timeout: float, measured: bool) -> Held:
+        return self._hold(self._blocking.batch_write(table, requests, timeout, measured))
+
+    def begin_actions(self, actions: Any, timeout: float, measured: bool) -> Held:
+        (operation, parameters), *others = actions
+        return self._hold(
+            self._blocking.transact(actions, timeout, measured)
+            if others
+            else self._blocking.write(operation, parameters, timeout, measured)
+        )
+
+    def _hold(self, response: WriteResponse) -> Held:
+        held = Held(response, self._under_way)
+        self.most = max(self.most, len(self._under_way))
+        return held
+
+
+@pytest.mark.parametrize("units", [0.0, 1.0])
+@pytest.mark.parametrize("kind", [Recorded, RecordedNonBlocking])
+@pytest.mark.parametrize(("mode", "name"), [("put", "batch of things"), ("insert", "Put"), ("update", "2 actions")])
+def test_each_call_has_the_time_that_is_left(clock: Any, kind: Any, mode: str, name: str, units: float) -> None:
+    """And the units that it consumes are requested, if its table has a budget of them."""
+    tables, table = kind(), Table("things", THINGS.key, units)
+    once = {"add": frozenset({"n"}), "once": IdempotencyConfig(MARKERS, "")} if mode == "update" else {}
+    (lanes,) = schedule([one("a", mode, table, shape=once, n=1)], atomic=False)
+
+    finish(Writer(tables, clock, clock.sleep), lanes, 3600.0)
+
+    assert tables.calls == [(name, 3600.0, units > 0)]
+
+
+@pytest.mark.parametrize("most", [2, CONCURRENT_CALLS + 4])
+def test_most_calls(clock: Any, most: int) -> None:
+    """As many calls are under way at a time as the writer may have."""
+    tables: Any = RecordedNonBlocking()
+    (lanes,) = schedule([one(str(number), "insert") for number in range(20)], atomic=False)
+
+    finish(Writer(tables, clock, clock.sleep, most_calls=most), lanes, 3600.0)
+
+    assert (len(tables.calls), tables.most) == (20, most)
 
 
 def test_bad_items_do_not_make_good_ones_fail(write: Any, dynamo: Any) -> None:

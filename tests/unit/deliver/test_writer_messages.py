@@ -1,6 +1,7 @@
 """The writer's short form, without lanes for what the first try writes, does what lanes do: calls, waits, outcomes."""
 
-from types import SimpleNamespace
+import sys
+from types import FrameType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,10 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw, structs
 
-from router.deliver.lanes import pack_plain, schedule
+from router.deliver.batches import pack_plain
+from router.deliver.lanes import schedule
 from router.deliver.retries import WaitBudget
 from router.deliver.writer import Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
+from tests.support.aws import WriteResponse
 from tests.support.engine import PlannedMessage, Write, WriteConfig
 from tests.support.modes import MODES
 
@@ -108,12 +111,18 @@ def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: floa
 
 
 WRITES = st.tuples(st.sampled_from([f"id{number}" for number in range(40)]), st.sampled_from(["things", "others"]))
-PLANNED = st.builds(
-    Planned,
-    st.one_of(WRITES.map(lambda write: (write,)), st.lists(WRITES, max_size=2).map(tuple)),
-    st.sampled_from(["item", "text", "text", "delete"]),
-    st.sampled_from(["", "", "", "x", 1]),
-)
+HOT_WRITES = st.tuples(st.sampled_from(["id0", "id1", "id2"]), st.sampled_from(["things", "things", "others"]))
+
+
+def planned_messages(writes: Any) -> Any:
+    """Return a strategy of messages with one of these writes, or with other numbers of them."""
+    return st.builds(
+        Planned, writes, st.sampled_from(["item", "text", "text", "delete"]), st.sampled_from(["", "", "", "x", 1])
+    )
+
+
+PLANNED = planned_messages(st.one_of(WRITES.map(lambda write: (write,)), st.lists(WRITES, max_size=2).map(tuple)))
+HOT = planned_messages(st.one_of(WRITES, HOT_WRITES).map(lambda write: (write,)))
 DISTINCT = [Planned(((f"id{number}", "things"),), "text") for number in range(60)]
 
 
@@ -124,12 +133,19 @@ def dynamo(dynamo_of: Any) -> Any:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    st.lists(PLANNED, max_size=6) | st.lists(PLANNED, max_size=40, unique_by=lambda planned: planned.writes),
+    st.one_of(
+        st.lists(PLANNED, max_size=6),
+        st.lists(PLANNED, max_size=40, unique_by=lambda planned: planned.writes),
+        st.lists(HOT, max_size=60),
+    ),
     st.lists(st.none() | st.sampled_from(FAULTS), max_size=6),
     st.sampled_from([0.0, 0.15, 2.0, 3600.0]),
 )
 @example(DISTINCT, ["unprocessed", "ProvisionedThroughputExceededException", "lost"], 3600.0)
 @example([*DISTINCT, Planned((("id7", "things"),), "text")], [], 3600.0)
+@example([*DISTINCT, Planned((("id7", "things"),), "text", 1)], [], 3600.0)
+@example([*DISTINCT, *DISTINCT[:40:2]], ["unprocessed"], 3600.0)
+@example([*DISTINCT, *DISTINCT[:40:2], *DISTINCT[1:9]], [*["unprocessed"] * 9], 0.15)
 @example([*DISTINCT, Planned((("bad", "things"),), "text", 1)], [], 3600.0)
 @example([*DISTINCT, Planned((("id1", "others"),), "text")], ["AccessDeniedException"], 3600.0)
 @example(DISTINCT, [], 0.0)
@@ -153,7 +169,8 @@ def test_both_forms_do_the_same(dynamo: Any, batch: list[Planned], faults: list[
         (DISTINCT, [25, 25, 10]),
         ([*DISTINCT[:3], Planned((("id1", "others"),))], [3, 1]),
         ([Planned((("a", "things"),), "delete"), Planned((("b", "things"),))], [2]),
-        ([DISTINCT[0], DISTINCT[0]], None),
+        ([DISTINCT[0], DISTINCT[0]], [1]),
+        ([*DISTINCT[:25], *DISTINCT[:26]], [25, 1]),
         ([DISTINCT[0], Planned((("a", "things"), ("b", "things")))], None),
         ([Planned((("a", "budgeted"),))], None),
         ([Planned((("a", "things"),), "item", "x" * 20_000)], None),
@@ -161,10 +178,50 @@ def test_both_forms_do_the_same(dynamo: Any, batch: list[Planned], faults: list[
     ],
 )
 def test_which_messages_need_no_lanes(batch: list[Planned], sizes: list[int] | None) -> None:
-    """Those of one plain write each, of an item of its own, that fit into batches by their number."""
+    """Those of one plain write each that fit into batches by their number; of each item one is sent."""
     batches = pack_plain([message_of(number, planned) for number, planned in enumerate(batch)])
 
     assert (None if batches is None else [len(each.writes) for each in batches]) == sizes
+
+
+def throttle_hot(table: str, requests: Any, timeout: float) -> WriteResponse:
+    """Write all but the item `hot`."""
+    return WriteResponse([request for request in requests if "hot" in str(request)])
+
+
+def count_instructions(batch: list[Planned]) -> int:
+    """Count the bytecode instructions that it takes to write messages without a wait, but those of `hot`."""
+    counted = 0
+
+    def trace(frame: FrameType, what: str, argument: Any) -> Any:
+        nonlocal counted
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += what == "opcode"
+        return trace if frame.f_code.co_filename != __file__ else None
+
+    tables: Any = OneAtATime(SimpleNamespace(batch_write=throttle_hot, key_schema=None))
+    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
+    messages = [message_of(number, planned) for number, planned in enumerate(batch)]
+    writer, waits = Writer(tables, Clock(), jitter=lambda low, high: high), WaitBudget(Clock(), left=0.0)
+    writing = writer.write_messages(messages, limit, waits, atomic=False)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        pauses = [*writing]
+    finally:
+        sys.settrace(before)
+    written = [planned.outcome is WRITTEN for planned in messages]
+    assert (pauses, written) == ([], [planned.writes[0][0] != "hot" for planned in batch])
+    return counted
+
+
+def test_a_hot_key_costs_the_other_messages_little() -> None:
+    """Beside a key that occurs twice and is throttled, the short form writes the others."""
+    without = [Planned(((f"id{number}", "things"),), "text") for number in range(200)]
+    with_ = [*without]
+    with_[5] = with_[105] = Planned((("hot", "things"),), "text")
+
+    assert count_instructions(with_) < 1.4 * count_instructions(without)
 
 
 def test_a_conditional_write_needs_a_lane(dynamo: Any) -> None:

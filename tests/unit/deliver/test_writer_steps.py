@@ -19,12 +19,13 @@ THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 Open = Callable[..., PlannedMessage]
 
 
-def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9, waits: float = 1e9) -> None:
-    """Write lanes until a moment, with so many seconds for waits; each wait has its upper bound."""
+def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9, waits: float = 1e9) -> WaitBudget:
+    """Write lanes until a moment, with so many seconds for waits, each of which has its upper bound; return these."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
-    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
-    for _ in writer.write(lanes, limit, WaitBudget(time_, waits)):
+    writer, budget = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high), WaitBudget(time_, waits)
+    for _ in writer.write(lanes, limit, budget):
         pass
+    return budget
 
 
 @pytest.fixture
@@ -96,9 +97,9 @@ def unprocessed(*ids: str) -> WriteResponse:
     ("count", "responses", "outcomes", "slept"),
     [
         # One of ten, as of a hot key: after the waits that the budget has time for, it is left.
-        (10, [unprocessed("0")] * 4, ["retry"] + ["written"] * 9, [0.1, 0.2]),
+        (10, [unprocessed("0")] * 4, ["retry"] + ["written"] * 9, [0.1]),
         # A try without effect, as of a table that takes nothing.
-        (2, [unprocessed("0", "1")] * 4, ["retry"] * 2, [0.1, 0.2]),
+        (2, [unprocessed("0", "1")] * 4, ["retry"] * 2, [0.1]),
         # A table at its capacity, which takes some of each try.
         (4, [unprocessed("0", "1", "2"), unprocessed("0", "1"), unprocessed("0")], ["written"] * 4, [0.1, 0.2, 0.4]),
     ],
@@ -116,10 +117,21 @@ def test_waits_are_limited(
     tables.answers.extend(responses)
     lanes = [lane(str(number)) for number in range(count)]
 
-    write(tables, time_, [steps for steps, _ in lanes], waits=0.35)
+    write(tables, time_, [steps for steps, _ in lanes], waits=0.25)
 
     assert kinds([planned for _, messages in lanes for planned in messages]) == outcomes
     assert time_.slept == pytest.approx(slept)
+
+
+def test_waits_are_counted(tables: Any, time_: Any, lane: Any) -> None:
+    """All of them, and those that were taken from the budget; a write at once after a retry takes nothing of it."""
+    tables.answers.extend([unprocessed("0", "1", "2"), *[THROTTLED] * 2])
+    lanes = [lane(str(number))[0] for number in range(4)]
+    lanes[0] += lane("x")[0]
+
+    waits = write(tables, time_, lanes)
+
+    assert [*time_.slept, waits.waited, waits.taken] == pytest.approx([0.1, 0.2, 0.4, 0.7, 0.6])
 
 
 def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
@@ -140,3 +152,21 @@ def test_no_call_after_the_limit(tables: Any, time_: Any, lane: Any) -> None:
     write(tables, time_, [steps], until=101.5)
 
     assert (kinds(messages), tables.calls) == (["retry"], [])
+
+
+def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, lane: Any) -> None:
+    """Of a second for waits, two retries whose calls take half a second leave nothing."""
+    tables.answers.extend([THROTTLED] * 8)
+    send = tables.batch_write
+
+    def slow(*given: Any) -> Any:
+        time_.now += 0.5
+        return send(*given)
+
+    tables.batch_write = slow
+    steps, messages = lane("a")
+
+    write(tables, time_, [steps], waits=1.0)
+
+    waits = [round(seconds, 6) for seconds in time_.slept]
+    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2], 3)

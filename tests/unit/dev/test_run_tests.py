@@ -110,7 +110,7 @@ def test_what_is_no_json_can_be_wrapped(envelope: str, text: str) -> None:
 def test_an_envelope_of_a_plugin() -> None:
     """A message is wrapped if the envelope has an inverse; otherwise the test has the whole body."""
     queue = spec.Queue(envelope=("acme",))
-    formats = [EnvelopeFormat("acme", divmod, wrap) for wrap in (lambda text: f"<{text}>", None)]
+    formats = [EnvelopeFormat("acme", divmod, wrap, None, bool) for wrap in (lambda text: f"<{text}>", None)]
 
     assert [make_body({"a": 1}, queue, {"acme": each}) for each in formats] == ['<{"a":1}>', '{"a":1}']
 

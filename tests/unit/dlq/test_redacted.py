@@ -177,6 +177,7 @@ def test_an_export(program: Load, moved: Make, tmp_path: Path) -> None:
         ("item: {id: mail, total: total}", {"id", "copy"}),
         ("item: {id: id, m: {template: 'x{mail}'}, total: total}", {"m", "copy"}),
         ("item: {id: id, m: {meta: attribute.mail}, total: total}", {"m", "copy"}),
+        ("item: {id: id}, merge: '{c: mail}'", {"id", "c", "total", "copy"}),
         ("write: {mode: put}", {"mail", "copy"}),
         ("write: {mode: put}, for_each: '[@]'", {"id", "mail", "total", "copy"}),
     ],

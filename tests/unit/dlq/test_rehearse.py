@@ -10,7 +10,8 @@ from router.dlq.messages import DlqMessage
 from router.dlq.rehearse import Change, Rehearsal, Rehearser
 from router.dlq.spool import WrittenItems
 from router.errors import UsageError
-from tests.support.aws import AwsFault
+from router.testing import MemoryQueues, MemoryTables
+from tests.support.aws import Aws, AwsFault
 from tests.support.program import Program
 from tests.unit.dlq.conftest import Make
 
@@ -33,7 +34,7 @@ class StoredItems:
 
 
 def rehearse_all(program: Program, messages: Iterable[DlqMessage], items: Any, **settings: Any) -> list[Rehearsal]:
-    aws: Any = None
+    aws = Aws(MemoryTables.of(program), MemoryQueues())
     with WrittenItems() as written:
         return list(Rehearser(program, "dead", aws, items, written, **settings).rehearse_all(messages))
 
@@ -211,8 +212,8 @@ def test_a_message_that_is_to_stay_changes_nothing(load: Callable[..., Program],
 
 def test_what_is_delivered_is_not_newer(load: Callable[..., Program], failed: Make) -> None:
     """The next rehearsal reads it from the table; what was not delivered is forgotten, so that others may have it."""
-    aws: Any = None
     items, program = StoredItems(), load()
+    aws = Aws(MemoryTables.of(program), MemoryQueues())
     first, second = failed({"id": "o"}, "1"), failed({"id": "p"}, "2")
     later = [failed({"id": id_, "total": 2}, f"later-{id_}") for id_ in "op"]
     with WrittenItems() as written:

@@ -19,19 +19,14 @@ from router.dlq.spool import Spool, WrittenItems
 from router.model import Record
 from router.testing import MemoryQueues, MemoryTables
 from tests.support.aws import Aws
+from tests.support.modes import WRITES
 from tests.support.program import Program, load_program
 from tests.unit.dlq.test_redrive import Source
 
 ROUTES = {
-    "put": "write: {mode: put}",
-    "insert": "write: {mode: insert}",
-    "newest": "write: {mode: newest, version: v}",
-    "update": "write: {mode: update}",
-    "dated": "write: {mode: update, version: v}",
+    **{name: f"write: {write}" for name, write in WRITES.items()},
     "add": "item: {id: id, n: n}, write: {mode: update, add: [n]}",
     "once": "item: {id: id, n: n}, write: {mode: update, add: [n], once: markers}",
-    "delete": "item: {id: id}, write: {mode: delete}",
-    "dated-delete": "item: {id: id, v: v}, write: {mode: delete, version: v}",
 }
 QUEUES = ("orders", "atomic", "groups.fifo")
 KEYS = ("a", "b")

@@ -170,6 +170,8 @@ def test_plain_notation_is_exact_and_plain(number: Any) -> None:
         ({"b", "é", ""}, {"SS": ["", "b", "é"]}, 3),
         ({10, Decimal("9.5"), 2}, {"NS": ["2", "9.5", "10"]}, 6),
         (frozenset({b"b", b"ab"}), {"BS": [b"ab", b"b"]}, 3),
+        (Decimal("-1.5"), {"N": "-1.5"}, 2),
+        ({Decimal("-1.5"), -21}, {"NS": ["-21", "-1.5"]}, 4),
         ({1, Decimal("1.0"), Decimal("1e0")}, {"NS": ["1"]}, 2),
     ],
 )
@@ -230,6 +232,13 @@ def test_an_item_of_400_kb_is_stored() -> None:
     assert size == 409_600
 
 
+def test_an_item_of_400_kb_of_names_is_stored() -> None:
+    """Names may be all that an item has."""
+    names = [letter * (MAX_ITEM_BYTES // 8) for letter in "abcdefgh"]
+
+    assert encode_item(dict.fromkeys(names, "")) == ({name: {"S": ""} for name in names}, MAX_ITEM_BYTES)
+
+
 def test_an_item_of_one_byte_more_is_refused() -> None:
     """One byte over 400 KB."""
     assert rejection(encode_item, {"ab": "x" * (MAX_ITEM_BYTES - 1)}) == (
@@ -243,6 +252,15 @@ def test_a_long_name_is_stored_below_64_kb() -> None:
     _, size = encode_item({"n" * MAX_NAME_BYTES: "x"})
 
     assert size == 65_536
+
+
+@pytest.mark.parametrize("inner", [[0] * MAX_ITEM_BYTES, {str(number): 0 for number in range(MAX_ITEM_BYTES // 5)}])
+def test_the_deepest_value_may_be_too_large(inner: Any) -> None:
+    """Then that is the reason, not its depth."""
+    for _ in range(31):
+        inner = [inner]
+
+    assert rejection(encode_item, {"a": inner}) == (BAD_ITEM, "attribute '*': the item has more than 409600 bytes")
 
 
 @given(ITEMS)

@@ -82,7 +82,10 @@ def test_a_short_outage() -> None:
     assert [OutageBackoff(60, 5).wait(count, lambda: 0.0) for count in range(1, 6)] == [15, 16, 16, 16, 16]
 
 
-@pytest.mark.parametrize(("outlast", "receives"), [(0, 10), (43_200, 10), (86_400, 10), (3 * 86_400, 14), (10**9, 36)])
+@pytest.mark.parametrize(
+    ("outlast", "receives"),
+    [(0, 10), (43_200, 10), (117390, 10), (117391, 11), (86_400, 10), (3 * 86_400, 14), (10**9, 36)],
+)
 def test_receives_for_an_outage(outlast: int, receives: int) -> None:
     """A longer outage needs more receives, since no wait is longer than 12 hours."""
     assert receives_for(outlast) == receives

@@ -125,6 +125,25 @@ def test_other_than_json_is_refused(payload: Any, code_and_reason: Any) -> None:
     assert rejection(decode_payload, payload) == code_and_reason
 
 
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+@pytest.mark.parametrize(
+    "decode",
+    [
+        decode_payload,
+        lambda text: decode_payload(text.encode()),
+        lambda text: compile_decoder([], "json")(record(text)),
+    ],
+    ids=["text", "bytes", "body"],
+)
+def test_objects_nest_as_lists_do(decode: Any, opening: str, closing: str) -> None:
+    """The bound counts both, in text, in bytes, and in a body without envelopes."""
+    deepest, deeper = (opening * depth + "1" + closing * depth for depth in (64, 65))
+
+    decode(deepest)
+
+    assert rejection(decode, deeper) == TOO_DEEP
+
+
 @pytest.mark.parametrize("brackets", ["[]", "[{]}", "[[{]]}"])
 def test_nesting_of_64_is_decoded_and_65_refused(brackets: Any) -> None:
     """For each kind of bracket."""
@@ -271,6 +290,7 @@ ATTRIBUTES = {
     "half": {"DataType": "Number", "StringValue": "\ud800"},
     "binary": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
     "empty": {"DataType": "String"},
+    "untyped": {"StringValue": "5"},
 }
 VALUES = {
     "text": "5",
@@ -284,6 +304,7 @@ VALUES = {
     "half": "\ud800",
     "binary": b"\x00\xff",
     "empty": "",
+    "untyped": "5",
 }
 
 
@@ -497,6 +518,29 @@ def test_a_payload_that_takes_too_much_memory_is_refused(unit: str, wrap: Any) -
     reason = f"its values may take more than {MAX_DECODED_BYTES} bytes of memory"
 
     assert rejection(decode_payload, text) == (OUT_OF_BOUNDS, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "entries"),
+    [
+        ("[0,1,[]]", 4, 0),
+        ('{"a":{},"b":0}', 3, 2),
+        ('[",[{:\\"",{}]', 3, 0),
+        ('[",\\\\",0]', 2, 0),
+        (b'{"a,":[0]}', 2, 1),
+    ],
+)
+def test_the_memory_of_values(monkeypatch: pytest.MonkeyPatch, text: Any, values: int, entries: int) -> None:
+    """The text itself, a value for each comma and bracket that is outside of strings, an entry for each colon."""
+    needed = len(text) + 112 * values + 120 * entries
+    monkeypatch.setattr("router.engine.decode.MAX_BODY_BYTES", len(text) - 1)
+    monkeypatch.setattr("router.engine.decode.MAX_DECODED_BYTES", needed)
+
+    bound_memory(text)
+
+    monkeypatch.setattr("router.engine.decode.MAX_DECODED_BYTES", needed - 1)
+    reason = f"its values may take more than {needed - 1} bytes of memory"
+    assert rejection(bound_memory, text) == (OUT_OF_BOUNDS, reason)
 
 
 @pytest.mark.parametrize("char", [",", ":", "[", '\\"', "a"])

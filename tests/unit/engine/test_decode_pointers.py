@@ -37,6 +37,7 @@ def notification(message: Any) -> Any:
         ([CLASSES[1], PLACE], [], FOUND),
         (f'\n[ "{CLASS}" , {json.dumps(PLACE)} ]', [], FOUND),
         ([CLASS, PLACE | {"s3BucketName": "other", "more": 1}], [], Pointer("other", FOUND.key)),
+        ([CLASS, PLACE | {"s3Key": "k"}], [], Pointer("payloads", "k")),
         ([CLASS, PLACE | {"s3Key": "é" * 512}], [], Pointer("payloads", "é" * 512)),
         ([CLASS, PLACE | {"s3Key": "/..a/b./..."}], [], Pointer("payloads", "/..a/b./...")),
         (notification(json.dumps([CLASS, PLACE])), [sns], FOUND),

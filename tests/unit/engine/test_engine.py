@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.engine.attributes import decode_item
+from router.engine.attributes import decode_item, memory_bytes
 from router.engine.engine import MAX_ELEMENTS, plan
 from router.engine.writes import Write
 from router.model import Outcome, Record, Table
@@ -30,7 +30,9 @@ def record(message: Any, message_id: Any = "id-1") -> Any:
 
 def planned(program: Any, message: Any, trace: Any = None) -> Any:
     """What is planned for a message: its outcome or None, and the items by route."""
-    planned = plan(program.engine.queues["q"], record(message), trace)
+    received = record(message)
+    planned = plan(program.engine.queues["q"], received, trace)
+    assert planned.record is received
     return planned.outcome, [(write.route, decode_item(write.item)) for write in planned.writes]
 
 
@@ -275,7 +277,7 @@ def router_transform_message(message, route):
 @hookimpl
 def router_transform_item(item, message, route):
     item["inner"]["of"] = route.name
-    item["n"] = item.get("n", 0) + 1
+    item["n"] = item.get("n", 0) + message.data["seen"]
 """
 
 
@@ -294,6 +296,19 @@ def test_plugins_of_one_route_do_not_change_the_message_of_another(make: Any, ma
     untouched = "plain", {"id": "a", "inner": {"list": [0]}}
     expected = [changed("one"), untouched, changed("two")] if match == "all" else [changed("one")]
     assert planned(program, {"id": "a", "inner": {"list": [0]}}) == (None, expected)
+
+
+@pytest.mark.parametrize("changed", ["message.data", "item"])
+def test_a_plugin_of_one_of_two_routes(make: Any, changed: str) -> None:
+    """It has one of the hooks, and changes in place what the other route reads too."""
+    hook = "router_transform_item" if changed == "item" else "router_transform_message"
+    code = f'@hookimpl\ndef {hook}({changed.partition(".")[0]}):\n    {changed}["list"].append(1)\n'
+    program = make(f"one: {{{TO_THINGS}}}\nplain: {{{TO_THINGS}, plugins: []}}", append=code)
+
+    assert planned(program, {"id": "a", "list": []}) == (
+        None,
+        [("one", {"id": "a", "list": [1]}), ("plain", {"id": "a", "list": []})],
+    )
 
 
 def test_plugins_do_not_change_another_item_of_for_each(make: Any) -> None:
@@ -325,6 +340,17 @@ def test_each_element_makes_an_item(make: Any) -> None:
 
     items = [("r", {**line, "order": "o"}) for line in lines]
     assert planned(make(LINES), {"order": {"id": "o", "lines": lines}}) == (None, items)
+
+
+def test_each_item_has_its_number_and_its_message(make: Any) -> None:
+    """Which an idempotency key is made of."""
+    write = "{mode: update, add: [n], once: things}"
+    program = make(f"r: {{{TO_THINGS}, for_each: lines, item: {{id: element.id, n: element.n}}, write: {write}}}")
+
+    planned = plan(program.engine.queues["q"], record({"lines": [{"id": "a", "n": 1}, {"id": "b", "n": 2}]}))
+
+    keys = [write.idempotency_key.call["Item"] for write in planned.writes if write.idempotency_key]
+    assert keys == [{"id": {"S": "r#id-1#0"}}, {"id": {"S": "r#id-1#1"}}]
 
 
 def test_an_element_is_an_item_where_nothing_is_mapped(make: Any) -> None:
@@ -462,7 +488,8 @@ def test_a_trace_gets_each_stage(make: Any) -> None:
         ("plain", "map", [{"id": "a"}]),
         ("plain", "write", Write("plain", table, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)),
     ]
-    assert planned.outcome == Outcome("rejected", "RT806", "fails 'required' at /required: 'x' is missing", "bad")
+    reason = "fails 'required' at /required: 'x' is missing"
+    assert (invalid.reason, planned.outcome) == (reason, Outcome("rejected", "RT806", reason, "bad"))
 
 
 REFERENCES = """
@@ -568,6 +595,20 @@ def test_items_that_take_too_much_memory(make: Any) -> None:
     assert planned(program, {"lines": lines}) == rejected("RT803", reason, "r")
 
 
+@pytest.mark.parametrize(("left", "taken"), [(0, 3), (-1, 0)])
+def test_the_memory_of_items_is_that_of_all_but_the_first(
+    make: Any, monkeypatch: pytest.MonkeyPatch, left: int, taken: int
+) -> None:
+    """The first is bounded by the size of the message. The limit itself is allowed."""
+    ids = ["a", "bb", "ccc"]
+    more = sum(memory_bytes({"id": {"S": each}}) for each in ids[1:])
+    monkeypatch.setattr("router.engine.engine.MAX_PLANNED_BYTES", more + left)
+
+    outcome, items = planned(make(f"r: {{{TO_THINGS}, for_each: lines}}"), {"lines": [{"id": each} for each in ids]})
+
+    assert (outcome is None, len(items)) == (left == 0, taken)
+
+
 def test_what_does_not_depend_on_the_element(make: Any) -> None:
     """It is evaluated once for a message, and only if there is an element."""
     mapping = (
@@ -612,6 +653,20 @@ def router_transform_message(message):
     program = make(f"r: {{{TO_THINGS}}}", p=plugin)
 
     assert planned(program, {"id": "a"}) == (Outcome("retry", "RT813", reason, "r"), [])
+
+
+def test_a_plugin_asks_for_a_retry_at_once(make: Any) -> None:
+    """No delay is a delay too."""
+    plugin = """
+from router import Retry, hookimpl
+
+@hookimpl
+def router_transform_message(message):
+    raise Retry(delay=0)
+"""
+    program = make(f"r: {{{TO_THINGS}}}", p=plugin)
+
+    assert planned(program, {"id": "a"}) == (Outcome("retry", "RT812", "a plugin asks to retry", "r", delay=0), [])
 
 
 def test_ctrl_c(make: Any) -> None:

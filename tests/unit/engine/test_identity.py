@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.engine.identity import is_malformed, read_failed
-from router.model import Record
+from router.codes import REDACTED
+from router.engine.identity import MAX_LENGTH, is_malformed, read_failed, with_original_identity
+from router.errors import Rejection
+from router.model import Message, Record
 from tests.support.engine import plan
 from tests.unit.engine.conftest import Make
 
@@ -97,6 +99,49 @@ def test_an_attribute_of_another_program_is_malformed(make: Make, attribute: str
     """It is ignored."""
     assert _item(make, attribute) == AS_RECEIVED
     assert is_malformed(_record(attribute))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sent_at": "2026-01-01T00:00:00.000Z"},
+        {"failed_at": "1970-01-01T00:00:00.000Z"},
+        {"reason": "x" * (MAX_LENGTH - len(json.dumps({**FAILED, "reason": ""})))},
+    ],
+)
+def test_the_limits_of_an_attribute(make: Make, change: dict[str, Any]) -> None:
+    """A time of sending that SQS reports too, the first time of all, and the longest text."""
+    assert _item(make, json.dumps({**FAILED, **change}))["id"] == "first-id"
+
+
+def test_a_sequence_number_without_order() -> None:
+    """A message of a standard queue has no sequence number, so that none is less than its own."""
+    record = structs.replace(_record(json.dumps(FAILED)), attributes={"SentTimestamp": SYSTEM["SentTimestamp"]})
+
+    message = with_original_identity(Message(None, "new-id", system=record.attributes), record)
+
+    assert message.system == {
+        "SentTimestamp": "1764547200123",
+        "ApproximateFirstReceiveTimestamp": "1764547201000",
+        "MessageGroupId": "g",
+        "MessageDeduplicationId": "d",
+    }
+
+
+def test_masks_that_the_queue_does_not_know() -> None:
+    """A message with a mask that nobody would know as one is rejected, if the queue masks anything at all."""
+    record = _record(json.dumps({**FAILED, "redacted": ["c", "b", "a"]}))
+    message = Message(None, "new-id", system=SYSTEM)
+
+    known = [with_original_identity(message, record, names).id for names in (None, frozenset("abcd"))]
+    with pytest.raises(Rejection) as caught:
+        with_original_identity(message, record, frozenset("ad"))
+
+    assert known == ["first-id"] * 2
+    assert (caught.value.code, caught.value.reason) == (
+        REDACTED,
+        "'b' is redacted in this dead letter, and 'redact' of the queue does not name it any more",
+    )
 
 
 def test_later_parts_of_an_older_message_are_ignored(make: Make) -> None:

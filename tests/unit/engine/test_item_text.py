@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from router.engine.attributes import encode_attribute
+from router.engine.attributes import MAX_DIGITS, MAX_NESTING, encode_attribute
 from router.engine.decode import decode_json
 from router.engine.item_text import ESCAPED, SCALARS, VERBATIM, ValueTexts, is_verbatim, texts_for
 from router.engine.writes import Write
@@ -40,6 +40,33 @@ def test_texts_are_those_of_structures(value: Any, ascii_only: bool) -> None:
     texts = [ESCAPED[data.__class__](data, 1)] + [VERBATIM[data.__class__](data, 1)] * is_verbatim(text)
 
     assert texts == [expected] * len(texts)
+
+
+def nested(depth: int, *, maps: bool) -> Any:
+    """A list or map that contains one, and so on."""
+    value: Any = {} if maps else []
+    for _ in range(depth - 1):
+        value = {"a": value} if maps else [value]
+    return value
+
+
+@pytest.mark.parametrize("way", [ESCAPED, VERBATIM])
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        (nested(MAX_NESTING, maps=False), nested(MAX_NESTING + 1, maps=False)),
+        (nested(MAX_NESTING, maps=True), nested(MAX_NESTING + 1, maps=True)),
+        (10**MAX_DIGITS - 1, 10**MAX_DIGITS),
+        (1 - 10**MAX_DIGITS, -(10**MAX_DIGITS)),
+    ],
+)
+def test_bounds(way: ValueTexts, within: Any, beyond: Any) -> None:
+    """Nesting and digits: what is beyond them is left to structures."""
+    expected = msgspec.json.encode(encode_attribute("a", within, 0)[0]).decode()
+
+    with pytest.raises(Rejection):
+        way[beyond.__class__](beyond, 1)
+    assert way[within.__class__](within, 1) == expected
 
 
 @pytest.mark.parametrize(

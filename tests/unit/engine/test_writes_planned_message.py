@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from router.engine.writes import MAX_ACTIONS, IdempotencyKey, PlannedMessage, Write, check_transaction
+from router.codes import NOT_ATOMIC
+from router.engine.writes import (
+    MAX_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    IdempotencyKey,
+    PlannedMessage,
+    Write,
+    check_transaction,
+)
 from router.errors import Rejection
 from router.model import WRITTEN, Outcome, Record, Table
 from tests.support.modes import MODES
@@ -45,6 +53,16 @@ def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> N
     assert (planned.outcome, planned.results) == (outcome, results)
 
 
+@pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
+def test_a_message_with_one_write(outcome: Outcome) -> None:
+    """Its outcome is that of the write."""
+    planned = PlannedMessage(RECORD, None, [WRITE])
+
+    planned.settle(outcome)
+
+    assert (planned.outcome, planned.results) == (outcome, [])
+
+
 def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = None) -> Write:
     """The write of an item of its own."""
     return Write("r", THINGS, MODES["put"], ("things", str(number)), {}, size, idempotency_key=idempotency_key)
@@ -70,10 +88,20 @@ def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = Non
 )
 def test_too_large_a_transaction_is_refused(writes: Any, reason: Any) -> None:
     """Too many actions with markers, two writes of one item, or too many bytes."""
-    with pytest.raises(Rejection, match=reason):
+    with pytest.raises(Rejection) as caught:
         check_transaction(writes)
 
+    assert (caught.value.code, caught.value.reason) == (NOT_ATOMIC, reason)
 
-def test_a_hundred_writes_are_one_transaction() -> None:
-    """The limit itself."""
-    check_transaction([put(at) for at in range(MAX_ACTIONS)])
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [put(at) for at in range(MAX_ACTIONS)],
+        [put(at, idempotency_key=IdempotencyKey(THINGS, {})) for at in range(MAX_ACTIONS // 2)],
+        [put(at, size=MAX_TRANSACTION_BYTES // 16) for at in range(16)],
+    ],
+)
+def test_the_largest_transactions(writes: list[Write]) -> None:
+    """The limits themselves: a hundred actions, with those of idempotency keys, and 4 MiB."""
+    check_transaction(writes)

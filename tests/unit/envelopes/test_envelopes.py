@@ -202,6 +202,27 @@ def test_what_is_no_such_envelope(envelope: Any, payload: Any, why: str) -> None
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=list(ENVELOPES))
+def test_an_envelope_recognizes_what_it_wraps(envelope: Any) -> None:
+    """No other envelope does; a pointer to S3 has no object around it."""
+    wrapped = json.loads(envelope.wrap('{"a": 1}'))
+
+    found = [each for each in ENVELOPES.values() if each.recognizes(wrapped)]
+
+    assert found == ([] if envelope is s3_pointer.ENVELOPE else [envelope])
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=list(ENVELOPES))
+def test_replace_puts_another_payload_into_an_envelope(envelope: Any) -> None:
+    """What else is in it stays, unlike with `wrap`."""
+    one, two = (json.loads(envelope.wrap(text)) for text in ('{"a": 1}', '{"a": 2}'))
+    given = {**one, "more": 1} if envelope is not s3_pointer.ENVELOPE else one
+
+    replaced = envelope.replace(json.dumps(given), '{"a": 2}', lambda name, value: value)
+
+    assert json.loads(replaced) == {**given, **two}
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES.values(), ids=list(ENVELOPES))
 @pytest.mark.parametrize("text", ['{"a": 1.50}', "[1]", "7", '"7"', "null", "", "{", "1234", "1e99999999999999999999"])
 def test_wrap_is_the_inverse_of_unwrap(envelope: Any, text: str) -> None:
     """The payload inside is the text, or the object or list that it is the JSON of."""

@@ -70,31 +70,22 @@ def test_a_request_has_the_payload_of_its_operation(mode: Mode, versioned: bool)
         assert write.batch_request() == {f"{name}Request": {payload: expected}}
 
 
-@pytest.mark.parametrize(
-    ("mode", "versioned", "atomic", "action"),
-    [
-        ("put", False, False, "dynamodb:BatchWriteItem"),
-        ("put", False, True, "dynamodb:PutItem"),
-        ("insert", False, False, "dynamodb:PutItem"),
-        ("insert", False, True, "dynamodb:PutItem"),
-        ("newest", True, False, "dynamodb:PutItem"),
-        ("newest", True, True, "dynamodb:PutItem"),
-        ("update", False, False, "dynamodb:UpdateItem"),
-        ("update", True, True, "dynamodb:UpdateItem"),
-        ("delete", False, False, "dynamodb:BatchWriteItem"),
-        ("delete", True, False, "dynamodb:DeleteItem"),
-        ("delete", False, True, "dynamodb:DeleteItem"),
-    ],
-)
-def test_permissions(mode: str, versioned: bool, atomic: bool, action: str) -> None:
-    """The IAM action of the call that carries the write."""
-    assert MODES[mode].permission(versioned=versioned, atomic=atomic) == action
+@pytest.mark.parametrize(("mode", "versioned"), CASES, ids=str)
+def test_permissions(mode: Mode, versioned: bool) -> None:
+    """The IAM action is that of the call that carries the write; a transaction needs those of its parts."""
+    write = write_of(mode, versioned)
+    own = f"dynamodb:{write.action()[0]}Item"
+
+    actions = [mode.permission(versioned=versioned, atomic=atomic) for atomic in (False, True)]
+
+    assert actions == ["dynamodb:BatchWriteItem" if write.call is None else own, own]
 
 
 @pytest.mark.parametrize("mode", MODES.values(), ids=str)
 def test_docs(mode: Mode) -> None:
-    """The page about writes has a section of the mode and its rows in both tables."""
+    """The page about writes describes the mode wherever it describes each of them."""
     text = DOCS.read_text(encoding="utf-8")
+    sections = {title: rest for title, _, rest in (part.partition("\n") for part in text.split("\n## "))}
     name = f"`{mode.name}`, the default" if mode.name == DEFAULT else f"`{mode.name}`"
 
     parts = [
@@ -103,6 +94,9 @@ def test_docs(mode: Mode) -> None:
         f"\n| `{mode.name}` | {mode.when_duplicate} | {mode.when_late} |\n",
     ]
     assert [part for part in parts if part not in text] == []
+    needs = {mode.permission(versioned=versioned, atomic=False) for each, versioned in CASES if each is mode}
+    assert [name for name in (f"`{mode.name}`", *needs) if name not in sections["Permissions"]] == []
+    assert mode.name in sections["Several messages for one item in a batch"]
 
 
 @pytest.mark.parametrize("setting", ["add", "append", "keep_first", "once"])

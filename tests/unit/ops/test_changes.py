@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from router.ops.changes import PlannedChange, describe_changes, kind_of, resource_name, short_name
+from router.ops.property_changes import PreviousKeys, TemplateVersion
 from tests.support.aws import ResourceChange
 
+NO_TEMPLATES = (TemplateVersion({}), TemplateVersion({}), PreviousKeys())
 QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
 
 
@@ -43,7 +45,7 @@ def change(action: str, type_: str, **more: Any) -> ResourceChange:
 )
 def test_verbs(given: ResourceChange, verb: str, warning: str) -> None:
     """Each action of AWS's has its verb; what loses messages or items has its warning."""
-    (planned,) = describe_changes([given], {}, {})
+    (planned,) = describe_changes([given], {}, {}, *NO_TEMPLATES)
 
     assert (planned.verb, planned.warning, planned.loses) == (verb, warning, bool(warning))
 
@@ -57,7 +59,7 @@ def test_order_names_and_flows() -> None:
         ResourceChange("Add", "Unnamed", "", ROLE),
     ]
 
-    planned = describe_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"})
+    planned = describe_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"}, *NO_TEMPLATES)
 
     assert planned == (
         PlannedChange("remove", "Old", "old", "queue", "", True, physical_id=given[2].physical_id),

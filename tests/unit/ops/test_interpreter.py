@@ -1,6 +1,6 @@
 """Bytecode of a package, and a package that would not start."""
 
-import os
+import marshal
 import platform
 import subprocess
 import sys
@@ -25,11 +25,15 @@ from router.ops.targets import ARCHES, PYTHONS, Arch, Target
 PYTHON = next(python for python in PYTHONS if python == f"{sys.version_info[0]}.{sys.version_info[1]}")
 TARGETS = [Target(arch, PYTHON) for arch in ARCHES]
 TAG = sys.implementation.cache_tag
+FILE = f"router/bytecode.{TAG}"
 SOURCES = {
     "alpha/__init__.py": b"SET = {'a', 'b', 'c'}\ndef f(x):\n    return x in {'d', 'e', 'f'}\n",
     "single.py": b"raise RuntimeError\n",
     "alpha/template.py": b"{{ this is no Python }}\n",
     "alpha/data.json": b"{}",
+    "router/__init__.py": b"",
+    "router/bytecode.py": b"",
+    "router/lambda_handler.py": b"",
 }
 AARCH64, X86_64, RISCV = 183, 62, 243
 HERE: Arch = "arm64" if platform.machine() == "aarch64" else "x86_64"
@@ -38,6 +42,7 @@ MACHINE = AARCH64 if HERE == "arm64" else X86_64
 # The names that the test imports, and nothing behind them.
 MODULES = {
     "router/__init__.py": "",
+    "router/bytecode.py": "def install(folder): pass",
     "router/aws/__init__.py": "",
     "router/aws/http/__init__.py": "",
     "router/aws/http/service.py": "",
@@ -59,11 +64,15 @@ def compiled(folder: Path, target: Target) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
 def test_names(tmp_path: Path, target: Target) -> None:
-    """Each source but what is no Python has its bytecode where Python looks for it, whatever the processor."""
-    assert sorted(compiled(tmp_path, target)) == [
-        f"__pycache__/single.{TAG}.pyc",
-        f"alpha/__pycache__/__init__.{TAG}.pyc",
-    ]
+    """One file has the bytecode of each source that is Python, whatever the processor; what finds it has its own."""
+    found = compiled(tmp_path, target)
+
+    assert (sorted(found), marshal.loads(found[FILE][4:]).keys()) == (
+        sorted(
+            [FILE, *(f"router/__pycache__/{name}.{TAG}.pyc" for name in ("__init__", "bytecode", "lambda_handler"))]
+        ),
+        {"single", "alpha"},
+    )
 
 
 def test_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,21 +84,18 @@ def test_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_used(tmp_path: Path) -> None:
-    """Python runs the bytecode, whatever the time of the source, and names the source by where it is."""
-    content = compiled(tmp_path / "work", TARGETS[0])[f"__pycache__/single.{TAG}.pyc"]
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / f"single.{TAG}.pyc").write_bytes(content)
+    """Python runs the bytecode, whatever the source, and a traceback quotes the source."""
+    (tmp_path / "router").mkdir()
+    (tmp_path / FILE).write_bytes(compiled(tmp_path / "work", TARGETS[0])[FILE])
     (tmp_path / "single.py").write_text("x = 'not compiled'")
-    os.utime(tmp_path / "single.py", (0, 0))
+    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); bytecode.install({str(tmp_path)!r}); import single"
 
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import single"],
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", f"from router import bytecode; {start}"], capture_output=True, text=True
     )
 
-    assert f'File "{tmp_path / "single.py"}", line 1, in <module>' in done.stderr
-    assert done.stderr.endswith("RuntimeError\n")
+    quoted = "  File \"single.py\", line 1, in <module>\n    x = 'not compiled'\nRuntimeError\n"
+    assert (done.returncode, done.stderr.endswith(quoted)) == (1, True), done.stderr
 
 
 def test_no_interpreter(tmp_path: Path) -> None:

@@ -14,19 +14,32 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.errors import ConfigError
-from router.model import Record
-from router.program.generated import MAX_ATTRIBUTES, MAX_NAMES, MAX_SHARED, WARM, SourceShape, source_lines
+from router.model import Record, Table
+from router.program.attribute import Getter
+from router.program.generated import (
+    MAX_ATTRIBUTES,
+    MAX_NAMES,
+    MAX_SHARED,
+    WARM,
+    SourceShape,
+    shared_parts,
+    short_form,
+    source_lines,
+)
 from router.program.load import load_program
 from tests.support.config import REDACT_KEY
 from tests.support.engine import (
     MAX_DIGITS,
     MAX_ITEM_BYTES,
+    MAX_NAME_BYTES,
     MAX_NESTING,
     CompiledQueue,
     PlannedMessage,
+    WriteConfig,
     plan,
     short_plan,
 )
+from tests.support.modes import MODES
 
 PLUGIN = '''"""Transforms that fail in each way."""
 
@@ -115,16 +128,23 @@ def planned_each_way(queue: CompiledQueue, body: str) -> list[tuple[Any, list[by
 
     The last is empty for a message that it leaves to the others.
     """
+    warm_up(queue)
     (route,) = queue.routes
-    assert route.short is not None
-    for _ in range(WARM):
-        route.short.count()
     short = short_plan(queue)
     assert short is not None
     general = structs.replace(queue, routes=(structs.replace(route, short=None),))
     record = Record("m1", "", body, {"SentTimestamp": "1767323045678"})
-    shortest = short(record)
-    return [shown(plan(general, record)), shown(plan(queue, record)), *([] if shortest is None else [shown(shortest)])]
+    planned = [each for each in (plan(general, record), plan(queue, record), short(record)) if each is not None]
+    assert all(each.record is record for each in planned)
+    return [shown(each) for each in planned]
+
+
+def warm_up(queue: CompiledQueue) -> None:
+    """Count messages until the route has its short form, if it can have one."""
+    (route,) = queue.routes
+    for _ in range(WARM):
+        if route.short is not None:
+            route.short.count()
 
 
 def shown(planned: PlannedMessage) -> tuple[Any, list[bytes], list[Any]]:
@@ -163,6 +183,7 @@ BODIES = {
     "deeper": '{"id": "x", "a": ' + "[" * (MAX_NESTING + 1) + "]" * (MAX_NESTING + 1) + "}",
     "maps that are deeper": '{"id": "x", "a": ' + '{"b":' * MAX_NESTING + "{}" + "}" * (MAX_NESTING + 1),
     "too deep to be decoded": '{"id": "x", "a": ' + "[" * 65 + "]" * 65 + "}",
+    "maps too deep to be decoded": '{"id": "x", "a": ' + '{"b":' * 64 + "{}" + "}" * 65,
     "all digits": f'{{"id": "x", "a": [{"9" * MAX_DIGITS}, -{"9" * MAX_DIGITS}, 0.{"1" * MAX_DIGITS}]}}',
     "a digit more": f'{{"id": "x", "a": [{"9" * MAX_DIGITS}.5]}}',
     "zeros at the end": '{"id": "x", "a": [1.50, 100, 1e3, 1.0, 0.0, -0.0, 1E-7]}',
@@ -195,12 +216,21 @@ def test_each_way_has_one_result_at_the_bounds(queue_of: Compile, body: str) -> 
     assert others == [general] * len(others)
 
 
-@pytest.mark.parametrize("body", ['{"id": "x", "a": {"b": [1, 2.5, true, null, "é"]}}', '{"id": "x", "a": ["\\n"]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id": "x", "a": {"b": [1, 2.5, true, null, "é"]}}',
+        '{"id": "x", "a": ["\\n"]}',
+        f'{{"id": "x", "a": [{"[], " * MAX_NESTING * 2}[]]}}',
+    ],
+)
 def test_the_short_form_makes_the_text(queue_of: Compile, body: str) -> None:
-    """The other tests would pass, too, if it left each message to the general way."""
-    queue = queue_of({"id": "id", "a": "a", "at": {"meta": "sent_at"}}, {"id": "S"}, {"mode": "put"})
+    """Of what the message has and of its metadata; other tests would pass, too, if it took the general way for each."""
+    item = {"id": "id", "a": "a"} | {name: {"meta": name} for name in ("message_id", "queue", "sent_at")}
+    queue = queue_of(item | {"by": {"meta": "attribute.by", "missing": "omit"}}, {"id": "S"}, {"mode": "put"})
     assert queue is not None
-    planned_each_way(queue, body)
+    general, *others = planned_each_way(queue, body)
+    assert others == [general] * 2
     short = short_plan(queue)
     assert short is not None
 
@@ -210,18 +240,63 @@ def test_the_short_form_makes_the_text(queue_of: Compile, body: str) -> None:
     assert [(write.encoded, write.request is not None) for write in planned.writes] == [(None, True)]
 
 
+@pytest.mark.parametrize("encoding", ["json", "base64"])
+def test_a_list_is_written_from_the_text_of_its_message(queue_of: Compile, encoding: str) -> None:
+    """A body in Base64 is not that text: whether it has escapes says nothing, and lists take the general way."""
+    queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, queues={"q": {"encoding": encoding}})
+    assert queue is not None
+    text = '{"id": "x", "a": ["\\""]}'
+    record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
+    for _ in range(WARM):
+        plan(queue, record)
+
+    (write,) = plan(queue, record).writes
+
+    assert (write.encoded is None, write.item["a"]) == (encoding == "json", {"L": [{"S": '"'}]})
+
+
+KEYED = [
+    ({"id": "S"}, {"id": "x" * 512}, True),
+    ({"id": "S"}, {"id": "x" * 513}, False),
+    ({"id": "N"}, {"id": 7}, True),
+    ({"id": "S", "at": "S"}, {"id": "x", "at": "x" * 256}, True),
+    ({"id": "S", "at": "S"}, {"id": "x", "at": "x" * 257}, False),
+    ({"id": "S", "at": "N"}, {"id": "x", "at": -7}, True),
+    ({"id": "S", "at": "N"}, {"id": "x", "at": 1.5}, False),
+]
+
+
+@pytest.mark.parametrize(("key", "data", "is_short"), KEYED)
+def test_keys_of_the_short_form(queue_of: Compile, key: Any, data: Any, is_short: bool) -> None:
+    """Whole numbers, and texts that are valid whatever bytes their characters have."""
+    queue = queue_of({name: name for name in key}, key, {"mode": "put"})
+    assert queue is not None
+    general, *others = planned_each_way(queue, json.dumps(data))
+    short = short_plan(queue)
+    assert short is not None
+
+    planned = short(Record("m1", "", json.dumps(data), {"SentTimestamp": "1767323045678"}))
+
+    assert others == [general] * len(others)
+    assert planned is not None
+    assert [write.encoded is None for write in planned.writes] == [is_short]
+
+
 SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "a": {"type": "integer"}}, "required": ["id"]}
 
 
-@pytest.mark.parametrize("body", ['{"id": "x", "a": 1}', '{"id": "x", "a": "1"}', '{"a": 1}', "[]"])
-def test_each_way_validates(queue_of: Compile, body: str) -> None:
-    """With the place of the failure."""
+@pytest.mark.parametrize(
+    ("body", "is_valid"),
+    [('{"id": "x", "a": 1}', True), ('{"id": "x", "a": "1"}', False), ('{"a": 1}', False), ("[]", False)],
+)
+def test_each_way_validates(queue_of: Compile, body: str, is_valid: bool) -> None:
+    """With the place of the failure. The short form of a queue leaves an invalid message to the others."""
     queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, schema=SCHEMA)
     assert queue is not None
 
     general, *others = planned_each_way(queue, body)
 
-    assert others == [general] * len(others)
+    assert others == [general] * (2 if is_valid else 1)
 
 
 @pytest.mark.parametrize(
@@ -237,10 +312,19 @@ def test_no_short_form_of_a_queue(queue_of: Compile, more: Any) -> None:
     """With a condition, an encoding, transactions or masks, each message is planned by itself."""
     queue = queue_of({"id": "id"}, {"id": "S"}, {"mode": "put"}, **more)
     assert queue is not None
-    for _ in range(WARM):
-        plan(queue, Record("m1", "", '{"id": "x"}'))
+    warm_up(queue)
 
     assert short_plan(queue) is None
+
+
+def test_no_short_form_of_two_routes(queue_of: Callable[..., CompiledQueue]) -> None:
+    """Nor of none."""
+    queue = queue_of({"id": "id"}, {"id": "S"}, {"mode": "put"})
+    warm_up(queue)
+
+    found = [short_plan(structs.replace(queue, routes=queue.routes * count)) is not None for count in range(3)]
+
+    assert found == [False, True, False]
 
 
 def test_the_short_form_of_a_queue_comes_when_that_of_its_route_has(queue_of: Compile) -> None:
@@ -288,7 +372,7 @@ def test_the_general_way_comes_first(queue_of: Compile) -> None:
 @pytest.mark.parametrize(
     ("item", "write", "more"),
     [
-        ({f"a{number}": "a" for number in range(MAX_ATTRIBUTES)} | {"id": "id"}, {"mode": "put"}, {}),
+        ({f"a{number}": f"a{number}" for number in range(MAX_ATTRIBUTES)} | {"id": "id"}, {"mode": "put"}, {}),
         ({"id": "id", "b": "b"}, {"mode": "insert"}, {}),
         ({"id": "id", "v": "v"}, {"mode": "newest", "version": "v"}, {}),
         ({"id": "id"}, {"mode": "update"}, {}),
@@ -306,6 +390,55 @@ def test_no_short_form(queue_of: Compile, item: Any, write: Any, more: Any) -> N
 
     assert queue is not None
     assert queue.routes[0].short is None
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {f"a{number}": f"a{number}" for number in range(MAX_ATTRIBUTES - 1)} | {"id": "id"},
+        {f"a{number}": "a" for number in range(MAX_SHARED)} | {"id": "id"},
+        {"id": "id", "a": ".".join(["a"] * (MAX_NAMES - 1))},
+    ],
+)
+def test_the_largest_short_forms(queue_of: Compile, item: Any) -> None:
+    """At each bound: attributes, those of one part of the message, names in paths."""
+    queue = queue_of(item, {"id": "S"}, {"mode": "put"})
+
+    assert queue is not None
+    assert queue.routes[0].short is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "has_one"), [("x" * (MAX_NAME_BYTES // 4), True), ("x" * (MAX_NAME_BYTES // 4 + 1), False), ("", False)]
+)
+def test_long_names(name: str, has_one: bool) -> None:
+    """Names of attributes are valid whatever bytes their characters have, and not empty."""
+    config = WriteConfig("r", Table("things", (("id", "S"),)), MODES["put"])
+
+    found = short_form([getter_of("id", "id"), getter_of("a", name)], config, lambda at, error: error)
+
+    assert (found is not None) == has_one
+
+
+@pytest.mark.parametrize(
+    ("paths", "shared"),
+    [
+        (["a", "a"], {0, 1}),
+        (["a.b", "c", "a"], {0, 2}),
+        (["a.b", "a.b.c", "a", "a"], {0, 1, 2, 3}),
+        (["b.c", "b", "a.d", "c", "a"], {0, 1, 2, 4}),
+        (["a", "aa", "b.a", "a a"], set()),
+        (["a.b", "a.c", "", ""], set()),
+    ],
+)
+def test_shared_parts(paths: list[str], shared: set[int]) -> None:
+    """Attributes that read the same part of a message, or a part of another one's part; "" stands for other sources."""
+    assert shared_parts([getter_of(path, "n") for path in paths]) == shared
+
+
+def getter_of(path: str, name: str) -> Getter:
+    """Return an attribute that reads a part of a message, or nothing of it."""
+    return Getter(name, lambda data, message: None, lambda data: None, "", tuple(path.split(".") if path else ()))
 
 
 @pytest.mark.parametrize(("key", "table"), [({"id": "B"}, {}), ({"id": "S"}, {"write_units": 10})])

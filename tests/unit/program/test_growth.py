@@ -47,6 +47,7 @@ def reported(folder: Path, **documents: Any) -> list[str]:
         (chain(40, lambda part: {"if": part, "then": part, "else": part}), "/$defs/d32"),
         (chain(20, lambda part: {"anyOf": [part], "unevaluatedProperties": False}), "/$defs/d8"),
         ({"properties": {"a": {"items": refer("d0")}}, "$defs": chain(40, doubled)["$defs"]}, "/$defs/d28"),
+        ({"allOf": [{}] * 10_000}, "the root"),
     ],
 )
 def test_growth(tmp_path: Path, schema: Any, place: str) -> None:

@@ -15,7 +15,8 @@ from msgspec import structs
 from router.errors import ConfigError, UsageError
 from router.program.load import Program, load_program
 from router.program.precompile import precompile
-from tests.support.config import spec
+from router.program.precompiled import unpack
+from tests.support.config import EXPRESSION_KEYS, spec
 from tests.support.dev import META, make_record, read_record
 from tests.support.engine import plan
 
@@ -315,3 +316,17 @@ def test_nothing_is_read_but_the_file(everywhere: tuple[Path, Path], tmp_path: P
     alone = load_program(tmp_path / compiled.name, {"QUEUE": "in", "SCHEMA": "schemas/b"})
 
     assert differences(load_program(plain, {"QUEUE": "in", "SCHEMA": "schemas/b"}), alone) == []
+
+
+def test_each_key_with_an_expression_has_its_tree(tmp_path: Path) -> None:
+    """A start does not parse it."""
+    write = {"mode": "update", "add": ["n"], "once": "keys", "once_key": "to_string(once_key)"}
+    of_route = {key: f"not_null({key})" for key in EXPRESSION_KEYS if key not in ("item", "once_key")}
+    route = {"queue": "q", "table": "things", "item": {"id": "id", "n": "not_null(item)"}, "write": write, **of_route}
+    tables = {name: {"key": {"id": "S"}} for name in ("things", "keys")}
+    config = {"version": 1, "queues": {"q": {"dead_letter": "d"}}, "tables": tables, "routes": {"r": route}}
+    (tmp_path / "routes.yaml").write_text(json.dumps(config), encoding="utf-8")
+
+    trees = unpack(precompile(tmp_path / "routes.yaml", {}), "it").trees
+
+    assert [key for key in EXPRESSION_KEYS if not any(key in text for text in trees)] == []

@@ -144,6 +144,12 @@ ROUTES = {
     "an expression": ("when: \"length(id) > `1`\", item: {id: 'a[0] || b', t: {template: '{a[1]}#{b.c}'}}", "", ""),
     "a schema": ("schema: s.yaml, item: {id: id}", "", " jsonschema_rs"),
     "a plugin": ("item: {id: id}", "plugins: [own.py]\n", " pluggy"),
+    "variables that the config takes": ("on_invalid: '${O:-retry}', item: {a: {ttl: '${A:-90d}'}, id: id}", "", ""),
+    "a variable in other letters": (
+        "item: {id: id, a: {meta: '${A:-attribute.é}'}}",
+        "",
+        " email.utils jsonschema_rs router.config.parse",
+    ),
     "an expression that a variable changes": ("item: {id: 'a[${N:-0}]'}", "", " jmespath"),
 }
 
@@ -195,8 +201,8 @@ PATHS = [
 def test_each_path() -> None:
     """Values and keys are found through anchors and merges; a path that does not exist has its parent's place."""
     source = parse_text(TEXT, label="routes.yaml")
-    locate = locate_by("routes.yaml", source.data, list_places(source.data, source.locate))
+    locate = locate_by("routes.yaml", source.data, list_places(source.data, source.findings.locate))
 
     found = {path: (locate(path, False), locate(path, True)) for path in PATHS}
 
-    assert found == {path: (source.locate(path, False), source.locate(path, True)) for path in PATHS}
+    assert found == {path: (source.findings.locate(path, False), source.findings.locate(path, True)) for path in PATHS}

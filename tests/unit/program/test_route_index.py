@@ -14,7 +14,7 @@ from router.model import Record
 from router.program.expressions import path_of
 from router.program.expressions.compile import compile_condition, look_up, parse_expression
 from router.program.load import load_program
-from router.program.route_index import MAX_ENTRIES, index_routes, required_texts
+from router.program.route_index import MAX_ENTRIES, MIN_SPARED, index_routes, required_texts
 from tests.support.engine import CompiledQueue, plan
 
 TEXTS = st.sampled_from(["a", "b", "c", ""])
@@ -72,6 +72,8 @@ def test_a_condition_that_holds_has_a_required_text_at_each_path(condition: str,
         ("kind == 'x' || kind == 'y'", {"kind": {"x", "y"}}),
         ("contains(['x', 'y'], kind)", {"kind": {"x", "y"}}),
         ('contains(`["x"]`, kind)', {"kind": {"x"}}),
+        ("kind == 'x' && contains(['x', 'y'], kind)", {"kind": {"x"}}),
+        ("kind == 'x' && kind == 'y'", {"kind": set()}),
         ("kind == 'x' || v == 'y'", {}),
         ("kind == `1`", {}),
         ("kind == other", {}),
@@ -128,10 +130,31 @@ def test_a_message_reaches_the_routes_of_its_kind(queue_of: Callable[..., Compil
     queue = queue_of([*(f"kind == 'k{number}' && total > `1`" for number in range(500)), "", "kind == 'k7'"])
     assert queue.index is not None
 
-    assert {
-        value: [route.route.name for route in queue.index.select(queue.routes, {"kind": value})]
-        for value in ("k7", "none", 7)
-    } == {"k7": ["r7", "r500", "r501"], "none": ["r500"], 7: ["r500"]}
+    assert [
+        [route.route.name for route in queue.index.select(queue.routes, {"kind": value})]
+        for value in ("k7", "none", 7, ["k7"])
+    ] == [["r7", "r500", "r501"], ["r500"], ["r500"], ["r500"]]
+
+
+@pytest.mark.parametrize(
+    ("trace", "asked"), [(None, ["r7"]), (lambda route, stage, result: None, [f"r{n}" for n in range(10)])]
+)
+def test_which_conditions_are_asked(queue_of: Callable[..., CompiledQueue], trace: Any, asked: list[str]) -> None:
+    """Those that can hold; all for a trace, which shows the others too."""
+    queue = queue_of([f"kind == 'k{n}'" for n in range(10)])
+    seen: list[str] = []
+
+    def asking(route: Any) -> Any:
+        def when(data: Any) -> Any:
+            seen.append(route.route.name)
+            return route.when(data)
+
+        return structs.replace(route, when=when)
+
+    queue = structs.replace(queue, routes=tuple(map(asking, queue.routes)))
+    planned = plan(queue, Record("id", "", '{"kind": "k7"}'), trace)
+
+    assert ([write.route for write in planned.writes], seen) == (["r7"], asked)
 
 
 @pytest.mark.parametrize(
@@ -156,8 +179,22 @@ def test_the_path_that_tells_most_routes_apart() -> None:
     assert index.by_text == {f"k{n}": (n,) for n in range(10)}
 
 
-def test_an_index_is_bounded() -> None:
-    """Each text lists all routes that have no required text."""
-    count = int(MAX_ENTRIES**0.5)
+@pytest.mark.parametrize("condition", ["kind == 'k{}'", "kind == 'x{}' && kind == 'y'"])
+@pytest.mark.parametrize(("count", "pays"), [(MIN_SPARED, False), (MIN_SPARED + 1, True)])
+def test_an_index_pays(condition: str, count: int, pays: bool) -> None:
+    """If it spares a message some conditions; of routes that no text reaches it spares one more."""
+    index = index_routes([condition.format(n) for n in range(count)], {})
 
-    assert index_routes([*(f"kind == '{n}'" for n in range(count)), *(["total"] * (count + 1))], {}) is None
+    assert (index is not None) == (pays or "&&" in condition)
+
+
+@pytest.mark.parametrize(("more", "is_indexed"), [(0, True), (1, False)])
+def test_an_index_is_bounded(more: int, is_indexed: bool) -> None:
+    """Each text lists all routes that have no required text."""
+    texts = 500
+    # An entry of each text for itself and for each of the others.
+    others = MAX_ENTRIES // texts - 1 + more
+
+    index = index_routes([*(f"kind == '{n}'" for n in range(texts)), *(["total"] * others)], {})
+
+    assert (index is not None) == is_indexed

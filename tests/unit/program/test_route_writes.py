@@ -7,7 +7,7 @@ import pytest
 
 from router.errors import Rejection
 from router.model import Table
-from tests.support.engine import IdempotencyConfig, WriteConfig
+from tests.support.engine import IdempotencyConfig, Mode, WriteConfig
 from tests.support.modes import MODES
 
 ITEM = {"id": "id", "a": "a", "b": "b", "c": "c"}
@@ -32,20 +32,22 @@ def shape(made: Any) -> WriteConfig:
     return found
 
 
-@pytest.mark.parametrize(
-    ("write", "item"),
-    [
-        ({}, {"id": "1", "a": 2}),
-        ({"mode": "put"}, {"id": "1", "a": 2}),
-        ({"mode": "insert"}, {"id": "1", "a": 2}),
-        ({"mode": "newest", "version": "a"}, {"id": "1", "a": 2}),
-        ({"mode": "update"}, {"id": "1", "a": 2}),
-        ({"mode": "delete"}, {"id": "1"}),
-    ],
-)
-def test_modes(flow: Any, write: Any, item: Any) -> None:
+def needed(mode: Mode) -> dict[str, Any]:
+    """The settings that a mode requires."""
+    return {"mode": mode.name, **{name: SETTINGS[name] for name in mode.required}}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=str)
+def test_modes(flow: Any, mode: Mode) -> None:
     """A delete has the key alone, all others what is mapped."""
-    assert flow({"item": ITEM, "write": write}).send({"id": "1", "a": 2}) == [item]
+    item = {"id": "1"} if mode.stores == "nothing" else {"id": "1", "a": 2}
+
+    assert flow({"item": ITEM, "write": needed(mode)}).send({"id": "1", "a": 2}) == [item]
+
+
+def test_the_mode_by_default(flow: Any) -> None:
+    """A route without a mode puts."""
+    assert shape(flow({"item": ITEM, "write": {}})).mode == MODES["put"]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +99,24 @@ def test_once_key(load_text: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("mode", ["put", "insert", "newest", "delete"])
-@pytest.mark.parametrize("name", SETTINGS)
-def test_settings_of_other_modes(flow: Any, mode: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [(mode, name) for mode in MODES.values() for name in SETTINGS if name not in mode.settings],
+    ids=str,
+)
+def test_settings_of_other_modes(flow: Any, mode: Mode, name: str) -> None:
     """Each is found once: whoever wrote it expects an effect."""
-    given = {**({"version": "a"} if mode == "newest" else {}), name: SETTINGS[name]}
-    idle = f"RT604 '{name}' has no meaning for 'mode: {mode}'; remove it, or choose another mode"
+    write = {**needed(mode), name: SETTINGS[name]}
 
-    assert flow({"item": ITEM, "write": {"mode": mode, **given}}).sentences == (
-        [] if name == "version" and mode in ("newest", "delete") else [idle]
-    )
+    assert flow({"item": ITEM, "write": write}).sentences == [
+        f"RT604 '{name}' has no meaning for 'mode: {mode.name}'; remove it, or choose another mode"
+    ]
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES.values() if "version" in mode.settings], ids=str)
+def test_modes_with_a_version(flow: Any, mode: Mode) -> None:
+    """Such a mode takes it, whether or not it requires it."""
+    assert flow({"item": ITEM, "write": {**needed(mode), "version": "a"}}).sentences == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from router.run.concurrency import (
     CPU_WINDOW_SECONDS,
+    MAX_BATCH_CHARACTERS,
     SHARE_WINDOW,
+    AdaptiveBatch,
     AdaptiveConcurrency,
     CpuShare,
     Round,
@@ -17,7 +19,7 @@ from router.run.concurrency import (
 
 EMPTY = Round(seconds=10)
 SPARSE = Round(received=4, seconds=0.1)
-PARTIAL = Round(received=17, seconds=0.1)
+PARTIAL = Round(received=5, seconds=0.1)
 FAILED = Round(failed=True)
 THROTTLED = Round(received=50, full=True, seconds=0.5, throttled=0.5)
 HOT = Round(received=50, full=True, seconds=0.5, throttled=0.02)
@@ -51,6 +53,7 @@ def targets_after(
         ([full()] * 3 + [PARTIAL] * 2, [2, 3, 4, 4, 4]),
         ([full()] * 3 + [SPARSE] * 4, [2, 3, 4, 3, 2, 1, 1]),
         ([full()] * 3 + [EMPTY] * 3, [2, 3, 4, 2, 1, 1]),
+        ([full()] * 2 + [EMPTY], [2, 3, 1]),
         ([full()] * 3 + [FAILED] * 3, [2, 3, 4, 2, 1, 1]),
         ([full()] * 3 + [THROTTLED] * 3, [2, 3, 4, 2, 1, 1]),
         ([full(), HOT, HOT], [2, 3, 4]),
@@ -83,7 +86,7 @@ def test_contention() -> None:
 
 def test_busy_cpu() -> None:
     """A busy CPU stops the growth, and an overloaded one removes a receiver per round of all."""
-    shares = iter([0.5] * 3 + [0.8] * 4 + [1.0] * 4)
+    shares = iter([0.75] * 3 + [0.9] * 4 + [1.0] * 4)
     concurrency = AdaptiveConcurrency(8, lambda: next(shares))
     assert targets_after(concurrency, *[full()] * 11) == [2, 3, 4, *[4] * 4, 4, 4, 4, 3]
 
@@ -144,6 +147,56 @@ def test_add() -> None:
     assert targets == [2, 3, 3]
 
 
+CHARACTERS = MAX_BATCH_CHARACTERS // 40
+"""Of a body of which a batch has forty."""
+
+
+@pytest.mark.parametrize(
+    ("most", "batches", "sizes"),
+    [
+        # Requested, received, characters of each body, seconds.
+        (200, [(10, 10, 1, 0.0), (20, 12, 1, 0.0), (40, 40, 1, 0.0), (80, 48, 1, 0.0)], [20, 40, 80, 160]),
+        (200, [(10, 9, 1, 0.0), (20, 11, 1, 0.0), (80, 31, 1, 0.0), (80, 1, 1, 0.0)], [10, 20, 40, 10]),
+        (10, [(10, 10, 1, 0.0)], [10]),
+        (200, [(40, 40, CHARACTERS, 0.0), (40, 40, CHARACTERS + 1, 0.0), (10, 10, 40 * CHARACTERS, 0.0)], [40, 30, 10]),
+        (200, [(40, 40, 1, 0.5), (40, 40, 1, 0.67), (40, 40, 1, 9.0)], [80, 50, 10]),
+    ],
+    ids=["backlog", "no backlog", "single calls", "characters", "seconds"],
+)
+def test_batch_size(most: int, batches: list[tuple[int, int, int, float]], sizes: list[int]) -> None:
+    """The next size is twice the last one or what was received, in full calls, and no more than the limits allow."""
+    batch = AdaptiveBatch(most, 1.0)
+    found = []
+    for requested, received, characters, seconds in batches:
+        batch.update(requested, received, received * characters, seconds)
+        found.append(batch.size)
+
+    assert (found, {type(size) for size in found}) == (sizes, {int})
+
+
+def test_largest_batch() -> None:
+    """Only a batch of the largest size tells of a backlog."""
+    batch = AdaptiveBatch(40, 1.0)
+
+    assert batch.size == 10
+    assert [batch.update(*given, 1, 0.0) for given in ((20, 20), (40, 40), (40, 23), (40, 24))] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    batch.reset()
+    assert batch.size == 10
+
+
+def test_add_before_the_first_full_round() -> None:
+    """The first full round is the baseline, though another receiver was added before: the target grows from there."""
+    concurrency = AdaptiveConcurrency(8)
+    concurrency.add(1)
+
+    assert targets_after(concurrency, *[full()] * 3) == [3, 4, 5]
+
+
 rounds = st.builds(
     Round,
     received=st.integers(0, 50),
@@ -166,6 +219,7 @@ def test_bounds(limit: int, rounds_: list[Round], room: bool) -> None:
     ("batches", "shares"),
     [
         ([(0, 1), (1, 0)], [1.0, 0.0]),
+        ([(1, 1)], [0.5]),
         ([(SHARE_WINDOW, 0), (0, 1), (0, 1)], [0.0, 0.01, 0.02]),
         ([(SHARE_WINDOW, 0), (0, SHARE_WINDOW)], [0.0, 1.0]),
         ([(0, SHARE_WINDOW), (SHARE_WINDOW, 0), (0, 1)], [1.0, 0.0, 0.01]),

@@ -10,9 +10,13 @@ from router.model import Summary
 from router.run.counters import QueueCounters, add_totals, open_counters_file, read_counters
 
 
-@pytest.fixture
-def file() -> Iterator[int]:
-    """An empty file for metrics."""
+@pytest.fixture(params=["memory", "directory"])
+def file(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """An empty file for metrics: in memory, as there may be no directory to write to, or else a temporary one."""
+    if request.param == "memory":
+        monkeypatch.setattr("tempfile.TemporaryFile", None)
+    else:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     descriptor = open_counters_file()
     yield descriptor
     os.close(descriptor)
@@ -25,6 +29,7 @@ def test_file(file: int) -> None:
     counters.record(Summary("q", Counter(["written", "written", "retry"]), 0.5, conflicts=1))
     counters.record(Summary("größer", Counter(["written"]), 0.125, configuration_errors=1))
     counters.record(Summary("q", Counter(["written"]), 0.25))
+    counters.set_dropped_lines(2)
     counters.set_dropped_lines(3)
 
     expected = {

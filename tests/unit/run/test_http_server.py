@@ -21,7 +21,7 @@ from router.run.monitoring import (
     PageServer,
 )
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 LARGE = b"x" * 10_000_000
 
 
@@ -110,8 +110,8 @@ def test_client_that_has_gone(server: PageServer) -> None:
 
 def test_slow_clients(server: PageServer) -> None:
     """Clients that send a byte now and then, or do not read, are disconnected; others are served meanwhile."""
+    began = time.monotonic()
     with connect(server) as sender, connect(server) as reader:
-        began = time.monotonic()
         reader.sendall(b"GET /large HTTP/1.1\r\n\r\n")
         ended = threading.Event()
 
@@ -126,7 +126,7 @@ def test_slow_clients(server: PageServer) -> None:
         dripping = threading.Thread(target=drip)
         dripping.start()
         served = get(server, "/a")
-        served_after = time.monotonic() - began
+        meanwhile = not ended.is_set()
         dripping.join()
         disconnected_after = time.monotonic() - began
         received = 0
@@ -136,7 +136,7 @@ def test_slow_clients(server: PageServer) -> None:
         except ConnectionResetError:
             pass
 
-    assert (served, served_after < CONNECTION_SECONDS, ended.is_set()) == ((200, b"/a"), True, True)
+    assert (served, meanwhile, ended.is_set()) == ((200, b"/a"), True, True)
     assert CONNECTION_SECONDS <= disconnected_after < TIMEOUT
     assert received < len(LARGE)
 

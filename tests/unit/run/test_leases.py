@@ -27,7 +27,12 @@ def record(id_: str, handle: str = "h") -> Record:
 def renew(leases: Leases) -> None:
     """Extend the leases that are due, and wait for it."""
     for thread in leases.renew():
-        thread.join(10)
+        thread.join()
+
+
+def logged(caplog: pytest.LogCaptureFixture, message: str) -> list[Any]:
+    """The fields of the records with a message; threads of other tests may log others."""
+    return [entry.__dict__.get("fields") for entry in caplog.records if entry.getMessage() == message]
 
 
 def test_renewal(leases: Leases, queues: Any, time_: Any) -> None:
@@ -40,6 +45,8 @@ def test_renewal(leases: Leases, queues: Any, time_: Any) -> None:
         untils.append(lease.until - 100)
 
     assert (queues.released, untils) == ([[("m1", "h", 30), ("m2", "h", 30)]] * 2, [30, 45, 45, 60])
+    # Until the end of the lease: later, the receipt handles may be invalid.
+    assert queues.times == [15, 15]
 
 
 def test_counts_from_the_request(leases: Leases, queues: Any, time_: Any) -> None:
@@ -75,6 +82,29 @@ def test_forgotten(leases: Leases, queues: Any, time_: Any) -> None:
     assert (sorted(queues.released), leases.size) == ([[("m2", "h", 30)], [("m3", "newer", 30)]], 0)
 
 
+def test_received_again(leases: Leases, queues: Any, time_: Any) -> None:
+    """A message has as many leases as it was received; all are renewed by its newest receipt handle until the last."""
+    held = [leases.acquire("url", 30, [record("m1", handle)], time_.now) for handle in ("a", "b")]
+    held.append(leases.acquire("url", 30, [record("m1", "c"), record("m2"), record("m1", "d")], time_.now))
+    elsewhere = leases.acquire("other", 30, [record("m1", "e")], time_.now)
+    found = []
+    for lease in held:
+        leases.release(lease)
+        found.append(leases.handles("url", ["m1"] if lease is not held[-1] else []))
+    time_.now += 15
+    renew(leases)
+    leases.release(elsewhere)
+    with pytest.raises(KeyError):
+        leases.handles("url", ["m1"])
+    leases.acquire("url", 30, [record("m1", "f")], time_.now)
+
+    assert (found, queues.released, leases.handles("url", ["m1"])) == (
+        [[("m1", "d")], [("m1", "d")], []],
+        [[("m1", "e", 30)]],
+        [("m1", "f")],
+    )
+
+
 def test_never_past_twelve_hours(leases: Leases, queues: Any, time_: Any) -> None:
     """The last renewal is shorter, and after twelve hours there are none."""
     lease = leases.acquire("url", 3600, [record("m1")], time_.now)
@@ -103,12 +133,10 @@ def test_not_renewed(leases: Leases, queues: Any, time_: Any, caplog: pytest.Log
             time_.now += seconds
             renew(leases)
 
-    assert (first, lease.until, len(queues.released), [entry.__dict__["fields"] for entry in caplog.records]) == (
-        130,
-        152.5,
-        2,
-        [{"message_id": "m2", "error": "MessageNotInflight"}],
-    )
+    assert (first, lease.until, len(queues.released)) == (130, 152.5, 2)
+    assert logged(caplog, "cannot extend the visibility timeout") == [
+        {"message_id": "m2", "error": "MessageNotInflight"}
+    ]
 
 
 class Hanging:
@@ -116,49 +144,64 @@ class Hanging:
 
     def __init__(self, queues: Any) -> None:
         self.end = threading.Event()
+        self.changed = threading.Event()
+        """Set when messages of another queue were changed."""
         self._change = queues.change_visibility
 
     def __call__(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
         if url == "hangs":
-            self.end.wait(30)
+            self.end.wait()
         changed: dict[str, AwsFault] = self._change(url, messages, timeout)
+        self.changed.set()
         return changed
 
 
 @pytest.fixture
-def hanging(queues: Any) -> Iterator[None]:
+def hanging(queues: Any) -> Iterator[Hanging]:
     """The changes of the queue `hangs` hang."""
     queues.change_visibility = change = Hanging(queues)
-    yield
+    yield change
     change.end.set()
 
 
 @pytest.mark.usefixtures("hanging")
 def test_a_renewal_that_hangs(leases: Leases, queues: Any, time_: Any) -> None:
-    """It delays no other renewal, and is not begun again meanwhile."""
+    """It delays no other renewal, nor the end of the process, and is not begun again meanwhile."""
     leases.acquire("hangs", 30, [record("m0")], time_.now)
     leases.acquire("url", 30, [record("m1")], time_.now)
     begun = []
-    for _ in range(2):
-        time_.now += 15
+    for seconds in (15, 5, 10):
+        time_.now += seconds
         threads = leases.renew()
-        begun.append(len(threads))
-        threads[-1].join(10)
+        begun.append([thread.daemon for thread in threads])
+        for thread in threads[-1:]:
+            thread.join()
 
-    assert (begun, queues.released) == ([2, 1], [[("m1", "h", 30)]] * 2)
+    assert (begun, queues.released) == ([[True, True], [], [True]], [[("m1", "h", 30)]] * 2)
 
 
-@pytest.mark.usefixtures("hanging")
-def test_a_release_that_hangs(queues: Any) -> None:
-    """The messages of other leases are released, and the call is waited for until the deadline."""
+def test_a_release_that_hangs(queues: Any, hanging: Hanging) -> None:
+    """The messages of other leases are released, and the call is waited for no longer than until the deadline."""
     leases = Leases(queues)
     leases.acquire("hangs", 30, [record("m0")], boottime())
     leases.acquire("url", 30, [record("m1")], boottime())
-    began = boottime()
 
-    leases.release_all(began + 0.1)
+    leases.release_all(boottime() + 0.1)
 
-    assert (queues.released, boottime() - began < 5) == ([[("m1", "h", 0)]], True)
+    assert hanging.changed.wait(60)
+    assert queues.released == [[("m1", "h", 0)]]
+
+
+def test_release_after_the_deadline(leases: Leases, time_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then no call is waited for."""
+    waits: list[float | None] = []
+    monkeypatch.setattr(threading.Thread, "join", lambda thread, timeout=None: waits.append(timeout))
+    for id_ in ("m1", "m2"):
+        leases.acquire("url", 30, [record(id_)], time_.now)
+
+    leases.release_all(time_.now - 1)
+
+    assert waits == [0.0, 0.0]
 
 
 def test_newest_receipt_handle(leases: Leases, queues: Any, time_: Any) -> None:
@@ -198,6 +241,7 @@ def test_release_all(leases: Leases, queues: Any, time_: Any) -> None:
     leases.release_all(200.0)
 
     assert sorted(queues.released) == [[("m1", "h", 0), ("m2", "h", 0)], [("m1", "other", 0)]]
+    assert queues.times == [100.0, 100.0]
 
 
 def test_heartbeat_continues_after_errors(
@@ -212,17 +256,17 @@ def test_heartbeat_continues_after_errors(
             time_.now += seconds
             renew(leases)
 
-    assert [entry.getMessage() for entry in caplog.records] == [
-        "unexpected error while extending visibility timeouts"
-    ] * 2
+    assert len(logged(caplog, "unexpected error while extending visibility timeouts")) == 2
 
 
 def test_heartbeat(leases: Leases, queues: Any, time_: Any) -> None:
-    """Heartbeats renew what is due, and end with the event."""
+    """Heartbeats renew what is due, several times a second, and end with the event."""
     renewed = threading.Event()
 
     class Event(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            assert timeout <= 0.5
             return renewed.is_set()
 
     change = queues.change_visibility
@@ -239,11 +283,15 @@ def test_heartbeat(leases: Leases, queues: Any, time_: Any) -> None:
     assert renewed.is_set()
 
 
-def test_forget_what_was_received_twice(leases: Leases, time_: Any) -> None:
-    """No receipt handle of a message that was received twice in a batch is kept once it is forgotten."""
+def test_forget_what_was_received_twice(leases: Leases, queues: Any, time_: Any) -> None:
+    """No message that was received twice in a batch is renewed once it is forgotten, nor its handle kept for ever."""
     lease = leases.acquire("url", 30, [record("m1"), record("m1", "h2")], time_.now)
 
     leases.forget(lease, {"m1"})
+    time_.now += 15
+    renew(leases)
+    leases.release(lease)
 
+    assert queues.released == [[]]
     with pytest.raises(KeyError):
         leases.handles("url", ["m1"])

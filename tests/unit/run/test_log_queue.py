@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from router.run.log_queue import FLUSH_SECONDS, LogQueue
 from tests.support.deliver import JsonLines
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 PIPE_BYTES = 4096
 LOGGER = logging.getLogger("tests.log")
 
@@ -95,6 +96,42 @@ def test_dropped(pipe: Callable[..., Pipe]) -> None:
         dropped,
     )
     assert {(report["level"], report["message"]) for report in reports} == {("WARNING", "log lines dropped")}
+    # There is room again for as much as before.
+    for _ in range(2):
+        opened.log.flush()
+        for _ in range(30):
+            LOGGER.info("a line")
+        opened.read(30)
+    assert opened.log.dropped == dropped
+
+
+def size_of(message: str) -> int:
+    """The bytes of a line."""
+    return len(JsonLines().format(LOGGER.makeRecord("", logging.INFO, "", 0, message, (), None))) + 1
+
+
+def test_limit(pipe: Callable[..., Pipe]) -> None:
+    """A line that just fits is written; one that does not is dropped at once. The thread ends with the process."""
+    opened = pipe(limit=size_of("a line"))
+    LOGGER.info("a longer line")
+    dropped = opened.log.dropped
+    LOGGER.info("a line")
+
+    lines = opened.read(2)
+
+    assert (dropped, opened.log.dropped) == (1, 1)
+    assert [line["message"] for line in lines] == ["a line", "log lines dropped"]
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "log"} == {True}
+
+
+def test_long_line(pipe: Callable[..., Pipe]) -> None:
+    """A line that is longer than what a pipe takes at once is written too, and those beside it."""
+    opened = pipe()
+    lines = ["before", "x" * 3 * PIPE_BYTES, "after"]
+    for line in lines:
+        LOGGER.info(line)
+
+    assert [line["message"] for line in opened.read(3)] == lines
 
 
 def test_blocked(pipe: Callable[..., Pipe]) -> None:
@@ -160,18 +197,23 @@ def test_closed_pipe(pipe: Callable[..., Pipe]) -> None:
 def test_line_that_cannot_be_made(pipe: Callable[..., Pipe]) -> None:
     """Arguments that do not fit the message cost that line only."""
     opened = pipe()
-    LOGGER.info("%d", "text")
+    for _ in range(2):
+        LOGGER.info("%d", "text")
     LOGGER.info("a line")
 
     lines = opened.read(2)
 
-    assert (opened.log.dropped, [line["message"] for line in lines]) == (1, ["a line", "log lines dropped"])
+    assert (opened.log.dropped, [line["message"] for line in lines]) == (2, ["a line", "log lines dropped"])
+    # A later report has what was dropped since.
+    LOGGER.info("%d", "text")
+    LOGGER.info("a line")
+    assert [line.get("dropped") for line in [lines[1], *opened.read(2)]] == [2, None, 1]
 
 
 def test_whole_lines_at_a_time(pipe: Callable[..., Pipe]) -> None:
     """What is written at once consists of whole lines and is not more than a pipe takes: processes may share it."""
     opened = pipe()
-    size = len(JsonLines().format(LOGGER.makeRecord("", logging.INFO, "", 0, "a line", (), None))) + 1
+    size = size_of("a line")
     for _ in range(200):
         LOGGER.info("a line")
     wait_until(lambda: opened.log.blocked)

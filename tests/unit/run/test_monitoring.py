@@ -1,5 +1,7 @@
 """Health and metrics over HTTP."""
 
+import logging
+import socket
 from collections import Counter
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
@@ -12,10 +14,10 @@ from router.run.counters import QueueCounters
 from router.run.monitoring import WorkerStatus, serve
 
 
-def get(port: int, path: str) -> tuple[int, str]:
+def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
     """Returns status and body."""
     try:
-        with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with build_opener(ProxyHandler({})).open(f"http://{host}:{port}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         with error:
@@ -78,6 +80,27 @@ def test_metrics() -> None:
             'router_batch_seconds_total{queue="q",service="message-router"}': "0.75",
         },
     )
+
+
+def has_ipv6() -> bool:
+    """Whether there is a loopback address of IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", pytest.param("[::1]", marks=pytest.mark.skipif(not has_ipv6(), reason="without IPv6"))],
+)
+def test_addresses(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The address is a name, or of IPv4 or IPv6; the log has the port, which the system chooses for 0."""
+    with caplog.at_level(logging.INFO, "router"), serve(f"{host}:0", WorkerStatus, dict) as port:
+        status, _ = get(port, "/readyz", host)
+
+    assert (status, [entry.__dict__["fields"] for entry in caplog.records]) == (503, [{"port": port}])
 
 
 def test_no_address() -> None:

@@ -3,9 +3,19 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.model import Record
-from router.run.outages import EXTENSION_SECONDS, MAX_INVISIBLE, MAX_PROBES, MIN_FAILURES, Outage, Probe, longest_wait
+from router.run.outages import (
+    EXTENSION_SECONDS,
+    MAX_EXTENDED,
+    MAX_INVISIBLE,
+    MAX_PROBES,
+    MIN_FAILURES,
+    Outage,
+    Probe,
+    longest_wait,
+)
 from tests.support.aws import AwsFault
 from tests.support.engine import OutageBackoff
 
@@ -19,33 +29,32 @@ def probe(number: int, receive_count: int = 1, at: float = 100.0) -> Probe:
     return Probe(Record(f"m{number}", f"h{number}", "{}", attributes), at, at)
 
 
-def ids(probes: list[Any]) -> list[str]:
-    return [each.record.message_id for each in probes]
-
-
 def test_begin(time_: Any) -> None:
     """An outage begins with the third message in a row; one that is written between them starts the count anew."""
     outage = Outage(BACKOFF, time_)
-    lasts = []
-    for number in range(MIN_FAILURES - 1):
-        outage.add([probe(number)])
-        lasts.append(outage.lasts)
-    outage.end()
-    for number in range(MIN_FAILURES):
-        outage.add([probe(number)])
-        lasts.append(outage.lasts)
+    begun, ended = [outage.add([])], []
+    for _ in range(2):
+        begun += [outage.add([probe(number)]) for number in range(MIN_FAILURES - 1)]
+        assert (outage.lasts, outage.may_begin, outage.take_probes(30)) == (False, True, [])
+        ended.append(outage.end())
+    for number in range(MIN_FAILURES + 1):
+        begun.append(outage.add([probe(number)]))
+    assert (outage.lasts, outage.may_begin) == (True, True)
+    ended += [outage.end(), outage.end()]
 
-    assert (lasts, outage.may_begin) == ([False, False, False, False, True], True)
+    assert (begun, ended) == ([*[False] * 7, True, False], [False, False, True, False])
+    assert (outage.lasts, outage.may_begin) == (False, False)
 
 
 def test_probes(time_: Any) -> None:
-    """The first messages are probes, each until it is taken; the others are kept invisible."""
+    """The first messages are probes, without payloads, each until it is taken; the others are kept invisible."""
     outage = Outage(BACKOFF, time_)
-    outage.add([probe(number) for number in range(MAX_PROBES + 2)])
+    failed = [probe(number) for number in range(MAX_PROBES + 2)]
+    outage.add([structs.replace(each, record=structs.replace(each.record, fetched=b"{}")) for each in failed])
 
     taken = outage.take_probes(30)
 
-    assert ids(taken) == [f"m{number}" for number in range(MAX_PROBES)]
+    assert taken == failed[:MAX_PROBES]
     assert outage.take_probes(30) == []
     assert outage.take_invisible(5) == [("m10", "h10", 0), ("m11", "h11", 0)]
 
@@ -61,7 +70,7 @@ def test_end(time_: Any) -> None:
     assert [[id_ for id_, _, _ in outage.take_invisible(2)] for _ in range(3)] == [["m0", "m1"], ["m2"], []]
 
 
-@pytest.mark.parametrize(("later", "left"), [(29, True), (31, False)])
+@pytest.mark.parametrize(("later", "left"), [(29, True), (30, False)])
 def test_visible_again(time_: Any, later: float, left: bool) -> None:
     """A message whose visibility timeout may be over is neither: another consumer may have it."""
     outage = Outage(BACKOFF, time_)
@@ -74,11 +83,11 @@ def test_visible_again(time_: Any, later: float, left: bool) -> None:
 
 
 def test_probe_for_hours(time_: Any) -> None:
-    """A message is probed as long as SQS lets it stay invisible: 12 hours from its receive."""
+    """A message is probed as long as SQS lets it stay invisible: a minute less than 12 hours from its receive."""
     outage = Outage(BACKOFF, time_)
     found = []
-    for hours in (11, 12):
-        time_.now = 100.0 + hours * HOURS - 10
+    for left in (30, 29):
+        time_.now = 100.0 + 12 * HOURS - 60 - left
         since = Probe(probe(0).record, 100.0, time_.now - 5)
         outage.add([since] * MIN_FAILURES)
         found.append(len(outage.take_probes(30)))
@@ -110,7 +119,7 @@ def test_extend(time_: Any) -> None:
         calls.append(messages)
         return {"m11": AwsFault("refused", "ReceiptHandleIsInvalid", 400)}
 
-    for seconds in (1, 20, 10, 1):
+    for seconds in (15, 5, 10, 1):
         time_.now += seconds
         outage.extend(change)
     time_.now += 200
@@ -119,6 +128,23 @@ def test_extend(time_: Any) -> None:
     extended = [(f"m{number}", f"h{number}", EXTENSION_SECONDS) for number in (10, 11, 12, 13)]
     assert calls == [[extended[0], extended[1], extended[3]]]
     assert outage.take_invisible(9) == [("m10", "h10", 0), ("m13", "h13", 0)]
+
+
+def test_extend_many(time_: Any) -> None:
+    """So many are extended at a time that the receiver probes in between; the others are extended next."""
+    outage = Outage(BACKOFF, time_)
+    outage.add([probe(number) for number in range(MAX_PROBES + MAX_EXTENDED + 1)])
+    calls: list[int] = []
+
+    def change(messages: list[tuple[str, str, int]]) -> dict[str, AwsFault]:
+        calls.append(len(messages))
+        return {}
+
+    time_.now += 20
+    for _ in range(3):
+        outage.extend(change)
+
+    assert calls == [MAX_EXTENDED, 1]
 
 
 def test_most(time_: Any) -> None:

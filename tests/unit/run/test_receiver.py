@@ -1,22 +1,26 @@
 """A receiver: delivery, deletes, batch sizes and pauses."""
 
 import logging
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from router.run.acknowledgements import DELETE_ATTEMPTS
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
-from router.run.deletes import DELETE_ATTEMPTS
 from router.run.leases import Leases
-from router.run.receiver import PolledQueue, Receiver, StopEvent
+from router.run.receiver import ACKNOWLEDGE_SECONDS, PolledQueue, QueueState, Receiver, StopEvent
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
-from tests.support.deliver import Delivery, Writer
+from tests.support.deliver import Delivery, WaitBudget, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
 UNLIMITED = Tuning(batch_seconds=1e6)
 """The duration of a batch does not limit the size of the next one."""
+INSTRUCTIONS = 85 if sys.version_info[:2] == (3, 11) else 120
+"""For a message, with headroom."""
 
 
 class RecordingStop(StopEvent):
@@ -47,6 +51,7 @@ def receive(
         clock: Callable[[], float] = boottime,
         visibility: int = 30,
         writer: Writer | None = None,
+        state: QueueState | None = None,
     ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
         stop = RecordingStop()
@@ -69,6 +74,7 @@ def receive(
             stop,
             on_round,
             tuning,
+            state=state,
             jitter=lambda low, high: high,
             sleep=lambda seconds: None,
             clock=clock,
@@ -119,13 +125,14 @@ def test_request_size(receive: Any, tables: Any, queues: Any, messages: Any) -> 
         *full_receives(messages, *range(7)),
         messages("a"),
         *full_receives(messages, 7),
+        [],
         messages("last"),
         wait=7,
     )
 
     assert ([len(call) for call in queues.deleted], asked) == (
         [1, 10, 20, 40, 1, 10, 1],
-        [(10, 7), (10, 7), (20, 0), (40, 0), (80, 0), (10, 7), (20, 0), (10, 7)],
+        [(10, 7), (10, 7), (20, 0), (40, 0), (80, 0), (10, 7), (20, 0), (10, 7), (10, 7)],
     )
 
 
@@ -225,14 +232,73 @@ def test_slow_work(receive: Any, queues: Any, messages: Any) -> None:
     assert sizes == [10, 20, 40, 60, 10, 20]
 
 
-def test_batch_size_beside_a_hot_key(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
-    """The waits for retries of one message of ten do not make the next batches smaller."""
-    hot = {"PutRequest": {"Item": {"id": {"S": "0-0"}}}}
-    tables.answers.extend([WriteResponse(unprocessed=[hot]), WriteResponse(unprocessed=[hot])])
-    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
-    receive(*full_receives(messages, *range(7)), writer=writer, tuning=Tuning(batch_seconds=0.1), clock=time_)
+def hot_keys(*ids: str) -> list[WriteResponse]:
+    """Answers to batches of which one item each is throttled, and to their retries."""
+    return [WriteResponse(unprocessed=[{"PutRequest": {"Item": {"id": {"S": id_}}}}]) for id_ in ids for _ in range(2)]
 
-    assert (time_.slept, [len(call) for call in queues.deleted]) == ([pytest.approx(0.1)], [9, 20, 40])
+
+def long_waits(compile_: Any, time_: Any) -> QueueState:
+    """Receivers may wait a second for retries."""
+    state = QueueState(compile_().engine.queues["q"], time_)
+    state.waits = WaitBudget(time_)
+    return state
+
+
+def test_batch_size_beside_hot_keys(
+    receive: Any, compile_: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """The waits for retries of a few messages do not make the next batches smaller; what else takes time does."""
+    tables.answers.extend(hot_keys("0-0", "1-0"))
+    seconds = iter([0.0, 0.0, 0.08])
+
+    def batch_write(*given: Any, write: Any = tables.batch_write) -> Any:
+        time_.now += next(seconds, 0.0)
+        return write(*given)
+
+    tables.batch_write = batch_write
+    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high, max_tries=2)
+    receive(
+        *full_receives(messages, *range(7)),
+        writer=writer,
+        tuning=Tuning(batch_seconds=0.1),
+        clock=time_,
+        state=long_waits(compile_, time_),
+    )
+
+    assert (time_.slept, [len(call) for call in queues.deleted]) == ([pytest.approx(0.1)] * 2, [9, 19, 20, 20])
+
+
+def test_waits_of_the_receivers_of_a_queue(receive: Any, compile_: Any, tables: Any, messages: Any, time_: Any) -> None:
+    """A new receiver waits for a hot key only if those before have left some time for it."""
+    state = QueueState(compile_().engine.queues["q"], time_)
+    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
+    for number in range(3):
+        tables.answers.append(WriteResponse(unprocessed=[{"PutRequest": {"Item": {"id": {"S": f"{number}-0"}}}}]))
+        receive(*full_receives(messages, number), writer=writer, clock=time_, state=state)
+
+    assert time_.slept == pytest.approx([0.1, 0.1])
+
+
+def test_seconds_of_rounds_with_a_hot_key(receive: Any, compile_: Any, tables: Any, messages: Any, time_: Any) -> None:
+    """The waits and the calls of retries do not count, so that they remove no receiver."""
+    rounds: list[float] = []
+
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        rounds.append(finished.seconds)
+        return True
+
+    def batch_write(*given: Any, write: Any = tables.batch_write) -> Any:
+        time_.now += 0.03125
+        return write(*given)
+
+    tables.answers.extend(hot_keys("0-0", "1-0"))
+    tables.batch_write = batch_write
+    writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high, max_tries=2)
+    receive(
+        *full_receives(messages, 0, 1), writer=writer, clock=time_, on_round=on_round, state=long_waits(compile_, time_)
+    )
+
+    assert [*time_.slept, *rounds[:2]] == pytest.approx([0.1, 0.1, 0.03125, 0.03125])
 
 
 def test_reports_each_round(receive: Any, tables: Any, messages: Any) -> None:
@@ -383,7 +449,7 @@ def test_pauses_grow_with_configuration_errors(receive: Any, tables: Any, queues
     assert (stop.pauses, queues.deleted, queues.letters) == ([part for pause in split for part in pause], [], [])
 
 
-def test_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+def test_an_outage(receive: Any, tables: Any, queues: Any, messages: Any, caplog: Any) -> None:
     """In an outage messages are delivered again without a receive, and few more are received after each pause.
 
     Once one is written, the messages that are invisible are made visible, and the pauses end.
@@ -397,6 +463,60 @@ def test_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> Non
     assert (stop.pauses, tables.calls) == ([1.0, 2.0, 4.0], [ids[0], ids[0], ids[1], ids[0], ids[2], ids[0]])
     assert [id_ for id_, _, _ in queues.released[-1]] == [f"m-{id_}" for id_ in ids[1] + ids[2]]
     assert [len(call) for call in queues.deleted] == [10]
+    assert [(id_, seconds) for id_, _, seconds in queues.released[1]] == [(f"m-{id_}", 30) for id_ in ids[0]]
+    logged = [(entry.levelname, entry.getMessage(), entry.__dict__["fields"]) for entry in caplog.records]
+    assert [each for each in logged if "outage" in each[1]] == [
+        ("WARNING", "an outage began", {"queue": "q"}),
+        ("INFO", "the outage is over", {"queue": "q"}),
+    ]
+
+
+def test_messages_of_an_outage_are_extended(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it lasts, messages that are no probes are not received again: they stay invisible."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 100)
+    monkeypatch.setattr(RecordingStop, "wait", lambda stop, seconds: time_.sleep(seconds))
+
+    receive(*full_receives(messages, 1, 2), *[[]] * 20, clock=time_)
+
+    extended = [[id_ for id_, _, _ in call] for call in queues.released if {each[2] for each in call} == {300}]
+    assert extended == [[f"m-2-{n}" for n in range(10)]]
+
+
+def test_after_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """The messages that are invisible are made visible by and by, with each round without throttled ones."""
+    hot = WriteResponse([{"PutRequest": {"Item": {"id": {"S": "hot"}}}}])
+
+    def batch_write(table: str, requests: Any, *given: Any, write: Any = tables.batch_write) -> Any:
+        first = requests[0]["PutRequest"]["Item"]["id"]["S"]
+        if len(queues.received) > 3 or (len(queues.received) == 3 and first != "1-0"):
+            tables.answers.append(WriteResponse(fault=GONE))
+        elif first == "hot":
+            tables.answers.append(hot)
+        return write(table, requests, *given)
+
+    tables.batch_write = batch_write
+
+    receive(*full_receives(messages, *range(1, 10)), messages("hot", "a"), messages("b"), [])
+
+    visible = [len(call) for call in queues.released if {seconds for _, _, seconds in call} == {0}]
+    assert visible == [20, 10, 10, 10, 30]
+
+
+def test_a_probe_that_another_consumer_has(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """A message is not delivered again if it cannot be leased for that."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 2)
+
+    def change(url: str, messages: Any, timeout: float, change: Any = queues.change_visibility) -> Any:
+        queues.faults = {"m-b": AwsFault("refused", "MessageNotInflight", 400)} if queues.released else {}
+        return change(url, messages, timeout)
+
+    queues.change_visibility = change
+
+    receive(messages("a", "b", "c"), [])
+
+    assert tables.calls[:2] == [["a", "b", "c"], ["a", "c"]]
 
 
 def test_an_outage_of_an_empty_queue(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
@@ -419,8 +539,24 @@ def test_end_of_an_outage_at_a_stop(receive: Any, tables: Any, queues: Any, mess
     assert queues.released[-1] == [("m-a", "handle-m-a", 0), ("m-b", "handle-m-b", 0), ("m-c", "handle-m-c", 0)]
 
 
-def test_pauses_by_the_throttled_share(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
-    """A share of the messages lengthens the time between polls by that share; none does not."""
+def test_stopped_in_a_pause(
+    receive: Any, tables: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that is stopped in an outage neither probes nor receives any more."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 100)
+    monkeypatch.setattr(RecordingStop, "wait", lambda stop, seconds: stop.stop(10))
+
+    receive(messages("a", "b", "c"), messages("d"))
+
+    assert (tables.calls, len(queues.received)) == ([["a", "b", "c"]], 1)
+    assert queues.released[-1] == [(f"m-{id_}", f"handle-m-{id_}", 0) for id_ in "abc"]
+
+
+@pytest.mark.parametrize(("others", "pauses"), [(10, []), (4, [0.5])])
+def test_pauses_by_the_throttled_share(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, others: int, pauses: list[float]
+) -> None:
+    """A share of the messages lengthens the time between polls by that share; a small one does not."""
     tables.answers.extend([WriteResponse(), WriteResponse(), WriteResponse(fault=GONE)])
 
     def on_receive() -> None:
@@ -428,21 +564,27 @@ def test_pauses_by_the_throttled_share(receive: Any, tables: Any, queues: Any, m
 
     queues.on_receive = on_receive
 
-    _, stop = receive(messages(*"abcdefghi"), messages("j"), messages("k"), [], clock=time_)
+    _, stop = receive(messages(*"abcdefghi"[: others - 1]), messages("j"), messages("k"), [], clock=time_)
 
-    # A tenth of the two seconds that the round took.
-    assert stop.pauses == pytest.approx([0.2], abs=0.01)
+    # A fifth of the time: a quarter of the two seconds that the round took.
+    assert stop.pauses == pytest.approx(pauses, abs=0.01)
 
 
 def test_cannot_receive(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
     """If a receive fails, that is logged, and the receiver pauses and continues."""
-    receiver, stop = receive(BUSY, messages("a"))
+    healthy: list[bool] = []
 
-    assert (errors(caplog), stop.pauses, len(queues.deleted), receiver.healthy) == (
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        healthy.append(receiver.healthy)
+        return True
+
+    _, stop = receive(BUSY, messages("a"), on_round=on_round)
+
+    assert (errors(caplog), stop.pauses, len(queues.deleted), healthy) == (
         [("cannot receive", {"queue": "q", "error": "ServiceUnavailable"})],
         [1.0],
         1,
-        True,
+        [False, True, True],
     )
 
 
@@ -576,10 +718,51 @@ def test_deletes_before_a_wait(
 def test_stop_event() -> None:
     """At first the event is not set and has no deadline; once set, it has the time to finish."""
     stop = StopEvent()
-    before = (stop.is_set(), stop.deadline, stop.wait(0))
+    before = (stop.is_set(), stop.deadline, stop.wait(0), stop.timeout())
     now = boottime()
 
     stop.stop(5)
 
-    assert (before, stop.is_set(), stop.wait(60)) == ((False, float("inf"), False), True, True)
+    assert (before, stop.is_set(), stop.wait(60)) == ((False, float("inf"), False, ACKNOWLEDGE_SECONDS), True, True)
+    assert stop.timeout() <= 5
     assert now + 5 <= stop.deadline <= boottime() + 5
+
+
+@pytest.mark.parametrize("hot", [False, True])
+def test_what_a_message_costs(
+    aws: Aws, tables: Any, overlapping: Any, queues: Any, compile_: Any, messages: Any, hot: bool
+) -> None:
+    """Receivers, leases and acknowledgements take few bytecode instructions for a message that is written.
+
+    A hot key among them costs the others little.
+    """
+    program = compile_()
+    polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
+    delivery = Delivery(program, aws, writer=Writer(tables, max_tries=1))
+
+    def count(received: int) -> int:
+        counted = 0
+
+        def trace(frame: FrameType, what: str, argument: Any) -> Any:
+            nonlocal counted
+            if not frame.f_globals["__name__"].startswith("router.run."):
+                return None
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            counted += what == "opcode"
+            return trace
+
+        tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "0"}}}}] if hot else []))
+        queues.receive = lambda *given: messages(*[str(number) for number in range(received)])
+        receiver = Receiver(
+            polled, overlapping, delivery, Leases(queues), StopEvent(), lambda receiver, finished: False
+        )
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            receiver.run()
+        finally:
+            sys.settrace(before)
+        tables.answers.clear()
+        return counted
+
+    assert (count(150) - count(50)) / 100 < INSTRUCTIONS

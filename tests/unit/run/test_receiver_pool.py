@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from router.model import Summary
 from router.run.concurrency import Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue
-from router.run.receiver_pool import BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
-from tests.support.aws import Aws, AwsFault, RunLock, WriteResponse, boottime
+from router.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
+from tests.support.aws import Aws, AwsFault, RunLock, WriteResponse, blocking, boottime
 
-GRACE = 20.0
+GRACE = 60.0
 UNTIMED = Tuning(200, *[float("inf")] * 5)
 """Neither the duration of rounds nor the load of this process matters."""
+ONE_CALL = Tuning(10, *[float("inf")] * 5)
+"""A receive of ten messages is the largest."""
 
 
 class Gate:
@@ -36,15 +39,33 @@ class Gate:
         self._open.set()
 
 
+class RecordingLock(RunLock):
+    """Keeps the groups whose threads acquired it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.acquired: list[Any] = []
+
+    def acquire(self, group: Any) -> int:
+        self.acquired.append(group)
+        return super().acquire(group)
+
+
 @pytest.fixture
 def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., ReceiverPool]]:
-    """Makes a pool of up to this many receivers of one queue; it is stopped after the test."""
+    """Makes a pool of up to this many receivers of each queue, by default of one; it is stopped after the test."""
     pools: list[ReceiverPool] = []
 
-    def make(limit: int, config: Mapping[str, str] = {}, **options: Any) -> ReceiverPool:
+    def make(
+        limit: int,
+        config: Mapping[str, str] = {},
+        urls: str = "u",
+        meter: Callable[[Summary], None] = lambda summary: None,
+        **options: Any,
+    ) -> ReceiverPool:
         program = compile_(**config)
-        polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
-        pool = ReceiverPool(program, [polled], limit, aws, Leases(queues), lambda summary: None, **options)
+        polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
+        pool = ReceiverPool(program, polled, limit, aws, Leases(queues), meter, **options)
         pools.append(pool)
         return pool
 
@@ -61,6 +82,11 @@ def wait_until(look: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
+def threads_of_receivers() -> list[threading.Thread]:
+    """Those that run."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("receiver-q-")]
+
+
 @pytest.mark.parametrize(
     ("program", "taken"),
     [
@@ -72,25 +98,48 @@ def wait_until(look: Callable[[], Any]) -> None:
 )
 def test_run_lock(make_pool: Any, queues: Any, program: dict[str, str], taken: int) -> None:
     """Receivers share a run lock, unless they can block on other I/O than SQS and DynamoDB."""
-    entered = []
-
-    class RecordingLock(RunLock):
-        def acquire(self, group: Any) -> int:
-            entered.append(group)
-            return super().acquire(group)
-
+    lock = RecordingLock()
     asked = Gate()
     queues.on_receive = asked.pass_
 
-    make_pool(1, program, run_lock=RecordingLock).start()
+    make_pool(1, program, run_lock=lambda: lock).start()
     wait_until(lambda: asked.waiting)
 
-    assert len(entered) == taken
+    assert len(lock.acquired) == taken
     asked.open()
 
 
+def test_each_queue_is_a_group(make_pool: Any, queues: Any) -> None:
+    """Of the threads that share the run lock, so that the receivers of a busy one delay no other for long."""
+    lock = RecordingLock()
+    asked = Gate()
+
+    def receive() -> None:
+        with blocking:
+            asked.pass_()
+
+    queues.on_receive = receive
+
+    make_pool(1, urls="ab", run_lock=lambda: lock).start()
+    wait_until(lambda: asked.waiting == 2)
+
+    assert len(set(lock.acquired)) == 2
+    asked.open()
+
+
+def test_meter(make_pool: Any, queues: Any, messages: Any) -> None:
+    """Each batch is measured."""
+    queues.received.append(messages("a", "b"))
+    summaries: list[Summary] = []
+
+    make_pool(1, meter=summaries.append).start()
+    wait_until(lambda: summaries)
+
+    assert [(each.queue, dict(each.counts)) for each in summaries] == [("q", {"written": 2})]
+
+
 def test_starts_with_one(make_pool: Any, queues: Any) -> None:
-    """Without messages a queue has one receiver."""
+    """Without messages a queue has one receiver, which does not keep the process alive."""
     asked = Gate()
     queues.on_receive = asked.pass_
     pool = make_pool(8)
@@ -99,6 +148,7 @@ def test_starts_with_one(make_pool: Any, queues: Any) -> None:
     wait_until(lambda: asked.waiting)
 
     assert (len(pool.receivers), pool.queues, pool.is_ready(), pool.stopping) == (1, ["q"], True, False)
+    assert [each.daemon for each in threads_of_receivers()] == [True]
     asked.open()
 
 
@@ -130,7 +180,7 @@ def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> Non
     backlog = False
     written.open()
     # After the backlog the pool shrinks to one.
-    wait_until(lambda: len(pool.receivers) == 1)
+    wait_until(lambda: len(pool.receivers) == len(threads_of_receivers()) == 1)
     assert pool.is_alive(boottime())
 
 
@@ -161,9 +211,49 @@ def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
     asked.open()
 
 
+def test_most_are_blocked(make_pool: Any, queues: Any) -> None:
+    """If further receivers process for long too, no more than four poll: a throttled table is not helped by more."""
+    asked = Gate()
+    queues.on_receive = asked.pass_
+    pool = make_pool(8)
+    pool.start()
+    for _ in range(5):
+        for receiver in pool.receivers:
+            receiver.busy_since = boottime() - BUSY_SECONDS
+        pool.unblock()
+
+    assert len(pool.receivers) == BUSY_MAX_RECEIVERS
+    asked.open()
+
+
+@pytest.mark.parametrize(("options", "grows"), [({}, False), ({"tuning": UNTIMED}, True)])
+def test_growth_while_busy(
+    make_pool: Any, queues: Any, messages: Any, monkeypatch: pytest.MonkeyPatch, options: Any, grows: bool
+) -> None:
+    """While the process uses a whole core, no receiver is added by default, however full the receives."""
+    monkeypatch.setattr("router.run.receiver_pool.CpuShare", lambda: lambda: 1.0)
+    queues.received.extend([messages(*[f"{batch}-{n}" for n in range(10)]) for batch in range(100)])
+    end = Gate()
+    numbers: list[int] = []
+
+    def on_receive() -> None:
+        numbers.append(len(pool.receivers))
+        if not queues.received:
+            end.pass_()
+
+    queues.on_receive = on_receive
+    pool = make_pool(8, **options)
+
+    pool.start()
+    wait_until(lambda: end.waiting)
+
+    assert (max(numbers) > 1) == grows
+    end.open()
+
+
 def test_no_growth_while_stopping(make_pool: Any, queues: Any, messages: Any) -> None:
     """A pool that is stopping adds no receivers, however full the receives."""
-    pool = make_pool(8)
+    pool = make_pool(8, tuning=ONE_CALL)
     queues.on_receive = lambda: pool.stop(GRACE)
     queues.received.append(messages(*map(str, range(10))))
 
@@ -207,8 +297,9 @@ def test_status(make_pool: Any, queues: Any, age: float, healthy: bool, status: 
     polling.open()
 
 
-def test_status_while_stopping(make_pool: Any, queues: Any) -> None:
-    """A pool that is stopping is alive until its receivers have ended, and not ready."""
+def test_status_while_stopping(make_pool: Any, queues: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool that is stopping is alive until its receivers have ended, and not ready; later nobody waits for them."""
+    waits: list[float | None] = []
     polling = Gate()
     queues.on_receive = polling.pass_
     pool = make_pool(1)
@@ -217,29 +308,68 @@ def test_status_while_stopping(make_pool: Any, queues: Any) -> None:
 
     pool.stop(GRACE)
     stopping = (pool.is_alive(boottime()), pool.is_ready())
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", lambda thread, timeout=None: waits.append(timeout))
+        assert pool.join(boottime() - 1) is False
     polling.open()
     pool.join(boottime() + GRACE)
 
-    assert (stopping, pool.is_alive(boottime())) == ((True, False), False)
+    assert (stopping, pool.is_alive(boottime()), waits) == ((True, False), False, [0.0])
 
 
 def test_paused(make_pool: Any, tables: Any, queues: Any, messages: Any) -> None:
-    """The pool names a queue that is not polled in an outage."""
+    """The pool names a queue that is not polled in an outage, also when the receiver that met it has ended."""
     tables.answers.extend([WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400))] * 100)
-    queues.received.append(messages("a", "b", "c"))
-    pool = make_pool(1)
+    asked, empty = Gate(), Gate()
+    batches = [messages("a", "b", "c")]
+
+    def receive(*given: Any) -> Any:
+        asked.pass_()
+        if batches:
+            return batches.pop()
+        empty.pass_()
+        return []
+
+    queues.receive = receive
+    pool = make_pool(2)
+    pool.start()
+    pool.receivers[0].busy_since = boottime() - BUSY_SECONDS
+    pool.unblock()
+    wait_until(lambda: asked.waiting == 2)
     before = pool.paused
 
-    pool.start()
-    wait_until(lambda: pool.paused)
+    asked.open()
+    wait_until(lambda: len(pool.receivers) == 1)
 
     assert (before, pool.paused) == ((), ("q",))
+    empty.open()
+
+
+PLUGIN = """
+@hookimpl
+def router_start(router):
+    print("started", router is not None)
+
+@hookimpl
+def router_stop(router):
+    print("stopped", router is not None)
+"""
+
+
+def test_plugins_are_stopped_once(make_pool: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stop of the worker during a reload does not stop them again."""
+    pool = make_pool(1, {"acme": PLUGIN})
+    pool.start_plugins()
+
+    pool.stop_plugins()
+    pool.stop_plugins()
+
+    assert capsys.readouterr().out == "started True\nstopped True\n"
 
 
 def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile_: Any, messages: Any) -> None:
     """A pool is joined only when a receiver that was scaled down has settled its deletes."""
     polling, deleting = Gate(), Gate()
-    full = Tuning(10, *[float("inf")] * 5)
     calls = itertools.count()
 
     def receive(*given: Any) -> Any:
@@ -263,7 +393,7 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     program = compile_()
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
     aws = Aws(aws.tables, overlapping)
-    pool = ReceiverPool(program, [polled], 2, aws, Leases(queues), lambda summary: None, tuning=full)
+    pool = ReceiverPool(program, [polled], 2, aws, Leases(queues), lambda summary: None, tuning=ONE_CALL)
     pool.start()
     wait_until(lambda: deleting.waiting and len(pool.receivers) == 1)
     pool.stop(GRACE)

@@ -7,16 +7,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from router.run.monitoring import WorkerStatus
 from router.run.supervisor import KILL_SECONDS, Supervisor
 
-TIMEOUT = 20.0
+GRACE = 100.0
+"""Seconds, so that a busy machine does not kill a child."""
 # Answers each question; on the parent's request ends by the given behaviour, or does not.
 SCRIPT = """
-import signal, socket, sys
+import json, signal, socket, sys
 from router.model import Summary
 from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
@@ -28,7 +31,9 @@ QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
 while received := line.recv(10):
     if b"!" in received and sys.argv[1] != "deaf":
         sys.exit(1 if sys.argv[1] == "unfinished" else 0)
-    line.sendall(b'{"alive": true, "ready": true}\\n')
+    number = option("--number")
+    status = {"alive": True, "ready": True, "config": f"c{number}", "paused": ["q", f"q{number}"]}
+    line.sendall(json.dumps(status).encode() + b"\\n")
 """
 
 
@@ -46,13 +51,12 @@ def handlers() -> Iterator[None]:
 def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
     """Run two processes until they are ready, and stop them; returns the exit code and the status."""
 
-    def run(how: str, grace: float = TIMEOUT) -> tuple[int, list[Any]]:
+    def run(how: str, grace: float = GRACE) -> tuple[int, list[Any]]:
         supervisor = Supervisor([sys.executable, "-c", SCRIPT, how], 2, grace, "")
         seen: list[Any] = []
 
         def stop() -> None:
-            end = time.monotonic() + TIMEOUT
-            while not supervisor.status().ready and time.monotonic() < end:
+            while not supervisor.status().ready:
                 time.sleep(0.01)
             seen.extend((supervisor.status(), supervisor.totals()))
             os.kill(os.getpid(), signal.SIGTERM)
@@ -70,18 +74,25 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
 
 
 def test_combined_status(supervise: Any) -> None:
-    """Together they are ready when both are, and their totals are added."""
+    """Together they are ready when both are; their totals are added, and each config and queue is named once."""
     code, (status, totals) = supervise("well")
 
-    assert (code, status.alive, status.ready, totals) == (
-        0,
-        True,
-        True,
-        {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}},
-    )
+    assert (code, status) == (0, WorkerStatus(True, True, False, "c0,c1", ("q", "q0", "q1")))
+    assert totals == {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}}
 
 
-@pytest.mark.parametrize(("how", "grace"), [("unfinished", TIMEOUT), ("deaf", -KILL_SECONDS)])
+def test_own_log() -> None:
+    """The log of the parent counts too: whether it is blocked, and its lines that were dropped."""
+    logs: list[Any] = [None, SimpleNamespace(blocked=False, dropped=0), SimpleNamespace(blocked=True, dropped=3)]
+    parents = [Supervisor(["false"], 2, GRACE, "", log) for log in logs]
+
+    assert [each.status() for each in parents] == [
+        WorkerStatus(alive=True, ready=False, log_blocked=blocked) for blocked in (False, False, True)
+    ]
+    assert [each.totals() for each in parents] == [{}, {}, {"router_log_lines_dropped_total": {"": 3.0}}]
+
+
+@pytest.mark.parametrize(("how", "grace"), [("unfinished", GRACE), ("deaf", -KILL_SECONDS)])
 def test_unfinished(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
     """If a process did not finish, or was killed, the exit code is 1."""
     code, _ = supervise(how, grace)

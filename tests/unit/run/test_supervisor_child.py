@@ -26,8 +26,8 @@ from router.run.supervisor import (
     ControlServer,
 )
 
-TIMEOUT = 20.0
-# Counts two batches, answers the first question, and tells SIGHUPs; with "never", answers nothing.
+TIMEOUT = 60.0
+# Counts two batches, answers the first question, tells SIGHUPs, and ends if asked to; with "never", answers nothing.
 SCRIPT = """
 import signal, socket, sys, time
 from router.model import Summary
@@ -40,6 +40,9 @@ if sys.argv[1] != "never" and line.recv(10):
     for _ in range(2):
         counters.record(Summary("q", {}, 0.0))
     line.sendall(b'{"alive": true}\\n')
+    while b"!" not in line.recv(10):
+        pass
+    sys.exit(3)
 time.sleep(60)
 """
 TOTALS = {"router_batches_total": {"q": 2.0}}
@@ -76,9 +79,10 @@ def wait_for(child: ChildProcess, look: Callable[[], Any]) -> list[int]:
 
 
 def test_status(child: ChildProcess) -> None:
-    """Its status is its last answer, and None before the first."""
+    """Its status is its last answer, and None before the first; it has a process group of its own."""
     child.start(0.0)
     before = child.status
+    assert os.getpgid(child.pid) == child.pid
 
     wait_for(child, lambda: child.status)
 
@@ -163,6 +167,17 @@ def test_reload_waits(child: ChildProcess) -> None:
     assert codes == []
 
 
+@pytest.mark.parametrize(("child", "sent"), [("never", True), ("once", False)], indirect=["child"])
+def test_stop(child: ChildProcess, sent: bool) -> None:
+    """A child that has not started is stopped by SIGTERM, and one that has only by the control socket."""
+    child.start(0.0)
+    wait_for(child, lambda: sent or child.status)
+
+    child.stop()
+
+    assert wait_for(child, lambda: not child.pid) == [-signal.SIGTERM if sent else 3]
+
+
 def test_no_process(child: ChildProcess) -> None:
     """Without a process, polling and sending do nothing."""
     child.send(signal.SIGTERM)
@@ -201,12 +216,13 @@ def connection(stopped: threading.Event) -> Iterator[socket.socket]:
 
 
 def test_control_answers(stopped: threading.Event, connection: socket.socket) -> None:
-    """Each question is answered with one line."""
+    """Each question is answered with one line, by a thread that ends with the process."""
     connection.sendall(QUESTION * 2)
     with connection.makefile("rb") as answers:
         decoded = [msgspec.json.decode(answers.readline(), type=WorkerStatus) for _ in range(2)]
 
     assert (decoded, stopped.is_set()) == ([STATUS, STATUS], False)
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "control"} == {True}
 
 
 def test_control_stops(stopped: threading.Event, connection: socket.socket) -> None:
@@ -216,14 +232,14 @@ def test_control_stops(stopped: threading.Event, connection: socket.socket) -> N
     with connection.makefile("rb") as answers:
         decoded = msgspec.json.decode(answers.readline(), type=WorkerStatus)
 
-    assert (decoded, stopped.wait(10)) == (STATUS, True)
+    assert (decoded, stopped.wait(60)) == (STATUS, True)
 
 
 def test_control_ends_with_the_parent(stopped: threading.Event, connection: socket.socket) -> None:
     """When the parent's end is closed, the worker stops."""
     connection.close()
 
-    assert stopped.wait(10)
+    assert stopped.wait(60)
 
 
 def test_control_is_not_inherited(stopped: threading.Event) -> None:
@@ -237,4 +253,4 @@ def test_control_is_not_inherited(stopped: threading.Event) -> None:
     server.start(lambda: STATUS, stopped.set)
     ours.close()
 
-    assert (inheritable, stopped.wait(10)) == (False, True)
+    assert (inheritable, stopped.wait(60)) == (False, True)

@@ -5,49 +5,49 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.sources import Computed, Constant, Evaluated, Joined, expressions_of, source_of, values_of
+from router.sources import SOURCES, Computed, Constant, Evaluated, Joined, expressions_of, source_of, values_of
 from tests.support.config import spec
 
 ID = Computed("string", 128)
 
 
-def attribute(**keys: Any) -> spec.Attribute:
+def parsed(**keys: Any) -> spec.Attribute:
     return msgspec.convert({name.rstrip("_"): value for name, value in keys.items()}, spec.Attribute)
 
 
 @pytest.mark.parametrize(
     ("given", "fifo", "values"),
     [
-        (attribute(from_="a || b"), False, Evaluated("a || b")),
-        (attribute(value=[1]), False, Constant([1])),
-        (attribute(template="A#{a}#{ b.c }"), False, Joined(("A#", "#"), ("a", "b.c"))),
-        (attribute(template=""), False, Joined((), ())),
-        (attribute(template="{a"), False, Computed("", missing=None)),
-        (attribute(hash=["a", "b"]), False, Computed("string", 64, ("a", "b"), required=True)),
-        (attribute(ttl="9d"), False, Computed("number")),
-        (attribute(ttl={"from": "at", "after": "9d"}), False, Computed("number", expressions=("at",))),
-        (attribute(meta="sent_at"), False, Computed("string", 24, milliseconds=True)),
-        (attribute(meta="sent_at", type="N"), False, Computed("number", milliseconds=True)),
+        (parsed(from_="a || b"), False, Evaluated("a || b")),
+        (parsed(value=[1]), False, Constant([1])),
+        (parsed(template="A#{a}#{ b.c }"), False, Joined(("A#", "#"), ("a", "b.c"))),
+        (parsed(template=""), False, Joined((), ())),
+        (parsed(template="{a"), False, Computed("", missing=None)),
+        (parsed(hash=["a", "b"]), False, Computed("string", 64, ("a", "b"), required=True)),
+        (parsed(ttl="9d"), False, Computed("number")),
+        (parsed(ttl={"from": "at", "after": "9d"}), False, Computed("number", expressions=("at",))),
+        (parsed(meta="sent_at"), False, Computed("string", 24, milliseconds=True)),
+        (parsed(meta="sent_at", type="N"), False, Computed("number", milliseconds=True)),
         (
-            attribute(meta="attribute.x"),
+            parsed(meta="attribute.x"),
             False,
             Computed("", missing=True, gap="senders may leave out the message attribute 'x'"),
         ),
-        (attribute(meta="message_id"), False, ID),
+        (parsed(meta="message_id"), False, ID),
         (
-            attribute(meta="sequence_number"),
+            parsed(meta="sequence_number"),
             False,
             Computed("string", 128, missing=True, gap="messages of a standard queue have no 'sequence_number'"),
         ),
-        (attribute(meta="sequence_number"), True, ID),
+        (parsed(meta="sequence_number"), True, ID),
         (
-            attribute(meta="group_id"),
+            parsed(meta="group_id"),
             False,
             Computed(
                 "string", 128, missing=True, gap="senders may leave out the group of a message on a standard queue"
             ),
         ),
-        (attribute(meta="group_id"), True, ID),
+        (parsed(meta="group_id"), True, ID),
     ],
 )
 def test_values(given: spec.Attribute, fifo: bool, values: Any) -> None:
@@ -58,14 +58,14 @@ def test_values(given: spec.Attribute, fifo: bool, values: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "expressions"),
     [
-        (attribute(from_="a"), [(("from",), "a", "anything")]),
-        (attribute(value=[1]), []),
-        (attribute(template="A#{a}"), [(("template",), "a", "scalar")]),
-        (attribute(template="{a"), []),
-        (attribute(hash=["a", "b"]), [(("hash", 0), "a", "anything"), (("hash", 1), "b", "anything")]),
-        (attribute(ttl="9d"), []),
-        (attribute(ttl={"from": "at", "after": "9d"}), [(("ttl", "from"), "at", "time")]),
-        (attribute(meta="queue"), []),
+        (parsed(from_="a"), [(("from",), "a", "anything")]),
+        (parsed(value=[1]), []),
+        (parsed(template="A#{a}"), [(("template",), "a", "scalar")]),
+        (parsed(template="{a"), []),
+        (parsed(hash=["a", "b"]), [(("hash", 0), "a", "anything"), (("hash", 1), "b", "anything")]),
+        (parsed(ttl="9d"), []),
+        (parsed(ttl={"from": "at", "after": "9d"}), [(("ttl", "from"), "at", "time")]),
+        (parsed(meta="queue"), []),
     ],
 )
 def test_expressions(given: spec.Attribute, expressions: Any) -> None:
@@ -73,7 +73,28 @@ def test_expressions(given: spec.Attribute, expressions: Any) -> None:
     assert [(use.place, use.text, use.takes) for use in expressions_of(given)] == expressions
 
 
+ALICE = ({"user_id": "a", "device": {"model": "a"}}, {"SentTimestamp": "1767323045678"})
+BOB = ({"user_id": "b", "device": {"model": "b"}}, {"SentTimestamp": "1767323046789"})
+
+
+@pytest.mark.parametrize(
+    ("key", "example"),
+    [(key, example) for key, source in SOURCES.items() for example in source.spec.__metadata__[0].examples],
+)
+def test_a_source_declares_what_it_reads(attribute: Any, key: str, example: Any) -> None:
+    """Its value depends on data only if it has expressions, and on metadata only if it names them."""
+    source, flow = SOURCES[key], attribute({key: example})
+    values = {
+        (data is BOB[0], system is BOB[1]): flow.send({"id": "1", **data}, system=system)
+        for data in (ALICE[0], BOB[0])
+        for system in (ALICE[1], BOB[1])
+    }
+
+    of_data, of_system = values[False, False] != values[True, False], values[False, False] != values[False, True]
+    assert (of_data, of_system) == (bool([*source.expressions(example)]), bool([*source.meta(example)]))
+
+
 def test_an_attribute_without_a_source() -> None:
     """The parser refuses such an attribute, so that it is a programming error here."""
     with pytest.raises(LookupError, match="an attribute has no source"):
-        source_of(attribute(default=1))
+        source_of(parsed(default=1))

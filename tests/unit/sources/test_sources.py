@@ -138,7 +138,7 @@ def test_one_delivery_maps_as_the_next(attribute: Any) -> None:
 
 
 def test_hash_never_changes() -> None:
-    """Items of earlier releases are found again by it: this value is indefinitely."""
+    """Items of earlier releases are found again by it: this value stays the same."""
     values = ["ü\n", 1, Decimal("1.50"), Decimal("1E+3"), True, None, {"b": [], "a": {}}]
     assert (sha('["ü\\n",1,1.5,1000,true,null,{"a":{},"b":[]}]'), hash_values(values)) == (
         "fb0b0ca85fb4b5ebeed3bec95cb0ea9ead768b803acfdaa57a90ef9a5f08baf1",

@@ -8,30 +8,39 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
-from router.aws.http.endpoints import Endpoint, find_endpoint, parse_endpoint
+from router.aws.http.endpoints import Endpoint, find_bucket, find_endpoint, parse_endpoint
 from router.errors import UsageError
 
-OPERATIONS = {"dynamodb": "ListTables", "sqs": "ListQueues"}
+OPERATIONS = {"dynamodb": "ListTables", "s3": "GetObject", "sqs": "ListQueues"}
+BUCKETS = ("payloads", "pay.loads")
 
 
-def from_botocore(session: Any, service: str, region: str, fips: bool, dual: bool) -> str:
+def from_botocore(session: Any, service: str, bucket: str, region: str, fips: bool, dual: bool) -> str:
     try:
         client = session.create_client(
             service,
             region_name=region,
             aws_access_key_id="a",
             aws_secret_access_key="b",
-            config=Config(use_fips_endpoint=fips, use_dualstack_endpoint=dual),
+            config=Config(
+                use_fips_endpoint=fips,
+                use_dualstack_endpoint=dual,
+                s3={"us_east_1_regional_endpoint": "regional"},
+            ),
         )
         operation = client.meta.service_model.operation_model(OPERATIONS[service])
-        return str(client._ruleset_resolver.construct_endpoint(operation, {}, {}).url)
+        given = {"Bucket": bucket, "Key": "k"} if service == "s3" else {}
+        return str(client._ruleset_resolver.construct_endpoint(operation, given, {}).url)
     except BotoCoreError:
         return "none"
 
 
-def from_ours(service: Any, region: str, fips: bool, dual: bool) -> str:
+def from_ours(service: Any, bucket: str, region: str, fips: bool, dual: bool) -> str:
     env = {"AWS_USE_FIPS_ENDPOINT": str(fips).lower(), "AWS_USE_DUALSTACK_ENDPOINT": str(dual).lower()}
     try:
+        if service == "s3":
+            endpoint, path = find_bucket(bucket, region, env)
+            return f"https://{endpoint.host}{path}".removesuffix("/")
         return f"https://{find_endpoint(service, region, env).host}"
     except UsageError:
         return "none"
@@ -49,8 +58,9 @@ def test_as_botocore(service: str) -> None:
         cases += [(regions[0], fips, dual) for fips, dual in itertools.product((False, True), repeat=2) if regions]
     wrong = [
         (case, theirs, ours)
+        for bucket in BUCKETS[: 1 + (service == "s3")]
         for case in cases
-        if (theirs := from_botocore(session, service, *case)) != (ours := from_ours(service, *case))
+        if (theirs := from_botocore(session, service, bucket, *case)) != (ours := from_ours(service, bucket, *case))
     ]
     assert (len(cases) > 30, wrong) == (True, [])
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -111,6 +112,21 @@ def test_request(server: Server) -> None:
         "X-Amz-Security-Token: a-token",
     } <= set(lines)
     assert "SignedHeaders=content-type;host;x-amz-date;x-amz-security-token;x-amz-target" in signed
+
+
+def test_time_zone(server: Server, service: JsonService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The date of a request is in UTC, wherever the machine is; its response is decoded as the caller says."""
+    server.script = [says({})]
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        answer = service.begin("A", b"{}", CallTimeout(5), bytes.decode).finish()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert answer == "{}"
+    assert b"X-Amz-Date: 20260102T030405Z" in server.requests[0].split(b"\n")
 
 
 def test_what_is_signed_once_a_second(server: Server) -> None:
@@ -235,12 +251,13 @@ def test_too_slow(server: Server, service: JsonService) -> None:
 def test_refused_connection(server: Server) -> None:
     """A refused connection is a transient fault."""
     server.close()
-    unused = socket.create_server(("127.0.0.1", 0))
-    server.port = unused.getsockname()[1]
-    unused.close()
-    assert make(server).begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
-        AwsFault("retry", "EndpointConnectionError")
-    )
+    # Taken, so that nobody else listens there.
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server.port = unused.getsockname()[1]
+        assert make(server).begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+            AwsFault("retry", "EndpointConnectionError")
+        )
 
 
 @pytest.mark.parametrize(
@@ -310,6 +327,33 @@ def test_wrong_clock(server: Server) -> None:
     ]
 
 
+def test_wrong_clock_of_calls_at_a_time(server: Server) -> None:
+    """Each call that was under way is sent again, though the first of them has corrected the clock."""
+    date = format_datetime(datetime.fromtimestamp(1_767_323_045, UTC), usegmt=True)
+    refused = says({"__type": "x#InvalidSignatureException"}, 400, Date=date)
+    answer = says({"sent": "again"})
+    server.script = [lambda request: (refused if b"T020405Z" in request else answer)(request)] * 4
+    service = make(server, now=lambda: 1_767_323_045 - 3600.0)
+    calls = [service.begin("A", b"{}", CallTimeout(5), decode_object) for _ in range(2)]
+
+    assert [call.finish() for call in calls] == [{"sent": "again"}] * 2
+
+
+def test_corrected_clock(server: Server) -> None:
+    """A clock that was corrected is not the cause of the next error, which is not retried."""
+    there = 1_767_323_045
+    date = format_datetime(datetime.fromtimestamp(there, UTC), usegmt=True)
+    refused = says({"__type": "x#InvalidSignatureException"}, 400, Date=date)
+    server.script = [refused, says({}), refused, says({"retried": True})]
+    service = make(server, now=lambda: there - 3600.0)
+    service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+
+    answer = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+
+    assert isinstance(answer, FailedCall)
+    assert (answer.fault.code, len(server.requests)) == ("InvalidSignatureException", 3)
+
+
 @pytest.mark.parametrize("date", ["Fri, 02 Jan 2026 03:04:05 GMT", "yesterday"])
 def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     """A wrong signature for another reason is not retried."""
@@ -317,6 +361,47 @@ def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
         AwsFault("configuration", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "date"),
+    [("InvalidSignatureException", {}), ("ValidationException", {"Date": "Fri, 02 Jan 2026 01:04:05 GMT"})],
+    ids=["no date", "another error"],
+)
+def test_errors_of_no_clock(code: str, date: dict[str, str], server: Server, service: JsonService) -> None:
+    """An error without a date tells nothing of the clock, nor does one that no wrong clock causes."""
+    server.script = [says({"__type": f"x#{code}"}, 400, **date), says({"retried": True})]
+
+    answer = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+
+    assert isinstance(answer, FailedCall)
+    assert answer.fault.code == code
+
+
+def test_no_keys_once_the_clock_is_corrected(server: Server) -> None:
+    """The call that is sent again may fail to be sent."""
+    date = format_datetime(datetime.fromtimestamp(1_767_323_045, UTC), usegmt=True)
+    server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
+    service = make(server, now=lambda: 0.0)
+    call = service.begin("A", b"{}", CallTimeout(5), decode_object)
+
+    def none(timeout: float) -> Credentials:
+        raise CredentialsError
+
+    service._credentials = none
+
+    assert call.finish() == FailedCall(AwsFault("configuration", "NoCredentialsError"))
+
+
+def test_late(server: Server, service: JsonService) -> None:
+    """A call that is late is not waited for, however long it may take."""
+    done = threading.Event()
+    server.script = [lambda request: None if done.wait(100) else b""]
+
+    answer = service.begin("A", b"{}", CallTimeout(1000), decode_object).finish(late=True)
+    done.set()
+
+    assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class Service:
     def begin(self, operation: str, body: bytes, seconds: float, decode: Any) -> Any:
         self.calls += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return SimpleNamespace(finish=lambda late=False: answer)
+        return SimpleNamespace(fileno=lambda: -1, finish=lambda late=False: answer)
 
 
 def make(*answers: Any, budget: RetryBudget | None = None) -> tuple[DirectQueues, Any, list[float]]:

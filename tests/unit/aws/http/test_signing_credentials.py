@@ -1,6 +1,7 @@
 """Keys and region: the environment first, then botocore's chain."""
 
 import pathlib
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from router.aws.http.signing import BotocoreKeys, Credentials, CredentialsError, find_credentials, find_region
-from router.errors import UsageError
+from router.errors import MissingExtra, UsageError
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
 
@@ -41,10 +42,11 @@ def test_profile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("profile")
-def test_none() -> None:
-    """Without credentials an error is raised when a request is signed."""
+@pytest.mark.parametrize("env", [{}, {"AWS_ACCESS_KEY_ID": "a"}, {"AWS_SECRET_ACCESS_KEY": "b"}])
+def test_none(env: dict[str, str]) -> None:
+    """Without credentials, or with a half of them, an error is raised when a request is signed."""
     with pytest.raises(CredentialsError):
-        find_credentials({})(0)
+        find_credentials(env)(0)
 
 
 @pytest.mark.usefixtures("profile")
@@ -87,12 +89,26 @@ def test_no_region() -> None:
         find_region({})
 
 
+@pytest.mark.parametrize("module", ["botocore.session", "botocore.exceptions"])
+def test_no_region_and_no_profiles(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without botocore too: the region is what is missing, not a package. Keys need it only where there are none."""
+    monkeypatch.setitem(sys.modules, module, None)
+
+    with pytest.raises(UsageError, match="there is no AWS region"):
+        find_region({})
+    with pytest.raises(MissingExtra, match="a profile or role for credentials needs more"):
+        find_credentials({})
+    assert (find_region({"AWS_REGION": "a"}), find_credentials(KEYS)(0)) == ("a", Credentials("a", "b"))
+
+
 class Chain:
     """Credentials as botocore has them, that expire in some seconds; a refresh ends when the test says so."""
 
     def __init__(self, expires_in: float) -> None:
         self.expires_in = expires_in
         self.refreshes = 0
+        self.threads: list[threading.Thread] = []
+        """Those that read the keys."""
         self.go_on = threading.Event()
         self.error: Exception | None = None
 
@@ -100,13 +116,14 @@ class Chain:
         return self.expires_in < refresh_in
 
     def get_frozen_credentials(self) -> Any:
+        self.threads.append(threading.current_thread())
         if self.refresh_needed():
             self.refreshes += 1
             self.go_on.wait(10)
             if self.error:
                 raise self.error
             self.expires_in = 3600
-        return SimpleNamespace(access_key=f"key {self.refreshes}", secret_key="s", token=None)
+        return SimpleNamespace(access_key=f"key {self.refreshes}", secret_key="s", token="t")
 
 
 def test_refresh_in_time() -> None:
@@ -114,7 +131,7 @@ def test_refresh_in_time() -> None:
     chain = Chain(expires_in=0)
     chain.go_on.set()
 
-    assert BotocoreKeys(chain)(10) == Credentials("key 1", "s")
+    assert BotocoreKeys(chain)(10) == Credentials("key 1", "s", "t")
 
 
 def test_refresh_hangs() -> None:
@@ -126,7 +143,20 @@ def test_refresh_hangs() -> None:
             keys(0.01)
     chain.go_on.set()
 
-    assert (keys(10), chain.refreshes) == (Credentials("key 1", "s"), 1)
+    assert (keys(10), chain.refreshes) == (Credentials("key 1", "s", "t"), 1)
+    assert [thread.daemon for thread in chain.threads[:1]] == [True], "the process could not end meanwhile"
+
+
+def test_refresh_of_keys_that_expire_soon_hangs() -> None:
+    """They are not used any more: a request that is signed with them could come too late."""
+    chain = Chain(expires_in=3600)
+    keys = BotocoreKeys(chain)
+    keys(10)
+    chain.expires_in = 500
+
+    with pytest.raises(TimeoutError):
+        keys(0.01)
+    chain.go_on.set()
 
 
 def test_refresh_beside() -> None:
@@ -139,7 +169,8 @@ def test_refresh_beside() -> None:
     second = keys(0)
 
     chain.go_on.set()
-    assert (first, second) == (Credentials("key 0", "s"), Credentials("key 0", "s"))
+    assert (first, second) == (Credentials("key 0", "s", "t"), Credentials("key 0", "s", "t"))
+    assert chain.threads[0] is threading.current_thread()
 
 
 def test_refresh_fails() -> None:
@@ -152,4 +183,4 @@ def test_refresh_fails() -> None:
         keys(10)
     chain.error = None
 
-    assert keys(10) == Credentials("key 2", "s")
+    assert keys(10) == Credentials("key 2", "s", "t")

@@ -9,12 +9,8 @@ import pytest
 from jsonschema_rs.canonical import UnsupportedOperand
 
 from router.check.analysis.budget import MAX_SECONDS, SHORT, BudgetSpent, ProofBudget
-from router.check.analysis.entailment import (
-    MAX_BYTES,
-    Answer,
-    Entailment,
-    entailment_of,
-)
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.schema_entailment import MAX_BYTES, entailment_of
 from router.model import Place
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
@@ -144,6 +140,42 @@ def test_too_many_ways_to_satisfy(predicate: Any) -> None:
 def test_a_large_schema() -> None:
     """Nothing is proved about it."""
     assert messages({"enum": ["x" * MAX_BYTES]}) is None
+
+
+@pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_7])
+def test_an_embedded_schema_of_another_draft(draft: str) -> None:
+    """The library reads its reference as one of the document, which would be so in the draft of that."""
+    embedded = {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "$id": "https://a.example/e",
+        "definitions": {"x": {}},
+        "$ref": "#/definitions/x",
+    }
+    content = {"$schema": draft, "definitions": {"x": {"maxLength": 2}}, "properties": {"a": embedded}}
+
+    assert messages(content) is None
+
+
+def test_an_embedded_schema_of_the_same_draft() -> None:
+    """It is proved, as is one with a property that is only named like the keyword."""
+    embedded = {"$schema": DRAFT_7, "properties": {"$schema": {"type": "string"}}}
+    known = messages({"$schema": DRAFT_7, "properties": {"a": embedded}})
+
+    assert known
+    assert known.holds_at(("a", "$schema"), {"type": "string"}) is Answer.YES
+
+
+@pytest.mark.parametrize(
+    ("draft", "answer"), [(DRAFT_7, Answer.NO), ("https://json-schema.org/draft/2019-09/schema", Answer.YES)]
+)
+def test_an_id_beside_a_reference(draft: str, answer: Answer) -> None:
+    """Older drafts ignore it: the reference is relative to the document."""
+    named = {"$id": "https://a.example/n", "definitions": {"x": {"type": "string"}}, "$ref": "#/definitions/x"}
+    undecided = {"allOf": [{"allOf": [{"oneOf": [{"allOf": [{"enum": [[True]]}]}, {}]}]}]}
+    known = messages({"$schema": draft, "properties": {"a": named}, "definitions": {"x": {}}, **undecided})
+
+    assert known
+    assert known.holds_at(("a",), {"type": "string"}) is answer
 
 
 def test_numbers_are_exact() -> None:

@@ -76,6 +76,113 @@ def test_an_unrelated_property(
     assert verdict(given) == expected
 
 
+def both(*parts: Any, **beside: Any) -> dict[str, Any]:
+    return {"allOf": [*parts], **beside}
+
+
+def has(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": [*properties], "properties": properties}
+
+
+@pytest.fixture
+def impossible(tmp_path: Path) -> Any:
+    """Returns a function from the schema of a required property to whether no message satisfies it, by `check`.
+
+    Beside it is what the library does not decide.
+    """
+
+    def run(schema: Any) -> bool:
+        text = CONFIG.replace("SCHEMA", json.dumps(both(*PRODUCT, schema))).replace("ROUTE", "item: {id: {value: k}}")
+        (tmp_path / "routes.yaml").write_text(text, encoding="utf-8")
+        return "RT313" in {found.code.id for found in examine(tmp_path / "routes.yaml", {}).findings}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        both({"minimum": 5}, {"maximum": 3}, type="number"),
+        both({"const": 1}, {"type": "string"}),
+        both({"enum": ["a", "b"]}, {"enum": ["c"]}),
+        both({"required": ["a"]}, {"properties": {"a": False}}, type="object"),
+        both({"required": ["a"]}, {"additionalProperties": False}, type="object"),
+        both({"pattern": "^a"}, {"pattern": "^b"}, type="string"),
+        both({"minItems": 1}, {"items": False}, type="array"),
+        both(has(a=has(b=has(c={"minimum": 5}))), has(a=has(b=has(c={"type": "number", "maximum": 3})))),
+    ],
+)
+def test_parts_that_contradict_each_other(impossible: Any, value: Any) -> None:
+    """Each part has values, and a value that must be there has none; in an optional property that is no fault."""
+    given = [
+        has(a=value),
+        {"type": "object", "properties": {"a": value}},
+        {"required": ["a"], "properties": {"a": value}},
+    ]
+
+    assert [impossible(schema) for schema in given] == [True, False, False]
+
+
+@pytest.mark.parametrize(("others", "expected"), [(["a", "b"], True), (["b"], False)])
+def test_what_each_branch_requires(impossible: Any, others: list[str], expected: bool) -> None:
+    """A property that each branch of a choice requires must be there."""
+    nothing = both({"minimum": 5}, {"maximum": 3}, type="number")
+    schema = {
+        "type": "object",
+        "properties": {"a": has(c=nothing)},
+        "anyOf": [{"required": ["a"]}, {"required": others}],
+    }
+
+    assert impossible(schema) is expected
+
+
+SHORT_OR_REFERENCE = {"$ref": "#/definitions/long", "maxLength": 1}
+LONG = {"long": {"type": "string", "minLength": 3}}
+
+
+@pytest.mark.parametrize(
+    ("draft", "expected"),
+    [
+        pytest.param("http://json-schema.org/draft-07/schema#", False, id="another draft"),
+        pytest.param("https://json-schema.org/draft/2020-12/schema", True, id="the same draft"),
+    ],
+)
+def test_an_embedded_schema_of_another_draft(impossible: Any, draft: str, expected: bool) -> None:
+    """Draft 7 ignores what stands beside a reference, in a schema of draft 2020-12, too."""
+    embedded = {"$schema": draft, "$id": "https://a.example/e", "allOf": [SHORT_OR_REFERENCE], "definitions": LONG}
+
+    assert impossible(has(a=embedded)) is expected
+
+
+def test_the_last_of_values(verdict: Any) -> None:
+    """An expression with `||` is not missing, if its last value is not."""
+    node = {"type": "object", "required": ["k"], "properties": {"k": TEXT, "next": {"$ref": "#/definitions/node"}}}
+    given = {"required": ["n"], "properties": {"n": {"$ref": "#/definitions/node"}}, "definitions": {"node": node}}
+
+    assert verdict({"type": "object", **given}, "item: {id: n.k || n.k}") == "proved"
+    assert verdict({"type": "object", **given}, "item: {id: n.k || n}") == "proved"
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        ([{"required": ["a"]}, {"required": ["b"]}], "proved"),
+        ([{"required": ["a"]}, {"$ref": "#/definitions/b"}], "proved"),
+        ([{"required": ["a"]}, {"$ref": "#/definitions/c"}], "not decided 'n.id' may be missing"),
+        ([{"required": ["a"]}, {"required": ["b"], "type": "object"}], "refuted RT610"),
+        ([{"required": ["a"]}, False], "refuted RT610"),
+        ([{"required": ["a"]}, {"$ref": "#/definitions/any"}], "not decided 'n.id' may be missing"),
+    ],
+)
+def test_branches_about_objects(verdict: Any, branches: Any, expected: str) -> None:
+    """With `oneOf`, two branches that say nothing of other values exclude those."""
+    part = {"oneOf": branches, "required": ["id"], "properties": {"id": TEXT, "next": {"$ref": "#/definitions/part"}}}
+    definitions = {"part": part, "b": {"required": ["b"]}, "c": {"$ref": "#/definitions/b"}, "any": True}
+    given = {"type": "object", "required": ["n"], "properties": {"n": {"$ref": "#/definitions/part"}}}
+
+    assert verdict({**given, "definitions": definitions}, "item: {id: n.id}") == expected
+
+
 def nested(depth: int, leaf: Any) -> tuple[str, Any]:
     """A path of so many names, and a schema in which each is required."""
     names = [f"n{index}" for index in range(depth)]

@@ -107,3 +107,8 @@ def test_as_python_matches(pattern: str, accepted: str) -> None:
     else:
         shortest = len(found) <= min(map(len, outside), default=99)
         assert (one.search(found) is not None, other.search(found), shortest) == (True, None, True)
+
+
+def test_characters_in_the_same_classes_are_one_step() -> None:
+    r"""Those of `[\s\S]` are all in one class: there are four others, not the 34 that its parts tell apart."""
+    assert find_outside(["^[0-9]{1,9}$", NOT_EMPTY], NUMBER, most_steps=4000) is None

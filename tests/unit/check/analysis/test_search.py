@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from router.check.analysis.budget import BudgetSpent
+from router.check.analysis.budget import BudgetSpent, SearchDeadline
 from router.check.analysis.levels import Levels
+from router.check.analysis.making import MISSING
 from router.check.analysis.scalars import make_text
 from router.check.analysis.witnesses import Growth, Witnesses
 from router.model import Place
@@ -27,7 +28,7 @@ def searching(schema: Any, accepts: Callable[[Any], bool] = lambda message: True
 def test_no_time() -> None:
     """No message is made."""
     witnesses = searching({"type": "object"})
-    witnesses.until = 0
+    witnesses.deadline = SearchDeadline(0)
 
     with pytest.raises(BudgetSpent):
         witnesses.accepts(("a",), "x")
@@ -38,11 +39,23 @@ def test_the_time_is_up() -> None:
     witnesses = searching({"type": "object"})
 
     def wanted(message: Any) -> bool:
-        witnesses.until = 0
+        witnesses.deadline = SearchDeadline(0)
         return False
 
     with pytest.raises(BudgetSpent):
         witnesses.find([("a",)], wanted)
+
+
+def test_other_processes() -> None:
+    """While the machine is busy with them, the time of a search is not up."""
+    passed, worked = 0.0, 0.0
+    deadline = SearchDeadline(1.0, lambda: passed, lambda: worked)
+
+    passed, worked = 5.0, 0.75
+    deadline.check()
+    passed, worked = 5.25, 1.0
+    with pytest.raises(BudgetSpent):
+        deadline.check()
 
 
 def test_no_value_grows() -> None:
@@ -55,11 +68,11 @@ def test_no_value_grows() -> None:
         tried.append(value)
         return iter(())
 
-    found = witnesses.can_exceed((None, "a"), Growth(lambda data: True, grow, lambda data: True))
+    found = witnesses.find_larger((None, "a"), Growth(lambda data: True, grow, lambda data: True))
 
-    assert (found, "x" in tried) == (False, True)
+    assert (found, "x" in tried) == (MISSING, True)
 
 
 def test_a_pattern_that_is_not_read() -> None:
     """Neither an example nor a shortest text is known, so that the text need not match."""
-    assert make_text([{"pattern": r"^a\b.$"}], 0) == r"a\b."
+    assert make_text([{"pattern": r"^(?i)a\b.$"}], 0) == r"(?i)a\b."

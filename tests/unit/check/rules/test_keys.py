@@ -270,6 +270,13 @@ LIST = {"type": "array", "items": TEXT}
 WORD = {"enum": ["IN", "US"]}
 FROM = "{from: id, transform:"
 EMPTY = "RT612 key attribute 'id' may be empty; "
+
+
+def within(ids: Any) -> dict[str, Any]:
+    """The schema of an object that has these ids."""
+    return {"type": "object", "required": ["ids"], "properties": {"ids": ids}}
+
+
 AT_ID = "at /properties/id of schema 'schema.json'"
 
 
@@ -278,6 +285,9 @@ AT_ID = "at /properties/id of schema 'schema.json'"
     [
         ("'ids[0]'", schema(ids=LIST), [f"{LACKS} 'ids' may have no element [0]; {DEFAULT}"]),
         ("'ids[0]'", schema(ids={**LIST, "minItems": 1}), []),
+        ("'o.ids[0]'", schema(o=within(LIST)), [f"{LACKS} 'o.ids' may have no element [0]; {DEFAULT}"]),
+        ("'o.ids[0]'", schema(o=within({**LIST, "minItems": 1})), []),
+        ("'o.ids[0].a'", schema(o=within({"type": "array", "minItems": 1, "items": {"type": "object"}})), ["RT610 "]),
         ("'ids[-2]'", schema(ids={**LIST, "minItems": 1}), [f"{LACKS} 'ids' may have no element [-2]; {DEFAULT}"]),
         ("'ids | [1]'", schema(ids={**LIST, "minItems": 2}), []),
         ("'ids[0]'", schema([], ids={**LIST, "minItems": 1}), missing("ids", f"add 'ids' to 'required' at {ROOT}")),
@@ -363,10 +373,14 @@ AT_ID = "at /properties/id of schema 'schema.json'"
         ("a || b", schema(["a"], a={**TEXT, "minLength": 0}, b=TEXT), missing("b", f"add 'b' to 'required' at {ROOT}")),
         ("'not_null(a, b)'", schema([], a={**TEXT, "minLength": 0}, b=TEXT), ["RT610 "]),
         ("'not_null(a, b)'", schema(["b"], a={**TEXT, "minLength": 0}, b=TEXT), [EMPTY]),
+        ("a || b", schema(["b"], a={"type": "array", "maxItems": 0}, b=TEXT), []),
+        ("a || b", schema(a={"enum": [False, "x"]}, b=TEXT), []),
+        ("a || b", schema(["b"], a={"type": "array", "maxItems": 1}, b=TEXT), ["RT611 "]),
+        ("a || b", schema(a={"enum": [False, {}, "x"]}, b=TEXT), []),
         ("a || b", schema(a={"type": "string"}, b={"type": "string", "pattern": "^x"}), ["RT613 "]),
         ("'not_null(a)'", schema(["b"], a=TEXT, b=TEXT), missing("a", f"add 'a' to 'required' at {ROOT}")),
         ("'not_null(a)'", schema(a=TEXT), []),
-        ("'not_null(a, length(b))'", schema(a=TEXT, b=TEXT), ["RT613 "]),
+        ("'not_null(a, length(b))'", schema(a=TEXT, b=TEXT), []),
         ("'reverse(a)'", schema(a=TEXT), []),
         ("'reverse(a)'", schema(a={**TEXT, "minLength": 0}), [EMPTY]),
         ("'max(ids)'", schema(ids=LIST), ["RT610 "]),

@@ -15,7 +15,7 @@ from tests.support.dev import read_record
 from tests.support.engine import plan
 from tests.support.program import load_program
 
-CODES = ("RT436", "RT437")
+CODES = ("RT411", "RT436", "RT437")
 ID = {"type": "string", "minLength": 1, "maxLength": 9}
 PREFIX = "write a 'prefix' for its names, or map fewer attributes"
 
@@ -69,6 +69,7 @@ def named(*required: str, **properties: Any) -> Any:
         ("{from: m, transform: dynamodb_item}", schema(m=named("id", id=OPEN)), ["RT436 each message has 'm.id'"]),
         ("{from: m, transform: parse_json}", schema(m={"type": "string"}), []),
         ("m || id", schema(m=OPEN), []),
+        ("metadta", schema(metadata=OPEN), ["RT411 'metadta' is not declared in the schema; did you mean 'metadata'?"]),
     ],
 )
 def test_merges(find: Any, merge: str, given: str, found: list[str]) -> None:

@@ -96,6 +96,7 @@ NEVER = "RT415 attribute 'a' never converts to type"
     ("attribute", "found"),
     [
         ("{from: n, type: N}", []),
+        ("{from: base64, transform: base64_decode, type: json}", []),
         ("{from: mixed, type: S}", []),
         ("{from: uuid, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'f81d4fae-7dec-11d0-a765-00a0c91e6bf6'"]),
         ("{from: words, type: N}", [f"{NEED_NOT} N: {NO_NUMBER}, as 'low'; add 'pattern: ^[0-9]{{1,38}}$' at"]),

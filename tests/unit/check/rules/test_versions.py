@@ -106,13 +106,15 @@ def test_times_to_live(find: Any, at: Any, found: list[str]) -> None:
         ("{from: ms, transform: [{scale: 0.001}]}", []),
         ("{value: 1767323045678}", ["RT421 attribute 'x' is in milliseconds"]),
         ("{value: 1767323045}", []),
+        ("never", ["RT410 no message that satisfies the schema has 'never'"]),
+        ("{from: never, type: N}", ["RT410 no message that satisfies the schema has 'never'"]),
         ("either", ["RT423 attribute 'x' may be text, and the time to live of table 't' is a number; add 'type: inte"]),
     ],
 )  # fmt: skip
 def test_the_attribute_of_a_table(find: Any, attribute: str, found: list[str]) -> None:
     """It is a number."""
-    more = '"ms": {"type": "integer", "minimum": 1000000000000}, "either": {"type": ["integer", "string"]}, "at":'
-    text = schema(TIME).replace('"at":', more)
+    more = '"ms": {"type": "integer", "minimum": 1000000000000}, "either": {"type": ["integer", "string"]}, '
+    text = schema(TIME).replace('"at":', f'{more}"never": false, "at":')
     lines = find(f"item: {{id: id, x: {attribute}}}", text, table="key: {id: S}, ttl: x")
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

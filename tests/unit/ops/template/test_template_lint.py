@@ -226,7 +226,7 @@ def test_an_action_that_is_new(make: Any, resolve: Any, monkeypatch: pytest.Monk
     """What no statement has in it has one of its own: nothing that is needed is left out."""
     text = EVERYTHING.removeprefix("version: 1\n")
     usual = resolve(make(text, more=MORE), VariableTeam="a").allowed()
-    monkeypatch.setattr("router.ops.template.policies._BUNDLES", ())
+    monkeypatch.setattr("router.ops.template.policies.BUNDLES", ())
 
     assert resolve(make(text, more=MORE), VariableTeam="a").allowed() == usual
 

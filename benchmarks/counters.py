@@ -1,0 +1,44 @@
+"""Counts what Python does in units that are equal on every machine: executed instructions, and calls."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+def count_instructions(act: Callable[[], Any]) -> int:
+    """Return the number of instructions of bytecode."""
+    counted = 0
+
+    def trace(frame: FrameType, what: str, argument: Any) -> Any:
+        nonlocal counted
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        counted += what == "opcode"
+        return trace
+
+    with _tracing(sys.settrace, trace):
+        act()
+    return counted
+
+
+def count_calls(act: Callable[[], Any]) -> int:
+    """Return the number of calls of functions, those of libraries in C too."""
+    counted = 0
+
+    def note(frame: FrameType, what: str, argument: Any) -> None:
+        nonlocal counted
+        counted += what in ("call", "c_call")
+
+    with _tracing(sys.setprofile, note):
+        act()
+    return counted
+
+
+@contextmanager
+def _tracing(switch: Callable[[Any], None], note: Any) -> Iterator[None]:
+    switch(note)
+    try:
+        yield
+    finally:
+        switch(None)

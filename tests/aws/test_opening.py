@@ -1,0 +1,314 @@
+"""Connections that are opened: several at a time, by TLS with the session of an earlier one."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from select import poll
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+
+from router.aws.calls import FixedDeadline, PolledCalls, StartLimit, boottime, result_of_write
+from router.aws.http.connections import CallTimeout, Connections, Exchange
+from router.aws.http.endpoints import Endpoint
+from router.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS
+from router.aws.http.responses import NoResponseError
+from router.aws.http.service import FailedCall, JsonService, decode_object
+from router.aws.http.signing import Credentials, SigningScope
+from router.aws.http.tables import DirectTables
+from router.aws.protocols import AwsFault, WriteResponse
+
+SECONDS = 20.0
+KEYS = Credentials("key", "secret")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 23\r\n\r\n" + b'{"UnprocessedItems":{}}'
+
+
+class Server:
+    """Answers in a thread for each connection; `resumed` says of each, in order, whether it resumed a session.
+
+    Each `together` connections are accepted before one of them is served, and have sent a request before one of them
+    is answered.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None, together: int = 1) -> None:
+        self.context = context
+        self.resumed: list[bool] = []
+        self._together = Barrier(together, timeout=SECONDS)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._threads = [Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def stop_listening(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._threads[0].join(SECONDS)
+            self._listener.close()
+
+    def close(self) -> None:
+        self.stop_listening()
+        for thread in self._threads:
+            thread.join(SECONDS)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self._threads.append(Thread(target=self._serve, args=(connection,)))
+            self._threads[-1].start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            connection.recv(1, socket.MSG_PEEK)
+            self._together.wait()
+            if self.context is None:
+                self.resumed.append(False)
+                self._answer(connection)
+                return
+            with self.context.wrap_socket(connection, server_side=True) as secure:
+                self.resumed.append(bool(secure.session_reused))
+                self._answer(secure)
+
+    def _answer(self, connection: socket.socket) -> None:
+        with suppress(OSError):
+            while connection.recv(65536):
+                self._together.wait()
+                connection.sendall(OK)
+
+
+@pytest.fixture(params=["plain", "TLS"])
+def context(request: pytest.FixtureRequest, certificate: Callable[[], Path]) -> ssl.SSLContext | None:
+    """What a server with and without TLS has."""
+    return make_context(certificate()) if request.param == "TLS" else None
+
+
+def make_context(file: Path, version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.maximum_version = version
+    made.load_cert_chain(file)
+    return made
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers."""
+    running: list[Server] = []
+
+    def start(context: ssl.SSLContext | None, together: int = 1) -> Server:
+        running.append(Server(context, together))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.close()
+
+
+@pytest.fixture
+def connect(tmp_path: Path) -> Iterator[Callable[..., Connections]]:
+    """Makes connections to a port, which are closed at the end."""
+    made: list[Connections] = []
+
+    def make(port: int, secure: bool, clock: Callable[[], float] = boottime, **more: Any) -> Connections:
+        env = {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {}
+        made.append(Connections(Endpoint("127.0.0.1", port, secure), env, clock, **more))
+        return made[-1]
+
+    yield make
+    made.clear()
+
+
+def begin(connections: Connections, count: int) -> list[Exchange]:
+    return [connections.send(b"Host: h", b"{}", CallTimeout(SECONDS)) for _ in range(count)]
+
+
+def ask(connections: Connections, count: int) -> None:
+    """Make so many calls at a time."""
+    for exchange in begin(connections, count):
+        assert connections.receive(exchange).status == 200
+
+
+def test_connections_are_opened_together(
+    serve: Callable[..., Server], connect: Callable[..., Connections], context: ssl.SSLContext | None
+) -> None:
+    """No handshake is waited for before the next begins, nor any response; the connections are used again."""
+    server = serve(context, together=8)
+    connections = connect(server.port, context is not None)
+    service = JsonService(SigningScope("eu-west-1", "dynamodb"), "h", connections, lambda timeout: KEYS)
+    calls = PolledCalls[int, WriteResponse](
+        lambda job, timeout: DirectTables(service).begin_batch_write("t", [], timeout), result_of_write
+    )
+    limit = StartLimit(FixedDeadline(boottime() + 60), boottime(), [calls.duration])
+
+    responses = [calls.make(range(8), limit) for _ in range(2)]
+
+    assert (responses, len(server.resumed)) == ([[WriteResponse()] * 8] * 2, 8)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed(
+    serve: Callable[..., Server],
+    connect: Callable[..., Connections],
+    certificate: Callable[[], Path],
+    version: ssl.TLSVersion,
+) -> None:
+    """Connections resume the session of the first; one that the server has forgotten is replaced by a new one."""
+    file = certificate()
+    server = serve(make_context(file, version))
+    connections = connect(server.port, True)
+
+    for count in (1, 2, 3):
+        ask(connections, count)
+    server.context = make_context(file, version)
+    for count in (4, 5, 6):
+        ask(connections, count)
+
+    assert server.resumed == [False, True, True, False, True, True]
+
+
+def test_no_session(
+    serve: Callable[..., Server], connect: Callable[..., Connections], certificate: Callable[[], Path]
+) -> None:
+    """A server may keep no sessions."""
+    context = make_context(certificate())
+    context.num_tickets = 0
+    server = serve(context)
+    connections = connect(server.port, True)
+
+    for count in (1, 2, 3):
+        ask(connections, count)
+
+    assert server.resumed == [False] * 3
+
+
+def test_one_look_up_for_connections_that_are_opened_together(
+    serve: Callable[..., Server], connect: Callable[..., Connections], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address of one is used for the others, and after some time looked up again."""
+    server, now, names = serve(None), 0.0, []
+    look_up = socket.getaddrinfo
+
+    def count(name: Any, *more: Any) -> Any:
+        names.append(name)
+        return look_up(name, *more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", count)
+    connections = connect(server.port, False, lambda: now)
+    ask(connections, 3)
+    together = len(names)
+    now = ADDRESS_SECONDS
+    ask(connections, 5)
+
+    assert (len(server.resumed), together, len(names)) == (5, 1, 2)
+
+
+def test_a_server_that_no_longer_listens(
+    serve: Callable[..., Server], connect: Callable[..., Connections], context: ssl.SSLContext | None
+) -> None:
+    """A connection to an address that was found before may be refused."""
+    server = serve(context)
+    connections = connect(server.port, context is not None)
+    ask(connections, 1)
+    server.stop_listening()
+
+    idle, *_ = begin(connections, 1)
+    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+        ask(connections, 1)
+    connections.receive(idle)
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A listener whose connections nobody accepts."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.mark.parametrize(("late", "failure"), [(True, "ConnectTimeoutError"), (False, "SSLError")])
+def test_no_handshake(
+    connect: Callable[..., Connections],
+    certificate: Callable[[], Path],
+    silent: socket.socket,
+    late: bool,
+    failure: str,
+) -> None:
+    """A server that begins no TLS, or answers something else, has no response."""
+    certificate()
+    connections = connect(silent.getsockname()[1], True)
+    (exchange,) = begin(connections, 1)
+    if not late:
+        accepted, _ = silent.accept()
+        with accepted:
+            accepted.sendall(OK)
+        poller = poll()
+        poller.register(exchange.connection, exchange.events)
+        while not exchange.arrived():
+            assert poller.poll(SECONDS * 1000)
+
+    with pytest.raises(NoResponseError, match=f"^{failure}$"):
+        connections.receive(exchange, late)
+
+
+def test_time_for_a_connection(
+    connect: Callable[..., Connections], certificate: Callable[[], Path], silent: socket.socket
+) -> None:
+    """A connection has less time than a response."""
+    certificate()
+    connections = connect(silent.getsockname()[1], True)
+    service = JsonService(SigningScope("eu-west-1", "dynamodb"), "h", connections, lambda timeout: KEYS)
+
+    call = service.begin("PutItem", b"{}", CallTimeout(60.0), decode_object)
+
+    assert (call.seconds, call.finish(late=True)) == (
+        CONNECT_SECONDS,
+        FailedCall(AwsFault("retry", "ConnectTimeoutError")),
+    )
+
+
+class Stale(ssl.SSLSocket):
+    """Reports the failed write of another connection instead of what it waits for, so often."""
+
+    times = STALE_ERRORS
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except ssl.SSLWantReadError:
+            self.times -= 1
+            if self.times < 0:
+                raise
+            raise BrokenPipeError from None
+
+
+@pytest.mark.parametrize("opens", [True, False])
+def test_error_of_another_connection(
+    serve: Callable[..., Server], connect: Callable[..., Connections], certificate: Callable[[], Path], opens: bool
+) -> None:
+    """A handshake goes on after the error of another connection, and ends if the error stays."""
+    file = certificate()
+    server = serve(make_context(file))
+
+    def trust(bundle: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=bundle)
+        context.sslsocket_class = Stale if opens else Broken
+        return context
+
+    connections = connect(server.port, True, trust=trust)
+
+    if opens:
+        ask(connections, 1)
+    else:
+        with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+            ask(connections, 1)
+
+
+class Broken(ssl.SSLSocket):
+    """Cannot be written to."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        super().do_handshake(block)
+        raise BrokenPipeError

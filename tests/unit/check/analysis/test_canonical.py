@@ -1,0 +1,29 @@
+"""Canonical schemas, which are kept within bounds of their number and size."""
+
+import json
+
+import pytest
+
+from router.check.analysis.canonical import canonical_of
+
+
+def text(size: int, number: int = 0) -> tuple[tuple[str, bytes], ...]:
+    content = json.dumps({"maxLength": number, "description": ""})
+    return (("", content.replace('""', f'"{"x" * (size - len(content))}"').encode()),)
+
+
+@pytest.mark.parametrize(("size", "others", "kept"), [(8_000, 100, True), (200_000, 20, True), (200_000, 100, False)])
+def test_few_large_ones_are_kept(size: int, others: int, kept: bool) -> None:
+    """Each takes nine times its size in memory: of a schema that is edited for long, not each state can be kept."""
+    first = canonical_of("", text(size))
+    for number in range(1, others + 1):
+        canonical_of("", text(size, number))
+
+    assert (first is not None, canonical_of("", text(size)) is first) == (True, kept)
+
+
+def test_none_over_the_limit_of_proofs_is_kept() -> None:
+    """A part of a schema that `router diff` compares can be larger."""
+    size = 300_000
+
+    assert canonical_of("", text(size)) is not canonical_of("", text(size))
