@@ -321,8 +321,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Return the server's response, with the headers that are valid for a changed body too."""
         ours = ("connection", "content-length")
         headers = {name: value for name, value in self.headers.items() if name.lower() not in ours}
-        self._upstream.request("POST", self.path, body, headers)
-        response = self._upstream.getresponse()
+        try:
+            self._upstream.request("POST", self.path, body, headers)
+            response = self._upstream.getresponse()
+        except ConnectionError:
+            # The server had closed the connection, which was idle for too long.
+            self._upstream.close()
+            self._upstream.request("POST", self.path, body, headers)
+            response = self._upstream.getresponse()
         answer = response.read()
         self._answered = time.monotonic()
         theirs = ("x-amzn-requestid", "content-type", "x-amzn-query-error")
@@ -369,7 +375,11 @@ class _Handler(BaseHTTPRequestHandler):
         readable, _, _ = select.select([self.connection], [], [], 0)
         # With TLS the connection itself cannot be looked into.
         with socket.socket(fileno=os.dup(self.connection.fileno())) as plain:
-            return bool(readable) and not plain.recv(1, socket.MSG_PEEK)
+            try:
+                return bool(readable) and not plain.recv(1, socket.MSG_PEEK)
+            except ConnectionResetError:
+                # It closed its connection before it had read all that was sent.
+                return True
 
     def _reset(self) -> None:
         """Reset the connection, as a broken network would."""
