@@ -10,10 +10,10 @@ from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import always_matches
 from router.sources import Computed, Constant
 
-_FIRST_MS = 100_000_000_000
+FIRST_MILLISECONDS = 100_000_000_000
 """Greater numbers of seconds are after the year 5138: they are milliseconds."""
-MILLISECONDS: Schema = {"type": "number", "minimum": _FIRST_MS}
-_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"maximum": _FIRST_MS - 1}]}
+MILLISECONDS: Schema = {"type": "number", "minimum": FIRST_MILLISECONDS}
+_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"maximum": FIRST_MILLISECONDS - 1}]}
 _MILLISECONDS_AS_TEXT = "1767323045678"
 _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
@@ -61,4 +61,4 @@ def _of_source(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
 
 
 def _of_number(value: Any) -> Answer:
-    return Answer.NO if isinstance(value, int | Decimal) and value >= _FIRST_MS else Answer.YES
+    return Answer.NO if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS else Answer.YES

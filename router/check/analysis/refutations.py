@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.check.analysis.attributes import transforms_of
 from router.check.analysis.entailment import Entailment
+from router.check.analysis.expiry import FIRST_MILLISECONDS
 from router.check.analysis.expressions import Scope, paths_in
 from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps
@@ -29,8 +30,6 @@ from router.transforms import TRANSFORMS
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
 _SHORT = 100
-_NO_TIME = 10**12
-"""No date is so many seconds after 1970: a greater time to live counts milliseconds."""
 _VALID_KEYS: Mapping[KeyType, Any] = {"S": "k", "N": 1, "B": b"k"}
 _ORDERED = ("S", "N", "B")
 Check = Callable[[Item], str]
@@ -199,7 +198,7 @@ def _expiry_fault(name: str, item: Item) -> str:
     kind = _kind_of(name, item)
     if kind not in ("N", ""):
         return f"the time to live '{name}' is of type {kind}, and is never read"
-    return f"the time to live '{name}' is in milliseconds" if kind and item[name] >= _NO_TIME else ""
+    return f"the time to live '{name}' is in milliseconds" if kind and item[name] >= FIRST_MILLISECONDS else ""
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:

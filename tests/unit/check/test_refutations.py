@@ -164,6 +164,7 @@ def test_settings(check: Examine, attribute: str, properties: str, more: str, cl
     [
         ("n", "n: {type: integer}", "", "RT622", '{"id":"a","n":1000000000000}'),
         ("n", "n: {type: integer, minimum: 3000000000000}", "", "RT421", '{"id":"a","n":3000000000000}'),
+        ("n", "n: {type: integer, maximum: 500000000000}", "", "RT622", '{"id":"a","n":500000000000}'),
         ("{from: n, type: N}", "n: {type: string, pattern: '^[0-9]+$'}", "", "RT622", '{"id":"a","n":"1767323045678"}'),
         ("element.n", "l: {type: array, items: {properties: {n: {type: integer}}}}", "    for_each: l\n", "RT622",
          '{"l":[{"n":1000000000000}],"id":"a"}'),
