@@ -46,6 +46,10 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
                 yield "items are written in another way"
         case "settings" if second.queue.atomic and not first.queue.atomic:
             yield "all writes of a message are now one transaction"
+        case "merge" | "names" | "table" | "settings":
+            pass
+        case _:
+            yield f"'{part}' changed"
 
 
 def _attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
