@@ -8,12 +8,13 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec import Struct, structs
 
+from router.config import spec
 from router.model import Finding
 from tests.soundness.cases import TrialConfig
 from tests.soundness.corpus import PublicSchema, interleave, schema_store
-from tests.soundness.jobs import CheckCost, Trial, measure, perform
+from tests.soundness.jobs import CheckCost, Trial, case_of, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally
 from tests.soundness.results import Results
@@ -32,6 +33,14 @@ HOSTILE = (
     "many definitions",
     "many dependencies",
 )
+
+NOT_TRIED = {
+    *("queue", "table", "schema"),  # each config has them
+    *("plugins", "options"),  # nothing is claimed about plugins
+    *("on_invalid", "tests", "description", "owner", "tags"),  # nothing of it rejects a message
+    *("merge", "null"),  # tests/unit/check has their cases
+}
+"""Keys of a route that the random configs do not have."""
 
 
 @pytest.fixture(autouse=True)
@@ -269,3 +278,17 @@ def test_a_run_continues(tmp_path: Path) -> None:
 
     assert [known.knows("random", number) for number in range(3)] == [True, False, False]
     assert (known.known("public alone", 0), other.knows("random", 0)) == (cost, False)
+
+
+def test_each_key_is_tried() -> None:
+    """A new key by which messages are rejected is one of the random configs, else no run compares its claims."""
+    kinds: tuple[type[Struct], ...] = (spec.RouteSettings, spec.WriteSettings, spec.Attribute)
+    keys = {field.encode_name for kind in kinds for field in structs.fields(kind)}
+    tried: set[str] = set()
+    for seed in range(400):
+        case = case_of(Trial(seed, 0))
+        route = {} if case is None else case.route
+        attributes = [each for each in route.get("item", {}).values() if isinstance(each, dict)]
+        tried.update(route, route.get("write", ()), *attributes)
+
+    assert keys - tried == NOT_TRIED
