@@ -12,9 +12,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -42,6 +43,8 @@ LATE_QUEUE_SECONDS = 2.3
 """Longer than the client's timeouts, which `hasty.py` sets."""
 CLIENT_TIMEOUT_SECONDS = 20
 """For a client that is slow to notice that its time is over."""
+CALL_SECONDS = 100
+"""The longest time of a call, with its faults, on a busy machine."""
 DRIP_SECONDS = 2.6
 DRIP_PIECES = 13
 
@@ -169,20 +172,41 @@ class Journal:
     """All calls in the order of their ends, and the number of injected faults by kind."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._numbers = count()
+        self._under_way: set[int] = set()
         self._calls: list[Call] = []
         self.faults: Counter[str] = Counter()
 
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """State that a call is under way while the context lasts, within which it is added."""
+        with self._changed:
+            number = next(self._numbers)
+            self._under_way.add(number)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way.remove(number)
+                self._changed.notify_all()
+
     def add(self, call: Call) -> None:
         """Record a call."""
-        with self._lock:
+        with self._changed:
             self._calls.append(call)
             if call.fault:
                 self.faults[call.fault] += 1
 
     def calls(self) -> list[Call]:
-        """Return the calls so far."""
-        with self._lock:
+        """Return the calls so far; those under way are waited for, but for receives, which may be long polls.
+
+        The server may have made a call long before its fault is over, and the call is recorded.
+        """
+        with self._changed:
+            begun = set(self._under_way)
+            ended = self._changed.wait_for(lambda: begun.isdisjoint(self._under_way), CALL_SECONDS)
+            assert ended, "a call does not end"
             return list(self._calls)
 
 
@@ -246,7 +270,16 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         service, _, operation = self.headers["X-Amz-Target"].partition(".")
+        if self._is_alone():
+            # This process was stopped for so long that the client gave up: a call that came now would be out of order.
+            self.close_connection = True
+            return
         began = time.monotonic()
+        # A receive is recorded before the client can have its messages.
+        with nullcontext() if operation == "ReceiveMessage" else self.proxy.journal.under_way():
+            self._call(service, operation, body, began)
+
+    def _call(self, service: str, operation: str, body: bytes, began: float) -> None:
         request = json.loads(body)
         fault = self.proxy.plan.next(operation, request)
         self._answered: float | None = None
