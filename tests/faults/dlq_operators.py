@@ -78,9 +78,9 @@ class Operator:
         """Standard error of all runs."""
         return (self._folder / "log").read_text()
 
-    def start(self, *words: str, interrupt: signal.Signals | None = None) -> None:
-        """Start `router dlq redrive`."""
-        module = [str(FOLDER / "hasty.py"), "router"]
+    def start(self, *words: str, interrupt: signal.Signals | None = None, hasty: bool = True) -> None:
+        """Start `router dlq redrive`; if it is not hasty, no busy machine makes its calls fail."""
+        module = [str(FOLDER / "hasty.py"), "router"] if hasty else ["-m", "router"]
         command = [sys.executable, *module, "dlq", "redrive", "--yes", "--json", "-c", str(CONFIG), *words]
         with (self._folder / "log").open("ab") as log:
             process = self._process = subprocess.Popen(
@@ -134,7 +134,7 @@ class Night:
             operator.calm()
         for operator in reversed(self.operators):
             wait_until(lambda: not self.in_flight(), 60, "the end of the leases")
-            operator.start(*words)
+            operator.start(*words, hasty=False)
             operator.wait()
         wait_until(lambda: not self.rig.left(), 60, "the messages that were sent back")
 

@@ -122,12 +122,19 @@ class Rig:
 def wait_until(look: Callable[[], Any], seconds: float, what: str, meanwhile: Callable[[], Any] = lambda: None) -> Any:
     """Return the first true result of `look`; fail after so many seconds."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if seen := look():
-            return seen
+    over = False
+    while not (seen := look()):
+        assert not over, f"{what}: not in {seconds} seconds"
         meanwhile()
         time.sleep(0.05)
-    raise AssertionError(f"{what}: not in {seconds} seconds")
+        # One more look, if this process was stopped until then.
+        over = time.monotonic() >= end
+    return seen
+
+
+def read_lines(log: Path) -> list[dict[str, Any]]:
+    """Return the JSON lines of a log that may be written at the same time, so that its last line is not whole yet."""
+    return [json.loads(line) for line in log.read_bytes().split(b"\n")[:-1] if line.startswith(b"{")]
 
 
 class RigWorker:
@@ -161,8 +168,8 @@ class RigWorker:
         """Return how often it has started."""
         return self._count("worker started")
 
-    def _count(self, message: str) -> int:
-        return self.log.read_text().count(f'"{message}"')
+    def _count(self, text: str) -> int:
+        return self.log.read_text().count(text)
 
     def kill(self) -> None:
         """Kill it."""
@@ -181,11 +188,19 @@ class RigWorker:
         self.process.send_signal(signal.SIGCONT)
 
     def reload(self) -> None:
-        """Send SIGHUP, and return when the configuration is reloaded."""
+        """Send SIGHUP, repeatedly if it cannot reach its queues, and return when the configuration is reloaded."""
+        for _ in range(START_TRIES):
+            if self._try_to_reload():
+                return
+        raise AssertionError(f"the worker does not reload: {self.log.read_text()[-2000:]}")
+
+    def _try_to_reload(self) -> bool:
         assert self.process
-        before = self._count("config reloaded")
+        done, failed = "config reloaded", "continuing with the old config"
+        before = self._count(done), self._count(failed)
         self.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: self._count("config reloaded") > before, 60, "the reload")
+        wait_until(lambda: (self._count(done), self._count(failed)) != before, 60, "the reload")
+        return self._count(done) > before[0]
 
     def restart(self) -> None:
         """Kill it and start it again."""
@@ -200,7 +215,7 @@ class RigWorker:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the JSON lines of its log; other lines, such as a traceback, are not log lines."""
-        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{")]
+        return read_lines(self.log)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from tests.faults.fault_rig import FOLDER, Rig, lambda_record, running_function, running_worker, wait_until
+from tests.faults.fault_rig import FOLDER, Rig, lambda_record, read_lines, running_function, running_worker, wait_until
 from tests.support.dev import LocalAws
 
 CONFIG = FOLDER / "answers" / "routes.yaml"
@@ -142,7 +142,7 @@ def of_function(server: LocalAws, prefix: str, log: Path) -> ProgramResults:
                     for message in messages:
                         if message["MessageId"] not in failed:
                             rig.delete(queue, message)
-    return look(rig, ids, [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")])
+    return look(rig, ids, read_lines(log))
 
 
 def look(rig: Rig, ids: dict[str, list[str]], log: Sequence[dict[str, Any]]) -> ProgramResults:

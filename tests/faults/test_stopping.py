@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from router.model import Table
-from tests.faults.fault_rig import wait_until
+from tests.faults.fault_rig import read_lines, wait_until
 from tests.faults.hanging import FreezingProxy, freezing_proxy
 from tests.support.dev import LocalAws, clients, create_queues, create_table, scan_table
 
@@ -76,7 +76,7 @@ class StoppedWorker:
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines of the log."""
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return read_lines(self._log)
 
     @contextmanager
     def running(self, processes: int = 1, grace: int = AMPLE_GRACE) -> Iterator[None]:
