@@ -218,9 +218,11 @@ def test_silence(server: Listener, connections: Connections, size: int) -> None:
     over = threading.Event()
 
     def act(connection: socket.socket) -> None:
+        answer(connection)
         over.wait(SECONDS)
 
     server.acts = [act]
+    ask(connections)  # so that its time is not over before there is a connection
     try:
         with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
             ask(connections, b"x" * size, 0.1)
@@ -257,12 +259,15 @@ def test_drip(server: Listener, connections: Connections, begins: bool) -> None:
     over = threading.Event()
 
     def act(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + b"\r\n" * begins)
-        while not over.wait(0.05):
-            connection.sendall(b"x")
+        answer(connection)
+        with suppress(ConnectionError):
+            read_request(connection)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" + b"\r\n" * begins)
+            while not over.wait(0.05):
+                connection.sendall(b"x")
 
     server.acts = [act]
+    ask(connections)  # so that its time is not over before there is a connection
     try:
         with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
             ask(connections, b"{}", SECONDS, 0.3)

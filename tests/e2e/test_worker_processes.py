@@ -149,7 +149,8 @@ def test_work_as_one(stack: WorkerStack, wait: Callable[..., Any]) -> None:
             sent += 50
             wait(lambda sent=sent: stack.items() == sent and stack.left() == 0)
             shares = {line["process"] for line in stack.lines(message="batch done")}
-        wait(lambda: stack.written() == sent)
+        # A message whose visibility timeout was over before its delete is written, and counted, again.
+        wait(lambda: stack.written() >= sent)
         stack.process.send_signal(signal.SIGHUP)
         reloaded = stack.wait_for_lines(2, message="config reloaded")
         code = stack.stop()

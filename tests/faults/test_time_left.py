@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[2]
 DRIVER = "tests.faults.timed_driver"
 MILLISECONDS = 4000
 """The time of an invocation."""
+TRIES = 4
+"""The invocations that must leave time for a write, of which a machine that stops for seconds takes all."""
 AMPLE_MILLISECONDS = 60_000
 """The time of an invocation that must not be short of it on a busy machine."""
 LATE_SECONDS = 50
@@ -98,6 +100,15 @@ def connect(invoke: Callable[..., Answer]) -> None:
     assert invoke(AMPLE_MILLISECONDS, first='{"id": "first"}') == ([], "")
 
 
+def serve(invoke: Callable[..., Answer], **bodies: str) -> Answer:
+    """Invoke a function with one message that fails and others; again if the machine stopped, and more have failed."""
+    answer = invoke(MILLISECONDS, **bodies)
+    for _ in range(TRIES - 1):
+        if len(answer[0]) > 1:
+            answer = invoke(MILLISECONDS, **bodies)
+    return answer
+
+
 GOOD = {f"m{number}": json.dumps({"id": f"i{number}"}) for number in range(9)}
 WAYS: tuple[Way, ...] = ("silent", "dripping", "black hole")
 
@@ -124,7 +135,7 @@ def test_dead_letters(function: Function, hanging: str, transport: str) -> None:
     """A message whose dead letter cannot be sent is reported; the others are written."""
     with function.running(AWS_ENDPOINT_URL_SQS=hanging, ROUTER_TRANSPORT=transport) as invoke:
         connect(invoke)
-        failed, exceeded = invoke(MILLISECONDS, **GOOD, bad='{"id": 1}')
+        failed, exceeded = serve(invoke, **GOOD, bad='{"id": 1}')
 
     stored = len(scan_table(function.dynamodb, function.name))
     assert (failed, stored, exceeded) == (["bad"], len(GOOD) + 1, "")
@@ -135,7 +146,7 @@ def test_hiding(function: Function, hanging: str, transport: str) -> None:
     """A message that is to be retried later is reported, though its visibility timeout cannot be set."""
     with function.running(AWS_ENDPOINT_URL_SQS=hanging, ROUTER_TRANSPORT=transport) as invoke:
         connect(invoke)
-        failed, exceeded = invoke(MILLISECONDS, **GOOD, late='{"id": "i", "kind": "absent"}')
+        failed, exceeded = serve(invoke, **GOOD, late='{"id": "i", "kind": "absent"}')
 
     stored = len(scan_table(function.dynamodb, function.name))
     assert (failed, stored, exceeded) == (["late"], len(GOOD) + 1, "")

@@ -125,7 +125,11 @@ def test_a_job_without_end() -> None:
     """It is ended after a while, and the next one runs."""
     with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=8)) as jobs:
         found = refusal(jobs, hang)
-        answer = jobs.run(echo, 1)[:3]
+        answer = b""
+        while not answer:
+            # The start of a process counts, and can take longer on a busy machine.
+            with suppress(ConsoleError):
+                answer = jobs.run(echo, 1)[:3]
 
     sentence = (
         "this took longer than 8 seconds, and was ended: does a plugin wait for something, or is a schema very large?"

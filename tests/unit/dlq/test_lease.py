@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -97,16 +96,21 @@ def test_an_interrupt_during_a_receive_loses_no_message() -> None:
     """What the call brings after Ctrl-C is released too."""
     queues = LeasedQueues(["a"])
     receive = queues.receive
+    interrupted = threading.Event()
 
-    def interrupted(*arguments: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.1)
+    def receive_when_interrupted(*arguments: Any) -> Any:
+        if not interrupted.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert interrupted.wait(60)
         return receive(*arguments)
 
     replaced: Any = queues
-    replaced.receive = interrupted
+    replaced.receive = receive_when_interrupted
     with Spool() as spool, suppress(KeyboardInterrupt), lease(queues, spool) as leased:
-        leased.receive(lambda message: True)
+        try:
+            leased.receive(lambda message: True)
+        finally:
+            interrupted.set()
     assert queues.visibility == {"a": 0}
 
 
