@@ -138,7 +138,15 @@ class Parts:
         self.first: list[bytes] = []
         """The first responses, before `answer`."""
         self.answer = b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 4\r\n\r\nbody'
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no further connection."""
+        # A thread that still accepts could accept from the next socket that has the same file descriptor.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self.listener.close()
 
     @property
     def port(self) -> int:
@@ -180,7 +188,7 @@ class Parts:
 def parts() -> Iterator[Parts]:
     made = Parts()
     yield made
-    made.listener.close()
+    made.close()
 
 
 NO_LIMIT = StartLimit(FixedDeadline(float("inf")), 0.0, [Duration()])

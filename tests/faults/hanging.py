@@ -32,6 +32,8 @@ def hanging_server(way: Way) -> Iterator[str]:
             over = threading.Event()
             thread = threading.Thread(target=_serve, args=(listener, way, over), daemon=True)
             thread.start()
+            # A thread that still accepts could accept from the next socket that has the same file descriptor.
+            stack.callback(thread.join)
             stack.callback(over.set)
         yield f"http://{host}:{port}"
 
@@ -63,8 +65,9 @@ class FreezingProxy:
         self._freezes_at = b""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._open: list[socket.socket] = [self._listener]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._open: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def freeze_at(self, service: bytes) -> None:
         """Let nothing pass from the next request on to a service, named as in its `X-Amz-Target`."""
@@ -76,6 +79,10 @@ class FreezingProxy:
 
     def close(self) -> None:
         """Close all connections."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        # A thread that still accepts could accept from the next socket that has the same file descriptor.
+        self._thread.join()
+        self._listener.close()
         for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

@@ -34,6 +34,8 @@ from tests.support.aws import CONCURRENT_CALLS, Aws, AwsFault, QueueAttributes, 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLACK = 50
 """No busy machine delays the end of a worker so much; a call of these tests hangs for longer."""
+AMPLE_GRACE = 100
+"""The grace period of a worker that must not need it on a busy machine."""
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Callable[.
     def run(**options: Any) -> tuple[int, list[str]]:
         with caplog.at_level(logging.INFO, "router"):
             code = WorkerService(
-                WorkerOptions(config, receivers=1, **{"wait": 0, **options}), {}, lambda max_connections: aws
+                WorkerOptions(config, receivers=1, **{"wait": 0, "grace": AMPLE_GRACE, **options}), {}, lambda _: aws
             ).run()
             # A stop does not wait for a reload, whose lines would be those of another test.
             for thread in threading.enumerate():
