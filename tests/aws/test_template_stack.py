@@ -76,7 +76,9 @@ def deploy(document: Document, **parameters: str) -> dict[str, Any]:
 def gone(local: LocalAws) -> Iterator[None]:
     """The stack of a test goes when it ends."""
     yield
-    boto3.client("cloudformation").delete_stack(StackName="flows")
+    stacks = boto3.client("cloudformation")
+    stacks.delete_stack(StackName="flows")
+    stacks.get_waiter("stack_delete_complete").wait(StackName="flows", WaiterConfig={"Delay": 1})
 
 
 @pytest.fixture

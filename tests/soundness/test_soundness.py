@@ -234,7 +234,7 @@ def test_a_sample_of_the_schemas_is_fair() -> None:
 
 def test_a_task_that_does_not_end_is_ended() -> None:
     """The others still run."""
-    pool: Pool[float, float] = Pool(_slow, 2, 0.15, 5)
+    pool: Pool[float, float] = Pool(_slow, 2, 0.3, 5)
 
     results = dict(pool.run([0.0, 60.0, -1.0, 0.01], monotonic() + 60))
 
