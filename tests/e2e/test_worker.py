@@ -47,7 +47,9 @@ def running(
     flows: Any, log: Path, wait: Callable[..., Any], queues: Sequence[str], *more: str
 ) -> Iterator[RunningWorker]:
     chosen = [word for queue in queues for word in ("--queue", queue)]
-    command = [sys.executable, "-m", "router", "worker", "-c", str(flows.config), "--wait", "1", *chosen, *more]
+    # A grace period that no busy machine uses up.
+    options = ["--wait", "1", "--grace", "50", *chosen, *more]
+    command = [sys.executable, "-m", "router", "worker", "-c", str(flows.config), *options]
     with log.open("wb") as stderr, subprocess.Popen(command, env=flows.environment, stderr=stderr) as process:
         worker = RunningWorker(process, log, wait)
         try:

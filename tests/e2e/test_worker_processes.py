@@ -113,7 +113,8 @@ class WorkerStack:
     @contextmanager
     def running(self, *more: str) -> Iterator[None]:
         """Two processes."""
-        options = ["--processes", "2", "--wait", "1", "--listen", "127.0.0.1:0", *more]
+        # A grace period that no busy machine uses up.
+        options = ["--processes", "2", "--wait", "1", "--grace", "50", "--listen", "127.0.0.1:0", *more]
         command = [sys.executable, "-m", "router", "worker", "-c", str(self.config), *options]
         with self._log.open("wb") as stderr, subprocess.Popen(command, env=self.environment, stderr=stderr) as process:
             self.process = process

@@ -19,6 +19,8 @@ FOLDER = Path(__file__).parent
 FLOWS = FOLDER / "flows" / "routes.yaml"
 START_TRIES = 10
 """A worker that cannot reach its queues exits with code 2, and its supervisor restarts it."""
+GRACE = 50
+"""The grace period of a worker, in seconds, which it must not need on a busy machine."""
 BATCH = 10
 
 Item = dict[str, Any]
@@ -142,7 +144,7 @@ class RigWorker:
 
     def __init__(self, rig: Rig, log: Path, receivers: int = 2, *more: str, hasty: bool = True) -> None:
         """With `hasty`, it has the short timeouts and few retries of `hasty.py`."""
-        options = ["-c", str(rig.config), "--receivers", str(receivers), "--wait", "1", *more]
+        options = ["-c", str(rig.config), "--receivers", str(receivers), "--wait", "1", "--grace", str(GRACE), *more]
         module = [str(FOLDER / "hasty.py"), "router"] if hasty else ["-m", "router"]
         self._command = [sys.executable, *module, "worker", *options]
         self._environment = rig.environment

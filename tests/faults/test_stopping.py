@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -82,6 +84,7 @@ class StoppedWorker:
     def running(self, processes: int = 1, grace: int = AMPLE_GRACE) -> Iterator[None]:
         """Run it while the context lasts."""
         options = ["--wait", "1", "--grace", str(grace), "--processes", str(processes), "--receivers", "2"]
+        options += ["--listen", "127.0.0.1:0"]
         command = [sys.executable, "-m", "tests.faults.patient", "worker", "-c", str(self.config), *options]
         with self._log.open("wb") as stderr:
             self.process = subprocess.Popen(
@@ -91,12 +94,23 @@ class StoppedWorker:
         try:
             self.wait_for_lines('"worker started"', processes)
             children = self.children()
+            # A parent that does not know yet that a child has started stops it by a signal.
+            wait_until(self._is_ready, 60, "the parent")
             yield
         finally:
             for pid in [self.process.pid, *children]:
                 if Path(f"/proc/{pid}").exists():
                     os.kill(pid, signal.SIGKILL)
             self.process.wait(60)
+
+    def _is_ready(self) -> bool:
+        port = next(line["port"] for line in self.lines() if line["message"] == "listening")
+        try:
+            with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}/readyz", timeout=60):
+                return True
+        except HTTPError as error:
+            error.close()
+            return False
 
     def children(self) -> list[int]:
         """Return the processes that it has started."""
