@@ -280,7 +280,7 @@ class Receiver:
         self.seen_at = requested_at = self._clock()
         probes = self._outage.take_probes(polled.visibility)
         handles = [(probe.record.message_id, probe.record.receipt_handle, polled.visibility) for probe in probes]
-        failed = self._queues.change_visibility(polled.url, handles, self._stop.timeout()) if probes else {}
+        failed = self._queues.change_visibility(polled.url, handles, self._stop.timeout())
         records = [probe.record for probe in probes if probe.record.message_id not in failed]
         if records:
             lease = self._leases.acquire(polled.url, polled.visibility, records, requested_at)
@@ -323,7 +323,7 @@ class Receiver:
             self._acknowledgements.settle()
         while wait > 0 and not over and not self._stop.is_set():
             in_outage = self._outage.lasts
-            part = min(wait, PROBE_SECONDS) if in_outage else wait
+            part = min(wait, PROBE_SECONDS)
             with blocking:
                 self._stop.wait(part)
             wait -= part
