@@ -65,6 +65,17 @@ def test_slow_delete(receive: Any, overlapping: Any, messages: Any) -> None:
     ]
 
 
+def test_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """If no message was written, the visibility timeouts are set before the next receive: an outage may have begun."""
+    tables.answers.append(WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400)))
+
+    steps = receive(messages("a", "b", "c"))
+
+    assert steps == ["receive", "received 3", "written a,b,c", "receive", "received 0"]
+    assert [{seconds > 0 for _, _, seconds in call} for call in queues.released] == [{True}, {False}]
+    assert [[id_ for id_, _, _ in call] for call in queues.released] == [["m-a", "m-b", "m-c"]] * 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "order"),
     [

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -52,6 +53,7 @@ def receive(
         visibility: int = 30,
         writer: Writer | None = None,
         state: QueueState | None = None,
+        jitter: Callable[[float, float], float] = max,
     ) -> tuple[Receiver, RecordingStop]:
         program = program or compile_()
         stop = RecordingStop()
@@ -75,7 +77,7 @@ def receive(
             on_round,
             tuning,
             state=state,
-            jitter=lambda low, high: high,
+            jitter=jitter,
             sleep=lambda seconds: None,
             clock=clock,
         )
@@ -268,15 +270,20 @@ def test_batch_size_beside_hot_keys(
     assert (time_.slept, [len(call) for call in queues.deleted]) == ([pytest.approx(0.1)] * 2, [9, 19, 20, 20])
 
 
-def test_waits_of_the_receivers_of_a_queue(receive: Any, compile_: Any, tables: Any, messages: Any, time_: Any) -> None:
-    """A new receiver waits for a hot key only if those before have left some time for it."""
+def test_waits_of_the_receivers_of_a_queue(
+    receive: Any, compile_: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """A new receiver waits for a hot key only if those before have left some time for it, or has received for long."""
     state = QueueState(compile_().engine.queues["q"], time_)
     writer = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high)
-    for number in range(3):
+    for number, seconds in enumerate([0.0, 0.0, 0.0, 2.0]):
+        queues.on_receive = partial(time_.sleep, seconds)
         tables.answers.append(WriteResponse(unprocessed=[{"PutRequest": {"Item": {"id": {"S": f"{number}-0"}}}}]))
         receive(*full_receives(messages, number), writer=writer, clock=time_, state=state)
 
-    assert time_.slept == pytest.approx([0.1, 0.1])
+    # Each receives twice: the batch, and an empty one.
+    slept = [0.0, 0.1, 0.0, 0.0, 0.1, 0.0, 0.0, 0.0, 2.0, 0.1, 2.0]
+    assert time_.slept == pytest.approx(slept)
 
 
 def test_seconds_of_rounds_with_a_hot_key(receive: Any, compile_: Any, tables: Any, messages: Any, time_: Any) -> None:
@@ -387,17 +394,23 @@ def test_late_response(
     )
 
 
-def test_lease_over_while_writing(receive: Any, tables: Any, queues: Any, messages: Any, time_: Any) -> None:
-    """If the lease ends before a message is written, its visibility timeout is not set: its handle may be invalid."""
+@pytest.mark.parametrize(("seconds", "times"), [(31, []), (30, []), (29.5, [0.5])])
+def test_lease_over_while_writing(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, seconds: float, times: list[float]
+) -> None:
+    """If the lease ends before a message is written, its visibility timeout is not set: its handle may be invalid.
+
+    Until then, it is set in the time that is left.
+    """
 
     def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
-        time_.now += 31
+        time_.now += seconds
         return WriteResponse(fault=BUSY)
 
     tables.batch_write = batch_write
     receive(messages("a"), clock=time_)
 
-    assert (queues.deleted, queues.released) == ([], [])
+    assert (queues.deleted, queues.times) == ([], times)
 
 
 def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:
@@ -486,6 +499,7 @@ def test_messages_of_an_outage_are_extended(
 
 def test_after_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
     """The messages that are invisible are made visible by and by, with each round without throttled ones."""
+    visible: list[tuple[list[str], int]] = []
     hot = WriteResponse([{"PutRequest": {"Item": {"id": {"S": "hot"}}}}])
 
     def batch_write(table: str, requests: Any, *given: Any, write: Any = tables.batch_write) -> Any:
@@ -496,12 +510,18 @@ def test_after_an_outage(receive: Any, tables: Any, queues: Any, messages: Any) 
             tables.answers.append(hot)
         return write(table, requests, *given)
 
-    tables.batch_write = batch_write
+    def change(url: str, changed: Any, timeout: float, change: Any = queues.change_visibility) -> Any:
+        if {seconds for _, _, seconds in changed} == {0}:
+            visible.append((tables.calls[-1][:2], len(changed)))
+        return change(url, changed, timeout)
+
+    tables.batch_write, queues.change_visibility = batch_write, change
 
     receive(*full_receives(messages, *range(1, 10)), messages("hot", "a"), messages("b"), [])
 
-    visible = [len(call) for call in queues.released if {seconds for _, _, seconds in call} == {0}]
-    assert visible == [20, 10, 10, 10, 30]
+    # The first ones by the delivery that ends the outage, none by the batch of the hot key, and the others by the
+    # batch after it, by the receives of no message, and at the stop.
+    assert visible == [(["1-0", "1-1"], 20), (["b"], 10), (["b"], 10), (["b"], 10), (["b"], 30)]
 
 
 def test_a_probe_that_another_consumer_has(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
@@ -517,6 +537,94 @@ def test_a_probe_that_another_consumer_has(receive: Any, tables: Any, queues: An
     receive(messages("a", "b", "c"), [])
 
     assert tables.calls[:2] == [["a", "b", "c"], ["a", "c"]]
+
+
+RETRIES = """
+@hookimpl
+def router_transform_message(message, route):
+    if message.data["id"] == "later":
+        raise Retry("later", 7)
+    return message
+"""
+
+
+def test_messages_that_are_no_probes(receive: Any, compile_: Any, tables: Any, queues: Any, messages: Any) -> None:
+    """In an outage no message is delivered again that did not meet it, or that another consumer may have by then."""
+    tables.answers.append(WriteResponse(fault=GONE))
+    queues.faults["m-d"] = AwsFault("refused", "MessageNotInflight", 400)
+
+    receive(messages("a", "b", "later", "c", "d"), [], program=compile_(retries=RETRIES))
+
+    leased = [[id_ for id_, _, _ in call] for call in queues.released if {each[2] for each in call} == {30}]
+    assert (tables.calls[:2], leased) == ([["a", "b", "c", "d"], ["a", "b", "c"]], [["m-a", "m-b", "m-c"]])
+
+
+def test_probes_that_were_received_long_ago(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message stays invisible for at most twelve hours from its receive, of which a minute is kept as a margin."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 100)
+    waits = iter([10_000])
+    monkeypatch.setattr(RecordingStop, "wait", lambda stop, seconds: time_.sleep(next(waits, 0)))
+    often = {"ApproximateReceiveCount": "4"}
+
+    receive(messages("a", "b", "c", a=often, b=often, c=often), [], clock=time_)
+
+    first, lease, again = [{seconds for _, _, seconds in call} for call in queues.released[:3]]
+    assert (min(first) > 33_140, lease, again) == (True, {30}, {12 * 60 * 60 - 60 - 10_000})
+
+
+def test_end_of_an_outage_in_a_pause(receive: Any, tables: Any, messages: Any) -> None:
+    """Once a message is written, the rest of a long pause is left out, and the next failure has a short one."""
+    tables.answers.extend([WriteResponse(fault=GONE)] * 7)
+
+    _, stop = receive(messages("a", "b", "c"), *[messages(id_) for id_ in "def"], BUSY, [])
+
+    assert (len(tables.calls), stop.pauses) == (8, [1.0, 2.0, 4.0, 5.0, 1.0])
+
+
+def test_pause_in_an_outage_after_a_good_time(receive: Any, tables: Any, messages: Any) -> None:
+    """In an outage a queue is not polled, however many messages were written before it."""
+    tables.answers.extend([WriteResponse(), WriteResponse(fault=GONE)])
+
+    _, stop = receive(*full_receives(messages, 1), messages("a", "b", "c"), [])
+
+    assert (len(tables.calls), stop.pauses) == (3, [1.0])
+
+
+@pytest.fixture
+def bad(queues: Any, arrive: Any) -> list[Any]:
+    """Two messages that are rejected, and cannot become dead letters."""
+    queues.send = lambda url, letters, timeout: dict.fromkeys([letter.id for letter in letters], GONE)
+    return [arrive("no JSON", f"bad-{number}") for number in range(2)]
+
+
+def test_an_outage_of_the_parts_of_a_batch(receive: Any, tables: Any, messages: Any, bad: Any, time_: Any) -> None:
+    """Messages that cannot become dead letters, and one that waited for the table, begin an outage together."""
+    tables.answers.extend([*hot_keys("hot")[:1], WriteResponse(fault=GONE)])
+    writer = Writer(tables, time_, time_.sleep, jitter=max)
+
+    receive([*bad, *messages("hot")], [], writer=writer, clock=time_)
+
+    # It is delivered once more in the pause.
+    assert (len(time_.slept), tables.calls) == (1, [["hot"]] * 3)
+
+
+def test_throttled_share_of_the_parts_of_a_batch(
+    receive: Any, tables: Any, messages: Any, bad: Any, time_: Any
+) -> None:
+    """It counts the messages that are settled before a wait, and those that are after it."""
+    rounds: list[Round] = []
+    tables.answers.extend(hot_keys("hot")[:1])
+    writer = Writer(tables, time_, time_.sleep, jitter=max)
+
+    def on_round(receiver: Receiver, finished: Round) -> bool:
+        rounds.append(finished)
+        return True
+
+    receive([*bad, *messages("hot", *"abcde")], on_round=on_round, writer=writer, clock=time_)
+
+    assert (len(time_.slept), rounds[0].throttled) == (1, 2 / 8)
 
 
 def test_an_outage_of_an_empty_queue(receive: Any, tables: Any, queues: Any, messages: Any) -> None:
@@ -586,6 +694,13 @@ def test_cannot_receive(receive: Any, queues: Any, messages: Any, caplog: pytest
         1,
         [False, True, True],
     )
+
+
+def test_random_pauses(receive: Any) -> None:
+    """A pause has at least half of its length: what failed together is not tried again together."""
+    _, stop = receive(BUSY, jitter=min)
+
+    assert stop.pauses == [0.5]
 
 
 def test_unexpected_error(receive: Any, queues: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:

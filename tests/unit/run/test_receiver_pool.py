@@ -152,6 +152,17 @@ def test_starts_with_one(make_pool: Any, queues: Any) -> None:
     asked.open()
 
 
+def test_a_receiver_that_has_not_begun(make_pool: Any, queues: Any) -> None:
+    """While another queue keeps the run lock, a receiver that waits for its first turn is alive."""
+    lock = RunLock(lambda turn: turn.acquire())
+    pool = make_pool(1, run_lock=lambda: lock)
+
+    with lock.group():
+        pool.start()
+
+        assert pool.is_alive(boottime())
+
+
 def test_grows_with_a_backlog(make_pool: Any, queues: Any, messages: Any) -> None:
     """While receives are full, receivers are added up to the limit; the messages in process are bounded."""
     written, deleted = Gate(), queues.delete
