@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,13 +18,20 @@ from router.run.supervisor import KILL_SECONDS, Supervisor
 
 GRACE = 100.0
 """Seconds, so that a busy machine does not kill a child."""
-# Answers each question; on the parent's request ends by the given behaviour, or does not.
+# Answers each question; on the parent's request ends by the given behaviour, or does not. The second one may be stuck,
+# or end by itself.
 SCRIPT = """
 import json, signal, socket, sys
 from router.model import Summary
 from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
+number = option("--number")
+config = f"c{number}"
+def reload(*_):
+    global config
+    config += " reloaded"
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, reload)
 if sys.argv[1] == "broken":
     sys.exit(2)
 line = socket.socket(fileno=option("--control"))
@@ -31,9 +39,12 @@ QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
 while received := line.recv(10):
     if b"!" in received and sys.argv[1] != "deaf":
         sys.exit(1 if sys.argv[1] == "unfinished" else 0)
-    number = option("--number")
-    status = {"alive": True, "ready": True, "config": f"c{number}", "paused": ["q", f"q{number}"]}
+    alive = sys.argv[1] != "stuck" or number != 1
+    status = {"alive": alive, "ready": True, "config": config, "paused": ["q", f"q{number}"]}
     line.sendall(json.dumps(status).encode() + b"\\n")
+    if sys.argv[1] == "ends" and number == 1:
+        line.recv(10)
+        sys.exit(7)
 """
 
 
@@ -47,19 +58,30 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+def wait_until(look: Callable[[], Any]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + GRACE
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 @pytest.fixture
 def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
     """Run two processes until they are ready, and stop them; returns the exit code and the status."""
 
-    def run(how: str, grace: float = GRACE) -> tuple[int, list[Any]]:
-        supervisor = Supervisor([sys.executable, "-c", SCRIPT, how], 2, grace, "")
+    def run(
+        how: str, grace: float = GRACE, listen: str = "", look: Callable[[Supervisor], Any] = lambda supervisor: None
+    ) -> tuple[int, list[Any]]:
+        supervisor = Supervisor([sys.executable, "-c", SCRIPT, how], 2, grace, listen)
         seen: list[Any] = []
 
         def stop() -> None:
-            while not supervisor.status().ready:
-                time.sleep(0.01)
-            seen.extend((supervisor.status(), supervisor.totals()))
-            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                wait_until(lambda: supervisor.status().ready)
+                seen.extend((supervisor.status(), supervisor.totals(), look(supervisor)))
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
 
         stopper = threading.Thread(target=stop)
         if how != "broken":
@@ -75,10 +97,60 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
 
 def test_combined_status(supervise: Any) -> None:
     """Together they are ready when both are; their totals are added, and each config and queue is named once."""
-    code, (status, totals) = supervise("well")
+    code, (status, totals, _) = supervise("well")
 
     assert (code, status) == (0, WorkerStatus(True, True, False, "c0,c1", ("q", "q0", "q1")))
     assert totals == {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}}
+
+
+def test_one_is_stuck(supervise: Any) -> None:
+    """If one of them is, they are not alive together."""
+    _, (status, _, _) = supervise("stuck")
+
+    assert (status.alive, status.ready) == (False, True)
+
+
+def test_pages(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Health and metrics are those of all processes."""
+
+    def get(supervisor: Supervisor) -> list[str]:
+        (port,) = [entry.__dict__["fields"]["port"] for entry in caplog.records if entry.msg == "listening"]
+        pages = []
+        for path in ("/healthz", "/metrics"):
+            connection = HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("GET", path)
+            pages.append(connection.getresponse().read().decode())
+            connection.close()
+        return pages
+
+    _, (_, _, (health, metrics)) = supervise("well", listen="127.0.0.1:0", look=get)
+
+    assert health == "ok\nconfig c0,c1\npaused q\npaused q0\npaused q1\n"
+    assert 'router_messages_written_total{queue="q",service="message-router"} 4.0' in metrics.splitlines()
+
+
+def test_reload(supervise: Any) -> None:
+    """SIGHUP reaches all processes, which go on."""
+
+    def reload(supervisor: Supervisor) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        wait_until(lambda: supervisor.status().config == "c0 reloaded,c1 reloaded")
+
+    code, seen = supervise("well", look=reload)
+
+    assert (code, len(seen)) == (0, 3)
+
+
+def test_restart(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that ends is started again; the counts of its predecessor are kept."""
+
+    def wait(supervisor: Supervisor) -> None:
+        wait_until(lambda: supervisor.totals()["router_messages_written_total"]["q"] >= 6)
+
+    _, seen = supervise("ends", look=wait)
+
+    ended = [entry.__dict__["fields"] for entry in caplog.records if entry.getMessage() == "process ended"]
+    assert (len(seen), ended[0]) == (3, {"process": 1, "exit_code": 7})
 
 
 def test_own_log() -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from select import select
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ import pytest
 from router.run.monitoring import WorkerStatus
 from router.run.supervisor import (
     QUESTION,
+    QUESTION_SECONDS,
     RESTART_CAP,
     RESTART_SECONDS,
     SETTLED_SECONDS,
@@ -27,7 +29,8 @@ from router.run.supervisor import (
 )
 
 TIMEOUT = 60.0
-# Counts two batches, answers the first question, tells SIGHUPs, and ends if asked to; with "never", answers nothing.
+# Counts two batches, answers the first question, tells SIGHUPs, and ends if asked to: by 3 and the number of SIGHUPs.
+# With "never", answers nothing.
 SCRIPT = """
 import signal, socket, sys, time
 from router.model import Summary
@@ -35,26 +38,76 @@ from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
 line = socket.socket(fileno=option("--control"))
 counters = QueueCounters(option("--counters"))
-signal.signal(signal.SIGHUP, lambda *_: line.sendall(b'{"ready": true}\\n'))
+code = 3
+def reload(*_):
+    global code
+    code += 1
+    line.sendall(b'{"ready": true}\\n')
+signal.signal(signal.SIGHUP, reload)
 if sys.argv[1] != "never" and line.recv(10):
     for _ in range(2):
         counters.record(Summary("q", {}, 0.0))
     line.sendall(b'{"alive": true}\\n')
     while b"!" not in line.recv(10):
         pass
-    sys.exit(3)
+    sys.exit(code)
 time.sleep(60)
 """
+CONTROL = """
+import os, socket, sys, time
+line = socket.socket(fileno=int(sys.argv[sys.argv.index("--control") + 1]))
+"""
+# Answers each question with the number of questions, and ends by that if asked to.
+COUNTS = (
+    CONTROL
+    + """
+asked = 0
+while b"!" not in (received := line.recv(10)):
+    asked += received.count(b"?")
+    line.sendall(b'{"config": "%d"}\\n' % asked)
+sys.exit(asked)
+"""
+)
+# Reads nothing more after the first question.
+DEAF = (
+    CONTROL
+    + """
+line.recv(10)
+line.shutdown(socket.SHUT_RD)
+line.sendall(b"{}\\n")
+time.sleep(60)
+"""
+)
+LONG_ANSWER = (
+    CONTROL
+    + """
+line.recv(10)
+line.sendall(b'{"config": "' + 200_000 * b"c" + b'"}\\n')
+line.recv(10)
+"""
+)
 TOTALS = {"router_batches_total": {"q": 2.0}}
 
 
 @pytest.fixture
-def child(request: pytest.FixtureRequest) -> Iterator[ChildProcess]:
-    """A child that answers its first question; it is killed after the test."""
-    child = ChildProcess(3, [sys.executable, "-c", SCRIPT, getattr(request, "param", "once")])
-    yield child
-    child.send(signal.SIGKILL)
-    wait_for(child, lambda: not child.pid)
+def make_child() -> Iterator[Callable[..., ChildProcess]]:
+    """Makes a child of a script, which is killed after the test."""
+    children: list[ChildProcess] = []
+
+    def make(*script: str) -> ChildProcess:
+        children.append(ChildProcess(3, [sys.executable, "-c", *script]))
+        return children[-1]
+
+    yield make
+    for child in children:
+        child.send(signal.SIGKILL)
+        wait_for(child, lambda child=child: not child.pid)
+
+
+@pytest.fixture
+def child(make_child: Callable[..., ChildProcess], request: pytest.FixtureRequest) -> ChildProcess:
+    """A child that answers its first question."""
+    return make_child(SCRIPT, getattr(request, "param", "once"))
 
 
 def wait_until(look: Callable[[], Any]) -> None:
@@ -150,21 +203,62 @@ def test_silence_while_starting(child: ChildProcess) -> None:
 
 def test_silence_after_an_answer(child: ChildProcess) -> None:
     """A child that has answered and stops answering is silent after a while."""
-    child.start(0.0)
-    wait_for(child, lambda: child.status)
-    child.poll(2.0)
+    child.start(1000.0)
+    wait_until(lambda: child.poll(1000.0) or child.status)
+    child.poll(1002.0)
 
-    assert (child.is_silent(SILENT_SECONDS - 1), child.is_silent(SILENT_SECONDS + 2)) == (False, True)
+    assert (child.is_silent(1029.0), child.is_silent(1000.0 + SILENT_SECONDS)) == (False, True)
+
+
+def test_questions(make_child: Callable[..., ChildProcess]) -> None:
+    """A child is asked now and then, and not again before it has answered."""
+    child = make_child(COUNTS)
+    child.start(1000.0)
+
+    for now, asked in ((1000.0, "1"), (1000.4, "1"), (1000.0 + QUESTION_SECONDS, "2")):
+        wait_until(lambda now=now, asked=asked: child.poll(now) or (child.status and child.status.config == asked))
+    child.stop()
+
+    assert wait_for(child, lambda: not child.pid) == [2]
+
+
+def test_long_answer(make_child: Callable[..., ChildProcess]) -> None:
+    """An answer may come in parts."""
+    child = make_child(LONG_ANSWER)
+    child.start(0.0)
+
+    wait_for(child, lambda: child.status)
+
+    assert child.status == WorkerStatus(config=200_000 * "c")
+
+
+def test_no_input(make_child: Callable[..., ChildProcess]) -> None:
+    """A child has no part in the input of its parent: a process in the background must not read from a terminal."""
+    child = make_child("import sys; sys.exit(len(sys.stdin.read()))")
+    before = os.dup(0)
+    with os.fdopen(os.memfd_create("input"), "w+b") as file:
+        file.write(b"typed")
+        file.seek(0)
+        os.dup2(file.fileno(), 0)
+        try:
+            child.start(0.0)
+        finally:
+            os.dup2(before, 0)
+            os.close(before)
+
+    assert wait_for(child, lambda: not child.pid) == [0]
 
 
 def test_reload_waits(child: ChildProcess) -> None:
-    """SIGHUP is delayed until the child has started, since it would end a process that is starting."""
+    """SIGHUP is delayed until the child has started, since it would end a process that is starting; it comes once."""
     child.start(0.0)
     child.send(signal.SIGHUP)
 
     codes = wait_for(child, lambda: child.status and child.status.ready)
+    child.poll(1.0)
+    child.stop()
 
-    assert codes == []
+    assert (codes, wait_for(child, lambda: not child.pid)) == ([], [4])
 
 
 @pytest.mark.parametrize(("child", "sent"), [("never", True), ("once", False)], indirect=["child"])
@@ -176,6 +270,17 @@ def test_stop(child: ChildProcess, sent: bool) -> None:
     child.stop()
 
     assert wait_for(child, lambda: not child.pid) == [-signal.SIGTERM if sent else 3]
+
+
+def test_stop_of_a_deaf_child(make_child: Callable[..., ChildProcess]) -> None:
+    """One that has started, but does not read the control socket, is stopped by SIGTERM too."""
+    child = make_child(DEAF)
+    child.start(0.0)
+    wait_for(child, lambda: child.status)
+
+    child.stop()
+
+    assert wait_for(child, lambda: not child.pid) == [-signal.SIGTERM]
 
 
 def test_no_process(child: ChildProcess) -> None:
@@ -237,6 +342,15 @@ def test_control_stops(stopped: threading.Event, connection: socket.socket) -> N
 
 def test_control_ends_with_the_parent(stopped: threading.Event, connection: socket.socket) -> None:
     """When the parent's end is closed, the worker stops."""
+    connection.close()
+
+    assert stopped.wait(60)
+
+
+def test_control_is_reset(stopped: threading.Event, connection: socket.socket) -> None:
+    """When the parent ends before it has read an answer, the worker stops too."""
+    connection.sendall(QUESTION)
+    select([connection], [], [], 60)
     connection.close()
 
     assert stopped.wait(60)
