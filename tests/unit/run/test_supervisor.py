@@ -19,7 +19,7 @@ from router.run.supervisor import KILL_SECONDS, Supervisor
 GRACE = 100.0
 """Seconds, so that a busy machine does not kill a child."""
 # Answers each question; on the parent's request ends by the given behaviour, or does not. The second one may be stuck,
-# or end by itself.
+# or end by itself. A number is an exit code: all end by it at once.
 SCRIPT = """
 import json, signal, socket, sys
 from router.model import Summary
@@ -32,8 +32,8 @@ def reload(*_):
     config += " reloaded"
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, reload)
-if sys.argv[1] == "broken":
-    sys.exit(2)
+if sys.argv[1].isdigit():
+    sys.exit(int(sys.argv[1]))
 line = socket.socket(fileno=option("--control"))
 QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
 while received := line.recv(10):
@@ -84,11 +84,11 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         stopper = threading.Thread(target=stop)
-        if how != "broken":
+        if not how.isdigit():
             stopper.start()
         with caplog.at_level(logging.INFO, "router"):
             code = supervisor.run()
-        if how != "broken":
+        if not how.isdigit():
             stopper.join()
         return code, seen
 
@@ -172,8 +172,9 @@ def test_unfinished(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, 
     assert (code, caplog.records[-1].__dict__["fields"]) == (1, {"finished": False})
 
 
-def test_first_cannot_start(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """If the first cannot start, no other is started, and its exit code is returned."""
-    code, _ = supervise("broken")
+@pytest.mark.parametrize("code", [2, 0])
+def test_first_cannot_start(supervise: Any, caplog: pytest.LogCaptureFixture, code: int) -> None:
+    """If the first ends before it has started, no other is started, and its exit code is returned."""
+    returned, _ = supervise(str(code))
 
-    assert (code, [entry.getMessage() for entry in caplog.records]) == (2, [])
+    assert (returned, [entry.getMessage() for entry in caplog.records]) == (code, [])
