@@ -59,7 +59,7 @@ class PageServer:
         if not 0 <= port <= _MAX_PORT:
             raise OverflowError(f"the port must be 0 to {_MAX_PORT}")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, port), family=family, backlog=128)
+        self._listener = socket.create_server((host, port), family=family)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._page = page
