@@ -3,6 +3,8 @@
 import logging
 import socket
 from collections import Counter
+from contextlib import ExitStack, suppress
+from errno import EADDRINUSE
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
@@ -109,13 +111,27 @@ def test_no_address() -> None:
         assert port == 0
 
 
-@pytest.mark.parametrize("listen", ["9090x", "127.0.0.1:http", "127.0.0.1:70000", "no such host:0"])
-def test_cannot_listen(listen: str) -> None:
-    """An invalid address is reported with an example of a valid one."""
-    with (
-        pytest.raises(
-            UsageError, match=rf"^cannot listen on '{listen}': .*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$"
-        ),
-        serve(listen, WorkerStatus, dict),
-    ):
-        pass
+@pytest.mark.parametrize(
+    ("listen", "reason"),
+    [
+        ("9090x", "invalid literal"),
+        ("127.0.0.1:http", "invalid literal"),
+        ("127.0.0.1:65535", rf"\[Errno {EADDRINUSE}\]"),
+        ("127.0.0.1:65536", "the port must be 0 to 65535"),
+        ("127.0.0.1:-1", "the port must be 0 to 65535"),
+        ("no such host:0", r"\[Errno "),
+    ],
+)
+def test_cannot_listen(listen: str, reason: str) -> None:
+    """An invalid address, or one that is in use, is reported with an example of a valid one."""
+    with ExitStack() as stack:
+        with suppress(OSError):  # in use by another program already
+            stack.enter_context(socket.create_server(("127.0.0.1", 65535)))
+        with (
+            pytest.raises(
+                UsageError,
+                match=rf"^cannot listen on '{listen}': {reason}.*; give HOST:PORT, e\.g\. 127\.0\.0\.1:9090$",
+            ),
+            serve(listen, WorkerStatus, dict),
+        ):
+            pass

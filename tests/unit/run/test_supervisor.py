@@ -95,12 +95,17 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
     return run
 
 
-def test_combined_status(supervise: Any) -> None:
+def test_combined_status(supervise: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Together they are ready when both are; their totals are added, and each config and queue is named once."""
     code, (status, totals, _) = supervise("well")
 
     assert (code, status) == (0, WorkerStatus(True, True, False, "c0,c1", ("q", "q0", "q1")))
     assert totals == {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}}
+    assert [(entry.getMessage(), entry.__dict__.get("fields")) for entry in caplog.records] == [
+        ("processes started", {"processes": 2}),
+        ("stopping the processes", None),
+        ("processes stopped", {"finished": True}),
+    ]
 
 
 def test_one_is_stuck(supervise: Any) -> None:

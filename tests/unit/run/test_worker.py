@@ -129,7 +129,7 @@ def test_connections(
     """They are enough for a call of each receiver of the chosen queues and for concurrent writes, as are the files."""
     config.write_text(
         "version: 1\ntables: {things: {key: {id: S}}}\n"
-        "queues: {p: {name: 'arn:aws:sqs:eu-west-1:123456789012:p'}}\n"
+        "queues: {p: {name: 'arn:aws:sqs:eu-west-1:${ACCOUNT}:p'}}\n"
         "routes: {r: {queue: q, table: things}, s: {queue: p, table: things}}\n"
     )
     made: list[int] = []
@@ -147,7 +147,7 @@ def test_connections(
     monkeypatch.setattr(aws.queues, "url", find)
     options = WorkerOptions(config, queues_, receivers=7, bare_names=bare_names)
 
-    service = WorkerService(options, {}, connect)
+    service = WorkerService(options, {"ACCOUNT": "123456789012"}, connect)
 
     files, connections = made
     assert files >= count * 7 * FILES_PER_RECEIVER + OTHER_FILES
