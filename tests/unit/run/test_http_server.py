@@ -87,6 +87,11 @@ def test_malformed_request(server: PageServer, request_: bytes, status: bytes) -
         assert client.recv(65536).split()[1] == status
 
 
+def test_thread(server: PageServer) -> None:
+    """A process whose other threads have ended is not kept alive."""
+    assert {thread.daemon for thread in threading.enumerate() if thread.name == "http"} == {True}
+
+
 def test_request_in_parts(server: PageServer) -> None:
     """A request may come in parts, if it is complete in time."""
     with connect(server) as client:

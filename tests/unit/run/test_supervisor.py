@@ -19,9 +19,9 @@ from router.run.supervisor import KILL_SECONDS, Supervisor
 GRACE = 100.0
 """Seconds, so that a busy machine does not kill a child."""
 # Answers each question; on the parent's request ends by the given behaviour, or does not. The second one may be stuck,
-# or end by itself. A number is an exit code: all end by it at once.
+# end by itself, or be starting for long. A number is an exit code: all end by it at once.
 SCRIPT = """
-import json, signal, socket, sys
+import json, signal, socket, sys, time
 from router.model import Summary
 from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
@@ -30,14 +30,18 @@ config = f"c{number}"
 def reload(*_):
     global config
     config += " reloaded"
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+starting = sys.argv[1] == "starting" and number == 1
+signal.signal(signal.SIGTERM, signal.SIG_DFL if starting else signal.SIG_IGN)
 signal.signal(signal.SIGHUP, reload)
 if sys.argv[1].isdigit():
     sys.exit(int(sys.argv[1]))
 line = socket.socket(fileno=option("--control"))
 QueueCounters(option("--counters")).record(Summary("q", {"written": 2}, 0.0))
+if starting:
+    signal.pause()
 while received := line.recv(10):
     if b"!" in received and sys.argv[1] != "deaf":
+        time.sleep(0.3 if sys.argv[1] == "slow" else 0.0)
         sys.exit(1 if sys.argv[1] == "unfinished" else 0)
     alive = sys.argv[1] != "stuck" or number != 1
     status = {"alive": alive, "ready": True, "config": config, "paused": ["q", f"q{number}"]}
@@ -78,7 +82,7 @@ def supervise(caplog: pytest.LogCaptureFixture) -> Callable[..., Any]:
 
         def stop() -> None:
             try:
-                wait_until(lambda: supervisor.status().ready)
+                wait_until(lambda: supervisor.status().ready or how == "starting")
                 seen.extend((supervisor.status(), supervisor.totals(), look(supervisor)))
             finally:
                 os.kill(os.getpid(), signal.SIGTERM)
@@ -169,12 +173,34 @@ def test_own_log() -> None:
     assert [each.totals() for each in parents] == [{}, {}, {"router_log_lines_dropped_total": {"": 3.0}}]
 
 
-@pytest.mark.parametrize(("how", "grace"), [("unfinished", GRACE), ("deaf", -KILL_SECONDS)])
-def test_unfinished(supervise: Any, caplog: pytest.LogCaptureFixture, how: str, grace: float) -> None:
-    """If a process did not finish, or was killed, the exit code is 1."""
+@pytest.mark.parametrize(
+    ("how", "grace", "finished"), [("unfinished", GRACE, False), ("deaf", -KILL_SECONDS, False), ("slow", 0.0, True)]
+)
+def test_unfinished(
+    supervise: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+    grace: float,
+    finished: bool,
+) -> None:
+    """If a process did not finish, or was killed, the exit code is 1; it is killed some time after its grace period."""
+    monkeypatch.setattr("router.run.supervisor.boottime", lambda: 1000.0)
+
     code, _ = supervise(how, grace)
 
-    assert (code, caplog.records[-1].__dict__["fields"]) == (1, {"finished": False})
+    assert (code, caplog.records[-1].__dict__["fields"]) == (0 if finished else 1, {"finished": finished})
+
+
+def test_stopped_while_starting(supervise: Any) -> None:
+    """A process that is still starting has nothing to finish: SIGTERM ends it, and the exit code is 0."""
+
+    def wait(supervisor: Supervisor) -> None:
+        wait_until(lambda: supervisor.totals().get("router_messages_written_total") == {"q": 4.0})
+
+    code, seen = supervise("starting", look=wait)
+
+    assert (code, len(seen), seen[0].ready) == (0, 3, False)
 
 
 @pytest.mark.parametrize("code", [2, 0])
