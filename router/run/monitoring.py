@@ -33,6 +33,7 @@ ACCEPT_PAUSE = 0.1
 _ACCEPTS = 16
 """Connections that are accepted before others are served: fewer than MAX_CONNECTIONS, so that each new one is read."""
 _POLL_SECONDS = 1.0
+"""How often connections are looked for that are to be closed."""
 _MAX_PORT = 65535
 
 Page = tuple[HTTPStatus, str, bytes]
@@ -82,9 +83,7 @@ class PageServer:
     def _run(self) -> None:
         while not self._stopping:
             self._refill_reserve()
-            oldest = next(iter(self._connections), None)
-            wait = _POLL_SECONDS if oldest is None else min(_POLL_SECONDS, max(0.0, oldest.until - boottime()))
-            for key, _ in self._selector.select(wait):
+            for key, _ in self._selector.select(_POLL_SECONDS):
                 if isinstance(key.data, _Connection):
                     self._serve(key.data)
                 elif key.fileobj is self._listener:
@@ -102,7 +101,7 @@ class PageServer:
     def _refill_reserve(self) -> None:
         while len(self._reserve) < RESERVED_FILES:
             try:
-                self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+                self._reserve.append(os.open(os.devnull, os.O_RDONLY))
             except OSError:
                 return
 
