@@ -6,9 +6,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,19 +73,69 @@ def test_pages(server: PageServer, method: str, path: str, answer: tuple[int, by
 
 
 @pytest.mark.parametrize(
-    ("request_", "status"),
+    ("request_", "response"),
     [
-        (b"GET\r\n\r\n", b"400"),
-        (b"\x00\xff\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nX: " + b"x" * MAX_REQUEST_BYTES, b"431"),
+        (b"GET\r\n\r\n", b"400 Bad Request"),
+        (b"\x00\xff\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\nX: ".ljust(MAX_REQUEST_BYTES, b"x"), b"431 Request Header Fields Too Large"),
+        (b"POST /a HTTP/1.1\r\n\r\n", b"405 Method Not Allowed"),
+        (b"GET /fails HTTP/1.1\r\n\r\n", b"500 Internal Server Error"),
     ],
 )
-def test_malformed_request(server: PageServer, request_: bytes, status: bytes) -> None:
-    """A request that is malformed or too long has a response, too."""
+def test_refused_request(server: PageServer, request_: bytes, response: bytes) -> None:
+    """A request that is malformed, too long or cannot be answered has a response, too."""
     with connect(server) as client:
         client.sendall(request_)
 
-        assert client.recv(65536).split()[1] == status
+        received = client.makefile("rb").read()
+
+    head = b"HTTP/1.1 %b\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    assert received == head % response
+
+
+def test_head(server: PageServer) -> None:
+    """The response to HEAD ends with the headers, which have the length of the page."""
+    with connect(server) as client:
+        client.sendall(b"HEAD /abc HTTP/1.1\r\n\r\n")
+
+        received = client.makefile("rb").read()
+
+    assert received.endswith(b"\r\nContent-Length: 4\r\nConnection: close\r\n\r\n")
+
+
+def test_line_feeds(server: PageServer) -> None:
+    """Lines may end without a carriage return, as those that are typed do."""
+    with connect(server) as client:
+        client.sendall(b"GET /abc HTTP/1.1\n\n")
+
+        assert client.makefile("rb").read().endswith(b"\r\n\r\n/abc")
+
+
+def test_end_within_a_request(server: PageServer) -> None:
+    """A client that ends before its request does has no response."""
+    with connect(server) as client:
+        client.sendall(b"GET")
+        client.shutdown(socket.SHUT_WR)
+
+        assert client.makefile("rb").read() == b""
+
+
+def test_page_that_fails(server: PageServer, caplog: pytest.LogCaptureFixture) -> None:
+    """The log has its traceback."""
+    get(server, "/fails")
+
+    ((message, exception),) = [(entry.getMessage(), entry.exc_info) for entry in caplog.records]
+    assert (message, exception and exception[0]) == ("unexpected error in a page", LookupError)
+
+
+def test_no_pause(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as there are file descriptors, connections are accepted at once."""
+    slept: list[float] = []
+    monkeypatch.setattr("router.run.monitoring.time", SimpleNamespace(sleep=slept.append))
+
+    pages = [get(server, "/a") for _ in range(3)]
+
+    assert (pages, slept) == ([(200, b"/a")] * 3, [])
 
 
 def test_thread(server: PageServer) -> None:
@@ -163,6 +214,22 @@ def test_idle_connections(server: PageServer, monkeypatch: pytest.MonkeyPatch) -
                 pass
 
     assert (served, still_open <= MAX_CONNECTIONS) == ([(200, b"/a")] * 20, True)
+
+
+def test_the_oldest_connection_is_closed(server: PageServer) -> None:
+    """For one connection more than the limit, the oldest is closed, and no other."""
+    with ExitStack() as stack:
+        first, *others = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS + 1)]
+        closed = first.recv(1)
+        still_open = 0
+        for client in others:
+            client.setblocking(False)
+            with suppress(BlockingIOError):
+                client.recv(1)
+                continue
+            still_open += 1
+
+    assert (closed, still_open) == (b"", MAX_CONNECTIONS)
 
 
 # Uses up the file descriptors, and then those that others leave, as connections to AWS would.

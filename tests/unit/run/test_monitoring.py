@@ -40,6 +40,19 @@ def test_pages(path: str, answer: tuple[int, str]) -> None:
         assert get(port, path) == answer
 
 
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/readyz", "text/plain"), ("/metrics", "text/plain; version=0.0.4; charset=utf-8")],
+)
+def test_content_types(path: str, content_type: str) -> None:
+    """Prometheus reads the metrics by their content type."""
+    with (
+        serve("127.0.0.1:0", lambda: WorkerStatus(ready=True), dict) as port,
+        build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer,
+    ):
+        assert answer.headers["Content-Type"] == content_type
+
+
 def test_health_of_the_log() -> None:
     """A log that nobody reads is reported, but is no reason to restart the worker."""
     with serve("127.0.0.1:0", lambda: WorkerStatus(alive=True, log_blocked=True), dict) as port:

@@ -30,6 +30,7 @@ from router.run.worker import (
     raise_file_limit,
 )
 from tests.support.aws import CONCURRENT_CALLS, Aws, AwsFault, QueueAttributes, WriteResponse, boottime
+from tests.support.program import load_program
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLACK = 50
@@ -97,7 +98,9 @@ def send() -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, number: int) -> None:
+def test_stops(
+    work: Any, tables: Any, queues: Any, messages: Any, send: Any, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
     """The batch in progress is finished and deleted, and the exit code is 0."""
     queues.received.append(messages("a"))
     write = tables.batch_write
@@ -118,6 +121,7 @@ def test_stops(work: Any, tables: Any, queues: Any, messages: Any, send: Any, nu
         ["a"],
         [[("m-a", "handle-m-a")]],
     )
+    assert caplog.records[-1].__dict__["fields"] == {"finished": True}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +158,7 @@ def test_connections(
     assert connections >= count * 7 + CONCURRENT_CALLS
     assert connections < (count + 1) * 7 + CONCURRENT_CALLS
     names = {"p" if bare_names else "arn:aws:sqs:eu-west-1:123456789012:p", *(["q"] if count == 2 else [])}
-    assert (urls, service.totals(), service.status().log_blocked) == (names, {}, False)
+    assert (urls, service.status().log_blocked, service.totals()) == (names, False, {})
 
 
 def test_one_of_several_processes(work: Any, queues: Any, messages: Any) -> None:
@@ -219,14 +223,18 @@ def test_while_it_runs(
 def test_own_log(aws: Aws, config: Path) -> None:
     """The status has whether the log is blocked, and the metrics how many of its lines were dropped."""
     log: Any = SimpleNamespace(dropped=3, blocked=True)
-    service = WorkerService(WorkerOptions(config), {}, lambda max_connections: aws, log)
+    counters = open_counters_file()
+    service = WorkerService(WorkerOptions(config, counters=counters), {}, lambda max_connections: aws, log)
 
     totals = service.totals()
     log.dropped = 4
     status = service.status()
 
-    assert (totals, status.log_blocked) == ({"router_log_lines_dropped_total": {"": 3.0}}, True)
-    assert (len(status.config), status.paused) == (16, ())
+    # A parent asks for the status, and reads the metrics from their file.
+    read = read_counters(counters)
+    os.close(counters)
+    assert [each["router_log_lines_dropped_total"] for each in (totals, read)] == [{"": 3.0}, {"": 4.0}]
+    assert (status.ready, status.log_blocked, len(status.config), status.paused) == (True, True, 16, ())
 
 
 @pytest.mark.parametrize("name", ["routes.yaml", "flow.yaml"])
@@ -263,6 +271,32 @@ def test_reload(work: Any, config: Path, queues: Any, send: Any, caplog: pytest.
     old, new = fields["worker started"], fields["config reloaded"]
     assert (old["queues"], new["queues"]) == (["q"], ["other"])
     assert len({old["config"], new["config"]} - {"", None}) == 2
+
+
+def test_a_reload_for_a_signal(
+    work: Any, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each signal has one reload, in a thread that does not keep the process alive."""
+    loads: list[tuple[str, bool]] = []
+    rounds: list[bool] = []
+
+    def load(*given: Any, load: Any = load_program) -> Any:
+        loads.append((threading.current_thread().name, threading.current_thread().daemon))
+        return load(*given)
+
+    def unblock(pool: ReceiverPool) -> None:
+        rounds.append("config reloaded" in caplog.text)
+        if rounds.count(True) == 5:
+            send(signal.SIGTERM)
+
+    monkeypatch.setattr("router.run.worker.load_program", load)
+    monkeypatch.setattr("router.run.worker.POLL_SECONDS", 0.01)
+    monkeypatch.setattr(ReceiverPool, "unblock", unblock)
+    queues.on_receive = lambda: send(signal.SIGHUP)
+
+    code, _ = work()
+
+    assert (code, loads) == (0, [("MainThread", False), ("reload", True)])
 
 
 @pytest.mark.parametrize(
