@@ -159,7 +159,8 @@ class PageServer:
         except BlockingIOError:
             return
         except OSError:
-            connection.response = memoryview(b"")
+            self._close(connection)
+            return
         if not connection.response:
             self._close(connection)
 
