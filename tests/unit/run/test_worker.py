@@ -114,10 +114,10 @@ def test_stops(
     code, output = work()
 
     # A receiver can finish before the worker has logged its start.
-    assert (code, "worker started" in output, output[-1], list(tables.items), queues.deleted) == (
+    assert (code, "worker started" in output, output[-2:], list(tables.items), queues.deleted) == (
         0,
         True,
-        "worker stopped",
+        ["stopping: finishing the batches in progress", "worker stopped"],
         ["a"],
         [[("m-a", "handle-m-a")]],
     )
