@@ -507,6 +507,20 @@ def test_parts_of_the_grace_period(
     assert given == pytest.approx([batches, batches, plugins])
 
 
+def test_plugin_that_hangs_at_the_end(work: Any, queues: Any, send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That is logged, and all messages are finished nevertheless."""
+
+    def within(seconds: float, act: Callable[[], object]) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr("router.run.worker.run_within", within)
+    queues.on_receive = lambda: send(signal.SIGTERM)
+
+    code, output = work()
+
+    assert (code, output[-2:]) == (0, ["a plugin hangs in router_stop: it is not waited for", "worker stopped"])
+
+
 def test_release_hangs(work: Any, queues: Any, messages: Any, send: Any) -> None:
     """If setting visibility timeouts hangs too, the worker still ends within its grace period."""
     queues.received.append(messages("a"))
