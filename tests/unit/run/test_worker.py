@@ -633,13 +633,15 @@ def test_stopped_while_a_reload_finishes_the_old_batches(
         (1000, (resource.RLIM_INFINITY, resource.RLIM_INFINITY), []),
     ],
 )
-def test_file_limit(needed: int, limits: tuple[int, int], raised: list[tuple[int, int]]) -> None:
+def test_file_limit(
+    needed: int, limits: tuple[int, int], raised: list[tuple[int, int]], caplog: pytest.LogCaptureFixture
+) -> None:
     """The soft limit is raised to what is needed, and never lowered."""
     set_: list[tuple[int, int]] = []
 
     raise_file_limit(needed, lambda which: limits, lambda which, new: set_.append(new))
 
-    assert set_ == raised
+    assert (set_, caplog.records) == (raised, [])
 
 
 def test_file_limit_of_this_process() -> None:
@@ -661,7 +663,8 @@ def test_file_limit_is_too_low(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "router"):
         raise_file_limit(1000, lambda which: (256, 512), lambda which, new: set_.append(new))
 
-    assert (set_, [record.getMessage() for record in caplog.records]) == (
+    line = "all receivers together may need more open files than the system allows: raise 'ulimit -Hn'"
+    assert (set_, [(entry.getMessage(), entry.__dict__["fields"]) for entry in caplog.records]) == (
         [(512, 512)],
-        ["all receivers together may need more open files than the system allows: raise 'ulimit -Hn'"],
+        [(line, {"limit": 512, "needed": 1000})],
     )
