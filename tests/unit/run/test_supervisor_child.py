@@ -101,7 +101,8 @@ def make_child() -> Iterator[Callable[..., ChildProcess]]:
     yield make
     for child in children:
         child.send(signal.SIGKILL)
-        wait_for(child, lambda child=child: not child.pid)
+    for child in children:
+        wait_until(partial(has_ended, child))
 
 
 @pytest.fixture
@@ -116,6 +117,18 @@ def wait_until(look: Callable[[], Any]) -> None:
     while not look():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def has_ended(child: ChildProcess) -> bool:
+    """Poll a child, and return whether it has ended."""
+    child.poll(0.0)
+    return not child.pid
+
+
+def has_answered(child: ChildProcess, now: float, config: str) -> bool:
+    """Poll a child at a time, and return whether its last answer has a config."""
+    child.poll(now)
+    return child.status is not None and child.status.config == config
 
 
 def wait_for(child: ChildProcess, look: Callable[[], Any]) -> list[int]:
@@ -216,7 +229,7 @@ def test_questions(make_child: Callable[..., ChildProcess]) -> None:
     child.start(1000.0)
 
     for now, asked in ((1000.0, "1"), (1000.4, "1"), (1000.0 + QUESTION_SECONDS, "2")):
-        wait_until(lambda now=now, asked=asked: child.poll(now) or (child.status and child.status.config == asked))
+        wait_until(partial(has_answered, child, now, asked))
     child.stop()
 
     assert wait_for(child, lambda: not child.pid) == [2]
