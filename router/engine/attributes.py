@@ -64,19 +64,17 @@ def encode_item(item: Item, declared: Container[str] = ()) -> tuple[dict[str, At
     return encoded, size
 
 
-def encode_attribute(name: str, value: Any, size: int, *, shown: bool = True) -> Encoded:
+def encode_attribute(name: str, value: Any, size: int, *, shown: bool) -> Encoded:
     """Return a value, and the size with it; raises Rejection with the name if that may be `shown`."""
     try:
         return _ENCODERS.get(value.__class__, _refuse)(value, 1, size)
     except Rejection as rejection:
         where = name if shown else "*"
-        raise Rejection(BAD_ITEM, f"attribute '{where}': {rejection.reason}") from None
+        raise Rejection(rejection.code, f"attribute '{where}': {rejection.reason}") from None
 
 
 def encode_number(value: Number) -> str:
     """Return a number as DynamoDB takes it; raises Rejection if DynamoDB cannot hold it exactly."""
-    if type(value) is int and -MAX_INTEGER < value < MAX_INTEGER:
-        return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
         exact = _EXACT.normalize(value)
@@ -138,8 +136,8 @@ def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int
         raise Rejection(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
     if not text:
         raise Rejection(BAD_KEY, f"key attribute '{name}' is empty")
-    # Hexadecimal has two characters a byte; a number's size is bounded by its digits.
-    if len(text) * 4 > limit and _key_bytes(text, kind) > limit:
+    # Hexadecimal has two characters a byte; a number is never too long.
+    if (len(text) // 2 if kind == "B" else text_bytes(text)) > limit:
         raise Rejection(BAD_KEY, f"key attribute '{name}' has more than {limit} bytes")
     return text
 
@@ -171,12 +169,6 @@ def memory_bytes(item: dict[str, AttributeValue]) -> int:
         elif kind not in ("BOOL", "NULL", "N"):
             total += _VALUE_BYTES * len(content)
     return total
-
-
-def _key_bytes(text: str, kind: KeyType) -> int:
-    if kind == "B":
-        return len(text) // 2
-    return text_bytes(text) if kind == "S" else 0
 
 
 def _decode_number(text: str) -> Number:

@@ -239,6 +239,24 @@ def test_an_item_of_400_kb_of_names_is_stored() -> None:
     assert encode_item(dict.fromkeys(names, "")) == ({name: {"S": ""} for name in names}, MAX_ITEM_BYTES)
 
 
+@pytest.mark.parametrize(
+    "value", [[""] * (MAX_ITEM_BYTES - 8), dict.fromkeys(map("{:07}".format, range(MAX_ITEM_BYTES // 8 - 1)), "")]
+)
+def test_an_item_of_400_kb_in_one_value_is_stored(value: Any) -> None:
+    """An element takes a byte even if it is empty, and a member of a map the bytes of its name too."""
+    encoded, size = encode_item({"value": value})
+
+    assert (decode_item(encoded), size) == ({"value": value}, MAX_ITEM_BYTES)
+
+
+def test_a_set_takes_the_last_byte_of_an_item() -> None:
+    """One of its elements may be empty."""
+    item = {"a": "x" * (MAX_ITEM_BYTES - 3), "b": {"", "x"}}
+    encoded, size = encode_item(item)
+
+    assert (decode_item(encoded), size) == (item, MAX_ITEM_BYTES)
+
+
 def test_an_item_of_one_byte_more_is_refused() -> None:
     """One byte over 400 KB."""
     assert rejection(encode_item, {"ab": "x" * (MAX_ITEM_BYTES - 1)}) == (
@@ -270,6 +288,14 @@ def test_an_item_is_read_back_as_it_was(item: Any) -> None:
     encoded, _ = encode_item(item)
 
     assert typed(decode_item(encoded)) == typed(item)
+
+
+def test_whole_numbers_are_read_as_integers() -> None:
+    """In sets too; only numbers with a fraction are Decimals."""
+    item = decode_item({"a": {"N": "-10"}, "b": {"N": "1.5"}, "c": {"NS": ["2", "2.5"]}})
+
+    kinds = {type(each) for each in item["c"]}
+    assert [type(item["a"]), type(item["b"]), kinds] == [int, Decimal, {int, Decimal}]
 
 
 @given(ITEMS)
