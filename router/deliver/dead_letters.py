@@ -126,4 +126,4 @@ def _source(queue: CompiledQueue, record: Record, before: FailedMessage | None) 
     """Return the ARN or URL of the queue of a message: a name alone is one of each account and region."""
     moved_from = record.attributes.get("DeadLetterQueueSourceArn", "")
     known = (queue.reference, before.source if before else "", moved_from)
-    return next((each for each in known if each and not is_name(each)), queue.reference)
+    return next((each for each in known if not is_name(each)), queue.reference)

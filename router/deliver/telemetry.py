@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args
@@ -38,9 +37,9 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info and record.exc_info[0] is not None:
+        if record.exc_info and (kind := record.exc_info[0]) is not None:
             # Only the type: the text of an exception may contain a value of a message.
-            line["exception"] = record.exc_info[0].__name__
+            line["exception"] = kind.__name__
         return printable_json(msgspec.json.encode(line).decode())
 
 
@@ -50,7 +49,7 @@ def set_up_logging(handler: logging.Handler | None = None, level: int = logging.
     By default they are written to standard error at once, as Lambda needs it: after an invocation the process is
     frozen, perhaps for ever, and lines that wait to be written would be lost.
     """
-    handler = handler or logging.StreamHandler(sys.stderr)
+    handler = handler or logging.StreamHandler()
     handler.setFormatter(JsonLines())
     LOGGER.handlers = [handler]
     LOGGER.setLevel(level)
@@ -89,7 +88,7 @@ def log_result(result: Result) -> None:
     LOGGER.log(level, "message %s", outcome.kind, extra={"fields": fields})
 
 
-def log_batch(summary: Summary, config: str = "") -> None:
+def log_batch(summary: Summary, config: str) -> None:
     """Log the summary of a batch; `config` is the hash of the running config."""
     fields: dict[str, Any] = {
         "service": service_name(),

@@ -276,7 +276,7 @@ def test_the_log_lines_have_those_fields(caplog: pytest.LogCaptureFixture) -> No
     """The page on observability has each field of the log lines of a message and of a batch."""
     with caplog.at_level("INFO", "router"):
         log_result(Result("id", "orders", Outcome("stale", "RT821")))
-        log_batch(Summary("orders", {"stale": 1}, 0.5))
+        log_batch(Summary("orders", {"stale": 1}, 0.5), "c0ffee")
     fields = [name for record in caplog.records for name in record.__dict__["fields"]]
     assert [name for name in fields if f"| `{name}` |" not in TEXTS["docs/observability.md"]] == []
 

@@ -149,10 +149,23 @@ def test_send_back(redrive: Callable[..., Redrive], failed: Make, moved: Make) -
     assert [(each.result, each.deleted) for each in results] == [("sent", True)] * 2
     ours, theirs = run.queues.letters["orders"]
     first, second = (json.loads(each.message_attributes["router"]["StringValue"]) for each in (ours, theirs))
-    assert (first["message_id"], second["message_id"], second["sent_at"]) == (
+    now = second["failed_at"]
+    assert (first["message_id"], second) == (
         "original-1",
-        "2",
-        "2026-01-01T00:00:00.000Z",
+        {
+            "code": "",
+            "reason": "the redrive policy of its queue moved it",
+            "queue": "orders",
+            "route": "",
+            "pointer": "",
+            "message_id": "2",
+            "receive_count": 0,
+            "failed_at": now,
+            "source": "orders",
+            "sent_at": "2026-01-01T00:00:00.000Z",
+            "group_id": "tenant",
+            "first_failed_at": now,
+        },
     )
     assert (ours.group_id, theirs.group_id) == ("", "tenant")
 
