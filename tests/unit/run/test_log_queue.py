@@ -121,7 +121,45 @@ def test_limit(pipe: Callable[..., Pipe]) -> None:
 
     assert (dropped, opened.log.dropped) == (1, 1)
     assert [line["message"] for line in lines] == ["a line", "log lines dropped"]
+    # There is room again for as much as before, and no more.
+    opened.log.flush()
+    LOGGER.info("a line.")
+    LOGGER.info("a line")
+    assert [line.get("dropped") for line in opened.read(2)] == [None, 1]
     assert {thread.daemon for thread in threading.enumerate() if thread.name == "log"} == {True}
+
+
+def test_limit_while_a_line_is_written(pipe: Callable[..., Pipe]) -> None:
+    """A line that is being written takes no room from those that wait."""
+    line = "x" * 3 * PIPE_BYTES
+    opened = pipe(limit=size_of(line))
+    LOGGER.info(line)
+    assert select.select([opened.ours], [], [], TIMEOUT)[0]
+    LOGGER.info(line)
+    LOGGER.info("a line")
+
+    assert [each["message"] for each in opened.read(3)] == [line, "log lines dropped", line]
+
+
+def test_reports_of_a_log_that_is_read_too_slowly(pipe: Callable[..., Pipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While lines are dropped again and again, that is reported once a second."""
+    now = 100.0
+    monkeypatch.setattr("router.run.log_queue.boottime", lambda: now)
+    opened = pipe(limit=10_000)
+
+    def count_reports(moment: float, reads: int = 10) -> int:
+        nonlocal now
+        now, found = moment, 0
+        for _ in range(reads):
+            dropped = opened.log.dropped
+            while opened.log.dropped == dropped:
+                LOGGER.info("a line")
+            found += [line["message"] for line in opened.read(1)].count("log lines dropped")
+        return found
+
+    wait_until(lambda: count_reports(100.0, 1))
+
+    assert [*map(count_reports, (100.0, 100.875, 101.0, 101.875, 102.0))] == [0, 0, 1, 0, 1]
 
 
 def test_long_line(pipe: Callable[..., Pipe]) -> None:
@@ -155,7 +193,7 @@ def test_flush(pipe: Callable[..., Pipe]) -> None:
 
     opened.log.flush()
 
-    assert len(os.read(opened.ours, 65536).splitlines()) == 1
+    assert (len(os.read(opened.ours, 65536).splitlines()), opened.log.blocked) == (1, False)
 
 
 def test_flush_is_bounded(pipe: Callable[..., Pipe]) -> None:
@@ -210,12 +248,16 @@ def test_line_that_cannot_be_made(pipe: Callable[..., Pipe]) -> None:
     assert [line.get("dropped") for line in [lines[1], *opened.read(2)]] == [2, None, 1]
 
 
-def test_whole_lines_at_a_time(pipe: Callable[..., Pipe]) -> None:
+@pytest.mark.parametrize("size", [100, 128])
+def test_whole_lines_at_a_time(pipe: Callable[..., Pipe], size: int) -> None:
     """What is written at once consists of whole lines and is not more than a pipe takes: processes may share it."""
     opened = pipe()
-    size = size_of("a line")
     for _ in range(200):
-        LOGGER.info("a line")
-    wait_until(lambda: opened.log.blocked)
+        LOGGER.info("x" * (size - size_of("")))
 
-    assert len(os.read(opened.ours, PIPE_BYTES)) == PIPE_BYTES // size * size
+    read: list[int] = []
+    while sum(read) < 200 * size:
+        assert select.select([opened.ours], [], [], TIMEOUT)[0]
+        read.append(len(os.read(opened.ours, 65536)))
+
+    assert (max(read), {number % size for number in read}) == (PIPE_BYTES // size * size, {0})
