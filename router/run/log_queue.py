@@ -8,7 +8,6 @@ from collections import deque
 from threading import Event, Thread
 
 from router.aws.calls import boottime
-from router.deliver.telemetry import LOGGER
 
 QUEUE_BYTES = 1024 * 1024
 """The most that is queued; further lines are dropped."""
@@ -101,7 +100,7 @@ class LogQueue(logging.Handler):
             try:
                 left = left[os.write(self._descriptor, left) :]
             except BlockingIOError:  # another process has made the shared pipe non-blocking
-                select.select([], [self._descriptor], [], BLOCKED_SECONDS)
+                select.select([], [self._descriptor], [])
             except OSError:  # the other end is closed, or the disk is full
                 return False
         return True
@@ -116,8 +115,8 @@ class LogQueue(logging.Handler):
         dropped = self.dropped
         if dropped == self._reported:
             return
-        fields = {"fields": {"dropped": dropped - self._reported}}
-        record = LOGGER.makeRecord(LOGGER.name, logging.WARNING, "", 0, "log lines dropped", (), None, None, fields)
+        fields = {"dropped": dropped - self._reported}
+        record = logging.makeLogRecord({"levelname": "WARNING", "msg": "log lines dropped", "fields": fields})
         self.filter(record)
         if self._write(self.format(record).encode() + b"\n"):
             self._reported, self._reported_at = dropped, boottime()

@@ -105,9 +105,10 @@ def test_dropped(pipe: Callable[..., Pipe]) -> None:
     assert opened.log.dropped == dropped
 
 
-def size_of(message: str) -> int:
+def size_of(message: str, fields: Any = ()) -> int:
     """The bytes of a line."""
-    return len(JsonLines().format(LOGGER.makeRecord("", logging.INFO, "", 0, message, (), None))) + 1
+    record = logging.makeLogRecord({"levelname": "INFO", "msg": message, "fields": dict(fields)})
+    return len(JsonLines().format(record)) + 1
 
 
 def test_limit(pipe: Callable[..., Pipe]) -> None:
@@ -246,6 +247,26 @@ def test_line_that_cannot_be_made(pipe: Callable[..., Pipe]) -> None:
     LOGGER.info("%d", "text")
     LOGGER.info("a line")
     assert [line.get("dropped") for line in [lines[1], *opened.read(2)]] == [2, None, 1]
+
+
+def test_the_report_passes_the_filters(pipe: Callable[..., Pipe]) -> None:
+    """As the other lines do: one of several processes adds its number to each."""
+
+    def add_number(record: logging.LogRecord) -> bool:
+        record.fields = {**getattr(record, "fields", {}), "process": 2}
+        return True
+
+    opened = pipe(limit=size_of("a line", {"process": 2}))
+    opened.log.addFilter(add_number)
+    LOGGER.info("a longer line")
+    LOGGER.info("a line")
+
+    lines = opened.read(2)
+
+    assert [(line["message"], line.get("dropped"), line["process"]) for line in lines] == [
+        ("a line", None, 2),
+        ("log lines dropped", 1, 2),
+    ]
 
 
 @pytest.mark.parametrize("size", [100, 128])
