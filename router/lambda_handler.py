@@ -92,7 +92,7 @@ def _read_event(event: Mapping[str, Any]) -> dict[str, list[Record]]:
     by_arn: dict[str, list[Record]] = {}
     try:
         for record in event["Records"]:
-            by_arn.setdefault(record.get("eventSourceARN", ""), []).append(read_record(record))
+            by_arn.setdefault(record["eventSourceARN"], []).append(read_record(record))
     except (KeyError, TypeError, AttributeError):
         text = (
             f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an "
@@ -161,7 +161,7 @@ def _with_redrive_policy(queue: CompiledQueue, url: str, deadline: FixedDeadline
 
 def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> list[str]:
     """Leave messages of a queue that the config does not know on it, until somebody may have corrected that."""
-    outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue", configuration_error=True)
+    outcome = Outcome("retry", codes.UNKNOWN_QUEUE.id, "the config does not know the queue")
     for record in records:
         log_result(Result(record.message_id, arn, outcome))
     summary = Summary(arn, {"retry": len(records)}, 0.0, configuration_errors=len(records))

@@ -161,7 +161,8 @@ def test_unknown_queue(
     )
     assert [len(each["config"]) for each in lines if "config" in each] == [16]
     metrics = json.loads(capsys.readouterr().out)
-    assert (metrics["router_configuration_errors_total"], metrics["queue"]) == (1, record["eventSourceARN"])
+    measured = [metrics[f"router_{name}_total"] for name in ("configuration_errors", "batch_seconds")]
+    assert (measured, metrics["queue"]) == ([1, 0], record["eventSourceARN"])
     (((id_, handle, seconds),),) = queues.released
     assert (answer, line["code"], line["outcome"], id_, handle, 30 <= seconds <= 38) == (
         {"batchItemFailures": [{"itemIdentifier": "m1"}]},
@@ -171,6 +172,14 @@ def test_unknown_queue(
         "h",
         True,
     )
+
+
+def test_record_without_a_receipt_handle(handler: Callable[[Any, Any], dict[str, Any]], queues: Any) -> None:
+    """It may be missing in an event that somebody wrote to try the function."""
+    answer = handler({"Records": [{"messageId": "m1", "body": "{}", "eventSourceARN": "other"}]}, None)
+
+    (((_, handle, _),),) = queues.released
+    assert (answer, handle) == ({"batchItemFailures": [{"itemIdentifier": "m1"}]}, "")
 
 
 def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: Any) -> None:
@@ -203,6 +212,8 @@ def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: A
         ("text", ""),
         ({"Records": None}, ""),
         ({"Records": ["text"]}, ""),
+        ({"Records": {"key1": "value1"}}, ""),
+        ({"Records": [{"messageId": "m1", "receiptHandle": "h", "body": "{}"}]}, ""),
         ({"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "m1", "Message": "{}"}}]}, " of aws:sns"),
         ({"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {}}}]}, " of aws:s3"),
         ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}, " of aws:kinesis"),
@@ -218,7 +229,10 @@ def test_foreign_event(
         handler(event, None)
 
     text = str(raised.value)
-    assert text.startswith(f"RT824 the event{source} has no records of SQS: ")
+    assert text == (
+        f"RT824 the event{source} has no records of SQS: invoke the function by an event source mapping of a queue; "
+        "to try it, use the event of the console's template 'SQS'"
+    )
     assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [("ERROR", text)]
 
 
