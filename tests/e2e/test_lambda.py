@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -576,12 +577,18 @@ routes: {plain: {queue: "%s-plain", table: items}}
 """
 
 
-@pytest.mark.parametrize("where", ["LAMBDA_TASK_ROOT", "ROUTER_CONFIG"])
-def test_where_the_config_is(flows: Any, make: Any, name: str, tmp_path: Path, where: str) -> None:
-    """The config is `routes.yaml` in the folder of the code, unless a variable names another file."""
-    (tmp_path / "routes.yaml").write_text(SMALL % (flows.prefix, flows.prefix))
+@pytest.mark.parametrize("file", ["routes.yaml", "routes.compiled.json", "other.yaml"])
+def test_where_the_config_is(flows: Any, make: Any, router: Any, name: str, tmp_path: Path, file: str) -> None:
+    """The config is the compiled one in the folder of the code, else `routes.yaml`, unless a variable names a file."""
+    source = tmp_path / file.replace(".compiled.json", ".yaml")
+    source.write_text(SMALL % (flows.prefix, flows.prefix))
     environment = {key: value for key, value in flows.environment.items() if key not in ("PREFIX", "ROUTER_CONFIG")}
-    environment[where] = str(tmp_path if where == "LAMBDA_TASK_ROOT" else tmp_path / "routes.yaml")
+    environment["LAMBDA_TASK_ROOT"] = str(tmp_path)
+    if file == "routes.compiled.json":
+        assert router("compile", "-o", file).returncode == 0
+        source.write_text("version: 2\n")
+    elif file == "other.yaml":
+        environment["ROUTER_CONFIG"] = str(source)
     event = {"event": {"Records": [make("plain", {"id": name})]}, "milliseconds": 30_000}
 
     done = subprocess.run(
@@ -603,18 +610,36 @@ def test_config_beside_the_code(repo: Path) -> None:
 
 
 def test_faulty_config(tmp_path: Path) -> None:
-    """A faulty config stops the function before it takes a message; each fault is a line of its log."""
-    (tmp_path / "routes.yaml").write_text("version: 2\nroutes: {}\n")
-    environment = os.environ | {"ROUTER_CONFIG": str(tmp_path / "routes.yaml")}
+    """A faulty config stops the function before it takes a message; each fault is a line of its log.
+
+    The error is in ASCII: AWS's runtime client cannot report a text that is not Latin-1.
+    """
+    file = tmp_path / "routes-€.yaml"
+    file.write_text("version: 2\nroutes: {}\n")
+    environment = os.environ | {"ROUTER_CONFIG": str(file)}
 
     done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
 
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    file = tmp_path / "routes.yaml"
+    faults = [f"{file}:1:10: RT104 'version' must be 1, not 2", f"{file}:2:9: RT105 'routes' must not be empty"]
+    error = "\n".join(faults).replace("€", "\\u20ac")
     assert (done.returncode, [(line["level"], line["message"]) for line in lines]) == (
         1,
-        [
-            ("ERROR", f"{file}:1:10: RT104 'version' must be 1, not 2"),
-            ("ERROR", f"{file}:2:9: RT105 'routes' must not be empty"),
-        ],
+        [("ERROR", fault) for fault in faults],
     )
+    assert done.stderr.endswith(f"\nrouter.errors.ConfigError: {error}\n")
+
+
+def test_config_of_another_version(router: Any, tmp_path: Path) -> None:
+    """A compiled config that another version made stops the function too, with one line that says what to do."""
+    (tmp_path / "routes.yaml").write_text(SMALL % ("a", "a"))
+    router("compile", "-o", "routes.compiled.json")
+    file = tmp_path / "routes.compiled.json"
+    file.write_text(re.sub(r'"router":"[^"]+"', '"router":"0.0.1"', file.read_text()))
+    environment = os.environ | {"ROUTER_CONFIG": str(file)}
+
+    done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
+
+    (line,) = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert (done.returncode, line["level"]) == (1, "ERROR")
+    assert line["message"].startswith(f"{file} was compiled by router 0.0.1, and this is router ")

@@ -182,6 +182,17 @@ def test_record_without_a_receipt_handle(handler: Callable[[Any, Any], dict[str,
     assert (answer, handle) == ({"batchItemFailures": [{"itemIdentifier": "m1"}]}, "")
 
 
+NAMED = "@hookimpl\ndef router_start(router):\n    assert [route.name for route in router.routes] == ['r']"
+
+
+@pytest.mark.parametrize("handler", [{"acme": NAMED}], indirect=True)
+def test_plugins_start_with_the_routes(handler: Callable[[Any, Any], dict[str, Any]]) -> None:
+    """A plugin that cannot start would stop the function when it is loaded."""
+    record = {"messageId": "m1", "receiptHandle": "h", "body": '{"id": "a"}', "eventSourceARN": "arn:aws:sqs:eu:1:q"}
+
+    assert handler({"Records": [record]}, None) == {"batchItemFailures": []}
+
+
 def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: Any) -> None:
     """Each queue of an event, as of a test, is handled by itself; all failures are reported."""
     tables.answers.append(WriteResponse(fault=AwsFault("configuration", "ResourceNotFoundException", 400)))
