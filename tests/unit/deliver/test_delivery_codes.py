@@ -182,10 +182,10 @@ def test_record_without_a_receipt_handle(handler: Callable[[Any, Any], dict[str,
     assert (answer, handle) == ({"batchItemFailures": [{"itemIdentifier": "m1"}]}, "")
 
 
-NAMED = "@hookimpl\ndef router_start(router):\n    assert [route.name for route in router.routes] == ['r']"
+START = "@hookimpl\ndef router_start(router):\n    assert [route.name for route in router.routes] == ['r']"
 
 
-@pytest.mark.parametrize("handler", [{"acme": NAMED}], indirect=True)
+@pytest.mark.parametrize("handler", [{"acme": START}], indirect=True)
 def test_plugins_start_with_the_routes(handler: Callable[[Any, Any], dict[str, Any]]) -> None:
     """A plugin that cannot start would stop the function when it is loaded."""
     record = {"messageId": "m1", "receiptHandle": "h", "body": '{"id": "a"}', "eventSourceARN": "arn:aws:sqs:eu:1:q"}
