@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -51,6 +52,24 @@ def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     return resolvers
 
 
+_RESOLVERS = _resolvers()
+
+
+@lru_cache(maxsize=1024)
+def _resolve(kind: type[Node], value: Any, implicit: Any) -> str:
+    """Return the tag of a node without an explicit one: PyYAML's own method, without path resolvers.
+
+    The same few names and values are most of a config, so that they are kept.
+    """
+    if kind is not ScalarNode:
+        return MAP if kind is MappingNode else LIST
+    if implicit[0]:
+        for tag, pattern in _RESOLVERS.get(value[:1], ()):
+            if pattern.match(value):
+                return tag
+    return TEXT
+
+
 Limit = Literal["nodes", "levels", "recursion"]
 
 
@@ -71,7 +90,8 @@ class CoreSchema:
     cheapest place to count nodes, and it precedes the recursion into the node.
     """
 
-    yaml_implicit_resolvers = _resolvers()
+    yaml_implicit_resolvers = _RESOLVERS
+    resolve = staticmethod(_resolve)
     max_nodes = MAX_NODES
     _depth = 0
     _nodes = 0
@@ -83,16 +103,6 @@ class CoreSchema:
         if self._depth > _DEEPEST or self._nodes > self.max_nodes:
             limit: Limit = "levels" if self._depth > _DEEPEST else "nodes"
             raise LimitError(limit, parent and parent.start_mark)
-
-    def resolve(self, kind: type[Node], value: Any, implicit: Any) -> str:
-        """Return the tag of a node without an explicit one; PyYAML's own method, without path resolvers."""
-        if kind is not ScalarNode:
-            return MAP if kind is MappingNode else LIST
-        if implicit[0]:
-            for tag, pattern in self.yaml_implicit_resolvers.get(value[:1], ()):
-                if pattern.match(value):
-                    return tag
-        return TEXT
 
     def ascend_resolver(self) -> None:
         """Leave the node."""
