@@ -1,6 +1,6 @@
 """What the compilers of the parts of a config share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -36,6 +36,7 @@ class CompileContext(Struct, frozen=True):
 
     `ttl` are the time-to-live attributes of the tables, or "".
     `trees` are the trees of expressions by their text, which a compiled config holds: those need no parser.
+    `getters` are the compiled attributes of `item` by all that they are compiled from, as routes have equal ones.
     """
 
     tables: Mapping[str, Table]
@@ -44,6 +45,7 @@ class CompileContext(Struct, frozen=True):
     schemas: SchemaStore
     findings: Findings
     trees: Trees
+    getters: dict[Hashable, Any] = {}
 
     def expression(self, text: str, path: Path) -> CompiledExpression | None:
         """Compile an expression of the config; None after a finding at `path`."""

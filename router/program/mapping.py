@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
 from router.config import spec
@@ -15,7 +16,7 @@ from router.modes import MODES
 from router.program.attribute import Getter, Site, Step, compile_attribute, compile_transforms
 from router.program.context import CompileContext
 from router.program.generated import Fail, take_nothing
-from router.sources import CompiledExpression, expressions_of
+from router.sources import CompiledExpression, expressions_of, meta_of
 
 IDLE_MERGE = declare(
     "RT435",
@@ -24,6 +25,7 @@ IDLE_MERGE = declare(
     "mode that stores nothing has no use for attributes.",
 )
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 MergeMap = Callable[[Any], Item]
 """From data to the attributes that are added; raises Rejection."""
 
@@ -160,15 +162,26 @@ def _compile_item(
     path: Path,
 ) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
-    getters: list[Getter | None] = []
-    for name, attribute in attributes.items():
-        short = isinstance(attribute, str)
-        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-        at = (*path, "item", name)
-        site = Site(name, at, route, mode, name in keys, short, given.type or "", context)
-        getters.append(compile_attribute(site, given))
+    getters = [
+        _getter(Site(name, (*path, "item", name), route, mode, name in keys, isinstance(each, str), "", context), each)
+        for name, each in attributes.items()
+    ]
     compiled = [getter for getter in getters if getter is not None]
     return compiled if len(compiled) == len(getters) else None
+
+
+def _getter(site: Site, attribute: str | spec.Attribute) -> Getter | None:
+    """Return the getter of an attribute: that of an equal one of another route, unless it was compiled with faults."""
+    content = attribute if isinstance(attribute, str) else _ENCODER.encode(attribute)
+    key = (site.name, site.mode.name, site.is_key, content)
+    known: Getter | None = site.context.getters.get(key)
+    if known is not None:
+        return known
+    given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
+    getter = compile_attribute(structs.replace(site, type=given.type or ""), given)
+    if getter is not None and not meta_of(given):  # one of metadata may be the name of the route
+        site.context.getters[key] = getter
+    return getter
 
 
 def _mapped(getters: list[Getter]) -> MapItem:

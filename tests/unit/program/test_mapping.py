@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from router.engine.engine import UNLIMITED
+from router.errors import Rejection
+from router.model import Message
+
 ORDER = {"order": {"id": "o-1", "lines": [{"n": 1, "sku": "shirt"}, {"n": 2, "sku": None}]}}
 LINES = {"for_each": "order.lines", "item": {"id": "message.order.id", "n": "element.n", "sku": "element.sku"}}
 KEY = {"id": "S", "n": "N"}
@@ -231,3 +235,24 @@ routes:
   two: {queue: q, table: things, item: {<<: *item, b: b}}
 """
     assert load_text(text).found == ["routes.yaml:2:27: RT401 'sum(' is not a JMESPath expression: it ends too early"]
+
+
+def test_equal_attributes_of_routes_are_compiled_once(load_text: Any) -> None:
+    """But not those that name the route, nor those that are keys in one only."""
+    text = """\
+version: 1
+queues: {q: {dead_letter: q-dlq}}
+tables:
+  things: {key: {id: S}}
+  others: {key: {id: S, a: S}}
+routes:
+  one: {queue: q, table: things, item: &item {id: id, a: a, b: {from: b, type: N}, c: {meta: route}}}
+  two: {queue: q, table: others, item: *item}
+"""
+    one, two = load_text(text).loaded.program.engine.queues["q"].routes
+    items = [next(iter(each.map_items(Message({"id": "x", "a": "y", "b": 1}, "q"), UNLIMITED))) for each in (one, two)]
+    with pytest.raises(Rejection, match="key attribute 'a' is missing"):
+        list(two.map_items(Message({"id": "x"}, "q"), UNLIMITED))
+
+    assert [item["c"] for item in items] == ["one", "two"]
+    assert list(one.map_items(Message({"id": "x"}, "q"), UNLIMITED)) == [{"id": "x", "c": "one"}]
