@@ -32,7 +32,7 @@ def entailment_of(
     drafts in it, nothing is proved.
     """
     known, uri = None, schema.root.uri
-    texts = {uri: _ENCODER.encode(document.content) for uri, document in schema.documents.items()}
+    texts = {uri: document.text for uri, document in schema.documents.items()}
     mixed = any(_has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items())
     if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
         # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.

@@ -53,10 +53,12 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
     shared = {uri for each in schemas for uri in each.documents if uri != each.root.uri}
     for validation in schemas:
         root = validation.root
-        reached = None if root.uri in shared else _reached(validation)
+        definitions = [] if root.uri in shared else sorted(_definitions(root), key=len)
+        if not definitions:  # as in most
+            continue
         unused: set[Path] = set()
-        prefixes = {place[:end] for place in reached or () for end in range(1, len(place) + 1)}
-        for path in sorted(_definitions(root), key=len) if reached is not None else ():
+        prefixes = {place[:end] for place in _reached(validation) for end in range(1, len(place) + 1)}
+        for path in definitions:
             if path not in prefixes and not any(path[:end] in unused for end in range(1, len(path))):
                 unused.add(path)
                 sentence = f"no reference leads to {escape(path)} of {root.name}"

@@ -2,9 +2,11 @@
 
 import pathlib
 from collections.abc import Callable, Mapping
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import msgspec
 from msgspec import Struct
 
 from router.config.findings import ConfigFault, Findings
@@ -63,6 +65,7 @@ class Validation(Struct, frozen=True, dict=True):
         return Locations(self.documents.values())
 
 
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 Check = Callable[[Any], Invalid | None]
 _Report = Callable[..., None]
 
@@ -80,11 +83,15 @@ class SchemaStore:
         self.validations: dict[Check, Validation] = {}
         self.folder = folder
         self._root = folder.resolve()
+        self._base = uri_of(self._root).removesuffix("/") + "/"
         self._bundle = bundle
         self._unsaved = unsaved
         self._links: dict[str, str] = {}
         self._opened: dict[pathlib.Path, SchemaDocument | None] = {}
-        self._checks: dict[pathlib.Path, Check | None] = {}
+        self._checks: dict[pathlib.Path | str, Check | None] = {}
+        # By their JSON, as inline schemas of routes are often equal.
+        self._verified: dict[bytes, Any] = {}
+        self._validators: dict[bytes, Validator] = {}
 
     def bundle(self) -> Bundle:
         """Return the files that were read and have no errors."""
@@ -94,7 +101,7 @@ class SchemaStore:
 
     def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
         """Return the validation of a schema that was compiled for `path`; None if it has errors."""
-        file = self._inside(self._root / schema) if isinstance(schema, str) else self._root / _inline(path)
+        file = self._inside(self._root / schema) if isinstance(schema, str) else _inline(path)
         check = None if file is None else self._checks.get(file)
         return None if check is None else self.validations[check]
 
@@ -107,8 +114,8 @@ class SchemaStore:
 
         import_validator()
         if not isinstance(schema, str):
-            inline = self._root / _inline(path)
-            document = self._accept(schema, "the inline schema", inline, report)
+            inline = _inline(path)
+            document = self._accept(schema, "the inline schema", inline, self._root, report)
             self._checks[inline] = self._link(document, path, report)
             return self._checks[inline]
         file = self._inside(self._root / schema)
@@ -144,7 +151,7 @@ class SchemaStore:
             name = file.relative_to(self._root).as_posix()
             self._opened[file] = None
             if name in self._bundle.files:
-                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", file)
+                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", name, file.parent)
                 return self._opened[file]
             try:
                 shown = self.folder / name
@@ -152,27 +159,33 @@ class SchemaStore:
             except SchemaError as error:
                 report(*error.faults)
             else:
-                self._opened[file] = self._accept(content, f"schema '{name}'", file, report)
+                self._opened[file] = self._accept(content, f"schema '{name}'", name, file.parent, report)
         return self._opened[file]
 
-    def _accept(self, content: Any, name: str, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
+    def _accept(
+        self, content: Any, name: str, shown: str, folder: pathlib.Path, report: _Report
+    ) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
+        text = _ENCODER.encode(content)
+        if text in self._verified:
+            return self._take(self._verified[text], name, shown, folder)
         content = with_escaped_references(content)
         faults = verify(content, name)
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):
             return None
-        return self._take(content, name, file)
+        if not faults:
+            self._verified[text] = content
+        return self._take(content, name, shown, folder)
 
-    def _take(self, content: Any, name: str, file: pathlib.Path) -> SchemaDocument:
+    def _take(self, content: Any, name: str, shown: str, folder: pathlib.Path) -> SchemaDocument:
         """Keep a document without errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
-        shown = file.relative_to(self._root).as_posix()
         self.documents[shown] = content
         if isinstance(content, dict):
             content = {"$schema": DEFAULT_DRAFT, **content}
-        return SchemaDocument(name, uri_of(file), file.parent, content, draft)
+        return SchemaDocument(name, self._base + quote(shown), folder, content, draft)
 
     def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
         """Compile a document with those that it refers to; None if one has errors."""
@@ -191,6 +204,9 @@ class SchemaStore:
             return referred
 
         linker = Linker(document, refer)
+        validator = self._validators.get(document.text) if document.stands_alone else None
+        if validator is not None:
+            return self._keep(linker, Validation(validator, linker.reached, path))
         try:
             validator = linker.link()
         except SchemaError as error:
@@ -203,7 +219,13 @@ class SchemaStore:
         if fault is not None:
             report(fault)
             return None
-        check = _check(linker, validator, document.uri)
+        if document.stands_alone:
+            self._validators[document.text] = validator
+        return self._keep(linker, validation)
+
+    def _keep(self, linker: Linker, validation: Validation) -> Check:
+        """Return the check of a schema without errors."""
+        check = _check(linker, validation.validator, validation.root.uri)
         self.validations[check] = validation
         return check
 
@@ -213,31 +235,42 @@ def _inline(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def _check(linker: Linker, validator: "Validator", root: str) -> Check:
-    documents = linker.reached
+class _Explanation:
+    """Why messages fail a schema: what it takes is made at the first failure, because schemas may be large."""
 
-    @cache
-    def names() -> frozenset[str]:
-        """Return the names that the schemas declare; computed at the first failure, because schemas may be large."""
-        return frozenset[str]().union(*(declared_names(document.content) for document in documents.values()))
+    def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
+        self._documents = linker.reached
+        self._root = root
+        self._build = linker.build
+        self._validator = validator
 
-    @cache
-    def locator() -> "Locator":
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The names that the schemas declare."""
+        return frozenset[str]().union(*(declared_names(document.content) for document in self._documents.values()))
+
+    @cached_property
+    def _locator(self) -> "Locator":
         from router.program.schemas.reasons import Locator
 
-        return Locator(root, documents, validator, linker.build)
+        return Locator(self._root, self._documents, self._validator, self._build)
 
+    def of(self, data: Any) -> Invalid:
+        """Return why data fails; raises ValueError."""
+        failure = self._locator.locate(data)
+        shown = [part if isinstance(part, int) or part in self._names else "*" for part in failure.instance_path]
+        return Invalid(_reason(failure, self._root, self._documents), escape(shown))
+
+
+def _check(linker: Linker, validator: "Validator", root: str) -> Check:
+    explanation = _Explanation(linker, validator, root)
     is_valid = validator.is_valid
 
     def check(data: Any) -> Invalid | None:
         try:
-            if is_valid(data):
-                return None
-            failure = locator().locate(data)
+            return None if is_valid(data) else explanation.of(data)
         except ValueError:  # bytes, or half of a surrogate pair: only a plugin can create these values
             return Invalid("holds a value that JSON does not have", "")
-        shown = [part if isinstance(part, int) or part in names() else "*" for part in failure.instance_path]
-        return Invalid(_reason(failure, root, documents), escape(shown))
 
     return check
 

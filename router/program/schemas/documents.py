@@ -4,7 +4,7 @@ import json
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-from functools import reduce
+from functools import cached_property, reduce
 from operator import getitem
 from typing import Any
 
@@ -26,6 +26,7 @@ MAX_BYTES = 4 * 1024 * 1024
 """Maximum size of a schema file; the largest in public use have a few hundred KiB."""
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _FAILURES = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
 
 
@@ -62,6 +63,8 @@ DRAFTS = {
     "https://json-schema.org/draft/2020-12/schema": 2020,
 }
 DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_WITH_ID = 4
+"""The draft whose `id`, without a dollar sign, names a schema."""
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
@@ -159,7 +162,7 @@ def _parse_yaml(text: str, label: str) -> Any:
     return source.data
 
 
-class SchemaDocument(Struct, frozen=True):
+class SchemaDocument(Struct, frozen=True, dict=True):
     """A schema document: its name in messages, and the base URI and folder of its references."""
 
     name: str
@@ -168,6 +171,16 @@ class SchemaDocument(Struct, frozen=True):
     content: dict[str, Any] | bool
     """With its `$schema` written out, so that no other document decides about its draft."""
     draft: int
+
+    @cached_property
+    def text(self) -> bytes:
+        """The content as JSON."""
+        return _ENCODER.encode(self.content)
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it surely has no reference and no name: one with the same content, at any URI, means the same."""
+        return self.draft > _WITH_ID and self.text.count(b'"$') <= 1  # that of `$schema`
 
 
 def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:

@@ -411,3 +411,37 @@ def test_a_pattern_that_only_linking_finds(folder: Any, store: Any) -> None:
     write(folder, a={"allOf": [{"$ref": "b.json#/parts/0"}]}, b={"parts": [{"pattern": "(?=a)"}]})
 
     assert reported(store, "a.json") == [UNSUPPORTED.format("b.json", "/parts/0/pattern")]
+
+
+def compiled(store: Any, schema: Any, *routes: str) -> Any:
+    """The validations of a schema that is written in several routes."""
+    for route in routes:
+        store.compile(schema, findings(), ("routes", route, "schema"))
+    return [store.linked(schema, ("routes", route, "schema")) for route in routes]
+
+
+def test_equal_inline_schemas_share_a_validator(store: Any) -> None:
+    """But have documents of their own, which findings and reasons are about."""
+    one, two = compiled(store, {"type": "object", "required": ["id"]}, "a", "b")
+
+    assert one.validator is two.validator
+    assert [each.root.uri.rpartition("/")[2] for each in (one, two)] == ["routes.a.schema", "routes.b.schema"]
+    assert [each.path[1] for each in (one, two)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("schema", [{"$ref": "#/$defs/x", "$defs": {"x": True}}, {"$schema": DRAFT_4, "id": "x.json"}])
+def test_a_schema_with_references_has_its_own_validator(store: Any, schema: Any) -> None:
+    """They depend on its URI."""
+    one, two = compiled(store, schema, "a", "b")
+
+    assert one.validator is not two.validator
+
+
+def test_faults_of_equal_inline_schemas(store: Any) -> None:
+    """Are reported of each."""
+    schema = {"format": "no-format"}
+
+    first, second = reported(store, schema), reported(store, schema)
+
+    assert [line[:5] for line in first] == ["RT305"]
+    assert first == second
