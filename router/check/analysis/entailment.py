@@ -85,7 +85,7 @@ class Entailment:
         self._levelwise = levelwise
         self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
         self._growing = ProofBudget(MAX_SEARCH_SECONDS)
-        self._parts = parts
+        self.parts = parts
         self._about: dict[str | None, Entailment] = {}
         self._is_part = False
         self.exact = exact
@@ -106,20 +106,20 @@ class Entailment:
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
         levelwise = None if self._levelwise is None or holds is None else self._levelwise.narrow(predicate, holds)
         narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
-        parts = None if self._parts is None or levelwise is None else self._parts.narrow(predicate)
+        parts = None if self.parts is None or levelwise is None else self.parts.narrow(predicate)
         found = Entailment(narrowed, exact, self._budget, self._parse, levelwise, self._search, parts)
         found.not_shared = self.not_shared
         return found
 
     def about(self, steps: Steps) -> "Entailment":
         """Return what decides about the values at a path: a part of the schema, which others share, or all of it."""
-        if not steps or self._parts is None:
+        if not steps or self.parts is None:
             return self
         name = steps[0]
         found = self._about.get(name)
         if found is None:
             part = None if name is EACH else self.part(name)
-            found = self._about[name] = (None if part is None else self._parts.find(part)) or self
+            found = self._about[name] = (None if part is None else self.parts.find(part)) or self
             found._is_part = found is not self
         # What is not known yet is proved in the time of who asks.
         found._budget, found._search, found._growing = self._budget, self._search, self._growing
@@ -127,9 +127,9 @@ class Entailment:
 
     def part(self, name: str) -> SchemaPart | None:
         """Return the part of the schema about a property; None without a message that has all the others."""
-        if self._parts is None or not self.exact or self._satisfiability != "yes":
+        if self.parts is None or not self.exact or self._satisfiability != "yes":
             return None
-        return self._parts.part(name)
+        return self.parts.part(name)
 
     @property
     def has_time(self) -> bool:
@@ -144,7 +144,7 @@ class Entailment:
 
     def again(self) -> "Entailment":
         """Return the same for another route: with all that is proved already, and time of its own to search."""
-        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise, parts=self._parts)
+        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise, parts=self.parts)
         same._proved, same._free, same._types, same.inferred = self._proved, self._free, self._types, self.inferred
         same.not_shared = self.not_shared
         return same
@@ -298,7 +298,7 @@ class Entailment:
         most = None if one is None else self._budget.attempt(lambda: measure(one))
         return inf if most is None else most
 
-    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Sequence[Steps]) -> Any:
+    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Any) -> Any:
         """Return a message for which `wanted` is true; MISSING if none is found: see `Witnesses.find`."""
         found = self._seek(self._search, lambda one: [one.witnesses.find(paths, wanted, *beside)])
         return found[0] if found else MISSING

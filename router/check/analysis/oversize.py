@@ -48,12 +48,28 @@ _NAMES = 6
 
 def unbounded_part(route: AnalyzedRoute) -> str:
     """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
-    found = oversized(route)
-    if found is None:
+    found = (_unbounded(route, name, each) for name, each in _parts(route))
+    steps = next((steps for steps in found if steps is not None), None)
+    if steps is None:
         return ""
-    steps, _ = found
     what = f"'{text_of(steps)}'" if steps else "the message"
     return f"{what} may be so long that the item has more than {MAX_ITEM_BYTES} bytes"
+
+
+def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
+    """Return the path of such a value of an attribute; None if none is found.
+
+    What is found is true of an equal attribute of another route, whose messages have room for the value.
+    """
+
+    def find() -> Steps | None:
+        found = _found(route, name, attribute)
+        return found and found[0]
+
+    parts = None if route.mapped is None else route.mapped.parts
+    if attribute is None or parts is None or not parts.demands_little:
+        return find()
+    return route.facts(attribute).unless_none(("size", name), find)
 
 
 def oversized(route: AnalyzedRoute) -> tuple[Steps, Any] | None:
@@ -61,9 +77,12 @@ def oversized(route: AnalyzedRoute) -> tuple[Steps, Any] | None:
 
     Each attribute is mapped alone, as the engine maps it; one with a transform of a plugin is not.
     """
-    whole = not is_set(route.route.item)
-    found = (_found(route, name, each) for name, each in ([("", None)] if whole else route.attributes.items()))
-    return next(filter(None, found), None)
+    return next(filter(None, (_found(route, name, each) for name, each in _parts(route))), None)
+
+
+def _parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute | None]]:
+    """Return what is measured alone: each attribute, or the whole item."""
+    return route.attributes.items() if is_set(route.route.item) else [("", None)]
 
 
 def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:

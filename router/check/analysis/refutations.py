@@ -18,6 +18,7 @@ from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.verdicts import Claim
+from router.check.analysis.witnesses import FoundValue
 from router.config import spec
 from router.engine.attributes import encode_item, identify
 from router.engine.engine import UNLIMITED
@@ -56,7 +57,8 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
         return next(filter(None, (_search(messages, read, _failing(route)) for messages in schemas)), None)
     messages = route.messages_of(claim)
     there = [] if claim.of_message or route.scope.element is None else [route.scope.element]
-    found = _search(messages, read, _rejecting(_stages(route, claim)), there, tested_paths(route))
+    rejects, known = _rejecting(_stages(route, claim)), _known_value(route, claim)
+    found = _search(messages, read, rejects, there, tested_paths(route), known)
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
 
@@ -66,11 +68,21 @@ def _search(
     rejects: Reject | None,
     there: Sequence[Steps] = (),
     tested: Sequence[Steps] = (),
+    known: FoundValue | None = None,
 ) -> Refutation | None:
     if messages is None or rejects is None:
         return None
-    found = messages.find(read, lambda message: bool(rejects(message)), there, tested)
+    found = messages.find(read, lambda message: bool(rejects(message)), there, tested, known)
     return None if found is MISSING else Refutation(_ENCODER.encode(found).decode(), rejects(found))
+
+
+def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
+    """Return the value that refutes the same claim about an equal attribute of another route, to be tried first."""
+    attribute = route.attributes.get(claim.subject)
+    if attribute is None or route.table is None:
+        return None
+    what = (claim.kind, claim.subject, tuple(route.table.key.items()) if claim.kind == "key" else ())
+    return route.facts(attribute).once(what, FoundValue)
 
 
 def _failing(route: AnalyzedRoute) -> Reject:

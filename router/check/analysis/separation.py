@@ -5,6 +5,7 @@ of their properties, and which there must be. All that can be at a property in a
 a message of the whole, if there is one.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path as FilePath
@@ -26,6 +27,11 @@ _APART = frozenset(("type", "required", "properties", "additionalProperties", *_
 _REFERENCES = (b'"$ref"', b'"$dynamicRef"', b'"$recursiveRef"')
 
 
+_DEMANDING = re.compile(rb'"(?:minItems|minProperties|pattern|minLength":[0-9]{3})')
+"""Keywords by which a value must be large; a `minLength` of two digits takes more than ten bytes itself."""
+_MOST_SMALL = 2048
+
+
 class SchemaPart(Struct, frozen=True):
     """The part of a schema about one property of messages, as JSON, and the predicates about it."""
 
@@ -45,20 +51,29 @@ class SchemaPart(Struct, frozen=True):
 class Parts(Struct, frozen=True):
     """A schema of objects that can be taken apart, and predicates that each are about one property.
 
-    `find` returns what follows from a part, which is kept for all schemas; None if nothing does. `known` are the parts
-    that were taken out.
+    `text` is its JSON. `find` returns what follows from a part, which is kept for all schemas; None if nothing does.
+    `known` are the parts that were taken out.
     """
 
     content: Mapping[str, Any]
+    text: bytes
     draft: int
     find: Callable[[SchemaPart], Any]
     predicates: tuple[tuple[str, Schema], ...] = ()
     known: dict[str, SchemaPart | None] = field(default_factory=dict)
 
+    @property
+    def demands_little(self) -> bool:
+        """Whether no property must have more than a few bytes for each byte that the schema says of it."""
+        text = self.text
+        return len(text) <= _MOST_SMALL and _DEMANDING.search(text) is None
+
     def narrow(self, predicate: Schema) -> "Parts | None":
         """Add a predicate; None if it is about several properties at once."""
         found = _by_name(predicate)
-        return None if found is None else Parts(self.content, self.draft, self.find, (*self.predicates, *found))
+        return (
+            None if found is None else Parts(self.content, self.text, self.draft, self.find, (*self.predicates, *found))
+        )
 
     def part(self, name: str) -> SchemaPart | None:
         """Return the part about a property; None if it cannot be taken out."""
@@ -87,7 +102,7 @@ def parts_of(schema: Validation, find: Callable[[SchemaPart], Any]) -> Parts | N
     content = schema.root.content
     if len(schema.documents) > 1 or not isinstance(content, dict) or content.get("type") != "object":
         return None
-    return Parts(content, schema.root.draft, find) if content.keys() <= _APART else None
+    return Parts(content, schema.root.text, schema.root.draft, find) if content.keys() <= _APART else None
 
 
 def _by_name(predicate: Schema) -> list[tuple[str, Schema]] | None:

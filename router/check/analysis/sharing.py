@@ -56,6 +56,16 @@ class AttributeFacts:
             self._known[what] = found
         return found
 
+    def unless_none(self, what: Hashable, find: Callable[[], _T | None]) -> _T | None:
+        """Return what is known by a name, or else what is found; that nothing is found is of this route only."""
+        known: _T | None = self._known.get(what)
+        if known is not None:
+            return known
+        found = find()
+        if found is not None and self._is_for_all:
+            self._known[what] = found
+        return found
+
     @property
     def _is_for_all(self) -> bool:
         """Whether equal attributes have the answer too: there was time for it, and all was decided.

@@ -50,6 +50,13 @@ class Growth(Struct, frozen=True):
     exceeds: Callable[[Any], bool]
 
 
+class FoundValue(Struct):
+    """A value with which the first message that was tried at a path was wanted; the path is empty without one."""
+
+    path: Steps = ()
+    value: Any = MISSING
+
+
 class Witnesses:
     """Messages that `accepts` is true of, made from the level of a schema's root."""
 
@@ -77,25 +84,39 @@ class Witnesses:
         wanted: Callable[[Any], bool],
         there: Sequence[Steps] = (),
         tested: Sequence[Steps] = (),
+        known: FoundValue | None = None,
     ) -> Any:
         """Return a message that is wanted, with an unusual value at or near one of the paths; MISSING if none is found.
 
-        Something is at the paths `there`, too. Conditions that `accepts` evaluates read the paths `tested`.
+        Something is at the paths `there`, too. Conditions that `accepts` evaluates read the paths `tested`. The value
+        is that of `known`, if it is one here as well; else it becomes that.
         """
-        changed = (
-            _placed(base, path, value)
-            for path in _near(paths)
-            for base in self._grown(path, there, tested)
-            for value in self._unusual(path)
-        )
+        known = FoundValue() if known is None else known
+        if known.path:
+            message = _placed(next(self._grown(known.path, there, tested)), known.path, known.value)
+            if message is not MISSING and wanted(message) and self._accepts(message):
+                return message
         together = (
             reduce(lambda message, path: _placed(message, path, value), paths, base)
             for base in self._grown((), [*there, *paths], tested)
             for value in chain.from_iterable(map(self._unusual, paths))
             if len(paths) > 1
         )
-        tried = chain(changed, together, self._grown((), there, tested))
+        others = chain(together, self._grown((), there, tested))
+        tried = chain(self._changed(paths, there, tested, known), others)
         return next((each for each in self._timed(tried) if wanted(each) and self._accepts(each)), MISSING)
+
+    def _changed(
+        self, paths: Sequence[Steps], there: Sequence[Steps], tested: Sequence[Steps], last: FoundValue
+    ) -> Iterator[Any]:
+        """Yield messages with another value at or near a path; `last` is that of the last one."""
+        for path in _near(paths):
+            for index, base in enumerate(self._grown(path, there, tested)):
+                last.path = () if index else path
+                for value in self._unusual(path):
+                    last.value = value
+                    yield _placed(base, path, value)
+        last.path = ()
 
     def _timed(self, messages: Iterable[Any]) -> Iterator[Any]:
         """Yield those that are there, until the time is up."""

@@ -212,3 +212,23 @@ def test_a_part_is_proved_apart_if_several_ask() -> None:
     found = [find(part) for _ in range(SEVERAL + 1)]
 
     assert (found[: SEVERAL - 1], found[SEVERAL - 1] is found[SEVERAL] is not None) == ([None] * (SEVERAL - 1), True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "little"),
+    [
+        ({"properties": {"id": TEXT}}, True),
+        ({"properties": {"id": {"type": "string", "minLength": 99}}}, True),
+        ({"properties": {"id": {"type": "string", "minLength": 100}}}, False),
+        ({"properties": {"id": {"pattern": "^a{9999}$"}}}, False),
+        ({"properties": {"id": {"minItems": 2}}}, False),
+        ({"properties": {"id": {"minProperties": 2}}}, False),
+        ({"properties": {"id": {"enum": ["x" * 5000]}}}, False),
+    ],
+)
+def test_messages_that_need_little_room(schema: Schema, little: bool) -> None:
+    """A schema that demands long values leaves less for others."""
+    found = messages(schema, parts()).parts
+
+    assert found
+    assert found.demands_little is little

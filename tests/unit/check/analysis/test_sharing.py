@@ -14,6 +14,7 @@ from router.check.analysis.predicates import there
 from router.check.analysis.schema_entailment import entailment_of
 from router.check.analysis.separation import parts_of
 from router.check.analysis.sharing import SharedAttributes
+from router.check.analysis.witnesses import FoundValue
 from router.check.run import examine
 from router.model import Place
 from tests.support.config import Attribute, Findings
@@ -189,3 +190,41 @@ def test_what_depends_on_a_search_is_not_shared(ask: Callable[[Entailment], None
     first, second = (shared.facts(Attribute(from_="a"), messages, ()) for messages in (one, other))
 
     assert [first.once("name", lambda: "one"), second.once("name", lambda: "other")] == known
+
+
+def test_a_large_item_is_found_of_each_schema_that_leaves_room(tmp_path: Path) -> None:
+    """What is found of one is true of an equal attribute of another only if a message has room for it."""
+    item = {"id": {"meta": "message_id"}, "x": "a"}
+    small = {"type": "object", "properties": {"a": {"type": "string"}}}
+    other = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
+    full = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}, "b": {"type": "string", "minLength": 700_000}},
+        "required": ["b"],
+    }
+    routes = {name: {"schema": schema, "item": item} for name, schema in (("a", small), ("b", other), ("c", full))}
+
+    found = reports(tmp_path, routes)
+
+    assert found == {name: reports(tmp_path, {name: route})[name] for name, route in routes.items()}
+    sizes = {name: [entry[2] for entry in entries if entry[0] == "size"] for name, entries in found.items()}
+    assert sizes == {"a": ["refuted"], "b": ["refuted"], "c": ["not decided"]}
+
+
+@pytest.mark.parametrize(("known", "kept"), [(FoundValue(("a",), 5), 5), (FoundValue(("a",), 7), 5), (FoundValue(), 5)])
+def test_a_known_value_is_tried_first(known: FoundValue, kept: int) -> None:
+    """Where it is none here, another one is sought, and becomes the known one."""
+    messages = messages_of({"a": {"enum": [5, 7, 9]}})
+
+    found = messages.find([("a",)], lambda message: message.get("a") == 5, (), (), known)
+
+    assert (found, known.path, known.value) == ({"a": kept}, ("a",), 5)
+
+
+def test_a_value_that_is_found_may_not_be_kept() -> None:
+    """As one of several values, or of another message than the first."""
+    known, paths = FoundValue(), [("a",), ("b",)]
+
+    found = messages_of({"a": {}, "b": {}}).find(paths, lambda each: each == {"a": 0, "b": 0}, (), (), known)
+
+    assert (found, known.path) == ({"a": 0, "b": 0}, ())
