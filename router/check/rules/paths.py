@@ -1,6 +1,7 @@
 """Reports paths of a mapping that lead to nothing, and attributes that reject a message for a missing value."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache, partial
 
 from msgspec import UNSET, UnsetType
 
@@ -11,6 +12,7 @@ from router.check.analysis.inference import YES, Value, of_tree
 from router.check.analysis.predicates import NO_VALUE, Steps, text_of, there
 from router.check.analysis.routes import AnalyzedRoute, why_missing
 from router.check.analysis.schema_index import SchemaIndex
+from router.check.analysis.sharing import AttributeFacts
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
@@ -19,7 +21,7 @@ from router.config.findings import closest
 from router.model import Path
 from router.program.expressions import path_of
 from router.program.mapping import merge_of
-from router.sources import Computed, Evaluated
+from router.sources import Computed, Evaluated, ExpressionUse
 
 IMPOSSIBLE_PATH = declare(
     "RT410",
@@ -55,22 +57,35 @@ def check_paths(subject: Subject) -> Iterator[Found]:
     """Report paths in attributes that lead to nothing."""
     for route in subject.routes:
         checker = _checker(route, route.mapped)
-        looked_up = [
-            (name, use.place, use.text, names)
-            for name, attribute in route.attributes.items()
-            for use in route.uses(attribute)
-            for names in paths_in(use.text)
-        ]
-        used = {route.scope.steps(names) for _, _, _, names in looked_up}
-        for name, part, text, names in looked_up:
-            where = route.place(name, *part)
-            if route.scope.each and names[0] not in _ROOTS:
-                yield _out_of_scope(names, text, where, route.claim("mapping", name))
-                continue
-            steps = route.scope.steps(names)
-            if steps and checker is not None:
-                yield from checker.find(steps, where, used, route.claim("mapping", name))
+        used = partial(_used, route)
+        for name, attribute in route.attributes.items():
+            facts = route.facts(attribute)
+            if checker is None or route.scope.each or not checker.takes_all(facts):
+                yield from _find_in_attribute(route, checker, name, attribute, used)
         yield from _find_outside_items(route)
+
+
+def _used(route: AnalyzedRoute) -> set[Steps | None]:
+    """Return the paths that the attributes of a route look up."""
+    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
+    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
+
+
+def _find_in_attribute(
+    route: AnalyzedRoute,
+    checker: "PathChecker | None",
+    name: str,
+    attribute: spec.Attribute,
+    used: Callable[[], Collection[Steps | None]],
+) -> Iterator[Found]:
+    claim = route.claim("mapping", name)
+    for use in route.uses(attribute):
+        for names in paths_in(use.text):
+            steps, where = route.scope.steps(names), route.place(name, *use.place)
+            if route.scope.each and names[0] not in _ROOTS:
+                yield _out_of_scope(names, use.text, where, claim)
+            elif steps and checker is not None:
+                yield from checker.find(steps, where, used, claim)
 
 
 @rule(NO_LIST)
@@ -86,7 +101,7 @@ def check_lists(subject: Subject) -> Iterator[Found]:
         steps = route.scope.element and route.scope.element[:-1]
         value = of_tree(messages, Scope(), tree_of(text))
         if steps and messages.absent(steps) is Answer.YES:
-            yield from checker.find(steps, path, set(), claim)
+            yield from checker.find(steps, path, tuple, claim)
         elif value.missing is Answer.YES:
             what = f"the list '{text}'" if value.lacking is None else f"the list '{text_of(value.lacking)}'"
             yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking, claim), refutes=claim)
@@ -101,9 +116,20 @@ class PathChecker:
     def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
         self.messages = messages
         self.index = index
+        self._names = tuple(index.names(()))
         self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
 
-    def find(self, steps: Steps, where: Path, used: Collection[Steps | None], claim: Claim) -> Iterator[Found]:
+    def takes_all(self, facts: AttributeFacts) -> bool:
+        """Whether no path of an attribute is to be reported, as of equal ones beside properties of the same names."""
+        return facts.once(("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses)))
+
+    def _takes(self, use: ExpressionUse) -> bool:
+        found = paths_in(use.text)
+        return not any(self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES for steps in found)
+
+    def find(
+        self, steps: Steps, where: Path, used: Callable[[], Collection[Steps | None]], claim: Claim
+    ) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
@@ -114,10 +140,10 @@ class PathChecker:
         elif typo is not None:
             yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
 
-    def typo(self, steps: Steps, used: Collection[Steps | None]) -> tuple[str, str] | None:
+    def typo(self, steps: Steps, used: Callable[[], Collection[Steps | None]]) -> tuple[str, str] | None:
         """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
         level, near, unknown = self._undeclared(steps)
-        if not near or any(each is not None and each[: len(unknown)] == (*level, near) for each in used):
+        if not near or any(each is not None and each[: len(unknown)] == (*level, near) for each in used()):
             return None
         return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
 
@@ -137,7 +163,13 @@ class PathChecker:
     def _near(self, level: Steps, name: str) -> str:
         """Return a declared name that is similar; "" if there is none."""
         known = self.index.names(level) if self.index.complete else []
-        return closest(name, known, _SIMILARITY) or ""
+        return _closest(name, tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _closest(name: str, known: tuple[str, ...]) -> str:
+    """Return the name that is similar; "" if there is none: many routes have the same names."""
+    return closest(name, known, _SIMILARITY) or ""
 
 
 def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
@@ -159,7 +191,7 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
         scope = route.scope if key == ("merge",) else Scope()
         found = list(dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names))))
         for steps in found:
-            typo = checker.typo(steps, found)
+            typo = checker.typo(steps, partial(list, found))
             if typo is not None:
                 sentence, advice = typo
                 yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
