@@ -73,6 +73,7 @@ class OutageBackoff(Struct, frozen=True):
         return sum(waits[:between]) + max(0, between - len(waits)) * waits[-1]
 
 
+@cache
 def receives_for(outlast: int) -> int:
     """Return the `maxReceiveCount`, ten or more, with which waits that grow slowly outlast a number of seconds."""
     receives = MIN_RECEIVES

@@ -43,6 +43,8 @@ _OF_OBJECTS = frozenset(
     ]
 )
 """The keywords that say nothing of other values than objects."""
+_BESIDE = frozenset(("$ref", "allOf", "anyOf", "oneOf", "if"))
+"""The keywords whose subschemas apply to the same value."""
 _LAST_WITHOUT_SIBLINGS = 7
 """The last draft that ignores the keywords beside `$ref`."""
 
@@ -136,6 +138,8 @@ class Levels:
             return ANYTHING
         if isinstance(level.content, bool):
             return ANYTHING if level.content else IMPOSSIBLE
+        if _BESIDE.isdisjoint(level.content):  # as in most
+            return every([own(level)])
         beside = [self._combine(each, own, seen | {key}) for each in self._beside(level)]
         return every(beside if _is_reference(level) else [own(level), *beside])
 

@@ -17,6 +17,7 @@ from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in
 from router.check.analysis.scalars import validator_of
 from router.check.analysis.text_patterns import one_of, patterns_in
 from router.check.analysis.witnesses import Witnesses
+from router.program.expressions import kind_of
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import DEFAULT_DRAFT, SchemaDocument, subschemas
 from router.program.schemas.reasons import first_error
@@ -235,7 +236,9 @@ def _types_of(level: Level) -> frozenset[str]:
         case Some(parts):
             return frozenset[str]().union(*map(_types_of, parts))
     assert isinstance(level, Own)
-    return frozenset("number" if each == "integer" else each for each in own_types(level.place.content))
+    schema = level.place.content
+    types = frozenset("number" if each == "integer" else each for each in own_types(schema))
+    return types.intersection(map(kind_of, schema["enum"])) if "enum" in schema else types
 
 
 def _required(level: Level) -> Iterable[str]:

@@ -199,17 +199,16 @@ def analyze_routes(
     `budget_of` returns what may be spent on a schema.
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
-    earlier: dict[str, list[Narrowing]] = {}
+    earlier = _EarlierRoutes()
     known, find_part, shared = dict[str, Entailment](), SharedParts().find, SharedAttributes()
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
-        before = earlier.setdefault(route.queue, []) if queue.match == "first" else []
         when, own = _own_condition(route)
         linked = _linked(schemas, name, route)
         budget = budget_of(linked)
         by_schema = _by_schema(linked, budget, known, find_part)
-        names = None if isinstance(route.plugins, UnsetType) else route.plugins
+        scope, names = _scope(route), None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
             AnalyzedRoute(
@@ -218,16 +217,35 @@ def analyze_routes(
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=_message_sets(by_schema, own, before, _scope(route), changed),
+                messages=_message_sets(by_schema, own, earlier.before(route, queue), scope, changed),
                 index=None if linked is None else SchemaIndex(linked, budget),
-                scope=_scope(route),
+                scope=scope,
                 final=not plugins.left_out and not plugins.item_pipeline(names),
                 context=context,
                 shared=shared,
             )
         )
-        before += [] if isinstance(route.when, UnsetType) else [_opposite(route.when)]
     return tuple(routes)
+
+
+class _EarlierRoutes:
+    """How the earlier routes of a queue narrow the messages of the next one."""
+
+    def __init__(self) -> None:
+        self._opposites: dict[str, list[Narrowing]] = {}
+        self._last: dict[str, str] = {}
+        """The condition of the last route of each queue, which matters if another one follows."""
+
+    def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
+        """Return how those before a route narrow its messages, by `match: first`; they are before the next one, too."""
+        if queue.match != "first":
+            return []
+        found = self._opposites.setdefault(route.queue, [])
+        if route.queue in self._last:
+            found.append(_opposite(self._last.pop(route.queue)))
+        if not isinstance(route.when, UnsetType):
+            self._last[route.queue] = route.when
+        return found
 
 
 def _opposite(when: str) -> Narrowing:

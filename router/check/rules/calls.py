@@ -87,6 +87,8 @@ def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim
         yield for_each, Scope(), (*route.path, "for_each"), route.claim("for_each")
     for name, attribute in route.attributes.items():
         for use in route.uses(attribute):
+            if "(" not in use.text:  # as in most, so that it calls nothing
+                continue
             yield use.text, route.scope, route.place(name, *use.place), route.claim("mapping", name)
     if not isinstance(once_key, UnsetType):
         yield once_key, Scope(), (*route.path, "write", "once_key"), route.claim("once_key")
