@@ -9,7 +9,7 @@ import msgspec
 from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
-from router.config.schema import config_schema
+from router.config.schema import config_schema, make_exact_schemas
 from router.dev.graph.model import graph_of
 from router.dev.graph.picture import as_svg
 from router.program.load import load_program
@@ -18,6 +18,11 @@ from router.program.load import load_program
 def schema_page() -> str:
     """Return the JSON Schema that `router schema` prints without a config."""
     return msgspec.json.format(msgspec.json.encode(config_schema())).decode() + "\n"
+
+
+def exact_schemas() -> str:
+    """Return the schemas by which the router reads a config."""
+    return msgspec.json.format(msgspec.json.encode(make_exact_schemas()), indent=1).decode() + "\n"
 
 
 def graph_picture() -> str:
@@ -33,6 +38,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/check/examples.json": examples_file,
+    "router/config/exact.json": exact_schemas,
 }
 """The function that makes each file, by its path in the repository."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,7 @@ Node = dict[str, Any]
 
 _REFERENCE = r"\$\{"
 _KEPT = frozenset({"examples", "default", "propertyNames"})
+_PROSE = ("description", "examples")
 _OWN = ("enum", "type", "minimum", "maximum")
 """The keywords of a choice, or of a whole number, or of true or false."""
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
@@ -47,9 +49,14 @@ def config_schema(config: spec.Config | None = None, included: bool = False) -> 
 
 @cache
 def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
-    """Return the schema of a file whose `${NAME}` references have been replaced."""
-    exact: Node = _rewrite(_plain_schema(root), _refuse_fractions)
-    return exact
+    """Return the schema of a file whose `${NAME}` references have been replaced; `make docs` writes it."""
+    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name("exact.json").read_bytes())
+    return made[root.__name__]
+
+
+def make_exact_schemas() -> dict[str, Node]:
+    """Return the schemas of `exact.json` by the names of their structs: to make them takes longer than most checks."""
+    return {root.__name__: _rewrite(_plain_schema(root), _as_read) for root in (spec.Config, spec.Included)}
 
 
 @cache
@@ -116,10 +123,8 @@ def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     made = _rewrite(msgspec.json.schema(root), _as_published)
     definitions = {published_name(name): node for name, node in made["$defs"].items()}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:message-router:{'routes' if root is spec.Config else 'included'}.yaml",
-    }
+    id_ = f"urn:message-router:{'routes' if root is spec.Config else 'included'}.yaml"
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": id_}
     shape = {**definitions.pop(root.__name__), "title": "Message Router", "patternProperties": {"^x-": True}}
     if root is spec.Config:
         shape["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
@@ -211,9 +216,11 @@ def _or_null(node: Node) -> Node:
     return {**node, "anyOf": [*node["anyOf"], {"type": "null"}]} if "anyOf" in node else node
 
 
-def _refuse_fractions(node: Node) -> Node:
+def _as_read(node: Node) -> Node:
+    """Refuse `2.0` for a whole number, and leave out what only people read; a property of such a name is a map."""
     whole = node.get("type") == "integer" or isinstance(node.get("enum", [""])[0], int)
-    return {**node, WHOLE: True} if whole else node
+    kept = {key: each for key, each in node.items() if key not in _PROSE or isinstance(each, dict)}
+    return {**kept, WHOLE: True} if whole else kept
 
 
 RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
