@@ -4,6 +4,8 @@ import atexit
 import gc
 import sys
 
+from router.stand_ins import import_libraries
+
 
 def main() -> None:
     """Run `router`; without the extra, say what to install."""
@@ -11,6 +13,7 @@ def main() -> None:
     # others. None is worth it at the end, where Python would look through all objects once more.
     gc.disable()
     atexit.register(gc.freeze)
+    import_libraries()
     try:
         # The command line's libraries are optional: Lambda has no use for them.
         from router.cli.app import app

@@ -5,8 +5,7 @@ from contextlib import suppress
 from copy import copy
 from decimal import Decimal
 from functools import cached_property
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -14,6 +13,9 @@ from router.check.analysis.levels import Every, Level, Levels, Own, Some
 from router.check.analysis.predicates import EACH, Schema, Steps
 from router.check.analysis.scalars import Stuck, make_number, make_text
 from router.program.schemas.documents import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from random import Random
 
 MAX_VALUES = 1000
 """The most values of which a message is made."""
@@ -45,7 +47,9 @@ class ValueMaker:
         """Values of variants, which are the same each time, by the identity of their level, with their number."""
 
     @cached_property
-    def _chance(self) -> Random:
+    def _chance(self) -> "Random":
+        from random import Random  # few messages need it
+
         return Random(0)  # noqa: S311 — no secret, and the same in each run
 
     def make(self, level: Level, toward: Steps, variant: int) -> Any:
