@@ -94,7 +94,8 @@ class FigureBudget:
         """The limit, or the aim, in words."""
         if self.at_least:
             return f"at least {limit:g} times"
-        return f"at most 1/{round(1 / limit)}" if limit < 1 else f"at most {limit:g}"
+        parts = 1 / limit
+        return f"at most 1/{round(parts)}" if parts > 1 and abs(parts - round(parts)) < 1e-6 else f"at most {limit:g}"
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def render(results: Results) -> str:
         **_limits(results),
         cold=made[tables.COLD],
         cold_count=cold.COUNTS[cold.CASE],
+        checks=_measured(made, tables.CHECKS),
         stages=made[tables.STAGES],
         stage_counts=", ".join(f"{count:,} {size}" for size, count in RECORDS.items()),
         flames=_flames(results),

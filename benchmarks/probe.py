@@ -125,11 +125,11 @@ def _configs(sizes: Sequence[int], *, own_queues: bool) -> Iterable[tuple[int, P
     with tempfile.TemporaryDirectory() as folder:
         for size in _shorten(sizes):
             path = Path(folder) / f"{size}.yaml"
-            path.write_text(json.dumps(_config(size, own_queues=own_queues)))
+            path.write_text(json.dumps(make_config(size, own_queues=own_queues)))
             yield size, path
 
 
-def _config(size: int, *, own_queues: bool) -> dict[str, Any]:
+def make_config(size: int, *, own_queues: bool) -> dict[str, Any]:
     """Return a configuration as JSON, which is YAML too."""
     routes = {
         f"route-{number}": {

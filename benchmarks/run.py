@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import checking
 import cold
 import drain
 import function
@@ -38,10 +39,13 @@ SUITES: dict[str, Any] = {
     "drain": drain,
     "latency": latency,
     "cold": cold,
+    "check": checking,
     "growth": growth,
 }
-ROUNDS = {"handler": 5, "function": 3, "drain": 5, "latency": 2, "cold": 7, "growth": 3, "stages": 1}
-SECONDS = {"handler": 90, "function": 120, "drain": 130, "latency": 70, "cold": 35, "growth": 70, "stages": 60}
+ROUNDS = {"handler": 5, "function": 3, "drain": 5, "latency": 2, "cold": 7, "check": 3, "growth": 3, "stages": 1}
+SECONDS = {"handler": 90, "function": 120, "drain": 130, "latency": 70, "cold": 35, "check": 60, "growth": 70} | {
+    "stages": 60
+}
 """A suite starts no round that is not likely to end in this time, but for its first."""
 DOCS = HERE.parent / "docs"
 
@@ -94,9 +98,10 @@ def _measure(server: Server, chosen: list[str], folder: Path, options: argparse.
     flames = whereabouts.draw_flames(server, folder, quick=options.quick) if "stages" in chosen else "not drawn"
     handler = {handlers.FIGURE: found["handler"]} if "handler" in found else {}
     figures: dict[str, Figures] = {**handler}
-    for name in ("function", "drain", "latency", "cold"):
+    for name in ("function", "drain", "latency", "cold", "check"):
         figures |= found.get(name, {})
-    judged = judge(figures, handlers.BUDGETS + function.BUDGETS + drain.BUDGETS + latency.BUDGETS + cold.BUDGETS)
+    suites = (handlers, function, drain, latency, cold, checking)
+    judged = judge(figures, tuple(budget for suite in suites for budget in suite.BUDGETS))
     described = machine.describe() | {
         "rounds": ", ".join(f"{name} {each.done}" for name, each in rounds.items() if each.done)
     }

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import checking
 import cold
 import drain
 import function
@@ -28,6 +29,7 @@ STARTS = "First answer of a Lambda function"
 WORKERS = "Workers that empty a queue"
 LATENCY = "From sent to stored"
 COLD = "Cold start and first invocation"
+CHECKS = "Checking a configuration"
 GROWTH = "Growth"
 STAGES = "Where the time of a record goes"
 _WORDS = {
@@ -50,6 +52,7 @@ _FIGURES = {
     cold.CPU: "cold start, processor time",
     cold.CLOCK: "cold start, wall-clock time",
     cold.MEMORY: "cold start, peak memory",
+    checking.CPU: "`router check`, processor time",
 }
 
 
@@ -111,6 +114,8 @@ def suites(results: Results) -> list[Rows]:
         found.append(latencies(results))
     if cold.CPU in figures:
         found.append(cold_starts(results))
+    if checking.CPU in figures:
+        found.append(_compare(CHECKS, "configuration", figures[checking.CPU], "router"))
     if results.growth:
         found.append(growth(results))
     if results.stages:
