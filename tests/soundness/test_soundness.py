@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from msgspec import Struct, structs
 
-from router.config import spec
 from router.model import Finding
 from tests.soundness.cases import TrialConfig
 from tests.soundness.corpus import PublicSchema, interleave, schema_store
@@ -21,6 +20,7 @@ from tests.soundness.results import Results
 from tests.soundness.trial import Judgement, judge
 from tests.soundness.workers import Ended, Pool
 from tests.support.check import Ledger, Report, examine, known_codes
+from tests.support.config import spec
 
 MESSAGES = 40
 FAR = "abcdefgh"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from router.engine.engine import UNLIMITED
 from router.errors import Rejection
 from router.model import Message
+from tests.support.engine import UNLIMITED
 
 ORDER = {"order": {"id": "o-1", "lines": [{"n": 1, "sku": "shirt"}, {"n": 2, "sku": None}]}}
 LINES = {"for_each": "order.lines", "item": {"id": "message.order.id", "n": "element.n", "sku": "element.sku"}}
