@@ -385,9 +385,25 @@ def test_old_plugins_are_freed(
     assert program.routes
 
 
-@pytest.mark.parametrize("where", ["raise Odd", "@hookimpl\ndef router_start(router):\n    raise Odd"])
+START = "@hookimpl\ndef router_start(router):\n    raise "
+
+
+@pytest.mark.parametrize(
+    ("where", "line"),
+    [
+        ("raise Odd", "the config has errors: continuing with the old one"),
+        (
+            f"{START}Odd",
+            "cannot reload: plugin 'acme': router_start raised Odd; continuing with the old config",
+        ),
+        (
+            f"{START}KeyboardInterrupt",
+            "cannot reload: KeyboardInterrupt was raised; continuing with the old config",
+        ),
+    ],
+)
 def test_plugin_that_raises_anything(
-    work: Any, config: Path, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, where: str
+    work: Any, config: Path, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, where: str, line: str
 ) -> None:
     """A plugin that raises what is no Exception refuses the reload, at its import or its start."""
     ask = queues.receive
@@ -398,7 +414,7 @@ def test_plugin_that_raises_anything(
             config.with_name("acme.py").write_text(plugin)
             config.write_text(config.read_text().replace("plugins: []", "plugins: [acme.py]"))
             send(signal.SIGHUP)
-        elif "Odd" in caplog.text:
+        elif "continuing with the old" in caplog.text:
             send(signal.SIGTERM)
         return ask(url, count, wait_seconds, visibility)
 
@@ -407,6 +423,7 @@ def test_plugin_that_raises_anything(
     code, output = work()
 
     assert (code, "worker stopped" in output, "config reloaded" in output) == (0, True, False)
+    assert line in output
 
 
 @pytest.mark.parametrize(
