@@ -1,6 +1,7 @@
 """The worker process: signals, reloads and limits."""
 
 import gc
+import json
 import logging
 import os
 import resource
@@ -575,6 +576,18 @@ def test_redrive_policy(
 
     ((_, _, seconds),) = queues.released[0]
     assert (code, least <= seconds <= most, queues.attributes_read) == (0, True, 1)
+
+
+def test_dead_letters_name_the_url(work: Any, queues: Any, arrive: Any, send: Any) -> None:
+    """The URL of a queue is unique, its name is not: a dead letter has the URL as its source."""
+    queues.received.append([arrive("no JSON")])
+    queues.on_receive = lambda: None if queues.received else send(signal.SIGTERM)
+
+    work()
+
+    (letter,) = queues.letters
+    (failure,) = letter.message_attributes.values()
+    assert json.loads(failure["StringValue"])["source"] == "https://queues/q"
 
 
 def test_unfinished(work: Any, queues: Any, messages: Any, send: Any) -> None:
