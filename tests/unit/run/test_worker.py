@@ -239,6 +239,13 @@ def test_own_log(aws: Aws, config: Path) -> None:
     assert (status.ready, status.log_blocked, len(status.config), status.paused) == (True, True, 16, ())
 
 
+def test_paused(aws: Aws, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status has the queues that are not polled because of an outage."""
+    monkeypatch.setattr(ReceiverPool, "paused", ("q",))
+
+    assert WorkerService(WorkerOptions(config), {}, lambda max_connections: aws).status().paused == ("q",)
+
+
 @pytest.mark.parametrize("name", ["routes.yaml", "flow.yaml"])
 def test_reload(work: Any, config: Path, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, name: str) -> None:
     """SIGHUP reloads the config and its includes; SIGTERM then stops the new pool."""
