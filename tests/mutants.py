@@ -1,7 +1,8 @@
 """Mutation tests: change functions in many small ways, and show the changes that their unit tests do not notice.
 
 mutmut makes the changes. The tests are collected once, in a process that runs none of them: each test, and then each
-change, has a fork of that process, where a change replaces the code of the function in memory. So the sources stay as
+change, has a fork of that process, where a change replaces the code of the function in memory, also for a test that
+imports the module anew. So the sources stay as
 they are, and a program that a test starts runs without the change. Functions with decorators are not changed.
 Read a change that survives: it shows a missing test, or code that makes no difference.
 """
@@ -26,8 +27,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial, reduce
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, SimpleNamespace
+from types import CodeType, FrameType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import libcst
@@ -59,7 +62,7 @@ class Change(NamedTuple):
 
     def make(self) -> None:
         """Give the function the code and the defaults of the changed one, in this process."""
-        module = importlib.import_module(".".join(self.module.with_suffix("").parts).removesuffix(".__init__"))
+        module = importlib.import_module(self.import_name)
         function = self.mutation.contained_by_top_level_function
         changed = function.deep_replace(self.mutation.original_node, self.mutation.mutated_node)
         *classes, _ = self.name.split(".")
@@ -76,6 +79,30 @@ class Change(NamedTuple):
             for each in gc.get_referrers(old):
                 if isinstance(each, FunctionType) and old.co_freevars == new.co_freevars:
                     each.__code__ = new
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Find the changed module, as a finder of `sys.meta_path`: for a test that imports it anew."""
+        if name != self.import_name:
+            return None
+        return spec_from_file_location(name, self.module.resolve(), loader=self)  # type: ignore[arg-type]
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leave that to Python."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the changed module."""
+        exec(compile(self.changed.code, self.module.resolve(), "exec", dont_inherit=True), vars(module))
+
+    @property
+    def import_name(self) -> str:
+        """The name by which the module is imported."""
+        return ".".join(self.module.with_suffix("").parts).removesuffix(".__init__")
+
+    @property
+    def changed(self) -> libcst.Module:
+        """The module with the change."""
+        return self.tree.deep_replace(self.mutation.original_node, self.mutation.mutated_node)
 
     @property
     def place(self) -> str:
@@ -85,8 +112,7 @@ class Change(NamedTuple):
     @property
     def diff(self) -> str:
         """What is changed."""
-        changed = self.tree.deep_replace(self.mutation.original_node, self.mutation.mutated_node)
-        before, after = (code.splitlines() for code in (self.tree.code, changed.code))
+        before, after = (code.splitlines() for code in (self.tree.code, self.changed.code))
         return "\n".join(difflib.unified_diff(before, after, str(self.module), self.name, lineterm=""))
 
 
