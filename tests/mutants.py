@@ -2,8 +2,8 @@
 
 mutmut makes the changes. The tests are collected once, in a process that runs none of them: each test, and then each
 change, has a fork of that process, where a change replaces the code of the function in memory, also for a test that
-imports the module anew. So the sources stay as
-they are, and a program that a test starts runs without the change. Functions with decorators are not changed.
+imports the module anew. So the sources stay as they are, and a program that a test starts runs without the change.
+Functions with decorators are not changed.
 Read a change that survives: it shows a missing test, or code that makes no difference.
 """
 

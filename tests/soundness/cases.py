@@ -64,17 +64,23 @@ class TrialConfig(Struct, frozen=True):
         return "\n".join(lines) + "\n", subjects
 
     def alone(self, name: str) -> "TrialConfig":
-        """Return the config with one attribute, so that no other one rejects its messages; keys are constants.
+        """Return the config with one attribute, or with `merge` alone, so that nothing else rejects its messages.
 
-        It takes each message: that they satisfy the schema is known, and reading a large one takes seconds.
+        Keys are constants, and so are all attributes beside `merge`, which takes none of their names. It takes each
+        message: that they satisfy the schema is known, and reading a large one takes seconds.
         """
+        keys = {each: _CONSTANTS[kind] for each, kind in self.table["key"].items()}
+        if name == "merge":
+            item = {each: {"value": 1} for each in self.route["item"]} | keys
+            kept = {key: value for key, value in self.route.items() if key != "write"}
+            return structs.replace(self, schema={}, route={**kept, "item": item})
         used = [name, *(each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"])]
-        item = {each: self.route["item"][each] for each in used}
-        keys = {each: _CONSTANTS[kind] for each, kind in self.table["key"].items() if each not in item}
-        kept = {key: value for key, value in self.route.items() if key != "write" or name in ("u", "v")}
+        item = keys | {each: self.route["item"][each] for each in used}
+        left_out = ("merge",) if name in ("u", "v") else ("merge", "write")
+        kept = {key: value for key, value in self.route.items() if key not in left_out}
         if "write" in kept:
             kept["write"] = {key: value for key, value in self.write.items() if key != "once_key"}
-        return structs.replace(self, schema={}, route={**kept, "item": {**keys, **item}})
+        return structs.replace(self, schema={}, route={**kept, "item": item})
 
     @property
     def write(self) -> Mapping[str, Any]:

@@ -72,6 +72,7 @@ class ConfigMaker:
             item["expires"] = self._ttl()
         route["item"] = item
         self._add_write(route, item)
+        self._add_merge(route, Random(self._label))
         return TrialConfig(self._label, self._schema, table, route, tuple(dict.fromkeys(self._paths)), self._chosen)
 
     def _likely(self, share: float) -> bool:
@@ -222,3 +223,16 @@ class ConfigMaker:
             for name in [name for name in item if name not in ("pk", "sk")]:
                 del item[name]
         route["write"] = write
+
+    def _add_merge(self, route: dict[str, Any], chance: Random) -> None:
+        """Add `merge` to some routes that store attributes; by a chance of its own, so that all else is as without."""
+        objects = [place for place in self._places if "object" in place.kinds and None not in place.steps]
+        places = objects if objects and chance.random() < 0.8 else self._places
+        place = chance.choice(places)
+        if chance.random() > 0.1 or None in place.steps or route.get("write", {}).get("mode") == "delete":
+            return
+        path = expression(place.steps)
+        path = path if self._each is None else f"message.{path}"
+        prefix = chance.choice(("", "m_", "a"))
+        route["merge"] = chance.choice((path, {"from": path, "prefix": prefix, "max": chance.choice((1, 2, 100))}))
+        self._paths.append(place.steps)

@@ -38,7 +38,7 @@ NOT_TRIED = {
     *("queue", "table", "schema"),  # each config has them
     *("plugins", "options"),  # nothing is claimed about plugins
     *("on_invalid", "tests", "description", "owner", "tags"),  # nothing of it rejects a message
-    *("merge", "null"),  # tests/unit/check has their cases
+    "null",  # tests/unit/check has its cases
 }
 """Keys of a route that the random configs do not have."""
 
@@ -160,6 +160,33 @@ def test_a_check_that_is_wrong(
     tally.add(Trial(1, 30), judge(case, 1, 30, check=lambda *given: change(examine(*given))))
 
     assert (list(tally.causes), tally.wrong) == (causes, len(causes))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "code", "wrong"),
+    [
+        (["object", "string"], "RT437", []),
+        (["object", "string"], "", ["silent"]),
+        (["object"], "+RT437", ["unconfirmed"]),
+        (["string"], "RT436", []),
+    ],
+)
+def test_a_map_that_is_merged(kinds: list[str], code: str, wrong: list[str]) -> None:
+    """Its findings are compared with what happens to the map alone."""
+    properties = {"id": {"enum": ["a"]}, "more": {"type": kinds, "maxProperties": 2}}
+    schema = {"type": "object", "properties": properties, "required": ["id", "more"], "additionalProperties": False}
+    route = {"item": {"pk": "id"}, "merge": {"from": "more", "prefix": "m_"}}
+    case = TrialConfig("a case", schema, {"key": {"pk": "S"}}, route, (("id",), ("more",)))
+
+    def check(*given: Any) -> Report:
+        report = examine(*given)
+        findings = tuple(finding for finding in report.findings if finding.code.id in code)
+        if code.startswith("+"):
+            (place,) = (entry.place for entry in report.ledger.entries if entry.kind == "merge")
+            findings = (Finding(known_codes()["RT437"], "a sentence", place),)
+        return structs.replace(report, findings=findings, ledger=Ledger(()))
+
+    assert [each.kind for each in judge(case, 1, 30, check=check).wrong] == wrong
 
 
 def test_a_run_that_is_too_short() -> None:

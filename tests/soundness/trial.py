@@ -35,7 +35,7 @@ REFUTED = "RT244"
 """That of claims that a message refutes."""
 _SOMETIMES = (
     *(REFUTED, "RT414", "RT416", "RT417", "RT420", "RT421", "RT422", "RT423", "RT425"),
-    *("RT610", "RT611", "RT612", "RT622"),
+    *("RT437", "RT610", "RT611", "RT612", "RT622"),
 )
 """Findings that say that a valid message can be rejected, or stored with a time to live that DynamoDB does not read."""
 _FIRST_MS = 10**12
@@ -114,6 +114,8 @@ def judge(
         messages = maker.make(count, (*more, *examples), values)
         whole = _deliver(program, messages)
         parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
+        if "merge" in case.route:
+            parts["merge"] = _deliver_alone(folder, case, "merge", messages)
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
     distinct = {(subject, reason): body for subject, reason, body in reversed(rejections)}
     wrong = [
@@ -209,6 +211,8 @@ def _is_of_value(reason: str) -> bool:
 
 def _subject(reason: str) -> str:
     """Return the part of the route that a rejection is about."""
+    if "'merge'" in reason:
+        return "merge"
     found = _SUBJECT.search(reason) or _VERSION.search(reason)
     return (
         f"item.{found[found.lastindex or 0]}"
