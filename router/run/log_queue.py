@@ -8,6 +8,7 @@ from collections import deque
 from threading import Event, Thread
 
 from router.aws.calls import boottime
+from router.deliver.telemetry import LOGGER
 
 QUEUE_BYTES = 1024 * 1024
 """The most that is queued; further lines are dropped."""
@@ -115,8 +116,8 @@ class LogQueue(logging.Handler):
         dropped = self.dropped
         if dropped == self._reported:
             return
-        fields = {"dropped": dropped - self._reported}
-        record = logging.makeLogRecord({"levelname": "WARNING", "msg": "log lines dropped", "fields": fields})
+        fields = {"fields": {"dropped": dropped - self._reported}}
+        record = LOGGER.makeRecord(LOGGER.name, logging.WARNING, "", 0, "log lines dropped", (), None, None, fields)
         self.filter(record)
         if self._write(self.format(record).encode() + b"\n"):
             self._reported, self._reported_at = dropped, boottime()

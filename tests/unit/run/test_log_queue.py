@@ -269,6 +269,25 @@ def test_the_report_passes_the_filters(pipe: Callable[..., Pipe]) -> None:
     ]
 
 
+def test_a_filter_reads_the_level_of_the_report(pipe: Callable[..., Pipe]) -> None:
+    """A filter of a plugin may compare the level and the name of the logger, which the report has as any record."""
+    seen: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            seen.append(record.name)
+        return True
+
+    opened = pipe(limit=size_of("a line"))
+    opened.log.addFilter(note)
+    LOGGER.info("a longer line")
+    LOGGER.info("a line")
+
+    lines = opened.read(2)
+
+    assert ([line["message"] for line in lines], seen) == (["a line", "log lines dropped"], ["router"])
+
+
 @pytest.mark.parametrize("size", [100, 128])
 def test_whole_lines_at_a_time(pipe: Callable[..., Pipe], size: int) -> None:
     """What is written at once consists of whole lines and is not more than a pipe takes: processes may share it."""
