@@ -216,8 +216,9 @@ def test_idle_connections(server: PageServer, monkeypatch: pytest.MonkeyPatch) -
     assert (served, still_open <= MAX_CONNECTIONS) == ([(200, b"/a")] * 20, True)
 
 
-def test_the_oldest_connection_is_closed(server: PageServer) -> None:
+def test_the_oldest_connection_is_closed(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """For one connection more than the limit, the oldest is closed, and no other."""
+    monkeypatch.setattr("router.run.monitoring.CONNECTION_SECONDS", 2 * TIMEOUT)
     with ExitStack() as stack:
         first, *others = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS + 1)]
         closed = first.recv(1)

@@ -363,7 +363,7 @@ def test_control_ends_with_the_parent(stopped: threading.Event, connection: sock
 def test_control_is_reset(stopped: threading.Event, connection: socket.socket) -> None:
     """When the parent ends before it has read an answer, the worker stops too."""
     connection.sendall(QUESTION)
-    select([connection], [], [], 60)
+    assert select([connection], [], [], 60)[0]
     connection.close()
 
     assert stopped.wait(60)
