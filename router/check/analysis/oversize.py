@@ -59,8 +59,11 @@ def unbounded_part(route: AnalyzedRoute) -> str:
 def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
     """Return the path of such a value of an attribute; None if none is found.
 
-    What is found is true of an equal attribute of another route, whose messages have room for the value.
+    What is found is true of an equal attribute of another route, whose messages have room for the value, unless that
+    is a key, which has a limit of its own.
     """
+    if attribute is not None and most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+        return None
 
     def find() -> Steps | None:
         found = _found(route, name, attribute)

@@ -1,7 +1,7 @@
 """Routes share what is found of equal attributes only where it is true of each of them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -59,13 +59,13 @@ def make_route(chance: Random) -> dict[str, Any]:
     return {"schema": schema, "item": item, **chance.choice(SETTINGS)}
 
 
-def reports(folder: Path, routes: dict[str, Any]) -> dict[str, Any]:
-    """What is said of each route."""
+def reports(folder: Path, routes: dict[str, Any], keys: Mapping[str, str] = {}) -> dict[str, Any]:
+    """What is said of each route; `keys` are the key attributes of their tables that are not `id`."""
     names = {name: f"{name}-t" for name in routes}
     config = {
         "version": 1,
         "queues": {name: {"dead_letter": "dlq"} for name in routes},
-        "tables": {table: {"key": {"id": "S"}} for table in names.values()},
+        "tables": {table: {"key": {keys.get(name, "id"): "S"}} for name, table in names.items()},
         "routes": {name: {"queue": name, "table": names[name], **route} for name, route in routes.items()},
     }
     file = folder / "routes.yaml"
@@ -209,6 +209,23 @@ def test_a_large_item_is_found_of_each_schema_that_leaves_room(tmp_path: Path) -
     assert found == {name: reports(tmp_path, {name: route})[name] for name, route in routes.items()}
     sizes = {name: [entry[2] for entry in entries if entry[0] == "size"] for name, entries in found.items()}
     assert sizes == {"a": ["refuted"], "b": ["refuted"], "c": ["not decided"]}
+
+
+def test_that_an_attribute_makes_an_item_too_large_is_not_said_of_an_equal_key(tmp_path: Path) -> None:
+    """A key that is so long is rejected before."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "minLength": 1}, "m": {"type": "object"}},
+        "required": ["a"],
+    }
+    # A part of a schema is proved apart, so that all about it is shared, from the fourth route on.
+    plain = {f"r{number}": {"schema": schema, "item": {"id": {"meta": "message_id"}, "k": "a"}} for number in range(6)}
+    key = {"schema": schema, "item": {"k": "a"}, "merge": {"from": "m"}}
+
+    found = reports(tmp_path, {**plain, "key": key}, keys={"key": "k"})["key"]
+
+    assert found == reports(tmp_path, {"key": key}, keys={"key": "k"})["key"]
+    assert [entry[2] for entry in found if entry[0] == "size"] == ["not decided"]
 
 
 @pytest.mark.parametrize(("known", "kept"), [(FoundValue(("a",), 5), 5), (FoundValue(("a",), 7), 5), (FoundValue(), 5)])
