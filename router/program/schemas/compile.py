@@ -24,6 +24,7 @@ from router.program.schemas.documents import (
     pointer,
     read_schema,
     verify,
+    with_whole_limits,
 )
 from router.program.schemas.growth import growth_fault, may_multiply
 from router.program.schemas.links import Linker, Unresolved, uri_of
@@ -174,6 +175,7 @@ class SchemaStore:
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):
             return None
+        content = with_whole_limits(content, text)
         if not faults:
             self._verified[text] = content
         return self._take(content, name, shown, folder)

@@ -2,7 +2,9 @@
 
 import json
 import pathlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, reduce
 from operator import getitem
@@ -66,6 +68,10 @@ DEFAULT_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _WITH_ID = 4
 """The draft whose `id`, without a dollar sign, names a schema."""
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
+
+_LIMITS = frozenset(f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties", "Contains"))
+"""The keywords whose values are lengths and counts."""
+_FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
@@ -251,6 +257,23 @@ def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
             yield from ((key, index) for index in range(len(value)))
         elif key in _NAMED_PARTS and isinstance(value, dict):
             yield from ((key, name) for name in value)
+
+
+def with_whole_limits(content: Any, text: bytes) -> Any:
+    """Return a verified document, of which `text` is the JSON, whose lengths and counts are int; a copy, if not all were.
+
+    JSON Schema takes `3.0` and `3e0` for 3. A limit above 10**18, which no message reaches, becomes that.
+    """
+    if not _FRACTION.search(text):
+        return content
+    content = deepcopy(content)
+    for _, part in subschemas(content):
+        part.update({key: int(min(value, 10**18)) for key, value in part.items() if _is_whole(key, value)})
+    return content
+
+
+def _is_whole(keyword: str, value: Any) -> bool:
+    return keyword in _LIMITS and isinstance(value, Decimal)
 
 
 def declared_names(content: Any) -> set[str]:

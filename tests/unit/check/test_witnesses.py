@@ -138,3 +138,22 @@ def test_a_long_key(claim: Any) -> None:
         "refuted RT612",
         "proved",
     ]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "minLength": 3.0, "maxLength": 5.0},
+        {"type": "array", "minItems": 3.0, "maxItems": 1e1, "items": {"type": "string"}},
+        {"type": "object", "minProperties": 2.0, "maxProperties": 4.0},
+    ],
+)
+def test_lengths_and_counts_may_have_a_fraction_of_zero(claim: Any, schema: Any) -> None:
+    """A message is made as if they had none."""
+    whole = {key: int(value) if isinstance(value, float) else value for key, value in schema.items()}
+    route = "item: {id: {hash: [b]}, b: {from: b, type: BOOL}}"
+
+    found = claim(closed({"b": schema}, "b"), route, "b", "type")
+
+    assert found == claim(closed({"b": whole}, "b"), route, "b", "type")
+    assert found.startswith("refuted")
