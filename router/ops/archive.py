@@ -35,6 +35,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = 0o100644
 """Lambda's user must be able to read the files: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
+_DATA = ("config/exact.json",)
+"""The files of the router that its modules read: without them, the function could not read a config in YAML."""
 
 
 class Entry(Struct, frozen=True):
@@ -53,8 +55,8 @@ class LeftOut(Struct, frozen=True):
 
 
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
-    """Yield the modules of the router that the handler or a plugin file can import."""
-    for file in run_time_modules(plugins).values():
+    """Yield the modules of the router that the handler or a plugin file can import, and the data that they read."""
+    for file in (*run_time_modules(plugins).values(), *(FOLDER / name for name in _DATA)):
         yield Entry(FOLDER.name, f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}", file.read_bytes)
 
 

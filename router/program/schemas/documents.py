@@ -69,7 +69,9 @@ _WITH_ID = 4
 """The draft whose `id`, without a dollar sign, names a schema."""
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
-_LIMITS = frozenset(f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties", "Contains"))
+_LIMITS = frozenset(
+    f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties", "Contains")
+)
 """The keywords whose values are lengths and counts."""
 _FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
 
@@ -260,7 +262,7 @@ def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
 
 
 def with_whole_limits(content: Any, text: bytes) -> Any:
-    """Return a verified document, of which `text` is the JSON, whose lengths and counts are int; a copy, if not all were.
+    """Return a verified document, of which `text` is the JSON, with lengths and counts as int; a copy, if not all were.
 
     JSON Schema takes `3.0` and `3e0` for 3. A limit above 10**18, which no message reaches, becomes that.
     """

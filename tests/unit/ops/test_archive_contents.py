@@ -1,5 +1,7 @@
 """What goes into the package, and what does not."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,3 +248,24 @@ def test_router() -> None:
     entries: dict[str, Entry] = {entry.name: entry for entry in router_entries([])}
 
     assert entries["router/lambda_handler.py"].read().startswith(b'"""The AWS Lambda function')
+
+
+def test_the_packed_router_reads_a_config_in_yaml(tmp_path: Path) -> None:
+    """`ROUTER_CONFIG` of a function may name one."""
+    for entry in router_entries([]):
+        file = tmp_path / entry.name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(entry.read())
+    (tmp_path / "routes.yaml").write_text("version: one\n")
+    code = (
+        "from pathlib import Path; from router.program import load; print(load.__file__)",
+        "print(*load.load(Path('routes.yaml'), {}).findings)",
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", "; ".join(code)], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True
+    )
+
+    assert done.stderr.decode() == ""
+    file, findings = done.stdout.decode().splitlines()
+    assert (Path(file), "version" in findings) == (tmp_path / "router/program/load.py", True)

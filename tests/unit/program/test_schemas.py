@@ -63,15 +63,14 @@ def reported(store: Any, schema: Any) -> Any:
 def test_lengths_and_counts_are_whole_numbers_however_they_are_written(folder: Any, store: Any, limit: float) -> None:
     """JSON Schema takes `3.0` for 3; what is data stays as it is."""
     kept = {"const": {"minLength": Decimal("3.0")}, "maxLength": 10**18}
-    text = f'{{"minLength": {limit}, "maxLength": 1e999999, "items": {{"maxItems": {limit}}}, "const": {{"minLength": 3.0}}}}'
-    write(folder, a=text)
+    limits = f'"minLength": {limit}, "maxLength": 1e999999, "items": {{"maxItems": {limit}}}'
+    write(folder, a=f'{{{limits}, "const": {{"minLength": 3.0}}}}')
 
     assert reported(store, "a.json") == []
     content = store.documents["a.json"]
     assert content == {**kept, "minLength": 3, "items": {"maxItems": 3}}
-    limits = (content["minLength"], content["maxLength"], content["items"]["maxItems"], content["const"]["minLength"])
-    assert [type(each) for each in limits] == [int, int, int, Decimal]
-
+    values = (content["minLength"], content["maxLength"], content["items"]["maxItems"], content["const"]["minLength"])
+    assert [type(each) for each in values] == [int, int, int, Decimal]
 
 
 def verdict(store: Any, schema: Any, data: Any) -> Any:
