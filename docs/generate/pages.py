@@ -31,6 +31,7 @@ def graph_picture() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "router/config/exact.json": exact_schemas,
     "docs/checks.md": checks_page,
     "docs/config.md": config_page,
     "docs/transforms.md": transforms_page,
@@ -38,9 +39,8 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
     "router/check/examples.json": examples_file,
-    "router/config/exact.json": exact_schemas,
 }
-"""The function that makes each file, by its path in the repository."""
+"""The function that makes each file, by its path in the repository; the first file is read to make others."""
 
 
 def write_pages(folder: Path) -> None:

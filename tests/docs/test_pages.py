@@ -26,3 +26,16 @@ def test_the_script_writes_each_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == sorted(
         pages.PAGES
     )
+
+
+def test_the_schema_of_a_config_is_written_before_what_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new key is unknown to what loads a config until then; it is made also where the file is missing."""
+
+    def refuse(path: Path) -> bytes:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    first = next(iter(pages.PAGES))
+
+    assert first == "router/config/exact.json"
+    assert pages.PAGES[first]() == (REPOSITORY / first).read_text(encoding="utf-8")
