@@ -211,7 +211,7 @@ def test_a_large_item_is_found_of_each_schema_that_leaves_room(tmp_path: Path) -
     assert sizes == {"a": ["refuted"], "b": ["refuted"], "c": ["not decided"]}
 
 
-def test_that_an_attribute_makes_an_item_too_large_is_not_said_of_an_equal_key(tmp_path: Path) -> None:
+def test_a_large_item_is_not_found_of_an_equal_attribute_that_is_a_key(tmp_path: Path) -> None:
     """A key that is so long is rejected before."""
     schema = {
         "type": "object",
