@@ -267,5 +267,5 @@ def test_the_packed_router_reads_a_config_in_yaml(tmp_path: Path) -> None:
     )
 
     assert done.stderr.decode() == ""
-    file, findings = done.stdout.decode().splitlines()
-    assert (Path(file), "version" in findings) == (tmp_path / "router/program/load.py", True)
+    imported, findings = done.stdout.decode().splitlines()
+    assert (Path(imported), "version" in findings) == (tmp_path / "router/program/load.py", True)
