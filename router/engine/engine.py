@@ -203,8 +203,7 @@ def plan(
             break
     if not writes and not decided:
         decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
-    # For speed: `_combine` gives the same.
-    is_plain = not decided and not queue.atomic
+    is_plain = not decided and not queue.atomic  # for speed: `_combine` gives the same
     return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
 
 

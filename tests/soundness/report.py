@@ -36,7 +36,7 @@ class TrialTally:
         self.name = name
         self.wanted = wanted
         self.configs = self.messages = self.rejected = self.claims = self.undecided = 0
-        self.undecided_sizes = 0
+        self.undecided_sizes = self.undecided_merges = 0
         self.silent = self.false = self.unconfirmed = self.undecided_configs = self.unloaded = self.untried = 0
         self.broken: list[tuple[Trial, Ended]] = []
         self.reasons: Counter[str] = Counter()
@@ -66,8 +66,10 @@ class TrialTally:
         self.claims += verdict.claims
         kinds = [claim.partition(":")[0] for claim in verdict.undecided]
         self.undecided += len(kinds)
-        self.undecided_configs += any(kind != "size" for kind in kinds)
-        self.undecided_sizes += "size" in kinds
+        self.undecided_configs += not {"size", "merge"}.issuperset(kinds)
+        self.undecided_merges += "merge" in kinds
+        # Of a map whose entries are not known, the size is not known either.
+        self.undecided_sizes += "size" in kinds and "merge" not in kinds
         self.silent += bool(verdict.of("silent"))
         self.false += bool(verdict.of("false"))
         self.unconfirmed += bool(verdict.of("unconfirmed"))
@@ -79,7 +81,8 @@ class TrialTally:
 
     def row(self) -> list[str]:
         """Return the numbers of a row of the table."""
-        shares = [f"{count / max(1, self.configs):.1%}" for count in (self.undecided_configs, self.undecided_sizes)]
+        counts = (self.undecided_configs, self.undecided_sizes, self.undecided_merges)
+        shares = [f"{count / max(1, self.configs):.1%}" for count in counts]
         shares += [f"{self.claims:,}", f"{self.undecided / max(1, self.claims):.1%}"]
         numbers = (self.configs, self.messages, self.rejected, self.silent, self.false, self.unconfirmed)
         return [self.name, *(f"{number:,}" for number in numbers), *shares]
@@ -102,6 +105,7 @@ _HEADS = (
     "not confirmed",
     "configs not decided",
     "size not decided",
+    "`merge` not decided",
     "claims",
     "not decided",
 )
