@@ -64,12 +64,13 @@ class TrialTally:
         self.messages += verdict.messages
         self.rejected += verdict.rejected
         self.claims += verdict.claims
-        kinds = [claim.partition(":")[0] for claim in verdict.undecided]
-        self.undecided += len(kinds)
-        self.undecided_configs += not {"size", "merge"}.issuperset(kinds)
-        self.undecided_merges += "merge" in kinds
+        self.undecided += len(verdict.undecided)
         # Of a map whose entries are not known, the size is not known either.
-        self.undecided_sizes += "size" in kinds and "merge" not in kinds
+        merges = [claim for claim in verdict.undecided if claim.startswith("merge:") or "'merge'" in claim]
+        kinds = [claim.partition(":")[0] for claim in verdict.undecided if claim not in merges]
+        self.undecided_configs += any(kind != "size" for kind in kinds)
+        self.undecided_sizes += "size" in kinds
+        self.undecided_merges += bool(merges)
         self.silent += bool(verdict.of("silent"))
         self.false += bool(verdict.of("false"))
         self.unconfirmed += bool(verdict.of("unconfirmed"))
