@@ -197,6 +197,13 @@ def test_slow_clients(server: PageServer) -> None:
     assert received < len(LARGE)
 
 
+def test_silent_client(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection is closed when its time is over, although nothing else happens."""
+    monkeypatch.setattr("router.run.monitoring.CONNECTION_SECONDS", 0.2)
+    with connect(server) as client:
+        assert client.recv(1) == b""
+
+
 def test_idle_connections(server: PageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five hundred connections that send nothing keep nobody out; no more than the limit stay open."""
     monkeypatch.setattr("router.run.monitoring.CONNECTION_SECONDS", 2 * TIMEOUT)
