@@ -98,19 +98,26 @@ def test_an_interrupt_during_a_receive_loses_no_message() -> None:
     receive = queues.receive
     interrupted = threading.Event()
 
-    def receive_when_interrupted(*arguments: Any) -> Any:
+    def interrupt(*_: object) -> None:
         if not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    def receive_when_interrupted(*arguments: Any) -> Any:
+        # Again and again: a signal just before the main thread blocks is not seen until the next one.
+        while not interrupted.wait(0.05):
             os.kill(os.getpid(), signal.SIGINT)
-            assert interrupted.wait(60)
         return receive(*arguments)
 
     replaced: Any = queues
     replaced.receive = receive_when_interrupted
-    with Spool() as spool, suppress(KeyboardInterrupt), lease(queues, spool) as leased:
-        try:
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        with Spool() as spool, suppress(KeyboardInterrupt), lease(queues, spool) as leased:
             leased.receive(lambda message: True)
-        finally:
-            interrupted.set()
+            pytest.fail("it was not interrupted")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert queues.visibility == {"a": 0}
 
 
