@@ -27,11 +27,12 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import CONCURRENT_CALLS, MOST_CALLS, FixedDeadline, boottime
+from router.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.aws.connect import connect, import_clients
 from router.aws.protocols import Aws, AwsFault
 from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
+from router.deliver.time_limits import FixedDeadline
 from router.deliver.writer import Writer
 from router.engine.backoff import OutageBackoff
 from router.engine.engine import CompiledQueue

@@ -11,8 +11,6 @@ from functools import cached_property, partial
 from select import poll
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
-from msgspec import Struct
-
 from router.aws.protocols import AwsFault, PendingResponse, WriteResponse
 from router.aws.run_lock import blocking
 
@@ -33,10 +31,6 @@ MOST_CALLS = 160
 IDLE_SECONDS = 15
 """A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
 that is closed meanwhile is lost."""
-MARGIN_SECONDS = 0.5
-"""Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
-RESERVE_SECONDS = 0.25
-"""The part of the margin in which no write or fetch is under way any more: what has hung is timed out by then."""
 
 Clock = Callable[[], float]
 """Seconds, growing: `boottime`, or a test's."""
@@ -52,24 +46,6 @@ CallResult = Literal["succeeded", "throttled", "failed"]
 Job = TypeVar("Job")
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-class Deadline(Protocol):
-    """When a batch must be done: `end` is a moment by the clock.
-
-    Below the caller of the batch it is only read. It may move while the batch is processed: a worker's ends later when
-    the visibility of the messages is extended, and earlier when the worker stops.
-    """
-
-    @property
-    def end(self) -> float:
-        """The moment."""
-
-
-class FixedDeadline(Struct, frozen=True):
-    """A deadline that does not move."""
-
-    end: float
 
 
 class Duration:
@@ -95,40 +71,6 @@ class Limit(Protocol):
 
     def timeout(self, now: float) -> float:
         """Return how many seconds a call may take that starts now."""
-
-
-class StartLimit:
-    """Until when the calls of a batch may start, and how long each may take.
-
-    A call that has just begun must be able to end by the deadline, and after it those of `final`, the calls that end
-    the work on a batch: dead letters and visibility timeouts.
-    """
-
-    __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")
-
-    def __init__(
-        self, deadline: Deadline, now: float, durations: Sequence[Duration], final: Duration | None = None
-    ) -> None:
-        self._deadline = deadline
-        self._durations = durations
-        self._final = final or Duration()
-        # Cap the margin at half the remaining time, so that one slow call cannot block later ones.
-        self._longest_margin = max(MARGIN_SECONDS, (deadline.end - now) / 2)
-
-    @property
-    def moment(self) -> float:
-        """The moment, by the clock, from which on no call may start."""
-        margin = MARGIN_SECONDS + 2 * (max([each.seconds for each in self._durations]) + self._final.seconds)
-        return self._deadline.end - min(margin, self._longest_margin)
-
-    def timeout(self, now: float) -> float:
-        """Return how many seconds a call may take that starts now."""
-        return self._deadline.end - RESERVE_SECONDS - now
-
-    def final_timeout(self, now: float) -> float:
-        """Return how many seconds the final calls may take that start now; 0 if they are not likely to end in time."""
-        left = self._deadline.end - now
-        return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
 
 
 class _Allowance:

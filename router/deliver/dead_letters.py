@@ -7,9 +7,10 @@ import msgspec
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import Clock, StartLimit
+from router.aws.calls import Clock
 from router.aws.protocols import OUT_OF_TIME, AwsFault, OutgoingMessage, Queues
 from router.aws.references import is_fifo, is_name
+from router.deliver.time_limits import StartLimit
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE, FailedMessage, read_failed, with_original_identity
 from router.model import Message, Outcome, Record, iso_ms

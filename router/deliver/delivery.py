@@ -10,16 +10,15 @@ from typing import TypeVar
 from msgspec import Struct
 
 from router import codes
-from router.aws.calls import Clock, Deadline, Duration, StartLimit, boottime
+from router.aws.calls import Clock, Duration, boottime
 from router.aws.protocols import Aws, AwsFault, VisibilityTimeout
 from router.deliver.dead_letters import send_dead_letters
 from router.deliver.payloads import Fetcher
-from router.deliver.planning import PlanningBudget, plan_costly, plan_quickly
-from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import Meter, ignore, log_batch, log_result
+from router.deliver.time_limits import MAX_PLANNING_SECONDS, Deadline, PlanningBudget, StartLimit, WaitBudget
 from router.deliver.writer import Writer
 from router.engine.backoff import MAX_BACKOFF_SECONDS
-from router.engine.engine import CompiledQueue
+from router.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
 from router.engine.identity import is_malformed
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Record, Result, Summary
@@ -115,13 +114,13 @@ class Delivery:
         if queue.pointers is not None:
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
         budget = PlanningBudget(limit, self._clock, self._cpu)
-        messages, costly = plan_quickly(queue, found, budget)
+        messages, costly = _plan_quickly(queue, found, budget)
         yield from self._settle(queue, messages, limit, waits, delivered)
         for record in costly:
             yield
             # The quick messages of the batch are written by now. A group goes on only if all before is acknowledged.
             if not queue.fifo or _is_group_done(record, distinct.values(), delivered):
-                yield from self._settle(queue, [plan_costly(queue, record, budget)], limit, waits, delivered)
+                yield from self._settle(queue, [_plan_costly(queue, record, budget)], limit, waits, delivered)
 
     def _settle(
         self,
@@ -222,6 +221,53 @@ class Delivery:
         self._meter(summary)
         if self._observes_batches:
             self._program.plugins.notify("router_batch_done", summary)
+
+
+_NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before it was planned", delay=0)
+_PLANNED_LATE = Outcome("retry", codes.NOT_STARTED.id, "time was up while it was planned")
+TOO_COSTLY = Outcome(
+    "rejected", codes.OUT_OF_BOUNDS.id, f"'for_each' takes more than {MAX_PLANNING_SECONDS:.0f} s of CPU time"
+)
+
+
+def _plan_quickly(
+    queue: CompiledQueue, found: Iterable[PlannedMessage | Record], budget: PlanningBudget
+) -> tuple[list[PlannedMessage], list[Record]]:
+    """Plan records; return those that take more than a moment unplanned, with the later ones of their FIFO groups."""
+    messages: list[PlannedMessage] = []
+    costly: list[Record] = []
+    costly_groups: set[str | None] = set()
+    short = short_plan(queue)
+    # The limit, which may move, is asked only where it may be reached.
+    clock, moment = budget.clock, budget.limit.moment
+    for each in found:
+        if isinstance(each, PlannedMessage):
+            messages.append(each)
+        elif costly_groups and each.group_id in costly_groups:
+            costly.append(each)
+        elif clock() >= moment and budget.is_late:
+            messages.append(PlannedMessage(each, _NOT_PLANNED))
+        elif short is not None and (planned := short(each)) is not None:
+            messages.append(planned)
+        else:
+            try:
+                messages.append(plan(queue, each, None, budget))
+            except OutOfBudget:
+                costly.append(each)
+                if queue.fifo:
+                    costly_groups.add(each.group_id)
+    return messages, costly
+
+
+def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> PlannedMessage:
+    """Plan a record that takes long; reject it if it takes too long, and retry it if the batch has no time left."""
+    if budget.is_late:
+        return PlannedMessage(record, _NOT_PLANNED)
+    budget.seconds = MAX_PLANNING_SECONDS
+    try:
+        return plan(queue, record, None, budget)
+    except OutOfBudget:
+        return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
 
 
 _OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)

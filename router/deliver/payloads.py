@@ -13,7 +13,6 @@ from router.aws.calls import (
     Clock,
     Duration,
     PolledCalls,
-    StartLimit,
     ThreadedCalls,
     boottime,
     result_of,
@@ -29,7 +28,7 @@ from router.aws.protocols import (
     PendingResponse,
 )
 from router.aws.run_lock import blocking
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import StartLimit, WaitBudget
 from router.engine.backoff import jitter
 from router.engine.decode import Pointer, PointerFinder
 from router.engine.writes import PlannedMessage

@@ -9,7 +9,6 @@ from router.aws.calls import (
     Clock,
     Duration,
     PolledCalls,
-    StartLimit,
     ThreadedCalls,
     boottime,
     result_of_write,
@@ -19,7 +18,7 @@ from router.aws.run_lock import blocking
 from router.deliver.batches import Batch, pack, pack_plain
 from router.deliver.budgets import Reservation, WriteBudgets
 from router.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import StartLimit, WaitBudget
 from router.engine.backoff import jitter
 from router.engine.writes import PlannedMessage
 from router.model import WRITTEN, Outcome, Table

@@ -5,11 +5,11 @@ from typing import Any
 
 from msgspec import UnsetType, structs
 
-from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
+from router.aws.calls import Duration, boottime
 from router.aws.protocols import Tables
 from router.config import spec
 from router.deliver.lanes import schedule
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
 from router.deliver.writer import Writer
 from router.dev.compare import NO_ITEM, Difference, compare_item
 from router.dev.memory import MemoryTables

@@ -13,10 +13,11 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
-from router.aws.calls import FixedDeadline, boottime
+from router.aws.calls import boottime
 from router.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.deliver.dead_letters import describe_failure, with_failure
 from router.deliver.delivery import Delivery, group_waves
+from router.deliver.time_limits import FixedDeadline
 from router.dlq.journal import Journal
 from router.dlq.lease import CALL_SECONDS
 from router.dlq.messages import DlqMessage

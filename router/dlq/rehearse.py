@@ -13,12 +13,11 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from router import codes
-from router.aws.calls import Duration, FixedDeadline, StartLimit, boottime
+from router.aws.calls import Duration, boottime
 from router.aws.protocols import Aws, AwsFault
-from router.deliver.delivery import group_waves
+from router.deliver.delivery import TOO_COSTLY, group_waves
 from router.deliver.payloads import Fetcher
-from router.deliver.planning import MAX_PLANNING_SECONDS, TOO_COSTLY, PlanningBudget
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import MAX_PLANNING_SECONDS, FixedDeadline, PlanningBudget, StartLimit, WaitBudget
 from router.dev.memory import MemoryTables
 from router.dev.stateful import write_together
 from router.dlq.mask import as_redacted, derived_attributes

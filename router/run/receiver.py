@@ -11,8 +11,8 @@ from router.aws.calls import boottime
 from router.aws.protocols import AwsFault, NonBlockingQueues, Queues
 from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, met_outage, visibility_timeouts
-from router.deliver.retries import FIRST_WAIT_SECONDS, WaitBudget
 from router.deliver.telemetry import LOGGER
+from router.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
 from router.deliver.writer import FEW_SHARE
 from router.engine.engine import CompiledQueue
 from router.model import Record

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.aws.calls import FixedDeadline, boottime
+from router.aws.calls import boottime
 from router.aws.protocols import Aws
 from router.config import spec
 from router.deliver.delivery import Delivery
+from router.deliver.time_limits import FixedDeadline
 from router.dev.memory import MemoryQueues, MemoryTables
 from router.dev.records import META, RECEIPT_HANDLE, make_body
 from router.model import Outcome, Record

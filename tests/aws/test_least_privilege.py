@@ -18,12 +18,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from router.aws.calls import FixedDeadline
 from router.aws.connect import connect as connect_router
 from router.aws.control_plane import ServiceClient
 from router.aws.protocols import Aws, AwsFault, Objects, QueueAttributes
 from router.aws.stacks import Stacks, StackTemplate
-from tests.support.deliver import Delivery
+from tests.support.deliver import (
+    Delivery,
+    FixedDeadline,
+)
 from tests.support.dev import LocalAws, for_embedded_aws, in_batches
 from tests.support.ops import create_change_set, execute, make_document, read_for_deployment, read_result
 from tests.support.program import Program, load_program

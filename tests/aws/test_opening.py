@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import FixedDeadline, PolledCalls, StartLimit, boottime, result_of_write
+from router.aws.calls import PolledCalls, boottime, result_of_write
 from router.aws.http.connections import CallTimeout, Connections, Exchange
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS
@@ -20,6 +20,7 @@ from router.aws.http.service import FailedCall, JsonService, decode_object
 from router.aws.http.signing import Credentials, SigningScope
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, WriteResponse
+from tests.support.deliver import FixedDeadline, StartLimit
 
 SECONDS = 20.0
 KEYS = Credentials("key", "secret")

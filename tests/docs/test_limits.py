@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.aws import CONNECT_SECONDS, MARGIN_SECONDS, RESERVE_SECONDS, RESPONSE_SECONDS
+from tests.support.aws import CONNECT_SECONDS, RESPONSE_SECONDS
 from tests.support.config import MAX_ENTRIES
 from tests.support.deliver import (
     KEY_SECONDS,
+    MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,
     MAX_WAIT_SECONDS,
     QUICK_PLANNING_SECONDS,
+    RESERVE_SECONDS,
     WAIT_SHARE,
 )
 from tests.support.engine import (

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from router.model import Table
-from tests.support.aws import Aws, FixedDeadline, boottime, connect
-from tests.support.deliver import Delivery
+from tests.support.aws import Aws, boottime, connect
+from tests.support.deliver import (
+    Delivery,
+    FixedDeadline,
+)
 from tests.support.dev import LocalAws, create_queues, create_table
 from tests.support.program import load_program
 

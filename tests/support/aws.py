@@ -5,12 +5,8 @@ from router.aws.artifacts import Artifacts
 from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
-    MARGIN_SECONDS,
-    RESERVE_SECONDS,
     RESPONSE_SECONDS,
     Duration,
-    FixedDeadline,
-    StartLimit,
     boottime,
 )
 from router.aws.connect import connect
@@ -48,10 +44,8 @@ __all__ = [
     "ACTIONS",
     "CONCURRENT_CALLS",
     "CONNECT_SECONDS",
-    "MARGIN_SECONDS",
     "NO_ROOM",
     "OUT_OF_TIME",
-    "RESERVE_SECONDS",
     "RESPONSE_SECONDS",
     "TOO_LARGE",
     "Artifacts",
@@ -68,7 +62,6 @@ __all__ = [
     "DeployedTtl",
     "Duration",
     "DynamoTables",
-    "FixedDeadline",
     "KeySchema",
     "OutgoingMessage",
     "QueueAttributes",
@@ -80,7 +73,6 @@ __all__ = [
     "Stack",
     "StackEvent",
     "Stacks",
-    "StartLimit",
     "Unanswered",
     "WriteResponse",
     "blocking",

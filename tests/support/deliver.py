@@ -3,21 +3,34 @@
 from router.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
 from router.deliver.delivery import Delivery
 from router.deliver.lanes import Chain, Transaction
-from router.deliver.planning import MAX_PLANNING_SECONDS, QUICK_PLANNING_SECONDS
-from router.deliver.retries import MAX_WAIT_SECONDS, WAIT_SHARE, WaitBudget
 from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
+from router.deliver.time_limits import (
+    MARGIN_SECONDS,
+    MAX_PLANNING_SECONDS,
+    MAX_WAIT_SECONDS,
+    QUICK_PLANNING_SECONDS,
+    RESERVE_SECONDS,
+    WAIT_SHARE,
+    FixedDeadline,
+    StartLimit,
+    WaitBudget,
+)
 from router.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
     "KEY_SECONDS",
     "LOGGER",
+    "MARGIN_SECONDS",
     "MAX_PLANNING_SECONDS",
     "MAX_WAIT_SECONDS",
     "QUICK_PLANNING_SECONDS",
+    "RESERVE_SECONDS",
     "WAIT_SHARE",
     "Chain",
     "Delivery",
+    "FixedDeadline",
     "JsonLines",
+    "StartLimit",
     "Transaction",
     "WaitBudget",
     "Writer",

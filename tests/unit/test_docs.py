@@ -16,12 +16,18 @@ from msgspec import structs
 from router import codes as outcome_codes
 from router.codes import RETIRED
 from router.model import META_NAMES, META_TIMES, Code, Message, Outcome, Record, Result, Summary
-from tests.support.aws import Duration, FixedDeadline, StartLimit
+from tests.support.aws import Duration
 from tests.support.check import examine, known_codes
 from tests.support.cli import cli_commands
 from tests.support.cli import worker_command as worker
 from tests.support.config import config_schema, spec
-from tests.support.deliver import log_batch, log_result, send_dead_letters
+from tests.support.deliver import (
+    FixedDeadline,
+    StartLimit,
+    log_batch,
+    log_result,
+    send_dead_letters,
+)
 from tests.support.dev import MESSAGE_ID, META, Suite, run_test
 from tests.support.engine import plan
 from tests.support.program import HOOKS, Program, load, load_program

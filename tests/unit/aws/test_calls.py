@@ -10,17 +10,13 @@ from select import POLLIN, POLLOUT
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from router.aws.boto import DynamoTables
 from router.aws.calls import (
     CONCURRENT_CALLS,
-    MARGIN_SECONDS,
     MOST_CALLS,
-    RESERVE_SECONDS,
-    Duration,
-    FixedDeadline,
     PolledCalls,
-    StartLimit,
     ThreadedCalls,
     boottime,
     overlap,
@@ -101,7 +97,16 @@ def wire() -> Iterator[Wire]:
     made.close()
 
 
-NO_LIMIT = StartLimit(FixedDeadline(float("inf")), 0.0, [Duration()])
+class Until(Struct):
+    """Calls start until a moment, and may take as long."""
+
+    moment: float
+
+    def timeout(self, now: float) -> float:
+        return self.moment - now
+
+
+NO_LIMIT = Until(float("inf"))
 
 
 def test_each_job_has_its_answer(wire: Wire) -> None:
@@ -261,11 +266,6 @@ def test_not_sent(wire: Wire) -> None:
     assert PolledCalls(wire.begin, result_of_write).make(range(4), NO_LIMIT) == [answer(job) for job in range(4)]
 
 
-def limit(moment: float) -> StartLimit:
-    """No call starts from that moment on."""
-    return StartLimit(FixedDeadline(moment + MARGIN_SECONDS), moment, [Duration()])
-
-
 @pytest.mark.parametrize("overlap", ["one thread", "threads"])
 def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
     """Calls that began before it have responses; the others have none."""
@@ -277,7 +277,7 @@ def test_nothing_begins_after_the_deadline(wire: Wire, overlap: str) -> None:
     calls: Any = (
         PolledCalls(wire.begin, result_of_write, clock) if overlap == "one thread" else ThreadedCalls(answer, clock)
     )
-    assert (calls.make([0], limit(5)), calls.make([1, 2], limit(0))) == ([answer(0)], [None, None])
+    assert (calls.make([0], Until(5)), calls.make([1, 2], Until(0))) == ([answer(0)], [None, None])
 
 
 def test_call_seconds(wire: Wire) -> None:
@@ -330,57 +330,12 @@ def test_lock_is_released(wire: Wire) -> None:
     assert answers == [answer(1), answer(2)]
 
 
-@pytest.mark.parametrize(
-    ("longest", "moment"),
-    [
-        pytest.param((0.0, 0.0), 99.5, id="nothing is known"),
-        pytest.param((1.0, 3.0), 93.5, id="twice the longest call"),
-        pytest.param((60.0, 0.0), 60.0, id="half the remaining time"),
-    ],
-)
-def test_margin(longest: tuple[float, float], moment: float) -> None:
-    """A call that starts can take as long as the longest of late, and as long again; the margin has an upper limit."""
-    durations = [Duration(), Duration()]
-    for duration, seconds in zip(durations, longest, strict=True):
-        duration.add(seconds)
-
-    assert StartLimit(FixedDeadline(100.0), 20.0, durations).moment == moment
-
-
-def test_margin_of_a_short_time() -> None:
-    """Where hardly any time remains, no call starts."""
-    assert StartLimit(FixedDeadline(100.0), 99.6, [Duration()]).moment == 99.5
-
-
-def test_deadline_moves() -> None:
-    """The limit follows a deadline that moves; the largest margin is that of the beginning."""
-
-    class Moving:
-        end = 100.0
-
-    deadline, duration = Moving(), Duration()
-    limit = StartLimit(deadline, 80.0, [duration])
-    duration.add(60.0)
-    first = limit.moment
-    deadline.end = 200.0
-
-    assert (first, limit.moment) == (90.0, 190.0)
-
-
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux has this clock")
 def test_clock_counts_suspended_time() -> None:
     """Deadlines are by a clock that goes on while the machine is suspended, as visibility timeouts do."""
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     assert before <= boottime() <= time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def test_time_of_a_call() -> None:
-    """A call is timed out before the deadline; the final ones, which come after it, have all the time that is left."""
-    final = Duration()
-    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
-
-    assert (limit.timeout(90.0), limit.final_timeout(90.0)) == (10.0 - RESERVE_SECONDS, 10.0)
 
 
 def test_time_of_each_call(wire: Wire) -> None:
@@ -392,28 +347,9 @@ def test_time_of_each_call(wire: Wire) -> None:
         timeouts.append(timeout)
         return wire.begin(job, timeout)
 
-    limit = StartLimit(FixedDeadline(20.0 + RESERVE_SECONDS), 10.0, [Duration()])
-    PolledCalls(begin, result_of_write, lambda: next(clock)).make([1, 2], limit)
+    PolledCalls(begin, result_of_write, lambda: next(clock)).make([1, 2], Until(20.0))
 
     assert timeouts == [10.0, 8.0]
-
-
-def test_margin_of_final_calls() -> None:
-    """The margin has time for dead letters and visibility timeouts, as long as they took of late."""
-    final = Duration()
-    final.add(2.0)
-    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
-
-    assert (limit.moment, limit.final_timeout(97.0), limit.final_timeout(98.0)) == (95.5, 3.0, 0.0)
-
-
-def test_final_calls_after_a_slow_one() -> None:
-    """One slow call does not keep the later ones from starting."""
-    final = Duration()
-    final.add(60.0)
-    limit = StartLimit(FixedDeadline(100.0), 80.0, [Duration()], final)
-
-    assert (limit.final_timeout(94.0), limit.final_timeout(96.0)) == (6.0, 0.0)
 
 
 def test_within() -> None:

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from router.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, WriteBudgets
 from router.deliver.lanes import schedule
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import (
+    FixedDeadline,
+    StartLimit,
+    WaitBudget,
+)
 from router.deliver.writer import Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from tests.support.aws import AwsFault, Duration, FixedDeadline, StartLimit, WriteResponse
+from tests.support.aws import AwsFault, Duration, WriteResponse
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 

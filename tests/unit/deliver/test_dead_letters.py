@@ -12,8 +12,9 @@ from msgspec import structs
 
 from router.deliver.dead_letters import describe_failure, send_dead_letters
 from router.deliver.delivery import Delivery
+from router.deliver.time_limits import FixedDeadline, StartLimit
 from router.model import Outcome, Record
-from tests.support.aws import OUT_OF_TIME, AwsFault, Duration, FixedDeadline, StartLimit
+from tests.support.aws import OUT_OF_TIME, AwsFault, Duration
 from tests.support.engine import plan
 from tests.support.program import load_program
 

@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.deliver.delivery import Delivered, Delivery
-from router.deliver.retries import WaitBudget
 from router.deliver.telemetry import measure
+from router.deliver.time_limits import (
+    MARGIN_SECONDS,
+    RESERVE_SECONDS,
+    FixedDeadline,
+    WaitBudget,
+)
 from router.deliver.writer import Writer
 from router.model import Outcome, Record, Result, Summary
-from tests.support.aws import MARGIN_SECONDS, RESERVE_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.program import load_program
 
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))

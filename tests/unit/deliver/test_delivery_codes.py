@@ -8,10 +8,11 @@ import pytest
 from msgspec import Struct
 
 from router.deliver.delivery import Delivery
+from router.deliver.time_limits import FixedDeadline
 from router.deliver.writer import Writer
 from router.errors import UsageError
 from router.model import Record
-from tests.support.aws import Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.check import known_codes
 
 REFUSED = WriteResponse(fault=AwsFault("refused", "ValidationException", 400))

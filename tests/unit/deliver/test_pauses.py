@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from router.deliver.delivery import Delivery
+from router.deliver.time_limits import FixedDeadline
 from router.deliver.writer import Writer
-from tests.support.aws import Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse
 
 LEASE = 30
 LOOKS_AFTER_THE_LAST_WRITE = 4

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.deliver.payloads import MAX_TRIES, Fetcher
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import WaitBudget
 from router.model import Outcome, Record
 from tests.support.aws import CONCURRENT_CALLS, NO_ROOM, TOO_LARGE, Aws, AwsFault
 from tests.support.engine import CLASSES, CompiledQueue, PlannedMessage, PointerFinder, plan

@@ -8,9 +8,10 @@ import pytest
 from msgspec import structs
 
 from router.deliver.delivery import Delivered, Delivery
+from router.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
 from router.deliver.writer import Writer
 from router.model import Record
-from tests.support.aws import MARGIN_SECONDS, Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.program import WARM
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"

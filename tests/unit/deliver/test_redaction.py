@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import LOGGER, JsonLines
+from router.deliver.time_limits import FixedDeadline
 from router.deliver.writer import Writer
 from router.model import Record
-from tests.support.aws import Aws, AwsFault, FixedDeadline, WriteResponse
+from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.envelopes import ENVELOPES
 from tests.support.program import Program, load_program
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.deliver.lanes import schedule
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import WaitBudget
 from router.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from tests.support.aws import CONCURRENT_CALLS, WriteResponse

@@ -12,7 +12,7 @@ from msgspec import Raw, structs
 
 from router.deliver.batches import pack_plain
 from router.deliver.lanes import schedule
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import WaitBudget
 from router.deliver.writer import Writer
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from tests.support.aws import WriteResponse

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.deliver.lanes import Chain
-from router.deliver.retries import WaitBudget
+from router.deliver.time_limits import WaitBudget
 from router.deliver.writer import BACKOFF_CAP, Writer
 from router.model import Record, Table
 from tests.support.aws import AwsFault, WriteResponse
