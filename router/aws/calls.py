@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from select import poll
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from router.aws.protocols import AwsFault, PendingResponse, WriteResponse
-from router.aws.run_lock import blocking
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -46,6 +46,39 @@ CallResult = Literal["succeeded", "throttled", "failed"]
 Job = TypeVar("Job")
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+class ThreadLock(Protocol):
+    """A lock that a thread holds while it runs, such as the run lock of a worker."""
+
+    def acquire(self) -> None:
+        """Wait for it."""
+
+    def release(self) -> None:
+        """Let another thread run."""
+
+
+class _Blocking(threading.local):
+    """A context that releases the thread's lock, if it has one, while the thread blocks.
+
+    A thread-local, since it is used deep in the HTTP client, which has no other way to know its caller.
+    """
+
+    lock: ThreadLock | None = None
+
+    def __enter__(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.lock is not None:
+            self.lock.acquire()
+
+
+blocking = _Blocking()
+"""That of the current thread."""
 
 
 class Duration:

@@ -14,6 +14,7 @@ from router.aws.calls import (
     Duration,
     PolledCalls,
     ThreadedCalls,
+    blocking,
     boottime,
     result_of,
 )
@@ -27,7 +28,6 @@ from router.aws.protocols import (
     Objects,
     PendingResponse,
 )
-from router.aws.run_lock import blocking
 from router.deliver.time_limits import StartLimit, WaitBudget
 from router.engine.backoff import jitter
 from router.engine.decode import Pointer, PointerFinder

@@ -10,11 +10,11 @@ from router.aws.calls import (
     Duration,
     PolledCalls,
     ThreadedCalls,
+    blocking,
     boottime,
     result_of_write,
 )
 from router.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
-from router.aws.run_lock import blocking
 from router.deliver.batches import Batch, pack, pack_plain
 from router.deliver.budgets import Reservation, WriteBudgets
 from router.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of

@@ -5,7 +5,7 @@ from operator import attrgetter
 from select import POLLIN, poll
 from typing import Any, TypeVar
 
-from router.aws.calls import Clock
+from router.aws.calls import Clock, blocking
 from router.aws.protocols import (
     OUT_OF_TIME,
     AwsFault,
@@ -15,7 +15,6 @@ from router.aws.protocols import (
     Receipt,
     VisibilityTimeout,
 )
-from router.aws.run_lock import blocking
 from router.deliver.delivery import group_waves
 from router.deliver.telemetry import LOGGER
 from router.engine.engine import CompiledQueue

@@ -7,9 +7,8 @@ from random import uniform
 
 from msgspec import Struct
 
-from router.aws.calls import boottime
+from router.aws.calls import blocking, boottime
 from router.aws.protocols import AwsFault, NonBlockingQueues, Queues
-from router.aws.run_lock import blocking
 from router.deliver.delivery import Delivered, Delivery, met_outage, visibility_timeouts
 from router.deliver.telemetry import LOGGER
 from router.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget

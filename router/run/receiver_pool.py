@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 
 from router.aws.calls import boottime
 from router.aws.protocols import Aws
-from router.aws.run_lock import RunLock
 from router.deliver.delivery import Delivery
 from router.deliver.telemetry import Meter
 from router.program.load import Program
 from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue, QueueState, Receiver, StopEvent
+from router.run.run_lock import RunLock
 
 BUSY_SECONDS = 1.0
 """If all receivers of a queue have been processing for this long, one is added, so that new messages are received …"""

@@ -21,8 +21,8 @@ from router.aws.calls import IDLE_SECONDS, boottime
 from router.aws.http.connections import CallTimeout, Connections
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.responses import NoResponseError
-from router.aws.run_lock import RunLock
 from router.errors import UsageError
+from tests.support.run import RunLock
 
 LARGE = 16 * 1024 * 1024
 """Bytes; more than the system buffers for a connection whose other end does not read."""

@@ -7,6 +7,7 @@ from router.aws.calls import (
     CONCURRENT_CALLS,
     RESPONSE_SECONDS,
     Duration,
+    blocking,
     boottime,
 )
 from router.aws.connect import connect
@@ -37,7 +38,6 @@ from router.aws.protocols import (
     QueueAttributes,
     WriteResponse,
 )
-from router.aws.run_lock import RunLock, blocking
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [
@@ -66,7 +66,6 @@ __all__ = [
     "OutgoingMessage",
     "QueueAttributes",
     "ResourceChange",
-    "RunLock",
     "ServiceClient",
     "Signer",
     "SigningScope",

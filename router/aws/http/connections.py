@@ -9,11 +9,10 @@ from select import POLLIN, POLLOUT, poll
 from httptools import HttpParserError
 from msgspec import Struct
 
-from router.aws.calls import IDLE_SECONDS, boottime
+from router.aws.calls import IDLE_SECONDS, blocking, boottime
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.opening import CONNECT_SECONDS, STALE_ERRORS, TLS_WAITS, Opener, Opening, Trust
 from router.aws.http.responses import ClosedError, HttpResponse, NoResponseError, ObjectReader, ResponseReader
-from router.aws.run_lock import blocking
 
 LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""

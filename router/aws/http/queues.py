@@ -12,13 +12,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, PolledCalls, boottime, result_of
+from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, PolledCalls, blocking, boottime, result_of
 from router.aws.http.connections import CallTimeout
 from router.aws.http.overlapping import NOT_BEGUN, OverlappingCalls
 from router.aws.http.service import FailedCall, JsonService, decode_object
 from router.aws.protocols import AwsFault, OutgoingMessage, Receipt, VisibilityTimeout
 from router.aws.references import is_fifo
-from router.aws.run_lock import blocking
 from router.aws.sqs import (
     BATCH_ENTRIES,
     EntryBatch,

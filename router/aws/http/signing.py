@@ -15,9 +15,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.aws.calls import blocking
 from router.aws.http.endpoints import is_host
 from router.aws.http.responses import HttpResponse
-from router.aws.run_lock import blocking
 from router.errors import MissingExtra, UsageError
 
 ALGORITHM = "AWS4-HMAC-SHA256"

@@ -25,7 +25,7 @@ from router.aws.calls import (
 )
 from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
-from router.aws.run_lock import RunLock
+from tests.support.run import RunLock
 
 LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
 

@@ -13,7 +13,8 @@ from router.run.concurrency import Tuning
 from router.run.leases import Leases
 from router.run.receiver import PolledQueue
 from router.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
-from tests.support.aws import Aws, AwsFault, RunLock, WriteResponse, blocking, boottime
+from router.run.run_lock import RunLock
+from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
 
 GRACE = 60.0
 UNTIMED = Tuning(200, *[float("inf")] * 5)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.run_lock import RunGroup, RunLock, blocking
+from router.run.run_lock import RunGroup, RunLock
+from tests.support.aws import blocking
 
 GRACE = 30.0
 """Seconds; no thread needs so long once it has the lock."""

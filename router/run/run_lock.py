@@ -6,6 +6,8 @@ from collections.abc import Callable
 from operator import methodcaller
 from types import TracebackType
 
+from router.aws.calls import blocking
+
 MAX_TURN_SECONDS = 0.05
 """After this time another thread gets the run lock: its owner may be in a call that does not release it."""
 
@@ -15,12 +17,8 @@ wait_for_turn: Wait = methodcaller("acquire", timeout=MAX_TURN_SECONDS)
 
 
 class _Thread(threading.local):
-    """The group of the current thread, and the number of its turn; 0 if it does not own the run lock.
+    """The number of the current thread's turn; 0 if it does not own the run lock."""
 
-    A thread-local, since `blocking` is used deep in the HTTP client, which has no other way to know its caller.
-    """
-
-    group: "RunGroup | None" = None
     turn = 0
 
 
@@ -98,14 +96,14 @@ class RunGroup:
         self._lock = lock
 
     def __enter__(self) -> None:
-        _thread.group = self
+        blocking.lock = self
         self.acquire()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
-        _thread.group = None
+        blocking.lock = None
 
     def acquire(self) -> None:
         """Wait for a turn, unless this thread has one."""
@@ -117,22 +115,3 @@ class RunGroup:
         if _thread.turn:
             self._lock.release(_thread.turn)
             _thread.turn = 0
-
-
-class _Blocking:
-    """A context that releases the thread's run lock, if it has one, while the thread blocks."""
-
-    def __enter__(self) -> None:
-        group = _thread.group
-        if group is not None:
-            group.release()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        group = _thread.group
-        if group is not None:
-            group.acquire()
-
-
-blocking = _Blocking()
