@@ -7,7 +7,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from router.aws.calls import Clock, Duration, boottime
-from router.engine.engine import OutOfBudget
+from router.engine.engine import Budget, OutOfBudget
 
 MARGIN_SECONDS = 0.5
 """Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
@@ -129,7 +129,7 @@ class WaitBudget:
             self.taken += seconds
 
 
-class PlanningBudget:
+class PlanningBudget(Budget):
     """The time for planning one message after the other, up to the limit of their batch."""
 
     def __init__(self, limit: StartLimit, clock: Clock, cpu: Clock) -> None:

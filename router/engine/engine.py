@@ -27,8 +27,15 @@ Trace = Callable[[str, str, Any], None]
 """Called after each stage of a message with the route (or ""), the stage and its result."""
 
 
-class Budget(Protocol):
-    """The time that planning a message may take; only `for_each` can take more than a time that its size bounds."""
+class OutOfBudget(Exception):
+    """Planning a message takes more time than there is."""
+
+
+class Budget:
+    """The time that planning a message may take, here without a bound.
+
+    Only `for_each` can take more than a time that the size of the message bounds.
+    """
 
     def start(self) -> None:
         """Count from now on."""
@@ -37,21 +44,7 @@ class Budget(Protocol):
         """Raise OutOfBudget if the time is used up."""
 
 
-class OutOfBudget(Exception):
-    """Planning a message takes more time than there is."""
-
-
-class Unlimited:
-    """A budget that is never used up."""
-
-    def start(self) -> None:
-        """Do nothing."""
-
-    def check(self) -> None:
-        """Do nothing."""
-
-
-UNLIMITED = Unlimited()
+UNLIMITED = Budget()
 
 
 class Redactor(Protocol):
@@ -75,15 +68,24 @@ MapOne = Callable[[WriteConfig, Any, Message, ValueTexts], Write]
 """From data and message to the one write; `texts_for` the text of the data."""
 
 
-class ShortForm(Protocol):
-    """Plans the put of the one item of a message in one pass, with the result of the general way."""
+class ShortForm:
+    """Plans the put of the one item of a message in one pass, with the result of the general way.
 
-    @property
-    def write(self) -> MapOne | None:
-        """Plans the write; None as long as the general way is to be taken."""
+    `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays.
+    """
+
+    __slots__ = ("_generate", "_left", "write")
+
+    def __init__(self, generate: Callable[[], MapOne], messages: int) -> None:
+        self.write: MapOne | None = None
+        self._generate = generate
+        self._left = messages
 
     def count(self) -> None:
         """Count a message that was mapped in the general way."""
+        self._left -= 1
+        if self._left == 0:
+            self.write = self._generate()
 
 
 class CompiledRoute(Struct, frozen=True):

@@ -21,7 +21,7 @@ from router.engine.attributes import (
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
 )
-from router.engine.engine import MapOne
+from router.engine.engine import MapOne, ShortForm
 from router.engine.item_text import SCALARS, VERBATIM
 from router.engine.writes import Write, WriteConfig
 from router.model import Message
@@ -52,26 +52,7 @@ class SourceShape(Struct, frozen=True):
     shared: frozenset[int] = frozenset()
 
 
-class GeneratedForm:
-    """The short form of a route; `write` is None until so many messages were seen that compiling it pays."""
-
-    __slots__ = ("_fail", "_getters", "_keys", "_left", "write")
-
-    def __init__(self, getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> None:
-        self.write: MapOne | None = None
-        self._getters = getters
-        self._keys = config.table.key
-        self._fail = fail
-        self._left = WARM
-
-    def count(self) -> None:
-        """Count a message that was mapped in the general way."""
-        self._left -= 1
-        if self._left == 0:
-            self.write = generate(self._getters, self._keys, self._fail)
-
-
-def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> GeneratedForm | None:
+def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> ShortForm | None:
     """Return the short form of a route without hooks that maps one item of each message; None if it has none.
 
     The mode puts items as they are. The size of an item decides nothing up to its limit: it is not counted.
@@ -81,7 +62,9 @@ def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> Ge
     is_put = config.mode.stores == "item" and config.mode.batched == "always" and not table.write_units
     is_short = 0 < len(names) <= MAX_ATTRIBUTES and max(map(len, names)) * 4 <= MAX_NAME_BYTES and "" not in names
     is_keyed = {name for name, _ in table.key} <= {*names} and all(kind != "B" for _, kind in table.key)
-    return GeneratedForm(getters, config, fail) if is_put and is_short and is_bounded and is_keyed else None
+    if not (is_put and is_short and is_bounded and is_keyed):
+        return None
+    return ShortForm(lambda: generate(getters, table.key, fail), WARM)
 
 
 def shared_parts(getters: Sequence[Getter]) -> frozenset[int]:
