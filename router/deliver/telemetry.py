@@ -40,7 +40,8 @@ class JsonLines(logging.Formatter):
         if record.exc_info and (kind := record.exc_info[0]) is not None:
             # Only the type: the text of an exception may contain a value of a message.
             line["exception"] = kind.__name__
-        return printable_json(msgspec.json.encode(line).decode())
+        text = msgspec.json.encode(line).decode()
+        return text if text.isprintable() else printable_json(text)
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
