@@ -196,7 +196,7 @@ def _load() -> Program:
 @cache
 def _aws() -> Aws:
     """Connect once for each execution environment."""
-    return connect(max_connections=2 * CONCURRENT_CALLS)
+    return connect(2 * CONCURRENT_CALLS, fetches=PROGRAM.fetches)
 
 
 @cache
@@ -207,7 +207,7 @@ def _delivery() -> Delivery:
 
 PROGRAM = _load()
 # Lambda gives a function a whole processor while it is loaded, and less for an invocation.
-import_clients()
+import_clients(fetches=PROGRAM.fetches)
 # What is loaded stays: garbage collections need not examine it again with each batch.
 gc.freeze()
 gc.set_threshold(GC_THRESHOLD)

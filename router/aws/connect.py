@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
 from typing import Any
 
 from router.aws.calls import boottime, run_within
-from router.aws.protocols import TIMED_OUT, Aws, AwsFault, Objects
+from router.aws.protocols import TIMED_OUT, Aws, AwsFault, NoObjects, Objects
 from router.errors import MissingExtra, UsageError
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
@@ -17,8 +18,8 @@ TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
 _SDK_SETTINGS = frozenset({"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle"})
 
 
-def connect(max_connections: int) -> Aws:
-    """Connect with the credentials, region and endpoint of the environment.
+def connect(max_connections: int, *, fetches: bool = True) -> Aws:
+    """Connect with the credentials, region and endpoint of the environment, to S3 only if the program `fetches`.
 
     At most `max_connections` calls are made at a time. ROUTER_TRANSPORT=boto3 selects the SDK's clients instead of the
     router's own; so does a setting in AWS's config file that only the SDK supports, or a proxy that is reached by TLS,
@@ -27,18 +28,20 @@ def connect(max_connections: int) -> Aws:
     """
     transport = _transport(os.environ)
     if transport == "direct":
-        return _connect_directly(os.environ, max_connections)
+        return _connect_directly(os.environ, max_connections, fetches)
     if transport == "boto3":
-        return _connect_by_sdk(max_connections)
+        return _connect_by_sdk(max_connections, fetches)
     raise UsageError(f"{TRANSPORT_VARIABLE} is '{transport}'; there are 'direct' and 'boto3'")
 
 
-def import_clients() -> None:
+def import_clients(*, fetches: bool) -> None:
     """Import the router's own clients, if `connect` uses them, so that it takes less time."""
     if _transport(os.environ) == "direct":
-        import router.aws.http.objects
-        import router.aws.http.queues
-        import router.aws.http.tables  # noqa: F401 — with those before it imports all that `connect` does
+        # These import all that `connect` does.
+        import_module("router.aws.http.queues")
+        import_module("router.aws.http.tables")
+        if fetches:
+            import_module("router.aws.http.objects")
 
 
 def _transport(env: Mapping[str, str]) -> str:
@@ -62,9 +65,8 @@ def _settings(env: Mapping[str, str]) -> frozenset[str]:
     return frozenset(line.partition("=")[0].strip() for line in lines)
 
 
-def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
+def _connect_directly(env: Mapping[str, str], max_connections: int, fetches: bool) -> Aws:
     # Imported only where they are used: imports are most of the time of a cold start.
-    from router.aws.http.objects import DirectObjects
     from router.aws.http.opening import read_certificates
     from router.aws.http.queues import DirectQueues
     from router.aws.http.service import connect_service
@@ -74,8 +76,10 @@ def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     region, credentials = find_region(env), find_credentials(env)
     # The services share what is read of certificates: those of the system take 7 to 10 ms.
     trust = cache(read_certificates)
-    objects: Objects = _objects(max_connections)
-    if "s3" not in _settings(env):
+    objects = _objects(max_connections) if fetches else NoObjects()
+    if fetches and "s3" not in _settings(env):
+        from router.aws.http.objects import DirectObjects
+
         objects = DirectObjects(region, credentials, env, trust, objects)
     return Aws(
         DirectTables(connect_service("dynamodb", region, credentials, env, trust)),
@@ -84,7 +88,7 @@ def _connect_directly(env: Mapping[str, str], max_connections: int) -> Aws:
     )
 
 
-def _connect_by_sdk(max_connections: int) -> Aws:
+def _connect_by_sdk(max_connections: int, fetches: bool) -> Aws:
     boto = _import_boto("the worker")
     from router.aws.sqs import SqsQueues
 
@@ -100,7 +104,7 @@ def _connect_by_sdk(max_connections: int) -> Aws:
             # The writer retries itself, with what is left of a batch and of the time.
             boto.DynamoTables(client("dynamodb", boto.DYNAMODB_TIMEOUT, attempts=1)),
             SqsQueues(boto.caller(client("sqs", boto.SQS_TIMEOUT, attempts=boto.SQS_ATTEMPTS))),
-            _objects(max_connections, session),
+            _objects(max_connections, session) if fetches else NoObjects(),
         )
 
 
@@ -133,7 +137,7 @@ class LazyObjects:
             return objects
 
 
-def _objects(max_connections: int, session: Any = None) -> LazyObjects:
+def _objects(max_connections: int, session: Any = None) -> Objects:
     """S3 through boto3, which is imported with the first object: only queues with pointers need it."""
 
     def make() -> Objects | AwsFault:

@@ -57,8 +57,8 @@ class Delivery:
         self._clock = clock
         self._cpu = cpu
         self._writer = writer or Writer(aws.tables, clock)
-        self._fetcher = Fetcher(aws, clock)
-        self._durations = (self._writer.duration, self._fetcher.duration)
+        self._fetcher = Fetcher(aws, clock) if program.fetches else None
+        self._durations = [each.duration for each in (self._writer, self._fetcher) if each]
         self._final_duration = Duration()
         self._meter = meter
         self._sends_dead_letters = sends_dead_letters
@@ -112,6 +112,7 @@ class Delivery:
         """Plan and settle the records whose message group is not blocked; yields before each wait."""
         found: Iterable[PlannedMessage | Record] = distinct.values()
         if queue.pointers is not None:
+            assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
         budget = PlanningBudget(limit, self._clock, self._cpu)
         messages, costly = _plan_quickly(queue, found, budget)

@@ -91,6 +91,11 @@ class Program(Struct, frozen=True, dict=True):
         return digest.hexdigest()[:HASH_LENGTH]
 
     @property
+    def fetches(self) -> bool:
+        """Whether payloads of some queue are objects of S3."""
+        return any(queue.pointers is not None for queue in self.engine.queues.values())
+
+    @property
     def router(self) -> LoadedRouter:
         """What hooks get."""
         return LoadedRouter(self.queues, self.routes)

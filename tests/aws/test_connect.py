@@ -87,20 +87,24 @@ def test_interface_costs_no_boto3() -> None:
     assert done.stdout == "False\n"
 
 
-@pytest.mark.parametrize(("transport", "expected"), [("direct", True), ("boto3", False)])
-def test_the_clients_are_imported_before(transport: str, expected: bool) -> None:
+@pytest.mark.parametrize(
+    ("transport", "fetches", "expected"),
+    [("direct", True, "queues tables objects"), ("direct", False, "queues tables"), ("boto3", True, "")],
+)
+def test_the_clients_are_imported_before(transport: str, fetches: bool, expected: str) -> None:
     """The modules of the router's own clients, if they are the ones that it will connect by."""
-    program = """
+    program = f"""
 import sys
 from router.aws.connect import import_clients
-import_clients()
-print({"router.aws.http.queues", "router.aws.http.tables"} <= sys.modules.keys(), "boto3" in sys.modules)
+import_clients(fetches={fetches})
+print(*[name for name in ("queues", "tables", "objects") if f"router.aws.http.{{name}}" in sys.modules])
+print("boto3" in sys.modules)
 """
     env = {TRANSPORT_VARIABLE: transport, "PATH": ""}
 
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
 
-    assert done.stdout == f"{expected} False\n"
+    assert done.stdout == f"{expected}\nFalse\n"
 
 
 @pytest.mark.parametrize(
