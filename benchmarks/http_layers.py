@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from serving import serve
 
-from router.aws.http.connections import CallTimeout, Connections
+from router.aws.calls import CallTimeout
+from router.aws.http.connections import Connections
 from router.aws.http.endpoints import Endpoint
 
 ROUNDS = 15

@@ -150,7 +150,7 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
-    from router.aws.http.connections import CallTimeout
+    from router.aws.calls import CallTimeout
     from router.aws.http.signing import Credentials, Signer, SigningScope
     from router.deliver.batches import pack_plain
     from router.engine.engine import short_plan

@@ -12,6 +12,8 @@ from select import poll
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
+from msgspec import Struct
+
 from router.aws.protocols import AwsFault, PendingResponse, WriteResponse
 
 if TYPE_CHECKING:
@@ -46,6 +48,22 @@ CallResult = Literal["succeeded", "throttled", "failed"]
 Job = TypeVar("Job")
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+class CallTimeout(Struct, frozen=True):
+    """How long a call may wait.
+
+    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
+    `until`, a moment of `boottime`, limits the whole call.
+    """
+
+    seconds: float
+    until: float = float("inf")
+
+    def left(self) -> float:
+        """Return how many seconds a wait that starts now may take."""
+        left = self.until - boottime()
+        return self.seconds if left > self.seconds else max(0.0, left)
 
 
 class ThreadLock(Protocol):

@@ -10,17 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from operator import methodcaller
 from pathlib import Path
 from select import select
 
 import pytest
 
-from router.aws.calls import IDLE_SECONDS, boottime
-from router.aws.http.connections import CallTimeout, Connections
+from router.aws.calls import IDLE_SECONDS, CallTimeout, boottime
+from router.aws.http.connections import Connections, ResponseReader
 from router.aws.http.endpoints import Endpoint
-from router.aws.http.responses import NoResponseError
+from router.aws.http.opening import NoResponseError
 from router.errors import UsageError
 from tests.support.run import RunLock
 
@@ -93,18 +92,11 @@ def server(request: pytest.FixtureRequest, certificate: Callable[[], Path]) -> I
 
 
 @pytest.fixture
-def connect(server: Listener, request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Connections]:
-    """Makes connections to that server."""
-    secure = "TLS" in request.node.name
-    endpoint = Endpoint("127.0.0.1", server.port, secure)
-    env = {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {}
-    return partial(Connections, endpoint, env)
-
-
-@pytest.fixture
-def connections(connect: Callable[..., Connections]) -> Connections:
+def connections(server: Listener, request: pytest.FixtureRequest, tmp_path: Path) -> Connections:
     """Connections to that server."""
-    return connect()
+    secure = "TLS" in request.node.name
+    env = {"AWS_CA_BUNDLE": str(tmp_path / "certificate.pem")} if secure else {}
+    return Connections(Endpoint("127.0.0.1", server.port, secure), env)
 
 
 def _some(connection: socket.socket) -> bytes:
@@ -135,7 +127,8 @@ def answer(connection: socket.socket) -> None:
 
 CONNECT = """
 import sys
-from router.aws.http.connections import CallTimeout, Connections
+from router.aws.calls import CallTimeout
+from router.aws.http.connections import Connections
 from router.aws.http.endpoints import parse_endpoint
 connections = Connections(parse_endpoint(sys.argv[1]), {"AWS_CA_BUNDLE": sys.argv[2]})
 connections.receive(connections.send(b"Host: h", b"{}", CallTimeout(5.0)))
@@ -386,13 +379,13 @@ def test_cut_short(server: Listener, connections: Connections) -> None:
         ask(connections)
 
 
-def test_too_long(server: Listener, connect: Callable[..., Connections]) -> None:
-    """A response that is longer than any of AWS's is not read to its end."""
-    connections = connect(max_response_bytes=10)
+def test_too_long(server: Listener, connections: Connections) -> None:
+    """A response that is longer than its limit is not read to its end."""
     server.acts = [answer]
 
+    exchange = connections.get(b"/", b"Host: h\r\nContent-Length: 0", CallTimeout(SECONDS), ResponseReader(10))
     with pytest.raises(NoResponseError, match=r"^HTTPClientError$"):
-        ask(connections)
+        connections.receive(exchange)
 
 
 def test_idle_for_long() -> None:

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import PolledCalls, boottime, result_of_write
-from router.aws.http.connections import CallTimeout, Connections, Exchange
+from router.aws.calls import CallTimeout, PolledCalls, boottime, result_of_write
+from router.aws.http.connections import Connections, Exchange
 from router.aws.http.endpoints import Endpoint
-from router.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS
-from router.aws.http.responses import NoResponseError
+from router.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError
 from router.aws.http.service import FailedCall, JsonService, decode_object
 from router.aws.http.signing import Credentials, SigningScope
 from router.aws.http.tables import DirectTables

@@ -1,18 +1,17 @@
-"""HTTP connections that are reused: sockets of the standard library, responses read by llhttp."""
+"""HTTP connections that are reused: sockets of the standard library, and responses that llhttp reads as they come."""
 
 import socket
 import ssl
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
 
-from httptools import HttpParserError
+from httptools import HttpParserError, HttpResponseParser
 from msgspec import Struct
 
-from router.aws.calls import IDLE_SECONDS, blocking, boottime
+from router.aws.calls import IDLE_SECONDS, CallTimeout, Clock, blocking, boottime
 from router.aws.http.endpoints import Endpoint
-from router.aws.http.opening import CONNECT_SECONDS, STALE_ERRORS, TLS_WAITS, Opener, Opening, Trust
-from router.aws.http.responses import ClosedError, HttpResponse, NoResponseError, ObjectReader, ResponseReader
+from router.aws.http.opening import CONNECT_SECONDS, STALE_ERRORS, TLS_WAITS, NoResponseError, Opener, Opening, Trust
 
 LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""
@@ -22,20 +21,84 @@ READ_BYTES = 64 * 1024
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class CallTimeout(Struct, frozen=True):
-    """How long a call may wait.
+class HttpResponse(Struct, frozen=True):
+    """Status, headers by lower-case name as they were sent, body."""
 
-    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
-    `until`, a moment of `boottime`, limits the whole call.
-    """
+    status: int
+    headers: Mapping[bytes, bytes]
+    body: bytes
 
-    seconds: float
-    until: float = float("inf")
 
-    def left(self) -> float:
-        """Return how many seconds a wait that starts now may take."""
-        left = self.until - boottime()
-        return self.seconds if left > self.seconds else max(0.0, left)
+class ClosedError(NoResponseError):
+    """The server closed the connection before it sent anything."""
+
+    def __init__(self) -> None:
+        super().__init__("ConnectionClosedError")
+
+
+class ResponseReader:
+    """Collects a response; llhttp's parser calls the methods that begin with `on_`."""
+
+    __slots__ = ("_complete", "_headers", "_max_bytes", "_parser", "_parts", "_size", "begun", "keeps", "response")
+
+    def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
+        self._headers: dict[bytes, bytes] = {}
+        self._max_bytes = max_bytes
+        self._parser = HttpResponseParser(self)
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._complete = False
+        self.begun = False
+        self.keeps = False
+        """Whether the connection can be used again after the response."""
+        self.response: HttpResponse | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes, b"" for the end of the connection; with the last ones `response` is there.
+
+        Raises NoResponseError if it is incomplete, too long or not HTTP.
+        """
+        if not data:
+            if not self._headers or self._headers.keys() & {b"content-length", b"transfer-encoding"}:
+                raise NoResponseError("IncompleteReadError") if self.begun else ClosedError
+            # The end of the connection ends the body.
+            self._end()
+            return
+        self.begun = True
+        self._size += len(data)
+        if self._size > self._max_bytes:
+            raise NoResponseError("HTTPClientError")
+        try:
+            self._parser.feed_data(data)
+        except HttpParserError as error:
+            raise NoResponseError("HTTPClientError") from error
+        if self._complete and self._parser.get_status_code() >= 200:
+            self._end()
+
+    def _end(self) -> None:
+        parser = self._parser
+        closes = self._headers.get(b"connection", b"").lower() == b"close" or parser.get_http_version() == "1.0"
+        self.keeps = self._complete and not closes
+        self.response = HttpResponse(parser.get_status_code(), self._headers, b"".join(self._parts))
+        # It refers to this object: without it, both are freed at once.
+        del self._parser
+
+    def on_message_begin(self) -> None:
+        """A response begins."""
+        # The one before was an interim response, such as 100 (Continue).
+        self._headers, self._parts, self._complete = {}, [], False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._headers[name.lower()] = value
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        self._parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """The response is complete."""
+        self._complete = True
 
 
 class Exchange(Struct):
@@ -53,7 +116,7 @@ class Exchange(Struct):
     opening: Opening | None = None
     failure: NoResponseError | None = None
     begun: bytes = b""
-    reader: ObjectReader | None = None
+    reader: ResponseReader | None = None
     read_at: float = 0.0
 
     @property
@@ -84,7 +147,7 @@ class Exchange(Struct):
             pass  # `receive` meets it again
         return True
 
-    def _read(self, reader: ObjectReader) -> bool:
+    def _read(self, reader: ResponseReader) -> bool:
         """Read what has come; return whether that is all."""
         try:
             while data := self.connection.recv(READ_BYTES):
@@ -96,18 +159,14 @@ class Exchange(Struct):
             return False
         except OSError:
             pass  # `receive` meets it again, as the end of the connection
-        except (HttpParserError, NoResponseError) as error:
+        except NoResponseError as error:
             self.connection.close()
-            self.failure = error if isinstance(error, NoResponseError) else _failure(error)
+            self.failure = error
         return True
 
     def advance(self, opening: Opening) -> None:
         """Go on opening the connection, and send the request if it is open; raises NoResponseError."""
-        try:
-            is_open = opening.advance()
-        except OSError as error:
-            opening.connection.close()
-            raise _opening_failure(error) from error
+        is_open = opening.advance()
         # With TLS it is another object, of the same file descriptor.
         self.connection = opening.connection
         if is_open:
@@ -119,15 +178,9 @@ class Connections:
     """Connections to one endpoint, safe to use from several threads; each is used by one at a time."""
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        env: Mapping[str, str],
-        clock: Callable[[], float] = boottime,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-        trust: Trust | None = None,
+        self, endpoint: Endpoint, env: Mapping[str, str], clock: Clock = boottime, trust: Trust | None = None
     ) -> None:
         self._clock = clock
-        self._max_response_bytes = max_response_bytes
         self._opener = Opener(endpoint, env, clock, trust)
         # A list needs no lock: each thread calls only `pop` and `append`.
         self._idle: list[tuple[socket.socket, float]] = []
@@ -142,16 +195,11 @@ class Connections:
         request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (headers, len(body), body)
         return self._send(request, timeout)
 
-    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, admit: Callable[[int], bool]) -> Exchange:
-        """Send a GET as `send` does a POST; `arrived` reads as much of its response as has come.
-
-        `admit` is asked before so many bytes of the body are kept, if the status is 200; if it returns False, the rest
-        is not read, and the failure is `NotAdmitted`.
-        """
-        reader = ObjectReader(self._max_response_bytes, admit)
+    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, reader: ResponseReader) -> Exchange:
+        """Send a GET as `send` does a POST; `arrived` reads as much of its response as has come."""
         return self._send(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (path, headers), timeout, reader)
 
-    def _send(self, request: bytes, timeout: CallTimeout, reader: ObjectReader | None = None) -> Exchange:
+    def _send(self, request: bytes, timeout: CallTimeout, reader: ResponseReader | None = None) -> Exchange:
         connection = self._take()
         if connection is not None:
             try:
@@ -169,7 +217,7 @@ class Connections:
                 _wait(exchange.connection, exchange.events, timeout)
             except TimeoutError as error:
                 exchange.connection.close()
-                raise _opening_failure(error) from error
+                raise NoResponseError("ConnectTimeoutError") from error
             exchange.advance(exchange.opening)
 
     def receive(self, exchange: Exchange, late: bool = False) -> HttpResponse:
@@ -184,41 +232,33 @@ class Connections:
             self.wait_until_sent(exchange)
         try:
             limit = CallTimeout(LATE_SECONDS, timeout.until) if late else timeout
-            return self._read(exchange.connection, limit, exchange.begun, exchange.reader)
+            return self._read(exchange, limit)
         except ClosedError:
             if not exchange.reused:
                 raise
         # Most likely the server closed the connection while it was idle, and has not seen the request.
-        again = self._send_anew(exchange.request, timeout)
+        again = self._send_anew(exchange.request, timeout, exchange.reader)
         self.wait_until_sent(again)
-        return self._read(again.connection, timeout, reader=exchange.reader)
+        return self._read(again, timeout)
 
-    def _send_anew(self, request: bytes, timeout: CallTimeout, reader: ObjectReader | None = None) -> Exchange:
+    def _send_anew(self, request: bytes, timeout: CallTimeout, reader: ResponseReader | None = None) -> Exchange:
         if not timeout.left():
             raise NoResponseError("ConnectTimeoutError")
-        try:
-            opening = self._opener.begin(timeout.left())
-        except OSError as error:
-            raise _opening_failure(error) from error
+        opening = self._opener.begin(timeout.left())
         exchange = Exchange(opening.connection, request, timeout, reused=False, opening=opening, reader=reader)
         exchange.advance(opening)
         return exchange
 
-    def _read(
-        self,
-        connection: socket.socket,
-        timeout: CallTimeout,
-        begun: bytes = b"",
-        reader: ResponseReader | None = None,
-    ) -> HttpResponse:
-        reader = reader or ResponseReader(self._max_response_bytes)
+    def _read(self, exchange: Exchange, timeout: CallTimeout) -> HttpResponse:
+        connection, begun = exchange.connection, exchange.begun
+        reader = exchange.reader or ResponseReader()
         try:
             while reader.response is None:
                 data, begun = begun or receive_bytes(connection, timeout), b""
                 reader.feed(data)
         except BaseException as error:
             connection.close()
-            if isinstance(error, OSError | HttpParserError):
+            if isinstance(error, OSError):
                 raise _failure(error, reader.begun) from error
             raise
         if reader.keeps:
@@ -298,19 +338,10 @@ def _is_end(error: ssl.SSLError) -> bool:
     return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or error.library == "SYS"
 
 
-def _opening_failure(error: OSError) -> NoResponseError:
-    """The error for a connection that cannot be opened, by botocore's name for it."""
-    if isinstance(error, ssl.SSLError):
-        return NoResponseError("SSLError")
-    return NoResponseError("ConnectTimeoutError" if isinstance(error, TimeoutError) else "EndpointConnectionError")
-
-
-def _failure(error: Exception, begun: bool = False) -> NoResponseError:
+def _failure(error: OSError, begun: bool = False) -> NoResponseError:
     """The error for a failed connection, by botocore's name for it, which the table of faults knows."""
     if isinstance(error, ssl.SSLError) and not _is_end(error):
         return NoResponseError("SSLError")
     if isinstance(error, TimeoutError):
         return NoResponseError("ReadTimeoutError")
-    if isinstance(error, HttpParserError):
-        return NoResponseError("HTTPClientError")
     return NoResponseError("ConnectionClosedError") if begun else ClosedError()

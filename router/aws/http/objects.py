@@ -13,12 +13,11 @@ from urllib.parse import quote
 
 from msgspec import Struct
 
-from router.aws.calls import RESPONSE_SECONDS, boottime
+from router.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
 from router.aws.faults import translate
-from router.aws.http.connections import MAX_RESPONSE_BYTES, CallTimeout, Connections, Exchange
+from router.aws.http.connections import MAX_RESPONSE_BYTES, Connections, Exchange, HttpResponse, ResponseReader
 from router.aws.http.endpoints import find_bucket, is_host
-from router.aws.http.opening import CONNECT_SECONDS, Trust
-from router.aws.http.responses import HttpResponse, NoResponseError
+from router.aws.http.opening import CONNECT_SECONDS, NoResponseError, Trust
 from router.aws.http.signing import CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.aws.protocols import (
     NO_ROOM,
@@ -130,13 +129,16 @@ class DirectObjects:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         lines += f"User-Agent: message-router\r\nAuthorization: {signer.authorization(b'')}"
         try:
-            return place, place.connections.get(path.encode(), lines.encode("latin-1"), timeout, admission.admit)
+            return place, place.connections.get(
+                path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission)
+            )
         except NoResponseError as error:
             return translate(str(error))
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
-        return response.status != 200 and self._clock.correct(_error_code(response), request, response)
+        date = response.headers.get(b"date", b"")
+        return response.status != 200 and self._clock.correct(_error_code(response), request, date)
 
     def _find(self, bucket: str, region: str) -> _Bucket:
         """Return where a bucket is; if that is another region than it was, all go there from now on."""
@@ -145,9 +147,7 @@ class DirectObjects:
             return known
         region = region or self._region
         endpoint, path = find_bucket(bucket, region, self._env)
-        connections = Connections(
-            endpoint, self._env, max_response_bytes=MAX_RESPONSE_BYTES + _HEAD_BYTES, trust=self._trust
-        )
+        connections = Connections(endpoint, self._env, trust=self._trust)
         found = self._buckets[bucket] = _Bucket(region, endpoint.host, path, connections)
         return found
 
@@ -165,12 +165,48 @@ class _Admission:
         self._has_room = has_room
 
     def admit(self, size: int) -> bool:
+        """Whether so many more bytes are kept."""
         self._left -= size
         if self._left < 0:
             self.fault = TOO_LARGE
         elif not self._has_room(size):
             self.fault = NO_ROOM
         return self.fault is None
+
+
+class _ObjectReader(ResponseReader):
+    """Collects an object of S3; what is not admitted is not read, and the failure is `NotAdmitted`."""
+
+    __slots__ = ("_admission", "_admitted", "_has_head", "_kept")
+
+    def __init__(self, admission: _Admission) -> None:
+        super().__init__(MAX_RESPONSE_BYTES + _HEAD_BYTES)
+        self._admission = admission
+        self._admitted = 0
+        self._kept = 0
+        self._has_head = False
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as a ResponseReader does; a head that breaks off is not the head of an empty object."""
+        if self.begun and not (data or self._has_head):
+            raise NoResponseError("IncompleteReadError")
+        parser = self._parser
+        super().feed(data)
+        if self._has_head and parser.get_status_code() == 200:
+            declared = self._headers.get(b"content-length", b"")
+            size = max(self._kept, int(declared) if declared.isdigit() else 0)
+            if size > self._admitted and not self._admission.admit(size - self._admitted):
+                raise NoResponseError("NotAdmitted")
+            self._admitted = max(size, self._admitted)
+
+    def on_headers_complete(self) -> None:
+        """The headers are complete."""
+        self._has_head = True
+
+    def on_body(self, part: bytes) -> None:
+        """A part of the body."""
+        super().on_body(part)
+        self._kept += len(part)
 
 
 class _PendingFetch:

@@ -26,6 +26,10 @@ Trust = Callable[[str], ssl.SSLContext]
 """Returns what verifies certificates: by a file of them, or by those of the system if its name is empty."""
 
 
+class NoResponseError(Exception):
+    """No complete response was received: `args[0]` is botocore's name for the failure."""
+
+
 def read_certificates(bundle: str) -> ssl.SSLContext:
     """Verify certificates by a file of them, or by the system's; raises UsageError."""
     try:
@@ -49,12 +53,18 @@ class Opener:
         self._found_at = 0.0
 
     def begin(self, seconds: float) -> "Opening":
-        """Begin to open a connection; waits only for name servers and proxies, in `seconds`. Raises OSError."""
+        """Begin to open a connection; waits only for name servers and proxies, in `seconds`.
+
+        Raises NoResponseError.
+        """
         address = self._address
         if address is not None and self._clock() < self._found_at + ADDRESS_SECONDS:
             return Opening(socket.socket(address[0]), address[1], self._tls)
         # In a thread: nothing else limits the time that name servers, addresses and a proxy take together.
-        connection = run_within(seconds, self._connect, socket.socket.close)
+        try:
+            connection = run_within(seconds, self._connect, socket.socket.close)
+        except OSError as error:
+            raise _failure(error) from error
         if self._proxy is None:
             self._address, self._found_at = (connection.family, connection.getpeername()), self._clock()
         return Opening(connection, None, self._tls)
@@ -111,7 +121,14 @@ class Opening:
         self._stale = 0
 
     def advance(self) -> bool:
-        """Go on without waiting; return whether the connection is open. Raises OSError."""
+        """Go on without waiting; return whether the connection is open. Raises NoResponseError."""
+        try:
+            return self._advance()
+        except OSError as error:
+            self.connection.close()
+            raise _failure(error) from error
+
+    def _advance(self) -> bool:
         if isinstance(self.connection, ssl.SSLSocket):
             return self._shake_hands(self.connection)
         if self._address is not None:
@@ -141,3 +158,10 @@ class Opening:
         assert self._tls
         self._tls.end(connection, self._offered)
         return True
+
+
+def _failure(error: OSError) -> NoResponseError:
+    """The error for a connection that cannot be opened, by botocore's name for it."""
+    if isinstance(error, ssl.SSLError):
+        return NoResponseError("SSLError")
+    return NoResponseError("ConnectTimeoutError" if isinstance(error, TimeoutError) else "EndpointConnectionError")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from router.aws.http.connections import CallTimeout
+from router.aws.calls import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall
 from router.aws.protocols import OUT_OF_TIME
 

@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, PolledCalls, blocking, boottime, result_of
-from router.aws.http.connections import CallTimeout
+from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, CallTimeout, PolledCalls, blocking, boottime, result_of
 from router.aws.http.overlapping import NOT_BEGUN, OverlappingCalls
 from router.aws.http.service import FailedCall, JsonService, decode_object
 from router.aws.protocols import AwsFault, OutgoingMessage, Receipt, VisibilityTimeout

@@ -12,11 +12,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import Struct
 
+from router.aws.calls import CallTimeout
 from router.aws.faults import translate
-from router.aws.http.connections import CallTimeout, Connections, Exchange
+from router.aws.http.connections import Connections, Exchange, HttpResponse
 from router.aws.http.endpoints import ServiceName, find_endpoint
-from router.aws.http.opening import CONNECT_SECONDS, Trust
-from router.aws.http.responses import HttpResponse, NoResponseError
+from router.aws.http.opening import CONNECT_SECONDS, NoResponseError, Trust
 from router.aws.http.signing import Credentials, CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.aws.protocols import UNREADABLE, AwsFault
 
@@ -122,7 +122,8 @@ class JsonService:
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
-        return response.status != 200 and self._clock.correct(_error_code(response), request, response)
+        date = response.headers.get(b"date", b"")
+        return response.status != 200 and self._clock.correct(_error_code(response), request, date)
 
 
 class PendingCall(Generic[T]):

@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from router.aws.calls import blocking
 from router.aws.http.endpoints import is_host
-from router.aws.http.responses import HttpResponse
 from router.errors import MissingExtra, UsageError
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -105,18 +104,19 @@ class SigningClock:
         """Return seconds since 1970."""
         return self._now() + self._skew
 
-    def correct(self, code: str, request: bytes, response: HttpResponse) -> bool:
+    def correct(self, code: str, request: bytes, date: bytes) -> bool:
         """Correct the time if that of a request was the cause of its error, which has this code; return whether it was.
 
-        The response to another request that was under way may have corrected it before.
+        `date` is the header of the response, b"" without it. The response to another request that was under way may
+        have corrected the time before.
         """
-        if code not in _SKEWED or b"date" not in response.headers:
+        if code not in _SKEWED or not date:
             return False
         # Hardly ever needed, and slow to import.
         from email.utils import parsedate_to_datetime
 
         try:
-            server_time = parsedate_to_datetime(response.headers[b"date"].decode("latin-1")).timestamp()
+            server_time = parsedate_to_datetime(date.decode("latin-1")).timestamp()
         except ValueError:
             return False
         signed_at = request.partition(b"X-Amz-Date: ")[2].partition(b"\r\n")[0].decode("latin-1")

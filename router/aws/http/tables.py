@@ -7,9 +7,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import Raw
 
-from router.aws.calls import RESPONSE_SECONDS, boottime
+from router.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
 from router.aws.faults import read_cancellation
-from router.aws.http.connections import CallTimeout
 from router.aws.http.service import FailedCall, JsonService, PendingCall, decode_object
 from router.aws.protocols import (
     MEASURED,

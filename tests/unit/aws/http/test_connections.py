@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.connections import CallTimeout, receive_bytes, send_all
+from router.aws.calls import CallTimeout
+from router.aws.http.connections import receive_bytes, send_all
 
 
 class OtherWay(socket.socket):

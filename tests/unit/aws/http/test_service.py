@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.connections import CallTimeout, Connections
+from router.aws.calls import CallTimeout
+from router.aws.http.connections import Connections
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.service import FailedCall, JsonService, decode_object
 from router.aws.http.signing import Credentials, CredentialsError, Signer, SigningScope
