@@ -13,8 +13,7 @@ import msgspec
 from msgspec import Struct, field
 
 from router.aws.calls import MOST_CALLS, RESPONSE_SECONDS, CallTimeout, PolledCalls, blocking, boottime, result_of
-from router.aws.http.overlapping import NOT_BEGUN, OverlappingCalls
-from router.aws.http.service import FailedCall, JsonService, decode_object
+from router.aws.http.service import NOT_BEGUN, FailedCall, JsonService, OverlappingCalls, decode_object
 from router.aws.protocols import AwsFault, OutgoingMessage, Receipt, VisibilityTimeout
 from router.aws.references import is_fifo
 from router.aws.sqs import (

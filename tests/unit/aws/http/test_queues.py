@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.http.overlapping import CONCURRENT_CALLS
 from router.aws.http.queues import SECONDS, TRIES, DirectQueues
-from router.aws.http.service import FailedCall
+from router.aws.http.service import CONCURRENT_CALLS, FailedCall
 from router.aws.protocols import OUT_OF_TIME, AwsFault, NonBlockingQueues, OutgoingMessage
 
 LATE = AwsFault("retry", "ReadTimeoutError", 0)
