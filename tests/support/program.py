@@ -11,8 +11,8 @@ from router.program.mapping import compile_mapping
 from router.program.precompile import precompile
 from router.program.precompiled import COMPILED_NAME
 from router.program.schemas.compile import Check, SchemaStore, Validation
+from router.program.schemas.cost import MAX_APPLIED
 from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
-from router.program.schemas.growth import MAX_APPLIED
 from router.program.schemas.reasons import MAX_BRANCHES
 from router.program.schemas.references import Location, Locations
 

@@ -26,9 +26,7 @@ from router.program.schemas.documents import (
     verify,
     with_whole_limits,
 )
-from router.program.schemas.growth import growth_fault, may_multiply
 from router.program.schemas.links import Linker, Unresolved, uri_of
-from router.program.schemas.recursion import repetition_fault
 from router.program.schemas.references import Locations, with_escaped_references
 from router.stand_ins import import_validator
 
@@ -216,8 +214,11 @@ class SchemaStore:
             return None
         validation = Validation(validator, linker.reached, path)
         fault = None
-        if not self._bundle.files and may_multiply(document):
-            fault = growth_fault(document, validation.locations) or repetition_fault(document, validation.locations)
+        if not self._bundle.files:
+            # The schemas of a compiled config were examined: it is loaded without the module.
+            from router.program.schemas.cost import cost_fault
+
+            fault = cost_fault(document, validation.locations)
         if fault is not None:
             report(fault)
             return None
