@@ -1,14 +1,12 @@
-"""The endpoint of a service of AWS, by region or from the environment, and the proxy that leads to it.
+"""The endpoint of a service of AWS, by region or from the environment.
 
 https://docs.aws.amazon.com/general/latest/gr/rande.html and, for the environment,
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 """
 
-import socket
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -122,56 +120,3 @@ def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) ->
     if region.startswith("us-gov-") and not dual_stack:
         name = service
     return f"{name}.{region}.{domain}"
-
-
-class Proxy(Struct, frozen=True):
-    """An HTTP proxy, and the headers of each CONNECT request."""
-
-    host: str
-    port: int
-    headers: dict[str, str]
-
-
-def open_tunnel(proxy: Proxy, name: str, port: int, seconds: float) -> socket.socket:
-    """Connect to a host through a proxy; each wait may take `seconds`; raises OSError."""
-    # Imported only where there is a proxy.
-    from http.client import HTTPConnection, HTTPException
-
-    connection = HTTPConnection(proxy.host, proxy.port, timeout=seconds)
-    connection.set_tunnel(name, port, proxy.headers)
-    try:
-        connection.connect()
-    except HTTPException as error:
-        raise OSError(str(error)) from error
-    opened: socket.socket = connection.sock
-    return opened
-
-
-def find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> Proxy | None:
-    """Return the proxy of the environment for an endpoint; none for plain HTTP, which is for servers on this machine.
-
-    Raises UsageError for a proxy that is no URL, or is itself reached by TLS.
-    """
-    if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
-        return None
-    from urllib.request import getproxies, proxy_bypass  # imported only where there is a proxy
-
-    proxy = getproxies().get("https", "")
-    if not proxy or proxy_bypass(endpoint.name):
-        return None
-    try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        host, port = parts.hostname or "", parts.port or 80
-    except ValueError:
-        host = ""
-    if not is_host(host) or parts.scheme != "http":
-        # The URL is not shown: it may have a password.
-        raise UsageError(
-            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for one that is itself reached by TLS "
-            "(https://…) set ROUTER_TRANSPORT=boto3"
-        )
-    headers = {}
-    if parts.username:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Proxy-Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
-    return Proxy(host, port, headers)

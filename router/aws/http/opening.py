@@ -1,15 +1,19 @@
-"""Opens connections to an endpoint without waiting: the handshakes of several overlap in one thread."""
+"""Opens connections to an endpoint, or to the proxy before it, without waiting: handshakes overlap in one thread."""
 
 import errno
 import os
 import socket
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from select import POLLIN, POLLOUT
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from router.aws.calls import Clock, run_within
-from router.aws.http.endpoints import Endpoint, find_proxy, open_tunnel
+from router.aws.http.endpoints import Endpoint, is_host
 from router.errors import UsageError
 
 CONNECT_SECONDS = 5
@@ -44,7 +48,7 @@ class Opener:
     def __init__(self, endpoint: Endpoint, env: Mapping[str, str], clock: Clock, trust: Trust | None) -> None:
         self._endpoint = endpoint
         self._clock = clock
-        self._proxy = find_proxy(endpoint, env)
+        self._proxy = _find_proxy(endpoint, env)
         # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
         self._name: Any = endpoint.name.encode("ascii")
         context = (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
@@ -72,7 +76,60 @@ class Opener:
     def _connect(self) -> socket.socket:
         if self._proxy is None:
             return socket.create_connection((self._name, self._endpoint.port), CONNECT_SECONDS)
-        return open_tunnel(self._proxy, self._endpoint.name, self._endpoint.port, CONNECT_SECONDS)
+        return _open_tunnel(self._proxy, self._endpoint.name, self._endpoint.port, CONNECT_SECONDS)
+
+
+class _Proxy(Struct, frozen=True):
+    """An HTTP proxy, and the headers of each CONNECT request."""
+
+    host: str
+    port: int
+    headers: dict[str, str]
+
+
+def _open_tunnel(proxy: _Proxy, name: str, port: int, seconds: float) -> socket.socket:
+    """Connect to a host through a proxy; each wait may take `seconds`; raises OSError."""
+    # Imported only where there is a proxy.
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection(proxy.host, proxy.port, timeout=seconds)
+    connection.set_tunnel(name, port, proxy.headers)
+    try:
+        connection.connect()
+    except HTTPException as error:
+        raise OSError(str(error)) from error
+    opened: socket.socket = connection.sock
+    return opened
+
+
+def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
+    """Return the proxy of the environment for an endpoint; none for plain HTTP, which is for servers on this machine.
+
+    Raises UsageError for a proxy that is no URL, or is itself reached by TLS.
+    """
+    if not endpoint.secure or not any(name.lower() == "https_proxy" for name in env):
+        return None
+    from urllib.request import getproxies, proxy_bypass  # imported only where there is a proxy
+
+    proxy = getproxies().get("https", "")
+    if not proxy or proxy_bypass(endpoint.name):
+        return None
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = parts.hostname or "", parts.port or 80
+    except ValueError:
+        host = ""
+    if not is_host(host) or parts.scheme != "http":
+        # The URL is not shown: it may have a password.
+        raise UsageError(
+            "the proxy in HTTPS_PROXY is not http://[USER:PASSWORD@]HOST[:PORT]; for one that is itself reached by TLS "
+            "(https://…) set ROUTER_TRANSPORT=boto3"
+        )
+    headers = {}
+    if parts.username:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
+    return _Proxy(host, port, headers)
 
 
 _Address = tuple[socket.AddressFamily, Any]
