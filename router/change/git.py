@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ class Blob(Struct, frozen=True):
     link: bool
 
 
-def read_commit(config: Path, ref: str, name: str, target: Path) -> str:
+def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
     """Write the files of the config's folder, as of a commit, below `target`.
 
     `name` is the path of the config from the top of the repository; if it is empty, it is that of `config`, which is
@@ -35,7 +35,7 @@ def read_commit(config: Path, ref: str, name: str, target: Path) -> str:
     folder = config.absolute().parent
     while not folder.is_dir():
         folder = folder.parent
-    top = Path(_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+    top = FilePath(_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
     if not name:
         real = config.absolute().parent.resolve() / config.name
         if not real.is_relative_to(top.resolve()):
@@ -51,7 +51,7 @@ def read_commit(config: Path, ref: str, name: str, target: Path) -> str:
     return name
 
 
-def _list(top: Path, commit: str, folder: str) -> Iterator[Blob]:
+def _list(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
     """Yield the files of a folder of a commit; parts of other repositories (submodules) are not in this one."""
     paths = ["--", f":(literal){folder}/"] if folder else []
     listed = _git(top, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths).decode(errors="surrogateescape")
@@ -65,7 +65,7 @@ def _list(top: Path, commit: str, folder: str) -> Iterator[Blob]:
             yield Blob(path, id_, int(size), mode == _LINK)
 
 
-def _write(top: Path, blobs: Sequence[Blob], target: Path) -> None:
+def _write(top: FilePath, blobs: Sequence[Blob], target: FilePath) -> None:
     # Links come last: no file is written through one.
     for chunk in _chunks(sorted(blobs, key=lambda blob: blob.link)):
         answer = _git(top, "cat-file", "--batch", given="".join(f"{blob.id}\n" for blob in chunk).encode())
@@ -95,7 +95,7 @@ def _chunks(blobs: Sequence[Blob]) -> Iterator[list[Blob]]:
         yield chunk
 
 
-def _git(folder: Path, *arguments: str, given: bytes = b"", what: str = "") -> bytes:
+def _git(folder: FilePath, *arguments: str, given: bytes = b"", what: str = "") -> bytes:
     """Return the output of git; raises UsageError, for an unknown commit with its name `what`."""
     try:
         # A constant program; its arguments are no shell's.

@@ -1,6 +1,6 @@
 """Whether a changed part of a mapping may refuse messages."""
 
-from router.change.refusals import may_refuse
+from router.change.acceptance import may_refuse
 from router.change.routes import routes_of
 from tests.unit.change.conftest import Open, config_of
 
