@@ -9,12 +9,11 @@ from router import codes
 from router.change.acceptance import Taking, compare_taking, search_in
 from router.change.consequences import compare_deployments
 from router.change.counterexamples import Counterexample, samples
-from router.change.items import compare_parts
+from router.change.items import compare_parts, conflicts
 from router.change.recording import NO_RECORDINGS, Recordings
 from router.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
 from router.change.routes import ACCEPTING, MAPPING, RouteVersion, match_table, pair, routes_of
 from router.change.running import ItemDifference, differences, record_of, tests_of
-from router.change.side_by_side import conflicts
 from router.change.versions import ConfigVersion
 from router.check.change_codes import (
     DISPOSITION,

@@ -1,4 +1,7 @@
-"""How the items of a route change by its mapping, its table and how it writes."""
+"""How the items of a route change by its mapping, its table and how it writes, and whether both versions may write.
+
+They write at the same time while a deployment shifts traffic.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
@@ -8,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, to_builtins
 
 from router.change.report import ConfigChange
-from router.change.routes import RouteVersion, exact
+from router.change.routes import RouteVersion, exact, match_table
 from router.change.targets import typing_of
 from router.check.analysis.attributes import infer
 from router.check.analysis.inference import ALL_TYPES, NO
@@ -29,6 +32,7 @@ from router.check.change_codes import (
     OTHER_WRITE,
     PLUGINS_CHANGED,
 )
+from router.check.rules.writes import undo
 from router.config import spec
 from router.dev.compare import to_json
 from router.model import Path
@@ -249,3 +253,42 @@ _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigCh
     "rate": _rate,
 }
 """The comparison of each stage but those that decide whether a message is taken."""
+
+
+def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
+    """Yield why both versions must not write side by side; nothing for versions that write to different tables."""
+    before, after = old.compiled.write, new.compiled.write
+    if match_table(before.table.name) != match_table(after.table.name):
+        return
+    if before.table.key != after.table.key:
+        yield "the table has another key: each version is refused by the other's table"
+    elif _key(old) != _key(new):
+        yield "the key is mapped in another way: one message writes two items"
+    if undo(old.settings.write, new.settings.write):
+        modes = f"'{old.settings.write.mode}' and '{new.settings.write.mode}'"
+        yield f"the modes {modes} undo each other without a 'version' in both"
+    elif before.version != after.version:
+        versions = [each.version or "no attribute" for each in (before, after)]
+        yield f"items have their version in '{versions[0]}' or in '{versions[1]}'"
+    elif before.version and _mapped(old, before.version) != _mapped(new, after.version):
+        yield f"the version '{after.version}' is mapped in another way: versions of the two do not compare"
+    if (before.add or before.append or after.add or after.append) and once(old) != once(new):
+        yield "idempotency keys are others: a message that both versions receive is added twice"
+
+
+def once(route: RouteVersion) -> bytes:
+    """Return what the idempotency keys of a route depend on."""
+    config = route.compiled.write.once
+    key = route.settings.write.once_key
+    named = None if config is None else match_table(config.table.name)
+    return exact([named, route.name if isinstance(key, UnsetType) else key])
+
+
+def _key(route: RouteVersion) -> list[bytes]:
+    return [_mapped(route, name) for name, _ in route.compiled.write.table.key]
+
+
+def _mapped(route: RouteVersion, name: str) -> bytes:
+    """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
+    attribute = (route.attributes or {}).get(name, spec.short_form(name))
+    return exact([attribute, None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each])
