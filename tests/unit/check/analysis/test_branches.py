@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.check.analysis.branches import MAX_BRANCHES, is_affordable
+from router.check.analysis.canonical import MAX_BRANCHES, is_affordable
 
 CHOICES: dict[str, Any] = {"anyOf": [{"required": [name]} for name in "abcdefghijkl"]}
 """Twelve ways: three of them together are more than the maximum."""
