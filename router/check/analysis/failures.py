@@ -1,16 +1,17 @@
-"""Finds out why the evaluation of an expression, a transform or a conversion is not proved to succeed."""
+"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to succeed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from msgspec import UnsetType
+import msgspec
+from msgspec import Struct, UnsetType
 
-from router.check.analysis.attributes import InferredAttribute, Step
+from router.check.analysis.attributes import InferredAttribute, Step, infer
 from router.check.analysis.conditions import translate
-from router.check.analysis.entailment import Entailment
+from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import ALL_TYPES, NO, YES, Value, of_path, of_tree
-from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Schema, in_words, there
+from router.check.analysis.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.text_formats import always_matches, refusal_of, refuses_number
 from router.config import spec
@@ -18,6 +19,7 @@ from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import TextFormat
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
+from router.program.mapping import reserved_names
 from router.sources import Constant
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms import TRANSFORMS
@@ -38,6 +40,8 @@ _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
 _SCALARS = ("string", "number", "boolean")
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
+_KEEPS_NAMES = ("dynamodb_item",)
+"""Transforms of a map whose result has the same names."""
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
@@ -223,3 +227,62 @@ def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: Inf
             yield f"elements of the list may be {in_words(unfit)}"
         elif nulls or (form and not _accepts_text(route, element, form, CONVERTERS[kind[0]])):
             yield f"elements of the list may not convert to {kind}"
+
+
+class MergedName(Struct, frozen=True):
+    """An attribute that is the route's own, and the path of the map's entry that would be that attribute, too.
+
+    Whether each message has a value at that path, or none, is proved.
+    """
+
+    attribute: str
+    steps: Steps
+    always: bool
+    never: bool
+
+
+def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAttribute:
+    """Return what `merge` of a route finds, through its transforms."""
+    return infer(route, _as_attribute(merge))
+
+
+def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
+    return msgspec.convert({"from": merge.from_, "transform": merge.transform}, spec.Attribute)
+
+
+def map_steps(inferred: InferredAttribute) -> Steps | None:
+    """Return the path of the map whose names are those of the result; None if it is unknown."""
+    if all(step.name in _KEEPS_NAMES for step in inferred.steps):
+        return inferred.steps[0].before.origin if inferred.steps else inferred.raw.origin
+    return None
+
+
+def merged_names(
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, steps: Steps
+) -> Iterator[MergedName]:
+    """Yield the route's own attributes that a map at a path could bring."""
+    ttl = "" if route.table is None else route.table.ttl
+    for attribute in sorted(reserved_names(route.route, ttl)):
+        if attribute.startswith(merge.prefix):
+            at = (*steps, attribute.removeprefix(merge.prefix))
+            always, never = (answer is Answer.YES for answer in (messages.present(at), messages.absent(at)))
+            yield MergedName(attribute, at, always, never)
+
+
+def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
+    """Yield why `merge` is not proved to succeed."""
+    inferred = inferred_map(route, merge)
+    yield from of_source(route, _as_attribute(merge))
+    yield from of_steps(route, inferred)
+    if unfit := possible(inferred.raw, ("object",)):
+        yield f"it may find {in_words(unfit)}"
+    steps = map_steps(inferred)
+    if steps is None or route.mapped is None:
+        yield "the names that it finds are not known"
+        return
+    few: Schema = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
+    if route.mapped.holds_at(steps, few) is not Answer.YES:
+        yield f"it may find more than {merge.max} entries"
+    for each in merged_names(route, merge, route.mapped, steps):
+        if not each.never:
+            yield f"it may find the attribute '{each.attribute}', which is the route's own"

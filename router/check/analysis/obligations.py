@@ -5,7 +5,7 @@ from functools import partial
 
 from msgspec import UNSET, UnsetType
 
-from router.check.analysis import failures, merging
+from router.check.analysis import failures
 from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.expiry import counts_seconds
 from router.check.analysis.expressions import Scope, tree_of
@@ -51,7 +51,7 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
         yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
     merge = merge_of(route.route)
     if merge is not None:
-        yield _made(route, "merge", "", (*route.path, "merge"), merging.doubts(route, merge))
+        yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
     yield from _of_settings(route)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.check.analysis.inference import NO
-from router.check.analysis.merging import inferred_map, map_steps, merged_names
 from router.check.analysis.predicates import in_words, text_of
 from router.check.analysis.routes import AnalyzedRoute
 from router.check.analysis.schema_index import SchemaIndex
