@@ -1,11 +1,20 @@
-"""Infers the values of mapped attributes: of their sources, through transforms, type and default."""
+"""Infers the values of mapped attributes: of their sources, through transforms, type and default.
+
+Also how many different ones there are, where a schema or constants limit them, and whether a number that a time to live
+reads counts seconds, or milliseconds.
+"""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
+from math import prod
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from router.check.analysis.expressions import tree_of
+from router.check.analysis import predicates
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import (
     NO,
     UNKNOWN,
@@ -13,17 +22,22 @@ from router.check.analysis.inference import (
     Value,
     any_of,
     of_constant,
+    of_path,
     of_tree,
     of_type,
     text_length,
     weak,
 )
+from router.check.analysis.predicates import NO_VALUE, Schema, Steps
 from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.schema_index import SchemaIndex
+from router.check.analysis.text_formats import always_matches
 from router.check.analysis.transforms import hints_of, of_transform, types_taken
 from router.config import spec
 from router.model import TextFormat, Transform
+from router.program.expressions import path_of
 from router.sources import Computed, Constant, Evaluated, Joined, Values, values_of
-from router.transforms import TEXT_FORMATS
+from router.transforms import TEXT_FORMATS, TRANSFORMS
 
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
@@ -38,6 +52,14 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
 """The types of values that each `type` converts, and the type that it converts them to."""
+MAX_VALUES = 100
+"""More values are not counted."""
+FIRST_MILLISECONDS = 100_000_000_000
+"""Greater numbers of seconds are after the year 5138: they are milliseconds."""
+MILLISECONDS: Schema = {"type": "number", "minimum": FIRST_MILLISECONDS}
+_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"maximum": FIRST_MILLISECONDS - 1}]}
+_MILLISECONDS_AS_TEXT = "1767323045678"
+_SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
 
 class Step(Struct, frozen=True):
@@ -173,3 +195,100 @@ def _step(name: str, part: tuple[str | int, ...], function: Transform | None, be
     if function is None or hints_of(function) is None:
         return Step(name, part, None, before)
     return Step(name, part, types_taken(function), before, TEXT_FORMATS.get(name))
+
+
+def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
+    """Return the most different values of an attribute, besides a default; None if they are not limited."""
+    inferred = infer(route, attribute)
+    if any(route.transforms.get(step.name) is not TRANSFORMS.get(step.name) for step in inferred.steps):
+        return None  # a plugin's transform may return anything
+    return _count(route, inferred)
+
+
+def _count(route: AnalyzedRoute, inferred: InferredAttribute) -> int | None:
+    match inferred.source:
+        case Constant():
+            return 1
+        case Computed(fixed=True):
+            return 1
+        case Evaluated(text):
+            return count_of_expression(route, route.scope, text)
+        case Joined(_, texts):
+            counts = [count_of_expression(route, route.scope, text) for text in texts]
+            total = prod(count for count in counts if count is not None)
+            return None if None in counts or total > MAX_VALUES else total
+    return None
+
+
+def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | None:
+    """Return the most different values of a path or constant; None if they are not limited, or for others."""
+    tree = tree_of(text)
+    if tree is None:
+        return None
+    if tree["type"] == "literal":
+        return 1
+    names = path_of(tree)
+    steps = None if names is None else scope.steps(names)
+    if route.mapped is None or route.index is None or not steps:
+        return None
+    return _count_at(route.mapped, route.index, steps)
+
+
+def _count_at(messages: Entailment, index: SchemaIndex, steps: Steps) -> int | None:
+    kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
+    if kinds == {"boolean"}:
+        return 2
+    lists = [place.content["enum"] for place in index.at(steps) if isinstance(place.content.get("enum"), list)]
+    lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
+    both: list[object] = [*chain.from_iterable(lists)]
+    for values in sorted([*lists, both], key=len):
+        leaf: Schema = predicates.any_of([{"enum": values}, NO_VALUE])
+        if 0 < len(values) <= MAX_VALUES and messages.holds_at(steps, leaf) is YES:
+            return len({repr(value) for value in values})
+    return None
+
+
+def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
+    """Return whether an attribute that is a number counts seconds: NO if it does not in some message."""
+    known = [_counted_in(route, inferred)]
+    if isinstance(default, int | Decimal):
+        known.append(_counted_by(default))
+    return Answer.NO if Answer.NO in known else Answer.UNKNOWN if Answer.UNKNOWN in known else Answer.YES
+
+
+def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
+    """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
+    messages, steps, source = route.mapped, inferred.value.origin, inferred.source
+    if inferred.steps:
+        return False
+    if isinstance(source, Constant):
+        return _counted_by(source.value) is Answer.NO
+    if isinstance(source, Computed):
+        return source.milliseconds
+    if messages is None or steps is None or inferred.raw.can_be(["number"]) is Answer.NO:
+        return False
+    return messages.holds_at(steps, MILLISECONDS) is Answer.YES
+
+
+def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
+    source, steps, messages = inferred.source, inferred.raw.origin, route.mapped
+    if inferred.steps:
+        known = inferred.steps[-1].name == "to_epoch" and inferred.steps[-1].takes is not None
+        return Answer.YES if known else Answer.UNKNOWN
+    if isinstance(source, Constant):
+        return _counted_by(source.value)
+    if isinstance(source, Computed):
+        return Answer.NO if source.milliseconds else Answer.YES
+    if messages is None or steps is None:
+        return Answer.UNKNOWN
+    number = messages.holds_at(steps, _SECONDS)
+    if number is not Answer.YES or inferred.raw.can_be(["string"]) is Answer.NO or route.index is None:
+        return number
+    # With `type: N` it may be text.
+    if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
+        return Answer.NO
+    return always_matches(messages, steps, _SECONDS_AS_TEXT)
+
+
+def _counted_by(value: Any) -> Answer:
+    return Answer.NO if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS else Answer.YES

@@ -6,8 +6,7 @@ from functools import partial
 from msgspec import UNSET, UnsetType
 
 from router.check.analysis import failures
-from router.check.analysis.attributes import InferredAttribute, infer
-from router.check.analysis.expiry import counts_seconds
+from router.check.analysis.attributes import InferredAttribute, counts_seconds, infer
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.check.analysis.failures import possible

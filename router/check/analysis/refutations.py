@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from router.check.analysis.attributes import transforms_of
+from router.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
 from router.check.analysis.entailment import Entailment
-from router.check.analysis.expiry import FIRST_MILLISECONDS
 from router.check.analysis.expressions import Scope, paths_in
 from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import Steps

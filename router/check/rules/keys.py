@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from router.check.analysis.attributes import InferredAttribute, infer
-from router.check.analysis.domains import count_of_attribute
+from router.check.analysis.attributes import InferredAttribute, count_of_attribute, infer
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.check.analysis.inference import NO, UNKNOWN, YES, Value, of_path
 from router.check.analysis.predicates import in_words

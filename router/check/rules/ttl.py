@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from router.check.analysis.attributes import infer
+from router.check.analysis.attributes import MILLISECONDS, counts_milliseconds, counts_seconds, infer
 from router.check.analysis.entailment import Entailment
-from router.check.analysis.expiry import MILLISECONDS, counts_milliseconds, counts_seconds
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.inference import NO, YES, Value, of_tree
 from router.check.analysis.predicates import Steps, in_words

@@ -5,8 +5,7 @@ from itertools import combinations
 
 from msgspec import UNSET, UnsetType, structs
 
-from router.check.analysis.attributes import infer
-from router.check.analysis.domains import count_of_expression
+from router.check.analysis.attributes import count_of_expression, infer
 from router.check.analysis.entailment import Answer
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.inference import NO, YES, Value, of_tree
