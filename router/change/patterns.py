@@ -6,8 +6,8 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from router.check.analysis.pattern_lengths import Char, Node, Repeat, Sequence, characters_of, read_unanchored
 from router.check.analysis.patterns import UndecidedPattern, find_outside
+from router.check.analysis.text_patterns import Char, Concatenation, Node, Repeat, characters_of, read_unanchored
 
 _MORE = 2
 """How often something is repeated, at most, beyond its least number."""
@@ -36,7 +36,7 @@ def _text_of(node: Node, random: Random) -> str:
         case Repeat(inner, least, most):
             times = random.randint(least, least + _MORE if most is None else max(least, min(most, least + _MORE)))
             return "".join(_text_of(inner, random) for _ in range(times))
-        case Sequence(nodes):
+        case Concatenation(nodes):
             return "".join(_text_of(each, random) for each in nodes)
         case _:
             return _text_of(random.choice(node.nodes), random)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.check.analysis.budget import BudgetSpent, attempt
-from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import Schema
+from router.check.analysis.text_patterns import longest_match
 from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from router.check.analysis.levels import Every, Level, Levels, Own, Some, own_types
-from router.check.analysis.pattern_lengths import longest_match
 from router.check.analysis.predicates import EACH
-from router.check.analysis.text_patterns import has_no_text
+from router.check.analysis.text_patterns import has_no_text, longest_match
 from router.engine.attributes import MAX_DIGITS, MAX_NESTING, encode_item, text_bytes
 from router.errors import Rejection
 from router.program.expressions import kind_of

@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.check.analysis.pattern_lengths import longest_match, shortest_match
 from router.check.analysis.predicates import (
     EACH,
     NO_TEXT,
@@ -21,7 +20,7 @@ from router.check.analysis.predicates import (
     is_plain,
     keywords_of,
 )
-from router.check.analysis.text_patterns import has_no_text
+from router.check.analysis.text_patterns import has_no_text, longest_match, shortest_match
 from router.program.schemas.references import Location, Locations
 
 MAX_PARTS = 1000

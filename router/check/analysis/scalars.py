@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
-from router.check.analysis.pattern_lengths import example_of
 from router.check.analysis.patterns import UndecidedPattern, find_outside
 from router.check.analysis.predicates import Schema
-from router.check.analysis.text_patterns import distinctive_patterns
+from router.check.analysis.text_patterns import distinctive_patterns, example_of
 
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""

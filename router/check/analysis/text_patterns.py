@@ -1,9 +1,15 @@
-"""The patterns that every text of a schema matches: its own, those of its format, of its constants and of its length.
+"""What patterns say of texts: those that every text of a schema matches, the length of a match, and an example.
 
-Perhaps other texts match them, too: what they exclude is proved, and what they allow is to be tried.
+Every text of a schema matches its own pattern, and those of its format, of its constants and of its length. Perhaps
+other texts match them, too: what they exclude is proved, and what they allow is to be tried. Lengths and examples are
+read of anchored patterns, such as `^[A-Z]{2}-[0-9]{1,6}$`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
 
 from router.check.analysis.budget import NotDecided
 from router.check.analysis.patterns import escaped, find_outside
@@ -34,6 +40,18 @@ _MOST_CONSTANTS = 20
 _LONGEST = 40
 """Greater lengths are not made a pattern, which has a state for each character."""
 _MOST_STEPS = 10_000
+ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
+CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
+"""A character class without a nested class."""
+ESCAPE = re.compile(r"\\(?:[pP](?:\{[^}]*\}|\w)|[dDwWsS]|[^\w\s])")
+"""An escape sequence that matches one character."""
+COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
+GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
+PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
+_ANCHORS = re.compile(r"(?<![\\\[])(?:\^|\\[bBAz])|(?<!\\)\$(?=[|)]|$)")
+_FIRST = "a0A-_"
+"""The characters that examples have where they can."""
+_LONGEST_EXAMPLE = 65_536
 
 
 def patterns_in(schema: Schema) -> list[str]:
@@ -65,3 +83,172 @@ def distinctive_patterns(schema: Schema) -> list[str]:
     own = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
     named = _OF_FORMATS.get(str(schema.get("format")))
     return [*own, named] if named else own
+
+
+class _Unreadable(Exception):
+    """The pattern has something that is not read here."""
+
+
+class Char(Struct, frozen=True):
+    """One character, which the pattern `text` matches."""
+
+    text: str
+
+
+class Repeat(Struct, frozen=True):
+    """Another node, as often as between `least` and `most`; None is without end."""
+
+    node: "Node"
+    least: int
+    most: int | None
+
+
+class Concatenation(Struct, frozen=True):
+    """Nodes one after another."""
+
+    nodes: tuple["Node", ...]
+
+
+class Choice(Struct, frozen=True):
+    """One of several nodes."""
+
+    nodes: tuple["Node", ...]
+
+
+Node = Char | Repeat | Concatenation | Choice
+
+
+@lru_cache(maxsize=4096)
+def read_pattern(pattern: str) -> Node | None:
+    """Return the tree of a pattern that is anchored at both ends; None for others, and for those not read here."""
+    anchored = ANCHORED.fullmatch(pattern)
+    if anchored is None:
+        return None
+    try:
+        node, end = _sequence(anchored[1], 0)
+    except _Unreadable:
+        return None
+    # The alternatives of a top-level `|` are anchored at one end only.
+    return node if end == len(anchored[1]) else None
+
+
+def longest_match(pattern: str) -> int | None:
+    """Return the most characters of text that a pattern matches; None if there is no bound, or none is known."""
+    node = read_pattern(pattern)
+    return None if node is None else _longest(node)
+
+
+def shortest_match(pattern: str) -> int:
+    """Return a lower bound of the characters of text that a pattern matches."""
+    node = read_pattern(pattern)
+    return 0 if node is None else _shortest(node)
+
+
+def example_of(pattern: str, extra: int = 0) -> str | None:
+    """Return a text that a pattern should match, with `extra` repetitions where it allows them; None if none is found.
+
+    The pattern is not verified to match it.
+    """
+    node = read_unanchored(pattern)
+    return None if node is None or _shortest(node) > _LONGEST_EXAMPLE else _example(node, extra)
+
+
+@lru_cache(maxsize=4096)
+def read_unanchored(pattern: str) -> Node | None:
+    """Return the tree of a pattern without its anchors: what a pattern matches that is anchored, others do."""
+    text = _ANCHORS.sub("", pattern)
+    try:
+        node, end = _alternatives(text, 0)
+    except _Unreadable:
+        return None
+    return node if end == len(text) else None
+
+
+@lru_cache(maxsize=4096)
+def characters_of(text: str) -> str:
+    """Return characters that a part of a pattern matches: letters, if that is not known."""
+    try:
+        matches = re.compile(text, re.ASCII | re.DOTALL).fullmatch
+    except re.error:  # another dialect, as in `\p{L}`
+        matches = re.compile("[a-zA-Z]").fullmatch
+    return "".join(filter(matches, dict.fromkeys((*_FIRST, *map(chr, range(128)), *text))))
+
+
+def _longest(node: Node) -> int | None:
+    match node:
+        case Char():
+            return 1
+        case Repeat(inner, _, most):
+            length = _longest(inner)
+            return 0 if 0 in (length, most) else None if length is None or most is None else length * most
+        case Concatenation(nodes):
+            lengths = [_longest(each) for each in nodes]
+            return None if None in lengths else sum(filter(None, lengths))
+        case _:
+            lengths = [_longest(each) for each in node.nodes]
+            return None if None in lengths else max(length or 0 for length in lengths)
+
+
+def _shortest(node: Node) -> int:
+    match node:
+        case Char():
+            return 1
+        case Repeat(inner, least, _):
+            return _shortest(inner) * least
+        case Concatenation(nodes):
+            return sum(map(_shortest, nodes))
+        case _:
+            return min(map(_shortest, node.nodes))
+
+
+def _example(node: Node, extra: int) -> str:
+    match node:
+        case Char():
+            return (characters_of(node.text) or node.text)[0]
+        case Repeat(inner, least, most):
+            return _example(inner, extra // 2) * (least + extra if most is None else min(least + extra, most))
+        case Concatenation(nodes):
+            return "".join(_example(each, extra) for each in nodes)
+        case _:
+            return _example(node.nodes[extra % len(node.nodes)], extra)
+
+
+def _alternatives(text: str, start: int) -> tuple[Node, int]:
+    node, end = _sequence(text, start)
+    nodes = [node]
+    while text[end : end + 1] == "|":
+        node, end = _sequence(text, end + 1)
+        nodes.append(node)
+    return Choice(tuple(nodes)), end
+
+
+def _sequence(text: str, start: int) -> tuple[Node, int]:
+    nodes: list[Node] = []
+    while start < len(text) and text[start] not in "|)":
+        node, start = _atom(text, start)
+        count = COUNT.match(text, start)
+        if count:
+            node = Repeat(node, *_times(*count.groups()))
+            start = count.end()
+        nodes.append(node)
+    return Concatenation(tuple(nodes)), start
+
+
+def _atom(text: str, start: int) -> tuple[Node, int]:
+    group = GROUP.match(text, start)
+    if group:
+        node, end = _alternatives(text, group.end())
+        if text[end : end + 1] != ")":
+            raise _Unreadable
+        return node, end + 1
+    found = CLASS.match(text, start) or ESCAPE.match(text, start) or PLAIN.match(text, start)
+    if found is None:
+        raise _Unreadable
+    return Char(found[0]), found.end()
+
+
+def _times(least: str | None, comma: str | None, most: str | None, sign: str | None) -> tuple[int, int | None]:
+    if sign:
+        return {"?": (0, 1), "*": (0, None), "+": (1, None)}[sign]
+    first = int(least or 0)
+    return first, first if not comma else None if most is None else int(most)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.check.analysis.pattern_lengths import example_of, longest_match, shortest_match
+from router.check.analysis.text_patterns import example_of, longest_match, shortest_match
 
 BOUNDED = [
     ("^$", 0),
