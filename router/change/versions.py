@@ -124,7 +124,7 @@ def open_versions(
 
 def open_stack(given: str, stack: ExitStack) -> ConfigVersion:
     """Load what the function of `stack:NAME` runs; raises UsageError if that cannot be read."""
-    from router.ops.deployed_code import read_code  # boto3 is optional and takes 0.2 s to import
+    from router.ops.stack_versions import read_code  # boto3 is optional and takes 0.2 s to import
 
     code = read_code(given.removeprefix(STACK))
     return open_package(given, code.package, code.env, stack)

@@ -15,12 +15,12 @@ from router.cli.stack_run import ChangeOptions, StackRun
 from router.errors import RouterError, UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
-from router.ops.deployed_code import OtherPackageError
 from router.ops.deployment import Deployment, make_deployment, read_package
 from router.ops.live import LiveComparison
 from router.ops.preconditions import require_codedeploy
 from router.ops.property_changes import TemplateVersion
 from router.ops.stack import PreparedChange, must_create, require_own
+from router.ops.stack_versions import OtherPackageError
 from router.ops.template.canary import Canary, function_reference, has_alias, with_alias
 from router.ops.template.document import DeployableConfig, make_document, read_for_deployment
 from router.ops.template.expressions import variables_of

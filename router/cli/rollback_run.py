@@ -11,10 +11,16 @@ from router.change.versions import ConfigVersion, open_package
 from router.cli.diff_report import render
 from router.cli.stack_run import StackRun
 from router.errors import UsageError
-from router.ops.deployed_code import find_stack, read_environment, read_package_of
 from router.ops.deployment import Deployment
-from router.ops.history import StackVersion, as_deployment, previous_version
 from router.ops.stack import PreparedChange, must_create
+from router.ops.stack_versions import (
+    StackVersion,
+    as_deployment,
+    find_stack,
+    previous_version,
+    read_environment,
+    read_package_of,
+)
 from router.ops.template.expressions import variables_of
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY
 

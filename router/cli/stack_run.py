@@ -33,7 +33,6 @@ from router.dev.compare import to_json
 from router.model import Finding
 from router.ops.changes import PlannedChange, confirmation_words, in_order, leave_queue
 from router.ops.deployment import FOLDER, Deployment, package_key
-from router.ops.history import keep_version
 from router.ops.live import LiveComparison
 from router.ops.preconditions import new_stores, require_free_names
 from router.ops.property_changes import TemplateVersion
@@ -45,6 +44,7 @@ from router.ops.stack import (
     execute,
     read_result,
 )
+from router.ops.stack_versions import keep_version
 from router.ops.template.canary import function_reference
 from router.ops.template.policies import MAX_ATTACHED
 from router.printable import printable_lines

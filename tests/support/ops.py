@@ -2,7 +2,6 @@
 
 from router.ops.changes import PlannedChange
 from router.ops.deployment import Deployment
-from router.ops.history import keep_version
 from router.ops.live import LiveComparison
 from router.ops.preconditions import NewStore, require_codedeploy, require_free_names
 from router.ops.property_changes import PropertyChange
@@ -17,6 +16,7 @@ from router.ops.stack import (
     plan_removal,
     read_result,
 )
+from router.ops.stack_versions import keep_version
 from router.ops.template.canary import with_alias
 from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
 from router.ops.template.operators import operator_policies
