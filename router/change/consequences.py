@@ -22,7 +22,7 @@ from router.check.live.permissions import DECRYPT
 from router.codes import KEY_CHANGED
 from router.errors import RouterError
 from router.model import Path
-from router.ops.property_changes import QUEUE, TABLE, substitute_text
+from router.ops.changes import QUEUE, TABLE, substitute_text
 from router.ops.template.plan import PlannedQueue, PlannedResource
 from router.ops.template.policies import MANAGED_POLICY
 

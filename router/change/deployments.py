@@ -10,8 +10,7 @@ from router.change.versions import ConfigVersion
 from router.check.live.permissions import fetches_of, keys_of
 from router.errors import RouterError
 from router.model import Path
-from router.ops.changes import OF_A_QUEUE, kind_of, routes_of
-from router.ops.property_changes import substitute_text
+from router.ops.changes import OF_A_QUEUE, kind_of, routes_of, substitute_text
 from router.ops.template.document import DeployableConfig, make_document
 from router.ops.template.expressions import Substitutions
 from router.ops.template.plan import PlannedQueue, PlannedResource, StackPlan, make_plan

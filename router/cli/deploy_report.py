@@ -13,8 +13,7 @@ from router.change.report import ConfigChange, DiffReport, grouped, summary
 from router.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.cli.terminal import literal, output, print_table
-from router.ops.changes import PlannedChange, kind_of, resource_name, short_name
-from router.ops.property_changes import PropertyChange
+from router.ops.changes import PlannedChange, PropertyChange, kind_of, resource_name, short_name
 from router.ops.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}

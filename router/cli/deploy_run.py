@@ -15,10 +15,10 @@ from router.cli.stack_run import ChangeOptions, StackRun
 from router.errors import RouterError, UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
+from router.ops.changes import TemplateVersion
 from router.ops.deployment import Deployment, make_deployment, read_package
 from router.ops.live import LiveComparison
 from router.ops.preconditions import require_codedeploy
-from router.ops.property_changes import TemplateVersion
 from router.ops.stack import PreparedChange, must_create, require_own
 from router.ops.stack_versions import OtherPackageError
 from router.ops.template.canary import Canary, function_reference, has_alias, with_alias

@@ -31,11 +31,10 @@ from router.cli.report import count_findings, show_findings
 from router.cli.terminal import confirm, confirm_by_typing, output
 from router.dev.compare import to_json
 from router.model import Finding
-from router.ops.changes import PlannedChange, confirmation_words, in_order, leave_queue
+from router.ops.changes import PlannedChange, TemplateVersion, confirmation_words, in_order, leave_queue
 from router.ops.deployment import FOLDER, Deployment, package_key
 from router.ops.live import LiveComparison
 from router.ops.preconditions import new_stores, require_free_names
-from router.ops.property_changes import TemplateVersion
 from router.ops.stack import (
     DeploymentResult,
     PreparedChange,

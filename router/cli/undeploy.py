@@ -79,7 +79,7 @@ def _undeploy(
 ) -> Mapping[str, Any]:
     """Delete a stack; return whether it is deleted, and which tables are kept and deleted."""
     from router.cli.deploy_report import watch
-    from router.ops.property_changes import QUEUE, TABLE
+    from router.ops.changes import QUEUE, TABLE
     from router.ops.stack import delete_stack, first_failure, plan_removal
 
     name, console = stack.name, output(stderr=True)

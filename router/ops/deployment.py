@@ -14,9 +14,17 @@ from router.aws.artifacts import Artifacts
 from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
 from router.ops.archive import Archive
-from router.ops.changes import PlannedChange, describe_changes, routes_of
+from router.ops.changes import (
+    QUEUE,
+    TABLE,
+    PlannedChange,
+    PreviousKeys,
+    TemplateVersion,
+    describe_changes,
+    routes_of,
+    substitute_text,
+)
 from router.ops.packages import sha256_of
-from router.ops.property_changes import QUEUE, TABLE, PreviousKeys, TemplateVersion, substitute_text
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.policies import MANAGED_POLICY

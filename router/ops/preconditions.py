@@ -13,9 +13,8 @@ from router.aws.faults import DENIED
 from router.aws.protocols import KeySchema, read_key_schema
 from router.codes import EXISTS_ALREADY, NO_CODEDEPLOY
 from router.errors import UsageError
-from router.ops.changes import count_sentence, kind_of
+from router.ops.changes import TABLE, TemplateVersion, count_sentence, kind_of
 from router.ops.deployment import literal_names
-from router.ops.property_changes import TABLE, TemplateVersion
 
 
 class NewStore(Struct, frozen=True):

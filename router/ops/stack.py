@@ -13,8 +13,7 @@ from msgspec import Struct, structs
 from router.aws.control_plane import AwsCallError, ServiceClient, count_messages
 from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks, StackTemplate
 from router.errors import UsageError
-from router.ops.changes import kind_of, resource_name
-from router.ops.property_changes import QUEUE, TABLE
+from router.ops.changes import QUEUE, TABLE, kind_of, resource_name
 
 DESCRIPTION = "Message Router: "
 """The prefix of the description of every template that the router makes."""

@@ -19,8 +19,8 @@ from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, connect_services
 from router.aws.stacks import Stack, Stacks
 from router.errors import UsageError
+from router.ops.changes import PreviousKeys
 from router.ops.deployment import FOLDER, Deployment, literal_names
-from router.ops.property_changes import PreviousKeys
 from router.ops.stack import EMPTY, is_absent, require_own
 from router.ops.template.canary import without_shift
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION

@@ -1,10 +1,9 @@
 """What tests of other rooms use of `router.ops`."""
 
-from router.ops.changes import PlannedChange
+from router.ops.changes import PlannedChange, PropertyChange
 from router.ops.deployment import Deployment
 from router.ops.live import LiveComparison
 from router.ops.preconditions import NewStore, require_codedeploy, require_free_names
-from router.ops.property_changes import PropertyChange
 from router.ops.stack import (
     DESCRIPTION,
     DeploymentResult,

@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from router.ops.changes import PlannedChange, describe_changes, kind_of, resource_name, short_name
-from router.ops.property_changes import PreviousKeys, TemplateVersion
+from router.ops.changes import (
+    PlannedChange,
+    PreviousKeys,
+    TemplateVersion,
+    describe_changes,
+    kind_of,
+    resource_name,
+    short_name,
+)
 from tests.support.aws import ResourceChange
 
 NO_TEMPLATES = (TemplateVersion({}), TemplateVersion({}), PreviousKeys())
