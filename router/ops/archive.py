@@ -14,8 +14,8 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
-from router.ops.imports import FOLDER, run_time_modules
 from router.ops.packages import Wheel, sha256_of
+from router.ops.requirements import FOLDER, run_time_modules
 from router.ops.secret_files import SecretFiles
 
 _CACHES = ("__pycache__", "*.py[co]", "*~", "*.egg-info")

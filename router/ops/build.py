@@ -24,10 +24,19 @@ from router.ops.archive import (
     wheel_entries,
     write_archive,
 )
-from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules, top_names
 from router.ops.interpreter import SmokeTest, bytecode_entries, run_smoke_test, why_no_bytecode
 from router.ops.packages import ResolvedPackages, download, own_requirements, resolve
-from router.ops.requirements import FILE, PLUGINS, read_requirements, requirements_files
+from router.ops.requirements import (
+    FILE,
+    PLUGINS,
+    MissingImport,
+    find_missing_imports,
+    read_requirements,
+    require_packages,
+    requirements_files,
+    run_time_modules,
+    top_names,
+)
 from router.ops.secret_files import SecretFiles
 from router.ops.targets import Arch, Python, Target
 from router.program.load import Loaded, load

@@ -18,7 +18,7 @@ from msgspec import Struct
 from router.bytecode import module_name, name_file, pack
 from router.errors import UsageError
 from router.ops.archive import Entry
-from router.ops.imports import HANDLER, LAMBDA_MODULES, PACKAGE
+from router.ops.requirements import HANDLER, LAMBDA_MODULES, PACKAGE
 from router.ops.targets import Target
 
 _IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.bytecode")

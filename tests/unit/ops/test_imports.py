@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from router.errors import UsageError
-from router.ops.imports import MissingImport, find_missing_imports, require_packages, run_time_modules
+from router.ops.requirements import MissingImport, find_missing_imports, require_packages, run_time_modules
 
 
 def test_rooms() -> None:
