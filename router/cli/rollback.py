@@ -35,7 +35,7 @@ def command(**options: Any) -> None:
     """
     # boto3 is optional and takes 0.2 s to import.
     from router.aws.control_plane import connect_services
-    from router.cli.rollback_run import RollbackRun
+    from router.cli.deploy_run import RollbackRun
     from router.cli.stack_run import ChangeOptions
 
     services = connect_services(("cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts"))
