@@ -10,7 +10,7 @@ from msgspec import Struct
 from router.cli.options import choose_config, config_argument, json_option
 from router.cli.terminal import literal, print_table
 from router.config import spec
-from router.config.owners import owners_of
+from router.config.merge import owners_of
 from router.dev.compare import to_json
 from router.errors import UsageError
 from router.program.load import load

@@ -21,8 +21,7 @@ from router.config.environment import (
 )
 from router.config.findings import stopped
 from router.config.include import included_files
-from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge
-from router.config.owners import with_defaults
+from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge, with_defaults
 from router.config.parse import parse_part
 from router.config.schema import find_typed, without_extensions
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose

@@ -12,7 +12,7 @@ from msgspec import Struct, UnsetType, structs
 from router.aws.references import is_fifo
 from router.config import spec
 from router.config.findings import Findings
-from router.config.owners import Owners, owners_of
+from router.config.merge import Owners, owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]

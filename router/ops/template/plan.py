@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 from router.aws.references import is_fifo, is_name, match_key, queue_name, table_name
 from router.check.rules.queues import batch_of, retention_of, visibility_of
 from router.config import spec
-from router.config.owners import owners_of
+from router.config.merge import owners_of
 from router.errors import UsageError
 from router.model import Path
 from router.ops.template.expressions import (

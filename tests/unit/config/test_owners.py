@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.config.owners import Owners, owners_of, with_defaults
+from router.config.merge import Owners, owners_of, with_defaults
 from router.config.source import parse_text, read_config
 
 CONFIG = """\
