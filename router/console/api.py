@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from router.console.refusals import ConsoleError, as_refusal
+from router.console.jobs import ConsoleError, as_refusal
 from router.console.workspace import Workspace
 from router.errors import RouterError
 

@@ -19,7 +19,7 @@ from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import Unsaved, resolve_inside
 from router.config.source import MAX_BYTES
-from router.console.refusals import ConsoleError, as_refusal
+from router.console.jobs import ConsoleError, as_refusal
 from router.console.workspace import Workspace
 from router.dev.local import saved_files
 from router.errors import RouterError, UsageError

@@ -1,6 +1,6 @@
 """Runs what configs and plugins can break in a process apart: one that crashes or hangs ends nothing else.
 
-`python -m router.console.jobs` is that process: it reads a job per line, runs it, and writes its answer as a line.
+That process reads a job per line, runs it, and writes its answer as a line. What is refused has a code and a sentence.
 """
 
 import os
@@ -14,10 +14,30 @@ from typing import IO, Any
 import msgspec
 from msgspec import Struct
 
-from router.console.refusals import ConsoleError, as_refusal
-from router.errors import RouterError
+from router.errors import ConfigError, RouterError
 
 _WATCH_SECONDS = 1
+
+
+class ConsoleError(RouterError):
+    """A request of the page that is refused: `code` is a stable word or a code RTnnn, `status` that of HTTP."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+def as_refusal(error: RouterError) -> ConsoleError:
+    """Return an error of the router for the page."""
+    match error:
+        case ConsoleError():
+            return error
+        case ConfigError():
+            first = error.findings[0]
+            return ConsoleError(first.code.id, f"the config has errors, which the view Edit shows: {first}", 422)
+        case _:
+            return ConsoleError("usage", str(error))
 
 
 class Job(Struct, frozen=True):
@@ -109,14 +129,15 @@ class JobProcess:
 
 
 def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-P", "-m", "router.console.jobs"]
+    # Not `-m`, by which this module would be imported twice, and ConsoleError with it.
+    command = [sys.executable, "-P", "-c", f"from {__name__} import run_jobs; run_jobs()"]
     # In a session of its own: Ctrl-C at the terminal is for the console.
     return subprocess.Popen(  # noqa: S603 — our own program
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
 
 
-def main() -> None:
+def run_jobs() -> None:
     """Run jobs until standard input ends, or the console."""
     Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     answers: IO[bytes] = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -147,7 +168,3 @@ def _answer(line: bytes) -> JobAnswer:
         return JobAnswer(code=refusal.code, message=str(refusal), status=refusal.status)
     except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
         return JobAnswer(code="internal", message=f"{job.function} failed with {type(error).__name__}", status=500)
-
-
-if __name__ == "__main__":
-    main()

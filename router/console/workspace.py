@@ -7,8 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from router.console.jobs import JobProcess
-from router.console.refusals import ConsoleError
+from router.console.jobs import ConsoleError, JobProcess
 
 Target = Literal["files", "local", "aws"]
 """What the console shows besides files: nothing, an embedded AWS, or the AWS of the environment."""

@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from router.console.jobs import JobProcess
-from router.console.refusals import as_refusal
+from router.console.jobs import JobProcess, as_refusal
 from router.console.server import CALLS
 from router.console.workspace import Workspace, opened
 from router.errors import RouterError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from router.console.jobs import ConsoleError
 from router.console.letters import run_command
-from router.console.refusals import ConsoleError
 from router.console.workspace import Workspace, opened
 
 

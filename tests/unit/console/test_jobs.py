@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from router.console.jobs import JobProcess
-from router.console.refusals import ConsoleError
+from router.console.jobs import ConsoleError, JobProcess
 from router.errors import UsageError
 
 ROOT = str(Path(__file__).parents[3])
