@@ -11,8 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from router.console.jobs import ConsoleError, as_refusal
-from router.console.workspace import Workspace
+from router.console.workspace import ConsoleError, Workspace, as_refusal
 from router.errors import RouterError
 
 MAX_BYTES = 32 * 1024 * 1024

@@ -18,8 +18,7 @@ from router.change.report import ChangeFinding, RouteReport, grouped, summary
 from router.change.versions import STACK, ConfigVersion, open_versions
 from router.console.api import Call
 from router.console.files import draft_of, prefix_of, require_editable
-from router.console.jobs import ConsoleError
-from router.console.workspace import Workspace, require_aws
+from router.console.workspace import ConsoleError, Workspace, require_aws
 from router.dev.compare import to_json
 from router.model import Place
 from router.program.schemas.links import uri_of

@@ -18,8 +18,7 @@ from router.check.run import examine, finding_record
 from router.config import spec
 from router.config.schema import config_schema
 from router.console.files import as_unsaved, names_of
-from router.console.jobs import ConsoleError
-from router.console.workspace import Workspace
+from router.console.workspace import ConsoleError, Workspace
 from router.dev.compare import to_json
 from router.dev.local import saved_files
 from router.dev.records import make_record

@@ -10,9 +10,8 @@ from router.console import checking, messages
 from router.console.api import Call, Nothing
 from router.console.checking import Draft, RouteOfDraft, check_config, message_job, of_console
 from router.console.files import EditedFile, ReadFile, changed_files, names_of, read_file, save_files
-from router.console.jobs import ConsoleError
 from router.console.messages import MessageOfDraft
-from router.console.workspace import Workspace
+from router.console.workspace import ConsoleError, Workspace
 from router.dev.local import saved_files
 
 

@@ -19,8 +19,7 @@ from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import Unsaved, resolve_inside
 from router.config.source import MAX_BYTES
-from router.console.jobs import ConsoleError, as_refusal
-from router.console.workspace import Workspace
+from router.console.workspace import ConsoleError, Workspace, as_refusal
 from router.dev.local import saved_files
 from router.errors import RouterError, UsageError
 from router.model import Place

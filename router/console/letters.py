@@ -16,8 +16,7 @@ from msgspec import Struct, structs
 from router.config.environment import parts
 from router.console.api import Call
 from router.console.files import draft_of, require_editable
-from router.console.jobs import ConsoleError
-from router.console.workspace import Workspace, require_aws, require_writes
+from router.console.workspace import ConsoleError, Workspace, require_aws, require_writes
 from router.dev.compare import to_cell, to_json
 from router.program.schemas.documents import steps_of
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import msgspec
 
-from router.console.jobs import JobProcess, as_refusal
 from router.console.server import CALLS
-from router.console.workspace import Workspace, opened
+from router.console.workspace import JobProcess, Workspace, as_refusal, opened
 from router.errors import RouterError
 
 __all__ = ["JobProcess", "Refused", "Reply", "RunningConsole", "Workspace", "call", "opened", "running_console"]

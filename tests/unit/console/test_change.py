@@ -10,8 +10,7 @@ import pytest
 from router.console import change
 from router.console.change import CompareVersions, compare_for_page
 from router.console.files import draft_of
-from router.console.jobs import ConsoleError
-from router.console.workspace import opened
+from router.console.workspace import ConsoleError, opened
 from router.errors import UsageError
 from tests.support.console import Refused, call
 

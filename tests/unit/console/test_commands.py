@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from router.console.jobs import ConsoleError
 from router.console.letters import run_command
-from router.console.workspace import Workspace, opened
+from router.console.workspace import ConsoleError, Workspace, opened
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from router.console.jobs import ConsoleError, JobProcess
+from router.console.workspace import ConsoleError, JobProcess
 from router.errors import UsageError
 
 ROOT = str(Path(__file__).parents[3])
@@ -148,7 +148,7 @@ def test_a_console_that_is_killed(tmp_path: Path) -> None:
     """A job that hangs ends with it."""
     file = tmp_path / "process"
     code = (
-        "import os; from router.console.jobs import JobProcess; from tests.unit.console.test_jobs import spin\n"
+        "import os; from router.console.workspace import JobProcess; from tests.unit.console.test_jobs import spin\n"
         f"JobProcess(os.environ, 60).run(spin, {str(file)!r})"
     )
     with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": ROOT}) as console:
