@@ -10,8 +10,8 @@ from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
 from router.config.schema import config_schema, make_exact_schemas
-from router.dev.graph.model import graph_of
-from router.dev.graph.picture import as_svg
+from router.dev.graph import graph_of
+from router.dev.graph_picture import as_svg
 from router.program.load import load_program
 
 

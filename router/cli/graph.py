@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from router.cli.options import choose_config, config_argument, output_option, write_file
-from router.dev.graph.model import GroupBy, as_dot, as_json, as_mermaid, file_finder, graph_of, group, select
-from router.dev.graph.picture import as_svg
+from router.dev.graph import GroupBy, as_dot, as_json, as_mermaid, file_finder, graph_of, group, select
+from router.dev.graph_picture import as_svg
 from router.errors import UsageError
 from router.printable import printable_lines
 from router.program.load import load

@@ -15,8 +15,8 @@ from router.console.api import Call
 from router.console.checking import Draft, RouteOfDraft, message_job
 from router.console.workspace import Workspace, require_aws
 from router.dev.compare import to_json
-from router.dev.graph.model import Edge, Graph, GroupBy, Node, file_finder, graph_of, group, open_group, select
-from router.dev.graph.picture import draw
+from router.dev.graph import Edge, Graph, GroupBy, Node, file_finder, graph_of, group, open_group, select
+from router.dev.graph_picture import draw
 from router.errors import ConfigError, UsageError
 from router.modes import MODES
 from router.program.load import Loaded

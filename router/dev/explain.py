@@ -14,8 +14,8 @@ from msgspec import Struct
 from router.config import spec
 from router.config.environment import copy_plain
 from router.dev.compare import to_json
-from router.dev.graph.model import graph_of, select_queue
-from router.dev.graph.picture import draw
+from router.dev.graph import graph_of, select_queue
+from router.dev.graph_picture import draw
 from router.dev.records import holds_record, read_record, record_with, wrap_text
 from router.dev.run_tests import plan_record, show_request, show_requests
 from router.engine.engine import CompiledQueue, CompiledRoute

@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from router.dev.graph.model import MAX_GROUPS, Edge, Graph, Node, as_dot, as_json, as_mermaid, graph_of, group, select
-from router.dev.graph.picture import ROW, as_svg, place
+from router.dev.graph import MAX_GROUPS, Edge, Graph, Node, as_dot, as_json, as_mermaid, graph_of, group, select
+from router.dev.graph_picture import ROW, as_svg, place
 from tests.support.config import spec
 from tests.support.program import load_program
 

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
 
-from router.dev.graph.model import Edge, Graph, Node, lines_of
+from router.dev.graph import Edge, Graph, Node, lines_of
 from router.printable import printable
 
 ROW = 58

@@ -1,1 +1,0 @@
-"""`router graph`: queues over routes to tables and dead-letter queues."""
