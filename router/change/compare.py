@@ -28,7 +28,7 @@ from router.check.change_codes import (
     ROUTE_REMOVED,
     SIDE_BY_SIDE,
 )
-from router.check.ignore import ignore_changes
+from router.check.run import ignore_changes
 from router.config.findings import Findings
 from router.model import Finding, Record
 from router.program.load import without_garbage_collector

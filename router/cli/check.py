@@ -11,8 +11,7 @@ import click
 from router.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
-    from router.check.ignore import Ignored
-    from router.check.run import Report
+    from router.check.run import Ignored, Report
     from router.ops.live import LiveComparison
 
 FORMATS = ("text", "json", "sarif", "github")

@@ -10,7 +10,7 @@ import click
 from msgspec import UnsetType, structs
 
 from router.change.report import ChangeFinding, DiffReport, RouteReport, grouped, summary
-from router.check.ignore import Ignored
+from router.check.run import Ignored
 from router.cli.report import as_github, as_sarif
 from router.dev.compare import to_json
 from router.model import Finding

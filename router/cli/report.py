@@ -12,9 +12,8 @@ import click
 import msgspec
 from msgspec import structs
 
-from router.check.ignore import Ignored
 from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry
-from router.check.run import finding_record
+from router.check.run import Ignored, finding_record
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
 from router.printable import printable, printable_json

@@ -23,8 +23,7 @@ from router.change.consequences import LeftQueue, left_queues
 from router.change.deployments import routes_by_resource
 from router.change.report import DiffReport
 from router.change.versions import ConfigVersion
-from router.check.ignore import ignore_findings
-from router.check.run import finding_record
+from router.check.run import finding_record, ignore_findings
 from router.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result, watch
 from router.cli.diff_report import as_diff_record
 from router.cli.report import count_findings, show_findings
