@@ -1,13 +1,22 @@
-"""Runs messages through a route of a version, without the other routes of its queue, and compares two versions."""
+"""Runs messages through a route of a version, without the other routes of its queue, and compares two versions.
 
+A recording is run against the outcomes in it, or against another version.
+"""
+
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, UnsetType
 
 from router import codes
-from router.change.routes import RouteVersion
+from router.change.recording import Recording, outcome_of
+from router.change.routes import RouteVersion, pair, routes_of
+from router.change.versions import ConfigVersion, open_version, open_versions
 from router.dev.compare import ABSENT, cell
 from router.dev.records import make_body, make_record, record_with
 from router.dev.run_tests import show_request
@@ -138,3 +147,58 @@ def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
         except UsageError:
             continue
         yield record.body if isinstance(sent.message, UnsetType) else sent.message, record
+
+
+def run_recording(recording: Recording, config: Path, against: str | None) -> list[Mapping[str, Any]]:
+    """Return what differs if a recording is run: from its outcomes, or from the version `against`; raises UsageError.
+
+    Each kind of difference has its first message, and the number of such messages.
+    """
+    with ExitStack() as stack:
+        old, new = _open(config, against, stack)
+        if recording.head.queue not in new.program.engine.queues:
+            raise UsageError(f"no route of {config} reads the queue '{recording.head.queue}' of the recording")
+        return _versions(recording, old, new) if old else _outcomes(recording, new)
+
+
+def _open(config: Path, against: str | None, stack: ExitStack) -> tuple[ConfigVersion | None, ConfigVersion]:
+    if against is None:
+        return None, open_version(str(config), config, os.environ, stack)
+    return open_versions(against, str(config), config, os.environ, stack)
+
+
+def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for recorded in recording.messages:
+        now = outcome_of(new.program, recording.head.queue, recorded.message)
+        if (now.outcome, now.code, now.routes) == (recorded.outcome, recorded.code, recorded.routes):
+            continue
+        before, after = (
+            " ".join(filter(None, [each.outcome, each.code, f"by {', '.join(each.routes)}" if each.routes else ""]))
+            for each in (recorded, now)
+        )
+        entry = {"what": "outcome", "message": recorded.message, "before": before, "after": after, "count": 0}
+        found.setdefault((before, after), entry)["count"] += 1
+    return list(found.values())
+
+
+def _versions(recording: Recording, old: ConfigVersion, new: ConfigVersion) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    messages = [each.message for each in recording.messages]
+    pairs = pair(routes_of(old), routes_of(new))
+    for before, after in pairs.both:
+        if recording.head.queue not in (before.settings.queue, after.settings.queue):
+            continue
+        records = [(message, record) for message in messages if (record := record_of(before, message)) is not None]
+        counts: Counter[tuple[str, str]] = Counter()
+        for pair_ in records:
+            counts.update({(each.attribute, each.what) for each in differences(before, after, [pair_], taking=True)})
+        for each in differences(before, after, records, taking=True):
+            what = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
+            results = {"before": each.before, "after": each.after, "count": counts[each.attribute, each.what]}
+            found.append({"route": after.name, "what": what, "message": each.message, **results})
+    for route in pairs.removed:
+        if route.settings.queue == recording.head.queue:
+            gone = {"what": "is removed", "message": None, "before": "", "after": "", "count": 1}
+            found.append({"route": route.name, **gone})
+    return found
