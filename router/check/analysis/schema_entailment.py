@@ -1,19 +1,27 @@
-"""Makes what follows from schemas: of a whole one, and of the parts of those that can be taken apart."""
+"""Makes what follows from schemas, and shares it among routes: that of equal parts of schemas, and of equal attributes.
+
+Equal attributes of routes whose messages have equal parts have equal values.
+"""
 
 from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.canonical import canonical_of, parsed
 from router.check.analysis.entailment import Entailment
+from router.check.analysis.expressions import properties_in
 from router.check.analysis.levelwise import levelwise_of
 from router.check.analysis.scalars import validator_of
 from router.check.analysis.separation import Parts, SchemaPart
+from router.config import spec
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument, draft_of, subschemas
+from router.sources import ExpressionUse, expressions_of
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -21,6 +29,7 @@ MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
 SEVERAL = 4
 """So many ask for a part before it is proved apart: a route alone asks up to three times."""
+_T = TypeVar("_T")
 
 
 def entailment_of(
@@ -90,3 +99,101 @@ def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> E
 def entailment_without_schema() -> Entailment:
     """Return what follows for messages without a schema."""
     return Entailment(parsed(20, b"true"))
+
+
+class _Read(Struct, frozen=True):
+    """The expressions of an attribute, and the properties of messages that they read; None if that may be all."""
+
+    uses: list[ExpressionUse]
+    properties: frozenset[str] | None
+
+
+class AttributeFacts:
+    """What is known of an attribute of a route; `known` is that of equal ones, too."""
+
+    def __init__(self, read: _Read, messages: Entailment | None, known: dict[Hashable, Any]) -> None:
+        self._read = read
+        self._messages = messages
+        self._known = known
+
+    @property
+    def uses(self) -> list[ExpressionUse]:
+        """The expressions of the attribute."""
+        return self._read.uses
+
+    def once(self, what: Hashable, find: Callable[[], _T]) -> _T:
+        """Return what is known by a name, or else what is found."""
+        if what in self._known:
+            found: _T = self._known[what]
+            return found
+        found = find()
+        if not self._is_for_all:
+            self._known = self._known.copy()
+        self._known[what] = found
+        return found
+
+    def unless_nothing(self, what: Hashable, find: Callable[[], Iterable[_T]]) -> tuple[_T, ...]:
+        """Return what is found, with names of the route in it; that it is nothing is known of equal attributes."""
+        if what in self._known:
+            return ()
+        found = tuple(find())
+        if not found and self._is_for_all:
+            self._known[what] = found
+        return found
+
+    def unless_none(self, what: Hashable, find: Callable[[], _T | None]) -> _T | None:
+        """Return what is known by a name, or else what is found; that nothing is found is of this route only."""
+        known: _T | None = self._known.get(what)
+        if known is not None:
+            return known
+        found = find()
+        if found is not None and self._is_for_all:
+            self._known[what] = found
+        return found
+
+    @property
+    def _is_for_all(self) -> bool:
+        """Whether equal attributes have the answer too: there was time for it, and all was decided.
+
+        Where one of two schemas with an equal part has no message that is easy to find, the other may have one.
+        """
+        messages = self._messages
+        return messages is None or (messages.has_time and messages.not_shared.isdisjoint(self._read.properties or ()))
+
+
+class SharedAttributes:
+    """What is known of the attributes of all routes of a config.
+
+    `compiled` is a cache of how attributes are mapped without others, by their content.
+    """
+
+    def __init__(self) -> None:
+        self.compiled: dict[bytes, Any] = {}
+        self._read: dict[bytes, _Read] = {}
+        self._known: dict[Hashable, dict[Hashable, Any]] = {}
+
+    def facts(
+        self, attribute: spec.Attribute, messages: Entailment | None, settings: tuple[Hashable, ...] | None
+    ) -> AttributeFacts:
+        """Return what is known of an attribute, and of equal ones that read equal parts of messages.
+
+        `settings` are those of the route that matter besides; with None, nothing is shared.
+        """
+        content = _ENCODER.encode(attribute)
+        read = self._read.get(content)
+        if read is None:
+            uses = expressions_of(attribute)
+            read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
+        parts = None if settings is None else _parts(read, messages)
+        known = {} if parts is None else self._known.setdefault((content, parts, settings), {})
+        return AttributeFacts(read, messages, known)
+
+
+def _parts(read: _Read, messages: Entailment | None) -> tuple[SchemaPart, ...] | None:
+    """Return the parts of the schema that an attribute reads; None if they cannot be taken out."""
+    if messages is None:
+        return ()
+    if read.properties is None:
+        return None
+    found = [messages.part(name) for name in sorted(read.properties)]
+    return None if None in found else tuple(part for part in found if part is not None)
