@@ -11,10 +11,9 @@ from rich.table import Column, Table
 from router.aws.faults import DENIED
 from router.cli.terminal import literal, output
 from router.dev.compare import to_json
-from router.dlq.lease import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease
 from router.dlq.mask import masked
 from router.dlq.messages import CauseCount, DlqMessage
-from router.dlq.queues import OpenQueue
+from router.dlq.queues import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease, OpenQueue
 from router.engine.decode import read_attributes
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE

@@ -14,7 +14,7 @@ from router.aws.sqs import max_receive_count, redrive_target
 from router.cli.dlq_options import read_attributes, stop_on_sigterm
 from router.cli.terminal import progress_bar
 from router.dev.new.samples import SampleSet, open_samples, parse_body
-from router.dlq.lease import CALL_SECONDS, DlqLease
+from router.dlq.queues import CALL_SECONDS, DlqLease
 from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.model import Record

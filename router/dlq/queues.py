@@ -1,24 +1,183 @@
-"""The dead-letter queues of a config, and one that is opened: its messages received, leased and spooled."""
+"""The dead-letter queues of a config, and the lease of the messages of one while a command works on them.
 
-from collections.abc import Callable, Iterator, Mapping
+SQS has no way to look at a message without receiving it: messages are received with a visibility timeout, which is
+extended while the command works, and set to 0 at its end. If the command is killed, they become visible by themselves.
+
+A lease has an end, counted from before the call that received or extended the message. If the process is suspended for
+longer, others may have the message: it is neither extended nor made visible any more, and it must not be delivered.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Self
 
 from msgspec import Struct
 
+from router.aws.calls import Clock, boottime
 from router.aws.faults import DENIED
-from router.aws.protocols import Aws, AwsFault
+from router.aws.protocols import Aws, AwsFault, Queues
 from router.aws.references import is_fifo, queue_name
-from router.aws.sqs import max_receive_count, redrive_target
-from router.dlq.lease import CALL_SECONDS, DlqLease, Progress
+from router.aws.sqs import BATCH_ENTRIES, max_receive_count, redrive_target
 from router.dlq.messages import DlqMessage, Selection
 from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.program.load import Program
 
+VISIBILITY_SECONDS = 600
+"""The visibility timeout of leased messages: how long they stay invisible if the command is killed."""
+RECEIVE_COUNT = 100
+"""Messages of one round of receives at most, ten a call."""
+WAIT_SECONDS = 1
+"""How long a receive waits for its first message.
+
+A receive that waits asks all servers of SQS, one that does not only some of them: so an empty one means that no message
+is visible. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+"""
+CALL_SECONDS = 60.0
+"""The time-out of the calls for up to 1,000 messages together, ten a call."""
+IN_FLIGHT_LIMIT = 120_000
+"""Of a queue, about; a receive that waits is empty then, without an error. Quotas for standard and FIFO queues:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
+_OVER_LIMIT = "OverLimit"
+_NOT_LEASED = frozenset({"InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid"})
+"""Faults of a message that is deleted, visible, or received by others: there is nothing to release.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html"""
+
+Progress = Callable[[int], None]
+"""Called with the number of messages done so far."""
 _VISIBLE = "ApproximateNumberOfMessages"
 _IN_FLIGHT = "ApproximateNumberOfMessagesNotVisible"
 Attributes = Callable[[str], Mapping[str, str] | None]
 """Returns the attributes of a queue by its URL; None if they cannot be read."""
+
+
+class DlqLease:
+    """Leases messages of one dead-letter queue into a spool; a context that releases at its end what is left of them.
+
+    `unreleased` is the number of messages that could not be made visible, and `fault` why; they become visible after
+    VISIBILITY_SECONDS at most.
+    """
+
+    lasting = False
+
+    def __init__(
+        self,
+        queues: Queues,
+        name: str,
+        url: str,
+        spool: Spool,
+        visibility: int = 0,
+        clock: Clock = boottime,
+    ) -> None:
+        """`name` is the queue's name for messages to the user; `visibility` is by default VISIBILITY_SECONDS."""
+        self.unreleased = 0
+        self.fault: AwsFault | None = None
+        self._queues = queues
+        self._name = name
+        self._url = url
+        self._spool = spool
+        self._visibility = visibility or VISIBILITY_SECONDS
+        self._clock = clock
+        self._ended = threading.Event()
+        self._renewals = threading.Thread(target=self._renew, name="dlq-lease", daemon=True)
+        # Ctrl-C interrupts the main thread only: what a receive brings then is not lost, but released.
+        self._receiver = ThreadPoolExecutor(1, "dlq-receive")
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return is_fifo(self._url)
+
+    def __enter__(self) -> Self:
+        self._renewals.start()
+        # Its thread starts here: an interrupt while it starts would leave it running.
+        self._receiver.submit(int).result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._receiver.shutdown()
+        # A renewal that ends later would make released messages invisible again.
+        self._renewals.join(CALL_SECONDS)
+        for receipts in self._spool.receipts(self._clock()):
+            changes = [(id_, handle, 0) for id_, handle in receipts]
+            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS).values()
+            faults = [fault for fault in failed if fault.code not in _NOT_LEASED]
+            self.unreleased += len(faults)
+            self.fault = next(iter(faults), self.fault)
+
+    def receive(
+        self,
+        selects: Callable[[DlqMessage], bool],
+        limit: int | None = None,
+        progress: Progress = lambda done: None,
+        expected: int = 0,
+    ) -> int:
+        """Receive the visible messages, or until `limit` are selected; return the number of new selected messages.
+
+        Messages that are not selected are leased too, since SQS would return them again. `expected` is about how many
+        are visible: it decides how many calls are made at a time, and a receive is repeated if it is empty before so
+        many have come. It is not relied on, as SQS's counts are approximate. Raises UsageError.
+        """
+        return self._receiver.submit(self._receive, selects, limit, progress, expected).result()
+
+    def _receive(
+        self, selects: Callable[[DlqMessage], bool], limit: int | None, progress: Progress, expected: int
+    ) -> int:
+        new = empty = last = 0
+        while not self._ended.is_set() and (limit is None or new < limit):
+            until = self._clock() + self._visibility
+            # Full calls: after calls that were all full, one more than those.
+            count = min(-(-max(expected, last + 1) // BATCH_ENTRIES) * BATCH_ENTRIES, RECEIVE_COUNT)
+            received = self._queues.receive(self._url, count, WAIT_SECONDS, self._visibility)
+            if isinstance(received, AwsFault):
+                raise UsageError(self._explain(received))
+            expected, last, empty = expected - len(received), len(received), 0 if received else empty + 1
+            for record in received:
+                message = DlqMessage.of(record)
+                chosen = selects(message) and (limit is None or new < limit)
+                new += self._spool.add(message, selected=chosen, until=until) and chosen
+            progress(len(self._spool))
+            if empty > (expected > 0):
+                break
+        return new
+
+    def delete(self, ids: Sequence[str]) -> dict[str, AwsFault]:
+        """Delete messages from the queue and the spool; return the faults of those that are still on the queue."""
+        receipts = [(id_, handle) for id_, (handle, _) in self._spool.leases(ids).items()]
+        failed = self._queues.delete(self._url, receipts, CALL_SECONDS)
+        self._spool.remove(id_ for id_ in ids if id_ not in failed)
+        return failed
+
+    def leased_until(self, ids: Sequence[str]) -> dict[str, float]:
+        """Return the moment of the clock at which the lease of each message ends."""
+        return {id_: until for id_, (_, until) in self._spool.leases(ids).items()}
+
+    def extend(self) -> None:
+        """Extend the leases that are not over."""
+        for receipts in self._spool.receipts(self._clock()):
+            if self._ended.is_set():
+                return
+            until = self._clock() + self._visibility
+            changes = [(id_, handle, self._visibility) for id_, handle in receipts]
+            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS)
+            self._spool.extend([receipt for receipt in receipts if receipt[0] not in failed], until)
+
+    def _renew(self) -> None:
+        while not self._ended.wait(self._visibility / 3):
+            self.extend()
+
+    def _explain(self, fault: AwsFault) -> str:
+        if fault.code.endswith(_OVER_LIMIT):
+            # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+            return (
+                f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
+                "its other consumers, or select fewer with --limit"
+            )
+        needs = "; the command needs sqs:ReceiveMessage" if fault.kind == "configuration" else "; try again"
+        return f"cannot receive from '{self._name}': {fault.code}{needs}"
 
 
 class DeadLetterQueue(Struct, frozen=True):

@@ -19,8 +19,8 @@ from router.deliver.dead_letters import describe_failure, with_failure
 from router.deliver.delivery import Delivery, group_waves
 from router.deliver.time_limits import FixedDeadline
 from router.dlq.journal import Journal
-from router.dlq.lease import CALL_SECONDS
 from router.dlq.messages import DlqMessage
+from router.dlq.queues import CALL_SECONDS
 from router.engine.engine import CompiledQueue
 from router.errors import UsageError
 from router.model import Outcome

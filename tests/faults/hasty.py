@@ -9,14 +9,15 @@ import sys
 from router.aws import boto
 from router.aws.http import queues, tables
 from router.deliver import writer
-from router.dlq import lease, redrive
+from router.dlq import queues as dead_letter_queues
+from router.dlq import redrive
 
 boto.DYNAMODB_TIMEOUT = 1
 boto.SQS_TIMEOUT = 2
 tables.SECONDS = 1
 queues.SECONDS = 2
 writer.MAX_TRIES = 2
-lease.VISIBILITY_SECONDS = 8
+dead_letter_queues.VISIBILITY_SECONDS = 8
 redrive.LEAST_LEASE_SECONDS = 1
 
 sys.argv = sys.argv[1:]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.dlq.lease import DlqLease
+from router.dlq.queues import DlqLease
 from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.model import Record
