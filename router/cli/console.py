@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 
 from router.cli.options import choose_config, config_argument
-from router.console.security import Access
-from router.console.server import serve
+from router.console.server import Access, serve
 from router.console.workspace import Target, opened
 from router.dev.guard import ADDRESS
 from router.dev.local import local_target, require_port
