@@ -88,7 +88,7 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def unreported(self) -> bool:
         """Whether it is not proved, and no finding says so: it is not decided, or a message refutes it."""
-        return self.verdict == "not decided" or self.by_message
+        return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
 
     @property
     def open(self) -> bool:
@@ -105,10 +105,6 @@ class Ledger(Struct, frozen=True):
     """The claims about all routes of a config, in its order."""
 
     entries: tuple[LedgerEntry, ...] = ()
-
-    def count(self, verdict: Verdict) -> int:
-        """Return how many claims have a verdict."""
-        return sum(entry.verdict == verdict for entry in self.entries)
 
     @property
     def undecided(self) -> list[LedgerEntry]:
@@ -147,26 +143,57 @@ def make_ledger(
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for obligation, route, neighbours in _obligations(routes):
-        claim, unknown = obligation.claim, route.messages.unknown
-        reasons = {} if _is_vacuous(route, claim) else dict.fromkeys((*obligation.doubts, *doubted.get(claim, ())))
-        reason = unknown if unknown and reasons else "; ".join(reasons)
-        codes = refuted.get(claim, [])
-        # That the length of a key is not bounded needs no example, and is found of most.
-        unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
-        sought = not unbounded if codes else bool(reason)
-        found = _refutation(route, claim, neighbours) if sought else None
-        if codes:
-            reason = ""
-        elif found:
-            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
-        example = found.message if found else ""
-        entry = _entry(route, claim, reason, codes, example, findings.locate(obligation.path))
+        claim, place = obligation.claim, findings.locate(obligation.path)
+        codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
+        if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
+            entries[claim] = _proved(route, claim, place)
+            continue
+        entry = _judged(route, claim, neighbours, codes, doubts, place)
         if entry.unreported:
-            findings.add_finding(entry.finding, (obligation.path,))
-            entries[entry.finding] = entry
+            finding = entry.finding
+            findings.add_finding(finding, (obligation.path,))
+            entries[finding] = entry
         else:
             entries[claim] = entry
     return entries
+
+
+def _proved(route: AnalyzedRoute, claim: Claim, place: Place) -> LedgerEntry:
+    assumes = PLUGINS if claim.kind in _OF_ITEMS and not route.final else ""
+    return LedgerEntry(claim.route, claim.kind, claim.subject, "proved", "", place, assumes=assumes)
+
+
+def _judged(
+    route: AnalyzedRoute,
+    claim: Claim,
+    neighbours: Sequence[AnalyzedRoute],
+    codes: Sequence[Code],
+    doubts: Iterable[str],
+    place: Place,
+) -> LedgerEntry:
+    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
+    reason, example = "", ""
+    if not codes:
+        reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
+    # That the length of a key is not bounded needs no example, and is found of most.
+    unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
+    found = None if unbounded else _refutation(route, claim, neighbours)
+    if found:
+        example = found.message
+        if not codes:
+            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
+    undecided = not codes
+    return LedgerEntry(
+        route=claim.route,
+        kind=claim.kind,
+        subject=claim.subject,
+        verdict="not decided" if undecided else "refuted",
+        reason=reason,
+        place=place,
+        codes=tuple(dict.fromkeys(code.id for code in codes)),
+        example=example,
+        has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
+    )
 
 
 def _refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]) -> Refutation | None:
@@ -186,6 +213,8 @@ def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:
 
 def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
+    if not ignored:
+        return Ledger(tuple(entries.values()))
     return Ledger(
         tuple(
             structs.replace(entry, ignored=ignored[key]) if isinstance(key, Finding) and key in ignored else entry
@@ -203,22 +232,3 @@ def _obligations(
     for route in routes:
         for each in obligations(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]
-
-
-def _entry(
-    route: AnalyzedRoute, claim: Claim, reason: str, codes: Sequence[Code], example: str, place: Place
-) -> LedgerEntry:
-    verdict: Verdict = "refuted" if codes else "not decided" if reason else "proved"
-    undecided = verdict == "not decided"
-    return LedgerEntry(
-        route=claim.route,
-        kind=claim.kind,
-        subject=claim.subject,
-        verdict=verdict,
-        reason=reason,
-        place=place,
-        codes=tuple(dict.fromkeys(code.id for code in codes)),
-        example=example,
-        assumes=PLUGINS if verdict == "proved" and claim.kind in _OF_ITEMS and not route.final else "",
-        has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
-    )

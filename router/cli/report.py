@@ -1,6 +1,7 @@
 """Findings in the formats of `router check`: text, JSON, SARIF, and GitHub's workflow commands."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -60,10 +61,12 @@ def sum_up(ledger: Ledger) -> str:
     """Return how many claims of a ledger have each verdict; "" if there are none."""
     if not ledger.entries:
         return ""
-    counts = [f"proved {ledger.count('proved')} of {len(ledger.entries)} claims"]
-    if refuted := ledger.count("refuted"):
+    verdicts = Counter(entry.verdict for entry in ledger.entries)
+    counts = [f"proved {verdicts['proved']} of {len(ledger.entries)} claims"]
+    if refuted := verdicts["refuted"]:
         counts.append(f"{refuted} refuted")
-    if undecided := ledger.undecided:
+    if verdicts["not decided"]:
+        undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)
         without = sum(not entry.has_schema and entry.open for entry in undecided)
         parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(without)
