@@ -113,10 +113,12 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
 
     A key that is too long has a finding of its own.
     """
-    keys = () if route.table is None else route.table.key
-    limit = dict(zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False)).get(name, inf)
     added = name in route.route.write.add
-    return min(limit, route.facts(attribute).once(("bytes", added), lambda: _most_bytes(route, name, attribute)))
+    size = route.facts(attribute).once(("bytes", added), lambda: _most_bytes(route, name, attribute))
+    if route.table is None or name not in route.table.key:
+        return size
+    limits = dict(zip(route.table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
+    return min(limits.get(name, inf), size)
 
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:

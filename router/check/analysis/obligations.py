@@ -1,7 +1,6 @@
 """Yields the claims about a route, each with why it is not proved."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 from msgspec import UNSET, UnsetType
 
@@ -111,12 +110,15 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
 
 def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterable[str]:
     what = "mapping", name in route.route.write.add
-    return route.facts(attribute).unless_nothing(what, lambda: _mapping_doubts(route, name, attribute))
+    return route.facts(attribute).once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
-    doubts = partial(failures.of_conversion, route, attribute, infer(route, attribute))
-    return route.facts(attribute).unless_nothing("type", doubts)
+    return route.facts(attribute).once("type", lambda: tuple(_conversion_doubts(route, attribute)))
+
+
+def _conversion_doubts(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
+    return failures.of_conversion(route, attribute, infer(route, attribute))
 
 
 def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:

@@ -154,8 +154,10 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 
     def place(self, attribute: str, *part: str | int) -> Path:
         """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
+        whole: Path = ("routes", self.name, "item", attribute)
+        if not part:
+            return whole
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        whole: Path = (*self.path, "item", attribute)
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 
     def require(self, steps: Steps | None, claim: Claim) -> str:

@@ -101,7 +101,7 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     found = []
     for name, attribute in route.attributes.items():
         sizes = route.facts(attribute).once("sizes", partial(_of_attribute, route, index, attribute))
-        more = text_bytes(name)
+        more = text_bytes(name) if sizes else 0
         found += [[structs.replace(choice, bytes=choice.bytes + more) for choice in choices] for choices in sizes]
     return found
 
@@ -160,7 +160,7 @@ def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
         place, outside = waiting.pop()
         # The cost of a step grows with the subschemas around it.
         index.budget.spend(1 + len(index.at(place[:-1])) // 100)
-        names = [] if len(place) > _MAX_DEPTH or EACH in place[fixed:] else index.names(place)
+        names = () if len(place) > _MAX_DEPTH or EACH in place[fixed:] else index.names(place)
         waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
         if not names:
             sizes = [_placed(index, place, fixed, size) for size in _sizes(index, place)]
