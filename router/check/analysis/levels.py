@@ -138,7 +138,7 @@ class Levels:
         if isinstance(level.content, bool):
             return ANYTHING if level.content else IMPOSSIBLE
         if _BESIDE.isdisjoint(level.content):  # as in most
-            return every([own(level)])
+            return own(level)
         beside = [self._combine(each, own, seen | {key}) for each in self._beside(level)]
         return every(beside if _is_reference(level) else [own(level), *beside])
 
@@ -175,15 +175,14 @@ class Levels:
             return IMPOSSIBLE
         if step is EACH:
             return self._element(place)
-        if step in schema.get("properties", {}):
-            named: list[Level] = [place.below(("properties", step))]
-        else:
-            named = []
-        patterns = schema.get("patternProperties", {})
-        matching: list[Level] = [place.below(("patternProperties", each)) for each in patterns if matches(each, step)]
-        if not named and not matching and "additionalProperties" in schema:
+        found: list[Level] = []
+        if step in schema.get("properties", ()):
+            found.append(place.below(("properties", step)))
+        if patterns := schema.get("patternProperties"):
+            found += [place.below(("patternProperties", each)) for each in patterns if matches(each, step)]
+        if not found and "additionalProperties" in schema:
             return place.below(("additionalProperties",))
-        return every([*named, *matching])
+        return every(found)
 
     def _element(self, place: Location) -> Level:
         schema = place.content
@@ -279,6 +278,8 @@ class _LevelWriter:
 
 def every(parts: list[Level]) -> Level:
     """Return the level of values that satisfy all parts."""
+    if len(parts) == 1 and not isinstance(parts[0], Every):
+        return parts[0]
     if IMPOSSIBLE in parts:
         return IMPOSSIBLE
     kept = [inner for part in parts for inner in (part.parts if isinstance(part, Every) else (part,))]

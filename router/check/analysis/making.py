@@ -1,7 +1,6 @@
 """Makes values of a level of a schema: usual ones, others by chance, and valid ones by making again what is invalid."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from copy import copy
 from decimal import Decimal
 from functools import cached_property
@@ -123,11 +122,13 @@ class ValueMaker:
             self._left -= 1
             if self._left < 0 or depth > MAX_DEPTH:
                 break
-            with suppress(Stuck):
+            try:
                 value = self._make_once(parts, toward, variant, depth)
-                if variant >= 0 and not toward and len(self._kept) < _MOST_KEPT:
-                    self._kept[key] = parts, value, before - self._left
-                return value
+            except Stuck:
+                continue
+            if variant >= 0 and not toward and len(self._kept) < _MOST_KEPT:
+                self._kept[key] = parts, value, before - self._left
+            return value
         raise Stuck
 
     def _make_once(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
@@ -139,7 +140,8 @@ class ValueMaker:
         given = [schema["type"] for schema in schemas if "type" in schema]
         kinds: Sequence[str] = _TYPES if not toward else ("array",) if toward[0] is EACH else ("object",)
         for types in given:
-            kinds = [kind for kind in kinds if _allows(types, kind)]
+            taken = (types,) if isinstance(types, str) else types
+            kinds = [kind for kind in kinds if kind in taken or (kind == "integer" and "number" in taken)]
         if not kinds:
             raise Stuck
         # Without a type, an object is the most likely value.
@@ -232,11 +234,6 @@ def varied(value: Any, number: int) -> Any:
 def constants_of(schema: Schema) -> list[Any]:
     """Return the values that a subschema lists."""
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
-
-
-def _allows(given: str | Sequence[str], kind: str) -> bool:
-    types = (given,) if isinstance(given, str) else given
-    return kind in types or (kind == "integer" and "number" in types)
 
 
 def _replaced(message: Any, path: Sequence[str | int], value: Any) -> Any:

@@ -71,8 +71,16 @@ def _search(
 ) -> Refutation | None:
     if messages is None or rejects is None:
         return None
-    found = messages.find(read, lambda message: bool(rejects(message)), there, tested, known)
-    return None if found is MISSING else Refutation(_ENCODER.encode(found).decode(), rejects(found))
+    reason = ""
+
+    def is_rejected(message: Any) -> bool:
+        nonlocal reason
+        reason = rejects(message)
+        return bool(reason)
+
+    found = messages.find(read, is_rejected, there, tested, known)
+    # The message that is found is the last that was asked about.
+    return None if found is MISSING else Refutation(_ENCODER.encode(found).decode(), reason)
 
 
 def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:

@@ -13,6 +13,8 @@ from router.program.schemas.references import Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _CASES = ("if", "then", "else", "not")
+_DEPENDENT = ("dependentSchemas", "dependencies")
+_OF_SAME_VALUE = frozenset((*_BRANCHES, *_CASES, *_DEPENDENT))
 
 
 class SchemaIndex:
@@ -26,6 +28,7 @@ class SchemaIndex:
         self.budget = budget
         self._schema = schema
         self._found: dict[Steps, list[Location]] = {}
+        self._names: dict[Steps, tuple[str, ...]] = {}
 
     def at(self, steps: Steps) -> list[Location]:
         """Return the subschemas that describe the value at a path of a message, the most direct first."""
@@ -38,10 +41,12 @@ class SchemaIndex:
             self._found[steps] = list(found.values())
         return self._found[steps]
 
-    def names(self, steps: Steps) -> list[str]:
+    def names(self, steps: Steps) -> tuple[str, ...]:
         """Return the names of the properties that are declared at a path."""
-        names = [name for subschema in self.at(steps) for name in map_of(subschema.content, "properties")]
-        return list(dict.fromkeys(names))
+        if steps not in self._names:
+            names = (name for subschema in self.at(steps) for name in map_of(subschema.content, "properties"))
+            self._names[steps] = tuple(dict.fromkeys(names))
+        return self._names[steps]
 
     def where(self, steps: Steps) -> str:
         """Return where a path is declared, for a sentence: `at /properties/device of schema 'user.json'`."""
@@ -72,10 +77,12 @@ class SchemaIndex:
 
 def _same_value(schema: dict[str, Any]) -> Iterator[Path]:
     """Yield the paths of the subschemas in a subschema that apply to the same value."""
+    if _OF_SAME_VALUE.isdisjoint(schema):  # as in most
+        return
     for key in _BRANCHES:
         yield from ((key, index) for index in range(len(schema.get(key, ()))))
     yield from ((key,) for key in _CASES if key in schema)
-    for key in ("dependentSchemas", "dependencies"):
+    for key in _DEPENDENT:
         yield from ((key, name) for name in map_of(schema, key))
 
 

@@ -93,9 +93,11 @@ def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
         text, claim = route.route.for_each, route.claim("for_each")
+        if isinstance(text, UnsetType):
+            continue
         messages = route.messages_of(claim)
         checker = _checker(route, messages)
-        if isinstance(text, UnsetType) or messages is None or checker is None:
+        if messages is None or checker is None:
             continue
         path: Path = (*route.path, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
@@ -116,7 +118,7 @@ class PathChecker:
     def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
         self.messages = messages
         self.index = index
-        self._names = tuple(index.names(()))
+        self._names = index.names(())
         self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
 
     def takes_all(self, facts: AttributeFacts) -> bool:
@@ -162,8 +164,8 @@ class PathChecker:
 
     def _near(self, level: Steps, name: str) -> str:
         """Return a declared name that is similar; "" if there is none."""
-        known = self.index.names(level) if self.index.complete else []
-        return _closest(name, tuple(known))
+        known = self.index.names(level) if self.index.complete else ()
+        return _closest(name, known)
 
 
 @lru_cache(maxsize=1024)
