@@ -168,7 +168,8 @@ class SchemaStore:
         text = _ENCODER.encode(content)
         if text in self._verified:
             return self._take(self._verified[text], name, shown, folder)
-        content = with_escaped_references(content)
+        if b'"$' in text:  # else it has no reference
+            content = with_escaped_references(content)
         faults = verify(content, name)
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):

@@ -32,6 +32,7 @@ _IN_PLACE = frozenset(("allOf", "anyOf", "dependencies", "dependentSchemas", "el
 _DEFINITIONS = frozenset(("$defs", "definitions"))
 
 _MULTIPLYING = frozenset((*KEYWORDS, *UNEVALUATED))
+_MULTIPLYING_TEXTS = tuple(f'"{keyword}"'.encode() for keyword in _MULTIPLYING)
 _FOLLOWED = ("properties", "items", "allOf")
 _Key = tuple[str, Path]
 _Step = str | None
@@ -47,6 +48,8 @@ def cost_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None
 
 def _may_multiply(root: SchemaDocument) -> bool:
     """Whether a subschema may apply more often than it stands in the document; False for most, which are small."""
+    if root.text.count(b"{") <= MAX_APPLIED and not any(keyword in root.text for keyword in _MULTIPLYING_TEXTS):
+        return False  # a subschema has a brace
     parts = [part for _, part in subschemas(root.content)]
     return len(parts) > MAX_APPLIED or not all(_MULTIPLYING.isdisjoint(part) for part in parts)
 
