@@ -194,23 +194,22 @@ class Tree:
 
         An element of a list has no key: the place is that of its value. An empty value has the place of its key.
         """
-        key_node, node, _ = self._find(path)
+        key_node, node, _ = self._found.get(path) or self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
 
     def _find(self, path: Path) -> tuple[Node, Node, bool]:
         """Return the nodes of the key and of the value at `path`, or of the nearest parent that exists: then False."""
-        if path not in self._found:
-            key_node, node, exists = self._find(path[:-1])
-            step = path[-1]
-            if exists and isinstance(step, str) and step in self._entries.get(id(node), ()):
-                key_node, node = self._entries[id(node)][step]
-            elif exists and isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
-                key_node = node = node.value[step]
-            else:
-                exists = False
-            self._found[path] = key_node, node, exists
-        return self._found[path]
+        key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
+        step = path[-1]
+        if exists and isinstance(step, str) and step in self._entries.get(id(node), ()):
+            key_node, node = self._entries[id(node)][step]
+        elif exists and isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+            key_node = node = node.value[step]
+        else:
+            exists = False
+        found = self._found[path] = key_node, node, exists
+        return found
 
     def place(self, node: Node) -> Place:
         """Return the place where a node begins."""
@@ -260,14 +259,14 @@ class Tree:
         data: dict[str, Any] = {}
         entries: _Entries = {}
         own: dict[str, Node] = {}
-        size, depth = 1, 0
+        # Of each entry two nodes; what is in a value is added.
+        size, depth = 1 + 2 * len(node.value), 1 if node.value else 0
         for key_node, value_node in node.value:
             if isinstance(value_node, ScalarNode):  # as most are
                 value = value_node.value if value_node.tag == TEXT else self._scalar(value_node)
-                size, depth = size + 2, depth or 1
             else:
                 value, value_size, value_depth = self._build(value_node)
-                size, depth = size + 1 + value_size, max(depth, value_depth)
+                size, depth = size + value_size - 1, max(depth, value_depth)
             name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
             if name in own:
                 first = own[name].start_mark.line + 1

@@ -70,6 +70,8 @@ def paths_in(text: str, *, flat: bool = False) -> tuple[Steps, ...]:
 
     If `flat`, with those that it looks up if no list is in a list.
     """
+    if flat and "[]" not in text:
+        return paths_in(text)
     tree = tree_of(text)
     if tree is None:
         return ()

@@ -124,13 +124,13 @@ class Levels:
 
     def _combine(self, level: Level, own: Callable[[Location], Level], seen: frozenset[Any]) -> Level:
         """Return a level of what `own` returns for each subschema that applies to its values."""
-        match level:
-            case Every(parts):
-                return every([self._combine(part, own, seen) for part in parts])
-            case Some(parts):
-                return some([self._combine(part, own, seen) for part in parts])
-            case Own(place):
-                return own(place)
+        if not isinstance(level, Location):
+            match level:
+                case Every(parts):
+                    return every([self._combine(part, own, seen) for part in parts])
+                case Some(parts):
+                    return some([self._combine(part, own, seen) for part in parts])
+            return own(level.place)
         key = (level.document.uri, level.path)
         self._left -= 1
         if key in seen or self._left < 0:

@@ -132,7 +132,7 @@ class ValueMaker:
         raise Stuck
 
     def _make_once(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
-        chosen = tuple(self._chosen(level, variant))
+        chosen = (level,) if isinstance(level, Own) else tuple(self._chosen(level, variant))
         schemas = [part.place.content for part in chosen]
         values = [value for schema in schemas for value in constants_of(schema)]
         if values:

@@ -142,14 +142,16 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 
     def facts(self, attribute: spec.Attribute) -> AttributeFacts:
         """Return what is known of an attribute, also from other routes."""
-        known = self._facts.get(id(attribute))
-        if known is None:
-            settings = None if self.scope.each else (self.fifo, is_set(self.route.when))
-            known = self._facts[id(attribute)] = attribute, self.shared.facts(attribute, self.mapped, settings)
-        return known[1]
+        return self._facts.get(id(attribute)) or self._find_facts(attribute)
+
+    def _find_facts(self, attribute: spec.Attribute) -> AttributeFacts:
+        settings = None if self.scope.each else (self.fifo, is_set(self.route.when))
+        found = self._facts[id(attribute)] = self.shared.facts(attribute, self.mapped, settings)
+        return found
 
     @cached_property
-    def _facts(self) -> dict[int, tuple[spec.Attribute, AttributeFacts]]:
+    def _facts(self) -> dict[int, AttributeFacts]:
+        """Those of attributes by their identity, which they keep alive."""
         return {}
 
     def place(self, attribute: str, *part: str | int) -> Path:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.canonical import canonical_of, parsed
@@ -102,24 +102,28 @@ def entailment_without_schema() -> Entailment:
 
 
 class _Read(Struct, frozen=True):
-    """The expressions of an attribute, and the properties of messages that they read; None if that may be all."""
+    """The expressions of an attribute, and the properties of messages that they read; None if that may be all.
+
+    `known` is what is known of all equal attributes, whatever messages have.
+    """
 
     uses: list[ExpressionUse]
     properties: frozenset[str] | None
+    known: dict[Hashable, Any] = field(default_factory=dict)
 
 
 class AttributeFacts:
     """What is known of an attribute of a route; `known` is that of equal ones, too."""
 
-    def __init__(self, read: _Read, messages: Entailment | None, known: dict[Hashable, Any]) -> None:
+    def __init__(
+        self, attribute: spec.Attribute, read: _Read, messages: Entailment | None, known: dict[Hashable, Any]
+    ) -> None:
+        self.attribute = attribute
+        self.uses = read.uses
+        """The expressions of the attribute."""
         self._read = read
         self._messages = messages
         self._known = known
-
-    @property
-    def uses(self) -> list[ExpressionUse]:
-        """The expressions of the attribute."""
-        return self._read.uses
 
     def once(self, what: Hashable, find: Callable[[], _T]) -> _T:
         """Return what is known by a name, or else what is found."""
@@ -139,6 +143,16 @@ class AttributeFacts:
         found = tuple(find())
         if not found and self._is_for_all:
             self._known[what] = found
+        return found
+
+    def unless_nothing_at_all(self, what: Hashable, find: Callable[[], Iterable[_T]]) -> tuple[_T, ...]:
+        """Return what is found by the attribute alone; that it is nothing is known of equal ones of all routes."""
+        known = self._read.known
+        if what in known:
+            return ()
+        found = tuple(find())
+        if not found:
+            known[what] = found
         return found
 
     def unless_none(self, what: Hashable, find: Callable[[], _T | None]) -> _T | None:
@@ -186,7 +200,7 @@ class SharedAttributes:
             read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
         parts = None if settings is None else _parts(read, messages)
         known = {} if parts is None else self._known.setdefault((content, parts, settings), {})
-        return AttributeFacts(read, messages, known)
+        return AttributeFacts(attribute, read, messages, known)
 
 
 def _parts(read: _Read, messages: Entailment | None) -> tuple[SchemaPart, ...] | None:

@@ -58,9 +58,8 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
-            yield from route.facts(attribute).unless_nothing(
-                "constants", partial(_check_constants, route, name, attribute)
-            )
+            find = partial(_check_constants, route, name, attribute)
+            yield from route.facts(attribute).unless_nothing_at_all(("constants", route.fifo), find)
 
 
 def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
