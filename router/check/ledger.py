@@ -1,6 +1,7 @@
 """The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 from msgspec import Struct, structs
@@ -53,10 +54,9 @@ class LedgerEntry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
     `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
-    refutes it is rejected, "" otherwise; `codes` are those of the findings that refute it, and `example` is a message,
-    as JSON, that does. `assumes` is what a proof takes for granted. `ignored` is the reason that the config gives for
-    accepting that the claim is not proved.
-    `has_schema` is false if it is not decided because the route has no schema.
+    refutes it is rejected, "" otherwise; `locate` looks up its place in the config. `codes` are those of the findings
+    that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof takes for granted.
+    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if it is not decided because the route has no schema.
     """
 
     route: str
@@ -64,12 +64,17 @@ class LedgerEntry(Struct, frozen=True):
     subject: str
     verdict: Verdict
     reason: str
-    place: Place
+    locate: Callable[[], Place]
     codes: tuple[str, ...] = ()
     assumes: str = ""
     example: str = ""
     ignored: str = ""
     has_schema: bool = True
+
+    @property
+    def place(self) -> Place:
+        """The place of the claim in the config."""
+        return self.locate()
 
     @property
     def finding(self) -> Finding:
@@ -143,12 +148,12 @@ def make_ledger(
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for obligation, route, neighbours in _obligations(routes):
-        claim, place = obligation.claim, findings.locate(obligation.path)
+        claim, locate = obligation.claim, partial(findings.locate, obligation.path)
         codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
-            entries[claim] = _proved(route, claim, place)
+            entries[claim] = _proved(route, claim, locate)
             continue
-        entry = _judged(route, claim, neighbours, codes, doubts, place)
+        entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
             findings.add_finding(finding, (obligation.path,))
@@ -158,9 +163,9 @@ def make_ledger(
     return entries
 
 
-def _proved(route: AnalyzedRoute, claim: Claim, place: Place) -> LedgerEntry:
+def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> LedgerEntry:
     assumes = PLUGINS if claim.kind in _OF_ITEMS and not route.final else ""
-    return LedgerEntry(claim.route, claim.kind, claim.subject, "proved", "", place, assumes=assumes)
+    return LedgerEntry(claim.route, claim.kind, claim.subject, "proved", "", locate, assumes=assumes)
 
 
 def _judged(
@@ -169,7 +174,7 @@ def _judged(
     neighbours: Sequence[AnalyzedRoute],
     codes: Sequence[Code],
     doubts: Iterable[str],
-    place: Place,
+    locate: Callable[[], Place],
 ) -> LedgerEntry:
     """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
     reason, example = "", ""
@@ -189,7 +194,7 @@ def _judged(
         subject=claim.subject,
         verdict="not decided" if undecided else "refuted",
         reason=reason,
-        place=place,
+        locate=locate,
         codes=tuple(dict.fromkeys(code.id for code in codes)),
         example=example,
         has_schema=not undecided or route.messages.unknown != NO_SCHEMA,

@@ -93,20 +93,22 @@ class CoreSchema:
     yaml_implicit_resolvers = _RESOLVERS
     resolve = staticmethod(_resolve)
     max_nodes = MAX_NODES
-    _depth = 0
-    _nodes = 0
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)  # type: ignore[call-arg]  # that of the loader
+        self._nodes = 0
+        self._open: list[Any] = []
+        # It leaves a node, without a call of a function in Python for each.
+        self.ascend_resolver = self._open.pop
 
     def descend_resolver(self, parent: Node | None, index: Any) -> None:
         """Count a node, and raise LimitError if it exceeds a limit."""
-        self._depth += 1
+        opened = self._open
+        opened.append(index)
         self._nodes += 1
-        if self._depth > _DEEPEST or self._nodes > self.max_nodes:
-            limit: Limit = "levels" if self._depth > _DEEPEST else "nodes"
+        if len(opened) > _DEEPEST or self._nodes > self.max_nodes:
+            limit: Limit = "levels" if len(opened) > _DEEPEST else "nodes"
             raise LimitError(limit, parent and parent.start_mark)
-
-    def ascend_resolver(self) -> None:
-        """Leave the node."""
-        self._depth -= 1
 
 
 class CoreLoader(CoreSchema, _FastestLoader):

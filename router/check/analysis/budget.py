@@ -49,12 +49,14 @@ class ProofBudget:
     def __init__(self, seconds: float = MAX_SECONDS, steps: int = MAX_STEPS) -> None:
         self.seconds = seconds
         self.steps = steps
-        self._read = process_time()
+        self._read: float | None = None
 
     def attempt(self, prove: Callable[[], _T]) -> _T | None:
         """Return the result of the library; None if it fails, or no time is left."""
         if self.seconds <= 0:
             return None
+        if self._read is None:  # of most budgets nothing is spent
+            self._read = process_time()
         start = perf_counter()
         result = attempt(prove)
         passed = perf_counter() - start

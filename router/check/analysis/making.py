@@ -176,7 +176,7 @@ class ValueMaker:
     def _make_object(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
         required = [name for schema in schemas for name in schema.get("required", ())]
         made = {}
-        for name in dict.fromkeys([*(str(step) for step in toward[:1]), *required]):
+        for name in dict.fromkeys([str(toward[0]), *required] if toward else required):
             inner = toward[1:] if toward[:1] == (name,) else ()
             made[name] = self._make(self._levels.below(level, name), inner, variant, depth + 1)
         least = max((schema.get("minProperties", 0) for schema in schemas), default=0)
@@ -194,11 +194,14 @@ class ValueMaker:
 
     def _optional(self, schemas: list[Any], least: int, variant: int, depth: int) -> list[str]:
         """Return optional properties that an object gets."""
+        most = max(_OPTIONAL if variant % 2 and depth < _OPTIONAL_DEPTH else 0, least)
+        if variant >= 0 and not most:
+            return []
         names = [name for schema in schemas for name in schema.get("properties", ())]
         if variant < 0:
             share = 3 if depth < _DEPTH_BY_CHANCE else len(names) + 1
             return [name for name in names if self._chance.randrange(share) == 0][: max(least, _OPTIONAL)]
-        return names[: max(_OPTIONAL if variant % 2 and depth < _OPTIONAL_DEPTH else 0, least)]
+        return names[:most]
 
     def _make_list(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
         least = max((schema.get("minItems", 0) for schema in schemas), default=0)

@@ -106,7 +106,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """Return a claim about the route."""
         return Claim(self.name, kind, subject)
 
-    @property
+    @cached_property
     def fifo(self) -> bool:
         """Whether its queue is a FIFO queue."""
         return is_fifo(self.queue.name or self.route.queue)

@@ -1,5 +1,6 @@
 """Findings as text for people."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -101,7 +102,8 @@ def test_count_ignored() -> None:
 
 
 def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> LedgerEntry:
-    return LedgerEntry("r", "key", "id", verdict, "", Place("routes.yaml"), ignored=ignored, has_schema=has_schema)
+    place = partial(Place, "routes.yaml")
+    return LedgerEntry("r", "key", "id", verdict, "", place, ignored=ignored, has_schema=has_schema)
 
 
 @pytest.mark.parametrize(
