@@ -24,7 +24,7 @@ import threading
 import time
 import traceback
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial, reduce
 from importlib.machinery import ModuleSpec
@@ -47,8 +47,11 @@ MORE_TESTS = {"router/engine": ["tests/unit/modes", "tests/unit/program/test_gen
 OPTIONS = ("--override-ini=timeout=0", "--hypothesis-profile=mutants", "--capture=no", "-pno:cacheprovider")
 """A fork has its own limits of time, and its output is discarded as a whole."""
 MAX_MEMORY = 4 << 30
+WAIT_HELP = "end a change whose test takes S seconds, and five times its usual ones (default: 20 s)"
 SURVIVED, NOTICED, ERROR = 0, 1, 70
 OUTCOMES = {SURVIVED: "survived", NOTICED: "noticed", ERROR: "error"}
+OUTCOMES |= {-number: "out of time" for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL)}
+"""By the exit status of a fork; any other is of a change that ended it, which the tests notice."""
 COLUMNS = ("changes", "noticed", "out of time", "not reached", "survived", "error")
 
 
@@ -137,7 +140,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("modules", nargs="*", default=DEFAULT, metavar="MODULE", help="a file or folder of router/")
     parser.add_argument("--processes", type=int, default=2, metavar="N", help="test N changes at a time (default: 2)")
     parser.add_argument("--longest", type=int, default=5, metavar="S", help="leave out longer tests (default: 5 s)")
+    parser.add_argument("--wait", type=int, default=20, metavar="S", help=WAIT_HELP)
     parser.add_argument("--tests", nargs="+", metavar="TESTS", help="these tests, instead of the unit tests of MODULE")
+    parser.add_argument("--functions", nargs="+", metavar="NAME", help="change only these, such as f or Class.method")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
     changes: list[Change] = []
@@ -149,6 +154,10 @@ def main(arguments: Sequence[str]) -> None:
         changes += [change for file in files for change in changes_of(file)]
         package = str(module.parent if module.is_file() else module)
         tests |= {package.replace("router", "tests/unit", 1), *MORE_TESTS.get(package, ())}
+    if options.functions:
+        if missing := set(options.functions) - {change.name for change in changes}:
+            parser.error(f"there are no changes of {', '.join(sorted(missing))}")
+        changes = [change for change in changes if change.name in options.functions]
     sys.exit(pytest.main([*OPTIONS, *(options.tests or sorted(tests))], plugins=[Mutants(changes, options)]))
 
 
@@ -175,20 +184,12 @@ class Mutants:
         self._changes = changes
         self._processes = options.processes
         self._longest = options.longest
+        self._wait = options.wait
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Record which test reaches which function; then test each change."""
         gc.freeze()  # so that a fork copies less
-        seconds: dict[pytest.Item, float] = {}
-        reaching: dict[str, list[pytest.Item]] = defaultdict(list)
-        recordings = [Job(item, partial(_record, item), self._longest) for item in session.items]
-        for item, status, seconds[item], notes in _in_forks(recordings, self._processes):
-            if status > 0:
-                pytest.exit(f"{item.nodeid} fails without a change\n{notes}", 1)
-            if status < 0:
-                print(f"left out: {item.nodeid}", flush=True)
-            for function in json.loads(notes or "[]"):
-                reaching[function].append(item)
+        seconds, waits, reaching = self._record_all(session.items)
         print(f"\n{len(seconds)} tests, {sum(seconds.values()):.0f} s; {len(self._changes)} changes", flush=True)
         counts: dict[Path, Counter[str]] = defaultdict(Counter)
         latest: dict[str, pytest.Item] = {}
@@ -201,12 +202,12 @@ class Mutants:
                     limit = 5 + int(4 * sum(seconds[item] for item in items))
                     # What noticed a change of a function notices the next.
                     items.sort(key=lambda item: item is not latest.get(change.place))
-                    yield Job((change, items), partial(_try, change, items), limit)
+                    yield Job((change, items), partial(_try, change, items, waits), limit)
 
         for (change, items), status, _, notes in _in_forks(jobs(), self._processes):
             if status == NOTICED:
                 latest[change.place] = items[int(notes)]
-            counts[change.module][OUTCOMES.get(status, "out of time")] += 1
+            counts[change.module][OUTCOMES.get(status, "noticed")] += 1
             if status in (SURVIVED, ERROR):
                 print(f"\n# {OUTCOMES[status]}\n{change.diff}\n{notes}", flush=True)
         print("\n".join(sorted({f"no test reaches {place}" for place, items in reaching.items() if not items})))
@@ -214,6 +215,25 @@ class Mutants:
         for module, counted in counts.items():
             print("".join(f"{counted[column]:12}" for column in COLUMNS), f" {module}")
         return True
+
+    def _record_all(
+        self, items: Sequence[pytest.Item]
+    ) -> tuple[dict[pytest.Item, float], dict[pytest.Item, float], dict[str, list[pytest.Item]]]:
+        """Of each test its processor time and how long to wait for it, in seconds; the tests that reach a function."""
+        seconds: dict[pytest.Item, float] = {}
+        waits: dict[pytest.Item, float] = {}
+        reaching: dict[str, list[pytest.Item]] = defaultdict(list)
+        recordings = [Job(item, partial(_record, item), self._longest) for item in items]
+        for item, status, seconds[item], notes in _in_forks(recordings, self._processes):
+            if status > 0:
+                pytest.exit(f"{item.nodeid} fails without a change\n{notes}", 1)
+            if status < 0:
+                print(f"left out: {item.nodeid}", flush=True)
+            took, functions = json.loads(notes or "[0, []]")
+            waits[item] = self._wait + 5 * took
+            for function in functions:
+                reaching[function].append(item)
+        return seconds, waits, reaching
 
 
 def _in_forks(jobs: Iterable[Job], processes: int) -> Iterator[tuple[Any, int, float, str]]:
@@ -262,7 +282,7 @@ def _fork(job: Job, folder: Path) -> int:
 
 
 def _record(item: pytest.Item) -> tuple[int, str]:
-    """Run a test; the functions that it reaches."""
+    """Run a test; how many seconds it takes, and the functions that it reaches."""
     codes: dict[int, CodeType] = {}
 
     def trace(frame: FrameType, event: str, argument: object) -> None:
@@ -270,19 +290,24 @@ def _record(item: pytest.Item) -> tuple[int, str]:
 
     threading.settrace(trace)
     sys.settrace(trace)
+    start = time.perf_counter()
     passed = _passes(item)
+    took = time.perf_counter() - start
     sys.settrace(None)
     places = {(code.co_filename, code.co_qualname.partition(".<locals>")[0]) for code in [*codes.values()]}
     reached = [f"{file.removeprefix(f'{ROOT}/')}:{name}" for file, name in places if file.startswith(f"{ROOT}/router")]
-    return (SURVIVED if passed else NOTICED), json.dumps(reached)
+    return (SURVIVED if passed else NOTICED), json.dumps([took, reached])
 
 
-def _try(change: Change, items: Sequence[pytest.Item]) -> tuple[int, str]:
-    """Make a change, and run tests until one fails: its number."""
+def _try(change: Change, items: Sequence[pytest.Item], waits: Mapping[pytest.Item, float]) -> tuple[int, str]:
+    """Make a change, and run tests until one fails: its number. One that takes too many seconds ends the process."""
     gc.unfreeze()
     change.make()
-    failed = next((number for number, item in enumerate(items) if not _passes(item)), None)
-    return (SURVIVED, "") if failed is None else (NOTICED, str(failed))
+    for number, item in enumerate(items):
+        signal.setitimer(signal.ITIMER_REAL, waits[item])
+        if not _passes(item):
+            return NOTICED, str(number)
+    return SURVIVED, ""
 
 
 def _passes(item: pytest.Item) -> bool:
