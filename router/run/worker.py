@@ -92,8 +92,8 @@ class WorkerService:
         self._reloading: threading.Thread | None = None
         self._swapping = threading.Lock()
         """Held while a reload replaces the pool, which none does after the worker is stopped."""
-        self._retired: ReceiverPool | None = None
-        """The pool that a reload replaced, while its batches are finished."""
+        self._retired: list[ReceiverPool] = []
+        """The pools that reloads replaced, while their batches are finished."""
         self._control = None if options.control is None else ControlServer(options.control)
         program = self._load()
         chosen = _choose(program, options.queues)
@@ -180,12 +180,11 @@ class WorkerService:
         end = requested_at + grace - min(END_SECONDS, grace / 8)
         until = end - min(RELEASE_SECONDS, grace / 4)
         with self._swapping:
-            pools = [pool for pool in (self._pool, self._retired) if pool]
+            pools = [self._pool, *self._retired]
         for pool in pools:
             pool.stop(until - boottime())
         finished = [pool for pool in pools if pool.join(until)]
-        if len(finished) < len(pools):
-            self._leases.release_all(end)
+        self._leases.release_all(end)
         for pool in finished:
             try:
                 run_within(end - boottime(), pool.stop_plugins)
@@ -213,15 +212,17 @@ class WorkerService:
         """Let another pool poll instead of the current one, whose batches are finished; not if the worker stops."""
         with self._swapping:
             if self._stopped_at is None:
-                old = self._retired = self._pool
-                self._pool = pool
+                old, self._pool = self._pool, pool
                 pool.start()
             else:
                 old = pool
+            self._retired.append(old)
         old.stop(self._options.grace)
-        if old.join(boottime() + self._options.grace):
-            old.stop_plugins()
-        self._retired = None
+        old.join(boottime() + self._options.grace)
+        # Batches that take longer are looked at again by the next reload, and when the worker stops.
+        for ended in [each for each in self._retired if each.join(0.0)]:
+            ended.stop_plugins()
+            self._retired.remove(ended)
         if self._pool is pool:
             LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
 
@@ -279,9 +280,9 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
 def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     """Look up a queue's URL, visibility timeout and redrive policy; raises UsageError."""
     url = aws.queues.url(queue.reference, RESOLVE_SECONDS)
-    found = url if isinstance(url, AwsFault) else aws.queues.attributes(url, RESOLVE_SECONDS)
     if isinstance(url, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
+    found = aws.queues.attributes(url, RESOLVE_SECONDS)
     if isinstance(found, AwsFault):
         raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
     outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)

@@ -661,6 +661,28 @@ def test_stopped_while_a_reload_finishes_the_old_batches(
     )
 
 
+def test_old_batches_that_outlast_a_reload(
+    work: Any, queues: Any, messages: Any, send: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Messages of the old receivers that a reload no longer waits for become visible when the worker stops."""
+    queues.received.append(messages("a"))
+    end = threading.Event()
+
+    def hang(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
+        send(signal.SIGHUP)
+        end.wait(100)
+        return {}
+
+    queues.delete = hang
+    queues.on_receive = lambda: send(signal.SIGTERM) if "config reloaded" in caplog.text else None
+
+    code, output = work(grace=1)
+
+    wait_until(lambda: queues.released)
+    end.set()
+    assert (code, output[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
+
+
 @pytest.mark.parametrize(
     ("needed", "limits", "raised"),
     [
