@@ -17,11 +17,14 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from router.errors import UsageError
 from router.run.counters import open_counters_file, read_counters
+from router.run.monitoring import WorkerStatus
 from router.run.receiver_pool import ReceiverPool
+from router.run.supervisor import QUESTION
 from router.run.worker import (
     FILES_PER_RECEIVER,
     OTHER_FILES,
@@ -66,7 +69,7 @@ def work(aws: Aws, config: Path, caplog: pytest.LogCaptureFixture) -> Callable[.
     def run(**options: Any) -> tuple[int, list[str]]:
         with caplog.at_level(logging.INFO, "router"):
             code = WorkerService(
-                WorkerOptions(config, receivers=1, **{"wait": 0, "grace": AMPLE_GRACE, **options}), {}, lambda _: aws
+                WorkerOptions(config, **{"receivers": 1, "wait": 0, "grace": AMPLE_GRACE, **options}), {}, lambda _: aws
             ).run()
             # A stop does not wait for a reload, whose lines would be those of another test.
             for thread in threading.enumerate():
@@ -126,6 +129,66 @@ def test_stops(
     assert "stopping: finishing the batches in progress" in output
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal(
+    work: Any,
+    queues: Any,
+    messages: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+) -> None:
+    """It ends the process at once, with the exit code of the signal; the first one does not."""
+    queues.received.append(messages("a"))
+    exits: list[int] = []
+    monkeypatch.setattr("router.run.worker.os", SimpleNamespace(_exit=exits.append))
+
+    def delete(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
+        os.kill(os.getpid(), number)
+        wait_until(lambda: "stopping: finishing the batches in progress" in caplog.text)
+        os.kill(os.getpid(), number)
+        wait_until(lambda: exits)
+        return {}
+
+    queues.delete = delete
+
+    work()
+
+    assert exits == [128 + number]
+
+
+@pytest.mark.parametrize("receivers", [1, 2])
+def test_receivers(
+    work: Any, queues: Any, messages: Any, send: Any, monkeypatch: pytest.MonkeyPatch, receivers: int
+) -> None:
+    """While those of a queue are busy another one polls, up to the limit of the options."""
+    queues.received.extend(messages(id_) for id_ in "abcd")
+    done = threading.Event()
+    busy: set[str] = set()
+    rounds: list[int] = []
+
+    def delete(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
+        busy.add(threading.current_thread().name)
+        done.wait(SLACK)
+        return {}
+
+    def unblock(pool: ReceiverPool, unblock: Any = ReceiverPool.unblock) -> None:
+        unblock(pool)
+        rounds.append(len(busy))
+        if rounds.count(receivers) == 5:
+            done.set()
+            send(signal.SIGTERM)
+
+    queues.delete = delete
+    monkeypatch.setattr("router.run.receiver_pool.BUSY_SECONDS", 0.0)
+    monkeypatch.setattr("router.run.worker.POLL_SECONDS", 0.01)
+    monkeypatch.setattr(ReceiverPool, "unblock", unblock)
+
+    work(receivers=receivers)
+
+    assert max(rounds) == receivers
+
+
 @pytest.mark.parametrize(
     ("queues_", "bare_names", "count"), [((), False, 2), (("p",), False, 1), (("p", "q"), True, 2)]
 )
@@ -164,17 +227,27 @@ def test_connections(
 
 
 def test_one_of_several_processes(work: Any, queues: Any, messages: Any) -> None:
-    """Its parent reads its metrics from a file, and stops it by closing the control socket."""
+    """Its parent asks for its status, reads its metrics from a file, and stops it by closing the control socket."""
     queues.received.append(messages("a", "b"))
     ours, theirs = socket.socketpair()
     counters = open_counters_file()
-    queues.on_receive = lambda: None if queues.received else ours.close()
+    answers: list[WorkerStatus] = []
+
+    def receive() -> None:
+        if not queues.received and not answers:
+            ours.sendall(QUESTION)
+            with ours, ours.makefile("rb") as lines:
+                answers.append(msgspec.json.decode(lines.readline(), type=WorkerStatus))
+
+    ours.settimeout(SLACK)
+    queues.on_receive = receive
 
     code, output = work(control=theirs.detach(), counters=counters)
 
     totals = read_counters(counters)
     os.close(counters)
     assert (code, output[-1], totals["router_messages_written_total"]) == (0, "worker stopped", {"q": 2.0})
+    assert [(each.alive, len(each.config)) for each in answers] == [(True, 16)]
 
 
 def test_while_it_runs(
@@ -309,12 +382,17 @@ def test_a_reload_for_a_signal(
 
 
 @pytest.mark.parametrize(
-    ("change", "line"),
+    ("change", "line", "findings"),
     [
-        (("things}", "thinks}"), "the config has errors: continuing with the old one"),
+        (
+            ("things}", "thinks}"),
+            "the config has errors: continuing with the old one",
+            ["RT201 unknown table 'thinks'; did you mean 'things'?"],
+        ),
         (
             ("queue: q", "queue: gone"),
             "cannot reload: queue 'gone' cannot be polled: NonExistentQueue; continuing with the old config",
+            [],
         ),
     ],
 )
@@ -326,8 +404,9 @@ def test_refused_reload(
     caplog: pytest.LogCaptureFixture,
     change: tuple[str, str],
     line: str,
+    findings: list[str],
 ) -> None:
-    """A config with errors, or whose queues do not exist, is refused, and the old one continues."""
+    """A config with errors, which the log has, or whose queues do not exist, is refused, and the old one continues."""
     urls: list[str] = []
     ask, find = queues.receive, queues.url
     queues.url = lambda name, timeout: (
@@ -348,6 +427,7 @@ def test_refused_reload(
     code, output = work()
 
     assert (code, line in output, set(urls)) == (0, True, {"https://queues/q"})
+    assert [text.partition(": ")[2] for text in output if text.startswith(str(config))] == findings
 
 
 PLUGIN = """
@@ -435,23 +515,27 @@ def test_plugin_that_raises_anything(
     assert line in output
 
 
-@pytest.mark.parametrize(
-    ("where", "options", "sentence"),
-    [
-        ("url", {}, "queue 'q' cannot be polled: AccessDenied"),
-        ("attributes", {}, "queue 'q' cannot be polled: AccessDenied"),
-        ("", {"queues": ("other",)}, "no route reads the queue 'other'; the config has q"),
-    ],
-)
-def test_cannot_start(work: Any, queues: Any, where: str, options: Any, sentence: str) -> None:
-    """A queue that cannot be polled, or that no route reads, is reported at start."""
+@pytest.mark.parametrize("where", ["url", "attributes"])
+def test_cannot_start(work: Any, queues: Any, where: str) -> None:
+    """A queue that cannot be polled is reported at start."""
     denied = AwsFault("configuration", "AccessDenied", 403)
     if where == "attributes":
         queues.found = denied
     queues.faults[where] = denied
 
-    with pytest.raises(UsageError, match=f"^{sentence}$"):
-        work(**options)
+    with pytest.raises(UsageError, match=r"^queue 'q' cannot be polled: AccessDenied$"):
+        work()
+
+
+def test_no_such_queue(work: Any, config: Path) -> None:
+    """A queue that no route reads is reported at start, with those that there are."""
+    config.write_text(
+        "version: 1\ntables: {things: {key: {id: S}}}\n"
+        "routes: {r: {queue: q, table: things}, s: {queue: p, table: things}}\n"
+    )
+
+    with pytest.raises(UsageError, match=r"^no route reads the queue 'other'; the config has q, p$"):
+        work(queues=("other",))
 
 
 def test_queues_are_looked_up_at_a_time(work: Any, config: Path, queues: Any, send: Any) -> None:
@@ -681,6 +765,44 @@ def test_old_batches_that_outlast_a_reload(
     wait_until(lambda: queues.released)
     end.set()
     assert (code, output[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
+
+
+def test_stopped_during_a_reload(
+    work: Any,
+    compile_: Any,
+    queues: Any,
+    send: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The plugins that the reload has started are stopped too, and no message is received with its config."""
+    compile_(
+        acme="@hookimpl\ndef router_start(router): print('started')\n"
+        "@hookimpl\ndef router_stop(router): print('stopped')\n"
+    )
+    printed = ""
+    looked_up: list[str] = []
+    find = queues.url
+
+    def stopped() -> bool:
+        nonlocal printed
+        printed += capsys.readouterr().out
+        return printed.count("stopped") == 2
+
+    def url(reference: str, timeout: float) -> Any:
+        looked_up.append(reference)
+        if len(looked_up) == 2:
+            send(signal.SIGTERM)
+            wait_until(lambda: "stopping: finishing the batches in progress" in caplog.text)
+        return find(reference, timeout)
+
+    queues.url = url
+    queues.on_receive = lambda: send(signal.SIGHUP)
+
+    code, output = work()
+
+    wait_until(stopped)
+    assert (code, printed.count("started"), "config reloaded" in output) == (0, 2, False)
 
 
 @pytest.mark.parametrize(
