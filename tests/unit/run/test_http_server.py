@@ -1,12 +1,14 @@
 """The HTTP server of pages: slow, idle and many clients, and a process without file descriptors."""
 
+import os
+import resource
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from types import SimpleNamespace
@@ -24,21 +26,70 @@ from router.run.monitoring import (
 
 TIMEOUT = 60.0
 LARGE = b"x" * 10_000_000
+REQUEST = b"GET %b HTTP/1.1\r\n\r\n"
+Sockets = Callable[[int], list[socket.socket]]
 
 
-def page(path: str) -> Page:
-    """Answers with the path; some paths are special."""
-    if path == "/fails":
-        raise LookupError
-    return HTTPStatus.OK, "text/plain", LARGE if path == "/large" else path.encode()
+class Pages:
+    """Each has its path as its body; some paths are special."""
+
+    def __init__(self) -> None:
+        self.waits, self.goes_on = threading.Event(), threading.Event()
+        """Whether the page `/waits` waits, and whether it goes on."""
+
+    def __call__(self, path: str) -> Page:
+        if path == "/fails":
+            raise LookupError
+        if path == "/waits":
+            self.waits.set()
+            self.goes_on.wait(TIMEOUT)
+        return HTTPStatus.OK, "text/plain", LARGE if path == "/large" else path.encode()
 
 
 @pytest.fixture
-def server() -> Iterator[PageServer]:
+def pages() -> Pages:
+    """The pages of the server."""
+    return Pages()
+
+
+@pytest.fixture
+def server(pages: Pages) -> Iterator[PageServer]:
     """A server on a free port."""
-    server = PageServer("127.0.0.1", 0, page)
+    server = PageServer("127.0.0.1", 0, pages)
     yield server
     server.close()
+
+
+@pytest.fixture
+def sockets() -> Iterator[Sockets]:
+    """Makes so many sockets, which are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(count: int) -> list[socket.socket]:
+            made = [stack.enter_context(socket.socket()) for _ in range(count)]
+            for each in made:
+                each.settimeout(TIMEOUT)
+            return made
+
+        yield make
+
+
+def ask(server: PageServer, client: socket.socket, path: str = "/a") -> None:
+    """Connect a socket, and send a request."""
+    client.connect(("127.0.0.1", server.port))
+    client.sendall(REQUEST % path.encode())
+
+
+def is_open(client: socket.socket) -> bool:
+    """Whether the server has closed a connection, in which it has sent nothing."""
+    client.setblocking(False)
+    try:
+        client.recv(1)
+    except BlockingIOError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
 
 
 def connect(server: PageServer) -> socket.socket:
@@ -210,15 +261,7 @@ def test_idle_connections(server: PageServer, monkeypatch: pytest.MonkeyPatch) -
     with ExitStack() as stack:
         idle = [stack.enter_context(connect(server)) for _ in range(500)]
         served = [get(server, "/a") for _ in range(20)]
-        still_open = 0
-        for client in idle:
-            client.setblocking(False)
-            try:
-                client.recv(1)
-            except BlockingIOError:
-                still_open += 1
-            except ConnectionResetError:
-                pass
+        still_open = sum(map(is_open, idle))
 
     assert (served, still_open <= MAX_CONNECTIONS) == ([(200, b"/a")] * 20, True)
 
@@ -229,13 +272,7 @@ def test_the_oldest_connection_is_closed(server: PageServer, monkeypatch: pytest
     with ExitStack() as stack:
         first, *others = [stack.enter_context(connect(server)) for _ in range(MAX_CONNECTIONS + 1)]
         closed = first.recv(1)
-        still_open = 0
-        for client in others:
-            client.setblocking(False)
-            with suppress(BlockingIOError):
-                client.recv(1)
-                continue
-            still_open += 1
+        still_open = sum(map(is_open, others))
 
     assert (closed, still_open) == (b"", MAX_CONNECTIONS)
 
@@ -290,54 +327,69 @@ def test_no_file_descriptors() -> None:
     assert (used < 1.0, len(several)) == (True, 20)
 
 
-# Serves no other page while it waits for one, and uses up the file descriptors meanwhile.
-WAITING = """
-import os, resource, sys, threading
-from http import HTTPStatus
-from router.run.monitoring import PageServer
-go = threading.Event()
-def page(path):
-    if path == "/waits":
-        print("waits", flush=True)
-        go.wait()
-    return HTTPStatus.OK, "text/plain", b"page"
-server = PageServer("127.0.0.1", 0, page)
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-print(server.port, flush=True)
-sys.stdin.readline()
-try:
-    while True:
-        os.dup(0)
-except OSError:
-    print("used up", flush=True)
-sys.stdin.readline()
-go.set()
-sys.stdin.read()
-"""
+@contextmanager
+def no_file_descriptor_left() -> Iterator[None]:
+    """Leave this process none but those that the server has reserved."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_connections_that_come_together_without_file_descriptors() -> None:
+def test_the_oldest_connections_are_closed_without_file_descriptors(
+    server: PageServer, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each connection more than there are reserved descriptors, and one more at most."""
+    monkeypatch.setattr("router.run.monitoring.CONNECTION_SECONDS", 2 * TIMEOUT)
+    before, *silent, last = sockets(RESERVED_FILES + 6)
+    ask(server, before)
+    before.makefile("rb").read()  # now all are reserved
+    with no_file_descriptor_left():
+        for client in silent:
+            client.connect(("127.0.0.1", server.port))
+        ask(server, last)
+        response = last.makefile("rb").read()
+
+    assert response.endswith(b"\r\n\r\n/a")
+    still_open = [is_open(client) for client in silent]
+    # The system looks for a descriptor before it looks for a connection to accept, of which there is no other.
+    assert (still_open[:5], still_open[6:]) == ([False] * 5, [True] * (RESERVED_FILES - 2))
+
+
+def test_connections_that_come_together_without_file_descriptors(
+    server: PageServer, pages: Pages, sockets: Sockets
+) -> None:
     """More connections than there are reserved descriptors, all with a request before any is accepted, are served."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        address = ("127.0.0.1", int(process.stdout.readline()))
+    first, *clients = sockets(RESERVED_FILES + 5)
+    ask(server, first, "/waits")
+    assert pages.waits.wait(TIMEOUT)
+    with no_file_descriptor_left():
+        for client in clients:
+            ask(server, client)
+        pages.goes_on.set()
+        bodies = [client.makefile("rb").read()[-2:] for client in clients]
 
-        def ask(stack: ExitStack, path: bytes) -> socket.socket:
-            client = stack.enter_context(socket.create_connection(address, TIMEOUT))
-            client.sendall(b"GET %b HTTP/1.1\r\n\r\n" % path)
-            return client
+    assert bodies == [b"/a"] * len(clients)
 
-        with ExitStack() as stack:
-            waiting = ask(stack, b"/waits")
-            printed = [process.stdout.readline()]
-            print(file=process.stdin, flush=True)
-            printed.append(process.stdout.readline())
-            clients = [waiting, *[ask(stack, b"/") for _ in range(RESERVED_FILES + 4)]]
-            print(file=process.stdin, flush=True)
-            pages = [client.makefile("rb").read()[-4:] for client in clients]
-        process.kill()
 
-    assert (printed, pages) == (["waits\n", "used up\n"], [b"page"] * len(clients))
+def test_request_of_a_connection_that_is_closed_for_another(
+    server: PageServer, pages: Pages, sockets: Sockets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that comes just before is answered."""
+    monkeypatch.setattr("router.run.monitoring.CONNECTION_SECONDS", 2 * TIMEOUT)
+    busy, *silent, new, newest = sockets(MAX_CONNECTIONS + 2)
+    for client in silent:
+        client.connect(("127.0.0.1", server.port))
+    ask(server, busy, "/waits")
+    assert pages.waits.wait(TIMEOUT)
+    # The server learns of the new ones first.
+    ask(server, new)
+    ask(server, newest)
+    silent[0].sendall(REQUEST % b"/a")
+    pages.goes_on.set()
+
+    assert silent[0].makefile("rb").read().endswith(b"\r\n\r\n/a")

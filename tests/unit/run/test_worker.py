@@ -775,7 +775,7 @@ def test_stopped_during_a_reload(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The plugins that the reload has started are stopped too, and no message is received with its config."""
+    """The reload is given up: the plugins that it has started are stopped, too."""
     compile_(
         acme="@hookimpl\ndef router_start(router): print('started')\n"
         "@hookimpl\ndef router_stop(router): print('stopped')\n"
