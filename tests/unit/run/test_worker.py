@@ -767,6 +767,46 @@ def test_old_batches_that_outlast_a_reload(
     assert (code, output[-1], queues.released) == (1, "worker stopped", [[("m-a", "handle-m-a", 0)]])
 
 
+def test_plugins_of_old_batches_that_outlast_a_reload(
+    work: Any,
+    compile_: Any,
+    queues: Any,
+    messages: Any,
+    send: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """They are stopped by the first reload after the end of these batches."""
+    compile_(acme="@hookimpl\ndef router_stop(router): print('stopped')\n")
+    queues.received.append(messages("a"))
+    end = threading.Event()
+    hanging: list[threading.Thread] = []
+    printed: list[str] = []
+
+    def hang(url: str, pairs: Any, timeout: float) -> dict[str, AwsFault]:
+        hanging.append(threading.current_thread())
+        send(signal.SIGHUP)
+        end.wait(100)
+        return {}
+
+    def look() -> None:
+        reloads = caplog.text.count("config reloaded")
+        if reloads == 1 and not end.is_set():
+            printed.append(capsys.readouterr().out)
+            end.set()
+            hanging[0].join(SLACK)
+            os.kill(os.getpid(), signal.SIGHUP)
+        elif reloads == 2:
+            printed.append(capsys.readouterr().out)
+            send(signal.SIGTERM)
+
+    queues.delete, queues.on_receive = hang, look
+
+    work(grace=2)
+
+    assert printed[:2] == ["", "stopped\nstopped\n"]
+
+
 def test_stopped_during_a_reload(
     work: Any,
     compile_: Any,
