@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import awslambdaric
+import rust
 from drain import memory_of
 from environment import HERE, BenchmarkError, prepare
 from figures import FigureBudget, Figures
@@ -32,7 +33,8 @@ from verifying import expected_digest
 
 WALL, FRESH, CPU = "function", "function, first batch", "function, processor"
 START, MEMORY = "function, first answer", "function, memory"
-ROUTER, BATCH_WRITER, NOTHING, BOUND = "router", "batch_writer", "nothing", "bound"
+ROUTER, BATCH_WRITER, NOTHING, BOUND, RUST = "router", "batch_writer", "nothing", "bound", "rust"
+RUST_TITLE = "Rust, hyper"
 SIZE = "small"
 CONFIGS = ("routes", "pointers")
 _POINTERS = "router, pointers"
@@ -98,10 +100,16 @@ class FunctionCase:
 
 LATENCIES = (0, 1, 5, 8, 20)
 BATCHES = {1: 15, 10: 15, 100: 11, 1000: 7}
+IN_RUST = (0, 5, 8)
+"""The durations of a call for the function in Rust."""
 DEAD_LETTERS = tuple(FunctionCase(1000, 8, 5, programs=(ROUTER,), rejected=every) for every in (1, 10))
 POINTERS = tuple(FunctionCase(count, 8, 5, programs=(ROUTER,), points=True) for count in (100, 1000))
 CASES = (
-    *(FunctionCase(count, latency, batches) for count, batches in BATCHES.items() for latency in LATENCIES),
+    *(
+        FunctionCase(count, each, batches, programs=(ROUTER, BATCH_WRITER, RUST)[: 2 + (each in IN_RUST)])
+        for count, batches in BATCHES.items()
+        for each in LATENCIES
+    ),
     *(
         FunctionCase(most(SIZE), each, 3, programs=(ROUTER, BATCH_WRITER)[: 1 + (each == PLOTTED)])
         for each in LATENCIES
@@ -110,7 +118,7 @@ CASES = (
     *DEAD_LETTERS,
     *POINTERS,
 )
-FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING))
+FIRST = FunctionCase(10, PLOTTED, 1, programs=(ROUTER, BATCH_WRITER, NOTHING, RUST))
 QUICK = (
     FunctionCase(10, PLOTTED, 5),
     FunctionCase(1000, 8, 3),
@@ -126,6 +134,8 @@ BUDGETS = (
     FigureBudget(FRESH, SLOW_TLS, ROUTER, BOUND, 1),
     *(FigureBudget(WALL, case.name, ROUTER, BOUND, 1) for case in (*DEAD_LETTERS, *POINTERS)),
     FigureBudget(START, FIRST.name, ROUTER, NOTHING, 2.7, aim=2.0),
+    FigureBudget(WALL, FunctionCase(10, PLOTTED, 0).name, ROUTER, RUST, 1.15, aim=1.1),
+    FigureBudget(WALL, FunctionCase(100, PLOTTED, 0).name, ROUTER, RUST, 1.3, aim=1.1),
 )
 STARTS = 3
 """First answers are short, so a round has several of each."""
@@ -156,37 +166,40 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         figures[WALL].missing = {"the whole function": "it needs Linux, which tells the processor time of a process"}
         return figures
     digests = {case: case.digest() for case in (FIRST, *cases_of(quick=quick))}
-    with TemporaryDirectory() as folder, _own_core(server) as core:
-        packages = {config: build_package(Path(folder), config) for config in CONFIGS}
-        functions = Functions(server, packages, make_image(Path(folder)), core)
-        for program in FIRST.programs:
-            functions.run(program, FIRST, digests[FIRST])  # the first start may have to write bytecode
-        for _ in rounds:
-            for case in cases_of(quick=quick):
-                for program in case.programs:
-                    counted = case.batches if program == ROUTER else min(case.batches, PEER_BATCHES)
-                    run = functions.run(program, case, digests[case], _warm_up(program, case) + counted)
-                    _add(figures, case, program, run)
-                advance()
-            for _ in range(STARTS):
-                for program in FIRST.programs:
-                    started = functions.run(program, FIRST, digests[FIRST])
-                    figures[START].add(FIRST.name, program, started.first_answer)
-                advance()
+    with TemporaryDirectory() as folder:
+        made = "a short run leaves it out" if quick else rust.build(Path(folder) / "rust")
+        if isinstance(made, str):
+            figures[WALL].missing = {RUST_TITLE: made}
+        with _own_core(server) as core:
+            packages = {config: build_package(Path(folder), config) for config in CONFIGS}
+            functions = Functions(server, packages, make_image(Path(folder)), core, made)
+            for program in functions.programs(FIRST):
+                functions.run(program, FIRST, digests[FIRST])  # the first start may have to write bytecode
+            for _ in rounds:
+                for case in cases_of(quick=quick):
+                    for program in functions.programs(case):
+                        run = functions.run(program, case, digests[case], sum(_batches(program, case)))
+                        _add(figures, case, program, run)
+                    advance()
+                for _ in range(STARTS):
+                    for program in functions.programs(FIRST):
+                        started = functions.run(program, FIRST, digests[FIRST])
+                        figures[START].add(FIRST.name, program, started.first_answer)
+                    advance()
     server.slow_down(0)
     return figures
 
 
-def _warm_up(program: str, case: FunctionCase) -> int:
-    """Return how many batches do not count; other programs have all of their one connection after the first."""
-    if program != ROUTER:
-        return 1
-    return WARM_UP if case.count <= 1000 else WARM_UP_LARGE
+def _batches(program: str, case: FunctionCase) -> tuple[int, int]:
+    """Return how many batches do not count, and how many do; one that has one connection has it after the first."""
+    if program not in (ROUTER, RUST):
+        return 1, min(case.batches, PEER_BATCHES)
+    return WARM_UP if case.count <= 1000 else WARM_UP_LARGE, case.batches
 
 
 def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: FunctionRun) -> None:
     fresh, fresh_cpu = run.batches[0]
-    counted = run.batches[_warm_up(program, case) :]
+    counted = run.batches[_batches(program, case)[0] :]
     wall = statistics.median(each for each, _ in counted)
     cpu = statistics.median(each for _, each in counted)
     for name, value in ((WALL, wall), (FRESH, fresh), (CPU, cpu), (MEMORY, run.memory)):
@@ -198,9 +211,14 @@ def _add(figures: Mapping[str, Figures], case: FunctionCase, program: str, run: 
 
 
 class Functions:
-    """Starts functions on one core: `packages` are the router's by their config, `image` is what Lambda's image has."""
+    """Starts functions on one core: `packages` are the router's by their config, `image` is what Lambda's image has.
 
-    def __init__(self, server: Server, packages: Mapping[str, Path], image: Path, core: set[int]) -> None:
+    `made` is the executable in Rust, or the reason why there is none.
+    """
+
+    def __init__(
+        self, server: Server, packages: Mapping[str, Path], image: Path, core: set[int], made: Path | str = ""
+    ) -> None:
         self._server = server
         self._core = core
         installed = [HERE, Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))]
@@ -209,7 +227,11 @@ class Functions:
             _POINTERS: ([packages["pointers"], image], "router.lambda_handler.handler"),
             BATCH_WRITER: ([*installed, image], "peers.batch_writer.handler"),
             NOTHING: ([HERE, image], "peers.nothing.handler"),
-        }
+        } | ({RUST: ([made], "bootstrap")} if isinstance(made, Path) else {})
+
+    def programs(self, case: FunctionCase) -> list[str]:
+        """Return those programs of a case that are there."""
+        return [program for program in case.programs if program in self._programs]
 
     def run(self, program: str, case: FunctionCase, expected: str, batches: int = 1) -> FunctionRun:
         """Start a function and invoke it with so many batches; raises BenchmarkError if it wrote anything else."""
@@ -246,7 +268,7 @@ class Functions:
                 found.append((ended - moment, time.clock_gettime(clock) - cpu))
                 if len(found) == 1:
                     first = ended - began
-                if answer.body not in (b'{"batchItemFailures": []}', b"null"):
+                if json.loads(answer.body) not in ({"batchItemFailures": []}, None):
                     raise FunctionError(f"it answered {answer.body[:200].decode(errors='replace')}")
                 api.accept(answer)
             return FunctionRun(first, found, memory_of(process.pid))
@@ -271,6 +293,8 @@ class Functions:
             "TZ": ":UTC",
         }
         command = [sys.executable, "-I", "-S", "-c", _START, *map(str, paths), handler]
+        if program == RUST:
+            command = [str(*paths)]
         others = os.sched_getaffinity(0)
         os.sched_setaffinity(0, self._core)
         try:

@@ -26,6 +26,7 @@ COLOURS = {
     "boto3 loop": ORANGE,
     drain.NODE: GREEN,
     function.NOTHING: GREY,
+    function.RUST: PINK,
     function.BOUND: GREY,
     "put_item": GREEN,
     "powertools": PINK,
@@ -118,7 +119,7 @@ def _function(results: Results) -> Any:
     left.set_xlabel("duration of a call, ms")
     left.set_ylabel("wall-clock time of 1,000 messages, ms")
     alike = [case for case in function.CASES if case.latency == function.PLOTTED and not case.secure]
-    for program in (function.ROUTER, function.BATCH_WRITER):
+    for program in (function.ROUTER, function.BATCH_WRITER, function.RUST):
         _line(middle, wall, alike, program, "count")
     middle.set_xscale("log")
     middle.set_xlabel("messages of a batch")

@@ -39,6 +39,7 @@ _WORDS = {
     drain.NODE: "sqs-consumer on Node",
     latency.TWO_CALLS: "a receive and a write",
     function.NOTHING: "a function that does nothing",
+    function.RUST: function.RUST_TITLE,
     function.BOUND: f"its processor time and {function.CALLS} calls",
 }
 _FIGURES = {
@@ -137,23 +138,30 @@ def _compare(title: str, first: str, figures: Figures, ours: str) -> Rows:
 def functions(results: Results) -> Rows:
     """Return the table of the wall-clock time of batches."""
     wall, fresh, memory = (results.figures[name] for name in (function.WALL, function.FRESH, function.MEMORY))
-    ours, theirs = function.ROUTER, function.BATCH_WRITER
+    ours, peers = function.ROUTER, (function.BATCH_WRITER, function.RUST)
     rows: list[tuple[str, ...]] = []
     for case in wall.cases:
-        peer = theirs in wall.programs(case)
+        programs = wall.programs(case)
         times = [(wall, ours), (wall, function.BOUND), (fresh, ours), (fresh, function.BOUND)]
         rows.append(
             (
                 case,
                 *(_number(figures.median(case, program)) for figures, program in times),
-                _number(wall.median(case, theirs)) if peer else "",
-                str(wall.ratio(case, ours, theirs) or ""),
-                f"{memory.median(case, ours):.0f}{f' / {memory.median(case, theirs):.0f}' if peer else ''}",
+                *(
+                    cell
+                    for peer in peers
+                    for cell in (
+                        _number(wall.median(case, peer)) if peer in programs else "",
+                        str(wall.ratio(case, ours, peer) or ""),
+                    )
+                ),
+                " / ".join(f"{memory.median(case, each):.0f}" for each in (ours, *peers) if each in programs),
             )
         )
     bound = f"processor and {function.CALLS} calls"
-    heads = ("batch", "router, ms", bound, "first batch, ms", bound, f"{word(theirs)}, ms", "ratio of the router")
-    return Rows(FUNCTIONS, (*heads, "peak memory, MB"), rows)
+    compared = (head for peer in peers for head in (f"{word(peer)}, ms", "ratio of the router"))
+    heads = ("batch", "router, ms", bound, "first batch, ms", bound, *compared, "peak memory, MB")
+    return Rows(FUNCTIONS, heads, rows)
 
 
 def workers(results: Results) -> Rows:

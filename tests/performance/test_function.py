@@ -8,9 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
+import rust
 from environment import HERE, BenchmarkError
 from figures import FigureBudget, Figures, judge
-from function import BOUND, CONFIGS, ROUTER, SIZE, FunctionCase, Functions, make_image
+from function import BOUND, CONFIGS, ROUTER, RUST, SIZE, FunctionCase, Functions, make_image
 from messages import item
 from results import Results
 from runtime_api import FunctionError
@@ -96,6 +97,39 @@ def test_a_function_that_cannot_start_has_no_figure(functions: Functions, server
     with pytest.raises(BenchmarkError, match="No module named 'router'") as caught:
         empty.run("router", FunctionCase(COUNT, 0, 0), DIGEST)
     assert isinstance(caught.value.__cause__, FunctionError)
+
+
+def test_a_function_in_rust_is_left_out_if_it_is_not_there(functions: Functions) -> None:
+    """Without its executable, the other programs of a case are measured."""
+    assert functions.programs(FunctionCase(10, 5, 0, programs=(ROUTER, RUST))) == [ROUTER]
+
+
+@pytest.mark.parametrize(
+    ("cargo", "made"),
+    [
+        (None, "it needs cargo"),
+        (
+            "echo 'error: no matching package named `hmac` found' >&2; exit 101",
+            "cargo cannot build it: error: no matching",
+        ),
+        ("exit 3", "cargo cannot build it: exit code 3"),
+        ("mkdir -p target/release; : > target/release/benchmark-function", "FOLDER/target/release/benchmark-function"),
+    ],
+)
+def test_the_function_in_rust_is_built(
+    cargo: str | None, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cargo builds is there; if it is missing or fails, the reason is told."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    if cargo is not None:
+        (programs / "cargo").write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{cargo}\n")
+        (programs / "cargo").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+
+    found = str(rust.build(tmp_path / "rust")).replace(str(tmp_path / "rust"), "FOLDER")
+
+    assert (found[: len(made)], isinstance(rust.build(tmp_path / "again"), Path)) == (made, made.startswith("FOLDER"))
 
 
 def test_the_server_is_trusted_by_the_bundle(server: Any) -> None:

@@ -1,0 +1,38 @@
+"""The function in Rust, in a folder of the run: cargo builds it from Debian's packages of crates, or from crates.io."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from environment import HERE
+
+SOURCES = HERE / "peers" / "rust"
+CRATES = Path("/usr/share/cargo/registry")
+"""Where Debian's packages `librust-…-dev` install the sources of crates."""
+_FROM_DEBIAN = """
+[source.crates-io]
+replace-with = "debian"
+[source.debian]
+directory = "{}"
+"""
+_SECONDS = 300
+
+
+def build(folder: Path) -> Path | str:
+    """Build the function in a folder; return its executable, or the reason if it cannot be built."""
+    if not shutil.which("cargo"):
+        return "it needs cargo"
+    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
+    command = ["cargo", "build", "--release", "--quiet"]
+    if CRATES.is_dir():
+        (folder / ".cargo").mkdir()
+        (folder / ".cargo" / "config.toml").write_text(_FROM_DEBIAN.format(CRATES))
+        command.append("--offline")
+    try:
+        done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"cargo took longer than {_SECONDS} seconds"
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error")] or [done.stderr.strip()]
+        return f"cargo cannot build it: {lines[0] or f'exit code {done.returncode}'}"
+    return folder / "target" / "release" / "benchmark-function"
