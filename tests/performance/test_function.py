@@ -119,7 +119,7 @@ def test_a_function_in_rust_is_left_out_if_it_is_not_there(functions: Functions)
 def test_the_function_in_rust_is_built(
     cargo: str | None, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cargo builds is there; if it is missing or fails, the reason is told."""
+    """What cargo builds is there; if it is missing or fails, the reason is reported."""
     programs = tmp_path / "programs"
     programs.mkdir()
     if cargo is not None:

@@ -84,16 +84,9 @@ impl Message<'_> {
         (1..=200).contains(&length(&self.user_id))
             && (1..=200).contains(&length(&self.device))
             && length(&self.location) <= 200
-            && self
-                .rate
-                .get()
-                .parse::<f64>()
-                .is_ok_and(|rate| (0.0..=4.0).contains(&rate))
+            && self.rate.get().parse::<f64>().is_ok_and(|rate| (0.0..=4.0).contains(&rate))
             && !self.session.is_empty()
-            && self
-                .session
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+            && self.session.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
     }
 }
 
@@ -123,10 +116,7 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new() -> Self {
-        Batch {
-            body: format!(r#"{{"RequestItems":{{"{TABLE}":["#).into_bytes(),
-            sources: Vec::with_capacity(ITEMS),
-        }
+        Batch { body: format!(r#"{{"RequestItems":{{"{TABLE}":["#).into_bytes(), sources: Vec::with_capacity(ITEMS) }
     }
 
     fn add(&mut self, record: &Record<'a>) -> Result<(), Failure> {
@@ -154,8 +144,7 @@ impl<'a> Batch<'a> {
         self.body.extend_from_slice(br#"{"PutRequest":{"Item":"#);
         serde_json::to_writer(&mut self.body, &item)?;
         self.body.extend_from_slice(b"}}");
-        self.sources
-            .push((message.user_id.into_owned(), record.message_id));
+        self.sources.push((message.user_id.into_owned(), record.message_id));
         Ok(())
     }
 
@@ -184,15 +173,11 @@ impl Table {
     async fn write(self, mut body: Bytes) -> Result<Vec<String>, Failure> {
         let mut attempt = 1;
         loop {
-            let outcome = tokio::time::timeout(CALL_TIMEOUT, self.call(body.clone()))
-                .await
-                .map_err(Failure::from);
+            let outcome = tokio::time::timeout(CALL_TIMEOUT, self.call(body.clone())).await.map_err(Failure::from);
             match outcome.and_then(|called| called) {
                 Ok(left) if left.is_empty() => return Ok(Vec::new()),
                 Ok(left) if attempt == ATTEMPTS => return Ok(keys_of(&left)),
-                Ok(left) => {
-                    body = serde_json::to_vec(&serde_json::json!({ "RequestItems": left }))?.into()
-                }
+                Ok(left) => body = serde_json::to_vec(&serde_json::json!({ "RequestItems": left }))?.into(),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
                 Err(_) => {}
             }
@@ -205,16 +190,9 @@ impl Table {
     async fn call(&self, body: Bytes) -> Result<serde_json::Map<String, Value>, Failure> {
         let mut request = Request::post(self.endpoint.clone()).body(Full::new(body.clone()))?;
         self.signer.sign(&mut request, &body, SystemTime::now())?;
-        let (head, body) = receive(self.http.request(request).await?)
-            .await?
-            .into_parts();
+        let (head, body) = receive(self.http.request(request).await?).await?.into_parts();
         if head.status != StatusCode::OK {
-            return Err(format!(
-                "BatchWriteItem: {} {}",
-                head.status,
-                String::from_utf8_lossy(&body)
-            )
-            .into());
+            return Err(format!("BatchWriteItem: {} {}", head.status, String::from_utf8_lossy(&body)).into());
         }
         Ok(serde_json::from_slice::<Answer>(&body)?.unprocessed_items)
     }
@@ -222,12 +200,7 @@ impl Table {
 
 fn keys_of(left: &serde_json::Map<String, Value>) -> Vec<String> {
     let puts = left.values().filter_map(Value::as_array).flatten();
-    puts.filter_map(|put| {
-        put["PutRequest"]["Item"]["user_id"]["S"]
-            .as_str()
-            .map(str::to_owned)
-    })
-    .collect()
+    puts.filter_map(|put| put["PutRequest"]["Item"]["user_id"]["S"].as_str().map(str::to_owned)).collect()
 }
 
 async fn receive(response: Response<hyper::body::Incoming>) -> Result<Response<Bytes>, Failure> {
@@ -253,11 +226,7 @@ async fn handle<'a>(table: &Table, event: &'a Event<'a>) -> Result<Vec<&'a str>,
             break;
         }
         if calls.len() == CALLS {
-            settle(
-                calls.join_next().await.expect("a call is under way")?,
-                &sources,
-                &mut failed,
-            );
+            settle(calls.join_next().await.expect("a call is under way")?, &sources, &mut failed);
         }
         let (body, made) = batch.finish();
         let (number, table) = (sources.len(), table.clone());
@@ -286,12 +255,7 @@ fn settle<'a>(
         }
     };
     let is_left = |key: &String| left.is_none_or(|keys| keys.contains(key));
-    failed.extend(
-        sources[number]
-            .iter()
-            .filter(|(key, _)| is_left(key))
-            .map(|(_, id)| *id),
-    );
+    failed.extend(sources[number].iter().filter(|(key, _)| is_left(key)).map(|(_, id)| *id));
 }
 
 #[derive(Serialize)]
@@ -310,15 +274,8 @@ struct ItemFailure<'a> {
 async fn answer(table: &Table, event: &[u8]) -> Result<Vec<u8>, Failure> {
     let event: Event = serde_json::from_slice(event)?;
     let failed = handle(table, &event).await?;
-    let batch_item_failures = failed
-        .into_iter()
-        .map(|id| ItemFailure {
-            item_identifier: id,
-        })
-        .collect();
-    Ok(serde_json::to_vec(&Report {
-        batch_item_failures,
-    })?)
+    let batch_item_failures = failed.into_iter().map(|id| ItemFailure { item_identifier: id }).collect();
+    Ok(serde_json::to_vec(&Report { batch_item_failures })?)
 }
 
 /// Handles events until the process ends.
@@ -327,17 +284,11 @@ async fn serve(api: String, table: Table) -> Result<(), Failure> {
     let next: Uri = format!("{base}/next").parse()?;
     loop {
         let given = receive(table.http.get(next.clone()).await?).await?;
-        let id = given
-            .headers()
-            .get("lambda-runtime-aws-request-id")
-            .map(HeaderValue::to_str);
+        let id = given.headers().get("lambda-runtime-aws-request-id").map(HeaderValue::to_str);
         let id = id.ok_or("the event has no id")??;
         let (path, body) = match answer(&table, given.body()).await {
             Ok(body) => ("response", body),
-            Err(error) => (
-                "error",
-                serde_json::to_vec(&serde_json::json!({ "errorMessage": error.to_string() }))?,
-            ),
+            Err(error) => ("error", serde_json::to_vec(&serde_json::json!({ "errorMessage": error.to_string() }))?),
         };
         let response = Request::post(format!("{base}/{id}/{path}")).body(Full::from(body))?;
         receive(table.http.request(response).await?).await?;
@@ -345,22 +296,13 @@ async fn serve(api: String, table: Table) -> Result<(), Failure> {
 }
 
 fn main() -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    let http = Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(CALLS)
-        .build(connector);
+    let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(CALLS).build(connector);
     let region = env::var("AWS_REGION")?;
-    let endpoint =
-        env::var("AWS_ENDPOINT_URL").unwrap_or(format!("https://dynamodb.{region}.amazonaws.com"));
+    let endpoint = env::var("AWS_ENDPOINT_URL").unwrap_or(format!("https://dynamodb.{region}.amazonaws.com"));
     let signer = Signer::from_environment(region)?;
-    let table = Table {
-        http,
-        endpoint: endpoint.parse()?,
-        signer,
-    };
+    let table = Table { http, endpoint: endpoint.parse()?, signer };
     runtime.block_on(serve(env::var("AWS_LAMBDA_RUNTIME_API")?, table))
 }
