@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,7 +25,6 @@ class LeasedQueues:
         self.counts: list[int] = []
         self.visibility: dict[str, int] = {}
         self.refused: dict[str, AwsFault] = {}
-        self.changed = threading.Event()
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> Any:
         self.counts.append(count)
@@ -36,7 +36,6 @@ class LeasedQueues:
 
     def change_visibility(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
         self.visibility |= {id_: seconds for id_, _, seconds in messages if id_ not in self.refused}
-        self.changed.set()
         return {id_: self.refused[id_] for id_, _, _ in messages if id_ in self.refused}
 
     def delete(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
@@ -44,6 +43,14 @@ class LeasedQueues:
             if id_ not in self.refused:
                 del self.visibility[id_]
         return {id_: self.refused[id_] for id_, _ in messages if id_ in self.refused}
+
+
+def wait_until(look: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    end = boottime() + 60
+    while not look():
+        assert boottime() < end
+        time.sleep(0.01)
 
 
 def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600, clock: Callable[[], float] = boottime) -> DlqLease:
@@ -146,9 +153,9 @@ def test_a_lease_is_extended_while_a_command_works() -> None:
     queues = LeasedQueues(["a"])
     with Spool() as spool, lease(queues, spool, visibility=1, clock=lambda: 0.0) as leased:
         leased.receive(lambda message: True)
+        # An extension may be under way already; each third of the timeout another one follows.
         queues.visibility["a"] = 0
-        assert queues.changed.wait(60)
-        assert queues.visibility == {"a": 1}
+        wait_until(lambda: queues.visibility == {"a": 1})
 
 
 def test_the_end_of_a_lease_counts_from_before_the_call() -> None:

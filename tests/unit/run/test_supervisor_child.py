@@ -30,9 +30,9 @@ from router.run.supervisor import (
 
 TIMEOUT = 60.0
 # Counts two batches, answers the first question, tells SIGHUPs, and ends if asked to: by 3 and the number of SIGHUPs.
-# With "never", answers nothing.
+# With "never", answers nothing. It waits for a moment at a time: Python notices a signal right before a wait after it.
 SCRIPT = """
-import signal, socket, sys, time
+import select, signal, socket, sys, time
 from router.model import Summary
 from router.run.counters import QueueCounters
 option = lambda name: int(sys.argv[sys.argv.index(name) + 1])
@@ -48,7 +48,7 @@ if sys.argv[1] != "never" and line.recv(10):
     for _ in range(2):
         counters.record(Summary("q", {}, 0.0))
     line.sendall(b'{"alive": true}\\n')
-    while b"!" not in line.recv(10):
+    while not select.select([line], [], [], 0.1)[0] or b"!" not in line.recv(10):
         pass
     sys.exit(code)
 time.sleep(60)
@@ -133,15 +133,13 @@ def has_answered(child: ChildProcess, now: float, config: str) -> bool:
 
 def wait_for(child: ChildProcess, look: Callable[[], Any]) -> list[int]:
     """Poll a child until a condition holds; returns the exit codes seen."""
-    codes = []
+    codes: list[int | None] = []
     end = time.monotonic() + TIMEOUT
     while not look():
         assert time.monotonic() < end
-        code = child.poll(0.0)
-        codes += [] if code is None else [code]
-        child.poll(1.0)
+        codes += [child.poll(0.0), child.poll(1.0)]
         time.sleep(0.01)
-    return codes
+    return [code for code in codes if code is not None]
 
 
 def test_status(child: ChildProcess) -> None:

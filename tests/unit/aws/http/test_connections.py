@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,15 +13,17 @@ from router.aws.http.connections import receive_bytes, send_all
 
 
 class OtherWay(socket.socket):
-    """Cannot send before it has received, as may happen in TLS; counts the tries."""
+    """Cannot send before it has received, as may happen in TLS; counts the tries, and reports one that has failed."""
 
     tries = 0
+    on_blocked: Callable[[], object] = staticmethod(lambda: None)
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         self.tries += 1
         try:
             super().recv(1)
         except BlockingIOError:
+            self.on_blocked()
             raise ssl.SSLWantReadError from None
         return super().send(data)
 
@@ -40,9 +42,9 @@ def test_the_other_direction(ends: tuple[OtherWay, socket.socket]) -> None:
     """If sending has to wait for incoming data it does, without repeated tries."""
     here, theirs = ends
     later = threading.Timer(0.1, theirs.send, (b"x",))
-    later.start()
+    here.on_blocked = later.start
 
-    send_all(here, b"all", CallTimeout(5))
+    send_all(here, b"all", CallTimeout(60))
 
     later.join()
     assert (theirs.recv(10), here.tries) == (b"all", 2)

@@ -20,16 +20,21 @@ from router.aws.http.signing import Credentials, CredentialsError, Signer, Signi
 from router.aws.protocols import AwsFault
 
 Script = list[Callable[[bytes], bytes | None]]
+SECONDS = 60.0
+"""No busy machine delays a response so much."""
 
 
 class Server:
-    """Responds to each request with the next bytes of its script, or closes the connection for None."""
+    """Responds to each request with the next bytes of its script, or closes the connection for None.
+
+    If it `hangs_up`, it closes the connection after a response, too.
+    """
 
     def __init__(self) -> None:
         self.script: Script = []
+        self.hangs_up = False
         self.requests: list[bytes] = []
         self.connections = 0
-        self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -42,10 +47,6 @@ class Server:
             self._thread.join()
         self._listener.close()
 
-    def hang_up(self) -> None:
-        for connection in self._open:
-            connection.shutdown(socket.SHUT_RDWR)
-
     def _serve(self) -> None:
         while True:
             try:
@@ -53,7 +54,6 @@ class Server:
             except OSError:
                 return
             self.connections += 1
-            self._open.append(connection)
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
@@ -65,6 +65,8 @@ class Server:
                 if answer is None:
                     return
                 connection.sendall(answer)
+                if self.hangs_up:
+                    return
 
 
 def read_head(stream: Any) -> list[bytes]:
@@ -104,7 +106,7 @@ def test_request(server: Server) -> None:
     server.script = [says({"a": 1})]
     service = make(server, token="a-token")
 
-    answer = service.begin("PutItem", b'{"x":1}', CallTimeout(5), decode_object).finish()
+    answer = service.begin("PutItem", b'{"x":1}', CallTimeout(SECONDS), decode_object).finish()
 
     head, _, body = server.requests[0].partition(b"\n\n")
     lines = head.decode().split("\n")
@@ -126,7 +128,7 @@ def test_time_zone(server: Server, service: JsonService, monkeypatch: pytest.Mon
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        answer = service.begin("A", b"{}", CallTimeout(5), bytes.decode).finish()
+        answer = service.begin("A", b"{}", CallTimeout(SECONDS), bytes.decode).finish()
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -148,7 +150,7 @@ def test_what_is_signed_once_a_second(server: Server) -> None:
     )
 
     for operation in "AAAABA":
-        service.begin(operation, b"{}", CallTimeout(5), decode_object).finish()
+        service.begin(operation, b"{}", CallTimeout(SECONDS), decode_object).finish()
 
     expected = []
     for operation, second, key in zip("AAAABA", (5, 5, 6, 6, 6, 6), keys, strict=True):
@@ -171,7 +173,7 @@ def test_connection_is_kept(server: Server, service: JsonService) -> None:
     """Consecutive calls use one connection."""
     server.script = [says({}), says({}), says({})]
     for _ in range(3):
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
     assert server.connections == 1
 
 
@@ -179,8 +181,8 @@ def test_connection_close(server: Server, service: JsonService) -> None:
     """After a server closes, the next call opens a new connection."""
     server.script = [says({}, Connection="close"), says({})]
     answers = [
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
     ]
     assert (answers, server.connections) == ([{}, {}], 2)
 
@@ -189,8 +191,8 @@ def test_idle_connection_was_closed(server: Server, service: JsonService) -> Non
     """A connection that the server closed while it was idle causes no fault."""
     server.script = [says({}), lambda request: None, says({"again": True})]
     answers = [
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
     ]
     assert (answers, server.connections) == ([{}, {"again": True}], 2)
 
@@ -198,7 +200,7 @@ def test_idle_connection_was_closed(server: Server, service: JsonService) -> Non
 def test_broken_off(server: Server, service: JsonService) -> None:
     """No response on a new connection is a transient fault."""
     server.script = [lambda request: None]
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
         AwsFault("retry", "ConnectionClosedError")
     )
 
@@ -206,11 +208,9 @@ def test_broken_off(server: Server, service: JsonService) -> None:
 def test_cut_short(server: Server, service: JsonService) -> None:
     """An incomplete response is a transient fault."""
     server.script = [lambda request: b"HTTP/1.1 200 X\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{}"]
-    threading.Timer(0.2, server.close).start()
-    answer = service.begin("A", b"{}", CallTimeout(1), decode_object).finish()
-    assert answer in (
-        FailedCall(AwsFault("retry", "IncompleteReadError")),
-        FailedCall(AwsFault("retry", "ReadTimeoutError")),
+    server.hangs_up = True
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
+        AwsFault("retry", "IncompleteReadError")
     )
 
 
@@ -226,21 +226,21 @@ def test_cut_short(server: Server, service: JsonService) -> None:
 def test_forms(answer: bytes, server: Server, service: JsonService) -> None:
     """A response may have each form that HTTP allows."""
     server.script = [lambda request: answer]
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {"a": 1}
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == {"a": 1}
 
 
 def test_until_close(server: Server, service: JsonService) -> None:
     """A response without a length ends when the server closes."""
     head = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n{}"
     server.script = [lambda request: head]
-    threading.Timer(0.2, server.hang_up).start()
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {}
+    server.hangs_up = True
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == {}
 
 
 def test_no_http(server: Server, service: JsonService) -> None:
     """A response that is no HTTP is a transient fault."""
     server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
         AwsFault("retry", "HTTPClientError")
     )
 
@@ -248,7 +248,7 @@ def test_no_http(server: Server, service: JsonService) -> None:
 def test_too_slow(server: Server, service: JsonService) -> None:
     """A response that does not come in time is a transient fault."""
     done = threading.Event()
-    server.script = [lambda request: None if done.wait(5) else b""]
+    server.script = [lambda request: None if done.wait(SECONDS) else b""]
     answer = service.begin("A", b"{}", CallTimeout(0.2), decode_object).finish()
     done.set()
     assert answer == FailedCall(AwsFault("retry", "ReadTimeoutError"))
@@ -261,7 +261,7 @@ def test_refused_connection(server: Server) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         server.port = unused.getsockname()[1]
-        assert make(server).begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+        assert make(server).begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
             AwsFault("retry", "EndpointConnectionError")
         )
 
@@ -291,7 +291,7 @@ def test_refused_connection(server: Server) -> None:
 def test_faults(answer: Callable[[bytes], bytes], failed: AwsFault, server: Server, service: JsonService) -> None:
     """Errors by their code; a response that is not the service's is a transient fault."""
     server.script = [answer]
-    result = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+    result = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
     assert isinstance(result, FailedCall)
     assert result.fault == failed
 
@@ -300,7 +300,7 @@ def test_details(server: Server, service: JsonService) -> None:
     """The other members of an error are kept."""
     document = {"__type": "x#ConditionalCheckFailedException", "Item": {"id": {"S": "a"}}}
     server.script = [says(document, 400)]
-    result = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+    result = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
     assert isinstance(result, FailedCall)
     assert result.details["Item"] == {"id": {"S": "a"}}
 
@@ -308,7 +308,7 @@ def test_details(server: Server, service: JsonService) -> None:
 def test_checksum(server: Server, service: JsonService) -> None:
     """A body with the right checksum is accepted."""
     server.script = [says(b'{"a":1}', x_amz_crc32=str(zlib.crc32(b'{"a":1}')))]
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == {"a": 1}
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == {"a": 1}
 
 
 def test_wrong_clock(server: Server) -> None:
@@ -320,8 +320,8 @@ def test_wrong_clock(server: Server) -> None:
     service = make(server, now=lambda: there - 3600.0)
 
     answers = [
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
-        service.begin("A", b"{}", CallTimeout(5), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
+        service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish(),
     ]
 
     moments = [line for request in server.requests for line in request.split(b"\n") if line.startswith(b"X-Amz-Date")]
@@ -340,7 +340,7 @@ def test_wrong_clock_of_calls_at_a_time(server: Server) -> None:
     answer = says({"sent": "again"})
     server.script = [lambda request: (refused if b"T020405Z" in request else answer)(request)] * 4
     service = make(server, now=lambda: 1_767_323_045 - 3600.0)
-    calls = [service.begin("A", b"{}", CallTimeout(5), decode_object) for _ in range(2)]
+    calls = [service.begin("A", b"{}", CallTimeout(SECONDS), decode_object) for _ in range(2)]
 
     assert [call.finish() for call in calls] == [{"sent": "again"}] * 2
 
@@ -352,9 +352,9 @@ def test_corrected_clock(server: Server) -> None:
     refused = says({"__type": "x#InvalidSignatureException"}, 400, Date=date)
     server.script = [refused, says({}), refused, says({"retried": True})]
     service = make(server, now=lambda: there - 3600.0)
-    service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+    service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
 
-    answer = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+    answer = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
 
     assert isinstance(answer, FailedCall)
     assert (answer.fault.code, len(server.requests)) == ("InvalidSignatureException", 3)
@@ -364,7 +364,7 @@ def test_corrected_clock(server: Server) -> None:
 def test_right_clock(date: str, server: Server, service: JsonService) -> None:
     """A wrong signature for another reason is not retried."""
     server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
         AwsFault("configuration", "InvalidSignatureException", 400), {"__type": "x#InvalidSignatureException"}
     )
 
@@ -378,7 +378,7 @@ def test_errors_of_no_clock(code: str, date: dict[str, str], server: Server, ser
     """An error without a date tells nothing of the clock, nor does one that no wrong clock causes."""
     server.script = [says({"__type": f"x#{code}"}, 400, **date), says({"retried": True})]
 
-    answer = service.begin("A", b"{}", CallTimeout(5), decode_object).finish()
+    answer = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish()
 
     assert isinstance(answer, FailedCall)
     assert answer.fault.code == code
@@ -389,7 +389,7 @@ def test_no_keys_once_the_clock_is_corrected(server: Server) -> None:
     date = format_datetime(datetime.fromtimestamp(1_767_323_045, UTC), usegmt=True)
     server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date)]
     service = make(server, now=lambda: 0.0)
-    call = service.begin("A", b"{}", CallTimeout(5), decode_object)
+    call = service.begin("A", b"{}", CallTimeout(SECONDS), decode_object)
 
     def none(timeout: float) -> Credentials:
         raise CredentialsError
@@ -402,7 +402,7 @@ def test_no_keys_once_the_clock_is_corrected(server: Server) -> None:
 def test_late(server: Server, service: JsonService) -> None:
     """A call that is late is not waited for, however long it may take."""
     done = threading.Event()
-    server.script = [lambda request: None if done.wait(100) else b""]
+    server.script = [lambda request: None if done.wait(SECONDS) else b""]
 
     answer = service.begin("A", b"{}", CallTimeout(1000), decode_object).finish(late=True)
     done.set()
@@ -424,4 +424,4 @@ def test_no_keys(service: JsonService, error: type[Exception], fault: AwsFault) 
         raise error
 
     service._credentials = none
-    assert service.begin("A", b"{}", CallTimeout(5), decode_object).finish() == FailedCall(fault)
+    assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(fault)
