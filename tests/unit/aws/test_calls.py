@@ -27,6 +27,8 @@ from router.aws.http.tables import DirectTables
 from router.aws.protocols import AwsFault, NonBlockingTables, WriteResponse
 from tests.support.run import RunLock
 
+SECONDS = 60.0
+"""No busy machine delays anything here so much."""
 LATE = WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))
 
 
@@ -49,7 +51,7 @@ class Wire:
         self.instead: dict[int, WriteResponse] = {}
         self.slow = False
         """Responses come only once no further call begins, although there is always something to read."""
-        self.seconds = 0.05
+        self.seconds = SECONDS
         """How long a response may take."""
 
     def begin(self, job: int, timeout: float) -> "Sent":
@@ -206,7 +208,7 @@ class Connecting:
 
     def __init__(self, steps: list[int], fails: bool) -> None:
         self.here, self.there = socket.socketpair()
-        self.seconds = 10.0
+        self.seconds = SECONDS
         self.events = POLLOUT
         self._steps = steps
         self._fails = fails
@@ -256,7 +258,7 @@ def test_a_slow_one_holds_up_no_other(wire: Wire) -> None:
 
 def test_one_that_never_answers_is_late(wire: Wire) -> None:
     """It times out, and the others have their responses."""
-    wire.never = {1}
+    wire.never, wire.seconds = {1}, 0.05
     assert PolledCalls(wire.begin, result_of_write).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
 
 
@@ -295,7 +297,7 @@ def test_threads() -> None:
     together = threading.Barrier(CONCURRENT_CALLS)
 
     def call(job: int, timeout: float) -> WriteResponse:
-        together.wait(10)
+        together.wait(SECONDS)
         return answer(job)
 
     jobs = range(2 * CONCURRENT_CALLS)
@@ -312,7 +314,6 @@ def test_non_blocking_tables() -> None:
 
 def test_lock_is_released(wire: Wire) -> None:
     """While calls wait for their responses another thread runs."""
-    wire.seconds = 5.0
     wire.answers_at = {1: 3, 2: 3}
     lock = RunLock(methodcaller("acquire")).group()
 
@@ -325,7 +326,7 @@ def test_lock_is_released(wire: Wire) -> None:
         other = threading.Thread(target=work)
         other.start()
         answers = PolledCalls(wire.begin, result_of_write).make([1, 2], NO_LIMIT)
-    other.join(5)
+    other.join(SECONDS)
 
     assert answers == [answer(1), answer(2)]
 
@@ -354,9 +355,9 @@ def test_time_of_each_call(wire: Wire) -> None:
 
 def test_within() -> None:
     """What the function returns or raises."""
-    assert run_within(10.0, lambda: 1) == 1
+    assert run_within(SECONDS, lambda: 1) == 1
     with pytest.raises(ValueError, match=r"^such$"):
-        run_within(10.0, _raise)
+        run_within(SECONDS, _raise)
 
 
 def _raise() -> None:
@@ -368,14 +369,14 @@ def test_within_too_long() -> None:
     go_on, discarded = threading.Event(), queue.SimpleQueue[str]()
 
     def late() -> str:
-        go_on.wait(10)
+        go_on.wait(SECONDS)
         return "late"
 
     with pytest.raises(TimeoutError):
         run_within(0.01, late, discarded.put)
     go_on.set()
 
-    assert discarded.get(timeout=10) == "late"
+    assert discarded.get(timeout=SECONDS) == "late"
 
 
 def test_overlap() -> None:
@@ -385,7 +386,7 @@ def test_overlap() -> None:
 
     def double(job: int) -> int:
         threads.add(threading.get_ident())
-        together.wait(10)
+        together.wait(SECONDS)
         return 2 * job
 
     assert (overlap(double, range(6), 3), len(threads), overlap(double, (), 3)) == ([0, 2, 4, 6, 8, 10], 3, [])
@@ -394,15 +395,17 @@ def test_overlap() -> None:
 def test_error_of_overlapping_calls() -> None:
     """The first job's error is raised, though another one failed before, and a call that hangs is not waited for."""
     failed, hung = threading.Event(), threading.Event()
+    all_begun = threading.Barrier(3)
     begun: list[int] = []
 
     def call(job: int) -> None:
         begun.append(job)
+        all_begun.wait(SECONDS)
         if job == 2:
-            hung.wait(10)
+            hung.wait(SECONDS)
             return
         if job == 0:
-            failed.wait(10)
+            failed.wait(SECONDS)
         failed.set()
         raise ValueError(f"job {job}")
 

@@ -119,7 +119,7 @@ class Chain:
         self.threads.append(threading.current_thread())
         if self.refresh_needed():
             self.refreshes += 1
-            self.go_on.wait(10)
+            self.go_on.wait(60)
             if self.error:
                 raise self.error
             self.expires_in = 3600
@@ -131,7 +131,7 @@ def test_refresh_in_time() -> None:
     chain = Chain(expires_in=0)
     chain.go_on.set()
 
-    assert BotocoreKeys(chain)(10) == Credentials("key 1", "s", "t")
+    assert BotocoreKeys(chain)(60) == Credentials("key 1", "s", "t")
 
 
 def test_refresh_hangs() -> None:
@@ -143,7 +143,7 @@ def test_refresh_hangs() -> None:
             keys(0.01)
     chain.go_on.set()
 
-    assert (keys(10), chain.refreshes) == (Credentials("key 1", "s", "t"), 1)
+    assert (keys(60), chain.refreshes) == (Credentials("key 1", "s", "t"), 1)
     assert [thread.daemon for thread in chain.threads[:1]] == [True], "the process could not end meanwhile"
 
 
@@ -151,7 +151,7 @@ def test_refresh_of_keys_that_expire_soon_hangs() -> None:
     """They are not used any more: a request that is signed with them could come too late."""
     chain = Chain(expires_in=3600)
     keys = BotocoreKeys(chain)
-    keys(10)
+    keys(60)
     chain.expires_in = 500
 
     with pytest.raises(TimeoutError):
@@ -163,7 +163,7 @@ def test_refresh_beside() -> None:
     """While keys are valid for some minutes, no call waits for their refresh."""
     chain = Chain(expires_in=3600)
     keys = BotocoreKeys(chain)
-    first = keys(10)
+    first = keys(60)
     chain.expires_in = 700
 
     second = keys(0)
@@ -180,7 +180,7 @@ def test_refresh_fails() -> None:
     chain.error = ValueError("no role")
     keys = BotocoreKeys(chain)
     with pytest.raises(CredentialsError):
-        keys(10)
+        keys(60)
     chain.error = None
 
-    assert keys(10) == Credentials("key 2", "s", "t")
+    assert keys(60) == Credentials("key 2", "s", "t")
