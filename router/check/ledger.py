@@ -56,7 +56,8 @@ class LedgerEntry(Struct, frozen=True):
     `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
     refutes it is rejected, "" otherwise; `locate` looks up its place in the config. `codes` are those of the findings
     that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof takes for granted.
-    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if it is not decided because the route has no schema.
+    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if
+    it is not decided because the route has no schema.
     """
 
     route: str
