@@ -1,5 +1,6 @@
 """Connections that are opened: several at a time, by TLS with the session of an earlier one."""
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -219,6 +220,23 @@ def test_a_server_that_no_longer_listens(
     with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
         ask(connections, 1)
     connections.receive(idle)
+
+
+def test_no_further_socket(
+    serve: Callable[..., Server], connect: Callable[..., Connections], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the process may open no more files, the connection fails as any that cannot be opened."""
+    connections = connect(serve(None).port, False, lambda: 0.0)
+    (idle,) = begin(connections, 1)
+
+    def refuse(*arguments: Any) -> Any:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", refuse)
+        with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+            begin(connections, 1)
+    assert connections.receive(idle).status == 200
 
 
 @pytest.fixture

@@ -61,14 +61,17 @@ class Opener:
 
         Raises NoResponseError.
         """
+        try:
+            return self._begin(seconds)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def _begin(self, seconds: float) -> "Opening":
         address = self._address
         if address is not None and self._clock() < self._found_at + ADDRESS_SECONDS:
             return Opening(socket.socket(address[0]), address[1], self._tls)
         # In a thread: nothing else limits the time that name servers, addresses and a proxy take together.
-        try:
-            connection = run_within(seconds, self._connect, socket.socket.close)
-        except OSError as error:
-            raise _failure(error) from error
+        connection = run_within(seconds, self._connect, socket.socket.close)
         if self._proxy is None:
             self._address, self._found_at = (connection.family, connection.getpeername()), self._clock()
         return Opening(connection, None, self._tls)
