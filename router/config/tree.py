@@ -170,8 +170,8 @@ RT007 = declare(
 )
 
 _Entries = dict[str, tuple[Node, Node]]
-_Built = tuple[Any, int, int]
-"""A value, its number of nodes with aliases expanded, and its depth."""
+_UNFINISHED: Any = object()
+"""In place of the value of a node that is being built."""
 
 
 class Tree:
@@ -182,13 +182,16 @@ class Tree:
         self._root = root
         self._file = file
         self._entries: dict[int, _Entries] = {}
-        self._built: dict[int, _Built | None] = {}
+        self._built: dict[int, Any] = {}
+        self._has_aliases = False
         self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
         """Return the plain data, and add `findings`; raises LimitError."""
-        data: dict[str, Any] = self._build(self._root)[0]
+        data: dict[str, Any] = self._build(self._root)
+        if self._has_aliases:  # without, the loader has counted all nodes
+            _measure(self._root, {})
         return data
 
     def locate(self, path: Path, key: bool = False) -> Place:
@@ -220,24 +223,20 @@ class Tree:
     def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
         self.findings.add(code, sentence, place=self.place(node), suggestion=suggestion)
 
-    def _build(self, node: Node) -> _Built:
+    def _build(self, node: Node) -> Any:
         """Return the value of a node; aliases share the value of their anchor."""
         if isinstance(node, ScalarNode):
-            return self._scalar(node), 1, 1
+            return self._scalar(node)
         mark = id(node)
         if mark in self._built:
-            built = self._built[mark]
-            if built is None:
+            self._has_aliases = True
+            if self._built[mark] is _UNFINISHED:
                 raise LimitError("recursion", node.start_mark)
-            return built
-        self._built[mark] = None
-        built = self._map(node) if isinstance(node, MappingNode) else self._list(node)
+            return self._built[mark]
+        self._built[mark] = _UNFINISHED
+        built = self._built[mark] = self._map(node) if isinstance(node, MappingNode) else self._list(node)
         if node.tag not in (MAP, LIST):
             self._fault(RT007, f"the tag {short_tag(node)} is not supported", node, "remove it")
-        _, size, depth = built
-        if size > MAX_NODES or depth > MAX_DEPTH + 1:
-            raise LimitError("nodes" if size > MAX_NODES else "levels", node.start_mark)
-        self._built[mark] = built
         return built
 
     def _scalar(self, node: ScalarNode) -> Any:
@@ -247,28 +246,18 @@ class Tree:
             self._fault(RT007, str(error), node, "write text in quotes, or a plain number")
             return node.value or short_tag(node)
 
-    def _list(self, node: Node) -> _Built:
-        values = []
-        size, depth = 1, 0
-        for child in node.value:
-            value, child_size, child_depth = self._build(child)
-            values.append(value)
-            size += child_size
-            depth = max(depth, child_depth)
-        return values, size, depth + 1
+    def _list(self, node: Node) -> list[Any]:
+        return [self._build(child) for child in node.value]
 
-    def _map(self, node: Node) -> _Built:
+    def _map(self, node: Node) -> dict[str, Any]:
         data: dict[str, Any] = {}
         entries: _Entries = {}
         own: dict[str, Node] = {}
-        # Of each entry two nodes; what is in a value is added.
-        size, depth = 1 + 2 * len(node.value), 1 if node.value else 0
         for key_node, value_node in node.value:
             if isinstance(value_node, ScalarNode):  # as most are
                 value = value_node.value if value_node.tag == TEXT else self._scalar(value_node)
             else:
-                value, value_size, value_depth = self._build(value_node)
-                size, depth = size + value_size - 1, max(depth, value_depth)
+                value = self._build(value_node)
             name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
             if name in own:
                 first = own[name].start_mark.line + 1
@@ -283,7 +272,7 @@ class Tree:
                 data[name] = value
                 entries[name] = (key_node, value_node)
         self._entries[id(node)] = entries
-        return data, size, depth + 1
+        return data
 
     def _key(self, node: Node) -> str:
         """Return the text that stands for a key that is not one; `5` and `on` are text here."""
@@ -297,7 +286,7 @@ class Tree:
             if not isinstance(source, MappingNode):
                 self._fault(RT007, "'<<' takes a map, or a list of maps", source, "name an anchor of a map: <<: *name")
                 continue
-            merged, _, _ = self._build(source)
+            merged = self._build(source)
             self._merged += len(merged)
             if self._merged > MAX_NODES:
                 raise LimitError("nodes", source.start_mark)
@@ -305,3 +294,25 @@ class Tree:
                 if name not in entries:
                     entries[name] = pair
                     data[name] = merged[name]
+
+
+def _measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
+    """Return the number of nodes of a value with aliases expanded, and its depth; raises LimitError.
+
+    `known` are those of lists and maps by identity: an alias counts as often as it is written.
+    """
+    if isinstance(node, ScalarNode):
+        return 1, 1
+    if id(node) not in known:
+        size, depth = 1, 0
+        for child in node.value:
+            key, value = child if isinstance(child, tuple) else (None, child)
+            value_size, value_depth = _measure(value, known)
+            if key is not None:
+                _measure(key, known)  # it counts as text: what else it is, is a fault
+                size += 1
+            size, depth = size + value_size, max(depth, value_depth)
+        if size > MAX_NODES or depth + 1 > MAX_DEPTH + 1:
+            raise LimitError("nodes" if size > MAX_NODES else "levels", node.start_mark)
+        known[id(node)] = size, depth + 1
+    return known[id(node)]

@@ -121,15 +121,13 @@ class Entailment:
             part = None if name is EACH else self.part(name)
             found = self._about[name] = (None if part is None else self.parts.find(part)) or self
             found._is_part = found is not self
-        if found is self:
-            return self
         # What is not known yet is proved in the time of who asks.
         found._budget, found._search, found._growing = self._budget, self._search, self._growing
         return found
 
     def part(self, name: str) -> SchemaPart | None:
         """Return the part of the schema about a property; None without a message that has all the others."""
-        if self.parts is None or not self.exact or self._satisfiability != "yes":
+        if self.parts is None or not self.exact or self.satisfiability != "yes":
             return None
         return self.parts.part(name)
 
@@ -327,10 +325,11 @@ class Entailment:
     @property
     def impossible(self) -> bool:
         """Whether it is proved that no message satisfies the schema."""
-        return self._satisfiability == "no"
+        return self.satisfiability == "no"
 
     @cached_property
-    def _satisfiability(self) -> str | None:
+    def satisfiability(self) -> str | None:
+        """What the library says of whether a message satisfies the schema: yes, no, unknown, or nothing."""
         return self._budget.attempt(lambda: str(self._schema.satisfiability()))
 
     def is_contradictory(self, paths: Iterable[Steps] = ()) -> bool:
@@ -338,7 +337,7 @@ class Entailment:
 
         Where the library does not decide, that is looked at from the root on, and at paths outside of lists.
         """
-        if self.impossible or (self.exact and self._satisfiability == "yes"):
+        if self.impossible or (self.exact and self.satisfiability == "yes"):
             return self.impossible
         one = self._levelwise
         if one is not None and self._budget.attempt(lambda: one.is_contradictory):

@@ -1,6 +1,6 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -136,6 +136,11 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
         return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
 
+    @cached_property
+    def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
+        """The attributes of `item` with what is known of each, for rules that look at all of them."""
+        return [(name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()]
+
     def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
         """Return the expressions of an attribute."""
         return self.facts(attribute).uses
@@ -157,9 +162,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def place(self, attribute: str, *part: str | int) -> Path:
         """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
         whole: Path = ("routes", self.name, "item", attribute)
-        if not part:
-            return whole
-        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
+        item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
@@ -245,15 +248,11 @@ class _EarlierRoutes:
             return []
         found = self._opposites.setdefault(route.queue, [])
         if route.queue in self._last:
-            found.append(_opposite(self._last.pop(route.queue)))
+            when = self._last.pop(route.queue)
+            found.append(Narrowing(opposite_of(when), evaluated(when, False)))
         if not isinstance(route.when, UnsetType):
             self._last[route.queue] = route.when
         return found
-
-
-def _opposite(when: str) -> Narrowing:
-    """Return how the condition of an earlier route narrows the messages of `match: first`."""
-    return Narrowing(opposite_of(when), evaluated(when, False))
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
@@ -293,8 +292,10 @@ def _message_sets(
     if by_schema is None:
         return NO_MESSAGES
     accepted = _narrow(by_schema, own)
-    impossible_schema = _is_impossible(by_schema, ())
-    impossible_when = not impossible_schema and _is_impossible(accepted, [each for one in own for each in one.tested])
+    # A message that satisfies `when` besides satisfies the schema.
+    is_possible = accepted.exact and accepted.satisfiability == "yes"
+    impossible_schema = not is_possible and by_schema.is_contradictory()
+    impossible_when = not impossible_schema and accepted.is_contradictory(each for one in own for each in one.tested)
     if len(earlier) > MAX_CONDITIONS:
         all_ = tuple(earlier)
         earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
@@ -313,10 +314,6 @@ def _message_sets(
         shadowed=impossible and not impossible_schema and not impossible_when,
         no_elements=no_elements,
     )
-
-
-def _is_impossible(messages: Entailment, paths: Iterable[Steps]) -> bool:
-    return messages.impossible or messages.is_contradictory(paths)
 
 
 def _with_elements(messages: Entailment, element: Steps | None) -> Entailment:

@@ -85,8 +85,8 @@ def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim
     for_each, once_key = route.route.for_each, route.route.write.once_key
     if not isinstance(for_each, UnsetType):
         yield for_each, Scope(), (*route.path, "for_each"), route.claim("for_each")
-    for name, attribute in route.attributes.items():
-        for use in route.uses(attribute):
+    for name, _, facts in route.with_facts:
+        for use in facts.uses:
             if "(" not in use.text:  # as in most, so that it calls nothing
                 continue
             yield use.text, route.scope, route.place(name, *use.place), route.claim("mapping", name)

@@ -57,9 +57,9 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
 def check_constants(subject: Subject) -> Iterator[Found]:
     """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
     for route in subject.routes:
-        for name, attribute in route.attributes.items():
+        for name, attribute, facts in route.with_facts:
             find = partial(_check_constants, route, name, attribute)
-            yield from route.facts(attribute).unless_nothing_at_all(("constants", route.fifo), find)
+            yield from facts.unless_nothing_at_all(("constants", route.fifo), find)
 
 
 def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:

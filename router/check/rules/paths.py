@@ -58,8 +58,7 @@ def check_paths(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         checker = _checker(route, route.mapped)
         used = partial(_used, route)
-        for name, attribute in route.attributes.items():
-            facts = route.facts(attribute)
+        for name, attribute, facts in route.with_facts:
             if checker is None or route.scope.each or not checker.takes_all(facts):
                 yield from _find_in_attribute(route, checker, name, attribute, used)
         yield from _find_outside_items(route)
@@ -227,7 +226,10 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
         for name, attribute in route.attributes.items():
             if name in keys or name == version:  # other rules report these
                 continue
-            (value, key), claim = _required(route, attribute), route.claim("mapping", name)
+            value, key = _required(route, attribute)
+            if value is None and attribute.null != "error":  # as of most
+                continue
+            claim = route.claim("mapping", name)
             if value is not None and value.missing is YES:
                 sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
                 yield Found(

@@ -99,8 +99,8 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
         whole = route.scope.steps(("element",) if route.scope.each else ())
         return [] if whole is None else list(_below(index, whole, _fixed(route)))
     found = []
-    for name, attribute in route.attributes.items():
-        sizes = route.facts(attribute).once("sizes", partial(_of_attribute, route, index, attribute))
+    for name, attribute, facts in route.with_facts:
+        sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
         more = text_bytes(name) if sizes else 0
         found += [[structs.replace(choice, bytes=choice.bytes + more) for choice in choices] for choices in sizes]
     return found

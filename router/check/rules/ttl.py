@@ -56,8 +56,8 @@ _BOUNDS = (
 def check_starts(subject: Subject) -> Iterator[Found]:
     """Report a `ttl` with a `from` that is not a time."""
     for route in subject.routes:
-        for name, attribute in route.attributes.items():
-            for use in route.uses(attribute):
+        for name, _, facts in route.with_facts:
+            for use in facts.uses:
                 if use.takes == "time":
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
                     what = f"'{use.place[0]}' of '{name}'"

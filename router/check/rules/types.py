@@ -64,20 +64,20 @@ def check_types(subject: Subject) -> Iterator[Found]:
     """Report attributes whose transforms or type do not accept what the schema allows."""
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
-        for name, attribute in route.attributes.items():
+        for name, attribute, facts in route.with_facts:
             if not attribute.transform and isinstance(attribute.type, UnsetType):
                 continue
             of_type = not isinstance(attribute.type, UnsetType) and name not in keys
             find = partial(_check_conversions, route, name, attribute, of_type)
-            yield from route.facts(attribute).unless_nothing(("types", of_type), find)
+            yield from facts.unless_nothing(("types", of_type), find)
 
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)
 def check_templates(subject: Subject) -> Iterator[Found]:
     """Report templates with values that cannot be converted to text."""
     for route in subject.routes:
-        for name, attribute in route.attributes.items():
-            yield from route.facts(attribute).unless_nothing("templates", partial(_check_texts, route, name, attribute))
+        for name, attribute, facts in route.with_facts:
+            yield from facts.unless_nothing("templates", partial(_check_texts, route, name, attribute))
 
 
 def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
