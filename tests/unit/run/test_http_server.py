@@ -8,14 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
 
 from router.run.monitoring import (
+    ACCEPT_PAUSE,
     CONNECTION_SECONDS,
     MAX_CONNECTIONS,
     MAX_REQUEST_BYTES,
@@ -332,16 +334,21 @@ def test_no_file_descriptors() -> None:
 
 
 @contextmanager
-def no_file_descriptor_left() -> Iterator[None]:
-    """Leave this process none but those that the server has reserved."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+def file_limit(limit: int) -> Iterator[None]:
+    """Let this process open only file descriptors below a limit."""
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
+
+def only_reserved() -> AbstractContextManager[None]:
+    """Leave this process no file descriptors but those that the server has reserved."""
+    lowest = os.dup(0)
+    os.close(lowest)
+    return file_limit(lowest)
 
 
 def test_the_oldest_connections_are_closed_without_file_descriptors(
@@ -352,7 +359,7 @@ def test_the_oldest_connections_are_closed_without_file_descriptors(
     before, *silent, last = sockets(RESERVED_FILES + 6)
     ask(server, before)
     before.makefile("rb").read()  # now all are reserved
-    with no_file_descriptor_left():
+    with only_reserved():
         for client in silent:
             client.connect(("127.0.0.1", server.port))
         ask(server, last)
@@ -371,13 +378,25 @@ def test_connections_that_come_together_without_file_descriptors(
     first, *clients = sockets(RESERVED_FILES + 5)
     ask(server, first, "/waits")
     assert pages.waits.wait(TIMEOUT)
-    with no_file_descriptor_left():
+    with only_reserved():
         for client in clients:
             ask(server, client)
         pages.goes_on.set()
         bodies = [client.makefile("rb").read()[-2:] for client in clients]
 
     assert bodies == [b"/a"] * len(clients)
+
+
+def test_pause(server: PageServer, sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If not even a reserved descriptor can be used, the server waits before it tries again."""
+    slept: SimpleQueue[float] = SimpleQueue()
+    monkeypatch.setattr("router.run.monitoring.time", SimpleNamespace(sleep=slept.put))
+    (client,) = sockets(1)
+    with file_limit(3):
+        ask(server, client)
+        pause = slept.get(timeout=TIMEOUT)
+
+    assert (pause, client.makefile("rb").read()[-2:]) == (ACCEPT_PAUSE, b"/a")
 
 
 def test_request_of_a_connection_that_is_closed_for_another(
