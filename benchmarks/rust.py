@@ -15,14 +15,14 @@ replace-with = "debian"
 [source.debian]
 directory = "{}"
 """
-_SECONDS = 300
+_SECONDS = 600
 
 
 def build(folder: Path) -> Path | str:
     """Build the function in a folder; return its executable, or the reason if it cannot be built."""
     if not shutil.which("cargo"):
         return "it needs cargo"
-    shutil.copytree(SOURCES, folder, dirs_exist_ok=True)
+    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("target", "Cargo.lock"))
     command = ["cargo", "build", "--release", "--quiet"]
     if CRATES.is_dir():
         (folder / ".cargo").mkdir()

@@ -124,6 +124,7 @@ impl<'a> Batch<'a> {
         if !message.is_valid() {
             return Err("the message breaks the schema".into());
         }
+        let (position, sent_at) = (message.position.to_string(), to_iso(record.attributes.sent_timestamp.parse()?));
         let item = Item {
             user_id: Attribute::S(&message.user_id),
             device: Attribute::S(&message.device),
@@ -133,10 +134,10 @@ impl<'a> Batch<'a> {
                 Action::Pause => "pause",
                 Action::Stop => "stop",
             }),
-            position: Attribute::N(&message.position.to_string()),
+            position: Attribute::N(&position),
             rate: Attribute::N(message.rate.get()),
             session: Attribute::S(&message.session),
-            sent_at: Attribute::S(&to_iso(record.attributes.sent_timestamp.parse()?)),
+            sent_at: Attribute::S(&sent_at),
         };
         if !self.sources.is_empty() {
             self.body.push(b',');
