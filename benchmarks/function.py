@@ -134,8 +134,8 @@ BUDGETS = (
     FigureBudget(FRESH, SLOW_TLS, ROUTER, BOUND, 1),
     *(FigureBudget(WALL, case.name, ROUTER, BOUND, 1) for case in (*DEAD_LETTERS, *POINTERS)),
     FigureBudget(START, FIRST.name, ROUTER, NOTHING, 2.7, aim=2.0),
-    FigureBudget(WALL, FunctionCase(10, PLOTTED, 0).name, ROUTER, RUST, 1.15, aim=1.1),
-    FigureBudget(WALL, FunctionCase(100, PLOTTED, 0).name, ROUTER, RUST, 1.3, aim=1.1),
+    FigureBudget(WALL, FunctionCase(10, PLOTTED, 0).name, ROUTER, RUST, 1.2, aim=1.1),
+    FigureBudget(WALL, FunctionCase(100, PLOTTED, 0).name, ROUTER, RUST, 1.35, aim=1.1),
 )
 STARTS = 3
 """First answers are short, so a round has several of each."""
