@@ -71,6 +71,8 @@ class PageServer:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._woken, self._wake = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
+        # Here: once the thread runs, the process may have used up its file descriptors.
+        self._refill_reserve()
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._thread.start()
 

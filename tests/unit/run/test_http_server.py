@@ -285,11 +285,11 @@ def test_the_oldest_connection_is_closed(server: PageServer, monkeypatch: pytest
 
 # Uses up the file descriptors, and then those that others leave, as connections to AWS would.
 EXHAUSTED = """
-import os, resource, sys, threading, time
+import os, resource, sys, time
 from http import HTTPStatus
 from router.run.monitoring import PageServer
-server = PageServer("127.0.0.1", 0, lambda path: (HTTPStatus.OK, "text/plain", str(time.process_time()).encode()))
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+server = PageServer("127.0.0.1", 0, lambda path: (HTTPStatus.OK, "text/plain", str(time.process_time()).encode()))
 print(server.port, flush=True)
 def use_up():
     while True:
@@ -297,7 +297,6 @@ def use_up():
             os.dup(0)
         except OSError:
             return
-time.sleep(0.5)
 use_up()
 print("used up", flush=True)
 sys.stdin.read()
