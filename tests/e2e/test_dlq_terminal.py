@@ -107,10 +107,11 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Press Ctrl-C until it ends: right before Python waits for a line, it notices that with the next key only."""
-        for _ in range(SECONDS // 5):
+        for _ in range(SECONDS // 20):
             self.type("\x03")
             try:
-                self.process.wait(5)
+                # Longer than it takes on a busy machine: a second key interrupts the release of the letters.
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 continue
             return

@@ -38,7 +38,8 @@ def test_no_file_descriptors(flows: Any, wait: Callable[..., Any], tmp_path: Pat
     (tmp_path / "routes.yaml").write_text(CONFIG)
     (tmp_path / "greedy.py").write_text(GREEDY)
     log = tmp_path / "log"
-    options = ["--wait", "1", "--grace", "3", "--listen", "127.0.0.1:0"]
+    # A grace period that no busy machine uses up.
+    options = ["--wait", "1", "--grace", "50", "--listen", "127.0.0.1:0"]
     command = ["sh", "-c", f'ulimit -n {FILES} && exec "$@"', "sh"]
     command += [sys.executable, "-m", "router", "worker", "-c", str(tmp_path / "routes.yaml"), *options]
 
@@ -55,7 +56,7 @@ def test_no_file_descriptors(flows: Any, wait: Callable[..., Any], tmp_path: Pat
             port = wait(lambda: line("listening"), "the address")["port"]
             wait(lambda: line("worker started"), "the start")
             for _ in range(20):
-                stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             answers = []
             for path in ("/healthz", "/metrics", "/healthz"):
                 with build_opener(ProxyHandler({})).open(f"http://127.0.0.1:{port}{path}", timeout=60) as answer:

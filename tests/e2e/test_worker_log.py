@@ -44,7 +44,8 @@ class PipedWorker:
 def piped(flows: Any, *more: str) -> Iterator[PipedWorker]:
     ours, theirs = os.pipe()
     fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    options = ["--wait", "1", "--grace", "10", "--listen", "127.0.0.1:0", "--queue", "plain", *more]
+    # A grace period that no busy machine uses up.
+    options = ["--wait", "1", "--grace", "50", "--listen", "127.0.0.1:0", "--queue", "plain", *more]
     command = [sys.executable, "-m", "router", "worker", "-c", str(flows.config), *options]
     with os.fdopen(ours, "rb") as reader:
         process = subprocess.Popen(command, env=flows.environment, stderr=theirs)

@@ -32,6 +32,17 @@ queues: {work: {name: "${NAME}", dead_letter: "${NAME}-dlq"}}
 routes: {r: {queue: work, table: items, when: "`true`"}}
 """
 
+HANGS = """
+import time
+from pathlib import Path
+from router import hookimpl
+
+@hookimpl
+def router_transform_message(message, route):
+    Path(__file__).with_suffix(".mark").touch()
+    time.sleep(600)
+"""
+
 
 @pytest.fixture(scope="module")
 def ministack() -> Iterator[LocalAws]:
@@ -206,8 +217,12 @@ def test_counts_of_killed_processes(stack: WorkerStack, wait: Callable[..., Any]
 
 
 def test_second_signal(stack: WorkerStack, wait: Callable[..., Any]) -> None:
-    """A second signal ends all at once."""
-    with stack.running("--wait", "10"):
+    """A second signal ends all at once, though a batch is not finished."""
+    stack.config.write_text(CONFIG.replace("version: 1", "version: 1\nplugins: [hangs.py]"))
+    stack.config.with_name("hangs.py").write_text(HANGS)
+    stack.send(10)
+    with stack.running():
+        wait(stack.config.with_name("hangs.mark").exists, "a batch in progress")
         children = stack.children()
         stack.process.send_signal(signal.SIGTERM)
         stack.wait_for_lines(2, message="stopping: finishing the batches in progress")
