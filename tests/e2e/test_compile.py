@@ -151,9 +151,9 @@ LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy"}
 NEVER = {
     "argparse", "asyncio", "boto3", "botocore", "concurrent.futures", "difflib", "doctest", "email.utils", "fnmatch",
     "http", "importlib.metadata", "ipaddress", "jmespath", "msgspec._json_schema", "msgspec.inspect", "ntpath",
-    "platform", "random", "router.check", "router.program.expressions.syntax", "router.config.source",
-    "router.config.parse", "router.dev", "selectors", "string", "subprocess", "tempfile", "textwrap", "unittest",
-    "urllib.request", "yaml",
+    "platform", "random", "router.aws.http.objects", "router.check", "router.config.parse", "router.config.source",
+    "router.dev", "router.program.expressions.syntax", "router.program.schemas.cost", "selectors", "string",
+    "subprocess", "tempfile", "textwrap", "unittest", "urllib.request", "yaml",
 } - ({"fnmatch"} if sys.version_info[:2] == (3, 12) else set())  # fmt: skip
 MOST_OWN, MOST_OTHERS = 100, 190
 HEAVY = {
