@@ -195,7 +195,7 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
         case "for_each":
             yield "'for_each' changed"
         case "item":
-            yield from _attributes(first, second)
+            yield from _refusing_attributes(first, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
             yield "the table has another key"
         case "write":
@@ -210,7 +210,7 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield f"'{part}' changed"
 
 
-def _attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
+def _refusing_attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     old, new = first.attributes, second.attributes
     if new is None or old is None:
         yield "the mapping changed as a whole"
@@ -222,7 +222,7 @@ def _attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
         decides = name in keys or name == second.compiled.write.version
         if name in old and (_refuses_as(old[name], new[name], decides)):
             continue
-        why = _why(second.analyzed, new[name], keys.get(name, ""))
+        why = _why_refused(second.analyzed, new[name], keys.get(name, ""))
         if why or name == second.compiled.write.version:
             yield f"attribute '{name}' {why or 'is the version'}"
 
@@ -239,7 +239,7 @@ def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool
     return same and (defaults[1] is not UNSET or defaults[0] is UNSET)
 
 
-def _why(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> str:
+def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> str:
     """Return why an attribute may refuse a message; "" if that is disproved, but for DynamoDB's limits of items."""
     inferred = infer(route, attribute)
     value = inferred.value
@@ -253,9 +253,9 @@ def _why(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> str:
     if not _source_is_safe(route, inferred):
         return "may have a value that cannot be joined"
     kinds = None if attribute.type is UNSET else _CONVERTED.get(str(attribute.type), ())
-    if kinds is not None and not isinstance(inferred.source, Constant) and not _only(inferred.raw, kinds):
+    if kinds is not None and not isinstance(inferred.source, Constant) and not _is_of(inferred.raw, kinds):
         return f"may not convert to type {attribute.type}"
-    if key and (value.empty is not NO or (value.longest is None and key == "S") or not _only(value, _KEY_TYPES[key])):
+    if key and (value.empty is not NO or (value.longest is None and key == "S") or not _is_of(value, _KEY_TYPES[key])):
         return "may be no valid key"
     return ""
 
@@ -266,13 +266,13 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
             return True
         case Joined(_, expressions):
             parts = [infer(route, spec.short_form(text)).value for text in expressions]
-            return all(_only(part, _SCALARS) for part in parts)
+            return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions
         case _:
             return False
 
 
-def _only(value: Value, kinds: tuple[str, ...]) -> bool:
+def _is_of(value: Value, kinds: tuple[str, ...]) -> bool:
     """Return whether it is proved that a value has one of the types, if there is one."""
     return value.can_be([kind for kind in ALL_TYPES if kind not in kinds]) is NO

@@ -200,14 +200,14 @@ def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
     # What `git rev-parse` is to verify cannot be taken for an option.
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=ref)
     inside = name.rpartition("/")[0]
-    blobs = list(_list(top, commit.decode().strip(), inside))
+    blobs = list(_list_blobs(top, commit.decode().strip(), inside))
     if not any(blob.path == name for blob in blobs):
         raise UsageError(f"there is no {name} in {ref}; give the path from the top of the repository: git:{ref}:PATH")
-    _write(top, blobs, target)
+    _write_blobs(top, blobs, target)
     return name
 
 
-def _list(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
+def _list_blobs(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
     """Yield the files of a folder of a commit; parts of other repositories (submodules) are not in this one."""
     paths = ["--", f":(literal){folder}/"] if folder else []
     listed = _git(top, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths).decode(errors="surrogateescape")
@@ -221,7 +221,7 @@ def _list(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
             yield Blob(path, id_, int(size), mode == _LINK)
 
 
-def _write(top: FilePath, blobs: Sequence[Blob], target: FilePath) -> None:
+def _write_blobs(top: FilePath, blobs: Sequence[Blob], target: FilePath) -> None:
     # Links come last: no file is written through one.
     for chunk in _chunks(sorted(blobs, key=lambda blob: blob.link)):
         answer = _git(top, "cat-file", "--batch", given="".join(f"{blob.id}\n" for blob in chunk).encode())

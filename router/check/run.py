@@ -202,7 +202,7 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
         where: Path = ("ignore", index)
         matched = _matched(each, where, loaded.findings)
         refused = [finding for finding in matched if finding in stopping]
-        fault = _fault(each.code, code_of(each.code), bool(refused))
+        fault = _why_not_ignored(each.code, code_of(each.code), bool(refused))
         if fault:
             sentence, advice = fault
             loaded.findings.add(CANNOT_IGNORE, sentence, (*where, "code"), suggestion=advice)
@@ -240,7 +240,7 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findi
     return not ignore.at or any(f"{name}.".startswith(f"{ignore.at}.") for name in names)
 
 
-def _fault(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:
+def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:
     """Return why a code cannot be ignored and what to do instead; None if it can."""
     if name in RETIRED:
         return None  # it matches no finding, which is reported

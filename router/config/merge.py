@@ -265,11 +265,11 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
     for section in SECTIONS:
         entries = data.get(section)
         if isinstance(entries, dict):
-            changed[section] = {name: _with_defaults(entry, owner, tags) for name, entry in entries.items()}
+            changed[section] = {name: _entry_with_defaults(entry, owner, tags) for name, entry in entries.items()}
     return changed
 
 
-def _with_defaults(entry: Any, owner: str | None, tags: dict[str, Any] | None) -> Any:
+def _entry_with_defaults(entry: Any, owner: str | None, tags: dict[str, Any] | None) -> Any:
     if not isinstance(entry, dict):
         return entry
     changed = dict(entry)

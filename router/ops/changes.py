@@ -14,12 +14,12 @@ from router.aws.stacks import ResourceChange
 from router.codes import KEY_CHANGED
 
 QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
-_RETENTION = "MessageRetentionPeriod"
+_RETENTION_PERIOD = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600
 """Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
 _TIME_TO_LIVE = "TimeToLiveSpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
-_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
+_KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
 Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"]
 """`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
 `may modify`: the resource refers to one that changes."""
@@ -109,7 +109,7 @@ def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: s
     losses = []
     previous_key = keys.known.get(logical_id, "")
     for change in changes:
-        if type_ == QUEUE and change.name == _RETENTION:
+        if type_ == QUEUE and change.name == _RETENTION_PERIOD:
             seconds, fewer = (int(each or _DEFAULT_RETENTION) for each in (change.before, change.after))
             if fewer < seconds:
                 losses.append(f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now")
@@ -117,10 +117,10 @@ def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: s
             before, after = (_expiring(each) for each in (change.before, change.after))
             if after and after != before:
                 losses.append(f"EXPIRES items by their '{after}'" + (f" instead of '{before}'" if before else ""))
-        elif change.name == _KEYS.get(type_) and _key(change.before) not in ("", previous_key):
+        elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in ("", previous_key):
             content = "messages" if type_ == QUEUE else "items"
             losses.append(
-                f"CHANGES the KMS key: stored {content} need the previous one, {_key(change.before)}: "
+                f"CHANGES the KMS key: stored {content} need the previous one, {_kms_key(change.before)}: "
                 f"{keys.advice} ({KEY_CHANGED.id})"
             )
     return "; ".join(losses)
@@ -132,7 +132,7 @@ def _expiring(specification: Any) -> str:
     return str(specification["AttributeName"]) if enabled else ""
 
 
-def _key(value: Any) -> str:
+def _kms_key(value: Any) -> str:
     """Return the KMS key of a queue or table, or "" for a key that AWS manages."""
     key = value.get("KMSMasterKeyId", "") if isinstance(value, Mapping) else value or ""
     return str(key)

@@ -176,15 +176,15 @@ class _Counter:
     def _inside(self, schema: dict[str, Any], base: str, depth: int) -> Iterator[Ways]:
         """Yield the ways at the levels below: the same property in parts that all apply."""
         for name, part in map_of(schema, "properties").items():
-            yield _below(name, self.count(part, base, depth))
+            yield _ways_below(name, self.count(part, base, depth))
         for part in (*map_of(schema, "patternProperties").values(), schema.get("additionalProperties")):
-            yield _below("*", self.count(part, base, depth))
+            yield _ways_below("*", self.count(part, base, depth))
         for key in _ELEMENTS:
             part = schema.get(key)
             for each in part if isinstance(part, list) else [part]:
-                yield _below(EACH, self.count(each, base, depth))
+                yield _ways_below(EACH, self.count(each, base, depth))
         for part in list_of(schema, "prefixItems"):
-            yield _below(EACH, self.count(part, base, depth))
+            yield _ways_below(EACH, self.count(part, base, depth))
 
     def _referred(self, reference: str, base: str, depth: int) -> Ways:
         root: Any = self._documents.get(base)
@@ -213,5 +213,5 @@ def _alternatives(parts: list[Ways]) -> Ways:
     return ways
 
 
-def _below(step: str | None, ways: Ways) -> Ways:
+def _ways_below(step: str | None, ways: Ways) -> Ways:
     return {(step, *steps): number for steps, number in ways.items()}

@@ -1,4 +1,4 @@
-"""Tests of router.check.live.mappings and .functions, where no server can be brought to it."""
+"""Tests of router.check.live.functions, where no server can be brought to it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Tests of router.check.live.indexes."""
+"""Tests of router.check.live.tables."""
 
 from decimal import Decimal
 from typing import Any

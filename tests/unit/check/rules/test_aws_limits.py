@@ -1,4 +1,4 @@
-"""Tests of router.check.deployment and .tasks, beyond the examples of their codes."""
+"""Tests of router.check.rules.aws_limits, beyond the examples of their codes."""
 
 from typing import Any
 
