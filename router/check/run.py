@@ -50,7 +50,6 @@ NOTHING_TO_IGNORE = declare(
 )
 OUTCOME = "RT8"
 """The prefix of the codes of outcomes of messages."""
-_OF_THE_FILE = ("RT0", "RT1")
 
 
 class Ignored(Struct, frozen=True):
@@ -249,6 +248,6 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
         return (f"there is no code {name}", "docs/checks.md lists all codes") if name.startswith("RT") else None
     if name.startswith(OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"
-    if refused or (name.startswith(_OF_THE_FILE) and code.severity == "error"):
+    if refused or (name.startswith(INCOMPLETE) and code.severity == "error"):
         return f"{name} cannot be ignored: it stops the router from starting", "fix what it reports"
     return None
