@@ -1,7 +1,7 @@
 """Decides what the library leaves open about a whole schema: proofs level by level, and refutations by a message."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -256,19 +256,28 @@ def _required(level: Level) -> Iterable[str]:
 
 def levelwise_of(validation: Validation, parse: Parse, *, known: bool = True) -> Levelwise:
     """Return the messages of a schema; unless `known`, the schema is only what accepts them."""
-    root, validator = validation.root, validation.validator
+    level = Location.of(validation.root) if known else ANYTHING
+    accepts, fault = validation.validator.is_valid, _Faults(validation).first
+    return Levelwise(Levels(validation.locations), level, accepts, fault, parse)
 
-    @cache
-    def is_explained() -> bool:
-        """Whether errors are small: one has the errors of all branches of a choice."""
-        parts = [part for document in validation.documents.values() for _, part in subschemas(document.content)]
-        return all(len(part.get(key, ())) <= _MOST_EXPLAINED for part in parts for key in ("anyOf", "oneOf"))
 
-    def fault(message: Any) -> Sequence[str | int] | None:
+class _Faults:
+    """Where messages fail a schema."""
+
+    def __init__(self, validation: Validation) -> None:
+        self._validation = validation
+
+    def first(self, message: Any) -> Sequence[str | int] | None:
+        """Return the path of what fails first, which is the root if errors are large; None for a valid message."""
+        validator = self._validation.validator
         if validator.is_valid(message):
             return None
-        error = first_error(validator, message) if is_explained() else None
+        error = first_error(validator, message) if self._is_explained else None
         return () if error is None else error.instance_path
 
-    level = Location.of(root) if known else ANYTHING
-    return Levelwise(Levels(validation.locations), level, validator.is_valid, fault, parse)
+    @cached_property
+    def _is_explained(self) -> bool:
+        """Whether errors are small: one has the errors of all branches of a choice."""
+        documents = self._validation.documents.values()
+        parts = [part for document in documents for _, part in subschemas(document.content)]
+        return all(len(part.get(key, ())) <= _MOST_EXPLAINED for part in parts for key in ("anyOf", "oneOf"))

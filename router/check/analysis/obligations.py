@@ -13,6 +13,7 @@ from router.check.analysis.inference import NO, YES, Value, of_path, of_tree
 from router.check.analysis.item_sizes import of_size
 from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, is_set, named
+from router.check.analysis.sharing import AttributeFacts
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
 from router.engine.attributes import (
@@ -41,8 +42,8 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
     if not is_set(route.route.item):
         yield _made(route, "mapping", "", route.path, _of_whole(route))
     keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
-    for name, attribute in route.attributes.items():
-        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute))
+    for name, attribute, facts in route.with_facts:
+        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, facts))
         if is_set(attribute.type) and name not in keys:
             yield _made(route, "type", name, route.place(name, "type"), _of_conversion(route, attribute))
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
@@ -108,9 +109,9 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
 
 
-def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterable[str]:
+def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts) -> Iterable[str]:
     what = "mapping", name in route.route.write.add
-    return route.facts(attribute).once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
+    return facts.once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """Reports functions of expressions that fail on values that the schema allows."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from msgspec import Struct, UnsetType, structs
 
@@ -15,6 +16,7 @@ from router.codes import declare
 from router.model import Path
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS, Types
+from router.sources import ExpressionUse
 
 NEVER_ACCEPTED = declare(
     "RT429",
@@ -61,10 +63,13 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        for text, scope, where, claim in _expressions(route):
-            found = _first_failure(route, claim, scope, text, where)
+        for text, where, claim in _settings(route):
+            found = _first_failure(route, claim, Scope(), text, where)
             if found is not None:
                 yield found
+        for name, _, facts in route.with_facts:
+            if any("(" in use.text for use in facts.uses):  # others call nothing
+                yield from facts.unless_nothing("calls", partial(_of_attribute, route, name, facts.uses))
         if not isinstance(route.route.when, UnsetType) and "(" in route.route.when:
             # A condition that fails is false: it may be intended that it fails for some messages.
             found = _first_failure(route, route.claim("when"), Scope(), route.route.when, (*route.path, "when"))
@@ -80,18 +85,21 @@ def _first_failure(route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, 
     return None
 
 
-def _expressions(route: AnalyzedRoute) -> Iterator[tuple[str, Scope, Path, Claim]]:
-    """Yield the expressions whose failure rejects a message, with their input, place and claim."""
+def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) -> Iterator[Found]:
+    for use in uses:
+        claim = route.claim("mapping", name)
+        found = _first_failure(route, claim, route.scope, use.text, route.place(name, *use.place))
+        if found is not None:
+            yield found
+
+
+def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
+    """Yield the expressions of settings whose failure rejects a message, with their place and claim."""
     for_each, once_key = route.route.for_each, route.route.write.once_key
     if not isinstance(for_each, UnsetType):
-        yield for_each, Scope(), (*route.path, "for_each"), route.claim("for_each")
-    for name, _, facts in route.with_facts:
-        for use in facts.uses:
-            if "(" not in use.text:  # as in most, so that it calls nothing
-                continue
-            yield use.text, route.scope, route.place(name, *use.place), route.claim("mapping", name)
+        yield for_each, (*route.path, "for_each"), route.claim("for_each")
     if not isinstance(once_key, UnsetType):
-        yield once_key, Scope(), (*route.path, "write", "once_key"), route.claim("once_key")
+        yield once_key, (*route.path, "write", "once_key"), route.claim("once_key")
 
 
 def _arguments(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:

@@ -40,17 +40,20 @@ UNSTORABLE_CONSTANT = declare(
 def check_arguments(subject: Subject) -> Iterator[Found]:
     """Report arguments that do not match the annotation of their parameter."""
     for route in subject.routes:
-        for name, attribute in route.attributes.items():
-            for transform, part, argument in transforms_of(attribute.transform):
-                function = route.transforms.get(transform)
-                if function is None or argument is None:
-                    continue
-                for parameter, value, hint in _bound(function, argument):
-                    if not _fits(value, hint):
-                        sentence = (
-                            f"'{parameter}' of transform '{transform}' takes {_in_words(hint)}, not {_kind(value)}"
-                        )
-                        yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part))
+        for name, attribute, facts in route.with_facts:
+            if attribute.transform:
+                yield from facts.unless_nothing_at_all("arguments", partial(_check_arguments, route, name, attribute))
+
+
+def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
+    for transform, part, argument in transforms_of(attribute.transform):
+        function = route.transforms.get(transform)
+        if function is None or argument is None:
+            continue
+        for parameter, value, hint in _bound(function, argument):
+            if not _fits(value, hint):
+                sentence = f"'{parameter}' of transform '{transform}' takes {_in_words(hint)}, not {_kind(value)}"
+                yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part))
 
 
 @rule(UNSTORABLE_CONSTANT)
