@@ -121,6 +121,29 @@ def test_too_many_nodes_are_refused() -> None:
     assert (caught.value.limit, caught.value.line, caught.value.column) == ("nodes", 1, 3)
 
 
+def count_nodes(node: Any) -> int:
+    """The number of nodes of a file without aliases."""
+    below = [each for child in node.value for each in (child if isinstance(child, tuple) else [child])]
+    return 1 if isinstance(node.value, str) else 1 + sum(map(count_nodes, below))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a", "- a\n- b", "a:\nb:", "a:\n- b\n- c", "? a\n? b", "? - a\n: - b", "- - - a", "- a: 1\n  b:\n- ?"),
+        *("[a,b]", "[a: b,c: d]", "[? a,? b]", "{a,b}", "{{a}}", "{? a,? b}", "{a: {b}, c: [d]}", '{"a":1}'),
+    ],
+)
+def test_each_way_to_write_a_node_is_counted(text: Any) -> None:
+    """Also those of entries that have neither a name nor a value."""
+    count = count_nodes(compose(text))
+    enough, too_few = (type("Limited", (CoreLoader,), {"max_nodes": most}) for most in (count, count - 1))
+
+    assert compose(text, enough) is not None
+    with pytest.raises(LimitError):
+        compose(text, too_few)
+
+
 def test_a_limit_at_the_root_stands_at_the_beginning() -> None:
     """An error at the root has the beginning of the file as its place."""
     with pytest.raises(LimitError) as caught:
