@@ -1,6 +1,6 @@
 """Compiles `item`, `for_each` and `merge` of a route to a callable from a message to its items."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -162,21 +162,22 @@ def _compile_item(
     path: Path,
 ) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
-    getters = [
-        _getter(Site(name, (*path, "item", name), route, mode, name in keys, isinstance(each, str), "", context), each)
-        for name, each in attributes.items()
-    ]
+    getters = []
+    for name, each in attributes.items():
+        content = each if isinstance(each, str) else _ENCODER.encode(each)
+        key = (name, mode.name, name in keys, content)
+        getter: Getter | None = context.getters.get(key)
+        if getter is None:
+            where = (*path, "item", name)
+            site = Site(name, where, route, mode, name in keys, isinstance(each, str), "", context)
+            getter = _getter(site, each, key)
+        getters.append(getter)
     compiled = [getter for getter in getters if getter is not None]
     return compiled if len(compiled) == len(getters) else None
 
 
-def _getter(site: Site, attribute: str | spec.Attribute) -> Getter | None:
-    """Return the getter of an attribute: that of an equal one of another route, unless it was compiled with faults."""
-    content = attribute if isinstance(attribute, str) else _ENCODER.encode(attribute)
-    key = (site.name, site.mode.name, site.is_key, content)
-    known: Getter | None = site.context.getters.get(key)
-    if known is not None:
-        return known
+def _getter(site: Site, attribute: str | spec.Attribute, key: Hashable) -> Getter | None:
+    """Return the getter of an attribute, None after faults; it is kept by a key for equal ones of other routes."""
     given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
     getter = compile_attribute(structs.replace(site, type=given.type or ""), given)
     if getter is not None and not meta_of(given):  # one of metadata may be the name of the route

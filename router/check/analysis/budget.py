@@ -1,6 +1,7 @@
 """What may be spent on the analysis of one schema."""
 
 from collections.abc import Callable
+from math import inf
 from time import perf_counter, process_time
 from typing import TypeVar
 
@@ -27,8 +28,10 @@ class SearchDeadline:
 
     def __init__(self, seconds: float, wall: Clock = perf_counter, processor: Clock = process_time) -> None:
         self._wall, self._processor = wall, processor
-        self._end = processor() + seconds
-        self._look = wall() + seconds
+        # Without an end, no clock is read.
+        self._end = self._look = inf
+        if seconds < inf:
+            self._end, self._look = processor() + seconds, wall() + seconds
 
     def check(self) -> None:
         """Raise BudgetSpent after the end. No more processor time has passed than time, which is read faster."""

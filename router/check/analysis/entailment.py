@@ -121,8 +121,8 @@ class Entailment:
             part = None if name is EACH else self.part(name)
             found = self._about[name] = (None if part is None else self.parts.find(part)) or self
             found._is_part = found is not self
-        # What is not known yet is proved in the time of who asks.
-        found._budget, found._search, found._growing = self._budget, self._search, self._growing
+        if found is not self:  # what is not known yet is proved in the time of who asks
+            found._budget, found._search, found._growing = self._budget, self._search, self._growing
         return found
 
     def part(self, name: str) -> SchemaPart | None:

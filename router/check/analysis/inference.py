@@ -66,7 +66,8 @@ class Value(Struct, frozen=True):
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""
-        return any_of([self.types[kind] for kind in kinds if kind in self.types])
+        answers = [self.types.get(kind, NO) for kind in kinds]
+        return YES if YES in answers else UNKNOWN if UNKNOWN in answers else NO
 
     def other_than(self, kinds: Iterable[str]) -> list[str]:
         """Return the other types that it provably can have."""

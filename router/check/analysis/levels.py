@@ -4,7 +4,7 @@ All results over-approximate: every value that the schema allows at a path satis
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from msgspec import Struct
@@ -90,7 +90,7 @@ class Levels:
         if known is None:
             if len(self._below) >= _MOST_KEPT:
                 self._below.clear()
-            known = self._below[id(level), step] = level, self._start(level, lambda place: self._child(place, step))
+            known = self._below[id(level), step] = level, self._start(level, partial(self._child, step=step))
         return known[1]
 
     def below_all(self, level: Level, steps: Steps) -> Level:
@@ -127,7 +127,10 @@ class Levels:
         if not isinstance(level, Location):
             match level:
                 case Every(parts):
-                    return every([self._combine(part, own, seen) for part in parts])
+                    found = [
+                        own(part.place) if isinstance(part, Own) else self._combine(part, own, seen) for part in parts
+                    ]
+                    return every(found)
                 case Some(parts):
                     return some([self._combine(part, own, seen) for part in parts])
             return own(level.place)
@@ -170,8 +173,8 @@ class Levels:
 
     def _child(self, place: Location, step: str | None) -> Level:
         """Return what a subschema itself says of the values one step further."""
-        schema = place.content
-        if ("array" if step is EACH else "object") not in own_types(schema):
+        schema, kind = place.content, "array" if step is EACH else "object"
+        if (schema.get("type") != kind or "enum" in schema) and kind not in own_types(schema):
             return IMPOSSIBLE
         if step is EACH:
             return self._element(place)

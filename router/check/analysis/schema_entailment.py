@@ -205,7 +205,7 @@ class SharedAttributes:
 
 def _parts(read: _Read, messages: Entailment | None) -> tuple[SchemaPart, ...] | None:
     """Return the parts of the schema that an attribute reads; None if they cannot be taken out."""
-    if messages is None:
+    if messages is None or read.properties == frozenset():
         return ()
     if read.properties is None:
         return None

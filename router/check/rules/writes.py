@@ -62,6 +62,8 @@ def check_modes(subject: Subject) -> Iterator[Found]:
 @rule(SAME_KEY)
 def check_puts(subject: Subject) -> Iterator[Found]:
     """Report routes that put the same key for one message."""
+    if all(len(routes) == 1 for routes in subject.by_queue.values()):
+        return
     for routes in _by_key(subject):
         puts = [route for route in routes if _replaces(route.route.write) and route.queue.match == "all"]
         for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
