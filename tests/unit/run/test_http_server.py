@@ -196,6 +196,18 @@ def test_thread(server: PageServer) -> None:
     assert {thread.daemon for thread in threading.enumerate() if thread.name == "http"} == {True}
 
 
+def test_close(pages: Pages) -> None:
+    """Connections that are open are closed, and none is accepted any more."""
+    server = PageServer("127.0.0.1", 0, pages)
+    with connect(server) as client:
+        get(server, "/a")  # so that the connection before it is accepted
+        server.close()
+
+        assert client.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        connect(server)
+
+
 def test_request_in_parts(server: PageServer) -> None:
     """A request may come in parts, if it is complete in time."""
     with connect(server) as client:
