@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import plots
 import pytest
 import rust
 from environment import HERE, BenchmarkError
 from figures import FigureBudget, Figures, judge
-from function import BOUND, CONFIGS, ROUTER, RUST, SIZE, FunctionCase, Functions, make_image
+from function import BOUND, CONFIGS, LATENCIES, ROUTER, RUST, SIZE, FunctionCase, Functions, make_image
 from messages import item
 from results import Results
 from runtime_api import FunctionError
@@ -171,3 +172,10 @@ def test_the_table_of_budgets_has_aims() -> None:
         ),
         ("router to its processor time and 1.5 calls", "at most 1", "1.20 (1.20 to 1.20)", "NO", "", ""),
     ]
+
+
+def test_a_line_of_the_plot_has_one_point_for_each_duration() -> None:
+    """Of batches of 1,000 messages; those with dead letters or payloads in S3 belong to no line."""
+    points = [(case.secure, case.latency) for case in plots.THOUSAND]
+
+    assert sorted(points) == [(secure, latency) for secure in (False, True) for latency in LATENCIES]
