@@ -244,7 +244,7 @@ def test_payloads_of_a_batch_are_bounded(large: CompiledQueue, most: int) -> Non
 
 def test_fetches_overlap(large: CompiledQueue) -> None:
     """All fetches are under way before the first one ends."""
-    meeting = threading.Barrier(CONCURRENT_CALLS, timeout=10)
+    meeting = threading.Barrier(CONCURRENT_CALLS, timeout=60)
 
     class Slow(Bucket):
         def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
