@@ -238,6 +238,7 @@ HEAD = b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 9\r\n\r\n'
         (HEAD + b"body", "IncompleteReadError", "closes"),
         (HEAD + b"body", "ConnectionClosedError IncompleteReadError", "resets"),
         (b"no HTTP\r\n\r\n", "HTTPClientError", "closes"),
+        (b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n", "HTTPClientError", "closes"),
     ],
 )
 def test_objects_that_do_not_end(parts: Parts, answer: bytes, code: str, end: str) -> None:

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from msgspec import Struct
 
 from router.aws.calls import IDLE_SECONDS, CallTimeout, Clock, blocking, boottime
@@ -70,7 +70,7 @@ class ResponseReader:
             raise NoResponseError("HTTPClientError")
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             raise NoResponseError("HTTPClientError") from error
         if self._complete and self._parser.get_status_code() >= 200:
             self._end()

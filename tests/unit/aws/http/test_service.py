@@ -237,9 +237,16 @@ def test_until_close(server: Server, service: JsonService) -> None:
     assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == {}
 
 
-def test_no_http(server: Server, service: JsonService) -> None:
-    """A response that is no HTTP is a transient fault."""
-    server.script = [lambda request: b"SSH-2.0-OpenSSH\r\n\r\n"]
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"SSH-2.0-OpenSSH\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
+)
+def test_no_http(answer: bytes, server: Server, service: JsonService) -> None:
+    """A response that is no HTTP, or of which the rest is none, is a transient fault."""
+    server.script = [lambda request: answer]
     assert service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() == FailedCall(
         AwsFault("retry", "HTTPClientError")
     )
