@@ -191,13 +191,15 @@ class Tree:
         self._entries: dict[int, _Entries] = {}
         self._built: dict[int, Any] = {}
         self._has_aliases = False
+        """Whether a list or a map has an alias: those of other values are as many as their places."""
+        self._nodes = 1
         self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
         """Return the plain data, and add `findings`; raises LimitError."""
         data: dict[str, Any] = self._build(self._root)
-        if self._has_aliases:  # without, the loader has counted all nodes
+        if self._has_aliases or self._nodes > MAX_NODES:  # the loader has counted only what is no alias
             _measure(self._root, {})
         return data
 
@@ -254,9 +256,11 @@ class Tree:
             return node.value or short_tag(node)
 
     def _list(self, node: Node) -> list[Any]:
+        self._nodes += len(node.value)
         return [self._build(child) for child in node.value]
 
     def _map(self, node: Node) -> dict[str, Any]:
+        self._nodes += 2 * len(node.value)
         data: dict[str, Any] = {}
         entries: _Entries = {}
         own: dict[str, Node] = {}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.config import tree
 from router.config.source import MAX_BYTES, parse_text, read_source
 from router.errors import ConfigError
 from router.model import Place
@@ -115,6 +116,19 @@ def test_aliases_may_not_blow_up_a_file() -> None:
     assert stopped(f"x0: &x0 [{'1, ' * 10}]\n{lists}") == (
         "routes.yaml:6:5: RT006 more than 1,000,000 keys and values; use fewer aliases, or split the config"
     )
+
+
+@pytest.mark.parametrize(("aliases", "is_refused"), [(13, False), (14, True)])
+def test_aliases_of_text_count(aliases: int, is_refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loader counts the nodes that are no aliases; those of text are counted besides, in lists and maps."""
+    monkeypatch.setattr(tree, "MAX_NODES", 40)
+    keys = ", ".join(f"k{i}: *a" for i in range(10))
+    text = f"a: &a x\nb: {{{keys}}}\nc: [{'*a, ' * aliases}]\n"
+
+    if is_refused:
+        assert stopped(text).startswith("routes.yaml:1:1: RT006 more than 1,000,000 keys and values;")
+    else:
+        assert parse_text(text).data["c"] == ["x"] * aliases
 
 
 def test_merges_may_not_blow_up_a_file() -> None:
