@@ -3,44 +3,34 @@
 The work is estimated by the number of ways to satisfy a schema.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urldefrag, urljoin
 
 import msgspec
 
 from router.check.analysis.budget import BudgetSpent, attempt
-from router.check.analysis.predicates import Schema
+from router.check.analysis.predicates import EACH, Schema, Steps
 from router.check.analysis.text_patterns import longest_match
-from router.program.schemas.documents import ASSERTED_SINCE, draft_of, subschemas
+from router.program.schemas.documents import (
+    ASSERTED_SINCE,
+    draft_of,
+    list_of,
+    map_of,
+    steps_of,
+    subschemas,
+)
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
-
-from collections.abc import Iterator
-from urllib.parse import unquote, urldefrag, urljoin
-
-from router.check.analysis.predicates import EACH, Steps
-from router.program.schemas.documents import list_of, map_of, steps_of
-
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
-    "uuid": {"minLength": 36, "maxLength": 36},
-    "duration": {"minLength": 2},
-    "idn-hostname": {"minLength": 1},
-    "iri": {"minLength": 1},
-    "relative-json-pointer": {"minLength": 1},
-}
-"""Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
-_IMPLYING = (b'"format"', b'"pattern"')
-_OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
-"""The beginnings of the keywords of which `is_affordable` counts the ways, and of the references that it follows."""
-
-
 Texts = tuple[tuple[str, bytes], ...]
 """Documents as JSON, each with its URI."""
+Ways = dict[Steps, int]
+"""The number of ways by the path in the message."""
+
 MAX_BRANCHES = 1500
 """The most ways to satisfy a part of a schema: the library takes up to a millisecond and 100 KiB for each."""
 SMALL_BYTES = 100
@@ -51,9 +41,18 @@ _MAX_DEPTH = 150
 _DEPENDENCIES = ("dependentRequired", "dependentSchemas", "dependencies")
 _ELEMENTS = ("items", "contains", "additionalItems")
 _STRUCTURED = ("properties", "required", "allOf", "anyOf", "oneOf", "$ref", "not", "if", "items", *_DEPENDENCIES)
-
-Ways = dict[Steps, int]
-"""The number of ways by the path in the message."""
+_OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
+"""The beginnings of the keywords of which `is_affordable` counts the ways, and of the references that it follows."""
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+_IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
+    "uuid": {"minLength": 36, "maxLength": 36},
+    "duration": {"minLength": 2},
+    "idn-hostname": {"minLength": 1},
+    "iri": {"minLength": 1},
+    "relative-json-pointer": {"minLength": 1},
+}
+"""Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
+_IMPLYING = (b'"format"', b'"pattern"')
 
 
 def canonical_of(uri: str, texts: Texts) -> "CanonicalSchema | None":
