@@ -49,7 +49,7 @@ class RunningConsole:
         own = {"Host": self.host, "Origin": self.origin, "Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"}
         if method == "POST":
             own["Content-Type"] = "application/json"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.putrequest(method, path, skip_host=True)
             for name, value in {**own, "Content-Length": str(len(body.encode())), **headers}.items():
