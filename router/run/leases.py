@@ -25,7 +25,7 @@ class Lease:
     requested: SQS can have made them invisible at any moment from then on.
     """
 
-    __slots__ = ("_due_at", "_since", "_visibility", "forgotten", "ids", "renewing", "size", "until", "url")
+    __slots__ = ("_due_at", "_since", "_visibility", "ended", "forgotten", "ids", "renewing", "size", "until", "url")
 
     def __init__(self, url: str, visibility: int, records: Sequence[Record], since: float) -> None:
         self.url = url
@@ -36,6 +36,8 @@ class Lease:
         self.until = since + visibility
         self.renewing = False
         """Whether a call is under way that extends it."""
+        self.ended = False
+        """Whether it is not extended any more: its messages are being made visible."""
         self._visibility = visibility
         self._since = since
         self._due_at = since + visibility / 2
@@ -45,7 +47,8 @@ class Lease:
 
         One that is over is not extended: other consumers may have received the messages.
         """
-        return self._due_at <= now < self.until < now + self.seconds_at(now) and not self.renewing
+        is_due = self._due_at <= now < self.until < now + self.seconds_at(now)
+        return is_due and not self.renewing and not self.ended
 
     def seconds_at(self, now: float) -> int:
         """Return the longest visibility timeout that can be set at this time."""
@@ -147,6 +150,8 @@ class Leases:
         now = self._clock()
         with self._lock:
             leases = [lease for lease in self._leases if now < lease.until]
+            for lease in leases:
+                lease.ended = True
         release = partial(self._release, deadline=deadline)
         for thread in [_start(release, lease) for lease in leases]:
             thread.join(max(0.0, deadline - self._clock()))

@@ -244,6 +244,16 @@ def test_release_all(leases: Leases, queues: Any, time_: Any) -> None:
     assert queues.times == [100.0, 100.0]
 
 
+def test_released_messages_are_not_renewed(leases: Leases, queues: Any, time_: Any) -> None:
+    """They stay visible while the worker stops, although their batch is not finished."""
+    leases.acquire("url", 30, [record("m1")], time_.now)
+    leases.release_all(200.0)
+    time_.now += 15
+    renew(leases)
+
+    assert queues.released == [[("m1", "h", 0)]]
+
+
 def test_heartbeat_continues_after_errors(
     leases: Leases, queues: Any, time_: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
