@@ -239,6 +239,16 @@ def test_no_further_socket(
     assert connections.receive(idle).status == 200
 
 
+def test_reset_as_soon_as_it_is_open(connect: Callable[..., Connections], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection whose server resets it before its address is kept is closed, and fails."""
+    opened = socket.socket()
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: opened)
+
+    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+        begin(connect(1, False), 1)
+    assert opened.fileno() == -1
+
+
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
     """A listener whose connections nobody accepts."""

@@ -73,7 +73,12 @@ class Opener:
         # In a thread: nothing else limits the time that name servers, addresses and a proxy take together.
         connection = run_within(seconds, self._connect, socket.socket.close)
         if self._proxy is None:
-            self._address, self._found_at = (connection.family, connection.getpeername()), self._clock()
+            try:
+                self._address, self._found_at = (connection.family, connection.getpeername()), self._clock()
+            except OSError:
+                # The server has reset it already.
+                connection.close()
+                raise
         return Opening(connection, None, self._tls)
 
     def _connect(self) -> socket.socket:
