@@ -183,5 +183,5 @@ def handler(
     monkeypatch.setattr("router.deliver.telemetry.set_up_logging", lambda: None)
     import router.lambda_handler as function
 
-    monkeypatch.setattr(function, "connect", lambda max_connections: aws)
+    monkeypatch.setattr(function, "connect", lambda max_connections, fetches: aws)
     return function.handler
