@@ -198,8 +198,10 @@ class _QueueReceivers:
         # A daemon thread, so that a receiver that hangs does not keep the process alive.
         name = f"receiver-{self.polled.queue.name}-{self._spawned}"
         self._spawned += 1
-        self._threads[receiver] = thread = threading.Thread(target=run, name=name, daemon=True)
+        thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
+        # Only now: one that cannot be started, nobody can wait for. Its receiver looks for it under the lock.
+        self._threads[receiver] = thread
 
     def _on_round(self, receiver: Receiver, finished: Round) -> bool:
         """Scale after a round; returns whether the receiver continues."""

@@ -211,11 +211,13 @@ class WorkerService:
     def _swap(self, pool: ReceiverPool) -> None:
         """Let another pool poll instead of the current one, whose batches are finished; not if the worker stops."""
         with self._swapping:
+            old = pool
             if self._stopped_at is None:
-                old, self._pool = self._pool, pool
-                pool.start()
-            else:
-                old = pool
+                try:
+                    pool.start()
+                    old, self._pool = self._pool, pool
+                except RuntimeError as error:  # there is no further thread: those that have started end
+                    LOGGER.error("cannot reload: %s; continuing with the old config", error)
             self._retired.append(old)
         old.stop(self._options.grace)
         old.join(boottime() + self._options.grace)

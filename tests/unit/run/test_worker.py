@@ -846,6 +846,27 @@ def test_stopped_during_a_reload(
     assert (code, printed.count("started"), "config reloaded" in output) == (0, 2, False)
 
 
+def test_no_thread_for_a_reload(
+    work: Any, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If no thread of the new receivers can be started, the old ones continue, and end with the worker."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if threading.current_thread().name == "reload" and thread.name.startswith("receiver-"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    queues.on_receive = lambda: send(signal.SIGTERM if "cannot reload" in caplog.text else signal.SIGHUP)
+
+    code, output = work()
+
+    text = "cannot reload: can't start new thread; continuing with the old config"
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("receiver-")]
+    assert (code, text in output, "config reloaded" in output, left) == (0, True, False, [])
+
+
 @pytest.mark.parametrize(
     ("needed", "limits", "raised"),
     [
