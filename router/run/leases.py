@@ -140,7 +140,7 @@ class Leases:
             due = [lease for lease in self._leases if lease.is_due(now)]
             for lease in due:
                 lease.renewing = True
-        return [_start(self._renew, lease) for lease in due]
+        return _start(self._renew, due)
 
     def release_all(self, deadline: float) -> None:
         """Set the visibility timeout of all leased messages to 0; a call that is slow is waited for until the deadline.
@@ -153,7 +153,7 @@ class Leases:
             for lease in leases:
                 lease.ended = True
         release = partial(self._release, deadline=deadline)
-        for thread in [_start(release, lease) for lease in leases]:
+        for thread in _start(release, leases):
             thread.join(max(0.0, deadline - self._clock()))
 
     def heartbeat(self, stop: threading.Event) -> None:
@@ -179,7 +179,10 @@ class Leases:
 
     def _release(self, lease: Lease, deadline: float) -> None:
         messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
-        self._queues.change_visibility(lease.url, messages, deadline - self._clock())
+        try:
+            self._queues.change_visibility(lease.url, messages, deadline - self._clock())
+        except Exception:  # they become visible at the end of the lease
+            LOGGER.exception("unexpected error while making messages visible")
 
     def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:
@@ -187,8 +190,16 @@ class Leases:
             return [(id_, known[id_]) for id_ in lease.ids if id_ in known and id_ not in lease.forgotten]
 
 
-def _start(do: Callable[[Lease], None], lease: Lease) -> threading.Thread:
-    # A daemon thread, so that a call that hangs does not keep the process alive.
-    thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
-    thread.start()
-    return thread
+def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threading.Thread]:
+    """Call a function for each lease in a thread of its own, or here if the system has no further thread."""
+    threads = []
+    for lease in leases:
+        # A daemon thread, so that a call that hangs does not keep the process alive.
+        thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            do(lease)
+        else:
+            threads.append(thread)
+    return threads

@@ -192,6 +192,18 @@ def test_a_release_that_hangs(queues: Any, hanging: Hanging) -> None:
     assert queues.released == [[("m1", "h", 0)]]
 
 
+def test_a_release_that_raises(leases: Leases, queues: Any, time_: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged for each lease; the messages become visible when it ends."""
+    for url in ("one", "two"):
+        leases.acquire(url, 30, [record("m1")], time_.now)
+    queues.change_visibility = None
+
+    with caplog.at_level(logging.ERROR, "router"):
+        leases.release_all(200.0)
+
+    assert len(logged(caplog, "unexpected error while making messages visible")) == 2
+
+
 def test_release_after_the_deadline(leases: Leases, time_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then no call is waited for."""
     waits: list[float | None] = []
@@ -202,6 +214,23 @@ def test_release_after_the_deadline(leases: Leases, time_: Any, monkeypatch: pyt
     leases.release_all(time_.now - 1)
 
     assert waits == [0.0, 0.0]
+
+
+def test_no_further_thread(leases: Leases, queues: Any, time_: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none can be started, messages are renewed and released one lease after the other."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for url in ("one", "two"):
+        leases.acquire(url, 30, [record("m1")], time_.now)
+    time_.now += 15
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        renew(leases)
+        leases.release_all(time_.now + 1)
+
+    assert queues.released == [[("m1", "h", 30)]] * 2 + [[("m1", "h", 0)]] * 2
 
 
 def test_newest_receipt_handle(leases: Leases, queues: Any, time_: Any) -> None:
