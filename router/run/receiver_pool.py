@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from router.aws.calls import boottime
 from router.aws.protocols import Aws
 from router.deliver.delivery import Delivery
-from router.deliver.telemetry import Meter
+from router.deliver.telemetry import LOGGER, Meter
 from router.program.load import Program
 from router.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
 from router.run.leases import Leases
@@ -150,6 +150,7 @@ class _QueueReceivers:
         self._run_lock = run_lock
         self._lock = threading.Lock()
         self._closed = False
+        self._lacks_threads = False
         self._threads: dict[Receiver, threading.Thread] = {}
         self._spawned = 0
         self.ending: list[threading.Thread] = []
@@ -186,7 +187,16 @@ class _QueueReceivers:
 
     def _start_missing(self) -> None:
         while len(self._threads) < self._concurrency.target and not self._closed:
-            self._start_one()
+            try:
+                self._start_one()
+            except RuntimeError as error:  # the system has no further thread
+                if not self._threads:
+                    raise
+                self._concurrency.target = len(self._threads)
+                if not self._lacks_threads:
+                    self._lacks_threads = True
+                    fields = {"queue": self.polled.queue.name, "receivers": len(self._threads)}
+                    LOGGER.warning("cannot start another receiver: %s", error, extra={"fields": fields})
 
     def _start_one(self) -> None:
         receiver = self._spawn(self._on_round)

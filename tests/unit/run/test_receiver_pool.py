@@ -223,6 +223,30 @@ def test_unblock(make_pool: Any, queues: Any, messages: Any) -> None:
     asked.open()
 
 
+def test_no_further_thread(
+    make_pool: Any, queues: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where none can be started for another receiver, those that run continue; that is logged once."""
+    asked = Gate()
+    queues.on_receive = asked.pass_
+    pool = make_pool(8)
+    pool.start()
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        for _ in range(2):
+            pool.receivers[0].busy_since = boottime() - BUSY_SECONDS
+            pool.unblock()
+    running = len(pool.receivers)
+    pool.unblock()
+
+    assert (running, len(pool.receivers), caplog.text.count("cannot start another receiver")) == (1, 2, 1)
+    asked.open()
+
+
 def test_most_are_blocked(make_pool: Any, queues: Any) -> None:
     """If further receivers process for long too, no more than four poll: a throttled table is not helped by more."""
     asked = Gate()
