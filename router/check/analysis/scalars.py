@@ -1,7 +1,7 @@
 """Makes texts and numbers that satisfy several schemas at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,11 @@ MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
 _FAR = 10**7
 """How far a number is from others that one branch of a choice may have in common with another."""
+_NO_BOUND = 10**20
+"""A bound so far away, as that of binary floating-point numbers, is none for the numbers that are made."""
+_GREATEST = 10**130
+"""DynamoDB stores no greater number, and Python needs minutes for the digits of some."""
+_PRECISE = Context(prec=150)
 _MOST_CHARACTERS = 200
 _MOST_STEPS = 50_000
 """The most steps of the search for a text that matches patterns: some 50 ms."""
@@ -103,17 +108,32 @@ def _validator(text: bytes) -> Callable[[Any], bool]:
 
 
 def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
-    """Return a number within the bounds of all schemas, or a whole one: of four variants, two are near the bounds."""
+    """Return a number within the bounds of all schemas, or a whole one: of four variants, two are near the bounds.
+
+    Raises Stuck if they leave only numbers of very many digits.
+    """
+    try:
+        with localcontext(_PRECISE):
+            number = _number(schemas, variant)
+    except ArithmeticError:
+        raise Stuck from None
+    if abs(number) > _GREATEST:
+        raise Stuck
+    return int(number) if whole or number == int(number) else number
+
+
+def _number(schemas: list[Any], variant: int) -> int | Decimal:
     lows = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
     highs = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
     low = max((*lows, *(schema["minimum"] for schema in schemas if "minimum" in schema)), default=None)
     high = min((*highs, *(schema["maximum"] for schema in schemas if "maximum" in schema)), default=None)
+    low = None if low is not None and low < -_NO_BOUND else low
+    high = None if high is not None and high > _NO_BOUND else high
     step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
     first = (high or 0) // step * step if low is None else -(-low // step) * step
     distance = (step, _FAR // step * step)[variant // 2 % 2]
     second = first - distance if low is None and high is not None else first + distance
-    number = second if variant % 4 and (high is None or second <= high) else first
-    return int(number) if whole or number == int(number) else number
+    return second if variant % 4 and (high is None or second <= high) else first
 
 
 def _is_number(value: Any) -> bool:
