@@ -117,7 +117,7 @@ def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
             number = _number(schemas, variant)
     except ArithmeticError:
         raise Stuck from None
-    if abs(number) > _GREATEST:
+    if not -_GREATEST <= number <= _GREATEST:
         raise Stuck
     return int(number) if whole or number == int(number) else number
 
