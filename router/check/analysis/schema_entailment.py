@@ -199,7 +199,9 @@ class SharedAttributes:
             uses = expressions_of(attribute)
             read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
         parts = None if settings is None else _parts(read, messages)
-        known = {} if parts is None else self._known.setdefault((content, parts, settings), {})
+        # Without messages nothing is looked at, which says nothing of equal attributes of routes that have some.
+        key = content, parts, messages is None, settings
+        known = {} if parts is None else self._known.setdefault(key, {})
         return AttributeFacts(attribute, read, messages, known)
 
 

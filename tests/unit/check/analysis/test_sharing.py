@@ -191,6 +191,29 @@ def test_what_depends_on_a_search_is_not_shared(ask: Callable[[Entailment], None
     assert [first.once("name", lambda: "one"), second.once("name", lambda: "other")] == known
 
 
+@pytest.mark.parametrize("first", [{}, {"schema": {"type": "object", "allOf": [{"type": "string"}]}}])
+def test_an_error_is_found_after_a_route_without_messages(tmp_path: Path, first: dict[str, Any]) -> None:
+    """An attribute that reads none is not looked at there, which says nothing of an equal one."""
+    item = {"id": {"meta": "message_id"}, "x": "length(`5`)"}
+    routes = {"first": {**first, "item": item}, "second": {"schema": {"type": "object"}, "item": item}}
+
+    found = reports(tmp_path, routes)["second"]
+
+    assert found == reports(tmp_path, {"second": routes["second"]})["second"]
+    assert [each[0] for each in found if each[0].startswith("RT4")] == ["RT429"]
+
+
+def test_a_route_without_messages_shares_nothing_with_one_that_has_some() -> None:
+    """Although an attribute that reads nothing of them reads equal parts of both."""
+    shared = SharedAttributes()
+    attribute = Attribute(from_="`5`")
+
+    without, known = (shared.facts(attribute, messages, ()) for messages in (None, messages_of({"a": LONG})))
+
+    assert without.unless_nothing("name", lambda: ()) == ()
+    assert known.unless_nothing("name", lambda: ["an error"]) == ("an error",)
+
+
 def test_a_large_item_is_found_of_each_schema_that_leaves_room(tmp_path: Path) -> None:
     """What is found of one is true of an equal attribute of another only if a message has room for it."""
     item = {"id": {"meta": "message_id"}, "x": "a"}
