@@ -16,7 +16,7 @@ from router.check.analysis.attributes import InferredAttribute, infer
 from router.check.analysis.entailment import Answer
 from router.check.analysis.inference import ALL_TYPES, NO, Value
 from router.check.analysis.routes import AnalyzedRoute
-from router.check.analysis.schema_entailment import entailment_of_document
+from router.check.analysis.sharing import entailment_of_document
 from router.config import spec
 from router.program.expressions.compile import is_plain_path
 from router.program.schemas.compile import Validation

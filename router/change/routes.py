@@ -14,7 +14,7 @@ from router.check.analysis.budget import ProofBudget
 from router.check.analysis.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
-from router.check.analysis.schema_entailment import entailment_of, entailment_without_schema
+from router.check.analysis.sharing import entailment_of, entailment_without_schema
 from router.config import spec
 from router.engine.engine import CompiledQueue, CompiledRoute
 from router.envelopes import ENVELOPES

@@ -3,6 +3,7 @@
 The work is estimated by the number of ways to satisfy a schema.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
@@ -43,6 +44,8 @@ _ELEMENTS = ("items", "contains", "additionalItems")
 _STRUCTURED = ("properties", "required", "allOf", "anyOf", "oneOf", "$ref", "not", "if", "items", *_DEPENDENCIES)
 _OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
 """The beginnings of the keywords of which `is_affordable` counts the ways, and of the references that it follows."""
+_FAR_EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]{4}")
+"""A number such as 1e999999, whose digits the library writes out: that takes it seconds."""
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "uuid": {"minLength": 36, "maxLength": 36},
@@ -65,6 +68,8 @@ def canonical_of(uri: str, texts: Texts) -> "CanonicalSchema | None":
 def _make(uri: str, texts: Texts) -> "CanonicalSchema | None":
     from jsonschema_rs import RegexOptions, canonicalize  # takes up to 50 ms, which configs without schemas do not need
 
+    if any(_FAR_EXPONENT.search(text) for _, text in texts):
+        return None
     documents = {name: _decoded(text) for name, text in texts}
     if any(_has_ways(text) for _, text in texts) and not is_affordable(documents[uri], uri, documents):
         return None
@@ -89,7 +94,7 @@ def parsed(draft: int, text: bytes) -> "CanonicalSchema":
     from jsonschema_rs import RegexOptions, canonicalize
 
     content = _DECODER.decode(text)
-    if len(text) > SMALL_BYTES and not is_affordable(content):
+    if _FAR_EXPONENT.search(text) or (len(text) > SMALL_BYTES and not is_affordable(content)):
         raise BudgetSpent
     return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
 

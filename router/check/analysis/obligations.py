@@ -13,7 +13,7 @@ from router.check.analysis.inference import NO, YES, Value, of_path, of_tree
 from router.check.analysis.item_sizes import of_size
 from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, is_set, named
-from router.check.analysis.schema_entailment import AttributeFacts
+from router.check.analysis.sharing import AttributeFacts
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
 from router.engine.attributes import (

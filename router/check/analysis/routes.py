@@ -14,9 +14,9 @@ from router.check.analysis.expressions import Scope, list_of, paths_in
 from router.check.analysis.inference import Value
 from router.check.analysis.predicates import EACH, Steps, in_element, text_of, there, wherever
 from router.check.analysis.scalars import validator_of
-from router.check.analysis.schema_entailment import AttributeFacts, SharedAttributes, SharedParts, entailment_of
 from router.check.analysis.schema_index import SchemaIndex
 from router.check.analysis.separation import SchemaPart, parts_of
+from router.check.analysis.sharing import AttributeFacts, SharedAttributes, SharedParts, entailment_of
 from router.check.analysis.verdicts import Claim, ClaimKind
 from router.config import spec
 from router.config.findings import Findings

@@ -11,8 +11,8 @@ from router.check.analysis.expressions import Scope, paths_in, tree_of
 from router.check.analysis.inference import YES, Value, of_tree
 from router.check.analysis.predicates import NO_VALUE, Steps, text_of, there
 from router.check.analysis.routes import AnalyzedRoute, why_missing
-from router.check.analysis.schema_entailment import AttributeFacts
 from router.check.analysis.schema_index import SchemaIndex
+from router.check.analysis.sharing import AttributeFacts
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare

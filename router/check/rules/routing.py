@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
-from router.check.analysis.schema_entailment import entailment_without_schema
+from router.check.analysis.sharing import entailment_without_schema
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.program.expressions import path_of

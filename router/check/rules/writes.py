@@ -12,7 +12,7 @@ from router.check.analysis.inference import NO, YES, Value, of_tree
 from router.check.analysis.obligations import longest_idempotency_key
 from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
-from router.check.analysis.schema_entailment import entailment_without_schema
+from router.check.analysis.sharing import entailment_without_schema
 from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.check.rules.keys import KEY_TOO_LONG

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from router.check.analysis.canonical import canonical_of
+from router.check.analysis.budget import BudgetSpent
+from router.check.analysis.canonical import canonical_of, parsed
 
 
 def text(size: int, number: int = 0) -> tuple[tuple[str, bytes], ...]:
@@ -27,3 +28,15 @@ def test_none_over_the_limit_of_proofs_is_kept() -> None:
     size = 300_000
 
     assert canonical_of("", text(size)) is not canonical_of("", text(size))
+
+
+@pytest.mark.parametrize(("number", "made"), [("1e999", True), ("1E-1000", False), ("-1.5e+999999", False)])
+def test_none_of_a_number_with_a_large_exponent(number: str, made: bool) -> None:
+    """The library writes its digits out: of 1e999999, for two seconds."""
+    content = f'{{"exclusiveMinimum": {number}}}'.encode()
+    try:
+        part: object = parsed(20, content)
+    except BudgetSpent:
+        part = None
+
+    assert (canonical_of("", (("", content),)) is not None, part is not None) == (made, made)

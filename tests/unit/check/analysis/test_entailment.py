@@ -10,7 +10,7 @@ from jsonschema_rs.canonical import UnsupportedOperand
 
 from router.check.analysis.budget import MAX_SECONDS, SHORT, BudgetSpent, ProofBudget
 from router.check.analysis.entailment import Answer, Entailment
-from router.check.analysis.schema_entailment import MAX_BYTES, entailment_of
+from router.check.analysis.sharing import MAX_BYTES, entailment_of
 from router.model import Place
 from tests.support.config import Findings
 from tests.support.program import SchemaStore

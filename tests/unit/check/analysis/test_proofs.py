@@ -12,7 +12,7 @@ from router.check.analysis.attributes import infer
 from router.check.analysis.conditions import condition_of, opposite_of
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.predicates import SOME_VALUE, there
-from router.check.analysis.schema_entailment import entailment_of
+from router.check.analysis.sharing import entailment_of
 from router.check.rule import Subject
 from router.errors import Rejection
 from router.model import REMOVE, Message, Place, Table

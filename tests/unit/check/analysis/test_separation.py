@@ -12,8 +12,8 @@ from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.inference import of_path
 from router.check.analysis.predicates import Schema, Steps, there
 from router.check.analysis.scalars import validator_of
-from router.check.analysis.schema_entailment import SEVERAL, SharedParts, entailment_of, entailment_of_part
 from router.check.analysis.separation import SchemaPart, parts_of
+from router.check.analysis.sharing import SEVERAL, SharedParts, entailment_of, entailment_of_part
 from router.model import Place
 from tests.support.config import Findings
 from tests.support.program import SchemaStore

@@ -11,8 +11,8 @@ import pytest
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import properties_in
 from router.check.analysis.predicates import there
-from router.check.analysis.schema_entailment import SharedAttributes, entailment_of
 from router.check.analysis.separation import parts_of
+from router.check.analysis.sharing import SharedAttributes, entailment_of
 from router.check.analysis.witnesses import FoundValue
 from router.check.run import examine
 from router.model import Place
