@@ -1,5 +1,6 @@
 """Two independent AWS servers, moto's and ministack, for all tests that want real ones."""
 
+import signal
 import subprocess
 import sys
 import uuid
@@ -17,6 +18,10 @@ settings.register_profile("without deadline", settings(), deadline=None)
 settings.load_profile("without deadline")
 # For `make mutants`, which needs to know only that a test fails, not the simplest example.
 settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None, derandomize=True)
+
+# A shell's background job ignores Ctrl-C, and so would the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 MOTO = """

@@ -39,8 +39,9 @@ def project(tmp_path: Path, inside: Inside, guarded: LocalAws, monkeypatch: pyte
 def alias(lambda_: Any, project: StackProject) -> tuple[str, list[str]]:
     """The version that the alias names, and the functions that the mappings call."""
     found = lambda_.get_alias(FunctionName=project.stack, Name="live")
-    listed = lambda_.list_event_source_mappings()["EventSourceMappings"]
-    called = [each["FunctionArn"] for each in listed if f":{project.stack}" in each["FunctionArn"]]
+    pages = lambda_.get_paginator("list_event_source_mappings").paginate()
+    listed = [each["FunctionArn"] for page in pages for each in page["EventSourceMappings"]]
+    called = [arn for arn in listed if f":{project.stack}" in arn]
     return found["FunctionVersion"], [each.partition(":function:")[2] for each in called]
 
 
@@ -96,7 +97,8 @@ def test_no_codedeploy(
 
     done = deployed.try_to_deploy("--yes", "--canary", "10%")
 
-    names = {each["FunctionName"] for each in lambda_.list_functions()["Functions"]}
+    pages = lambda_.get_paginator("list_functions").paginate()  # other tests leave more than a page of them
+    names = {each["FunctionName"] for page in pages for each in page["Functions"]}
     sentence = "router: RT793 --canary shifts messages by CodeDeploy, which does not answer in us-east-1 at http://127"
     assert (done.exit_code, done.stderr.splitlines()[-1].startswith(sentence)) == (2, True), done.output
     assert (deployed.stack in names) is not is_first
