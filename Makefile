@@ -19,9 +19,7 @@ demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
 
 test: $(STAMP) ## all tests; COVERAGE= runs them without the coverage gate, ARGS= adds options of pytest
-	@$(RUN) -m pytest -n 3 --dist worksteal $(COVERAGE) $(ARGS) || { [ $$? -eq 1 ] && \
-		echo "the failed tests once more, one at a time:" && $(RUN) -m pytest --last-failed \
-		--last-failed-no-failures none $(patsubst --cov,--cov --cov-append,$(COVERAGE)) $(ARGS); }
+	@$(RUN) -m pytest -n 3 --dist worksteal $(COVERAGE) $(ARGS)
 
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) -m tests.faults.soak --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)

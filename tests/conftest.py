@@ -35,21 +35,6 @@ os._exit(0)
 """
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Call a run interrupted if not all tests ran: `make test` repeats those that failed, and no others.
-
-    pytest-xdist ends a run in which too many processes crash, or one of them collects other tests than the others.
-    """
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or session.exitstatus != pytest.ExitCode.TESTS_FAILED:
-        return
-    reports = (report for reports in reporter.stats.values() for report in reports)
-    ran = {report.nodeid for report in reports if isinstance(report, pytest.TestReport)}
-    if len(ran) < session.testscollected:
-        reporter.write_line(f"\nonly {len(ran)} of {session.testscollected} tests ran")
-        session.exitstatus = pytest.ExitCode.INTERRUPTED
-
-
 @contextmanager
 def moto() -> Iterator[LocalAws]:
     command = [sys.executable, "-c", MOTO]
