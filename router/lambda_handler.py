@@ -20,7 +20,7 @@ stand_ins.import_libraries()
 
 import base64
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,16 +76,22 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
     delivery = _delivery()
     failures = []
     for arn, records in by_arn.items():
-        queue = PROGRAM.engine.queue_of(arn)
+        queue = _queue(arn)
         if queue is None:
             failures += _refuse_queue(arn, records, deadline)
             continue
-        # Dead letters name the queue by its ARN, which is unique.
-        delivered = delivery.deliver(structs.replace(queue, reference=arn), records, deadline)
-        failed = [each for each in delivered if not each.acknowledged]
-        failures += [each.record.message_id for each in failed]
-        _set_visibility(queue, arn, failed, deadline)
+        failed = [each for each in delivery.deliver(queue, records, deadline) if not each.acknowledged]
+        if failed:
+            failures += [each.record.message_id for each in failed]
+            _set_visibility(queue, arn, failed, deadline)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+
+
+@lru_cache(maxsize=64)
+def _queue(arn: str) -> CompiledQueue | None:
+    """Return the queue of an ARN, None if the config does not know it; dead letters name it by its ARN."""
+    queue = PROGRAM.engine.queue_of(arn)
+    return queue and structs.replace(queue, reference=arn)
 
 
 def _read_event(event: Mapping[str, Any]) -> dict[str, list[Record]]:

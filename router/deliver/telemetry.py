@@ -86,7 +86,7 @@ def log_result(result: Result) -> None:
         "conflict": outcome.conflict,
         "receive_count": result.receive_count,
     }
-    LOGGER.log(level, "message %s", outcome.kind, extra={"fields": fields})
+    _log(level, f"message {outcome.kind}", fields)
 
 
 def log_batch(summary: Summary, config: str) -> None:
@@ -101,7 +101,15 @@ def log_batch(summary: Summary, config: str) -> None:
         "seconds": round(summary.seconds, 6),
         "config": config,
     }
-    LOGGER.info("batch done", extra={"fields": fields})
+    _log(logging.INFO, "batch done", fields)
+
+
+def _log(level: int, message: str, fields: Mapping[str, Any]) -> None:
+    """Log a line as `LOGGER.log` does, without looking for the caller."""
+    if LOGGER.isEnabledFor(level):
+        record = logging.LogRecord(LOGGER.name, level, "", 0, message, None, None)
+        record.fields = fields
+        LOGGER.handle(record)
 
 
 NAMESPACE = "MessageRouter"

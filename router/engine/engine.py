@@ -2,23 +2,26 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct
 
 from router import codes
-from router.engine.attributes import memory_bytes
+from router.engine.attributes import MAX_ITEM_BYTES, memory_bytes
 from router.engine.backoff import Backoff, OutageBackoff
 from router.engine.decode import JSON, MAX_NESTING, Decoder, PointerFinder, bound_nesting, decode_plain
 from router.engine.identity import with_original_identity
 from router.engine.item_text import ValueTexts, texts_for
-from router.engine.outcomes import Disposition, disposed, failed, rejected
+from router.engine.outcomes import Disposition, Redactor, disposed, failed, rejected
 from router.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
 from router.errors import Rejection
 from router.model import Item, Message, Outcome, Record, Route
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
+
+TYPED_TRIES = 3
+"""So many messages of a batch may be of another shape than the typed short form knows; then it is not tried again."""
 
 MAX_PLANNED_BYTES = 256 * 1024 * 1024
 """The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
@@ -47,37 +50,25 @@ class Budget:
 UNLIMITED = Budget()
 
 
-class Redactor(Protocol):
-    """Masks what `redact` of a queue names."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """What is masked, as dead letters name it."""
-
-    def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with masks, and what is masked in it; with `whole`, its body is one mask."""
-
-    def redact_all(self, record: Record) -> Record:
-        """Return a record whose body and message attributes are masks."""
-
-    def hide(self, record: Record, outcome: Outcome) -> Outcome:
-        """Return the outcome of a record with a reason that has no part of a masked value in it."""
-
-
 MapOne = Callable[[WriteConfig, Any, Message, ValueTexts], Write]
 """From data and message to the one write; `texts_for` the text of the data."""
+MapTyped = Callable[[WriteConfig, str, Message], Write]
+"""From the text of the data and a message without data to the one write; raises any exception for a text that it does
+not know, valid or not. The text is not longer than an item may be, and has no backslash."""
 
 
 class ShortForm:
     """Plans the put of the one item of a message in one pass, with the result of the general way.
 
-    `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays.
+    `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays. `typed`
+    decodes and validates too; it is None for a route whose schema or item is not simple enough.
     """
 
-    __slots__ = ("_generate", "_left", "write")
+    __slots__ = ("_generate", "_left", "typed", "write")
 
-    def __init__(self, generate: Callable[[], MapOne], messages: int) -> None:
+    def __init__(self, generate: Callable[[], tuple[MapOne, MapTyped | None]], messages: int) -> None:
         self.write: MapOne | None = None
+        self.typed: MapTyped | None = None
         self._generate = generate
         self._left = messages
 
@@ -85,7 +76,7 @@ class ShortForm:
         """Count a message that was mapped in the general way."""
         self._left -= 1
         if self._left == 0:
-            self.write = self._generate()
+            self.write, self.typed = self._generate()
 
 
 class CompiledRoute(Struct, frozen=True):
@@ -218,14 +209,22 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
         return None
     (route,) = queue.routes
     write = None if route.when or route.short is None else route.short.write
-    if write is None:
+    if route.short is None or write is None:
         return None
-    validate, config, name = route.validate, route.write, queue.name
+    validate, config, name, typed = route.validate, route.write, queue.name, route.short.typed
+    tries = TYPED_TRIES
 
     def plan_short(record: Record) -> PlannedMessage | None:
+        nonlocal tries
         body = record.body
         if record.message_attributes:
             return None
+        if typed is not None and tries and "\\" not in body and len(body) <= MAX_ITEM_BYTES:
+            try:
+                message = Message(None, record.message_id, name, {}, record.attributes)
+                return PlannedMessage(record, None, [typed(config, body, message)])
+            except Exception:  # it is valid with other members, or invalid: the general way tells
+                tries -= 1
         try:
             if body.count("{") + body.count("[") > MAX_NESTING:
                 bound_nesting(body)

@@ -1,10 +1,11 @@
 """The outcomes of messages for which nothing is written: rejections, dispositions, and what plugins raise."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from router import codes
 from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
-from router.model import Code, Outcome, OutcomeKind
+from router.model import Code, Outcome, OutcomeKind, Record
 
 Disposition = str
 """`dead_letter`, `drop` or `retry`."""
@@ -55,3 +56,20 @@ def _malformed(signal: Signal) -> str:
     if delay is not None and not (isinstance(delay, int | float) and 0 <= delay < float("inf")):
         return "a delay that is not a number of seconds"
     return ""
+
+
+class Redactor(Protocol):
+    """Masks what `redact` of a queue names."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is masked, as dead letters name it."""
+
+    def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
+        """Return a record with masks, and what is masked in it; with `whole`, its body is one mask."""
+
+    def redact_all(self, record: Record) -> Record:
+        """Return a record whose body and message attributes are masks."""
+
+    def hide(self, record: Record, outcome: Outcome) -> Outcome:
+        """Return the outcome of a record with a reason that has no part of a masked value in it."""

@@ -58,7 +58,7 @@ class Getter(Struct, frozen=True):
 
     `absent` is called with the data for None, and returns UNSET to leave the attribute out, or raises Rejection.
     `pointer` is a path source's. `path` are the names on the way to a value of the message that `get` returns
-    unchanged, or empty.
+    unchanged, or empty. Without `reads_data`, `get` is the same for any data.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Getter(Struct, frozen=True):
     absent: Callable[[Any], Any]
     pointer: str
     path: tuple[str, ...]
+    reads_data: bool = True
 
 
 class Site(Struct, frozen=True):
@@ -112,7 +113,7 @@ def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
             return None
         absent = _null_or_missing(source.pointer, _policy(attribute.null, site, source.pointer, "null"), absent)
     get = _compose(source.get, steps, convert, default)
-    return Getter(name, get, absent, source.pointer, source.path if get is source.get else ())
+    return Getter(name, get, absent, source.pointer, source.path if get is source.get else (), source.reads_data)
 
 
 def _compile_default(

@@ -7,9 +7,10 @@ compiled code.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
@@ -21,11 +22,14 @@ from router.engine.attributes import (
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
 )
-from router.engine.engine import MapOne, ShortForm
+from router.engine.engine import MapOne, MapTyped, ShortForm
 from router.engine.item_text import SCALARS, VERBATIM
 from router.engine.writes import Write, WriteConfig
 from router.model import Message
 from router.program.attribute import Getter
+
+if TYPE_CHECKING:
+    from router.program.typed import TypedField
 
 WARM = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
@@ -36,6 +40,7 @@ MAX_NAMES = 4 * MAX_ATTRIBUTES
 MAX_SHARED = 8
 """So many attributes may read the same part of a message: its text is written for each before the item is weighed."""
 
+_WRITE = 'Write(config.route, table, config.mode, identity, None, size, None, "", None, (), None, {request})'
 Fail = Callable[[str, Exception], Exception]
 """From the name of an attribute and what its source raised to the exception for the message."""
 
@@ -52,10 +57,22 @@ class SourceShape(Struct, frozen=True):
     shared: frozenset[int] = frozenset()
 
 
-def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> ShortForm | None:
+class TypedShape(Struct, frozen=True):
+    """What the source of a typed function depends on: the field of each attribute, None for one that reads no data.
+
+    `checked` are the fields of which the struct does not check all. The keys are those of a SourceShape.
+    """
+
+    fields: "tuple[TypedField | None, ...]"
+    checked: "tuple[TypedField, ...]"
+    keys: tuple[tuple[int, bool], ...]
+
+
+def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schema: Any = None) -> ShortForm | None:
     """Return the short form of a route without hooks that maps one item of each message; None if it has none.
 
-    The mode puts items as they are. The size of an item decides nothing up to its limit: it is not counted.
+    `schema` is what messages are validated with, None if that is nothing or has references. The mode puts items as they
+    are. The size of an item decides nothing up to its limit: it is not counted.
     """
     names, table = [getter.name for getter in getters], config.table
     is_bounded = len(shared_parts(getters)) <= MAX_SHARED and sum(len(getter.path) for getter in getters) <= MAX_NAMES
@@ -64,7 +81,13 @@ def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail) -> Sh
     is_keyed = {name for name, _ in table.key} <= {*names} and all(kind != "B" for _, kind in table.key)
     if not (is_put and is_short and is_bounded and is_keyed):
         return None
-    return ShortForm(lambda: generate(getters, table.key, fail), WARM)
+
+    def make() -> tuple[MapOne, MapTyped | None]:
+        return generate(getters, table.key, fail), None if schema is None else generate_typed(
+            getters, table.key, schema
+        )
+
+    return ShortForm(make, WARM)
 
 
 def shared_parts(getters: Sequence[Getter]) -> frozenset[int]:
@@ -93,13 +116,18 @@ def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: F
         item = {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
         return config.mode.plan(config, item, message, 0)
 
+    variables = _variables(getters) | {"fail": fail, "in_general": in_general, "take_nothing": take_nothing}
+    exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
+    write: MapOne = variables["write"]
+    return write
+
+
+def _variables(getters: Sequence[Getter]) -> dict[str, Any]:
+    """Return the variables of a function: those of each attribute end with its number."""
     variables: dict[str, Any] = {
         "UNSET": UNSET,
         "Raw": Raw,
         "Write": Write,
-        "fail": fail,
-        "in_general": in_general,
-        "take_nothing": take_nothing,
         "SCALARS": SCALARS,
         "VERBATIM": VERBATIM,
     }
@@ -111,22 +139,47 @@ def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: F
             f"name_{number}": getter.name,
             f"head_{number}": name,
             f"text_head_{number}": name + '{"S":"',
+            f"number_head_{number}": name + '{"N":"',
             f"get_{number}": getter.get,
             f"absent_{number}": getter.absent,
             **{f"field_{number}_{place}": field for place, field in enumerate(getter.path)},
         }
-    exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
-    write: MapOne = variables["write"]
-    return write
+    return variables
 
 
 def take_nothing(field: str) -> None:
     """Return None: the field of data that is no object."""
 
 
+def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], content: Any) -> MapTyped | None:
+    """Return the function of a route that decodes and validates by a struct too; None if the schema has no struct.
+
+    It has none either if an attribute needs more of the data than a field of the struct.
+    """
+    # A cold start, and a route without a simple schema, do without it.
+    from router.program.typed import typed_schema
+
+    schema = typed_schema(content)
+    if schema is None or any(each.reads_data and each.path not in schema.fields for each in getters):
+        return None
+    names, fields = [getter.name for getter in getters], schema.fields.values()
+    shape = TypedShape(
+        tuple(schema.fields.get(getter.path) for getter in getters),
+        tuple(each for each in fields if each.is_checked),
+        tuple((names.index(name), kind == "N") for name, kind in keys),
+    )
+    variables = _variables(getters) | {"decode": schema.decode, "NOTHING": {}, "Decimal": Decimal}
+    for number, field in enumerate(shape.checked):
+        variables |= {f"low_{number}": field.low, f"high_{number}": field.high, f"matches_{number}": field.matches}
+    exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
+    write: MapTyped = variables["write"]
+    return write
+
+
 @lru_cache(maxsize=64)
-def _compile(shape: SourceShape) -> CodeType:
-    return compile("\n".join(source_lines(shape)), "<the short form of a route>", "exec")
+def _compile(shape: SourceShape | TypedShape) -> CodeType:
+    lines = source_lines(shape) if isinstance(shape, SourceShape) else typed_source_lines(shape)
+    return compile("\n".join(lines), "<the short form of a route>", "exec")
 
 
 def source_lines(shape: SourceShape) -> list[str]:
@@ -164,7 +217,7 @@ def source_lines(shape: SourceShape) -> list[str]:
         f"        return in_general(config, message, ({values}))",
         "    table = config.table",
         f"    identity = (table.name{identity})",
-        '    return Write(config.route, table, config.mode, identity, None, size, None, "", None, (), None, request)',
+        f"    return {_WRITE.format(request='request')}",
     ]
 
 
@@ -207,3 +260,68 @@ def _key_condition(keys: Sequence[tuple[int, bool]]) -> str:
         else f"v{key}.__class__ is str and 0 < len(v{key}) <= {limit}"
         for (key, is_number), limit in zip(keys, limits, strict=False)
     )
+
+
+def typed_source_lines(shape: TypedShape) -> list[str]:
+    """Return the source of the typed function `write`: any exception leaves the message to the others."""
+    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
+    parts = "".join(_parts(number, field) or f"p{number}, " for number, field in enumerate(shape.fields))
+    lines = [
+        "data = decode(body)",
+        *(line for number, field in enumerate(shape.checked) for line in _check_lines(number, field)),
+        *(line for number, field in enumerate(shape.fields) for line in _typed_lines(number, field)),
+        f"if not ({_key_condition(shape.keys)}):",
+        "    raise ValueError",
+        f"text = ''.join(({parts}'}}}}}}'))",
+        "size = len(text)",
+        f"if size > {MAX_ITEM_BYTES // 4} and len(text.encode()) > {MAX_ITEM_BYTES}:",
+        "    raise ValueError",
+        "table = config.table",
+        f"identity = (table.name{identity})",
+        f"return {_WRITE.format(request='Raw(text)')}",
+    ]
+    return ["def write(config, body, message):", *(f"    {line}" for line in lines)]
+
+
+def _parts(number: int, field: "TypedField | None") -> str:
+    """Return the parts of the text of an attribute that is always a text or an integer; "" for others."""
+    if field is None or field.optional or field.kind not in ("text", "integer"):
+        return ""
+    kind, value = ("text", f"v{number}") if field.kind == "text" else ("number", f"str(v{number})")
+    return f"{kind}_head_{number}, {value}, '\"}}', "
+
+
+def _read_lines(name: str, field: "TypedField") -> list[str]:
+    """Return the lines that read a field of the struct; UNSET if it is absent."""
+    if not field.optional:
+        return [f"{name} = data{''.join(f'.f{place}' for place in field.places)}"]
+    first, *others = field.places
+    return [
+        f"{name} = data.f{first}",
+        *(f"{name} = {name}.f{place} if {name} is not UNSET else UNSET" for place in others),
+    ]
+
+
+def _check_lines(number: int, field: "TypedField") -> list[str]:
+    """Return the lines that check what the struct does not."""
+    condition = f"matches_{number}(value)" if field.kind == "text" else f"low_{number} <= value <= high_{number}"
+    if field.kind == "number":
+        condition = f"(value.__class__ is int or value.__class__ is Decimal) and {condition}"
+    absent = "value is UNSET or " if field.optional else ""
+    return [*_read_lines("value", field), f"if not ({absent}{condition}):", "    raise ValueError"]
+
+
+def _typed_lines(number: int, field: "TypedField | None") -> list[str]:
+    """Return the lines that read the value of an attribute, and write it unless its parts are known."""
+    value, texts = f"v{number}", "SCALARS" if field is None else "VERBATIM"
+    lines = [f"{value} = get_{number}(None, message)"] if field is None else _read_lines(value, field)
+    if _parts(number, field):
+        return lines
+    if field is None or field.optional:
+        absent = "None" if field is None else "UNSET"
+        lines += [f"if {value} is {absent}:", f"    {value} = absent_{number}(NOTHING)"]
+    written = f"p{number} = head_{number} + {texts}[{value}.__class__]({value}, 1)"
+    if field is not None and not field.optional:
+        return [*lines, written]
+    omitted = "raise ValueError" if number == 0 else f"p{number} = ''"
+    return [*lines, f"if {value} is UNSET:", f"    {omitted}", "else:", f"    {written}"]

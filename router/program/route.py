@@ -8,7 +8,8 @@ from msgspec import UNSET, UnsetType, structs
 from router.codes import BAD_VERSION, declare
 from router.config import spec
 from router.config.findings import Findings, did_you_mean
-from router.engine.engine import CompiledQueue, CompiledRoute, Redactor
+from router.engine.engine import CompiledQueue, CompiledRoute
+from router.engine.outcomes import Redactor
 from router.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
 from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
@@ -88,9 +89,8 @@ def compile_route(
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
     when = None if isinstance(route.when, UnsetType) else context.condition(route.when, (*path, "when"))
-    validate = None
-    if not isinstance(route.schema, UnsetType):
-        validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
+    given = route.schema
+    validate = None if isinstance(given, UnsetType) else context.schemas.compile(given, findings, (*path, "schema"))
     table = context.tables.get(route.table)
     if table is None:
         hint = did_you_mean(route.table, context.tables, "add it under 'tables', with its key")
@@ -104,7 +104,8 @@ def compile_route(
     transform_message = context.plugins.message_pipeline(names)
     transform_item = context.plugins.item_pipeline(names)
     # The limit of a transaction counts the bytes of its items, which the short form does not.
-    is_plain = bool(mapped.getters) and not (transform_message or transform_item or queue.atomic)
+    is_plain = mapped.getters and not (transform_message or transform_item or queue.atomic)
+    schema = context.schemas.standalone(validate)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -114,7 +115,7 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        short=short_form(mapped.getters, write, failure_of(mapped.getters)) if is_plain else None,
+        short=short_form(mapped.getters, write, failure_of(mapped.getters), schema) if is_plain else None,
     )
     return compiled if queue.redaction is None else _guard(compiled, route, context, queue.redaction)
 

@@ -20,13 +20,15 @@ class Lookup(Struct, frozen=True):
     """A compiled source.
 
     `pointer` is the JSON Pointer of the value in the message and `path` the names on the way to it; both are empty if
-    the source is anything else. `constant` is the value, if it is the same for each message.
+    the source is anything else. `constant` is the value, if it is the same for each message. Without `reads_data`,
+    `get` is the same for any data.
     """
 
     get: GetValue
     pointer: str = ""
     path: tuple[str, ...] = ()
     constant: Any = UNSET
+    reads_data: bool = True
 
 
 class CompiledExpression(Struct, frozen=True):

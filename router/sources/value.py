@@ -11,8 +11,8 @@ from router.sources import AttributeCompiler, AttributeSource, Constant, Lookup
 def _compile(value: Any, compiler: AttributeCompiler) -> Lookup:
     if isinstance(value, list | dict):
         # A copy for each item, because a plugin may change it in place.
-        return Lookup(lambda data, message: deepcopy(value), constant=value)
-    return Lookup(lambda data, message: value, constant=value)
+        return Lookup(lambda data, message: deepcopy(value), constant=value, reads_data=False)
+    return Lookup(lambda data, message: value, constant=value, reads_data=False)
 
 
 SOURCE = AttributeSource(

@@ -104,6 +104,11 @@ class SchemaStore:
         check = None if file is None else self._checks.get(file)
         return None if check is None else self.validations[check]
 
+    def standalone(self, check: Check | None) -> Any:
+        """Return the content of the schema behind a check; None if it has references or names, or an old draft."""
+        root = self.validations[check].root if check else None
+        return root.content if root and root.stands_alone else None
+
     def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
         """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
 
