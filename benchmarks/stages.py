@@ -206,10 +206,11 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
 
 
 def record_stages(queue: "CompiledQueue", records: "list[Record]") -> list[TimedStage]:
-    """Return the stages before the writes."""
+    """Return the stages before the writes, which do nothing if `plan` decodes and validates too."""
     (route,) = queue.routes
     decode, validate = queue.decode, route.validate
     assert validate
+    typed = route.short is not None and route.short.typed is not None
 
     def decoded(_: None) -> None:
         for record in records:
@@ -223,8 +224,8 @@ def record_stages(queue: "CompiledQueue", records: "list[Record]") -> list[Timed
         return None
 
     return [
-        TimedStage("decode", nothing, decoded),
-        TimedStage("validate", nothing, validated, on_top=True),
+        TimedStage("decode", nothing, (lambda _: None) if typed else decoded),
+        TimedStage("validate", nothing, (lambda _: None) if typed else validated, on_top=True),
     ]
 
 
