@@ -120,7 +120,11 @@ async def _serve(listener: socket.socket) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
+    from ministack.core.lambda_runtime import Worker
 
+    from router.dev.function_log import read_whole_logs
+
+    read_whole_logs(Worker)
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
