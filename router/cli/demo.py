@@ -13,9 +13,10 @@ from router.cli.options import config_option
 from router.cli.terminal import literal, output, print_table
 from router.dev.compare import to_cell, to_json
 from router.dev.demo import run_with_worker
+from router.dev.demo_results import DemoResult, SampleResult
 from router.dev.demo_tests import DemoRound, sample_tests
 from router.dev.emulator import local_aws
-from router.dev.samples import DemoResult, SampleResult, environments, from_lines, from_tests
+from router.dev.samples import environments, from_lines, from_tests
 from router.errors import UsageError
 from router.program.load import Program, load_program
 

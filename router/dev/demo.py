@@ -14,9 +14,20 @@ from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Protocol
 
 from router.aws.references import is_fifo, queue_name, table_name
+from router.dev.demo_results import (
+    DemoResult,
+    DemoState,
+    LogLine,
+    MessageLog,
+    evaluate,
+    find_unseen,
+    read_dead_letters,
+    read_log,
+    without_retried,
+)
 from router.dev.demo_tests import DemoRound, evaluate_test, run_tests
 from router.dev.emulator import LocalAws, clients, create_queues, create_table, scan_table
-from router.dev.samples import DemoResult, DemoState, LogLine, Sample, evaluate, read_dead_letters, stays
+from router.dev.samples import Sample, stays
 from router.errors import UsageError
 from router.model import Table
 from router.program.load import Program
@@ -33,10 +44,10 @@ _POLL_SECONDS = 0.2
 class Consumer(Protocol):
     """The process that reads the queues and writes the tables."""
 
-    def log(self) -> Mapping[str, LogLine]:
-        """Return its last log line about each message, by the message's id; raises UsageError if it has ended."""
+    def log(self) -> MessageLog:
+        """Return what its log says about messages; raises UsageError if it has ended."""
 
-    def finish(self) -> Mapping[str, LogLine]:
+    def finish(self) -> MessageLog:
         """Stop it after it has finished its work, and return its log as `log` does."""
 
 
@@ -52,11 +63,13 @@ def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractCo
     sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in demo.samples}
     dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
     staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
+    delivered = dict(sent)
 
     def deliver(sample: Sample) -> str:
         # In a group of its own: a message that stays on a FIFO queue must not block others.
         number = str(next(numbers))
         id_ = _send(queues, urls[sample.queue], number, sample, f"demo-{number}")
+        delivered[id_] = sample
         if stays(sample, dead_letters):
             staying[id_] = sample
         _drain(queues, list(urls.values()), staying, consumer)
@@ -70,9 +83,11 @@ def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractCo
         log = consumer.finish()
     # A dead-letter queue that a route reads contains messages of that route.
     kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
-    stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log)
+    stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log.lines)
     left = {name: _left(queues, url) - stay[name] for name, url in urls.items()}
-    state = DemoState(log, left, stored, read_dead_letters(queues, dict.fromkeys(kept.values())), kept)
+    log = without_retried(delivered, log, left)
+    letters = read_dead_letters(queues, dict.fromkeys(kept.values()))
+    state = DemoState(log, left, find_unseen(delivered, log), stored, letters, kept)
     return evaluate(sent, state, [result for each in ran for result in evaluate_test(each, state)])
 
 
@@ -93,7 +108,7 @@ def _drain(client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sampl
     """Wait until only messages that are expected to stay are on the queues, or until the time is over."""
     end = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < end:
-        log = consumer.log()
+        log = consumer.log().lines
         stay = sum(id_ in log and log[id_]["outcome"] == sample.outcome for id_, sample in staying.items())
         if stay == len(staying) and sum(_left(client, url) for url in urls) <= stay:
             return
@@ -136,25 +151,22 @@ class WorkerProcess:
         self._process = process
         self._log = log
 
-    def log(self) -> Mapping[str, LogLine]:
-        """Return its last log line about each message; a message that was written has none."""
+    def log(self) -> MessageLog:
+        """Return what its log says about messages."""
         if self._process.poll() is not None:
             raise UsageError(f"the worker ended by itself:\n{self._text().decode(errors='replace')}")
-        return self._read()
+        return read_log(self._lines())
 
-    def finish(self) -> Mapping[str, LogLine]:
+    def finish(self) -> MessageLog:
         """Stop it with SIGTERM, and return its log."""
         self._process.terminate()
         self._process.wait(STOP_SECONDS)
-        return self._read()
+        return read_log(self._lines())
 
-    def _read(self) -> Mapping[str, LogLine]:
-        log: dict[str, LogLine] = {}
+    def _lines(self) -> Iterator[LogLine]:
         for line in self._text().splitlines(keepends=True):
-            fields = json.loads(line) if line.startswith(b"{") and line.endswith(b"\n") else {}
-            if "outcome" in fields:
-                log[fields["message_id"]] = fields
-        return log
+            if line.startswith(b"{") and line.endswith(b"\n"):
+                yield json.loads(line)
 
     def _text(self) -> bytes:
         """Return the whole log without moving the file position, which the writer shares."""

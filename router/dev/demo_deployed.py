@@ -5,8 +5,7 @@ import os
 import platform
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from router.aws.control_plane import ServiceClient
 from router.aws.references import is_name
 from router.aws.stacks import StackResource, Stacks
 from router.dev.demo import provision, run_samples
+from router.dev.demo_results import DemoResult, LogLine, MessageLog, read_log
 from router.dev.demo_tests import DemoRound
 from router.dev.emulator import ACCOUNT, LocalAws, clients_of, for_embedded_aws
-from router.dev.samples import DemoResult, LogLine
 from router.errors import UsageError
 from router.ops.build import build
 from router.ops.deployment import Deployment, make_deployment
@@ -35,8 +34,6 @@ _LOG_GROUP = f"/aws/lambda/{STACK}"
 _OF_LAMBDA = ("START RequestId", "END RequestId", "REPORT RequestId")
 _METRICS = "_aws"
 """The member that marks a line as metrics for CloudWatch."""
-_SETTLE_SECONDS = 5
-"""The longest wait for the log of the last invocation after its messages are deleted."""
 
 
 class DeployedDemo(Struct, frozen=True):
@@ -129,18 +126,13 @@ class DemoFunction:
     def __init__(self, logs: Any) -> None:
         self._logs = logs
 
-    def log(self) -> Mapping[str, LogLine]:
-        """Return its last log line about each message; a message that was written has none."""
-        return {line["message_id"]: line for line in self.lines() if "outcome" in line and "message_id" in line}
+    def log(self) -> MessageLog:
+        """Return what its log says about messages."""
+        return read_log(self.lines())
 
-    def finish(self) -> Mapping[str, LogLine]:
-        """Wait until its log has no new lines, and return it."""
-        end = time.monotonic() + _SETTLE_SECONDS
-        before, log = None, self.log()
-        while log != before and time.monotonic() < end:
-            time.sleep(0.2)
-            before, log = log, self.log()
-        return log
+    def finish(self) -> MessageLog:
+        """Return its log, which is complete: an invocation is logged before its messages leave their queue."""
+        return self.log()
 
     def lines(self) -> tuple[LogLine, ...]:
         """Return the lines of its log by time, without those of Lambda itself and without metrics."""

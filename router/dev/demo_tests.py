@@ -9,10 +9,11 @@ from msgspec import Struct, structs
 from router.config import spec
 from router.deliver.dead_letters import MAX_ATTRIBUTES, describe_failure
 from router.dev.compare import to_json
+from router.dev.demo_results import DemoState, SampleResult, result_of
 from router.dev.emulator import replace_items, scan_table
 from router.dev.records import make_records
 from router.dev.run_tests import observe_records, run_test
-from router.dev.samples import DemoState, Sample, SampleResult, result_of
+from router.dev.samples import Sample
 from router.dev.stateful import StoredTable, tables_of
 from router.engine.engine import CompiledQueue
 from router.engine.identity import ATTRIBUTE
