@@ -56,12 +56,22 @@ class AttributeCompiler(Protocol):
         """Add a finding at `place`."""
 
 
+ValueType = Literal["string", "number", "boolean", "array", "object"]
+"""A type of values in a message, by JSON Schema's name."""
+SCALARS: tuple[ValueType, ...] = ("string", "number", "boolean")
+
+
 class ExpressionUse(Struct, frozen=True):
-    """An expression of a source, at a place relative to the attribute, and what its values must be."""
+    """An expression of a source, at a place relative to the attribute, and what its values must be.
+
+    A value of another type than `takes` rejects the message; with None, a value of no type does. If `is_time`, so does
+    text that is no time, or a number that is none in seconds.
+    """
 
     place: Path
     text: str
-    takes: Literal["anything", "scalar", "time"] = "anything"
+    takes: tuple[ValueType, ...] | None
+    is_time: bool = False
 
 
 class Evaluated(Struct, frozen=True):

@@ -20,7 +20,7 @@ SOURCE = AttributeSource(
     key="from",
     spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
     compile=_compile,
-    expressions=lambda text: [ExpressionUse(("from",), text)],
+    expressions=lambda text: [ExpressionUse(("from",), text, None)],
     meta=lambda text: (),
     values=lambda text, fifo, type_: Evaluated(text),
 )

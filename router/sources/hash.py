@@ -61,7 +61,7 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=lambda texts: [ExpressionUse(("hash", index), text) for index, text in enumerate(texts)],
+    expressions=lambda texts: [ExpressionUse(("hash", index), text, None) for index, text in enumerate(texts)],
     meta=lambda texts: (),
     values=lambda texts, fifo, type_: Computed("string", 64, tuple(texts), required=True),
 )

@@ -10,7 +10,7 @@ from msgspec import Meta, UnsetType
 from router.codes import declare
 from router.engine.convert import scalar_text
 from router.model import Message
-from router.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup
+from router.sources import SCALARS, AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup
 
 NO_TEMPLATE = declare(
     "RT405",
@@ -117,7 +117,7 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=lambda text: [ExpressionUse(("template",), piece, "scalar") for is_, piece in _pieces(text) if is_],
+    expressions=lambda text: [ExpressionUse(("template",), piece, SCALARS) for is_, piece in _pieces(text) if is_],
     meta=lambda text: (),
     values=_values,
 )

@@ -56,6 +56,10 @@ def _compile(ttl: str | TtlAfter, compiler: AttributeCompiler) -> Lookup | None:
     return Lookup(get, compiled.pointer)
 
 
+def _expressions(ttl: Any) -> list[ExpressionUse]:
+    return [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], ("string", "number"), True)]
+
+
 SOURCE = AttributeSource(
     key="ttl",
     spec=Annotated[
@@ -63,7 +67,7 @@ SOURCE = AttributeSource(
         Meta(description="Seconds since 1970, this long after the message was sent.", examples=["90d"]),
     ],
     compile=_compile,
-    expressions=lambda ttl: [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], "time")],
+    expressions=_expressions,
     meta=lambda ttl: ("sent_at",) if isinstance(ttl, str) else (),
     values=lambda ttl, fifo, type_: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
     section=(TtlAfter, "Time to live from a time in the message"),

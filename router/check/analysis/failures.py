@@ -20,7 +20,7 @@ from router.model import TextFormat
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.program.mapping import reserved_names
-from router.sources import Constant
+from router.sources import SCALARS, Constant
 from router.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.transforms import TRANSFORMS
 from router.transforms.times import DATE_TIME
@@ -38,7 +38,6 @@ _TIMES: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": -30_000_000
 _NO_ESCAPE = "^[^%]*$"
 _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
-_SCALARS = ("string", "number", "boolean")
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 _KEEPS_NAMES = ("dynamodb_item",)
 """Transforms of a map whose result has the same names."""
@@ -150,7 +149,7 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 
 def _taken(step: Step) -> tuple[str, ...]:
-    return _SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
+    return SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
 
 
 def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
@@ -164,7 +163,7 @@ def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
         case "url_decode":
             return messages is not None and steps is not None and always_matches(messages, steps, _NO_ESCAPE) is YES
         case "join":
-            return _are_elements(messages, step.before, _SCALARS)
+            return _are_elements(messages, step.before, SCALARS)
         case "sort":
             return any(_are_elements(messages, step.before, (kind,)) for kind in ("string", "number"))
     return step.name in _TOTAL
@@ -193,17 +192,14 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
     for use, value in values:
         yield from of_expression(messages, scope, use.text)
-        unfit = possible(value, _SCALARS)
-        if use.takes == "scalar" and unfit:
-            yield f"'{use.text}' may be {in_words(unfit)}, which has no form as text"
-        elif use.takes == "time":
+        if use.takes is not None and (unfit := possible(value, use.takes)):
+            yield f"'{use.text}' may be {in_words(unfit)}, which '{use.place[0]}' does not take"
+        elif use.is_time:
             yield from _of_time(route, value, use.text)
 
 
 def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
-    if unfit := possible(value, ("string", "number")):
-        yield f"'{text}' may be {in_words(unfit)}, which is no time"
-    elif not _accepts_text(route, value, DATE_TIME, epoch_seconds):
+    if not _accepts_text(route, value, DATE_TIME, epoch_seconds):
         yield f"'{text}' may be text that is no time"
     elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
         yield f"'{text}' may be a number that is no time in seconds"

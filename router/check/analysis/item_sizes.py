@@ -29,7 +29,7 @@ from router.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MA
 from router.engine.convert import TEXT_FORMATS
 from router.program.expressions import Tree, path_of
 from router.program.expressions.functions import FUNCTIONS
-from router.sources import Constant, Evaluated, Joined
+from router.sources import SCALARS, Constant, Evaluated, Joined
 from router.transforms import TRANSFORMS
 
 _GROWTH_AS_TEXT = 9
@@ -79,8 +79,6 @@ _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
 _OF_SCALARS = ("join", "sort")
 """The transforms of lists that take scalars only."""
-_SCALARS = ("string", "number", "boolean")
-_TIMES = ("string", "number")
 _NOT_TRUE: Schema = {"not": TRUTHY}
 _NO_NUMBER: Schema = {"anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]}
 """Values that are no number, and no text that converts to one."""
@@ -217,7 +215,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     """Return the most bytes of the value of an expression as text; infinity if there is no bound."""
     tree = tree_of(text)
     value = of_tree(route.mapped, route.scope, tree)
-    size = min(_value_bytes(route, value, _SCALARS), _tree_bytes(route, tree))
+    size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
     return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else _as_text(size)
 
@@ -248,7 +246,7 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
     for use in route.uses(attribute):
         tree = tree_of(use.text)
         value = of_tree(route.mapped, route.scope, tree)
-        taken = {"scalar": _SCALARS, "time": _TIMES}.get(use.takes, ALL_TYPES)
+        taken = ALL_TYPES if use.takes is None else use.takes
         if (tree is not None and _fails(route, tree)) or not set(taken).intersection(possible(value)):
             return True
     if name in route.route.write.add and not {"number", "set"}.intersection(possible(inferred.value)):
@@ -262,7 +260,7 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
         return True
     sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
     lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
-    lists += [(step.before, _SCALARS) for step in inferred.steps if step.name in _OF_SCALARS]
+    lists += [(step.before, SCALARS) for step in inferred.steps if step.name in _OF_SCALARS]
     for listed, kinds in lists:
         element = of_path(route.mapped, listed.elements)
         if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):

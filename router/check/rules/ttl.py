@@ -58,7 +58,7 @@ def check_starts(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         for name, _, facts in route.with_facts:
             for use in facts.uses:
-                if use.takes == "time":
+                if use.is_time:
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
                     what = f"'{use.place[0]}' of '{name}'"
                     claim = route.claim("mapping", name)

@@ -16,7 +16,7 @@ from router.codes import declare
 from router.config import spec
 from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import Path
-from router.sources import Constant
+from router.sources import SCALARS, Constant
 from router.transforms import TRANSFORMS
 
 NEVER_TRANSFORMED = declare(
@@ -56,7 +56,6 @@ NOT_ALWAYS_A_TEMPLATE = declare(
 
 _SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
 """The types of elements that each type of set accepts."""
-_SCALARS = ("string", "number", "boolean")
 
 
 @rule(NEVER_TRANSFORMED, NOT_ALWAYS_TRANSFORMED, NEVER_OF_TYPE, NOT_ALWAYS_OF_TYPE)
@@ -82,13 +81,13 @@ def check_templates(subject: Subject) -> Iterator[Found]:
 
 def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
     for use in route.uses(attribute):
-        if use.takes != "scalar":
+        if use.takes != SCALARS:
             continue
         text, key = use.text, use.place[0]
         value = of_tree(route.mapped, route.scope, tree_of(text))
-        unfit = value.other_than(_SCALARS)
+        unfit = value.other_than(SCALARS)
         where, claim = route.place(name, *use.place), route.claim("mapping", name)
-        if value.can_be(_SCALARS) is NO and unfit:
+        if value.can_be(SCALARS) is NO and unfit:
             sentence = f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
             yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim)
         elif unfit and not value.untyped:

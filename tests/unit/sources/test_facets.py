@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.sources import SOURCES, Computed, Constant, Evaluated, Joined, expressions_of, source_of, values_of
+from router.sources import SCALARS, SOURCES, Computed, Constant, Evaluated, Joined, expressions_of, source_of, values_of
 from tests.support.config import spec
 
 ID = Computed("string", 128)
@@ -58,13 +58,13 @@ def test_values(given: spec.Attribute, fifo: bool, values: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "expressions"),
     [
-        (parsed(from_="a"), [(("from",), "a", "anything")]),
+        (parsed(from_="a"), [(("from",), "a", None)]),
         (parsed(value=[1]), []),
-        (parsed(template="A#{a}"), [(("template",), "a", "scalar")]),
+        (parsed(template="A#{a}"), [(("template",), "a", SCALARS)]),
         (parsed(template="{a"), []),
-        (parsed(hash=["a", "b"]), [(("hash", 0), "a", "anything"), (("hash", 1), "b", "anything")]),
+        (parsed(hash=["a", "b"]), [(("hash", 0), "a", None), (("hash", 1), "b", None)]),
         (parsed(ttl="9d"), []),
-        (parsed(ttl={"from": "at", "after": "9d"}), [(("ttl", "from"), "at", "time")]),
+        (parsed(ttl={"from": "at", "after": "9d"}), [(("ttl", "from"), "at", ("string", "number"))]),
         (parsed(meta="queue"), []),
     ],
 )
@@ -80,17 +80,18 @@ ALICE = (
     dict.fromkeys(TIMES, "1767323045678") | dict.fromkeys(TEXTS, "1"),
 )
 BOB = (
-    {"user_id": "b", "device": {"model": "b"}},
+    {"user_id": "bob", "device": {"model": "bob"}},
     dict.fromkeys(TIMES, "1767323046789") | dict.fromkeys(TEXTS, "2"),
 )
 SAME_FOR_ALL = {"queue", "route"}
 """Metadata that all messages of a route share."""
 
 
-@pytest.mark.parametrize(
-    ("key", "example"),
-    [(key, example) for key, source in SOURCES.items() for example in source.spec.__metadata__[0].examples],
-)
+EXAMPLES = [(key, example) for key, source in SOURCES.items() for example in source.spec.__metadata__[0].examples]
+"""The values of each source that the reference shows."""
+
+
+@pytest.mark.parametrize(("key", "example"), EXAMPLES)
 def test_a_source_declares_what_it_reads(attribute: Any, key: str, example: Any) -> None:
     """Its value depends on data only if it has expressions, and on metadata only if it names them."""
     source, flow = SOURCES[key], attribute({key: example})
@@ -103,6 +104,28 @@ def test_a_source_declares_what_it_reads(attribute: Any, key: str, example: Any)
     of_data, of_system = values[False, False] != values[True, False], values[False, False] != values[False, True]
     of_each_message = {*source.meta(example)} - SAME_FOR_ALL
     assert (of_data, of_system) == (bool([*source.expressions(example)]), bool(of_each_message))
+
+
+VALUES = {"string": "2026-01-02T03:04:05Z", "number": 7, "boolean": True, "array": ["a"], "object": {"a": "b"}}
+"""A value of each type, which is a time if it can be one."""
+
+
+def message_with(value: Any, path: str) -> Any:
+    """Alice's message with another value at a path of names."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return {"id": "1", **ALICE[0], **value}
+
+
+@pytest.mark.parametrize(("key", "example"), [*EXAMPLES, ("ttl", {"from": "device.model", "after": "1d"})])
+def test_a_source_refuses_what_it_does_not_take(attribute: Any, key: str, example: Any) -> None:
+    """A type that a source refuses and declares to take would be part of a wrong proof."""
+    flow = attribute({key: example})
+
+    for use in SOURCES[key].expressions(example):
+        sent = {kind: flow.send(message_with(value, use.text)) for kind, value in VALUES.items()}
+        taken = [kind for kind, items in sent.items() if isinstance(items, list)]
+        assert taken == [kind for kind in VALUES if use.takes is None or kind in use.takes]
 
 
 def test_an_attribute_without_a_source() -> None:
