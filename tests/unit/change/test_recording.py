@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from router.change.recording import Recorder, read_recording, write_recording
+from router.change.recording import Recorder, kept_by_config, read_recording, write_recording
 from router.errors import UsageError
 from router.model import Record
+from tests.support.config import EXPRESSION_KEYS
 from tests.support.dev import MESSAGE_ID, META, RECEIPT_HANDLE
 from tests.support.program import load
 
@@ -203,3 +204,20 @@ def test_a_file_that_is_no_recording(tmp_path: Path, content: bytes) -> None:
 
     with pytest.raises(UsageError, match=r"recording|recorded"):
         read_recording(file)
+
+
+def test_constants_of_each_key_with_an_expression_are_kept(tmp_path: Path) -> None:
+    """Without them, what becomes of a message could differ."""
+    texts = {key: f"not_null({key}, '{key} constant')" for key in EXPRESSION_KEYS}
+    item = {"id": "id", "n": texts.pop("item")}
+    write = {"mode": "update", "add": ["n"], "once": "keys", "once_key": texts.pop("once_key")}
+    routes = {"r": {"queue": "q", "table": "things", "item": item, "write": write, **texts}}
+    tables = {name: {"key": {"id": "S"}} for name in ("things", "keys")}
+    config = {"version": 1, "queues": {"q": {"dead_letter": "d"}}, "tables": tables, "routes": routes}
+    (tmp_path / "routes.yaml").write_text(json.dumps(config))
+    loaded = load(tmp_path / "routes.yaml", {})
+    assert loaded.program is not None
+
+    constants = kept_by_config(loaded, loaded.program, "q", ()).constants
+
+    assert [key for key in EXPRESSION_KEYS if f"{key} constant" not in constants] == []

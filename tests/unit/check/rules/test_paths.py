@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.config import EXPRESSION_KEYS
+
 CODES = (
     "RT410",
     "RT422",
@@ -201,3 +203,25 @@ def test_paths_outside_items(find: Any, route: str, found: list[str]) -> None:
     lines = find(f"{route}, item: {{id: {{meta: message_id}}}}", json.dumps(schema))
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+def test_each_key_with_an_expression_is_checked(find_all: Any) -> None:
+    """A typo in any of them is found."""
+    schema = {"type": "object", "properties": {f"{key}_value": {} for key in EXPRESSION_KEYS}}
+    typos = {key: f"not_null({key}_valeu)" for key in EXPRESSION_KEYS}
+    nested = {"item": {"id": "id", "n": typos.pop("item")}, "for_each": typos.pop("for_each")}
+    write = {"mode": "update", "add": ["n"], "once": "keys", "once_key": typos.pop("once_key")}
+    route = {"queue": "q", "table": "things", "schema": "schema.json"}
+    routes = {
+        "one": {**route, **typos, "item": nested["item"], "write": write},
+        "each": {**route, "for_each": nested["for_each"], "item": {"id": "message.id"}},
+    }
+    tables = {name: {"key": {"id": "S"}} for name in ("things", "keys")}
+    config = {"queues": {"q": {"dead_letter": "d"}}, "tables": tables, "routes": routes}
+
+    found = find_all(
+        "\n".join(f"{key}: {json.dumps(value)}" for key, value in config.items()), schema=json.dumps(schema)
+    )
+
+    unknown = [f"RT411 '{key}_valeu' {UNKNOWN}; did you mean '{key}_value'?" for key in EXPRESSION_KEYS]
+    assert [each for each in unknown if each not in found] == []
