@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, to_builtins
 
 from router.change.report import ConfigChange
-from router.change.routes import RouteVersion, exact, match_table
+from router.change.routes import ACCEPTING, RouteVersion, exact, match_table
 from router.change.targets import typing_of
 from router.check.analysis.attributes import infer
 from router.check.analysis.inference import ALL_TYPES, NO
@@ -42,9 +42,9 @@ _WRITTEN_TYPES = {"string": "S", "number": "N", "boolean": "BOOL", "binary": "B"
 
 def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     """Yield the changes of a route in all that decides about its items, and about messages that it refuses."""
-    for part, compare in _COMPARED.items():
-        if old.parts[part] != new.parts[part]:
-            yield from compare(old, new)
+    for part, text in old.parts.items():
+        if part not in ACCEPTING and text != new.parts[part]:
+            yield from _COMPARED[part](old, new)
     if old.parts["item"] == new.parts["item"] and typing_of(old.schema) != typing_of(new.schema):
         yield from _retyped_by_schema(old, new)
 
