@@ -62,9 +62,9 @@ def command(samples: tuple[str, ...], **options: Any) -> None:
     """Make a route, its table, schema and tests from SAMPLE messages.
 
     A SAMPLE is a file of JSON or JSON lines, - for standard input, or a queue: sqs:NAME, its ARN or its URL. Messages
-    of a queue are received, and visible again at the end. Envelopes (SNS, EventBridge, CloudEvents, payloads in S3) are
-    recognised. In an empty folder a project is made; an existing config keeps its comments. The result passes `router
-    check --strict` and `router test`. Exit code 0: written; 1: you did not confirm; 2: could not run.
+    of a queue are received, and visible again at the end. Envelopes, such as SNS's and EventBridge's, are recognised.
+    In an empty folder a project is made; an existing config keeps its comments. The result passes `router check
+    --strict` and `router test`. Exit code 0: written; 1: you did not confirm; 2: could not run.
 
     \b
     Examples:
