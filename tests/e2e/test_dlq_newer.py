@@ -11,18 +11,13 @@ import pytest
 from router.model import Table
 from tests.e2e.test_dlq import OnCall
 from tests.support.dev import LocalAws, create_table
+from tests.support.modes import MODES as REGISTERED
+from tests.support.modes import WRITES
 
-MODES = {
-    "put": "{mode: put}",
-    "insert": "{mode: insert}",
-    "newest": "{mode: newest, version: at}",
-    "update": "{mode: update}",
-    "dated-update": "{mode: update, version: at}",
-    "delete": "{mode: delete}",
-    "dated-delete": "{mode: delete, version: at}",
-}
-KEPT = {"insert", "newest", "dated-update", "dated-delete"}
-"""The modes that have a version, and that which stores no second item."""
+MODES = {name: write.replace("version: v", "version: at") for name, write in WRITES.items()}
+DATED = {name for name, write in MODES.items() if "version" in write}
+KEPT = DATED | {name for name, mode in REGISTERED.items() if mode.stores == "item" and not mode.destroys}
+"""The modes that have a version, and those that store no second item."""
 AFTER = {mode: "new" if mode in KEPT else None if mode == "delete" else "old" for mode in MODES}
 
 
@@ -121,5 +116,5 @@ def test_a_message_without_the_attribute(modes: ModesOnCall, way: str) -> None:
 
     modes.come_back(way)
 
-    overwritten = {"newest": "old", "dated-update": "old", "dated-delete": None}
+    overwritten = {mode: None if mode.startswith("delete") else "old" for mode in DATED}
     assert modes.totals() == (AFTER | overwritten if way == "move" else AFTER)
