@@ -18,7 +18,7 @@ from router.aws.deployed import (
 )
 from router.check.ledger import Ledger, LedgerEntry
 from router.check.live.deployed import duration
-from router.check.live.outages import OutageSurvival
+from router.check.live.queues import OutageSurvival
 from router.check.rules.queues import rough_duration
 from router.cli.terminal import literal, print_table
 

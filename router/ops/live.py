@@ -9,8 +9,8 @@ from msgspec import structs
 from router.aws.deployed import Decision, DeployedFunction, DeployedMapping, DeployedQueue, DeployedState, Unanswered
 from router.aws.live import Live, connect
 from router.check.live.deployed import LIVE_RULES, NOT_COMPARED, DeployedConfig
-from router.check.live.outages import OutageSurvival, survivals
 from router.check.live.permissions import needed
+from router.check.live.queues import OutageSurvival, survivals
 from router.check.run import run_rules
 from router.program.load import Loaded, Program
 

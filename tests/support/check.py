@@ -5,8 +5,8 @@ from pathlib import Path
 
 from router.check.analysis.scalars import FORMATS
 from router.check.ledger import Ledger, LedgerEntry, Verdict
-from router.check.live.outages import OutageSurvival
 from router.check.live.permissions import READ, SEND
+from router.check.live.queues import OutageSurvival
 from router.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
 from router.check.run import Ignored, Report, examine
 from router.model import Finding

@@ -1,15 +1,21 @@
-"""Reports what the config names and cannot use: owners without settings, and message files outside of its folder."""
+"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that a route needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msgspec import UnsetType
 
+from router.check.analysis import predicates
+from router.check.analysis.routes import AnalyzedRoute
+from router.check.analysis.schema_index import SchemaIndex
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.config.findings import closest
 from router.config.merge import SECTIONS, resolve_inside
 from router.model import Path
+from router.program.expressions.compile import NO_TREES
+from router.program.masking import EACH, EVERY, RedactedPath, Steps
+from router.program.redaction import Redacted, find_needs, read_redact
 
 UNKNOWN_OWNER = declare(
     "RT243",
@@ -57,3 +63,101 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
                 sentence = f"the message file '{message.file}' is outside of the folder of the config"
                 where = ("routes", name, "tests", index, *part, "file")
                 yield Found(OUTSIDE, sentence, where, "put it into that folder")
+
+
+UNDECLARED = declare(
+    "RT237",
+    "a redacted path that no schema declares",
+    "A path with a typo redacts nothing: the value gets into dead letters as it is.",
+)
+NOT_DECIDED = declare(
+    "RT238",
+    "a redacted path that cannot be checked",
+    "Without a schema, or behind a reference that is not resolved, nothing tells whether messages have the path.",
+    "warning",
+)
+NEEDED = declare(
+    "RT239",
+    "a redacted value that a route needs",
+    "It is masked in dead letters for ever, so that `router dlq redrive` refuses them; they can only be dropped, or "
+    "sent again by their sender.",
+    "warning",
+)
+_TELLING_TYPE = frozenset(
+    ("type", "title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$comment", "$ref")
+)
+"""Keywords that a mask satisfies or not as its value did, and those that constrain nothing."""
+
+
+@rule(UNDECLARED, NOT_DECIDED)
+def check_declared(subject: Subject) -> Iterator[Found]:
+    """Report paths of `redact` that none of the schemas of its routes declares."""
+    routes = subject.by_queue
+    for name, queue in subject.config.queues.items():
+        indexes = [route.index for route in routes.get(name, ())]
+        for position, given in enumerate(queue.redact):
+            path = next((each for each in read_redact(queue).paths if each.text == given), None)
+            if path is None or any(index and _is_declared(index, (), path.steps) for index in indexes):
+                continue
+            where = ("queues", name, "redact", position)
+            if all(index is not None and index.complete for index in indexes):
+                advice = "correct the path, or declare it in the schema"
+                yield Found(UNDECLARED, f"no schema of queue '{name}' declares '{path.text}'", where, advice)
+            else:
+                sentence = f"nothing tells whether messages of queue '{name}' have '{path.text}'"
+                yield Found(NOT_DECIDED, sentence, where, "declare it in a schema of its routes")
+
+
+@rule(NEEDED)
+def check_needed(subject: Subject) -> Iterator[Found]:
+    """Report where a route reads a value that its queue redacts."""
+    for name, routes in subject.by_queue.items():
+        redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
+        for route in routes if redacted.paths or redacted.attributes else ():
+            named = None if isinstance(route.route.plugins, UnsetType) else route.route.plugins
+            plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(named)
+            yield from _needed(route, redacted, plugins=bool(plugins))
+
+
+def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> bool:
+    """Return whether a schema describes the value at a path."""
+    if not steps:
+        return bool(index.at(before))
+    if steps[0] == EVERY:
+        # A name that no schema can have declared is described by `additionalProperties` and patterns.
+        return any(_is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0"))
+    step = predicates.EACH if steps[0] == EACH else str(steps[0])
+    return _is_declared(index, (*before, step), steps[1:])
+
+
+def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
+    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints of its schema."""
+    settings, keys = route.route, set(route.table.key) if route.table else set[str]()
+    needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
+    advice = "map something else, or do without redacting it"
+    if plugins or isinstance(settings.item, UnsetType):
+        for name in sorted(needs.mapping):
+            what = "has a plugin that may read it" if plugins else "stores the whole message"
+            yield Found(NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True)
+        return
+    for setting, read in {"when": needs.early, **needs.settings}.items():
+        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
+        for name in sorted(read):
+            yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
+    for name in sorted(needs.mapped or ()):
+        what = "key attribute" if name in keys else "attribute"
+        yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)
+    yield from _constrained(route, redacted.paths)
+
+
+def _constrained(route: AnalyzedRoute, paths: Sequence[RedactedPath]) -> Iterator[Found]:
+    """Yield the paths whose values the schema constrains by more than their type."""
+    index = route.index
+    for path in paths if index else ():
+        if index is None or EVERY in path.steps:
+            continue
+        steps = tuple(predicates.EACH if step == EACH else str(step) for step in path.steps)
+        more = sorted({key for place in index.at(steps) for key in place.content if key not in _TELLING_TYPE})
+        if more:
+            sentence = f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value"
+            yield Found(NEEDED, sentence, (*route.path, "schema"), "let the schema ask for its type only")

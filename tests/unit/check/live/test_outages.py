@@ -1,10 +1,10 @@
-"""Tests of router.check.live.outages: how long an outage a deployed queue survives."""
+"""Tests of router.check.live.queues: how long an outage a deployed queue survives."""
 
 from typing import Any
 
 import pytest
 
-from router.check.live.outages import OutageSurvival, check_expiry, check_survival, survivals
+from router.check.live.queues import OutageSurvival, check_expiry, check_survival, survivals
 from router.check.rules.queues import rough_duration
 from tests.support.aws import DeployedQueue, Unanswered
 
