@@ -9,7 +9,7 @@ import msgspec
 from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
-from router.config.schema import config_schema, make_exact_schemas
+from docs.generate.schemas import make_exact_schemas, make_published_schemas
 from router.dev.graph import graph_of
 from router.dev.graph_picture import as_svg
 from router.program.load import load_program
@@ -17,7 +17,12 @@ from router.program.load import load_program
 
 def schema_page() -> str:
     """Return the JSON Schema that `router schema` prints without a config."""
-    return msgspec.json.format(msgspec.json.encode(config_schema())).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(make_published_schemas()["Config"])).decode() + "\n"
+
+
+def published_schemas() -> str:
+    """Return the schemas that the router prints, and gives to the page of the console."""
+    return msgspec.json.format(msgspec.json.encode(make_published_schemas()), indent=1).decode() + "\n"
 
 
 def exact_schemas() -> str:
@@ -32,6 +37,7 @@ def graph_picture() -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "router/config/exact.json": exact_schemas,
+    "router/config/published.json": published_schemas,
     "docs/checks.md": checks_page,
     "docs/config.md": config_page,
     "docs/transforms.md": transforms_page,

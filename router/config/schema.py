@@ -1,6 +1,6 @@
 """The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts of the faults that it finds."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path as FilePath
@@ -12,9 +12,8 @@ from router.codes import declare
 from router.config import spec
 from router.config.environment import Constraint, Kind, TypedText
 from router.config.findings import any_of, closest, describe, did_you_mean, quote
-from router.config_types import META_PATTERN, published_name, structures
+from router.config_types import META_PATTERN
 from router.model import META_NAMES, Code, Path
-from router.sources import SOURCES
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 """A schema within the schema."""
 
-_REFERENCE = r"\$\{"
-_KEPT = frozenset({"examples", "default", "propertyNames"})
-_PROSE = ("description", "examples")
-_OWN = ("enum", "type", "minimum", "maximum")
-"""The keywords of a choice, or of a whole number, or of true or false."""
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 _CONSTRAINTS = ("enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
 WHOLE = "x-whole"
@@ -34,14 +28,12 @@ WHOLE = "x-whole"
 
 
 def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
-    """Return the JSON Schema (2020-12) of a config, for editors.
+    """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
 
-    It accepts what `router check` finds no fault of shape in. Text that contains `${` is accepted where text of a
-    certain form, or one of a few, is required. With a config, routes can name the tables of that config only.
-    `included` selects the schema of files that a config includes.
+    With a config, routes can name the tables of that config only. `included` selects the schema of files that a config
+    includes.
     """
-    plain = _rewrite(_plain_schema(spec.Included if included else spec.Config), _accept_references)
-    published: Node = _rewrite(_rewrite(plain, _accept_empty_keys), _accept_extensions)
+    published = _read("published.json")["Included" if included else "Config"]
     if config is not None:
         published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
     return published
@@ -50,13 +42,12 @@ def config_schema(config: spec.Config | None = None, included: bool = False) -> 
 @cache
 def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return the schema of a file whose `${NAME}` references have been replaced; `make docs` writes it."""
-    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name("exact.json").read_bytes())
-    return made[root.__name__]
+    return _read("exact.json")[root.__name__]
 
 
-def make_exact_schemas() -> dict[str, Node]:
-    """Return the schemas of `exact.json` by the names of their structs: to make them takes longer than most checks."""
-    return {root.__name__: _rewrite(_plain_schema(root), _as_read) for root in (spec.Config, spec.Included)}
+def _read(name: str) -> dict[str, Node]:
+    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
+    return made
 
 
 @cache
@@ -117,76 +108,6 @@ class _Whole:
             raise ValueError("not a whole number")
 
 
-def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
-    """Return what the specification alone says, with the rules that types cannot express."""
-    _evaluate_annotations()
-    made = _rewrite(msgspec.json.schema(root), _as_published)
-    definitions = {published_name(name): node for name, node in made["$defs"].items()}
-    definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
-    id_ = f"urn:message-router:{'routes' if root is spec.Config else 'included'}.yaml"
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": id_}
-    shape = {**definitions.pop(root.__name__), "title": "Message Router", "patternProperties": {"^x-": True}}
-    if root is spec.Config:
-        shape["anyOf"] = [{"required": ["routes"]}, {"required": ["include"]}]
-    return {**head, **shape, "$defs": definitions}
-
-
-@cache
-def _evaluate_annotations() -> None:
-    """Evaluate the types of the fields once: msgspec would do so for each of its uses.
-
-    They are text in the modules of the specification, because the start of a compiled config does without them.
-    """
-    from inspect import get_annotations
-
-    for structure in structures().values():
-        structure.__annotations__ = get_annotations(structure, eval_str=True)
-
-
-def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
-    """Return a copy in which each node is changed; rules for names of keys, examples and defaults stay."""
-    if isinstance(node, list):
-        return [_rewrite(part, change) for part in node]
-    if not isinstance(node, dict):
-        return node
-    return change({name: part if name in _KEPT else _rewrite(part, change) for name, part in node.items()})
-
-
-def _as_published(node: Node) -> Node:
-    """Name a structure as the file does (a route, not its settings), and put a pattern after the type."""
-    names = {key: published_name(node[key]) for key in ("$ref", "title") if isinstance(node.get(key), str)}
-    last: Node = {key: node[key] for key in ("pattern", "default") if "pattern" in node and key in node}
-    return {**{key: each for key, each in node.items() if key not in last}, **names, **last}
-
-
-def _accept_references(node: Node) -> Node:
-    """Accept text with `${NAME}` for text of a certain form, for one of a few, a whole number, and true or false."""
-    if isinstance(node.get("pattern"), str):
-        node["pattern"] += f"|{_REFERENCE}"
-    takes_references = "enum" in node or node.get("type") in ("integer", "boolean")
-    own = {name: node.pop(name) for name in _OWN if name in node} if takes_references else {}
-    if own:
-        node["anyOf"] = [own, {"type": "string", "pattern": _REFERENCE}]
-    return node
-
-
-def _accept_empty_keys(node: Node) -> Node:
-    """Accept an optional key without a value, which `router check` takes as absent."""
-    properties = node.get("properties", {})
-    optional = {name: _or_null(properties[name]) for name in properties if name not in node.get("required", ())}
-    changed = {name for name, inside in optional.items() if inside != properties[name]}
-    properties.update(optional)
-    for branch in (*node.get("oneOf", ()), *node.get("anyOf", ())):
-        if changed.intersection(branch.get("required", ())):
-            branch["properties"] = {name: {"not": {"type": "null"}} for name in branch["required"]}
-    return node
-
-
-def _accept_extensions(node: Node) -> Node:
-    """Accept keys that begin with `x-` in a map with fixed keys."""
-    return {**node, "patternProperties": {"^x-": True}} if node.get("additionalProperties") is False else node
-
-
 def without_extensions(data: Any) -> Any:
     """Return the data of a file without keys that begin with `x-` in maps whose keys are fixed."""
     root = exact_schema(spec.Config)
@@ -205,22 +126,6 @@ def _without_extensions(root: Node, node: Node, value: Any) -> Any:
         return {name: _without_extensions(root, known.get(name, {}), each) for name, each in kept.items()}
     inside = other if isinstance(other, dict) else {}
     return {name: _without_extensions(root, inside, each) for name, each in value.items()}
-
-
-def _or_null(node: Node) -> Node:
-    if "type" in node:
-        return {**node, "type": [node["type"], "null"]}
-    if "$ref" in node:
-        rest = {key: value for key, value in node.items() if key != "$ref"}
-        return {**rest, "anyOf": [{"$ref": node["$ref"]}, {"type": "null"}]}
-    return {**node, "anyOf": [*node["anyOf"], {"type": "null"}]} if "anyOf" in node else node
-
-
-def _as_read(node: Node) -> Node:
-    """Refuse `2.0` for a whole number, and leave out what only people read; a property of such a name is a map."""
-    whole = node.get("type") == "integer" or isinstance(node.get("enum", [""])[0], int)
-    kept = {key: each for key, each in node.items() if key not in _PROSE or isinstance(each, dict)}
-    return {**kept, WHOLE: True} if whole else kept
 
 
 RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
