@@ -3,7 +3,6 @@
 `not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
 """
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from math import ceil, floor
@@ -12,8 +11,9 @@ from typing import Any
 
 from router.change.patterns import matching_text
 from router.change.targets import Spot
+from router.check.analysis.levels import element_keys, property_places
 from router.check.analysis.making import constants_of
-from router.check.analysis.scalars import FORMATS
+from router.check.analysis.scalars import FORMATS, Stuck
 from router.program.expressions import equal, kind_of
 from router.program.schemas.documents import list_of, map_of
 from router.program.schemas.references import Location, Locations
@@ -34,10 +34,6 @@ _KINDS = {
 _UNUSUAL_TEXTS = ("", "a", "x" * 300, "a b", "A", "0", "-", "x" * 25, "\u00e9\u4e16", "a.b/c:d", "x" * 7, "ab")
 _UNUSUAL_NUMBERS = tuple(map(Decimal, ("0", "-1", "1", "1.5", "1000000", "-1000000", "7", "25", "0.001")))
 _TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
-
-
-class NoSample(Exception):
-    """No value is found that satisfies a schema."""
 
 
 class Sampler:
@@ -69,23 +65,25 @@ class Sampler:
             self._left = _MOST_NODES
             try:
                 yield self._value([place], 0)
-            except (NoSample, RecursionError):
+            except (Stuck, RecursionError):
                 continue
 
     def _value(self, places: list[Location], depth: int) -> Any:
         self._left -= 1
         if depth > _DEEPEST or self._left < -_MOST_NODES:
-            raise NoSample
+            raise Stuck
         parts: list[Location] = []
         for place in places:
             self._gather(place, parts, 0)
         schemas = [part.content for part in parts]
         listed = [constants_of(schema) for schema in schemas if "enum" in schema or "const" in schema]
         if listed:
-            common = [value for value in listed[0] if all(is_among(value, other) for other in listed[1:])]
+            common = [
+                value for value in listed[0] if all(any(equal(value, each) for each in other) for other in listed[1:])
+            ]
             allowed = [value for value in common if is_of_types(value, common_types(schemas))]
             if not allowed:
-                raise NoSample
+                raise Stuck
             return self._random.choice(allowed)
         kind = self._kind(schemas)
         match kind:
@@ -106,14 +104,14 @@ class Sampler:
         """Add the subschemas that apply to the same value, with one of the alternatives of `anyOf` and `oneOf`."""
         schema = place.content
         if schema is False or depth > _DEEPEST:
-            raise NoSample
+            raise Stuck
         if not isinstance(schema, dict):
             return
         reference = schema.get("$ref", schema.get("$dynamicRef", schema.get("$recursiveRef")))
         if isinstance(reference, str):
             target = self._locations.follow(place, reference)
             if target is None:
-                raise NoSample
+                raise Stuck
             self._gather(target, parts, depth + 1)
             if place.is_reference:
                 return
@@ -136,7 +134,7 @@ class Sampler:
     def _kind(self, schemas: list[dict[str, Any]]) -> str:
         allowed = common_types(schemas)
         if not allowed:
-            raise NoSample
+            raise Stuck
         named = any("type" in schema for schema in schemas)
         hinted = [kind for kind, keys in _KINDS.items() if any(key in schema for schema in schemas for key in keys)]
         if not named and hinted:
@@ -168,7 +166,7 @@ class Sampler:
             places = [place for part in parts for place in property_places(part, name)]
             try:
                 made[name] = self._value(places, depth + 1)
-            except NoSample:
+            except Stuck:
                 if any(name in list_of(part.content, "required") for part in parts):
                     raise
         return made
@@ -191,7 +189,7 @@ class Sampler:
         schemas = [part.content for part in parts]
         least = max((int(schema.get("minItems", 0)) for schema in schemas), default=0)
         most = min((int(schema["maxItems"]) for schema in schemas if "maxItems" in schema), default=least + 2)
-        prefix = max((len(prefix_of(schema)) for schema in schemas), default=0)
+        prefix = max((element_keys(part)[1] for part in parts), default=0)
         containing = [part for part in parts if "contains" in part.content]
         leads = any(self._leads(place) for part in parts for place in element_places(part, 0))
         some = containing or leads or self._fullness > 0.4
@@ -224,7 +222,7 @@ class Sampler:
                 if text is not None and least <= len(text) <= most:
                     return text
             if text is None:
-                raise NoSample
+                raise Stuck
             return text.ljust(least, text[-1:] or "a")
         if formats:
             return FORMATS[formats[-1]][0]
@@ -244,7 +242,7 @@ class Sampler:
             inside = (low is None or number >= low) and (high is None or number <= high)
             if inside and not (whole and number % 1) and not (step and number % step):
                 return int(number) if number % 1 == 0 else number
-        raise NoSample
+        raise Stuck
 
 
 def _bounds(schemas: list[dict[str, Any]], beyond: Decimal) -> tuple[Decimal | None, Decimal | None, Decimal]:
@@ -264,41 +262,12 @@ def _bounds(schemas: list[dict[str, Any]], beyond: Decimal) -> tuple[Decimal | N
     return max(low, default=None), min(high, default=None), step
 
 
-def property_places(part: Location, name: str) -> list[Location]:
-    """Return the subschemas of one schema that describe a property."""
-    schema = part.content
-    found = [part.below(("properties", name))] if name in map_of(schema, "properties") else []
-    for pattern in map_of(schema, "patternProperties"):
-        try:
-            matches = re.search(pattern, name)
-        except re.error:
-            matches = None
-        if matches:
-            found.append(part.below(("patternProperties", pattern)))
-    if not found and "additionalProperties" in schema:
-        found.append(part.below(("additionalProperties",)))
-    return found
-
-
 def element_places(part: Location, index: int) -> list[Location]:
     """Return the subschemas of one schema that describe an element of a list."""
-    schema = part.content
-    key = "prefixItems" if "prefixItems" in schema else "items"
-    if index < len(prefix_of(schema)):
-        return [part.below((key, index))]
-    rest = "additionalItems" if isinstance(schema.get("items"), list) else "items"
-    return [part.below((rest,))] if rest in schema else []
-
-
-def prefix_of(schema: dict[str, Any]) -> list[Any]:
-    """Return the subschemas of the first elements of a list."""
-    given = schema.get("prefixItems", schema.get("items"))
-    return given if isinstance(given, list) else []
-
-
-def is_among(value: Any, values: list[Any]) -> bool:
-    """Return whether a value is one of some, of the same type."""
-    return any(equal(value, other) for other in values)
+    first, count, rest = element_keys(part)
+    if index < count:
+        return [part.below((first, index))]
+    return [part.below((rest,))] if rest in part.content else []
 
 
 def named_types(schema: dict[str, Any]) -> set[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct, UnsetType
 
 from router.change.masking import Kept, RecordingMasker, Steps
 from router.check.analysis.expressions import tree_of
+from router.check.analysis.predicates import ENCODER, text_of
 from router.config import spec
 from router.dev.records import make_body, record_with
 from router.engine.engine import CompiledQueue, plan
@@ -26,7 +27,6 @@ from router.sources import expressions_of
 
 FORMAT = 1
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 class RecordingHead(Struct, frozen=True, kw_only=True):
@@ -252,14 +252,9 @@ def steps_of(path: str) -> Steps:
     return tuple(steps)
 
 
-def text_of(steps: Steps) -> str:
-    """Return steps as a user writes them."""
-    return "".join("[]" if step is None else f".{step}" for step in steps).removeprefix(".") or "@"
-
-
 def write_recording(head: RecordingHead, messages: Iterable[RecordedMessage]) -> bytes:
     """Return a recording as JSON lines."""
-    return b"".join(_ENCODER.encode(each) + b"\n" for each in (head, *messages))
+    return b"".join(ENCODER.encode(each) + b"\n" for each in (head, *messages))
 
 
 class Recordings(Struct, frozen=True):

@@ -5,15 +5,12 @@ The work is estimated by the number of ways to satisfy a schema.
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
 
-import msgspec
-
 from router.check.analysis.budget import BudgetSpent, attempt
-from router.check.analysis.predicates import EACH, Schema, Steps
+from router.check.analysis.predicates import DECODER, EACH, Schema, Steps
 from router.check.analysis.text_patterns import longest_match
 from router.program.schemas.documents import (
     ASSERTED_SINCE,
@@ -46,7 +43,6 @@ _OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
 """The beginnings of the keywords of which `is_affordable` counts the ways, and of the references that it follows."""
 _FAR_EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]{4}")
 """A number such as 1e999999, whose digits the library writes out: that takes it seconds."""
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "uuid": {"minLength": 36, "maxLength": 36},
     "duration": {"minLength": 2},
@@ -93,7 +89,7 @@ def parsed(draft: int, text: bytes) -> "CanonicalSchema":
     """Return the canonical schema of a document without references, as JSON, of a draft; raises BudgetSpent."""
     from jsonschema_rs import RegexOptions, canonicalize
 
-    content = _DECODER.decode(text)
+    content = DECODER.decode(text)
     if _FAR_EXPONENT.search(text) or (len(text) > SMALL_BYTES and not is_affordable(content)):
         raise BudgetSpent
     return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
@@ -101,7 +97,7 @@ def parsed(draft: int, text: bytes) -> "CanonicalSchema":
 
 def _decoded(text: bytes) -> Any:
     """Return a document with the lengths that it implies."""
-    content = _DECODER.decode(text)
+    content = DECODER.decode(text)
     return _with_implied(content) if any(keyword in text for keyword in _IMPLYING) else content
 
 

@@ -10,12 +10,22 @@ from msgspec import Struct
 from router.check.analysis.entailment import Answer, Entailment
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.patterns import escaped
-from router.check.analysis.predicates import NOTHING, SOME_VALUE, TRUTHY, TYPES, Schema, Steps, all_of, any_of, there
+from router.check.analysis.predicates import (
+    DECODER,
+    ENCODER,
+    NOTHING,
+    SOME_VALUE,
+    TRUTHY,
+    TYPES,
+    Schema,
+    Steps,
+    all_of,
+    any_of,
+    there,
+)
 from router.program.expressions import Names, Tree, path_of
 from router.program.expressions.compile import InvalidExpression, compile_condition
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _SWAPPED = {"gt": "lt", "gte": "lte", "lt": "gt", "lte": "gte", "eq": "eq", "ne": "ne"}
 _MAX_LENGTH = 1_000_000
 """Lengths over that are not translated."""
@@ -188,7 +198,7 @@ def _to_string(names: Names, operator: str, value: Any, wanted: bool) -> Conditi
     if operator not in ("eq", "ne") or not isinstance(value, str):
         return ANYTHING
     try:
-        parsed = [_DECODER.decode(value)]
+        parsed = [DECODER.decode(value)]
     except (msgspec.DecodeError, UnicodeEncodeError):
         parsed = []
     if None in parsed:  # a missing value is null, too
@@ -249,7 +259,7 @@ def _constants(tree: Tree) -> list[Any] | None:
         values = [child["value"] for child in tree["children"]]
     else:
         return None
-    return list({_ENCODER.encode(value): value for value in values}.values())
+    return list({ENCODER.encode(value): value for value in values}.values())
 
 
 def _exactly(predicate: Schema, wanted: bool) -> Condition:

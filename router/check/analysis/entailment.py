@@ -7,8 +7,6 @@ from functools import cached_property, partial
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from router.check.analysis.budget import ProofBudget
 from router.check.analysis.canonical import parsed
 from router.check.analysis.levels import ALL_TYPES
@@ -16,6 +14,7 @@ from router.check.analysis.levelwise import Levelwise
 from router.check.analysis.making import MISSING
 from router.check.analysis.predicates import (
     EACH,
+    ENCODER,
     NO_VALUE,
     NOTHING,
     SOME_VALUE,
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_SEARCH_SECONDS = 0.8
 """The time for the search of messages about one schema. Nearly all are found in a millisecond."""
@@ -102,7 +100,7 @@ class Entailment:
 
         These are the messages of which `holds` is true; without it, only the library decides.
         """
-        text = _ENCODER.encode(predicate)
+        text = ENCODER.encode(predicate)
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
         levelwise = None if self._levelwise is None or holds is None else self._levelwise.narrow(predicate, holds)
         narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
@@ -173,7 +171,7 @@ class Entailment:
 
     def entails(self, predicate: Schema) -> Answer:
         """Whether every message satisfies the predicate."""
-        text = _ENCODER.encode(predicate)
+        text = ENCODER.encode(predicate)
         if text in self._proved:
             return self._proved[text]
         answer = self._budget.attempt(lambda: str(self._parse(self._schema.draft, text).covers(self._schema)))
@@ -195,7 +193,7 @@ class Entailment:
 
     def allows(self, predicate: Schema) -> Answer:
         """Whether a message can satisfy the predicate."""
-        text = _ENCODER.encode(predicate)
+        text = ENCODER.encode(predicate)
         answer = self._budget.attempt(
             lambda: str(self._schema.intersect(self._parse(self._schema.draft, text)).satisfiability())
         )

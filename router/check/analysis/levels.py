@@ -5,7 +5,7 @@ All results over-approximate: every value that the schema allows at a path satis
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
@@ -68,6 +68,8 @@ class Own(Struct, frozen=True):
 
 Level = Location | Own | Every | Some
 """What is known of the values at a path: a subschema, or several together."""
+_K = TypeVar("_K")
+_T = TypeVar("_T")
 ALL_TYPES = (*TYPES, "null")
 ANYTHING = Every()
 IMPOSSIBLE = Some()
@@ -88,9 +90,8 @@ class Levels:
         """Return what is known of the values one step further."""
         known = self._below.get((id(level), step))
         if known is None:
-            if len(self._below) >= _MOST_KEPT:
-                self._below.clear()
-            known = self._below[id(level), step] = level, self._start(level, partial(self._child, step=step))
+            made = level, self._start(level, partial(self._child, step=step))
+            known = _keep(self._below, (id(level), step), made)
         return known[1]
 
     def below_all(self, level: Level, steps: Steps) -> Level:
@@ -103,20 +104,13 @@ class Levels:
         """Return a level in which each subschema has only its own keywords, and the others beside it."""
         known = self._parts.get(id(level))
         if known is None:
-            if len(self._parts) >= _MOST_KEPT:
-                self._parts.clear()
-            known = self._parts[id(level)] = level, self._start(level, Own)
+            known = _keep(self._parts, id(level), (level, self._start(level, Own)))
         return known[1]
 
     def together(self, parts: tuple[Own, ...]) -> Level:
         """Return the level of values that satisfy all parts; for the same ones the same level."""
         key = tuple(map(id, parts))
-        known = self._together.get(key)
-        if known is None:
-            if len(self._together) >= _MOST_KEPT:
-                self._together.clear()
-            known = self._together[key] = Every(parts)
-        return known
+        return self._together.get(key) or _keep(self._together, key, Every(parts))
 
     def _start(self, level: Level, own: Callable[[Location], Level]) -> Level:
         self._left = MAX_PARTS
@@ -178,23 +172,11 @@ class Levels:
             return IMPOSSIBLE
         if step is EACH:
             return self._element(place)
-        found: list[Level] = []
-        if step in schema.get("properties", ()):
-            found.append(place.below(("properties", step)))
-        if patterns := schema.get("patternProperties"):
-            found += [place.below(("patternProperties", each)) for each in patterns if matches(each, step)]
-        if not found and "additionalProperties" in schema:
-            return place.below(("additionalProperties",))
-        return every(found)
+        return every(property_places(place, step))
 
     def _element(self, place: Location) -> Level:
-        schema = place.content
-        if isinstance(schema.get("items"), list):
-            first, rest = "items", "additionalItems"
-        else:
-            first, rest = "prefixItems", "items"
-        count = len(schema[first]) if isinstance(schema.get(first), list) and _knows(place, first) else 0
-        others: Level = place.below((rest,)) if rest in schema else ANYTHING
+        first, count, rest = element_keys(place)
+        others: Level = place.below((rest,)) if rest in place.content else ANYTHING
         return some([*(place.below((first, index)) for index in range(count)), others]) if count else others
 
     def schema(
@@ -205,6 +187,13 @@ class Levels:
         Keywords in `without` are left out, and of the properties of the level itself only those in `names` are kept.
         """
         return _LevelWriter(self, depth, without, names).write(level, depth)
+
+
+def _keep(known: dict[_K, _T], key: _K, made: _T) -> _T:
+    if len(known) >= _MOST_KEPT:
+        known.clear()
+    known[key] = made
+    return made
 
 
 class _LevelWriter:
@@ -279,7 +268,7 @@ class _LevelWriter:
         return negated if is_plain(negated) and not self._without & keywords_of(negated) else None
 
 
-def every(parts: list[Level]) -> Level:
+def every(parts: Sequence[Level]) -> Level:
     """Return the level of values that satisfy all parts."""
     if len(parts) == 1 and not isinstance(parts[0], Every):
         return parts[0]
@@ -319,8 +308,23 @@ def own_types(schema: Schema) -> Sequence[str]:
     return [kind for kind in types if kind not in ("array", "object")]
 
 
-def _knows(place: Location, keyword: str) -> bool:
-    return keyword != "prefixItems" or place.document.draft >= 2020
+def property_places(place: Location, name: str) -> list[Location]:
+    """Return the subschemas of one schema that describe a property."""
+    schema = place.content
+    found = [place.below(("properties", name))] if name in schema.get("properties", ()) else []
+    if patterns := schema.get("patternProperties"):
+        found += [place.below(("patternProperties", each)) for each in patterns if matches(each, name)]
+    if not found and "additionalProperties" in schema:
+        found.append(place.below(("additionalProperties",)))
+    return found
+
+
+def element_keys(place: Location) -> tuple[str, int, str]:
+    """Return the keyword for the first elements of a list, the number of these, and the keyword for the others."""
+    schema = place.content
+    if isinstance(schema.get("items"), list):
+        return "items", len(schema["items"]), "additionalItems"
+    return "prefixItems", len(schema.get("prefixItems", ())) if place.document.draft >= 2020 else 0, "items"
 
 
 def _translated(place: Location) -> Schema:

@@ -6,14 +6,12 @@ from itertools import chain
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from router.check.analysis.budget import NotDecided, ProofBudget, SearchDeadline, attempt
 from router.check.analysis.extents import LIST_BYTES, Extents, most_characters
 from router.check.analysis.levels import ALL_TYPES, ANYTHING, Every, Level, Levels, Own, Some, is_free, own_types
 from router.check.analysis.making import MISSING, Fault
 from router.check.analysis.patterns import find_outside
-from router.check.analysis.predicates import EACH, SOME_VALUE, Schema, Steps, in_element, there
+from router.check.analysis.predicates import EACH, ENCODER, SOME_VALUE, Schema, Steps, in_element, there
 from router.check.analysis.scalars import validator_of
 from router.check.analysis.text_patterns import one_of, patterns_in
 from router.check.analysis.witnesses import Witnesses
@@ -41,7 +39,6 @@ _MOST_REQUIRED = 20
 """The most values that must be there and are looked at, from the root on."""
 _MOST_EXPLAINED = 200
 """The most branches of a choice for whose error there is memory: one of 8,000 takes 700 MB."""
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 Parse = Callable[[int, bytes], "CanonicalSchema"]
 Holds = Callable[[Any], bool]
 
@@ -99,12 +96,9 @@ class Levelwise:
         for index, part in enumerate(parts):
             if isinstance(part, Some) and len(part.parts) <= _MOST_BRANCHES and not is_free(part):
                 others = (*parts[:index], *parts[index + 1 :])
-                possible = [branch for branch in part.parts if self._is_possible(Every((*others, branch)))]
+                possible = [branch for branch in part.parts if self._satisfiability(Every((*others, branch))) != "no"]
                 parts[index] = Some(tuple(possible))
         return Every(tuple(parts))
-
-    def _is_possible(self, level: Level) -> bool:
-        return self._satisfiability(level) != "no"
 
     def _satisfiability(self, level: Level) -> str | None:
         text = self._text(level, frozenset())
@@ -126,7 +120,7 @@ class Levelwise:
 
     def entails(self, steps: Steps, leaf: Schema) -> bool:
         """Whether it is proved that each value at a path satisfies `leaf`."""
-        wanted = self._parse(20, _ENCODER.encode(leaf))
+        wanted = self._parse(20, ENCODER.encode(leaf))
         texts = chain(self._texts(steps), self._narrow_texts(steps, leaf))
         return any(attempt(partial(self._is_covered, wanted, text)) for text in texts)
 
@@ -137,7 +131,7 @@ class Levelwise:
         """Yield a schema that says nothing of the properties that `leaf` does not name: others may be too much."""
         names = leaf.get("properties")
         if names and not self.is_free(steps):
-            yield _ENCODER.encode(self._levels.schema(self.level(steps), _DEPTH, names=frozenset(names)))
+            yield ENCODER.encode(self._levels.schema(self.level(steps), _DEPTH, names=frozenset(names)))
 
     def _texts(self, steps: Steps) -> list[bytes]:
         """Return the schemas of the values at a path as JSON: the whole, and weaker ones."""
@@ -150,7 +144,7 @@ class Levelwise:
         return self._written[steps]
 
     def _text(self, level: Level, without: frozenset[str]) -> bytes:
-        return _ENCODER.encode(self._levels.schema(level, _DEPTH, without))
+        return ENCODER.encode(self._levels.schema(level, _DEPTH, without))
 
     def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> str | None:
         """Return a text that the patterns at a path allow, and that matches others, and not `outside`; None if none."""

@@ -115,11 +115,8 @@ def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute, fact
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
-    return route.facts(attribute).once("type", lambda: tuple(_conversion_doubts(route, attribute)))
-
-
-def _conversion_doubts(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
-    return failures.of_conversion(route, attribute, infer(route, attribute))
+    inferred = infer(route, attribute)
+    return route.facts(attribute).once("type", lambda: tuple(failures.of_conversion(route, attribute, inferred)))
 
 
 def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:

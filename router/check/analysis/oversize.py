@@ -6,12 +6,11 @@ from functools import lru_cache, partial
 from itertools import count, islice
 from typing import Any
 
-import msgspec
 from msgspec import UNSET
 
 from router.check.analysis.item_sizes import most_bytes
 from router.check.analysis.making import MISSING
-from router.check.analysis.predicates import Steps, text_of
+from router.check.analysis.predicates import ENCODER, Steps, text_of
 from router.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.scalars import MOST_BYTES
@@ -23,7 +22,6 @@ from router.errors import Rejection
 from router.model import Message
 from router.program.mapping import MapItems
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
 """So many characters are too large, also if they are Base64."""
 _ROOM = MOST_BYTES - 16 * 1024
@@ -133,16 +131,16 @@ def _json_bytes(value: Any) -> int:
         case str() if len(value) > _MANY:
             return _text_bytes(value)
         case {} if value:
-            return 1 + sum(len(_ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items())
+            return 1 + sum(len(ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items())
         case [_, *others] if len(others) < _POSITIONS:
             return 1 + sum(1 + _json_bytes(each) for each in value)
-    return len(_ENCODER.encode(value))
+    return len(ENCODER.encode(value))
 
 
 @lru_cache(maxsize=16)
 def _text_bytes(text: str) -> int:
     """Return the bytes of a long text as JSON: most routes try the same few."""
-    return len(_ENCODER.encode(text))
+    return len(ENCODER.encode(text))
 
 
 def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
@@ -196,7 +194,7 @@ def _distinct(element: Any) -> Iterator[list[Any]]:
 
 def _count(value: Any, more: str) -> int:
     """Return how many values of the size of one, each with more JSON beside it, a message can have."""
-    return _ROOM // (len(_ENCODER.encode(value)) + len(more))
+    return _ROOM // (len(ENCODER.encode(value)) + len(more))
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,10 @@
 """Predicates about a message, as JSON Schemas that mean the same in every draft."""
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 Schema = dict[str, Any]
 _WORDS = {
@@ -24,6 +27,9 @@ NO_VALUE: Schema = {"enum": [None]}
 SOME_VALUE: Schema = {"not": NO_VALUE}
 TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 """The values that JMESPath takes as true."""
+ENCODER = msgspec.json.Encoder(decimal_format="number")
+DECODER = msgspec.json.Decoder(float_hook=Decimal)
+"""JSON with exact numbers."""
 
 
 def text_of(steps: Steps) -> str:
@@ -80,17 +86,13 @@ def is_plain(schema: Any) -> bool:
     return isinstance(schema, dict) and all(key in _PLAIN and _PLAIN[key](value) for key, value in schema.items())
 
 
-def _is_plain_type(value: Any) -> bool:
-    return "integer" not in value  # 1.0 is none in draft 4
-
-
 _PLAIN: Mapping[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("enum", "required", "minLength", "maxLength", "minItems", "maxItems"), lambda value: True),
     **dict.fromkeys(("minProperties", "maxProperties", "minimum", "maximum", "pattern"), lambda value: True),
     **dict.fromkeys(("not", "items"), is_plain),
     **dict.fromkeys(("allOf", "anyOf"), lambda value: all(map(is_plain, value))),
     "properties": lambda value: all(map(is_plain, value.values())),
-    "type": _is_plain_type,
+    "type": lambda value: "integer" not in value,  # 1.0 is none in draft 4
 }
 """The keywords that mean the same in every draft, with whether their value does."""
 

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import Scope, paths_in
 from router.check.analysis.making import MISSING
-from router.check.analysis.predicates import Steps
+from router.check.analysis.predicates import ENCODER, Steps
 from router.check.analysis.routes import AnalyzedRoute, is_set
 from router.check.analysis.verdicts import Claim
 from router.check.analysis.witnesses import FoundValue
@@ -27,7 +26,6 @@ from router.program.mapping import MapItems, compile_mapping
 from router.sources import source_of
 from router.transforms import TRANSFORMS
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
 _SHORT = 100
 _VALID_KEYS: Mapping[KeyType, Any] = {"S": "k", "N": 1, "B": b"k"}
@@ -80,7 +78,7 @@ def _search(
 
     found = messages.find(read, is_rejected, there, tested, known)
     # The message that is found is the last that was asked about.
-    return None if found is MISSING else Refutation(_ENCODER.encode(found).decode(), reason)
+    return None if found is MISSING else Refutation(ENCODER.encode(found).decode(), reason)
 
 
 def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
@@ -133,7 +131,7 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
 def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
     """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
     if claim.subject and not is_set(route.route.item):
-        name = _ENCODER.encode(claim.subject).decode()
+        name = ENCODER.encode(claim.subject).decode()
         return spec.short_form(f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
@@ -150,7 +148,7 @@ def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | Uns
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
     each = route.route.for_each
-    key = _ENCODER.encode((name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item))
+    key = ENCODER.encode((name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item))
     if key not in route.shared.compiled:
         route.shared.compiled[key] = _compile_alone(route, item)
     compiled: MapItems = route.shared.compiled[key]
@@ -248,7 +246,7 @@ def _mixed(route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequenc
         return None
     one, other, *_ = found
     reason = f"the version '{name}' is of type {other}, and of type {one} in another valid message"
-    return Refutation(_ENCODER.encode(found[other]).decode(), reason)
+    return Refutation(ENCODER.encode(found[other]).decode(), reason)
 
 
 def _is_kind(kind_of: Reject, kind: str, data: Any) -> bool:

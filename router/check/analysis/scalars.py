@@ -5,10 +5,8 @@ from decimal import Context, Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from router.check.analysis.patterns import UndecidedPattern, find_outside
-from router.check.analysis.predicates import Schema
+from router.check.analysis.predicates import DECODER, ENCODER, Schema
 from router.check.analysis.text_patterns import distinctive_patterns, example_of
 
 MOST_BYTES = 1024 * 1024
@@ -24,8 +22,6 @@ _MOST_CHARACTERS = 200
 _MOST_STEPS = 50_000
 """The most steps of the search for a text that matches patterns: some 50 ms."""
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ZEROS = "0" * 40
 FORMATS: Mapping[str, Sequence[str]] = {
     "date": ("2026-01-02",),
@@ -96,14 +92,14 @@ def _shortest(patterns: tuple[str, ...], least: int) -> str | None:
 
 def validator_of(schema: Schema) -> Callable[[Any], bool]:
     """Return a callable that tells whether a value satisfies a schema of draft 2020-12."""
-    return _validator(_ENCODER.encode(schema))
+    return _validator(ENCODER.encode(schema))
 
 
 @lru_cache(maxsize=1024)
 def _validator(text: bytes) -> Callable[[Any], bool]:
     from jsonschema_rs import Draft202012Validator, RegexOptions
 
-    schema = _DECODER.decode(text)
+    schema = DECODER.decode(text)
     return Draft202012Validator(schema, validate_formats=True, pattern_options=RegexOptions()).is_valid
 
 

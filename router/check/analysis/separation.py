@@ -7,20 +7,16 @@ a message of the whole, if there is one.
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any
 
-import msgspec
 from msgspec import Struct, field
 
-from router.check.analysis.predicates import Schema, all_of
+from router.check.analysis.predicates import DECODER, ENCODER, Schema, all_of
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument
 from router.program.schemas.links import PREFIX, make_validator
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _SAYING_NOTHING = frozenset(("$schema", "$id", "$comment", "title", "description", "default", "examples"))
 _APART = frozenset(("type", "required", "properties", "additionalProperties", *_SAYING_NOTHING))
 """The keywords of schemas that can be taken apart."""
@@ -41,7 +37,7 @@ class SchemaPart(Struct, frozen=True):
 
     def compile(self) -> Validation:
         """Return the validation of messages that have only this property."""
-        content = _DECODER.decode(self.schema)
+        content = DECODER.decode(self.schema)
         document = SchemaDocument("a part of a schema", f"{PREFIX}/part", FilePath(), content, self.draft)
         nothing: dict[str, Any] = {}
         validator = make_validator(content, document.uri, nothing.__getitem__, self.draft)
@@ -90,11 +86,11 @@ class Parts(Struct, frozen=True):
             kept["properties"] = {name: content["properties"][name]}
         elif "additionalProperties" in content:
             kept["additionalProperties"] = content["additionalProperties"]
-        text = _ENCODER.encode(kept)
+        text = ENCODER.encode(kept)
         if any(keyword in text for keyword in _REFERENCES):
             return None
         predicates = [predicate for about, predicate in self.predicates if about == name]
-        return SchemaPart(self.draft, text, _ENCODER.encode(all_of(predicates)))
+        return SchemaPart(self.draft, text, ENCODER.encode(all_of(predicates)))
 
 
 def parts_of(schema: Validation, find: Callable[[SchemaPart], Any]) -> Parts | None:

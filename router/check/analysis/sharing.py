@@ -5,10 +5,8 @@ Equal attributes of routes whose messages have equal parts have equal values.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from decimal import Decimal
 from typing import Any, TypeVar
 
-import msgspec
 from msgspec import Struct, field
 
 from router.check.analysis.budget import ProofBudget
@@ -16,6 +14,7 @@ from router.check.analysis.canonical import canonical_of, parsed
 from router.check.analysis.entailment import Entailment
 from router.check.analysis.expressions import properties_in
 from router.check.analysis.levelwise import levelwise_of
+from router.check.analysis.predicates import DECODER, ENCODER
 from router.check.analysis.scalars import validator_of
 from router.check.analysis.separation import Parts, SchemaPart
 from router.config import spec
@@ -23,8 +22,6 @@ from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument, draft_of, subschemas
 from router.sources import ExpressionUse, expressions_of
 
-_ENCODER = msgspec.json.Encoder(decimal_format="number")
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
 SEVERAL = 4
@@ -86,13 +83,13 @@ def entailment_of_part(part: SchemaPart) -> Entailment | None:
     known = entailment_of(part.compile())
     if known is None or part.predicate == b"{}":
         return known
-    predicate = _DECODER.decode(part.predicate)
+    predicate = DECODER.decode(part.predicate)
     return known.narrow(predicate, holds=validator_of(predicate))
 
 
 def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:
     """Return what follows from a schema without references; None if the library does not support it."""
-    known = canonical_of("", (("", _ENCODER.encode(content)),))
+    known = canonical_of("", (("", ENCODER.encode(content)),))
     return None if known is None else Entailment(known, budget=budget)
 
 
@@ -193,7 +190,7 @@ class SharedAttributes:
 
         `settings` are those of the route that matter besides; with None, nothing is shared.
         """
-        content = _ENCODER.encode(attribute)
+        content = ENCODER.encode(attribute)
         read = self._read.get(content)
         if read is None:
             uses = expressions_of(attribute)
