@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from router.change.patterns import matching_text, texts_outside
+from router.check.analysis.making import replaced
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import map_of, subschemas
 
@@ -87,20 +88,6 @@ def _subschemas(schemas: Iterable[Validation | None]) -> Iterator[dict[str, Any]
 
 def _distinct(values: list[Any]) -> list[Any]:
     return list({(type(value).__name__, repr(value)): value for value in values}.values())
-
-
-def replaced(message: Any, steps: Steps, value: Any) -> Any:
-    """Return the message with another value at a path, or without it for UNSET; the message itself does not change."""
-    if not steps:
-        return value
-    first, rest = steps[0], steps[1:]
-    copy: Any = dict(message) if isinstance(message, dict) else list(message)
-    if not rest and value is UNSET:
-        del copy[first]
-    else:
-        inner = copy.get(first) if isinstance(copy, dict) else copy[first]
-        copy[first] = replaced(inner, rest, value) if rest else value
-    return copy
 
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:

@@ -78,10 +78,9 @@ class Sampler:
         schemas = [part.content for part in parts]
         listed = [constants_of(schema) for schema in schemas if "enum" in schema or "const" in schema]
         if listed:
-            common = [
-                value for value in listed[0] if all(any(equal(value, each) for each in other) for other in listed[1:])
-            ]
-            allowed = [value for value in common if is_of_types(value, common_types(schemas))]
+            types, (first, *others) = common_types(schemas), listed
+            common = [value for value in first if all(any(equal(value, each) for each in other) for other in others)]
+            allowed = [value for value in common if is_of_types(value, types)]
             if not allowed:
                 raise Stuck
             return self._random.choice(allowed)

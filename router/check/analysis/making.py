@@ -88,7 +88,7 @@ class ValueMaker:
         steps = tuple(EACH if isinstance(part, int) else part for part in path)
         toward = [each[len(steps) :] for each in there if each[: len(steps)] == steps]
         value = self.make(self._levels.below_all(root, steps), max(toward, key=len, default=()), BY_CHANCE)
-        return _replaced(message, path, value)
+        return replaced(message, path, value)
 
     def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
         if not toward:
@@ -239,10 +239,15 @@ def constants_of(schema: Schema) -> list[Any]:
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
-def _replaced(message: Any, path: Sequence[str | int], value: Any) -> Any:
-    """Return a copy of a message with another value at a path."""
+def replaced(message: Any, path: Sequence[str | int], value: Any) -> Any:
+    """Return a copy of a message with another value at a path, or without it for MISSING."""
     if not path:
         return value
+    first, rest = path[0], path[1:]
     changed: Any = copy(message)
-    changed[path[0]] = _replaced(message[path[0]], path[1:], value)
+    if not rest and value is MISSING:
+        del changed[first]
+    else:
+        inner = changed.get(first) if isinstance(changed, dict) else changed[first]
+        changed[first] = replaced(inner, rest, value)
     return changed
