@@ -65,8 +65,8 @@ def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings
     compared = [_compare_route(before, after, recordings) for before, after in changed]
     changes = [
         *(change for _, own in compared for change in own),
-        *_removed(pairs.removed),
-        *_added(pairs.added),
+        *_of_one_version(ROUTE_REMOVED, "was removed: messages of queue '{}' are no longer written", pairs.removed),
+        *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
         *(change for before, after in changed for change in _side_by_side(before, after)),
         *compare_deployments(old, new, as_worker),
@@ -244,18 +244,10 @@ def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
         )
 
 
-def _removed(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
+def _of_one_version(code: Any, what: str, routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
     for route in routes:
-        sentence = f"route '{route.name}' was removed: messages of queue '{route.queue.reference}' are no longer"
-        table = route.compiled.write.table.name
-        yield ConfigChange(ROUTE_REMOVED, f"{sentence} written to table '{table}'", route.path, route.path)
-
-
-def _added(routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
-    for route in routes:
-        sentence = f"route '{route.name}' is new: it writes messages of queue '{route.queue.reference}' to"
-        table = route.compiled.write.table.name
-        yield ConfigChange(ROUTE_ADDED, f"{sentence} table '{table}'", route.path, route.path)
+        sentence = f"route '{route.name}' {what.format(route.queue.reference)} to table"
+        yield ConfigChange(code, f"{sentence} '{route.compiled.write.table.name}'", route.path, route.path)
 
 
 def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:

@@ -5,6 +5,7 @@ They write at the same time while a deployment shifts traffic.
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -76,14 +77,9 @@ def _files(route: RouteVersion) -> Iterator[tuple[str, str]]:
     yield from ((f"file '{name}'", digest) for name, digest in beside)
 
 
-def _for_each(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    before, after = (_shown(each.settings.for_each) for each in (old, new))
-    yield _change(old, new, MAPPING_CHANGED, f"'for_each' was {before}, and is {after}", "for_each")
-
-
-def _merge(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
-    before, after = (_shown(each.settings.merge) for each in (old, new))
-    yield _change(old, new, MAPPING_CHANGED, f"'merge' was {before}, and is {after}", "merge")
+def _mapping(name: str, old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
+    before, after = (_shown(getattr(each.settings, name)) for each in (old, new))
+    yield _change(old, new, MAPPING_CHANGED, f"'{name}' was {before}, and is {after}", name)
 
 
 def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -242,8 +238,8 @@ def _shown(value: Any) -> str:
 _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
     "queue": _queue,
     "plugins": _plugins,
-    "for_each": _for_each,
-    "merge": _merge,
+    "for_each": partial(_mapping, "for_each"),
+    "merge": partial(_mapping, "merge"),
     "item": _item,
     "names": _names,
     "table": _table,

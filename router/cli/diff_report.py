@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -148,10 +148,9 @@ def _item(found: ChangeFinding) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """Return text as code in Markdown: fenced by more backquotes than it has in a row."""
+    """Return text as code in Markdown, fenced by more backquotes than it has."""
     shown = printable(text)
-    longest = max((len(run) for run in shown.replace("`", "\0").split("\0") if not run), default=0)
-    fence = "`" * (shown.count("`") + 1 if "`" in shown else 1 + longest)
+    fence = "`" * (shown.count("`") + 1)
     space = " " if "`" in shown else ""
     return f"{fence}{space}{shown}{space}{fence}"
 
@@ -170,7 +169,7 @@ def as_diff_record(report: DiffReport, show_ignored: bool = False) -> dict[str, 
         "routes": [_route_record(each) for each in report.routes],
         "same_routes": report.same,
         "side_by_side": {"safe": not report.conflicts, "reasons": report.conflicts},
-        "findings": _records(shown),
+        "findings": [*map(_finding_record, shown)],
     }
 
 
@@ -182,12 +181,8 @@ def _route_record(route: RouteReport) -> dict[str, Any]:
         "verdict": route.verdict,
         "unknown": route.unproved,
         "counterexample": found,
-        "findings": _records([each for each in route.findings if not each.ignored]),
+        "findings": [_finding_record(each) for each in route.findings if not each.ignored],
     }
-
-
-def _records(findings: Iterable[ChangeFinding]) -> Sequence[dict[str, Any]]:
-    return [_finding_record(each) for each in findings]
 
 
 def _finding_record(found: ChangeFinding) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from router.config.merge import NO_UNSAVED, Unsaved
 from router.dev.compare import Difference, Observed, compare
 from router.dev.records import make_records
 from router.dev.schema_coverage import SchemaCoverage
-from router.dev.stateful import StoredTable, given_tables, write_planned
+from router.dev.stateful import StoredTable, given_tables, write_together
 from router.engine.attributes import decode_item
 from router.engine.engine import Trace, plan
 from router.engine.writes import PlannedMessage, Write
@@ -212,7 +212,7 @@ def observe_records(
     planned = []
     for record in records:
         planned.append(plan_record(program, queue, record, trace))
-        write_planned(planned[-1], tables, program.engine.queues[queue].atomic)
+        write_together(planned[-1:], tables, program.engine.queues[queue].atomic)
     stored = tables.items(StoredTable(program, route).name)
     return structs.replace(observe_planned(program, route, planned), stored=stored)
 

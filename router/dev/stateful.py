@@ -14,7 +14,7 @@ from router.deliver.writer import Writer
 from router.dev.compare import NO_ITEM, Difference, compare_item
 from router.dev.memory import MemoryTables
 from router.engine.writes import PlannedMessage
-from router.model import WRITTEN, Item, Outcome, Table
+from router.model import Item, Table
 from router.program.load import Program
 from router.program.route_tests import Identity, StoredTypes
 
@@ -90,12 +90,6 @@ def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any
         for item in items:
             tables.write("Put", {"TableName": by_name[name].name, "Item": types.encode(name, item)})
     return tables
-
-
-def write_planned(planned: PlannedMessage, tables: Tables, atomic: bool) -> Outcome:
-    """Make the writes of a message, as a delivery does, and return its outcome."""
-    write_together([planned], tables, atomic)
-    return planned.outcome or WRITTEN
 
 
 def write_together(messages: Sequence[PlannedMessage], tables: Tables, atomic: bool) -> None:

@@ -72,18 +72,19 @@ class TemplateVersion(Struct, frozen=True):
     def properties(self, logical_id: str) -> Mapping[str, Any]:
         """Return the properties of a resource, with the values of parameters; none if there is no such resource."""
         properties = self.body.get("Resources", {}).get(logical_id, {}).get("Properties", {})
-        return {name: self._resolve(value) for name, value in properties.items()}
+        return {name: self.resolve(value) for name, value in properties.items()}
 
-    def _resolve(self, value: Any) -> Any:
+    def resolve(self, value: Any) -> Any:
+        """Return a value of the template with the values of parameters in it, as far as these give it."""
         match value:
             case {"Ref": str(name)} if name in self.values:
                 return self.values[name]
             case {"Fn::Sub": str(text)} if known := substitute_text(text, self.values):
                 return known
             case Mapping():
-                return {name: self._resolve(each) for name, each in value.items()}
+                return {name: self.resolve(each) for name, each in value.items()}
             case list():
-                return [self._resolve(each) for each in value]
+                return [self.resolve(each) for each in value]
             case _:
                 return value
 

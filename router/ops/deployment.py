@@ -209,15 +209,9 @@ def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dic
 
 def _literal_name(resource: Mapping[str, Any], values: Mapping[str, str]) -> str:
     """Return the name of a queue or table, or "" for another resource or a name that needs more than parameters."""
-    match resource.get("Properties", {}).get(_NAMES.get(resource["Type"], "")):
-        case str(name):
-            return name
-        case {"Ref": str(parameter)}:
-            return values.get(parameter, "")
-        case {"Fn::Sub": str(text)}:
-            return substitute_text(text, values)
-        case _:
-            return ""
+    name = resource.get("Properties", {}).get(_NAMES.get(resource["Type"], ""))
+    found = TemplateVersion({}, values).resolve(name)
+    return found if isinstance(found, str) else ""
 
 
 def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) -> Archive:

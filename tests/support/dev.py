@@ -17,7 +17,7 @@ from router.dev.emulator import (
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
 from router.dev.run_tests import Suite, run_test
 from router.dev.samples import from_lines, from_tests
-from router.dev.stateful import write_planned
+from router.dev.stateful import write_together
 
 __all__ = [
     "ACCOUNT",
@@ -42,5 +42,5 @@ __all__ = [
     "refuse_foreign",
     "run_test",
     "scan_table",
-    "write_planned",
+    "write_together",
 ]
