@@ -16,7 +16,8 @@ from router.cli.dlq_report import causes_as_json, count, message_as_json, none_s
 from router.cli.options import FILE, NEW_FILE, json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
-from router.dlq.messages import DlqMessage
+from router.dlq.export import write_messages
+from router.dlq.messages import DlqMessage, count_causes
 from router.dlq.queues import OpenQueue
 from router.errors import UsageError
 
@@ -53,8 +54,6 @@ def list_(as_json: bool, **options: Any) -> None:
       router dlq list
       router dlq list --queue orders --since 2h --json
     """
-    from router.dlq.messages import count_causes
-
     session = open_session(DlqOptions(**options))
     total = 0
     found = []
@@ -170,10 +169,7 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
     Examples:
       router dlq export -o dead.jsonl --queue orders
     """
-    from router.dlq.export import write_messages
-
     session = open_session(DlqOptions(**options))
-
     elsewhere = 0
 
     def exported(each_opened: Iterator[OpenQueue]) -> Iterator[DlqMessage]:
@@ -207,8 +203,6 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
       router dlq drop --code RT801 --since 1d
       router dlq drop --id 0f2c1b9e-5f0e-4f1c-9a55-7a3a3d6f8a11 --yes
     """
-    from router.dlq.export import write_messages
-
     session = open_session(DlqOptions(**options))
     path = path or Path(f"dropped-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl")
     left = 0

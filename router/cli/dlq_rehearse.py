@@ -227,44 +227,35 @@ def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool
                 ordered=opened.queue.fifo,
             )
             plan = RedrivePlan(Counter())
-            show = _rehearse_as_json if as_json else _rehearse_as_text
-            report = show(rehearser, opened, plan, diff=diff, values=values)
-            reports.append({**plan_as_json(opened.queue.name, plan, opened.unseen), **report})
+            found = _rehearse(rehearser, opened, plan, diff=diff, values=values, as_json=as_json)
+            report = plan_as_json(opened.queue.name, plan, opened.unseen)
+            reports.append({**report, "rehearsed": found} if diff else report)
             failing += plan.total - plan.passing + opened.elsewhere
     if as_json:
         click.echo(to_json(reports, indent=2))
     return int(failing > 0)
 
 
-def _rehearse_as_json(
-    rehearser: Rehearser, opened: OpenQueue, plan: RedrivePlan, *, diff: bool, values: bool
-) -> dict[str, Any]:
-    """Rehearse the messages of a queue; return what is to be reported besides the plan."""
-    found: list[Any] = []
-
-    def keep(rehearsal: Rehearsal) -> None:
-        if diff:
-            found.append(rehearsal_as_json(rehearsal, values=values))
-
-    rehearse(rehearser, opened.queue.name, opened.spool, keep, plan)
-    return {"rehearsed": found} if diff else {}
-
-
-def _rehearse_as_text(
-    rehearser: Rehearser, opened: OpenQueue, plan: RedrivePlan, *, diff: bool, values: bool
-) -> dict[str, Any]:
-    """Rehearse the messages of a queue, and print the plan; the messages come after it, so they wait in a file."""
+def _rehearse(
+    rehearser: Rehearser, opened: OpenQueue, plan: RedrivePlan, *, diff: bool, values: bool, as_json: bool
+) -> list[dict[str, Any]]:
+    """Rehearse the messages of a queue into a plan; print that and the messages, or return them for JSON."""
+    found: list[dict[str, Any]] = []
+    # The messages are printed after the plan, so they wait in a file.
     with TemporaryFile("w+", encoding="utf-8") as details:
 
         def keep(rehearsal: Rehearsal) -> None:
-            if diff:
+            if diff and as_json:
+                found.append(rehearsal_as_json(rehearsal, values=values))
+            elif diff:
                 details.write(rehearsal_as_text(rehearsal, values=values))
 
         rehearse(rehearser, opened.queue.name, opened.spool, keep, plan)
-        print_plan(opened.queue.name, plan, opened.elsewhere)
-        details.seek(0)
-        copyfileobj(details, sys.stdout)
-    return {}
+        if not as_json:
+            print_plan(opened.queue.name, plan, opened.elsewhere)
+            details.seek(0)
+            copyfileobj(details, sys.stdout)
+    return found
 
 
 def rehearse(

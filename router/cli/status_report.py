@@ -98,10 +98,9 @@ def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
             try:
                 # A function has the name of its stack.
                 hashes = (open_stack(f"{STACK}{name}", stack).program.hash,)
-            except ConfigError as error:
-                yield RunningConfig(f"function {name}", unknown=str(error.findings[0]))
             except RouterError as error:
-                yield RunningConfig(f"function {name}", unknown=str(error))
+                why = error.findings[0] if isinstance(error, ConfigError) else error
+                yield RunningConfig(f"function {name}", unknown=str(why))
             else:
                 yield RunningConfig(f"function {name}", hashes)
 

@@ -38,11 +38,6 @@ def show_verdict(verdict: Verdict) -> None:
         click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
 
 
-def describe(verdict: Verdict) -> str:
-    """Return the differences as text without colours."""
-    return "" if verdict.passed else "\n".join(table(verdict.differences))
-
-
 def show_update(updated: Updated) -> None:
     """Print the changes of the file, or why there are none."""
     if updated.kept:
@@ -183,7 +178,8 @@ def _run(config: Path, options: _Options) -> int:
         if matches(route, name):
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
-            described.append((verdict, time.perf_counter() - started, describe(verdict)))
+            seconds = time.perf_counter() - started
+            described.append((verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences))))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_file(options.junit, as_junit(described))

@@ -16,7 +16,6 @@ from router.check.ledger import LedgerEntry, Verdict
 from router.check.rule import code_of, shipped_examples
 from router.check.run import examine, finding_record
 from router.config import spec
-from router.config.schema import config_schema
 from router.console.files import as_unsaved, names_of
 from router.console.workspace import ConsoleError, Workspace
 from router.dev.compare import to_json
@@ -197,8 +196,3 @@ def explain_code(id_: str) -> CodePage:
     example = shipped_examples().get(code.id)
     shown = (example.bad, example.found, example.good) if example else ()
     return CodePage(code.id, code.severity, code.title, code.why, *shown)
-
-
-def schema_of_config() -> Any:
-    """Return the schemas of the config and of the files that it includes, for completion."""
-    return {"config": config_schema(), "included": config_schema(included=True)}

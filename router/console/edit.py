@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from router.config.schema import config_schema
 from router.console import checking, messages
 from router.console.api import Call, Nothing
 from router.console.checking import Draft, RouteOfDraft, check_config, message_job, of_console
@@ -76,7 +77,7 @@ CALLS = (
     Call("edit/files", Draft, read_files),
     Call("edit/disk", KnownFiles, find_changes),
     Call("edit/save", Saving, save),
-    Call("edit/schema", Nothing, lambda workspace, given: checking.schema_of_config()),
+    Call("edit/schema", Nothing, lambda *_: {"config": config_schema(), "included": config_schema(included=True)}),
     Call("edit/code", CodeId, lambda workspace, given: checking.explain_code(given.code)),
     # A check may take seconds: messages do not wait for it.
     Call(

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from router.console.api import Call
 from router.console.files import draft_of, require_editable
 from router.console.workspace import ConsoleError, Workspace, require_aws, require_writes
 from router.dev.compare import to_cell, to_json
+from router.engine.decode import JSON
 from router.program.schemas.documents import steps_of
 
 SECONDS = 900.0
@@ -26,7 +26,6 @@ _STOP_SECONDS = 30.0
 """The time in which a stopped command releases its messages."""
 _COULD_NOT_RUN = 2
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class CommandResult(Struct, frozen=True):
@@ -81,13 +80,11 @@ class RedriveMessages(Struct, frozen=True):
 
 def list_messages(workspace: Workspace, given: ListMessages) -> Any:
     """Return the causes of the messages on each dead-letter queue."""
-    require_aws(workspace)
     return _answer(_run(workspace, "list", given.select))
 
 
 def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     """Return one message: what is known about it, and its lines with the place of the failure marked."""
-    require_aws(workspace)
     result = _run(workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,))
     found = result.report
     pointer = found["failure"].get("pointer", "")
@@ -103,7 +100,6 @@ def show_message(workspace: Workspace, given: ShowMessage) -> Any:
 
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
-    require_aws(workspace)
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
         result = _run(
@@ -122,7 +118,6 @@ def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
 
 def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
     """Deliver the messages that pass, or send them to their queues, if that is confirmed; else return the plan."""
-    require_aws(workspace)
     if given.confirmed:
         require_writes(workspace)
     options = [
@@ -142,6 +137,7 @@ CALLS: tuple[Call, ...] = (
 
 
 def _run(workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()) -> CommandResult:
+    require_aws(workspace)
     chosen = [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
     words = ["dlq", name, f"--config={workspace.config}", *chosen, *filter(None, options), "--json"]
     return run_command(workspace, [*words, *(["--", *after] if after else [])])
@@ -164,7 +160,7 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
     if process.returncode == _COULD_NOT_RUN and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
-        return CommandResult(_DECODER.decode(output), notes)
+        return CommandResult(JSON.decode(output), notes)
     except msgspec.DecodeError:
         sentence = f"router {words[0]} ended with {process.returncode}: {' '.join(notes)}"
         raise ConsoleError("crashed", sentence, 500) from None

@@ -1,7 +1,6 @@
 """The jobs that run a message, and the tests of routes, while a config is edited."""
 
 import os
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,12 @@ from router.dev.stateful import StoredTable
 from router.dev.update import as_yaml, changes_of
 from router.dev.yaml_edit import CannotUpdate, YamlFile
 from router.engine.attributes import decode_item
+from router.engine.decode import JSON
 from router.engine.writes import Write
 from router.errors import UsageError
 from router.model import Outcome
 from router.model import Path as ConfigPath
 from router.program.load import Program
-
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class MessageOfDraft(Draft, frozen=True):
@@ -176,7 +174,7 @@ def _append(file: YamlFile, program: Program, asked: MessageOfDraft, source: dic
 def _message(asked: MessageOfDraft) -> dict[str, Any]:
     """Return what a test has of a message."""
     try:
-        value = _DECODER.decode(asked.message.strip())
+        value = JSON.decode(asked.message.strip())
     except (msgspec.DecodeError, UnicodeError, RecursionError, ArithmeticError):
         value = UNSET
     if asked.raw:

@@ -17,8 +17,8 @@ from router.dev.compare import to_json
 from router.dev.graph import graph_of, select_queue
 from router.dev.graph_picture import draw
 from router.dev.records import holds_record, read_record, record_with, wrap_text
-from router.dev.run_tests import plan_record, show_request, show_requests
-from router.engine.engine import CompiledQueue, CompiledRoute
+from router.dev.run_tests import show_request, show_requests
+from router.engine.engine import CompiledQueue, CompiledRoute, plan
 from router.engine.writes import Write
 from router.errors import ExpressionError, UsageError
 from router.model import WRITTEN, Outcome, Record
@@ -107,7 +107,7 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
     """Run a record through the engine, and record the stages."""
     compiled = program.engine.queues[queue]
     # A first run warms up, so that the times of the second exclude one-time work.
-    plan_record(program, queue, record)
+    plan(compiled, record)
     stages: list[Stage] = []
     began = time.perf_counter_ns()
 
@@ -117,7 +117,7 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
         stages.append(Stage(route, stage, copy_plain(value), (time.perf_counter_ns() - began) / 1000))
         began = time.perf_counter_ns()
 
-    planned = plan_record(program, queue, record, trace)
+    planned = plan(compiled, record, trace)
     outcome = planned.outcome or WRITTEN
     return Explanation(
         queue,

@@ -205,14 +205,14 @@ def observe_records(
 
     If what tables hold matters, each message is written before the next one is planned.
     """
-    queue = program.config.routes[route].queue
+    queue = program.engine.queues[program.config.routes[route].queue]
     if not test.is_stateful:
-        return observe_planned(program, route, [plan_record(program, queue, record, trace) for record in records])
+        return observe_planned(program, route, [plan(queue, record, trace) for record in records])
     tables = given_tables(program, test.given)
     planned = []
     for record in records:
-        planned.append(plan_record(program, queue, record, trace))
-        write_together(planned[-1:], tables, program.engine.queues[queue].atomic)
+        planned.append(plan(queue, record, trace))
+        write_together(planned[-1:], tables, queue.atomic)
     stored = tables.items(StoredTable(program, route).name)
     return structs.replace(observe_planned(program, route, planned), stored=stored)
 
@@ -227,11 +227,6 @@ def observe_planned(program: Program, route: str, planned: Sequence[PlannedMessa
         [show_request(write, atomic) for write in chain(*writes)],
         tuple(map(bool, writes)),
     )
-
-
-def plan_record(program: Program, queue: str, record: Record, trace: Trace | None = None) -> PlannedMessage:
-    """Return what the engine plans for a record of a queue."""
-    return plan(program.engine.queues[queue], record, trace)
 
 
 Described = tuple[Verdict, float, str]

@@ -7,8 +7,9 @@ from msgspec import Struct, structs
 
 from router.config import spec
 from router.dev.records import META, make_record, record_with, wrap_text
-from router.dev.run_tests import plan_record, run_test
+from router.dev.run_tests import run_test
 from router.engine.attributes import decode_item, identify
+from router.engine.engine import plan
 from router.engine.writes import Write
 from router.model import WRITTEN, Item, Record
 from router.program.load import Program
@@ -85,8 +86,9 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sampl
 
 
 def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
-    planned = plan_record(program, queue, record)
-    other = plan_record(program, queue, structs.replace(record, message_id="other", attributes=_OTHER_META))
+    compiled = program.engine.queues[queue]
+    planned = plan(compiled, record)
+    other = plan(compiled, structs.replace(record, message_id="other", attributes=_OTHER_META))
     items = []
     for write, twin in zip(planned.writes, other.writes, strict=False):
         item, changed = decode_item(write.item), decode_item(twin.item)

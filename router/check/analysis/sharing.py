@@ -133,22 +133,18 @@ class AttributeFacts:
         self._known[what] = found
         return found
 
-    def unless_nothing(self, what: Hashable, find: Callable[[], Iterable[_T]]) -> tuple[_T, ...]:
-        """Return what is found, with names of the route in it; that it is nothing is known of equal attributes."""
-        if what in self._known:
-            return ()
-        found = tuple(find())
-        if not found and self._is_for_all:
-            self._known[what] = found
-        return found
+    def unless_nothing(
+        self, what: Hashable, find: Callable[[], Iterable[_T]], *, alone: bool = False
+    ) -> tuple[_T, ...]:
+        """Return what is found, with names of the route in it; that it is nothing is known of equal attributes.
 
-    def unless_nothing_at_all(self, what: Hashable, find: Callable[[], Iterable[_T]]) -> tuple[_T, ...]:
-        """Return what is found by the attribute alone; that it is nothing is known of equal ones of all routes."""
-        known = self._read.known
+        What depends on the attribute `alone` is known of equal ones of all routes.
+        """
+        known = self._read.known if alone else self._known
         if what in known:
             return ()
         found = tuple(find())
-        if not found:
+        if not found and (alone or self._is_for_all):
             known[what] = found
         return found
 

@@ -14,6 +14,7 @@ from router.aws.deployed import DeployedQueue
 from router.aws.references import match_key, queue_name
 from router.check.live.deployed import DeployedConfig, duration, live_rule
 from router.check.rule import Found
+from router.check.rules import queues
 from router.check.rules.queues import MAX_RETENTION, rough_duration
 from router.codes import declare
 from router.config import spec
@@ -244,14 +245,12 @@ def _kind(fifo: bool) -> str:
 EXPIRING = declare(
     "RT730",
     "a deployed queue whose messages expire before all their receives",
-    "SQS deletes a message whose retention is over, wherever it is: a message that fails for so long is lost, and does "
-    "not reach the dead-letter queue.",
+    queues.EXPIRING.why,
 )
 SHORT_LIVED = declare(
     "RT733",
     "a deployed queue that survives a shorter outage than its `outlast`",
-    "During a longer outage its messages use up their receives and are moved to the dead-letter queue, or their "
-    "retention ends and SQS deletes them.",
+    queues.SHORT_LIVED.why,
     severity="warning",
 )
 

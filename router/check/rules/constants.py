@@ -42,7 +42,8 @@ def check_arguments(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
-                yield from facts.unless_nothing_at_all("arguments", partial(_check_arguments, route, name, attribute))
+                find = partial(_check_arguments, route, name, attribute)
+                yield from facts.unless_nothing("arguments", find, alone=True)
 
 
 def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
@@ -62,7 +63,7 @@ def check_constants(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             find = partial(_check_constants, route, name, attribute)
-            yield from facts.unless_nothing_at_all(("constants", route.fifo), find)
+            yield from facts.unless_nothing(("constants", route.fifo), find, alone=True)
 
 
 def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from router.dev.compare import Difference, same
 from router.dev.records import make_body, make_record, wrap_text
-from router.dev.run_tests import Suite, Verdict, plan_record, run_test
+from router.dev.run_tests import Suite, Verdict, run_test
 from router.model import Record
 from tests.support.config import spec
-from tests.support.engine import compile_decoder
+from tests.support.engine import compile_decoder, plan
 from tests.support.envelopes import ENVELOPES, EnvelopeFormat
 from tests.support.program import Program, load_program
 
@@ -179,7 +179,7 @@ def test_stages_can_be_seen(program: Make) -> None:
     stages: list[tuple[str, str]] = []
     record = make_record(spec.Test(message={"id": "1"}), spec.Queue())
 
-    plan_record(program(), "q", record, lambda route, stage, value: stages.append((route, stage)))
+    plan(program().engine.queues["q"], record, lambda route, stage, value: stages.append((route, stage)))
 
     assert stages[:3] == [("", "decode"), ("r", "when"), ("r", "map")]
 
