@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType, to_builtins
 
 from router.change.report import ConfigChange
-from router.change.routes import ACCEPTING, RouteVersion, exact, match_table
+from router.change.routes import ACCEPTING, RouteVersion, exact, match_table, renamed
 from router.change.targets import typing_of
 from router.check.analysis.attributes import infer
 from router.check.analysis.inference import ALL_TYPES, NO
@@ -91,17 +91,19 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
         return
     keys = [name for name, _ in (*old.compiled.write.table.key, *new.compiled.write.table.key)]
     ends = {old.table_settings.ttl, new.table_settings.ttl} - {""}
-    renamed = _renamed(before, after)
+    gone = {name: exact(each) for name, each in before.items() if name not in after}
+    come = {name: exact(each) for name, each in after.items() if name not in before}
+    now = {old_name: name for name, old_name in renamed(gone, come).items()}
     for name in {**before, **after}:
         path = ("item", name)
-        if name in renamed:
-            sentence = f"attribute '{name}' is written as '{renamed[name]}'"
+        if name in now:
+            sentence = f"attribute '{name}' is written as '{now[name]}'"
             yield ConfigChange(
-                ATTRIBUTE_REMOVED, sentence, (*new.path, "item", renamed[name]), (*old.path, *path), new.name
+                ATTRIBUTE_REMOVED, sentence, (*new.path, "item", now[name]), (*old.path, *path), new.name
             )
         elif name not in after:
             yield _change(old, new, ATTRIBUTE_REMOVED, f"attribute '{name}' is no longer written", *path)
-        elif name in renamed.values():
+        elif name in now.values():
             continue
         elif name not in before:
             code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
@@ -109,15 +111,6 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
         elif exact(before[name]) != exact(after[name]):
             code = OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
             yield _attribute(old, new, name, code)
-
-
-def _renamed(before: Mapping[str, spec.Attribute], after: Mapping[str, spec.Attribute]) -> Mapping[str, str]:
-    """Return the new name of each attribute whose settings one new attribute has, and no other that has gone."""
-    gone = [(exact(each), name) for name, each in before.items() if name not in after]
-    come = [(exact(each), name) for name, each in after.items() if name not in before]
-    settings = [[text for text, _ in each] for each in (gone, come)]
-    unique = [text for text in settings[0] if settings[0].count(text) == settings[1].count(text) == 1]
-    return {dict(gone)[text]: dict(come)[text] for text in unique}
 
 
 def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> ConfigChange:

@@ -1,6 +1,7 @@
 """The routes of a version as values that are equal where the routes behave the same, and the pairs of old and new."""
 
 import posixpath
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -267,25 +268,21 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
     """Pair routes by name, and those whose name alone changed; the order is that of the new version."""
     gone = [route for name, route in old.items() if name not in new]
     come = [route for name, route in new.items() if name not in old]
-    renamed = _renamed(gone, come)
-    both = [(old.get(name) or renamed.get(name), route) for name, route in new.items()]
-    taken = {id(route) for route in renamed.values()}
+    was = renamed(*({route.name: _behaviour(route) for route in routes} for routes in (gone, come)))
+    both = [(old.get(was.get(name, name)), route) for name, route in new.items()]
     return RoutePairs(
         tuple((before, route) for before, route in both if before is not None),
-        tuple(route for route in gone if id(route) not in taken),
-        tuple(route for route in come if route.name not in renamed),
+        tuple(route for route in gone if route.name not in was.values()),
+        tuple(route for route in come if route.name not in was),
     )
 
 
-def _renamed(gone: Sequence[RouteVersion], come: Sequence[RouteVersion]) -> dict[str, RouteVersion]:
-    """Return the old route of each new name, where exactly one route that is gone equals exactly one that has come."""
+def _behaviour(route: RouteVersion) -> bytes:
+    return b"\n".join(text for part, text in route.parts.items() if part not in ("names", "earlier"))
 
-    def key(route: RouteVersion) -> bytes:
-        return b"\n".join(text for part, text in route.parts.items() if part not in ("names", "earlier"))
 
-    before: dict[bytes, list[RouteVersion]] = {}
-    after: dict[bytes, list[RouteVersion]] = {}
-    for routes, by_key in ((gone, before), (come, after)):
-        for route in routes:
-            by_key.setdefault(key(route), []).append(route)
-    return {after[key][0].name: before[key][0] for key in after if len(after[key]) == len(before.get(key, ())) == 1}
+def renamed(gone: Mapping[str, bytes], come: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the old name by each new one, where exactly one thing that is gone equals exactly one that has come."""
+    counts = [Counter(each.values()) for each in (gone, come)]
+    before = {text: name for name, text in gone.items()}
+    return {name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)}
