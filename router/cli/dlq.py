@@ -16,9 +16,9 @@ from router.cli.dlq_report import causes_as_json, count, message_as_json, none_s
 from router.cli.options import FILE, NEW_FILE, json_option, yes_option
 from router.cli.terminal import confirm_by_typing
 from router.dev.compare import to_json
-from router.dlq.export import write_messages
 from router.dlq.messages import DlqMessage, count_causes
 from router.dlq.queues import OpenQueue
+from router.dlq.spool import write_messages
 from router.errors import UsageError
 
 _values_option = click.option("--values", is_flag=True, help="Show values; they are masked otherwise.")

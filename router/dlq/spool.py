@@ -1,15 +1,23 @@
-"""What a command has received and rehearsed, in private temporary files: 100,000 messages do not fit into memory."""
+"""Dead letters in files: what a command has received and rehearsed, and exports as lines of JSON.
 
+The former are private temporary files: 100,000 messages do not fit into memory. `router dlq export` writes the latter,
+and `router dlq redrive --from` reads them.
+"""
+
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
+from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+from msgspec import Struct
 
-from router.aws.protocols import Receipt
+from router.aws.protocols import AwsFault, Receipt
 from router.dlq.messages import DlqMessage
+from router.errors import UsageError, refusing_file
 from router.model import Record
 from router.program.route_tests import Identity
 
@@ -52,10 +60,12 @@ class Spool(_TemporaryFile):
         self._fifo = fifo
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
+    def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
-            count: int = self._database.execute("SELECT count(*) FROM messages").fetchone()[0]
-        return count
+            return self._database.execute(statement, values).fetchall()
+
+    def __len__(self) -> int:
+        return int(self._query("SELECT count(*) FROM messages")[0][0])
 
     def add(self, message: DlqMessage, *, selected: bool, until: float = inf) -> bool:
         """Store a message, leased until a moment of the lease's clock.
@@ -80,12 +90,11 @@ class Spool(_TemporaryFile):
         """Yield the selected messages that are stored; some may be removed in the meantime."""
         sent, last = "", 0
         while True:
-            with self._lock:
-                rows = self._database.execute(
-                    "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
-                    "ORDER BY sent, position LIMIT ?",
-                    (sent, last, _RECORDS_AT_A_TIME),
-                ).fetchall()
+            rows = self._query(
+                "SELECT sent, position, handle, record FROM messages WHERE (sent, position) > (?, ?) AND selected "
+                "ORDER BY sent, position LIMIT ?",
+                (sent, last, _RECORDS_AT_A_TIME),
+            )
             if not rows:
                 return
             for sent, last, handle, record in rows:  # noqa: B007 — the last row is where the next query begins
@@ -93,8 +102,7 @@ class Spool(_TemporaryFile):
 
     def assign(self, message_id: str, batch: int) -> None:
         """Note in which batch a message is to be redriven."""
-        with self._lock:
-            self._database.execute("UPDATE messages SET batch = ? WHERE id = ?", (batch, message_id))
+        self._query("UPDATE messages SET batch = ? WHERE id = ?", (batch, message_id))
 
     def take(self, batch: int) -> list[DlqMessage]:
         """Return the messages of a batch in their order, and deselect them."""
@@ -109,12 +117,10 @@ class Spool(_TemporaryFile):
         """Yield the ids and receipt handles of the stored messages that are leased at `now`, some at a time."""
         last = 0
         while True:
-            with self._lock:
-                rows = self._database.execute(
-                    "SELECT position, id, handle FROM messages WHERE position > ? AND until > ? "
-                    "ORDER BY position LIMIT ?",
-                    (last, now, _RECEIPTS_AT_A_TIME),
-                ).fetchall()
+            rows = self._query(
+                "SELECT position, id, handle FROM messages WHERE position > ? AND until > ? ORDER BY position LIMIT ?",
+                (last, now, _RECEIPTS_AT_A_TIME),
+            )
             if not rows:
                 return
             last = rows[-1][0]
@@ -131,17 +137,13 @@ class Spool(_TemporaryFile):
     def leases(self, ids: Sequence[str]) -> dict[str, tuple[str, float]]:
         """Return the newest receipt handle and the end of the lease of those of the ids that are stored."""
         marks = ",".join("?" * len(ids))
-        with self._lock:
-            rows = self._database.execute(
-                f"SELECT id, handle, until FROM messages WHERE id IN ({marks})",  # noqa: S608 — question marks only
-                tuple(ids),
-            ).fetchall()
+        query = f"SELECT id, handle, until FROM messages WHERE id IN ({marks})"  # noqa: S608 — question marks only
+        rows = self._query(query, tuple(ids))
         return {id_: (handle, until) for id_, handle, until in rows}
 
     def deselect(self, message_id: str) -> None:
         """Leave a message out of the selection; it stays stored."""
-        with self._lock:
-            self._database.execute("UPDATE messages SET selected = 0 WHERE id = ?", (message_id,))
+        self._query("UPDATE messages SET selected = 0 WHERE id = ?", (message_id,))
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove messages."""
@@ -197,3 +199,91 @@ class WrittenItems(_TemporaryFile):
 
 
 _encode = msgspec.msgpack.encode
+
+
+_LINES = msgspec.json.Encoder()
+"""Binary values of message attributes become base64, as in the JSON of AWS."""
+
+
+def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
+    """Write messages to a new file that only its owner may read; return how many. Raises UsageError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already; choose another file") from None
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {(error.strerror or 'error').lower()}") from None
+    count = 0
+    with os.fdopen(descriptor, "wb") as file:
+        for count, message in enumerate(messages, 1):  # noqa: B007 — the count is the result
+            file.write(_LINES.encode(_as_json(message)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+def read_messages(path: Path) -> Iterator[DlqMessage]:
+    """Yield the messages of a file; raises UsageError with the line that is none."""
+    with refusing_file(f"read {path}"), path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield _from_json(line, f"{path}:{number}")
+
+
+class FileSource:
+    """Messages of a file, spooled: deleting one deletes it from the spool only."""
+
+    fifo = False
+    lasting = True
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def leased_until(self, ids: Sequence[str]) -> Mapping[str, float]:
+        """Return that nobody else takes messages of a file."""
+        return dict.fromkeys(ids, inf)
+
+    def delete(self, ids: Sequence[str]) -> Mapping[str, AwsFault]:
+        """Remove messages from the spool."""
+        self._spool.remove(ids)
+        return {}
+
+
+def _as_json(message: DlqMessage) -> dict[str, Any]:
+    """Return a message in the form of ReceiveMessage, without its receipt handle."""
+    record = message.record
+    return {
+        "MessageId": record.message_id,
+        "Body": record.body,
+        "Attributes": record.attributes,
+        "MessageAttributes": record.message_attributes,
+    }
+
+
+class _Exported(Struct):
+    """A line of an export."""
+
+    MessageId: str
+    Body: str
+    Attributes: dict[str, str] = {}
+    MessageAttributes: dict[str, "_Attribute"] = {}
+
+
+class _Attribute(Struct, omit_defaults=True):
+    """A message attribute."""
+
+    DataType: str
+    StringValue: str | None = None
+    BinaryValue: bytes | None = None
+
+
+_FROM_LINE = msgspec.json.Decoder(_Exported)
+
+
+def _from_json(line: bytes, where: str) -> DlqMessage:
+    try:
+        exported = _FROM_LINE.decode(line)
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{where} is not a message of 'router dlq export': {error}") from None
+    attributes = msgspec.to_builtins(exported.MessageAttributes, builtin_types=(bytes,))
+    return DlqMessage.of(Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes))

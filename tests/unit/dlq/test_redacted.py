@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.dlq.export import write_messages
 from router.dlq.mask import as_redacted
 from router.dlq.messages import DlqMessage
+from router.dlq.spool import write_messages
 from router.model import Record
 from tests.support.program import Program, load_program
 from tests.unit.dlq.conftest import Make
