@@ -11,7 +11,7 @@ from router.check.analysis.oversize import unbounded_part
 from router.check.analysis.refutations import Refutation, refutation
 from router.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
-from router.check.rule import Found
+from router.check.rule import Found, Subject
 from router.codes import declare
 from router.config.findings import Findings
 from router.model import Code, Finding, Place
@@ -133,7 +133,7 @@ NO_LEDGER = Ledger()
 
 
 def make_ledger(
-    routes: Sequence[AnalyzedRoute], results: Iterable[Found | Undecided], findings: Findings
+    subject: Subject, results: Iterable[Found | Undecided], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
     """Return the entries of all claims; add a finding for each that has none, by which its entry is returned.
 
@@ -148,7 +148,7 @@ def make_ledger(
         elif each.refutes is not None:
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
-    for obligation, route, neighbours in _obligations(routes):
+    for obligation, route, neighbours in _obligations(subject):
         claim, locate = obligation.claim, partial(findings.locate, obligation.path)
         codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
@@ -229,12 +229,8 @@ def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mappin
     )
 
 
-def _obligations(
-    routes: Sequence[AnalyzedRoute],
-) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
-    by_queue: dict[str, list[AnalyzedRoute]] = {}
-    for route in routes:
-        by_queue.setdefault(route.route.queue, []).append(route)
-    for route in routes:
+def _obligations(subject: Subject) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
+    by_queue = subject.by_queue
+    for route in subject.routes:
         for each in obligations(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]

@@ -105,7 +105,7 @@ def _examine(
         subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
         results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
         if not stopping:
-            entries = make_ledger(subject.routes, results, loaded.findings)
+            entries = make_ledger(subject, results, loaded.findings)
         _run_plugin_checks(loaded)
     if compare:
         _compare(compare, loaded)

@@ -19,14 +19,13 @@ from router.aws.live import Live
 from router.aws.protocols import Aws, AwsFault
 from router.aws.references import queue_name, table_name
 from router.aws.sqs import redrive_target
+from router.check.live.functions import READING
 from router.engine.engine import CompiledQueue
 from router.program.load import Program
 
 _CALLS = 8
 """Calls at a time."""
 _SECONDS = 60.0
-_RUNNING = ("Enabled", "Enabling", "Updating", "Creating")
-"""The states of an event source mapping that receives, or will at once."""
 MINUTES = 15
 """CloudWatch has the age of a queue's oldest message for each minute, some minutes late."""
 _QUERIES = 500
@@ -136,7 +135,7 @@ class StatusReader:
 
     def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
         name = function_name(mapping.function)
-        if mapping.state not in _RUNNING:
+        if mapping.state not in READING:
             reason = f" ({mapping.reason})" if mapping.reason else ""
             return ReceivingFunction(
                 name, mapping.state, f"the event source mapping to {name} is {mapping.state}{reason}"

@@ -1,16 +1,23 @@
-"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage."""
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage.
+
+And routes that no message of their queue reaches.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
 
 from router.aws.references import is_fifo, is_name, match_key
-from router.check.analysis.routes import is_set
+from router.check.analysis.entailment import Answer, Entailment
+from router.check.analysis.expressions import tree_of
+from router.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.check.analysis.sharing import entailment_without_schema
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.config import spec
 from router.config_types import parse_duration
 from router.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
 from router.model import Path
+from router.program.expressions import path_of
 
 IDLE_QUEUE = declare(
     "RT214",
@@ -258,3 +265,64 @@ def rough_duration(seconds: int) -> str:
             rest = seconds % size // part
             return f"{seconds // size} {name}" + (f" {rest} {smaller}" if rest else "")
     return f"{seconds} s"
+
+
+NEVER_TAKEN = declare(
+    "RT211",
+    "a `when` that no valid message satisfies",
+    "Every message that satisfies `when` fails the schema, so that the route never writes anything.",
+)
+SHADOWED = declare(
+    "RT212",
+    "a route behind one that takes all its messages",
+    "With `match: first` a message goes to the first route whose `when` it satisfies.",
+)
+
+
+@rule(NEVER_TAKEN)
+def check_conditions(subject: Subject) -> Iterator[Found]:
+    """Report routes whose `when` contradicts their schema."""
+    for route in subject.routes:
+        if route.messages.impossible_when:
+            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
+            advice = _parentheses(str(route.route.when)) or "compare it with what the schema allows there"
+            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when"))
+
+
+def _parentheses(when: str) -> str:
+    """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
+    tree = tree_of(when.removeprefix("!"))
+    names = None if tree is None or when[:1] != "!" else path_of(tree)
+    return f"write '!({when[1:]})': '!' negates only the first name" if names and len(names) > 1 else ""
+
+
+@rule(SHADOWED)
+def check_shadows(subject: Subject) -> Iterator[Found]:
+    """Report routes whose messages all go to earlier routes."""
+    anything = entailment_without_schema()
+    for routes in subject.by_queue.values():
+        for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
+            earlier = _earlier(routes[:index], route, anything)
+            if earlier is not None:
+                sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
+                advice = f"put it before '{earlier.name}'"
+                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
+            elif route.messages.shadowed:
+                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
+                yield Found(SHADOWED, sentence, route.path, "put it before them", refutes=route.claim("when"))
+
+
+def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
+    """Return the first route that takes all messages of a later one; None if there is none."""
+    unconditional = next((each for each in before if not is_set(each.route.when)), None)
+    if unconditional is not None or not is_set(route.route.when):
+        return unconditional
+    messages = anything.narrow(route.when.predicate, route.when.exact)
+    return next((each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None)
+
+
+def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: Entailment) -> bool:
+    condition = tree_of(str(earlier.route.when))
+    if condition is not None and condition == tree_of(str(route.route.when)):
+        return True
+    return earlier.when.exact and not messages.impossible and messages.entails(earlier.when.predicate) is Answer.YES
