@@ -34,8 +34,7 @@ from router.check.analysis.schema_index import SchemaIndex
 from router.check.analysis.text_formats import always_matches
 from router.check.analysis.transforms import hints_of, of_transform, types_taken
 from router.config import spec
-from router.model import TextFormat, Transform
-from router.program.expressions import path_of
+from router.model import Path, TextFormat, Transform
 from router.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.transforms import TEXT_FORMATS, TRANSFORMS
 
@@ -109,6 +108,20 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
             stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
     accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
+
+
+def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
+    """Infer what is stored under a name; without `item` it is a property of the message, or of the element."""
+    attribute = route.attributes.get(name)
+    if attribute is not None:
+        return infer(route, attribute)
+    value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
+    return InferredAttribute((), value, None, value)
+
+
+def place_of(route: AnalyzedRoute, name: str) -> Path:
+    """Return the path in the config of what is stored under a name."""
+    return route.place(name) if name in route.attributes else (*route.path, "schema")
 
 
 def _source(route: AnalyzedRoute, values: Values) -> Value:
@@ -227,8 +240,7 @@ def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | 
         return None
     if tree["type"] == "literal":
         return 1
-    names = path_of(tree)
-    steps = None if names is None else scope.steps(names)
+    steps = scope.path(tree)
     if route.mapped is None or route.index is None or not steps:
         return None
     return _count_at(route.mapped, route.index, steps)

@@ -38,6 +38,11 @@ class Scope(Struct, frozen=True):
             return names[1:]
         return (*self.element, *names[1:]) if names[:1] == ("element",) and self.element is not None else None
 
+    def path(self, tree: Tree | None) -> Steps | None:
+        """Return the path in the message of an expression; None if it is none, or unknown."""
+        names = None if tree is None else path_of(tree)
+        return None if names is None else self.steps(names)
+
 
 @lru_cache(maxsize=8192)
 def tree_of(text: str) -> Tree | None:

@@ -17,7 +17,7 @@ from router.check.analysis.text_formats import always_matches, refusal_of, refus
 from router.config import spec
 from router.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.model import TextFormat
-from router.program.expressions import Tree, path_of
+from router.program.expressions import Tree
 from router.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.program.mapping import reserved_names
 from router.sources import SCALARS, Constant
@@ -83,8 +83,7 @@ def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
 
 def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool) -> Entailment | None:
     """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
-    names = path_of(left)
-    steps = None if names is None else scope.steps(names)
+    steps = scope.path(left)
     if steps is not None and EACH not in steps:
         predicate = there(steps, TRUTHY) if holds else {"not": there(steps, TRUTHY)}
     elif scope.each:

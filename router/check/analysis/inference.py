@@ -203,7 +203,7 @@ def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     """Infer `a || b`, the first value that is true, else the last, and `not_null(a, b)`, the first that is not null."""
     wanted = TRUTHY if tree["type"] == "or_expression" else SOME_VALUE
     values = [of_tree(messages, scope, child) for child in tree["children"]]
-    paths = [None if (names := path_of(child)) is None else scope.steps(names) for child in tree["children"]]
+    paths = [*map(scope.path, tree["children"])]
     value = values[-1]
     for other, steps in zip(reversed(values[:-1]), reversed(paths[:-1]), strict=True):
         types = other.types

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from msgspec import UNSET, UnsetType
 
 from router.check.analysis import failures
-from router.check.analysis.attributes import InferredAttribute, counts_seconds, infer
+from router.check.analysis.attributes import counts_seconds, infer, place_of, stored
 from router.check.analysis.expressions import Scope, tree_of
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER
 from router.check.analysis.failures import possible
@@ -16,16 +16,13 @@ from router.check.analysis.routes import AnalyzedRoute, is_set, named
 from router.check.analysis.sharing import AttributeFacts
 from router.check.analysis.verdicts import ClaimKind, Obligation
 from router.config import spec
-from router.engine.attributes import (
-    MAX_PARTITION_KEY_BYTES,
-    MAX_SORT_KEY_BYTES,
-)
+from router.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.model import KeyType, Path
 from router.modes import MODES
 from router.program.mapping import merge_of
 from router.sources import Computed
 
-_WANTED: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
 
 
@@ -38,7 +35,8 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
     if is_set(route.route.when):
         yield _made(route, "when", "", (*route.path, "when"), _of_when(route, neighbours))
     if is_set(route.route.for_each):
-        yield _made(route, "for_each", "", (*route.path, "for_each"), _of_list(route))
+        text = str(route.route.for_each)
+        yield _made(route, "for_each", "", (*route.path, "for_each"), _of_expression(route, text, "array", f"'{text}'"))
     if not is_set(route.route.item):
         yield _made(route, "mapping", "", route.path, _of_whole(route))
     keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
@@ -47,7 +45,7 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
         if is_set(attribute.type) and name not in keys:
             yield _made(route, "type", name, route.place(name, "type"), _of_conversion(route, attribute))
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
-        yield _made(route, "key", name, _place(route, name), _of_key(route, name, keys[name], limit))
+        yield _made(route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit))
     merge = merge_of(route.route)
     if merge is not None:
         yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
@@ -58,13 +56,13 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
     if not isinstance(write.version, UnsetType):
-        yield _made(route, "version", write.version, _place(route, write.version), _of_version(route, write.version))
+        yield _made(route, "version", write.version, place_of(route, write.version), _of_version(route, write.version))
     if not isinstance(write.once_key, UnsetType):
         path: Path = (*route.path, "write", "once_key")
         yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
     if ttl and (ttl in route.attributes or not is_set(route.route.item)):
-        yield _made(route, "ttl", ttl, _place(route, ttl), _of_ttl(route, ttl))
+        yield _made(route, "ttl", ttl, place_of(route, ttl), _of_ttl(route, ttl))
     if MODES[write.mode].stores != "nothing":
         yield _made(route, "size", "", (*route.path, "item"), of_size(route))
 
@@ -73,33 +71,22 @@ def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubt
     return Obligation(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
 
 
-def _place(route: AnalyzedRoute, attribute: str) -> Path:
-    return route.place(attribute) if attribute in route.attributes else (*route.path, "schema")
-
-
-def _stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
-    """Return an attribute; without `item` it is a property of the message, or of the element."""
-    attribute = route.attributes.get(name)
-    if attribute is not None:
-        return infer(route, attribute)
-    value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
-    return InferredAttribute((), value, None, value)
-
-
 def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
     for other in neighbours:
         for reason in failures.of_expression(other.messages.schema, Scope(), str(route.route.when)):
             yield reason if other is route else f"{reason} of route '{other.name}'"
 
 
-def _of_list(route: AnalyzedRoute) -> Iterator[str]:
-    text = str(route.route.for_each)
-    value = of_tree(route.messages.taken, Scope(), tree_of(text))
+def _of_expression(route: AnalyzedRoute, text: str, wanted: str, subject: str = "it") -> Iterator[str]:
     yield from failures.of_expression(route.messages.taken, Scope(), text)
+    yield from _of_value(of_tree(route.messages.taken, Scope(), tree_of(text)), (wanted,), subject)
+
+
+def _of_value(value: Value, wanted: tuple[str, ...], subject: str = "it", more: str = "") -> Iterator[str]:
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
-    if unfit := possible(value, ("array",)):
-        yield f"'{text}' may be {in_words(unfit)}"
+    if unfit := possible(value, wanted):
+        yield f"{subject} may be {in_words(unfit)}{more}"
 
 
 def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
@@ -134,13 +121,13 @@ def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) 
 
 
 def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[str]:
-    inferred = _stored(route, name)
+    inferred = stored(route, name)
     value = inferred.value
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if name in route.attributes:
         yield from _of_conversion(route, route.attributes[name])
-    if unfit := possible(value, (_WANTED[kind],)):
+    if unfit := possible(value, (KINDS_OF_KEYS[kind],)):
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
         yield "it may be empty"
@@ -155,22 +142,15 @@ def _fits(value: Value, limit: int) -> bool:
 
 
 def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
-    value = _stored(route, name).value
-    if value.missing is not NO:
-        yield f"{named(value)} may be missing"
-    if unfit := possible(value, _ORDERED):
-        yield f"it may be {in_words(unfit)}, which has no order"
+    value = stored(route, name).value
+    yield from _of_value(value, _ORDERED, more=", which has no order")
     if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 
 def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
     value = of_tree(route.messages.taken, Scope(), tree_of(text))
-    yield from failures.of_expression(route.messages.taken, Scope(), text)
-    if value.missing is not NO:
-        yield f"{named(value)} may be missing"
-    if unfit := possible(value, ("string",)):
-        yield f"it may be {in_words(unfit)}"
+    yield from _of_expression(route, text, "string")
     if value.empty is not NO:
         yield "it may be empty"
     most = longest_idempotency_key(route.name)
@@ -185,7 +165,7 @@ def longest_idempotency_key(route: str) -> int:
 
 
 def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
-    inferred = _stored(route, name)
+    inferred = stored(route, name)
     value = inferred.value
     default = route.attributes[name].default if name in route.attributes else UNSET
     if unfit := possible(value, ("number",)):

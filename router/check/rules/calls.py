@@ -14,7 +14,7 @@ from router.check.analysis.verdicts import Claim
 from router.check.rule import Found, Subject, rule
 from router.codes import declare
 from router.model import Path
-from router.program.expressions import Tree, path_of
+from router.program.expressions import Tree
 from router.program.expressions.functions import FUNCTIONS, Types
 from router.sources import ExpressionUse
 
@@ -123,8 +123,7 @@ def _guarded(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argume
     """Yield the arguments of `a && f(b)`, where the second is evaluated only if the first is true."""
     left, right = tree["children"]
     yield from _arguments(messages, scope, left)
-    names = path_of(left)
-    steps = None if names is None else scope.steps(names)
+    steps = scope.path(left)
     if steps is not None and EACH not in steps:
         holds = there(steps, TRUTHY)
         guard = holds if tree["type"] == "and_expression" else {"not": holds}
@@ -134,8 +133,7 @@ def _guarded(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argume
 def _on_result(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     """Yield the arguments in what is evaluated on the value of a path, or on its elements."""
     first, *others = tree["children"]
-    names = path_of(first)
-    base = None if names is None else scope.steps(names)
+    base = scope.path(first)
     if base is None or tree["type"] == "value_projection":
         return
     if tree["type"] in _THEN:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from msgspec import structs
 
-from router.check.analysis.attributes import InferredAttribute, count_of_attribute, infer
+from router.check.analysis.attributes import InferredAttribute, count_of_attribute, place_of, stored
 from router.check.analysis.extents import BYTES_OF_A_CHARACTER
-from router.check.analysis.inference import NO, UNKNOWN, YES, Value, of_path
+from router.check.analysis.inference import NO, UNKNOWN, YES, Value
+from router.check.analysis.obligations import KINDS_OF_KEYS
 from router.check.analysis.predicates import in_words
 from router.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
 from router.check.analysis.text_formats import refusal_of
@@ -50,8 +51,6 @@ KEY_UNSURE = declare(
     "info",
 )
 
-_WANTED: dict[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
-
 
 @rule(KEY_MISSING, KEY_OF_OTHER_TYPE, KEY_EMPTY, KEY_TOO_LONG, KEY_UNSURE)
 def check_keys(subject: Subject) -> Iterator[Found]:
@@ -66,13 +65,8 @@ def check_keys(subject: Subject) -> Iterator[Found]:
 
 
 def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
-    attribute = route.attributes.get(name)
-    if attribute is not None:
-        inferred = infer(route, attribute)
-        yield from _judge(route, name, kind, limit, inferred, route.place(name))
-    elif not is_set(route.route.item) and route.mapped is not None:
-        value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
-        yield from _judge(route, name, kind, limit, InferredAttribute((), value, None, value), (*route.path, "schema"))
+    if name in route.attributes or (not is_set(route.route.item) and route.mapped is not None):
+        yield from _judge(route, name, kind, limit, stored(route, name), place_of(route, name))
 
 
 def _judge(
@@ -113,8 +107,7 @@ def _check_by_schema(
     route: AnalyzedRoute, name: str, kind: KeyType, narrowed: InferredAttribute, path: Path
 ) -> Iterator[Found]:
     """Report what the schema alone does not guarantee, and only conditions that are not exact may."""
-    whole = spec.short_form(f'element."{name}"' if route.scope.each else f'"{name}"')
-    inferred = infer(route, route.attributes.get(name, whole))
+    inferred = stored(route, name)
     value = inferred.value
     if narrowed.value.missing is UNKNOWN and value.missing is YES and value.lacking is not None:
         sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
@@ -130,7 +123,7 @@ def _check_by_schema(
 
 def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: KeyType) -> bool:
     """Whether conditions, as far as they are understood, exclude types that the schema allows and the key does not."""
-    fitting = inferred.accepts or (_WANTED[kind],)
+    fitting = inferred.accepts or (KINDS_OF_KEYS[kind],)
     before, after = (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
     unfit = before.other_than(fitting)
     return bool(unfit) and all(after.types.get(other, NO) is NO for other in unfit)
@@ -140,7 +133,7 @@ def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) ->
     """Return in words which values are no valid key, and a suggestion; both are "" if all values are valid."""
     raw = inferred.raw
     if inferred.accepts is None:
-        unfit = inferred.value.other_than([_WANTED[kind]]) if route.final else []
+        unfit = inferred.value.other_than([KINDS_OF_KEYS[kind]]) if route.final else []
     else:
         unfit = raw.other_than(inferred.accepts)
         form = TEXT_FORMATS.get(kind)
@@ -158,7 +151,7 @@ def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) ->
 
 def _may_be_unfit(inferred: InferredAttribute, kind: KeyType) -> bool:
     """Whether it is not proved that the value has a type that the key takes."""
-    value, fitting = (inferred.raw, inferred.accepts) if inferred.accepts else (inferred.value, (_WANTED[kind],))
+    value, fitting = (inferred.raw, inferred.accepts) if inferred.accepts else (inferred.value, (KINDS_OF_KEYS[kind],))
     return any(answer is not NO and each not in fitting for each, answer in value.types.items())
 
 
@@ -200,5 +193,5 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         if count is not None:
             values = "one value" if count == 1 else f"{count} values"
             sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
-            path = route.place(name) if attribute else (*route.path, "schema")
+            path = place_of(route, name)
             yield Found(HOT_PARTITION, sentence, path, "add a part that differs, as a date or an id, with 'template'")

@@ -254,8 +254,7 @@ def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | 
 def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     source = infer(route, attribute).source
     tree = tree_of(source.text) if isinstance(source, Evaluated) else None
-    names = None if tree is None else path_of(tree)
-    steps = None if names is None else route.scope.steps(names)
+    steps = route.scope.path(tree)
     if route.mapped is None or not steps or None in steps or of_tree(route.mapped, route.scope, tree).untyped:
         return False
     return route.mapped.allows(there(steps, NO_VALUE)) is Answer.YES

@@ -137,8 +137,7 @@ def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[C
 def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
     """Return the sizes of `left || right`, where the left is a path; the right counts only without the left."""
     one = next(_of_tree(route, index, left), [])
-    names = path_of(left)
-    steps = None if names is None else route.scope.steps(names)
+    steps = route.scope.path(left)
     other = [] if steps is None else next(_of_tree(route, index, right), [])
     no_left = {"not": there(steps or (), TRUTHY)}
     without = [Size(each.bytes, all_of([each.predicate, no_left]), all_of([each.shape, no_left])) for each in other]
