@@ -14,10 +14,9 @@ from router.cli.dlq_rehearse import RedrivePlan, Tally, plan_as_json, print_plan
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json
-from router.dlq.journal import Journal
 from router.dlq.messages import DlqMessage
 from router.dlq.queues import DeadLetterQueue
-from router.dlq.redrive import Redriven, Redriver, Source, batch_size
+from router.dlq.redrive import Journal, Redriven, Redriver, Source, batch_size
 from router.dlq.rehearse import Rehearsal, Rehearser
 from router.dlq.spool import FileSource, Spool, WrittenItems, read_messages
 from router.engine.engine import CompiledQueue
