@@ -7,8 +7,8 @@ sound, but many true claims are not proved: a keyword that is not known here mus
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from router.change.patterns import pattern_follows
 from router.change.routes import exact
+from router.check.analysis.text_patterns import pattern_follows
 from router.model import Path
 from router.program.schemas.documents import ASSERTED_SINCE
 from router.program.schemas.references import KEYWORDS, Location, Locations

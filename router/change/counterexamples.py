@@ -13,11 +13,11 @@ from msgspec import Struct, UnsetType, structs
 from router import codes
 from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import Sampler
-from router.change.patterns import texts_outside
 from router.change.routes import ACCEPTING, RouteVersion, exact, when_of
 from router.change.running import WHEN_FAILS, RouteResult, record_of, run
 from router.change.targets import Spot, changed_keywords, changed_places, leading_to
 from router.check.analysis.making import replaced
+from router.check.analysis.text_patterns import texts_outside
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import SchemaDocument, draft_of, list_of
 from router.program.schemas.references import Location, Locations

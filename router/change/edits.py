@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import UNSET
 
-from router.change.patterns import matching_text, texts_outside
 from router.check.analysis.making import replaced
+from router.check.analysis.text_patterns import matching_text, texts_outside
 from router.program.schemas.compile import Validation
 from router.program.schemas.documents import map_of, subschemas
 

@@ -9,11 +9,11 @@ from math import ceil, floor
 from random import Random
 from typing import Any
 
-from router.change.patterns import matching_text
 from router.change.targets import Spot
 from router.check.analysis.levels import element_keys, property_places
 from router.check.analysis.making import constants_of
 from router.check.analysis.scalars import FORMATS, Stuck
+from router.check.analysis.text_patterns import matching_text
 from router.program.expressions import equal, kind_of
 from router.program.schemas.documents import list_of, map_of
 from router.program.schemas.references import Location, Locations

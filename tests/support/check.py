@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from router.check.analysis.scalars import FORMATS
+from router.check.analysis.text_patterns import matching_text
 from router.check.ledger import Ledger, LedgerEntry, Verdict
 from router.check.live.permissions import READ, SEND
 from router.check.live.queues import OutageSurvival
@@ -26,6 +27,7 @@ __all__ = [
     "check",
     "examine",
     "known_codes",
+    "matching_text",
     "rules_reporting",
     "shipped_examples",
 ]

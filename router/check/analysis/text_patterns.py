@@ -1,18 +1,21 @@
-"""What patterns say of texts: those that every text of a schema matches, the length of a match, and an example.
+"""What patterns say of texts: those that every text of a schema matches, the length of a match, and examples.
 
 Every text of a schema matches its own pattern, and those of its format, of its constants and of its length. Perhaps
 other texts match them, too: what they exclude is proved, and what they allow is to be tried. Lengths and examples are
-read of anchored patterns, such as `^[A-Z]{2}-[0-9]{1,6}$`.
+read of anchored patterns, such as `^[A-Z]{2}-[0-9]{1,6}$`. Patterns of two versions of a schema are compared.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
+from random import Random
+from typing import Any
 
 from msgspec import Struct
 
 from router.check.analysis.budget import NotDecided
-from router.check.analysis.patterns import escaped, find_outside
+from router.check.analysis.patterns import UndecidedPattern, escaped, find_outside
 from router.check.analysis.predicates import Schema
 
 NO_MATCH = r"[^\s\S]"
@@ -52,6 +55,18 @@ _ANCHORS = re.compile(r"(?<![\\\[])(?:\^|\\[bBAz])|(?<!\\)\$(?=[|)]|$)")
 _FIRST = "a0A-_"
 """The characters that examples have where they can."""
 _LONGEST_EXAMPLE = 65_536
+_MORE = 2
+"""How often something is repeated, at most, beyond its least number."""
+_DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.", re.DOTALL)
+"""A dot that stands for characters, after what is none: an escape sequence, or a class."""
+_NO_LINE_END = "[^\n\r\u2028\u2029]"
+"""What a dot matches in the strictest dialect."""
+_SPACES = re.compile(r"\\[sS]")
+"""Dialects differ in these."""
+_LONGEST_MINIMUM = 64
+"""Longer texts are not made, and a larger minimum is taken for this: the search would take long."""
+_MOST_PAIRS = 16
+"""The pairs of patterns that are searched, each for some tenths of a second at most."""
 
 
 def patterns_in(schema: Schema) -> list[str]:
@@ -252,3 +267,62 @@ def _times(least: str | None, comma: str | None, most: str | None, sign: str | N
         return {"?": (0, 1), "*": (0, None), "+": (1, None)}[sign]
     first = int(least or 0)
     return first, first if not comma else None if most is None else int(most)
+
+
+def matching_text(pattern: str, random: Random) -> str | None:
+    """Return text that a pattern matches; None if none is found. Not every text that it matches can be returned."""
+    node = read_unanchored(pattern)
+    return None if node is None else _text_of(node, random)
+
+
+def _text_of(node: Node, random: Random) -> str:
+    match node:
+        case Char(text):
+            return random.choice((characters_of(text) or text)[:3])
+        case Repeat(inner, least, most):
+            times = random.randint(least, least + _MORE if most is None else max(least, min(most, least + _MORE)))
+            return "".join(_text_of(inner, random) for _ in range(times))
+        case Concatenation(nodes):
+            return "".join(_text_of(each, random) for each in nodes)
+        case _:
+            return _text_of(random.choice(node.nodes), random)
+
+
+def pattern_follows(old: Mapping[str, Any], pattern: str) -> bool:
+    """Return whether it is proved that every text that a schema takes matches a pattern."""
+    try:
+        return find_outside(_patterns_of(old), _strict(pattern)) is None
+    except UndecidedPattern:
+        return False
+
+
+def texts_outside(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield texts that one of the old schemas may take, and that do not match the pattern of one of the new."""
+    patterns = [each["pattern"] for each in new if isinstance(each.get("pattern"), str)]
+    pairs = ((schema, pattern) for schema in old for pattern in patterns) if patterns else ()
+    for schema, pattern in islice(pairs, _MOST_PAIRS):
+        try:
+            found = find_outside(_patterns_of(schema), _strict(pattern))
+        except UndecidedPattern:
+            continue
+        if found is not None:
+            yield found
+
+
+def _patterns_of(schema: Mapping[str, Any]) -> list[str]:
+    """Return patterns that every text matches which a schema takes; a dot is any character here."""
+    bounds = (schema.get(key) for key in ("minLength", "maxLength"))
+    least, most = (bound if isinstance(bound, int) and bound >= 0 else None for bound in bounds)
+    own = [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+    if _SPACES.search("".join(own)):
+        raise UndecidedPattern
+    if least:
+        own.append(f"^.{{{min(least, _LONGEST_MINIMUM)}}}")
+    return [*own, f"^.{{0,{most}}}$"] if most is not None and most <= _LONGEST_MINIMUM else own
+
+
+def _strict(pattern: str) -> str:
+    """Return a pattern that matches no more than a pattern does in any dialect."""
+    if _SPACES.search(pattern):
+        raise UndecidedPattern
+    return _DOT.sub(lambda found: found[1] or _NO_LINE_END, pattern)

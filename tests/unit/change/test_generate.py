@@ -10,9 +10,8 @@ from jsonschema_rs import Draft202012Validator
 
 from router.change.edits import edits, names_of, shorter, values_of
 from router.change.generate import Sampler
-from router.change.patterns import matching_text
 from router.change.targets import changed_places, leading_to
-from tests.support.check import FORMATS
+from tests.support.check import FORMATS, matching_text
 from tests.support.program import ASSERTED_SINCE, Location, Locations, SchemaDocument, Validation
 
 NODE: dict[str, Any] = {

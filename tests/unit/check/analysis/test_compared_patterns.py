@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
-from router.change.patterns import pattern_follows, texts_outside
+from router.check.analysis.text_patterns import pattern_follows, texts_outside
 
 TEXTS = ["".join(chars) for size in range(5) for chars in product("aB1-.\n", repeat=size)]
 PATTERNS = (
