@@ -71,9 +71,9 @@ def _show(
     if text := _format(form, report, ignored, comparison):
         click.echo(text)
     if unproved and form == "text":
-        from router.cli.check_report import show_unproved
+        from router.cli.check_report import show_claims
 
-        show_unproved(report.ledger)
+        show_claims([entry for entry in report.ledger.entries if entry.verdict != "proved"])
     click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
 
 

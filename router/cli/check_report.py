@@ -16,7 +16,7 @@ from router.aws.deployed import (
     Unanswered,
     function_name,
 )
-from router.check.ledger import Ledger, LedgerEntry
+from router.check.ledger import LedgerEntry
 from router.check.live.deployed import duration
 from router.check.live.queues import OutageSurvival
 from router.check.rules.queues import rough_duration
@@ -24,11 +24,6 @@ from router.cli.terminal import literal, print_table
 
 _WIDTH = 200
 """The most characters of an example that are shown."""
-
-
-def show_unproved(ledger: Ledger) -> None:
-    """Print a table of the claims that are refuted or not decided; nothing if there are none."""
-    show_claims([entry for entry in ledger.entries if entry.verdict != "proved"])
 
 
 def show_claims(entries: Sequence[LedgerEntry]) -> None:

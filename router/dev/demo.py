@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from router.aws.references import is_fifo, queue_name, table_name
 from router.dev.demo_results import (
@@ -34,7 +34,6 @@ from router.program.load import Program
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 DRAIN_SECONDS = 60
 """The longest wait for empty queues."""
@@ -92,16 +91,9 @@ def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractCo
 
 
 def _send(client: "SQSClient", url: str, number: str, sample: Sample, group: str = "demo") -> str:
-    attributes: dict[str, MessageAttributeValueTypeDef] = dict(sample.attributes)
-    if is_fifo(url):
-        return client.send_message(
-            QueueUrl=url,
-            MessageBody=sample.body,
-            MessageAttributes=attributes,
-            MessageGroupId=group,
-            MessageDeduplicationId=number,
-        )["MessageId"]
-    return client.send_message(QueueUrl=url, MessageBody=sample.body, MessageAttributes=attributes)["MessageId"]
+    more: dict[str, Any] = {"MessageGroupId": group, "MessageDeduplicationId": number} if is_fifo(url) else {}
+    sent = client.send_message(QueueUrl=url, MessageBody=sample.body, MessageAttributes=sample.attributes, **more)
+    return sent["MessageId"]
 
 
 def _drain(client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sample], consumer: Consumer) -> None:

@@ -170,9 +170,7 @@ class Levels:
         schema, kind = place.content, "array" if step is EACH else "object"
         if (schema.get("type") != kind or "enum" in schema) and kind not in own_types(schema):
             return IMPOSSIBLE
-        if step is EACH:
-            return self._element(place)
-        return every(property_places(place, step))
+        return self._element(place) if step is EACH else every(property_places(place, step))
 
     def _element(self, place: Location) -> Level:
         first, count, rest = element_keys(place)

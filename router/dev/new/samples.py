@@ -256,7 +256,5 @@ def _blank(value: Any) -> Any:
         return {name: _blank(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_blank(part) for part in value]
-    if value is None:
-        return None
     blanks = {str: "x", bool: True, int: 1, Decimal: Decimal("0.5")}
-    return blanks[type(value)]
+    return blanks.get(type(value))

@@ -110,7 +110,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
             resources.stored_resources(plan),
-            resources.scaling_resources(plan),
+            dict(each for table in plan.tables.values() if table.made for each in resources.scaling_resources(table)),
             part["Resources"],
             monitoring.alarm_resources(plan),
             monitoring.dashboard_resources(plan),

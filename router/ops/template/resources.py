@@ -110,12 +110,8 @@ def _billing(table: PlannedTable) -> Json:
     return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
 
 
-def scaling_resources(plan: StackPlan) -> dict[str, Json]:
-    """Return what scales the capacity of tables, by a role that AWS makes: the router's own needs no permission."""
-    return {id_: each for table in plan.tables.values() if table.made for id_, each in _scaling(table)}
-
-
-def _scaling(table: PlannedTable) -> Iterator[tuple[str, Json]]:
+def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
+    """Yield what scales the capacity of a table, by a role that AWS makes: the router's own needs no permission."""
     capacity = table.settings.capacity
     for what, range_ in {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items():
         if range_.most == range_.min:
