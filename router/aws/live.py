@@ -90,15 +90,11 @@ class Live:
         response = self._call("lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference)
         if isinstance(response, Unanswered):
             return response
-        return DeployedFunction(
-            response["FunctionArn"], response["Timeout"], response["Role"], self._reserved(response)
-        )
-
-    def _reserved(self, configuration: _Response) -> int | Unanswered | None:
         # Concurrency is reserved for a function, never for a version or alias.
-        name = configuration["FunctionName"]
-        response = self._call("lambda", "GetFunctionConcurrency", name, FunctionName=name)
-        return response if isinstance(response, Unanswered) else response.get("ReservedConcurrentExecutions")
+        name = response["FunctionName"]
+        found = self._call("lambda", "GetFunctionConcurrency", name, FunctionName=name)
+        reserved = found if isinstance(found, Unanswered) else found.get("ReservedConcurrentExecutions")
+        return DeployedFunction(response["FunctionArn"], response["Timeout"], response["Role"], reserved)
 
     def caller(self) -> str | Unanswered:
         """Return the ARN of the caller; "" for the root user of an account, who has all permissions.

@@ -173,15 +173,11 @@ def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     for name in spec.WriteSettings.__struct_fields__:
         before, after = (getattr(each.settings.write, name) for each in (old, new))
         if name == "once":
-            before, after = (_once_table(each) for each in (old, new))
+            tables = (each.compiled.write.once for each in (old, new))
+            before, after = (UNSET if once is None else once.table.name for once in tables)
         if before != after:
             sentence = f"'{name}' of 'write' was {_shown(before)}, and is {_shown(after)}"
             yield _change(old, new, OTHER_WRITE, sentence, "write", name)
-
-
-def _once_table(route: RouteVersion) -> Any:
-    once = route.compiled.write.once
-    return UNSET if once is None else once.table.name
 
 
 def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

@@ -176,7 +176,7 @@ class Recorder:
         found = self._same(real, self._masker.masked(message))
         if found:
             return found, []
-        leaves = dict.fromkeys(_leaves(message, ()))
+        leaves = dict.fromkeys(steps for steps, _ in _values(message, ()))
         agreed = [steps for steps in leaves if self._asked.get(steps)]
         for restored in (agreed, *([*agreed, steps] for steps in leaves if steps not in agreed)):
             found = self._same(real, self._masker.masked(message, restored))
@@ -232,10 +232,6 @@ def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
             yield from _values(each, (*steps, None))
     else:
         yield steps, value
-
-
-def _leaves(value: Any, steps: Steps) -> Iterator[Steps]:
-    return (found for found, _ in _values(value, steps))
 
 
 def steps_of(path: str) -> Steps:

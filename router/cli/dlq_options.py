@@ -259,10 +259,9 @@ def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
     from router.aws.control_plane import AwsCallError
 
     try:
-        found: Mapping[str, str] = sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return dict(sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"])
     except AwsCallError:
         return None
-    return found
 
 
 @contextmanager

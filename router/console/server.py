@@ -49,11 +49,6 @@ _TYPES = {
 _STOP_SECONDS = 2
 
 
-def policy(nonce: str) -> str:
-    """Return the Content-Security-Policy of a page whose style elements have a nonce."""
-    return _POLICY.format(nonce=f" 'nonce-{nonce}'")
-
-
 class Access:
     """The token of a console, and a second one that is accepted once: that of the browser which the command opens.
 
@@ -146,12 +141,8 @@ class Setting(Struct, frozen=True):
     writes: bool
 
 
-def setting(workspace: Workspace, given: Nothing) -> Setting:
-    """Return what the page shows of its console."""
-    return Setting(str(workspace.config), workspace.target, workspace.writes)
-
-
-CALLS = (Call("setting", Nothing, setting), *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS)
+_SETTING = Call("setting", Nothing, lambda each, _: Setting(str(each.config), each.target, each.writes))
+CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS)
 
 
 def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
@@ -163,7 +154,7 @@ def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
     async def page(request: Request) -> Response:
         nonce = token_urlsafe(16)
         content = (STATIC / "index.html").read_text(encoding="utf-8").replace("NONCE", nonce)
-        headers = {"Content-Security-Policy": policy(nonce)}
+        headers = {"Content-Security-Policy": _POLICY.format(nonce=f" 'nonce-{nonce}'")}
         return Response(content, headers=headers, media_type="text/html")
 
     async def file(request: Request) -> Response:

@@ -103,13 +103,9 @@ def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> tuple[DeadL
 
 def _read_queue(client: "SQSClient", queue: str) -> Iterator[DeadLetter]:
     url = client.get_queue_url(QueueName=queue)["QueueUrl"]
-    while True:
-        answer = client.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=_RECEIVE_COUNT, MessageAttributeNames=[ATTRIBUTE], VisibilityTimeout=3600
-        )
-        messages = answer.get("Messages", [])
-        if not messages:
-            return
+    while messages := client.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=_RECEIVE_COUNT, MessageAttributeNames=[ATTRIBUTE], VisibilityTimeout=3600
+    ).get("Messages"):
         for message in messages:
             attributes = message.get("MessageAttributes", {})
             fields = json.loads(attributes[ATTRIBUTE]["StringValue"]) if ATTRIBUTE in attributes else {}

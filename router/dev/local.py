@@ -173,7 +173,8 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
     with local_aws() as local:
         provision_new(program, local)
         report(f"the embedded AWS listens on {local.endpoint}")
-        address = f"{ADDRESS}:{_free_port()}"
+        with socket.create_server((ADDRESS, 0)) as listener:
+            address = f"{ADDRESS}:{listener.getsockname()[1]}"
         worker = Thread(target=_keep_worker, args=(config, local, stop, report, address), daemon=True)
         worker.start()
         try:
@@ -181,12 +182,6 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
         finally:
             stop.set()
             worker.join()
-
-
-def _free_port() -> int:
-    with socket.create_server((ADDRESS, 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 def _keep_worker(config: Path, local: LocalAws, stop: Event, report: Report, address: str) -> None:

@@ -126,12 +126,9 @@ class StatusReader:
         if isinstance(url, AwsFault):
             return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
         try:
-            found: Mapping[str, str] = self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])[
-                "Attributes"
-            ]
+            return dict(self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"])
         except AwsCallError as error:
             return f"queue {queue_name(reference)}: {error}"
-        return found
 
     def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
         name = function_name(mapping.function)

@@ -107,8 +107,11 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         if not isinstance(function, Unanswered):
             yield from _not_known(function.reserved, ())
     for answer in (seen.principal, *seen.decisions):
-        if isinstance(answer, Unanswered):
-            yield _permissions_not_known(answer)
+        if isinstance(answer, Unanswered) and answer.denied:
+            yield _not_permitted(answer, ())
+        elif isinstance(answer, Unanswered):
+            advice = "name the function with --function, or run this as its role"
+            yield Found(NOT_SIMULATED, _not_answered(answer), (), advice)
 
 
 def _not_known(answer: object, path: Path) -> Iterator[Found]:
@@ -118,12 +121,6 @@ def _not_known(answer: object, path: Path) -> Iterator[Found]:
         yield _not_permitted(answer, path)
     else:
         yield Found(NO_ANSWER, _not_answered(answer), path, "try again")
-
-
-def _permissions_not_known(answer: Unanswered) -> Found:
-    if answer.denied:
-        return _not_permitted(answer, ())
-    return Found(NOT_SIMULATED, _not_answered(answer), (), "name the function with --function, or run this as its role")
 
 
 def _not_permitted(answer: Unanswered, path: Path) -> Found:

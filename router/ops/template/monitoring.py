@@ -32,10 +32,10 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     alarms: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
-        alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
+        alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works"
             f"{_named(queue)}",
-            ("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
+            _measured("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
             ref("OldestMessageSeconds"),
             _PERIODS,
             _actions(plan, queue),
@@ -43,18 +43,19 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
-        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = _alarm(
+        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = alarm(
             f"There are dead letters on queue {queue.name}{_named(queue)}",
-            ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
+            _measured("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
             actions=_actions(plan, queue),
         )
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
-            alarms[id_] = _alarm(why, ("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum"), 0, periods)
-    alarms["ConfigurationAlarm"] = _alarm(
+            measured = _measured("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum")
+            alarms[id_] = alarm(why, measured, periods=periods)
+    alarms["ConfigurationAlarm"] = alarm(
         "Messages meet a configuration error: a table, queue or permission is missing, or the config does not know a "
         "queue; the log has the reason",
-        (NAMESPACE, CONFIGURATION_ERRORS, SERVICE, sub(_service(plan)), "Sum"),
+        _measured(NAMESPACE, CONFIGURATION_ERRORS, SERVICE, sub(_service(plan)), "Sum"),
     )
     return alarms
 
@@ -79,30 +80,19 @@ def _actions(plan: StackPlan, queue: PlannedQueue) -> Sequence[Expression]:
     return [sub(plan.substitutions.at(("owners", queue.owner, "alarm_topic"), topic))]
 
 
-def _alarm(
-    why: str,
-    source: tuple[str, str, str, Expression, str],
-    threshold: int | Json = 0,
-    periods: int = 1,
-    actions: Sequence[Expression] = ACTIONS,
-) -> Json:
-    """Return an alarm for a metric that exceeds the threshold for a number of minutes.
-
-    `source` is its namespace, its name, its dimension with a value, and the statistic.
-    """
-    namespace, metric, dimension, value, statistic = source
-    properties: Json = {
+def _measured(namespace: str, metric: str, dimension: str, value: Expression, statistic: str) -> Json:
+    """Return what an alarm for a metric measures in each minute."""
+    return {
         "Namespace": namespace,
         "MetricName": metric,
         "Dimensions": [{"Name": dimension, "Value": value}],
         "Statistic": statistic,
         "Period": _SECONDS,
     }
-    return alarm(why, properties, threshold, periods, actions)
 
 
 def alarm(
-    why: str, measured: Json, threshold: int | Json, periods: int, actions: Sequence[Expression] = ACTIONS
+    why: str, measured: Json, threshold: int | Json = 0, periods: int = 1, actions: Sequence[Expression] = ACTIONS
 ) -> Json:
     """Return an alarm for what is `measured`, if it exceeds the threshold in so many periods."""
     properties = {
