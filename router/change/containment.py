@@ -7,6 +7,7 @@ sound, but many true claims are not proved: a keyword that is not known here mus
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from router.change.generate import types_in
 from router.change.routes import exact
 from router.check.analysis.text_patterns import pattern_follows
 from router.model import Path
@@ -239,11 +240,6 @@ def _bound_follows(group: tuple[str, ...], before: Mapping[str, Any], after: Map
     return bool(old) and max(old) >= max(new)
 
 
-def _types(given: Any) -> set[str]:
-    named = {given} if isinstance(given, str) else set(given)
-    return named | ({"integer"} if "number" in named else set())
-
-
 def _values(schema: Mapping[str, Any]) -> set[bytes] | None:
     if "const" in schema:
         return {exact(schema["const"])}
@@ -251,7 +247,7 @@ def _values(schema: Mapping[str, Any]) -> set[bytes] | None:
 
 
 def _type_follows(old: Mapping[str, Any], new: Any) -> bool:
-    return "type" in old and _types(old["type"]) <= _types(new)
+    return "type" in old and types_in(old["type"]) <= types_in(new)
 
 
 def _choice_follows(old: Mapping[str, Any], new: list[Any]) -> bool:

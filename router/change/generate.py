@@ -3,7 +3,7 @@
 `not`, `else` and `unevaluatedProperties` are not followed: of what is made, some does not satisfy the schema.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from math import ceil, floor
 from random import Random
@@ -277,11 +277,13 @@ def named_types(schema: dict[str, Any]) -> set[str]:
 
 def common_types(schemas: list[dict[str, Any]]) -> set[str]:
     """Return the types that all schemas allow."""
-    allowed = set(_TYPES)
-    for schema in schemas:
-        named = named_types(schema)
-        allowed &= named | ({"integer"} if "number" in named else set())
-    return allowed
+    return set(_TYPES).intersection(*(types_in(schema.get("type", _TYPES)) for schema in schemas))
+
+
+def types_in(given: str | Iterable[str]) -> set[str]:
+    """Return the types that the keyword `type` allows."""
+    named = {given} if isinstance(given, str) else set(given)
+    return named | ({"integer"} if "number" in named else set())
 
 
 def is_of_types(value: Any, types: set[str]) -> bool:

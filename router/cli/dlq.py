@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -237,16 +237,10 @@ def _exported(session: DlqSession, opened: OpenQueue) -> Iterator[DlqMessage]:
 def _delete(opened: OpenQueue) -> int:
     """Delete the selected messages; return how many could not be deleted."""
     failed: Counter[str] = Counter()
-    for batch in batches(opened.spool.selected(), 100):
-        failed.update(fault.code for fault in opened.lease.delete([message.id for message in batch]).values())
+    ids = (message.id for message in opened.spool.selected())
+    while batch := list(islice(ids, 100)):
+        failed.update(fault.code for fault in opened.lease.delete(batch).values())
     for code, number in failed.items():
         needs = "; the command needs sqs:DeleteMessage" if code in DENIED else ""
         click.echo(f"{count(number)} could not be deleted: {code}{needs}", err=True)
     return failed.total()
-
-
-def batches(messages: Iterable[DlqMessage], size: int) -> Iterator[list[DlqMessage]]:
-    """Yield messages in lists of up to `size`."""
-    iterator = iter(messages)
-    while batch := list(islice(iterator, size)):
-        yield batch

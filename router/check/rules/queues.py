@@ -142,12 +142,10 @@ def _same_keys(config: spec.Config) -> Iterator[Found]:
 def check_retention(subject: Subject) -> Iterator[Found]:
     """Report dead-letter queues whose retention is not longer than that of their source queues."""
     queues = subject.config.queues
-    dead_letters = {queue.dead_letter for queue in queues.values()}
-    for name in {route.queue: None for route in subject.config.routes.values()}:
-        queue = queues.get(name, spec.Queue())
-        if not is_created(queue, name) or not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
+    for name, queue, is_dead_letter in _created(subject.config):
+        if not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
             continue
-        source = retention_of(queue, is_dead_letter=name in dead_letters)
+        source = retention_of(queue, is_dead_letter=is_dead_letter)
         target = queues.get(queue.dead_letter, spec.Queue())
         # On a FIFO dead-letter queue, the retention of a moved message starts anew.
         least = source if is_fifo(queue.name or name) else source + 1
