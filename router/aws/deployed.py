@@ -85,6 +85,10 @@ class DeployedQueue(Struct, frozen=True, tag=True):
         return self.arn.rpartition(":")[2]
 
 
+READING = ("Creating", "Enabling", "Enabled", "Updating")
+"""The states in which an event source mapping reads its queue, or is about to."""
+
+
 class DeployedMapping(Struct, frozen=True, tag=True):
     """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set.
 

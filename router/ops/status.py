@@ -14,12 +14,11 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.aws.control_plane import IN_FLIGHT, WAITING, AwsCallError, ServiceClient
-from router.aws.deployed import DeployedFunction, DeployedMapping, Unanswered, function_name
+from router.aws.deployed import READING, DeployedFunction, DeployedMapping, Unanswered, function_name
 from router.aws.live import Live
 from router.aws.protocols import Aws, AwsFault
 from router.aws.references import queue_name, table_name
 from router.aws.sqs import redrive_target
-from router.check.live.functions import READING
 from router.engine.engine import CompiledQueue
 from router.program.load import Program
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from msgspec import UnsetType
 
-from router.aws.deployed import DeployedFunction, DeployedMapping, DeployedQueue, Unanswered, function_name
+from router.aws.deployed import READING, DeployedFunction, DeployedMapping, DeployedQueue, Unanswered, function_name
 from router.check.live.deployed import DeployedConfig, live_rule
 from router.check.rule import Found
 from router.check.rules.aws_limits import LEAST_TIMEOUT, after_a_hang
@@ -89,8 +89,6 @@ OTHER_SETTINGS = declare(
     "The settings under `lambda` take effect only when they are deployed.",
     severity="warning",
 )
-READING = ("Creating", "Enabling", "Enabled", "Updating")
-"""The states in which a mapping reads its queue, or is about to."""
 
 
 @live_rule(NO_FUNCTION, NO_CONCURRENCY)
