@@ -24,7 +24,7 @@ _ID = re.compile(rb'"Id":\s*"([^"]*)"')
 _HANDLE = re.compile(rb'"ReceiptHandle":\s*"([^"]*)"')
 _WAIT = re.compile(rb'"WaitTimeSeconds":\s*(\d+)')
 _NAME = re.compile(rb'"(?:QueueName|TableName)":\s*"([^"]*)"')
-_CONSTANT = {
+CONSTANT = {
     b"batchwriteitem": b'{"UnprocessedItems":{}}',
     b"putitem": b"{}",
     b"updateitem": b"{}",
@@ -58,7 +58,7 @@ def _object(path: bytes) -> bytes:
     )
 
 
-_RENDERED = {operation: render(content, crc=True) for operation, content in _CONSTANT.items()}
+_RENDERED = {operation: render(content, crc=True) for operation, content in CONSTANT.items()}
 _EMPTY = render(b"{}")
 
 

@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 
 import node
 from environment import HERE, BenchmarkError, prepare
+from fast_server import serve_fast
 from figures import FigureBudget, Figures
 from rounds import Rounds
 from serving import Server
@@ -86,6 +87,13 @@ BUDGETS = (
 )
 
 
+class Servers(NamedTuple):
+    """The servers of a run, by HTTP and by TLS; the one by HTTP is in Rust if it can be built."""
+
+    plain: Server
+    secure: Server
+
+
 def cases_of(*, quick: bool) -> tuple[DrainCase, ...]:
     """Return the names of the figures."""
     cases = QUICK if quick else CASES
@@ -109,17 +117,21 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         SCALING: Figures("messages a second", 1),
     }
     digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, serve_fast(Path(folder) / "server") as fast:
         missing = node.install(Path(folder))
         figures[CPU].missing = {"sqs-consumer on Node": missing} if missing else {}
+        if isinstance(fast, str):
+            figures[SERVER].missing = {"workers with the server in Rust": fast}
+        servers = Servers(server if isinstance(fast, str) else fast, server)
+        installed = None if missing else Path(folder)
         for _ in rounds:
-            _measure_round(server, figures, digests, None if missing else Path(folder), quick=quick, advance=advance)
+            _measure_round(servers, figures, digests, installed, quick=quick, advance=advance)
     server.slow_down(0)
     return figures
 
 
 def _measure_round(
-    server: Server,
+    servers: Servers,
     figures: Mapping[str, Figures],
     digests: Mapping[int, str],
     installed: Path | None,
@@ -131,6 +143,7 @@ def _measure_round(
         if case.program == NODE and installed is None:
             advance()
             continue
+        server = servers.secure if case.secure else servers.plain
         started = drain(server, replace(case, count=FEW), digests[FEW], installed)
         drained = drain(server, case, digests[case.count], installed)
         figures[CPU].add(case.name, case.program, (drained.cpu - started.cpu) / (case.count - FEW))
@@ -142,7 +155,7 @@ def _measure_round(
         advance()
     for case in () if quick else PAIR * PAIRS:
         processes, _, latency = case.name.partition(", ")
-        speed = _speed(case, drain(server, case, digests[case.count]))
+        speed = _speed(case, drain(servers.plain, case, digests[case.count]))
         figures[SCALING].add(latency, processes, speed)
         if case.processes == 1:
             cost = figures[CPU].last(case.name, case.program) + figures[SERVER].last(case.name, case.program)

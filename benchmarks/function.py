@@ -35,6 +35,7 @@ WALL, FRESH, CPU = "function", "function, first batch", "function, processor"
 START, MEMORY = "function, first answer", "function, memory"
 ROUTER, BATCH_WRITER, NOTHING, BOUND, RUST = "router", "batch_writer", "nothing", "bound", "rust"
 RUST_TITLE = "Rust, hyper"
+RUST_SOURCES = HERE / "peers" / "rust"
 SIZE = "small"
 CONFIGS = ("routes", "pointers")
 _POINTERS = "router, pointers"
@@ -167,7 +168,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         return figures
     digests = {case: case.digest() for case in (FIRST, *cases_of(quick=quick))}
     with TemporaryDirectory() as folder:
-        made = "a short run leaves it out" if quick else rust.build(Path(folder) / "rust")
+        made = "a short run leaves it out" if quick else rust.build(RUST_SOURCES, Path(folder) / "rust")
         if isinstance(made, str):
             figures[WALL].missing = {RUST_TITLE: made}
         with _own_core(server) as core:

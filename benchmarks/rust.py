@@ -1,12 +1,10 @@
-"""The function in Rust, in a folder of the run: cargo builds it from Debian's packages of crates, or from crates.io."""
+"""Programs in Rust, in a folder of the run: cargo builds them from Debian's packages of crates, or from crates.io."""
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
-from environment import HERE
-
-SOURCES = HERE / "peers" / "rust"
 CRATES = Path("/usr/share/cargo/registry")
 """Where Debian's packages `librust-…-dev` install the sources of crates."""
 _FROM_DEBIAN = """
@@ -18,11 +16,11 @@ directory = "{}"
 _SECONDS = 600
 
 
-def build(folder: Path) -> Path | str:
-    """Build the function in a folder; return its executable, or the reason if it cannot be built."""
+def build(sources: Path, folder: Path) -> Path | str:
+    """Build a program in a new folder; return its executable, or the reason if it cannot be built."""
     if not shutil.which("cargo"):
         return "it needs cargo"
-    shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("target", "Cargo.lock"))
+    shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("target", "Cargo.lock"))
     command = ["cargo", "build", "--release", "--quiet"]
     if CRATES.is_dir():
         (folder / ".cargo").mkdir()
@@ -35,4 +33,5 @@ def build(folder: Path) -> Path | str:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error")] or [done.stderr.strip()]
         return f"cargo cannot build it: {lines[0] or f'exit code {done.returncode}'}"
-    return folder / "target" / "release" / "benchmark-function"
+    package = tomllib.loads((folder / "Cargo.toml").read_text())["package"]
+    return folder / "target" / "release" / str(package["name"])

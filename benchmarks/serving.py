@@ -13,7 +13,8 @@ from urllib.request import ProxyHandler, build_opener
 from certificates import make_certificates
 from environment import HERE
 
-_direct = build_opener(ProxyHandler({}))
+direct = build_opener(ProxyHandler({}))
+"""Opens URLs of this machine, whatever proxy there is for others."""
 
 
 class Server:
@@ -59,7 +60,7 @@ class Server:
         return report
 
     def _get(self, path: str, seconds: float = 120) -> Any:
-        with _direct.open(self.endpoint + path, timeout=seconds) as answer:
+        with direct.open(self.endpoint + path, timeout=seconds) as answer:
             return json.load(answer)
 
 

@@ -12,7 +12,7 @@ import pytest
 import rust
 from environment import HERE, BenchmarkError
 from figures import FigureBudget, Figures, judge
-from function import BOUND, CONFIGS, LATENCIES, ROUTER, RUST, SIZE, FunctionCase, Functions, make_image
+from function import BOUND, CONFIGS, LATENCIES, ROUTER, RUST, RUST_SOURCES, SIZE, FunctionCase, Functions, make_image
 from messages import item
 from results import Results
 from runtime_api import FunctionError
@@ -128,9 +128,12 @@ def test_the_function_in_rust_is_built(
         (programs / "cargo").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
 
-    found = str(rust.build(tmp_path / "rust")).replace(str(tmp_path / "rust"), "FOLDER")
+    found = str(rust.build(RUST_SOURCES, tmp_path / "rust")).replace(str(tmp_path / "rust"), "FOLDER")
 
-    assert (found[: len(made)], isinstance(rust.build(tmp_path / "again"), Path)) == (made, made.startswith("FOLDER"))
+    assert (found[: len(made)], isinstance(rust.build(RUST_SOURCES, tmp_path / "again"), Path)) == (
+        made,
+        made.startswith("FOLDER"),
+    )
 
 
 def test_the_server_is_trusted_by_the_bundle(server: Any) -> None:
