@@ -183,9 +183,14 @@ pub fn render(content: &[u8]) -> Vec<u8> {
 
 /// The answer for a batch of deletes or visibility timeouts, and the number of its entries.
 fn acknowledge(content: &[u8]) -> (Answer, usize) {
-    let entries: Vec<_> = strings(content, b"\"Id\":").map(|id| [b"{\"Id\":\"", id, b"\"}"].concat()).collect();
-    let answer = [b"{\"Successful\":[", entries.join(&b","[..]).as_slice(), b"],\"Failed\":[]}"].concat();
-    (Answer::Made(render(&answer)), entries.len())
+    let (mut answer, mut count) = (b"{\"Successful\":[".to_vec(), 0);
+    for id in strings(content, b"\"Id\":") {
+        let before: &[u8] = if count > 0 { b",{\"Id\":\"" } else { b"{\"Id\":\"" };
+        [before, id, b"\"}"].iter().for_each(|part| answer.extend_from_slice(part));
+        count += 1;
+    }
+    answer.extend_from_slice(b"],\"Failed\":[]}");
+    (Answer::Made(render(&answer)), count)
 }
 
 fn append(pairs: &mut Vec<u8>, name: &[u8], content: &[u8]) {

@@ -1,7 +1,7 @@
 //! Reads requests, as far as the clients of the benchmark vary them: a request has a length, and the next one follows its
 //! answer.
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 /// The head of a request: the operation of a call, or the path if it is not `/`; the bytes of the head and in all.
 pub struct Head<'a> {
@@ -13,15 +13,17 @@ pub struct Head<'a> {
 /// Returns the head of a request, None until it is complete.
 pub fn read_head(data: &[u8]) -> Option<Head<'_>> {
     let end = memmem::find(data, b"\r\n\r\n")?;
-    let mut lines = data[..end].split(|byte| *byte == b'\n');
-    let path = lines.next()?.split(|byte| *byte == b' ').nth(1)?;
-    let (mut target, mut content) = (path, 0);
-    for line in lines {
-        if let Some(value) = header(line, b"content-length:") {
+    let (mut target, mut content, mut start) = (&data[..0], 0, 0);
+    for end in memchr_iter(b'\n', &data[..end + 2]) {
+        let line = &data[start..end];
+        if start == 0 {
+            target = line.split(|byte| *byte == b' ').nth(1)?;
+        } else if let Some(value) = header(line, b"content-length:") {
             content = number(value);
         } else if let Some(value) = header(line, b"x-amz-target:") {
             target = value.rsplit(|byte| *byte == b'.').next()?;
         }
+        start = end + 1;
     }
     Some(Head { target, length: end + 4, whole: end + 4 + content })
 }

@@ -15,8 +15,8 @@ use crate::poll::{set_nodelay, use_cores, Poll};
 use crate::request::{number, read_head};
 
 const READ_BYTES: usize = 1 << 20;
-/// While calls take time, the requests of so long are read together, as with the server in Python: one that reads each at
-/// once wakes for one or two of them, and takes the core from a worker each time.
+/// While calls take time, the requests of so long are read together, about as many as the server in Python reads: a
+/// server that is faster than that wakes for one or two of them, and takes the core from a worker each time.
 const PAUSE: Duration = Duration::from_micros(200);
 const INPUT: RawFd = 0;
 const NO_ANSWER: &[u8] = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n";
@@ -76,11 +76,9 @@ impl Server {
     /// Serves until standard input ends.
     pub fn serve(mut self) -> Result<()> {
         loop {
-            if !self.answers.latency.is_zero() {
-                sleep(PAUSE);
-            }
             let longest = self.send_due();
-            for place in 0..self.poll.wait(longest)? {
+            let count = self.poll.wait(longest)?;
+            for place in 0..count {
                 let descriptor = self.poll.readable(place);
                 if descriptor == INPUT {
                     exit(0);
@@ -89,6 +87,10 @@ impl Server {
                 } else if self.read(descriptor).is_err() {
                     self.connections[descriptor as usize] = None;
                 }
+            }
+            if count > 0 && !self.answers.latency.is_zero() {
+                self.send_due();
+                sleep(PAUSE);
             }
         }
     }
