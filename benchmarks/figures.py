@@ -28,10 +28,6 @@ class Figures:
         """Add the figure of a round."""
         self.values.setdefault(Key(case, program), []).append(value)
 
-    def last(self, case: str, program: str) -> float:
-        """Return the figure of the last round, as measured."""
-        return self.values[Key(case, program)][-1]
-
     def of(self, case: str, program: str) -> list[float]:
         """Return the figures of all rounds, in the unit of the page."""
         return [value * self.scale for value in self.values[Key(case, program)]]
