@@ -75,9 +75,13 @@ CASES = (
 )
 """So many messages that the start, in which workers find their batch size, is a small part."""
 QUICK = tuple(replace(case, count=case.count // 5) for case in CASES)
-PAIR = tuple(case for case in CASES if case.program == "router" and case.latency and not case.secure)
+PAIR = tuple(
+    replace(case, count=2 * case.count)
+    for case in CASES
+    if case.program == "router" and case.latency and not case.secure
+)
 """The speed of two processes relative to one. Speeds vary more than processor time, so there are more rounds of these,
-in direct succession."""
+in direct succession; and two processes take longer until their speed has settled, so there are more messages."""
 PAIRS = 2
 BUDGETS = (
     FigureBudget(CPU, "1 process, no latency", "router", "boto3 loop", 1 / 8),
@@ -115,7 +119,8 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         MEMORY_FEW: Figures("MB", 1e-6),
         SCALING: Figures("messages a second", 1),
     }
-    digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases_of(quick=quick))}}
+    cases = (*cases_of(quick=quick), *(() if quick else PAIR))
+    digests = {count: expected_digest(SIZE, count) for count in {FEW, *(case.count for case in cases)}}
     with TemporaryDirectory() as folder, serve_fast(Path(folder) / "server") as fast:
         missing = node.install(Path(folder))
         figures[CPU].missing = {"sqs-consumer on Node": missing} if missing else {}

@@ -43,7 +43,7 @@ SUITES: dict[str, Any] = {
     "growth": growth,
 }
 ROUNDS = {"handler": 5, "function": 3, "drain": 5, "latency": 2, "cold": 7, "check": 3, "growth": 3, "stages": 1}
-SECONDS = {"handler": 90, "function": 120, "drain": 130, "latency": 70, "cold": 35, "check": 60, "growth": 70} | {
+SECONDS = {"handler": 90, "function": 120, "drain": 180, "latency": 70, "cold": 35, "check": 60, "growth": 70} | {
     "stages": 60
 }
 """A suite starts no round that is not likely to end in this time, but for its first."""
