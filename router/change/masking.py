@@ -19,6 +19,8 @@ Steps = tuple[str | None, ...]
 """A path in messages: names, and None for each element of a list."""
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _ATTEMPTS = 200
+_OTHER_ATTEMPTS = 5
+"""After so many attempts, a mask may be the value itself."""
 _MOST_DAYS = 300
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
@@ -78,7 +80,8 @@ class RecordingMasker:
             made = value
             for attempt in range(_ATTEMPTS):
                 made = mask(value, attempt)
-                if (kind, made) not in self._taken:
+                # A text without letters and digits has no other mask than itself.
+                if (kind, made) not in self._taken and (made != value or attempt >= _OTHER_ATTEMPTS):
                     break
             else:
                 self.collisions += 1
