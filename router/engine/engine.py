@@ -137,9 +137,10 @@ class CompiledQueue(Struct, frozen=True):
     index: RouteIndex | None = None
 
     @property
-    def is_plain(self) -> bool:
-        """Whether a body is the JSON of a message, and its routes can write what they plan."""
-        return self.decode is decode_plain and self.redaction is None and not self.atomic
+    def plain_route(self) -> CompiledRoute | None:
+        """The only route, if it takes each body as the JSON of a message, and can write what it plans."""
+        is_plain = self.decode is decode_plain and self.redaction is None and not self.atomic
+        return self.routes[0] if is_plain and len(self.routes) == 1 and self.routes[0].when is None else None
 
 
 class Engine(Struct, frozen=True):
@@ -205,11 +206,8 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
 
     It returns None for a message that is not the usual one: malformed, invalid, with message attributes, deeply nested.
     """
-    if len(queue.routes) != 1 or not queue.is_plain:
-        return None
-    (route,) = queue.routes
-    write = None if route.when or route.short is None else route.short.write
-    if route.short is None or write is None:
+    route = queue.plain_route
+    if route is None or route.short is None or (write := route.short.write) is None:
         return None
     validate, config, name, typed = route.validate, route.write, queue.name, route.short.typed
     tries = TYPED_TRIES
@@ -223,7 +221,8 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
             try:
                 message = Message(None, record.message_id, name, {}, record.attributes)
                 return PlannedMessage(record, None, [typed(config, body, message)])
-            except Exception:  # it is valid with other members, or invalid: the general way tells
+            except BaseException as error:  # valid with other members, invalid, or what a plugin raises
+                _leave_to_plan(error)
                 tries -= 1
         try:
             if body.count("{") + body.count("[") > MAX_NESTING:
@@ -231,7 +230,8 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
             data = JSON.decode(body)
             if validate is not None and validate(data) is not None:
                 return None
-        except Exception:
+        except BaseException as error:  # the validator may panic
+            _leave_to_plan(error)
             return None
         try:
             message = Message(data, record.message_id, name, {}, record.attributes)
@@ -240,6 +240,12 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
             return PlannedMessage(record, _outcome_of(error, route))
 
     return plan_short
+
+
+def _leave_to_plan(error: BaseException) -> None:
+    """Go on without the short form, which raised an error; raises KeyboardInterrupt, which ends a command."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
 
 
 def _decided(

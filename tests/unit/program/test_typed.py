@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.model import Record
+from router.model import Outcome, Record
 from router.program.generated import WARM
 from router.program.load import load_program
 from router.program.typed import MAX_FIELDS, typed_schema
@@ -267,6 +267,71 @@ def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -
             )
 
     assert len(tried) == 6
+
+
+ODD = """
+from router import hookimpl
+
+
+class Odd(BaseException):
+    pass
+
+
+def odd(value):
+    raise Odd
+
+
+@hookimpl
+def router_register_transforms(register):
+    register("odd", odd)
+"""
+
+
+def test_a_transform_raises_what_is_no_exception(tmp_path: Path) -> None:
+    """Its message alone is retried, as it is in the general way."""
+    (tmp_path / "own.py").write_text(ODD, encoding="utf-8")
+    item = {"id": "id", "by": {"meta": "message_id", "transform": "odd"}}
+    route = {"queue": "q", "table": "things", "item": item, "schema": SIMPLE}
+    tables = {"things": {"key": {"id": "S"}}}
+    config = {"version": 1, "plugins": ["own.py"], "queues": {"q": {}}, "tables": tables, "routes": {"r": route}}
+    path = tmp_path / "routes.yaml"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    queue = load_program(path, {}).engine.queues["q"]
+    short = queue.routes[0].short
+    assert short is not None
+    for _ in range(WARM):
+        short.count()
+    plan_short, record = short_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
+    assert short.typed is not None
+    assert plan_short is not None
+
+    planned = plan_short(record)
+
+    assert planned is not None
+    assert planned.outcome == plan(queue, record).outcome == Outcome("retry", "RT813", "unexpected Odd", "r")
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
+@pytest.mark.parametrize("error", [Panic, RecursionError, KeyboardInterrupt])
+def test_what_the_validator_raises(queue_of: Compile, error: type[BaseException]) -> None:
+    """The general way decides about the message; only Ctrl-C ends the command."""
+
+    def fail(data: Any) -> Any:
+        raise error
+
+    queue = queue_of(FULL, ITEM, {"id": "S"})
+    plan_short = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=fail),)))
+    assert plan_short is not None
+    record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5, "other": 1}', SYSTEM)
+
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            plan_short(record)
+    else:
+        assert plan_short(record) is None
 
 
 SIMPLE = {"type": "object", "properties": {"id": {"type": "string"}}}
