@@ -16,6 +16,10 @@ from router.engine.decode import JSON
 
 MAX_FIELDS = 100
 """A schema of more properties has no struct: making one takes a while."""
+MAX_PATTERN = 200
+"""A longer pattern is not simple: finding out takes a time that grows faster than its length."""
+MAX_MATCHED = 1000
+"""Longer texts with a pattern are not taken: for what follows its open repetition, Python looks at each place."""
 _ANNOTATIONS = frozenset(
     ("$schema", "$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly")
 )
@@ -23,9 +27,9 @@ _EXACT = 2**53
 """Up to here, bounds are the same for integers and for floating-point numbers, however a validator compares them."""
 _LOW, _HIGH = -(2**63), 2**63 - 1
 """Numbers beyond are left to the validator."""
-_ATOM = r"(?:[A-Za-z0-9_:/@ -]|\[[A-Za-z0-9_:/@ .+-]+\])(?:\{\d{1,3}\})?"
+_ATOM = r"(?:[A-Za-z0-9_:/@ -]|\[[A-Za-z0-9_:/@ .+-]+\])(?:\{[0-9]{1,3}\})?"
 _PATTERN = re.compile(rf"\^((?:{_ATOM})*(?:\[[A-Za-z0-9_:/@ .+-]+\][+*])?(?:{_ATOM})*)\$")
-"""Patterns that mean the same in all dialects and that Python matches in a time proportional to the text."""
+"""Patterns that mean the same in all dialects, and for which Python needs no more than a look from each place."""
 
 Matches = Callable[[str], object]
 
@@ -121,8 +125,10 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
     match schema.get("type"):
         case "string":
             _require(asked <= {"type", "minLength", "maxLength", "pattern"})
-            matches = _matches(schema["pattern"]) if "pattern" in schema else None
-            lengths = Meta(min_length=schema.get("minLength"), max_length=schema.get("maxLength"))
+            matches, most = None, schema.get("maxLength")
+            if "pattern" in schema:
+                matches, most = _matches(schema["pattern"]), min(schema.get("maxLength", MAX_MATCHED), MAX_MATCHED)
+            lengths = Meta(min_length=schema.get("minLength"), max_length=most)
             return TypedField(places, "text", optional, matches=matches), Annotated[str, lengths]
         case "integer" | "number" as kind:
             _require(asked <= {"type", "minimum", "maximum"})
@@ -137,7 +143,7 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
 
 
 def _matches(pattern: str) -> Matches:
-    found = _PATTERN.fullmatch(pattern)
+    found = _PATTERN.fullmatch(pattern) if len(pattern) <= MAX_PATTERN else None
     # Two hyphens are the difference of sets in some dialects.
     if found is None or "--" in pattern:
         raise _NotSimpleError

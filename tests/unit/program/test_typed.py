@@ -15,7 +15,7 @@ from msgspec import structs
 from router.model import Outcome, Record
 from router.program.generated import WARM
 from router.program.load import load_program
-from router.program.typed import MAX_FIELDS, typed_schema
+from router.program.typed import MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, plan, short_plan
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -402,8 +402,26 @@ def test_patterns_mean_what_they_mean_to_the_validator(pattern: str, data: Any) 
     assert [bool(matches(text)) for text in texts] == [validator.is_valid({"p": text}) for text in texts]
 
 
+def test_texts_that_a_pattern_takes_long_for(queue_of: Compile) -> None:
+    """Python would try the last classes at each place of a long text; the validator does not."""
+    schema = {"properties": {"id": {"type": "string", "pattern": "^[a-z]+[a-z]{499}[0-9]$"}}}
+    queue = queue_of(schema, {"id": {"value": "x"}}, {"id": "S"})
+    longest = "a" * (MAX_MATCHED - 1) + "0"
+
+    assert agrees(queue, json.dumps({"id": longest})) is True
+    assert agrees(queue, json.dumps({"id": f"a{longest}"})) is None
+
+
+def test_a_long_pattern() -> None:
+    """Whether it is simple takes a time that grows faster than its length."""
+    for length in (MAX_PATTERN - 2, MAX_PATTERN - 1):
+        schema = {"properties": {"p": {"type": "string", "pattern": f"^{'a' * length}$"}}}
+
+        assert (typed_schema(schema) is not None) == (length + 2 <= MAX_PATTERN)
+
+
 @pytest.mark.parametrize(
-    "pattern", ["[a-z]", "^[a-z]", "^[a-z]+[a-z]+$", "^([a-z]+)+$", "^\\w$", "^.$", "^[^a]$", "^a|b$"]
+    "pattern", ["[a-z]", "^[a-z]", "^[a-z]+[a-z]+$", "^([a-z]+)+$", "^\\w$", "^.$", "^[^a]$", "^a|b$", "^a{\u0663}$"]
 )
 def test_other_patterns(pattern: str) -> None:
     """They are left to the validator: dialects differ, or Python may take a time that grows faster than the text."""
