@@ -29,7 +29,7 @@ from router.model import Message
 from router.program.attribute import Getter
 
 if TYPE_CHECKING:
-    from router.program.typed import TypedField
+    from router.program.typed import FieldShape
 
 WARM = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
@@ -60,11 +60,12 @@ class SourceShape(Struct, frozen=True):
 class TypedShape(Struct, frozen=True):
     """What the source of a typed function depends on: the field of each attribute, None for one that reads no data.
 
-    `checked` are the fields of which the struct does not check all. The keys are those of a SourceShape.
+    `checked` are the fields of which the struct does not check all; their bounds and patterns are variables. The keys
+    are those of a SourceShape.
     """
 
-    fields: "tuple[TypedField | None, ...]"
-    checked: "tuple[TypedField, ...]"
+    fields: "tuple[FieldShape | None, ...]"
+    checked: "tuple[FieldShape, ...]"
     keys: tuple[tuple[int, bool], ...]
 
 
@@ -162,14 +163,15 @@ def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], c
     schema = typed_schema(content)
     if schema is None or any(each.reads_data and each.path not in schema.fields for each in getters):
         return None
-    names, fields = [getter.name for getter in getters], schema.fields.values()
+    names, fields = [getter.name for getter in getters], schema.fields
+    checked = [each for each in fields.values() if each.is_checked]
     shape = TypedShape(
-        tuple(schema.fields.get(getter.path) for getter in getters),
-        tuple(each for each in fields if each.is_checked),
+        tuple(fields[getter.path].shape if getter.path in fields else None for getter in getters),
+        tuple(each.shape for each in checked),
         tuple((names.index(name), kind == "N") for name, kind in keys),
     )
     variables = _variables(getters) | {"decode": schema.decode, "NOTHING": {}, "Decimal": Decimal}
-    for number, field in enumerate(shape.checked):
+    for number, field in enumerate(checked):
         variables |= {f"low_{number}": field.low, f"high_{number}": field.high, f"matches_{number}": field.matches}
     exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
     write: MapTyped = variables["write"]
@@ -283,7 +285,7 @@ def typed_source_lines(shape: TypedShape) -> list[str]:
     return ["def write(config, body, message):", *(f"    {line}" for line in lines)]
 
 
-def _parts(number: int, field: "TypedField | None") -> str:
+def _parts(number: int, field: "FieldShape | None") -> str:
     """Return the parts of the text of an attribute that is always a text or an integer; "" for others."""
     if field is None or field.optional or field.kind not in ("text", "integer"):
         return ""
@@ -291,7 +293,7 @@ def _parts(number: int, field: "TypedField | None") -> str:
     return f"{kind}_head_{number}, {value}, '\"}}', "
 
 
-def _read_lines(name: str, field: "TypedField") -> list[str]:
+def _read_lines(name: str, field: "FieldShape") -> list[str]:
     """Return the lines that read a field of the struct; UNSET if it is absent."""
     if not field.optional:
         return [f"{name} = data{''.join(f'.f{place}' for place in field.places)}"]
@@ -302,7 +304,7 @@ def _read_lines(name: str, field: "TypedField") -> list[str]:
     ]
 
 
-def _check_lines(number: int, field: "TypedField") -> list[str]:
+def _check_lines(number: int, field: "FieldShape") -> list[str]:
     """Return the lines that check what the struct does not."""
     condition = f"matches_{number}(value)" if field.kind == "text" else f"low_{number} <= value <= high_{number}"
     if field.kind == "number":
@@ -311,7 +313,7 @@ def _check_lines(number: int, field: "TypedField") -> list[str]:
     return [*_read_lines("value", field), f"if not ({absent}{condition}):", "    raise ValueError"]
 
 
-def _typed_lines(number: int, field: "TypedField | None") -> list[str]:
+def _typed_lines(number: int, field: "FieldShape | None") -> list[str]:
     """Return the lines that read the value of an attribute, and write it unless its parts are known."""
     value, texts = f"v{number}", "SCALARS" if field is None else "VERBATIM"
     lines = [f"{value} = get_{number}(None, message)"] if field is None else _read_lines(value, field)

@@ -34,17 +34,25 @@ _PATTERN = re.compile(rf"\^((?:{_ATOM})*(?:\[[A-Za-z0-9_:/@ .+-]+\][+*])?(?:{_AT
 Matches = Callable[[str], object]
 
 
-class TypedField(Struct, frozen=True):
-    """A property that is no object: `places` lead to it from the struct of the message.
+class FieldShape(Struct, frozen=True):
+    """What code depends on that reads a property that is no object: `places` lead to it from the struct of the message.
 
-    A number is at least `low` and at most `high`, which the struct does not check, nor that a `number` is one: a struct
-    would take a text of digits for a decimal. The text is to be given to `matches`, if there is one. An optional
-    property is UNSET if it is absent, and so is each struct on the way to it.
+    An optional property is UNSET if it is absent, and so is each struct on the way to it.
     """
 
     places: tuple[int, ...]
     kind: Literal["text", "integer", "number", "boolean"]
     optional: bool
+
+
+class TypedField(Struct, frozen=True):
+    """A property that is no object, and what is to be checked of it.
+
+    A number is at least `low` and at most `high`, which the struct does not check, nor that a `number` is one: a struct
+    would take a text of digits for a decimal. The text is to be given to `matches`, if there is one.
+    """
+
+    shape: FieldShape
     low: int = _LOW
     high: int = _HIGH
     matches: Matches | None = None
@@ -52,7 +60,7 @@ class TypedField(Struct, frozen=True):
     @property
     def is_checked(self) -> bool:
         """Whether the struct does not check all."""
-        return self.kind in ("integer", "number") or self.matches is not None
+        return self.shape.kind in ("integer", "number") or self.matches is not None
 
 
 class TypedSchema(Struct, frozen=True):
@@ -121,7 +129,7 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
         _require(
             choices and schema.get("type", "string") == "string" and all(isinstance(each, str) for each in choices)
         )
-        return TypedField(places, "text", optional), Literal[tuple(choices)]
+        return TypedField(FieldShape(places, "text", optional)), Literal[tuple(choices)]
     match schema.get("type"):
         case "string":
             _require(asked <= {"type", "minLength", "maxLength", "pattern"})
@@ -129,16 +137,16 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
             if "pattern" in schema:
                 matches, most = _matches(schema["pattern"]), min(schema.get("maxLength", MAX_MATCHED), MAX_MATCHED)
             lengths = Meta(min_length=schema.get("minLength"), max_length=most)
-            return TypedField(places, "text", optional, matches=matches), Annotated[str, lengths]
+            return TypedField(FieldShape(places, "text", optional), matches=matches), Annotated[str, lengths]
         case "integer" | "number" as kind:
             _require(asked <= {"type", "minimum", "maximum"})
             given = {asked_for: schema[asked_for] for asked_for in ("minimum", "maximum") if asked_for in schema}
             _require(all(type(each) is int and abs(each) <= _EXACT for each in given.values()))
             low, high = given.get("minimum", _LOW), given.get("maximum", _HIGH)
-            return TypedField(places, kind, optional, low, high), int if kind == "integer" else Any
+            return TypedField(FieldShape(places, kind, optional), low, high), int if kind == "integer" else Any
         case "boolean":
             _require(asked <= {"type"})
-            return TypedField(places, "boolean", optional), bool
+            return TypedField(FieldShape(places, "boolean", optional)), bool
     raise _NotSimpleError
 
 

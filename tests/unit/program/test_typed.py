@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from router.engine.engine import ShortForm
 from router.model import Outcome, Record
 from router.program.generated import WARM
 from router.program.load import load_program
@@ -243,6 +245,20 @@ def test_it_leaves_other_messages_to_the_general_way(queue_of: Compile, change: 
 def test_it_leaves_what_is_no_object(queue_of: Compile, body: str) -> None:
     """And what is no JSON."""
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
+    """Whatever bounds, lengths and patterns their schemas have: it is compiled once, and kept once."""
+    codes = set()
+    for number in range(3):
+        id_, at = {"pattern": f"^[a-z]{{{number}}}$", "maxLength": number}, {"minimum": number, "maximum": 9 - number}
+        properties = {"id": {"type": "string"} | id_, "at": {"type": "integer"} | at}
+        short = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes[0].short
+        assert isinstance(short, ShortForm)
+        assert isinstance(short.typed, FunctionType)
+        codes.add(id(short.typed.__code__))
+
+    assert len(codes) == 1
 
 
 def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -> None:
