@@ -107,9 +107,7 @@ def log_batch(summary: Summary, config: str) -> None:
 def _log(level: int, message: str, fields: Mapping[str, Any]) -> None:
     """Log a line as `LOGGER.log` does, without looking for the caller."""
     if LOGGER.isEnabledFor(level):
-        record = logging.LogRecord(LOGGER.name, level, "", 0, message, None, None)
-        record.fields = fields
-        LOGGER.handle(record)
+        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra={"fields": fields}))
 
 
 NAMESPACE = "MessageRouter"

@@ -160,3 +160,36 @@ def test_numbered(lines: Any) -> None:
         ("worker started", 2, ["q"]),
         ("stopping", 2, None),
     ]
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """What libraries for tracing do: each record gets an attribute when it is made."""
+    before = logging.getLogRecordFactory()
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        record.trace_id = "t1"
+        return record
+
+    logging.setLogRecordFactory(make)
+    yield
+    logging.setLogRecordFactory(before)
+
+
+@pytest.mark.usefixtures("traced")
+def test_records_of_a_factory(lines: Any) -> None:
+    """Lines about messages and batches are made by it too, so that filters and formats find what it adds."""
+    found: list[tuple[str, str]] = []
+
+    def read(record: logging.LogRecord) -> bool:
+        found.append((record.getMessage(), getattr(record, "trace_id", "")))
+        return True
+
+    LOGGER.handlers[0].addFilter(read)
+
+    log_result(Result("m1", "q", Outcome("rejected")))
+    log_batch(Summary("q", {"rejected": 1}, 0.5), "c0ffee")
+
+    assert found == [("message rejected", "t1"), ("batch done", "t1")]
+    assert [line["message"] for line in lines()] == ["message rejected", "batch done"]
