@@ -269,9 +269,9 @@ class Result(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """The outcomes of a batch; what `router_batch_done` hooks get.
 
-    `counts` are by outcome. `conflicts` are counted among duplicate and stale, `configuration_errors` among retry.
-    `seconds` is the wall time of the batch. `malformed_failures` are messages whose attribute `router` was ignored,
-    since it does not describe a dead letter.
+    `counts` are by outcome; a hook finds 0 for an outcome that no message had. `conflicts` are counted among duplicate
+    and stale, `configuration_errors` among retry. `seconds` is the wall time of the batch. `malformed_failures` are
+    messages whose attribute `router` was ignored, since it does not describe a dead letter.
     """
 
     queue: str

@@ -2,11 +2,12 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.aws.calls import Clock, Duration, boottime
@@ -222,6 +223,8 @@ class Delivery:
         log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
+            # A plugin may read any count.
+            summary = structs.replace(summary, counts=Counter(counts))
             self._program.plugins.notify("router_batch_done", summary)
 
 

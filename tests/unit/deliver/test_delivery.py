@@ -439,6 +439,12 @@ def router_batch_done(summary):
 """
 
 
+COUNT = """\
+    for kind in ("written", "rejected"):
+        found[kind] = summary.counts[kind]
+"""
+
+
 def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Plugins observe each message and the batch, the meter the batch; a plugin that fails is only logged."""
     program = compile_(watcher=WATCHER)
@@ -458,6 +464,17 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
         False,
         True,
     )
+
+
+def test_observers_find_each_count(aws: Aws, compile_: Any, messages: Any) -> None:
+    """Also of outcomes that no message of the batch had."""
+    program = compile_(watcher="found = {}\n\n@hookimpl\ndef router_batch_done(summary):\n" + COUNT)
+
+    delivery = Delivery(program, aws, clock=lambda: 1.0)
+    delivery.deliver(program.engine.queues["q"], messages("a"), FixedDeadline(9.0))
+
+    found = program.plugins.observers["router_batch_done"][0][1].__globals__["found"]
+    assert found == {"written": 1, "rejected": 0}
 
 
 def test_dead_letter(deliver: Any, queues: Any, arrive: Any) -> None:
