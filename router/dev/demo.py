@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -158,7 +158,9 @@ class WorkerProcess:
     def _lines(self) -> Iterator[LogLine]:
         for line in self._text().splitlines(keepends=True):
             if line.startswith(b"{") and line.endswith(b"\n"):
-                yield json.loads(line)
+                # A plugin may print what is no JSON.
+                with suppress(ValueError):
+                    yield json.loads(line)
 
     def _text(self) -> bytes:
         """Return the whole log without moving the file position, which the writer shares."""

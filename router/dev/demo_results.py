@@ -41,10 +41,11 @@ def read_log(lines: Iterable[LogLine]) -> MessageLog:
     about: dict[str, LogLine] = {}
     written: Counter[str] = Counter()
     for line in lines:
-        if line.keys() >= _OF_MESSAGE:
+        if line.keys() >= _OF_MESSAGE and isinstance(line["message_id"], str):
             about[line["message_id"]] = line
-        elif line.keys() >= _OF_BATCH and isinstance(line["counts"], dict):
-            written[line["queue"]] += line["counts"].get(WRITTEN.kind, 0)
+        elif line.keys() >= _OF_BATCH and isinstance(line["queue"], str) and isinstance(line["counts"], dict):
+            number = line["counts"].get(WRITTEN.kind)
+            written[line["queue"]] += number if isinstance(number, int) else 0
     return MessageLog(about, written)
 
 

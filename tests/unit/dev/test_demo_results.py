@@ -1,11 +1,16 @@
 """What became of the messages of a demo: only what the log, the queues and the tables say."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.dev.demo_results import DemoState, LogLine, evaluate, find_unseen, read_log, without_retried
+from router.dev.demo import WorkerProcess
+from router.dev.demo_results import DemoState, LogLine, MessageLog, evaluate, find_unseen, read_log, without_retried
 from router.dev.samples import Expected, Sample
 
 QUEUE = "q"
@@ -69,9 +74,25 @@ def test_lines_of_plugins() -> None:
         {"counts": 3},
         {"service": "s", "queue": QUEUE, "counts": 1},
         {"message_id": "0", "outcome": "done"},
+        {"message_id": ["0"], "outcome": "done", "code": "c", "reason": "r"},
+        {"service": "s", "queue": [QUEUE], "counts": {"written": 1}},
+        {"service": "s", "queue": QUEUE, "counts": {"written": "one"}},
     ]
 
     assert results([sample()], [*lines, batch(written=1)]) == [WRITTEN]
+
+
+def test_text_of_plugins(tmp_path: Path) -> None:
+    """What a plugin prints may look like a line without being JSON."""
+    log = tmp_path / "log"
+    log.write_bytes(b"{not JSON}\n" + b'{"a": "\xff"}\n' + json.dumps(line("0", "dropped")).encode() + b"\n{")
+    with (
+        subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as process,
+        log.open("rb") as stream,
+    ):
+        found = WorkerProcess(process, stream).log()
+
+    assert found == MessageLog({"0": line("0", "dropped")}, {})
 
 
 def test_lost_lines_of_a_message_with_a_fault() -> None:
