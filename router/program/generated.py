@@ -22,6 +22,7 @@ from router.engine.attributes import (
     MAX_PARTITION_KEY_BYTES,
     MAX_SORT_KEY_BYTES,
 )
+from router.engine.decode import MAX_NESTING, bound_nesting
 from router.engine.engine import MapOne, MapTyped, ShortForm
 from router.engine.item_text import SCALARS, VERBATIM
 from router.engine.writes import Write, WriteConfig
@@ -170,7 +171,8 @@ def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], c
         tuple(each.shape for each in checked),
         tuple((names.index(name), kind == "N") for name, kind in keys),
     )
-    variables = _variables(getters) | {"decode": schema.decode, "NOTHING": {}, "Decimal": Decimal}
+    variables = _variables(getters) | {"decode": schema.decode, "bound_nesting": bound_nesting, "NOTHING": {}}
+    variables["Decimal"] = Decimal
     for number, field in enumerate(checked):
         variables |= {f"low_{number}": field.low, f"high_{number}": field.high, f"matches_{number}": field.matches}
     exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
@@ -268,7 +270,10 @@ def typed_source_lines(shape: TypedShape) -> list[str]:
     """Return the source of the typed function `write`: any exception leaves the message to the others."""
     identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
     parts = "".join(_parts(number, field) or f"p{number}, " for number, field in enumerate(shape.fields))
+    # A field for numbers is of type Any: it could nest deeper than the stack of a thread takes.
+    bound = f"if body.count('[') + body.count('{{') > {MAX_NESTING}:\n        bound_nesting(body)"
     lines = [
+        *([bound] if any(field.kind == "number" for field in shape.checked) else ()),
         "data = decode(body)",
         *(line for number, field in enumerate(shape.checked) for line in _check_lines(number, field)),
         *(line for number, field in enumerate(shape.fields) for line in _typed_lines(number, field)),

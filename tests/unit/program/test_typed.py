@@ -1,6 +1,8 @@
 """A typed short form has the result of the general way, for each message that it takes, and takes the usual ones."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType
@@ -245,6 +247,43 @@ def test_it_leaves_other_messages_to_the_general_way(queue_of: Compile, change: 
 def test_it_leaves_what_is_no_object(queue_of: Compile, body: str) -> None:
     """And what is no JSON."""
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+DEEP = """\
+import sys, threading
+from pathlib import Path
+from router.engine.engine import plan, short_plan
+from router.model import Record
+from router.program.load import load_program
+
+queue = load_program(Path(sys.argv[1]), {}).engine.queues["q"]
+for _ in range(int(sys.argv[2])):
+    queue.routes[0].short.count()
+assert queue.routes[0].short.typed
+
+def run():
+    body = '{"id": "x", "n": ' + "[" * 100_000
+    print((short_plan(queue)(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
+
+threading.stack_size(256 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
+    """A message that nests deeply does not end the process, in which threads may have little memory for their calls."""
+    schema = {"properties": {"id": {"type": "string"}, "n": {"type": "number"}}}
+    route = {"queue": "q", "table": "things", "item": {"id": "id"}, "schema": schema}
+    config = {"version": 1, "queues": {"q": {}}, "tables": {"things": {"key": {"id": "S"}}}, "routes": {"r": route}}
+    path = tmp_path / "routes.yaml"
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+    command = [sys.executable, "-c", DEEP, str(path), str(WARM)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
 
 
 def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
