@@ -16,6 +16,8 @@ from router.engine.decode import JSON
 
 MAX_FIELDS = 100
 """A schema of more properties has no struct: making one takes a while."""
+MAX_CHOICES = 1000
+"""A property with more choices is not simple: Python keeps the types of choices last made, also after a reload."""
 MAX_PATTERN = 200
 """A longer pattern is not simple: finding out takes a time that grows faster than its length."""
 MAX_MATCHED = 1000
@@ -125,7 +127,9 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
     asked = schema.keys() - _ANNOTATIONS
     choices = [schema["const"]] if "const" in schema else schema.get("enum")
     if choices is not None:
-        _require(asked <= {"type", "const", "enum"} and len(asked & {"const", "enum"}) == 1)
+        _require(
+            asked <= {"type", "const", "enum"} and len(asked & {"const", "enum"}) == 1 and len(choices) <= MAX_CHOICES
+        )
         _require(
             choices and schema.get("type", "string") == "string" and all(isinstance(each, str) for each in choices)
         )

@@ -19,7 +19,7 @@ from router.engine.engine import ShortForm
 from router.model import Outcome, Record
 from router.program.generated import WARM
 from router.program.load import load_program
-from router.program.typed import MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
+from router.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, plan, short_plan
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -410,6 +410,8 @@ SIMPLE = {"type": "object", "properties": {"id": {"type": "string"}}}
         ({"properties": {"id": {"type": "string", "format": "date"}}}, False),
         ({"properties": {"id": {"type": "string", "const": "x"}}}, True),
         ({"properties": {"id": {"const": 5}}}, False),
+        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES)]}}}, True),
+        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES + 1)]}}}, False),
         ({"properties": {"id": {"enum": ["x"], "const": "x"}}}, False),
         ({"properties": {"id": {"type": "string", "enum": ["x"], "maxLength": 1}}}, False),
         ({"properties": {"id": {"type": "number", "minimum": 0.5}}}, False),
