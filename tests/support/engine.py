@@ -22,7 +22,7 @@ from router.engine.decode import (
     compile_decoder,
 )
 from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
-from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, plan, short_plan
+from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, ShortForm, plan, short_plan
 from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, PlannedMessage, Setting, Write, WriteConfig
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "PlannedMessage",
     "PointerFinder",
     "Setting",
+    "ShortForm",
     "Write",
     "WriteConfig",
     "compile_decoder",

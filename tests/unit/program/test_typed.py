@@ -15,12 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from router.engine.engine import ShortForm
 from router.model import Outcome, Record
 from router.program.generated import WARM
 from router.program.load import load_program
 from router.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
-from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, plan, short_plan
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, ShortForm, plan, short_plan
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
 TEXTS = ["", "x", "é", "play", "07", "a-b", "0.5", "😀", '"', "\\", "\x7f", "\n", "y" * 600]
@@ -174,7 +173,7 @@ def test_it_has_the_result_of_the_general_way(
     assert False not in found
 
 
-FULL = {
+FULL: dict[str, Any] = {
     "type": "object",
     "required": ["id", "kind", "at"],
     "properties": {
@@ -207,6 +206,14 @@ ITEM = {name: name for name in ("id", "kind", "at")} | {
 def test_it_takes_usual_messages(queue_of: Compile, body: str) -> None:
     """With and without what is optional, in any order of the properties."""
     assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body)
+
+
+def test_required_numbers_and_booleans(queue_of: Compile) -> None:
+    """They need no look for a value that is absent."""
+    schema = FULL | {"required": [*FULL["required"], "rate", "on"]}
+    body = '{"id": "a_001", "kind": "play", "at": 5, "rate": 1.50, "on": false}'
+
+    assert agrees(queue_of(schema, ITEM, {"id": "S"}), body)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ def test_texts(old: Mapping[str, Any], pattern: str, found: list[str]) -> None:
     assert [sorted(text) for text in texts] == [sorted(text) for text in found]
 
 
+def test_nothing_is_proved_of_a_pattern_that_is_not_read() -> None:
+    """Not even that it follows from itself."""
+    pattern = "^(?=a)"
+
+    assert not pattern_follows({"pattern": pattern}, pattern)
+
+
 def test_as_many_as_are_searched() -> None:
     """Schemas with many patterns that changed take no minutes."""
     texts = list(texts_outside([{}] * 100, [{"pattern": "a"}]))
