@@ -171,7 +171,7 @@ def measure(server: Server, *, quick: bool, rounds: Rounds, advance: Callable[[]
         made = "a short run leaves it out" if quick else rust.build(RUST_SOURCES, Path(folder) / "rust")
         if isinstance(made, str):
             figures[WALL].missing = {RUST_TITLE: made}
-        with _own_core(server) as core:
+        with own_core(server) as core:
             packages = {config: build_package(Path(folder), config) for config in CONFIGS}
             functions = Functions(server, packages, make_image(Path(folder)), core, made)
             for program in functions.programs(FIRST):
@@ -306,7 +306,7 @@ class Functions:
 
 
 @contextmanager
-def _own_core(server: Server) -> Iterator[set[int]]:
+def own_core(server: Server) -> Iterator[set[int]]:
     """Keep a core for the function, and leave the others to the server and to this process, if there are others."""
     every = os.sched_getaffinity(0)
     core = {min(every)}
@@ -320,14 +320,22 @@ def _own_core(server: Server) -> Iterator[set[int]]:
         server.use_cores(every)
 
 
-def build_package(folder: Path, config: str = "routes") -> Path:
-    """Build the router's package for a config with `router build` for this machine, and unpack it."""
+def build_package(folder: Path, config: str = "routes", checkout: Path | None = None) -> Path:
+    """Build the router's package for a config with `router build` for this machine, and unpack it.
+
+    The router is that of a `checkout`, if there is one, else the one that is installed.
+    """
     package, target = folder / f"{config}.zip", folder / config
     python = f"{sys.version_info[0]}.{sys.version_info[1]}"
     arch = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
     command = [sys.executable, "-m", "router", "build", "-c", str(HERE / f"{config}.yaml"), "-o", str(package)]
     done = subprocess.run(
-        [*command, "--python", python, "--arch", arch], check=False, capture_output=True, text=True, timeout=120
+        [*command, "--python", python, "--arch", arch],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=checkout,
     )
     if done.returncode:
         raise BenchmarkError(f"the package cannot be built: {done.stderr.strip()}")
