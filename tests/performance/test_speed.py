@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "counting_check.py"
+REPOSITORY = Path(__file__).parents[2]
+SCRIPT = REPOSITORY / "benchmarks" / "counting_check.py"
 # What Python 3.11 counts.
 ROUTE = {"instructions": 54_000, "calls": 4_050}
 """One more of many routes, each with a queue, a schema and nine attributes of its own."""
@@ -47,14 +48,26 @@ def test_the_work_grows_with_the_routes(counted: Any, what: str) -> None:
     assert many - some == pytest.approx(2 * (some - few), rel=0.03)
 
 
+def modules_after(*words: str) -> list[str]:
+    """The modules that a process has imported when a command ends."""
+    program = (
+        "import atexit, sys; from router.cli.app import app; "
+        "atexit.register(lambda: print(*sys.modules)); app(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", program, *words]
+
+    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=True).stdout.split()
+
+
 def test_the_help_is_shown_without_the_rules() -> None:
     """Nor does completion import them."""
-    program = (
-        "import sys; from router.cli.app import app; app(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
-    )
-    command = [sys.executable, "-c", program, "check", "--help"]
+    modules = modules_after("check", "--help")
 
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
-
-    modules = done.stdout.split()
     assert ("router.cli.check" in modules, "router.check" in modules) == (True, False)
+
+
+def test_nothing_is_made_by_chance_for_a_config_that_is_proved() -> None:
+    """Importing the module `random` takes more than a millisecond."""
+    modules = modules_after("check", str(REPOSITORY / "routes.yaml"))
+
+    assert ("router.check.analysis.making" in modules, "random" in modules) == (True, False)

@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from router.check.analysis.budget import NotDecided
 from router.check.analysis.patterns import UndecidedPattern, escaped, find_outside
 from router.check.analysis.predicates import Schema
+
+if TYPE_CHECKING:
+    from random import Random
 
 NO_MATCH = r"[^\s\S]"
 """The pattern that no text matches."""
@@ -269,13 +271,13 @@ def _times(least: str | None, comma: str | None, most: str | None, sign: str | N
     return first, first if not comma else None if most is None else int(most)
 
 
-def matching_text(pattern: str, random: Random) -> str | None:
+def matching_text(pattern: str, random: "Random") -> str | None:
     """Return text that a pattern matches; None if none is found. Not every text that it matches can be returned."""
     node = read_unanchored(pattern)
     return None if node is None else _text_of(node, random)
 
 
-def _text_of(node: Node, random: Random) -> str:
+def _text_of(node: Node, random: "Random") -> str:
     match node:
         case Char(text):
             return random.choice((characters_of(text) or text)[:3])
