@@ -21,7 +21,7 @@ def build(sources: Path, folder: Path) -> Path | str:
     if not shutil.which("cargo"):
         return "it needs cargo"
     shutil.copytree(sources, folder, ignore=shutil.ignore_patterns("target", "Cargo.lock"))
-    command = ["cargo", "build", "--release", "--quiet"]
+    command = ["cargo", "build", "--release", "--quiet", "--target-dir", "target"]
     if CRATES.is_dir():
         (folder / ".cargo").mkdir()
         (folder / ".cargo" / "config.toml").write_text(_FROM_DEBIAN.format(CRATES))

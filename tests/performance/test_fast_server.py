@@ -1,6 +1,7 @@
 """The server in Rust gives the bytes that the one in Python gives, and its requests are verified in the same way."""
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 
 import drain
 import pytest
+import rust
 from environment import BenchmarkError
-from fast_server import serve_fast
+from fast_server import SOURCES, serve_fast
 from messages import item
 from serving import serve
 from verifying import expected_digest
@@ -170,3 +172,15 @@ def test_without_cargo_the_reason_is_reported(tmp_path: Path, monkeypatch: pytes
 
     with serve_fast(tmp_path / "server") as running:
         assert running == "it needs cargo"
+
+
+def test_it_is_built_wherever_cargo_builds_other_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for all that cargo builds, as developers set one, is left alone."""
+    if not shutil.which("cargo"):
+        pytest.skip("it needs cargo")
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "all"))
+
+    program = rust.build(SOURCES, tmp_path / "server")
+
+    assert isinstance(program, str) or program.is_file()
+    assert not (tmp_path / "all").exists()
