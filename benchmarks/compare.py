@@ -9,6 +9,7 @@ import argparse
 import statistics
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,9 +29,9 @@ def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commit", help="as git names it: a hash, a tag, HEAD~5")
-    parser.add_argument("--messages", type=int, default=100, help="the messages of a batch")
+    parser.add_argument("--messages", type=_positive, default=100, help="the messages of a batch")
     parser.add_argument("--latency", type=int, default=5, help="the milliseconds of a call")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=_positive, default=7)
     options = parser.parse_args()
     try:
         show(options.commit, measure(options.commit, options.messages, options.latency, options.rounds))
@@ -42,11 +43,15 @@ def measure(commit: str, count: int, latency: int, rounds: int) -> dict[str, lis
     """Return the seconds of a batch by program and round; raises BenchmarkError."""
     case = FunctionCase(count, latency, 20)
     digest, found = case.digest(), dict[str, list[float]]()
-    with TemporaryDirectory() as folder, serve() as server, own_core(server) as core:
-        image = make_image(Path(folder))
+    with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
+        packages = {commit: build_package(_in(folder, "then"), checkout=check_out(commit, Path(folder)))}
+        packages[THIS] = build_package(_in(folder, "now"), checkout=HERE.parent)
         made = rust.build(RUST_SOURCES, Path(folder) / "rust")
-        packages = {commit: build_package(_in(folder, "then"), checkout=_check_out(commit, Path(folder)))}
-        packages[THIS] = build_package(_in(folder, "now"))
+        if isinstance(made, str):
+            print(f"the function in Rust is left out: {made}", file=sys.stderr)
+        image, server = make_image(Path(folder)), stack.enter_context(serve())
+        core = stack.enter_context(own_core(server))
         for _ in track(range(rounds), "rounds", console=Console(stderr=True), transient=True):
             for name, package in packages.items():
                 functions = Functions(server, {"routes": package, "pointers": package}, image, core, made)
@@ -72,18 +77,27 @@ def _in(folder: str, name: str) -> Path:
     return made
 
 
-def _check_out(commit: str, folder: Path) -> Path:
+def check_out(commit: str, folder: Path) -> Path:
     """Unpack the files of a commit; raises BenchmarkError."""
     target, archive = folder / "checkout", folder / "checkout.tar"
-    for command in (
-        ["git", "archive", "-o", str(archive), commit],
-        ["mkdir", str(target)],
-        ["tar", "-xf", str(archive), "-C", str(target)],
-    ):
-        done = subprocess.run(command, check=False, cwd=HERE.parent, capture_output=True, text=True, timeout=60)
+    target.mkdir()
+    for command in (["git", "archive", "-o", str(archive), commit], ["tar", "-xf", str(archive), "-C", str(target)]):
+        try:
+            done = subprocess.run(command, check=False, cwd=HERE.parent, capture_output=True, text=True, timeout=60)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BenchmarkError(f"cannot unpack {commit}: {error}") from None
         if done.returncode:
             raise BenchmarkError(f"cannot unpack {commit}: {done.stderr.strip()}")
+    if not (target / "router" / "__main__.py").is_file():
+        # Python would run the router that is installed.
+        raise BenchmarkError(f"{commit} has no program 'router'")
     return target
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return int(text)
 
 
 if __name__ == "__main__":
