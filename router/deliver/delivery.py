@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from router import codes
 from router.aws.calls import Clock, Duration, boottime
@@ -21,7 +21,7 @@ from router.engine.backoff import MAX_BACKOFF_SECONDS
 from router.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
 from router.engine.identity import is_malformed
 from router.engine.writes import PlannedMessage
-from router.model import WRITTEN, Outcome, OutcomeKind, Record, Result, Summary
+from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.program.load import Program
 
 T = TypeVar("T")
@@ -206,11 +206,9 @@ class Delivery:
     def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         """Log a batch, and show it to observers."""
         others = [each.outcome for each in results if each.outcome is not WRITTEN]
-        counts: dict[OutcomeKind, int] = {}
-        for outcome in others:
-            counts[outcome.kind] = counts.get(outcome.kind, 0) + 1
+        counts = Counter([outcome.kind for outcome in others])
         if len(others) < len(results):
-            counts[WRITTEN.kind] = counts.get(WRITTEN.kind, 0) + len(results) - len(others)
+            counts[WRITTEN.kind] += len(results) - len(others)
         carried = [each.record for each in results if each.record.message_attributes] if queue.dead_letter else []
         summary = Summary(
             queue.name,
@@ -223,8 +221,6 @@ class Delivery:
         log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
-            # A plugin may read any count.
-            summary = structs.replace(summary, counts=Counter(counts))
             self._program.plugins.notify("router_batch_done", summary)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -34,12 +33,12 @@ from tests.support.engine import (
     MAX_NAME_BYTES,
     MAX_NESTING,
     CompiledQueue,
-    PlannedMessage,
     WriteConfig,
     plan,
     short_plan,
 )
 from tests.support.modes import MODES
+from tests.support.planning import shown
 
 PLUGIN = '''"""Transforms that fail in each way."""
 
@@ -145,12 +144,6 @@ def warm_up(queue: CompiledQueue) -> None:
     for _ in range(WARM):
         if route.short is not None:
             route.short.count()
-
-
-def shown(planned: PlannedMessage) -> tuple[Any, list[bytes], list[Any]]:
-    """Return what is to be sent, in bytes, and what decides about its order."""
-    requests = [msgspec.json.encode(write.request or write.batch_request()) for write in planned.writes]
-    return planned.outcome, requests, [(write.identity, write.route, write.call) for write in planned.writes]
 
 
 def body_of(data: Any, *, ascii_only: bool) -> str:

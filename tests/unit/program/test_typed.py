@@ -9,7 +9,6 @@ from types import FunctionType
 from typing import Any
 
 import jsonschema_rs
-import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -20,6 +19,7 @@ from router.program.generated import WARM
 from router.program.load import load_program
 from router.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, ShortForm, plan, short_plan
+from tests.support.planning import shown
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
 TEXTS = ["", "x", "é", "play", "07", "a-b", "0.5", "😀", '"', "\\", "\x7f", "\n", "y" * 600]
@@ -124,8 +124,7 @@ def plan_typed(queue: CompiledQueue, record: Record) -> PlannedMessage | None:
     assert short is not None
     if short.typed is None:
         return None
-    general = structs.replace(queue.routes[0], validate=None, short=short)
-    planned = short_plan(structs.replace(queue, routes=(structs.replace(general, validate=_refuse),)))
+    planned = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=_refuse),)))
     assert planned is not None
     return planned(record)
 
@@ -133,12 +132,6 @@ def plan_typed(queue: CompiledQueue, record: Record) -> PlannedMessage | None:
 def _refuse(data: Any) -> Any:
     """Be the validation of the way after the typed one."""
     return "it was not typed"
-
-
-def shown(planned: PlannedMessage) -> tuple[Any, list[bytes], list[Any]]:
-    """Return what is to be sent, in bytes, and what decides about its order."""
-    requests = [msgspec.json.encode(write.request or write.batch_request()) for write in planned.writes]
-    return planned.outcome, requests, [(write.identity, write.route, write.call) for write in planned.writes]
 
 
 def agrees(queue: CompiledQueue, body: str) -> bool | None:

@@ -1,0 +1,13 @@
+"""Compares planned messages."""
+
+from typing import Any
+
+import msgspec
+
+from router.engine.writes import PlannedMessage
+
+
+def shown(planned: PlannedMessage) -> tuple[Any, list[bytes], list[Any]]:
+    """Return what is to be sent, in bytes, and what decides about its order."""
+    requests = [msgspec.json.encode(write.request or write.batch_request()) for write in planned.writes]
+    return planned.outcome, requests, [(write.identity, write.route, write.call) for write in planned.writes]
