@@ -12,13 +12,13 @@ FOLDER = Path(router.__file__).parent
 TREES = {
     str(path.relative_to(FOLDER)): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.py"))
 }
-MODULE_LINES = 350
-FUNCTION_LINES = 40
+MODULE_LINES = 500
+FUNCTION_LINES = 60
 
 
 @pytest.mark.parametrize("module", TREES)
 def test_sizes(module: str) -> None:
-    """A module has at most 350 lines, a function at most 40, with its docstring."""
+    """A module has at most 500 lines, a function at most 60, with its docstring."""
     functions = [
         node.name
         for node in ast.walk(TREES[module])
