@@ -14,9 +14,10 @@ from router.cli.dlq_rehearse import RedrivePlan, Tally, plan_as_json, print_plan
 from router.cli.dlq_report import count
 from router.cli.terminal import confirm, output, progress_bar
 from router.dev.compare import to_json
+from router.dlq.journal import Journal
 from router.dlq.messages import DlqMessage
 from router.dlq.queues import DeadLetterQueue
-from router.dlq.redrive import Journal, Redriven, Redriver, Source, batch_size
+from router.dlq.redrive import Redriven, Redriver, Source, batch_size
 from router.dlq.rehearse import Rehearsal, Rehearser
 from router.dlq.spool import FileSource, Spool, WrittenItems, read_messages
 from router.engine.engine import CompiledQueue
@@ -190,7 +191,9 @@ class _Redrive:
                     return
                 self._rehearse()
         finally:
-            # Also after Ctrl-C: what was done by then.
+            # Also after an error or Ctrl-C: what was done by then.
+            for each in redriver.unfinished:
+                self.tally.add(each)
             self.tally.undeleted = Counter(fault.code for fault in redriver.undeleted.values())
             if not self._own.as_json:
                 print_tally(work.name, self.tally)
@@ -237,17 +240,23 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
     if own.again and not own.file:
         raise UsageError("--again is for --from FILE: what is on a dead-letter queue was not redriven")
     session = open_session(options)
-    reports = []
+    reports: list[dict[str, object]] = []
     codes = {0}
     works = _from_file(session, own.file) if own.file else _from_queues(session)
-    with closing(works) as each_work, WrittenItems() as written:
-        for work in each_work:
-            redrive = _Redrive(session, work, own, written)
-            complete = redrive.run()
-            codes.add(0 if complete else 2 if redrive.tally.stopped else 1)
-            reports.append(redrive.report(complete))
-    if own.as_json:
-        click.echo(to_json(reports, indent=2))
+    try:
+        with closing(works) as each_work, WrittenItems() as written:
+            for work in each_work:
+                redrive = _Redrive(session, work, own, written)
+                complete = False
+                try:
+                    complete = redrive.run()
+                finally:
+                    reports.append(redrive.report(complete))
+                codes.add(0 if complete else 2 if redrive.tally.stopped else 1)
+    finally:
+        # Also after an error or Ctrl-C: what was done by then.
+        if own.as_json and reports:
+            click.echo(to_json(reports, indent=2))
     return max(codes)
 
 

@@ -10,14 +10,14 @@ longer, others may have the message: it is neither extended nor made visible any
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Self
 
 from msgspec import Struct
 
 from router.aws.calls import Clock, boottime
 from router.aws.faults import DENIED
-from router.aws.protocols import Aws, AwsFault, Queues
+from router.aws.protocols import Aws, AwsFault, Queues, Receipt
 from router.aws.references import is_fifo, queue_name
 from router.aws.sqs import BATCH_ENTRIES, max_receive_count, redrive_target
 from router.dlq.messages import DlqMessage, Selection
@@ -101,12 +101,17 @@ class DlqLease:
         self._receiver.shutdown()
         # A renewal that ends later would make released messages invisible again.
         self._renewals.join(CALL_SECONDS)
-        for receipts in self._spool.receipts(self._clock()):
-            changes = [(id_, handle, 0) for id_, handle in receipts]
-            failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS).values()
-            faults = [fault for fault in failed if fault.code not in _NOT_LEASED]
-            self.unreleased += len(faults)
-            self.fault = next(iter(faults), self.fault)
+        # A spool that could not be written can mostly be read; else the messages become visible by themselves.
+        with suppress(UsageError):
+            for receipts in self._spool.receipts(self._clock()):
+                self._release(receipts)
+
+    def _release(self, receipts: Sequence[Receipt]) -> None:
+        changes = [(id_, handle, 0) for id_, handle in receipts]
+        failed = self._queues.change_visibility(self._url, changes, CALL_SECONDS).values()
+        faults = [fault for fault in failed if fault.code not in _NOT_LEASED]
+        self.unreleased += len(faults)
+        self.fault = next(iter(faults), self.fault)
 
     def receive(
         self,
@@ -166,8 +171,10 @@ class DlqLease:
             self._spool.extend([receipt for receipt in receipts if receipt[0] not in failed], until)
 
     def _renew(self) -> None:
-        while not self._ended.wait(self._visibility / 3):
-            self.extend()
+        # Without renewals the leases end, and then nothing of them is delivered.
+        with suppress(UsageError):
+            while not self._ended.wait(self._visibility / 3):
+                self.extend()
 
     def _explain(self, fault: AwsFault) -> str:
         if fault.code.endswith(_OVER_LIMIT):

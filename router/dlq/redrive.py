@@ -2,18 +2,15 @@
 
 A message is deleted from its dead-letter queue only after its outcome is confirmed, so at no moment is it in neither
 place. What is confirmed is in a journal before it is deleted: a run that was stopped in between does not deliver again.
+The journal has room for that before anything is delivered, so that a full disk stops the run in time.
 
 A message that is rejected stays where it is: a new dead letter would be behind the rest of its group, and would be
 received again by the same run.
 """
 
-import json
-import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol, Self, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -22,15 +19,13 @@ from router.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.deliver.dead_letters import describe_failure, with_failure
 from router.deliver.delivery import Delivery, group_waves
 from router.deliver.time_limits import FixedDeadline
+from router.dlq.journal import Journal
 from router.dlq.messages import DlqMessage
 from router.dlq.queues import CALL_SECONDS
 from router.engine.engine import CompiledQueue
 from router.errors import UsageError
 from router.model import Outcome
 from router.program.load import Program
-
-if sys.platform != "win32":
-    import fcntl
 
 BATCH = 100
 """Messages that are delivered together at most."""
@@ -85,114 +80,11 @@ class Source(Protocol):
         """Delete messages; return the faults of those that are still there."""
 
 
-class Journal:
-    """A file with the messages whose outcome is confirmed, and which of them are deleted; a context that writes to it.
-
-    The file is deleted at the end, unless there is a message that is confirmed and not deleted: one that is not visible
-    yet after a command was killed would be delivered again. That of an export has all of these, and stays. Only one
-    command at a time writes to it.
-    """
-
-    def __init__(self, path: Path, *, again: bool = False) -> None:
-        """Read a journal, if there is one of an earlier run, or with `again` begin a new one; raises UsageError."""
-        self.path = path
-        self._again = again
-        self._load()
-
-    def __enter__(self) -> Self:
-        """Open the file, and read what another command has added since; raises UsageError."""
-        self._file = self._open()
-        while not _is_file_of(self._file, self.path):
-            # The command that had it deleted it between the two calls.
-            self._file.close()
-            self._file = self._open()
-        self._load()
-        self._file.truncate(self._complete)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if not self._undeleted:
-            self.path.unlink(missing_ok=True)
-        self._file.close()
-
-    def result(self, message_id: str) -> str | None:
-        """Return the result of a message that is confirmed and not deleted."""
-        return self._undeleted.get(message_id)
-
-    def confirm(self, results: Mapping[str, str]) -> None:
-        """Add results by message id, and wait until they are on the disk."""
-        if results:
-            self._undeleted |= results
-            self._write({"id": id_, "result": result} for id_, result in results.items())
-            os.fsync(self._file.fileno())
-
-    def delete(self, ids: Iterable[str]) -> None:
-        """Note that messages are deleted from their dead-letter queue."""
-        deleted = [id_ for id_ in ids if self._undeleted.pop(id_, None) is not None]
-        self._write({"id": id_, "deleted": True} for id_ in deleted)
-
-    def _open(self) -> TextIO:
-        try:
-            file = self.path.open("a", encoding="utf-8")
-        except OSError as error:
-            why = (error.strerror or "error").lower()
-            raise UsageError(f"cannot write the journal {self.path}: {why}; name another with --journal") from None
-        if not _lock(file):
-            file.close()
-            raise UsageError(
-                f"another 'router dlq redrive' writes the journal {self.path}; wait for its end, or name another file "
-                "with --journal"
-            )
-        return file
-
-    def _load(self) -> None:
-        try:
-            data = self.path.read_bytes() if self.path.exists() else b""
-            # The last line has no end if the run was killed while it wrote.
-            self._complete = 0 if self._again else data.rfind(b"\n") + 1
-            lines = data[: self._complete].decode().splitlines()
-        except (OSError, UnicodeDecodeError):
-            raise UsageError(f"cannot read the journal {self.path}") from None
-        self._undeleted: dict[str, str] = {}
-        for line in lines:
-            self._read(line)
-
-    def _write(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        self._file.writelines(json.dumps(entry) + "\n" for entry in entries)
-        self._file.flush()
-
-    def _read(self, line: str) -> None:
-        try:
-            entry = json.loads(line)
-            if entry.get("deleted"):
-                self._undeleted.pop(entry["id"], None)
-            else:
-                self._undeleted[entry["id"]] = entry["result"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UsageError(f"{self.path} is not a journal of 'router dlq redrive'") from None
-
-
-def _lock(file: TextIO) -> bool:
-    """Lock a file while it is open; return False if another process has it locked."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True
-
-
-def _is_file_of(file: TextIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 class Redriver:
     """Redrives messages of one dead-letter queue, at most `rate` a second if that is not None.
 
-    `undeleted` are the faults of messages that are confirmed and could not be deleted, by id.
+    `undeleted` are the faults of messages that are confirmed and could not be deleted, by id. `unfinished` are the
+    results of messages that an exception kept from being returned: what is known of them.
     """
 
     def __init__(
@@ -208,6 +100,7 @@ class Redriver:
     ) -> None:
         """`place` is what errors say of where the queues are."""
         self.undeleted: dict[str, AwsFault] = {}
+        self.unfinished: list[Redriven] = []
         self._aws = aws
         self._delivery = Delivery(program, aws, clock, sends_dead_letters=False)
         self._source = source
@@ -218,42 +111,62 @@ class Redriver:
         self._place = place
         self._started = clock()
         self._done = 0
+        self._fault: UsageError | None = None
 
     def finish(self, ids: Sequence[str]) -> list[Redriven]:
-        """Delete messages that an earlier run confirmed; they are in order."""
-        results = [Redriven(id_, self._journal.result(id_) or "") for id_ in ids]
-        return self._finish(results, dict.fromkeys(ids))
+        """Delete messages that an earlier run confirmed; they are in order. Raises UsageError."""
+        self._journal.reserve(ids)
+        self.unfinished = [Redriven(id_, self._journal.result(id_) or "") for id_ in ids]
+        return self._finish(dict.fromkeys(ids))
 
     def deliver(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
-        """Deliver messages that failed on one queue, and delete those that are acknowledged."""
+        """Deliver messages that failed on one queue, and delete those that are acknowledged; raises UsageError."""
+        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         records = [message.to_deliver() for message in new]
         delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
-        self._journal.confirm({each.record.message_id: each.outcome.kind for each in delivered if each.acknowledged})
-        results = [_redriven(each.record.message_id, each.outcome) for each in delivered]
-        return self._finish([*results, *left], _groups(messages))
+        self.unfinished = [_redriven(each.record.message_id, each.outcome) for each in delivered]
+        self._confirm({each.record.message_id: each.outcome.kind for each in delivered if each.acknowledged})
+        self.unfinished += left
+        return self._finish(_groups(messages))
 
     def send_back(self, queue: CompiledQueue, messages: Sequence[DlqMessage]) -> list[Redriven]:
-        """Send messages to the queue that they failed on, with their identity, and delete them.
+        """Send messages to the queue that they failed on, with their identity, and delete them; raises UsageError.
 
         To a FIFO queue, a message is sent after the one before it of its group is confirmed.
         """
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
             raise UsageError(f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}")
+        self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
         waves = group_waves(new, lambda each: each.record.group_id, lambda each: sent[each.id].result == SENT)
         for wave in waves if queue.fifo else [new]:
             results = self._send(url, queue, wave, until - self._clock())
-            self._journal.confirm({each.id: SENT for each in results if each.result == SENT})
+            self.unfinished += results
             sent.update({each.id: each for each in results})
+            self._confirm({each.id: SENT for each in results if each.result == SENT})
+            if self._fault:
+                break
         behind = [
             Redriven(each.id, "retry", "", "an earlier message of its group stays")
             for each in new
             if each.id not in sent
         ]
-        return self._finish([*sent.values(), *behind, *left], _groups(messages))
+        self.unfinished += [*behind, *left]
+        return self._finish(_groups(messages))
+
+    def _confirm(self, results: Mapping[str, str]) -> None:
+        """Add results to the journal, or note why they are not in it.
+
+        That fails only if the disk itself does. The messages are then deleted all the same, since the next run would
+        deliver them again; no further message is delivered.
+        """
+        try:
+            self._journal.confirm(results)
+        except UsageError as error:
+            self._fault = error
 
     def _send(self, url: str, queue: CompiledQueue, messages: Sequence[DlqMessage], timeout: float) -> list[Redriven]:
         outgoing = {message.id: _outgoing(queue, message) for message in messages}
@@ -287,7 +200,7 @@ class Redriver:
             left.append(Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again"))
         return left, new, until
 
-    def _finish(self, results: Sequence[Redriven], groups: Mapping[str, str | None]) -> list[Redriven]:
+    def _finish(self, groups: Mapping[str, str | None]) -> list[Redriven]:
         """Delete what is confirmed, now or by an earlier run, and return the results; `groups` are by id, in order."""
         ids = [id_ for id_ in groups if self._journal.result(id_) is not None]
         done: set[str] = set()
@@ -296,9 +209,13 @@ class Redriver:
             failed = self._source.delete(wave) if wave else {}
             self.undeleted |= failed
             done |= {id_ for id_ in wave if id_ not in failed}
+        self.unfinished = [structs.replace(each, deleted=each.id in done) for each in self.unfinished]
+        if self._fault:
+            raise self._fault
         if not self._source.lasting:
             self._journal.delete(done)
-        return [structs.replace(each, deleted=each.id in done) for each in results]
+        results, self.unfinished = self.unfinished, []
+        return results
 
     def keep_rate(self, count: int) -> None:
         """Wait until so many further messages keep to the rate; to be called before they are delivered."""

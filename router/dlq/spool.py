@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +19,7 @@ from msgspec import Struct
 from router.aws.protocols import AwsFault, Receipt
 from router.dlq.messages import DlqMessage
 from router.errors import UsageError, refusing_file
+from router.filesystem import sync_folder
 from router.model import Record
 from router.program.route_tests import Identity
 
@@ -34,14 +36,34 @@ class _TemporaryFile:
         # Bodies may be personal data: SQLite's own temporary file ends with the process, even if that is killed.
         # https://www.sqlite.org/inmemorydb.html#temp_db
         self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._lock = threading.Lock()
         for statement in ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", *statements):
-            self._database.execute(statement)
+            self._query(statement)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._database.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """Enter with the database, of one thread at a time; raises UsageError if its file cannot grow."""
+        with self._lock:
+            try:
+                yield self._database
+            except sqlite3.DatabaseError as error:
+                advice = "make room in the folder of temporary files, or name another with TMPDIR"
+                raise UsageError(f"cannot keep messages in a temporary file: {error}; {advice}") from None
+
+    def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._using() as database:
+            return database.execute(statement, values).fetchall()
+
+    def _change_all(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement once for each row."""
+        with self._using() as database:
+            database.executemany(statement, rows)
 
 
 class Spool(_TemporaryFile):
@@ -58,11 +80,6 @@ class Spool(_TemporaryFile):
             "CREATE INDEX in_batches ON messages (batch)",
         )
         self._fifo = fifo
-        self._lock = threading.Lock()
-
-    def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        with self._lock:
-            return self._database.execute(statement, values).fetchall()
 
     def __len__(self) -> int:
         return int(self._query("SELECT count(*) FROM messages")[0][0])
@@ -73,14 +90,14 @@ class Spool(_TemporaryFile):
         Return False if it is there already, and keep its newest receipt handle and lease.
         """
         handle = message.record.receipt_handle
-        with self._lock:
-            update = self._database.execute(
+        with self._using() as database:
+            update = database.execute(
                 "UPDATE messages SET handle = ?, until = ? WHERE id = ?", (handle, until, message.id)
             )
             if update.rowcount:
                 return False
             sent = "" if self._fifo else message.sent_at
-            self._database.execute(
+            database.execute(
                 "INSERT INTO messages (sent, id, handle, selected, record, until) VALUES (?, ?, ?, ?, ?, ?)",
                 (sent, message.id, handle, selected, msgspec.msgpack.encode(message.record), until),
             )
@@ -106,11 +123,11 @@ class Spool(_TemporaryFile):
 
     def take(self, batch: int) -> list[DlqMessage]:
         """Return the messages of a batch in their order, and deselect them."""
-        with self._lock:
-            rows = self._database.execute(
+        with self._using() as database:
+            rows = database.execute(
                 "SELECT handle, record FROM messages WHERE batch = ? AND selected ORDER BY sent, position", (batch,)
             ).fetchall()
-            self._database.execute("UPDATE messages SET selected = 0, batch = NULL WHERE batch = ?", (batch,))
+            database.execute("UPDATE messages SET selected = 0, batch = NULL WHERE batch = ?", (batch,))
         return [_decode(handle, record) for handle, record in rows]
 
     def receipts(self, now: float) -> Iterator[list[Receipt]]:
@@ -128,11 +145,10 @@ class Spool(_TemporaryFile):
 
     def extend(self, receipts: Iterable[Receipt], until: float) -> None:
         """Set the end of leases; one with another receipt handle by now keeps its own."""
-        with self._lock:
-            self._database.executemany(
-                "UPDATE messages SET until = ? WHERE id = ? AND handle = ?",
-                ((until, id_, handle) for id_, handle in receipts),
-            )
+        self._change_all(
+            "UPDATE messages SET until = ? WHERE id = ? AND handle = ?",
+            ((until, id_, handle) for id_, handle in receipts),
+        )
 
     def leases(self, ids: Sequence[str]) -> dict[str, tuple[str, float]]:
         """Return the newest receipt handle and the end of the lease of those of the ids that are stored."""
@@ -147,8 +163,7 @@ class Spool(_TemporaryFile):
 
     def remove(self, ids: Iterable[str]) -> None:
         """Remove messages."""
-        with self._lock:
-            self._database.executemany("DELETE FROM messages WHERE id = ?", ((id_,) for id_ in ids))
+        self._change_all("DELETE FROM messages WHERE id = ?", ((id_,) for id_ in ids))
 
 
 def _decode(handle: str, record: bytes) -> DlqMessage:
@@ -170,7 +185,7 @@ class WrittenItems(_TemporaryFile):
 
     def store(self, items: Mapping[Identity, tuple[Mapping[str, Any] | None, str]]) -> None:
         """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""
-        self._database.executemany(
+        self._change_all(
             "INSERT OR REPLACE INTO items (identity, item, writer) VALUES (?, ?, ?)",
             ((_encode(identity), _encode(item), writer) for identity, (item, writer) in items.items()),
         )
@@ -180,7 +195,7 @@ class WrittenItems(_TemporaryFile):
         found, delivered = {}, set()
         for identity in identities:
             query = "SELECT item, delivered FROM items WHERE identity = ?"
-            for item, is_delivered in self._database.execute(query, (_encode(identity),)).fetchall():
+            for item, is_delivered in self._query(query, (_encode(identity),)):
                 if is_delivered:
                     delivered.add(identity)
                 else:
@@ -189,13 +204,11 @@ class WrittenItems(_TemporaryFile):
 
     def deliver(self, ids: Iterable[str]) -> None:
         """Note that messages are delivered."""
-        self._database.executemany(
-            "UPDATE items SET delivered = 1, item = NULL WHERE writer = ?", ((id_,) for id_ in ids)
-        )
+        self._change_all("UPDATE items SET delivered = 1, item = NULL WHERE writer = ?", ((id_,) for id_ in ids))
 
     def forget_undelivered(self) -> None:
         """Forget the items of messages that are not delivered."""
-        self._database.execute("DELETE FROM items WHERE NOT delivered")
+        self._query("DELETE FROM items WHERE NOT delivered")
 
 
 _encode = msgspec.msgpack.encode
@@ -206,7 +219,10 @@ _LINES = msgspec.json.Encoder()
 
 
 def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
-    """Write messages to a new file that only its owner may read; return how many. Raises UsageError."""
+    """Write messages to a new file that only its owner may read; return how many.
+
+    They are on the disk then; without room for all of them there is no file. Raises UsageError.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -214,11 +230,18 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
     except OSError as error:
         raise UsageError(f"cannot write {path}: {(error.strerror or 'error').lower()}") from None
     count = 0
-    with os.fdopen(descriptor, "wb") as file:
-        for count, message in enumerate(messages, 1):  # noqa: B007 — the count is the result
-            file.write(_LINES.encode(_as_json(message)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with refusing_file(f"write {path}"), os.fdopen(descriptor, "wb") as file:
+            for count, message in enumerate(messages, 1):  # noqa: B007 — the count is the result
+                file.write(_LINES.encode(_as_json(message)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            # The messages may be deleted from their queue next: the name of the file must last, too.
+            sync_folder(path.parent)
+    except BaseException:  # whatever stopped it: a part of an export would be taken for all of it
+        with suppress(OSError):
+            path.unlink()
+        raise
     return count
 
 

@@ -2,19 +2,21 @@
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from router.model import Table
-from tests.support.dev import LocalAws, create_queues, create_table
+from tests.support.dev import LocalAws, create_queues, create_table, local_aws
 
 CONFIG = """
 version: 1
@@ -31,6 +33,11 @@ routes:
     write: {mode: newest, version: at}
 """
 SECONDS = 60
+
+
+def limit_files(size: int) -> None:
+    """Let no file of this process grow beyond a size."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 class OnCall:
@@ -74,19 +81,26 @@ class OnCall:
             process.send_signal(signal.SIGTERM)
         assert until()
 
-    def run(self, *words: str, code: int = 0) -> str:
-        """Run `router dlq …`; its standard output."""
+    def run(self, *words: str, code: int = 0, room: int | None = None) -> str:
+        """Run `router dlq …`; its standard output. No file grows beyond `room` bytes, as on a full disk."""
         command = [sys.executable, "-m", "router", "dlq", *words]
         if words[0] != "--help":
             command += ["-c", str(self.config)]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=SECONDS * 2
+            command,
+            preexec_fn=partial(limit_files, room) if room is not None else None,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS * 2,
         )
         assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
         return done.stdout if "--json" in words else done.stdout + done.stderr
 
-    def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self.run(*words, "--json", code=code))
+    def json(self, *words: str, code: int = 0, room: int | None = None) -> Any:
+        return json.loads(self.run(*words, "--json", code=code, room=room))
 
     def item(self, id_: str) -> dict[str, Any] | None:
         answer = self.dynamodb.get_item(TableName=f"{self.prefix}-orders", Key={"id": {"S": id_}}, ConsistentRead=True)
@@ -319,6 +333,46 @@ def test_a_file_is_redriven_once(on_call: OnCall) -> None:
     ]
     assert "already redriven: 2 messages; --again delivers them again\nnothing to redrive" in second
     assert "--again is for --from FILE" in on_call.run("redrive", "--again", code=2)
+
+
+ROOM = 240
+"""Bytes of a journal: for the lines of one message, and not for those of a second one besides."""
+
+
+@pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)
+def test_a_journal_that_cannot_grow(on_call: OnCall) -> None:
+    """What was redriven is said, nothing more is, and the next run delivers the rest: nothing twice."""
+    for id_ in "abc":
+        on_call.send({"id": id_, "total": 1}, "dlq")
+    words = ("redrive", "--yes", "--rate", "1.9")
+
+    said = on_call.run(*words, code=2, room=ROOM)
+    assert f"{on_call.prefix}-dlq: written 1\n" in said
+    assert "file too large; make room there, and run the same command again\n" in said
+    assert (on_call.count("dlq"), on_call.stored()) == ((2, 0), 1)
+    (rest,) = on_call.json("redrive", "--yes")
+
+    assert (rest["redriven"], rest["complete"]) == ({"written": 2}, True)
+    assert (on_call.count("dlq"), on_call.stored()) == ((0, 0), 3)
+    assert not list(on_call.folder.glob("*.journal"))
+
+
+@pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)
+def test_a_file_on_a_full_disk(on_call: OnCall) -> None:
+    """`drop` deletes nothing without room for its export; a part of it that was redriven is not redriven again."""
+    for id_ in "abc":
+        on_call.send({"id": id_, "total": 1}, "dlq")
+    refused = on_call.run("drop", "--yes", "-o", "dropped.jsonl", code=2, room=10)
+    assert "router: cannot write dropped.jsonl: file too large\n" in refused
+    assert (on_call.count("dlq"), (on_call.folder / "dropped.jsonl").exists()) == ((3, 0), False)
+    on_call.run("drop", "--yes", "-o", "dropped.jsonl")
+    words = ("redrive", "--from", "dropped.jsonl", "--yes")
+
+    (stopped,) = on_call.json(*words, "--rate", "1.9", code=2, room=ROOM - 60)
+    (rest,) = on_call.json(*words)
+
+    assert (stopped["redriven"], stopped["complete"]) == ({"written": 1}, False)
+    assert (rest["redriven"], rest["confirmed"]) == ({"written": 2}, 1)
 
 
 BAD_INPUT = {

@@ -15,6 +15,7 @@ from router.dlq.spool import Spool
 from router.errors import UsageError
 from router.model import Record
 from tests.support.aws import AwsFault, boottime
+from tests.support.disk import full_disk
 
 
 class LeasedQueues:
@@ -23,6 +24,7 @@ class LeasedQueues:
     def __init__(self, *rounds: Sequence[str] | AwsFault) -> None:
         self.rounds = list(rounds)
         self.counts: list[int] = []
+        self.body = "{}"
         self.visibility: dict[str, int] = {}
         self.refused: dict[str, AwsFault] = {}
 
@@ -32,7 +34,7 @@ class LeasedQueues:
         if isinstance(given, AwsFault):
             return given
         self.visibility |= dict.fromkeys(given, visibility)
-        return [Record(id_, f"handle-{id_}", "{}", {"SentTimestamp": "1767225600000"}) for id_ in given]
+        return [Record(id_, f"handle-{id_}", self.body, {"SentTimestamp": "1767225600000"}) for id_ in given]
 
     def change_visibility(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
         self.visibility |= {id_: seconds for id_, _, seconds in messages if id_ not in self.refused}
@@ -68,6 +70,21 @@ def test_messages_are_released_at_the_end() -> None:
             assert leased.delete(["a"]) == {}
             raise KeyError
         assert (queues.visibility, leased.unreleased) == ({"b": 0, "c": 0}, 0)
+
+
+def test_messages_are_released_if_the_disk_is_full() -> None:
+    """Those that are stored."""
+    queues = LeasedQueues(["a"], [f"b{number}" for number in range(10)])
+    queues.body = "x" * 200_000
+    with (
+        Spool() as spool,
+        full_disk(500_000),
+        pytest.raises(UsageError, match="cannot keep messages"),
+        lease(queues, spool) as leased,
+    ):
+        leased.receive(lambda message: True)
+
+    assert (queues.visibility["a"], leased.unreleased) == (0, 0)
 
 
 def test_limit() -> None:

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from msgspec import structs
 
-from router.dlq.redrive import Journal, Redriven, Redriver, batch_size
+from router.dlq.journal import Journal
+from router.dlq.redrive import Redriven, Redriver, batch_size
 from router.errors import UsageError
 from router.testing import MemoryQueues, MemoryTables
 from tests.support.aws import Aws, AwsFault, WriteResponse

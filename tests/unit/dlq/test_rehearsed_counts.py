@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from router.dlq.journal import Journal
 from router.dlq.messages import DlqMessage
-from router.dlq.redrive import Journal, Redriver
+from router.dlq.redrive import Redriver
 from router.dlq.rehearse import Rehearser
 from router.dlq.spool import Spool, WrittenItems
 from router.model import Record

@@ -1,11 +1,15 @@
 """The temporary file of received messages."""
 
+from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 
 import pytest
 
-from router.dlq.spool import Spool
+from router.dlq.messages import DlqMessage
+from router.dlq.spool import Spool, WrittenItems, write_messages
+from router.errors import UsageError
+from tests.support.disk import full_disk
 from tests.unit.dlq.conftest import Make
 
 DAYS = ["2026-01-03T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"]
@@ -69,3 +73,42 @@ def test_the_file_has_no_name(failed: Make) -> None:
         links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
         (file,) = [target for target in (str(link.readlink()) for link in links) if "etilqs_" in target]
     assert file.endswith(" (deleted)")
+
+
+def test_a_full_disk(failed: Make) -> None:
+    """It is an error of the user's, and what is stored can still be released."""
+    full = "cannot keep messages in a temporary file: .*; make room in the folder of temporary files, or name another"
+    large = "x" * 200_000
+    with Spool() as spool, full_disk(500_000):
+        with pytest.raises(UsageError, match=full):
+            all(spool.add(failed(large, str(number)), selected=True) for number in range(50))
+
+        assert sum(map(len, spool.receipts(0))) >= 2
+    items = {("t", str(number)): ({"x": large}, "1") for number in range(50)}
+    with WrittenItems() as written, full_disk(500_000), pytest.raises(UsageError, match=full):
+        written.store(items)
+
+
+@pytest.mark.parametrize("size", [0, 100_000])
+def test_an_export_to_a_full_disk(failed: Make, tmp_path: Path, size: int) -> None:
+    """There is no file with a part of the messages; in place of an error, the messages would be deleted next."""
+    path = tmp_path / "dead.jsonl"
+
+    with full_disk(size), pytest.raises(UsageError, match=r"cannot write .*dead\.jsonl: file too large"):
+        write_messages(path, [failed("x" * 30_000, str(number)) for number in range(5)])
+
+    assert not path.exists()
+    assert write_messages(path, [failed("x", "1")]) == 1
+
+
+def test_an_export_that_is_stopped(failed: Make, tmp_path: Path) -> None:
+    """By Ctrl-C, or an error of a queue: there is no file with a part of the messages."""
+
+    def messages() -> Iterator[DlqMessage]:
+        yield failed("x", "1")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_messages(tmp_path / "dead.jsonl", messages())
+
+    assert not list(tmp_path.iterdir())
