@@ -7,6 +7,7 @@ in place has neither its old content nor its new one once the disk is full.
 import errno
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,7 +41,12 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o666, 
 
 def read_regular(path: str | Path, size: int = -1) -> bytes:
     """Return the content of a regular file, at most `size` bytes of it if that is given; raises OSError."""
-    with open(open_regular(path), "rb") as stream:
+    return read_descriptor(open_regular(path), size)
+
+
+def read_descriptor(descriptor: int, size: int = -1) -> bytes:
+    """Return what is left of an open file, at most `size` bytes of it if that is given, and close it."""
+    with open(descriptor, "rb") as stream:
         return stream.read(size)
 
 
@@ -54,26 +60,50 @@ def replace_file(path: Path, content: bytes) -> None:
     if real.exists() and not real.is_file():
         real.write_bytes(content)
         return
-    new = real.with_name(f".{real.name}.{os.urandom(4).hex()}")
     try:
-        with open(open_regular(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as stream:
-            if real.exists():
-                new.chmod(stat.S_IMODE(real.stat().st_mode))
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(real)
+        replace_in(real, content)
     except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
         if error.errno not in _KEPT_IN_PLACE or not real.exists():
             raise
         real.write_bytes(content)
 
 
+def replace_in(path: str | Path, content: bytes, *, folder: int | None = None) -> None:
+    """Write a regular file by another one that takes its place, with its mode; raises OSError.
+
+    A concurrent reader gets the old content or the new one. The last part of the path is not followed if it is a link.
+    `folder` is the descriptor of the folder that the path is relative to.
+    """
+    new = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.urandom(4).hex()}")  # noqa: PTH118, PTH119, PTH120 — may be a name
+    descriptor = open_regular(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, folder=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            _copy_mode(path, descriptor, folder)
+            stream.write(content)
+            stream.flush()
+            os.fsync(descriptor)
+        os.replace(new, path, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(new, dir_fd=folder)
+        raise
+
+
+def _copy_mode(path: str | Path, descriptor: int, folder: int | None) -> None:
+    """Give a new file the mode of the one whose place it takes, if there is one; raises OSError if that is no file."""
+    try:
+        mode = os.stat(path, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, NOT_REGULAR, str(path))
+    if sys.platform != "win32":
+        os.fchmod(descriptor, stat.S_IMODE(mode))
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names of new files in a folder are on the disk, where that can be asked for; raises OSError."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)

@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 
 from router.config import spec
 from router.errors import ConfigError, UsageError
+from router.filesystem import read_regular
 from router.model import Finding, Path, Place, names_file, plugin_name
 from router.program.load import Loaded, Program, load_any, without_garbage_collector
 from router.program.precompiled import COMPILED_NAME
@@ -65,7 +66,7 @@ class ConfigVersion(Struct, frozen=True, eq=False, dict=True):
         hashes = {}
         for entry in self.config.plugins:
             file = self.program.folder / entry
-            content = file.read_bytes() if names_file(entry) and file.is_file() else b""
+            content = read_regular(file) if names_file(entry) and file.is_file() else b""
             hashes[plugin_name(entry)] = hashlib.sha256(content).hexdigest() if content else ""
         return hashes
 

@@ -16,6 +16,7 @@ from msgspec import structs
 from router.check.ledger import NO_LEDGER, Ledger, LedgerEntry
 from router.check.run import Ignored, finding_record
 from router.errors import ConfigError
+from router.filesystem import read_regular
 from router.model import Code, Finding, Place, Severity
 from router.printable import printable, printable_json
 
@@ -121,7 +122,7 @@ def _excerpt(place: Place, colour: str) -> Iterator[str]:
 def _lines(file: str) -> Sequence[str]:
     """Return the lines of a file as YAML counts them; none if the file cannot be read as text."""
     try:
-        text = Path(file).read_bytes().decode("utf-8-sig")
+        text = read_regular(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return ()
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

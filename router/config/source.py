@@ -26,6 +26,7 @@ from router.config.parse import parse_part
 from router.config.schema import find_typed, without_extensions
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
 from router.errors import ConfigError
+from router.filesystem import NOT_REGULAR, read_regular
 from router.model import Code, Finding, Place, Severity
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -101,11 +102,11 @@ def read_source(
 
 def _read_bytes(path: pathlib.Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        advice = "check the path of the config"
+        # It is read more than once, and what it names is in its folder.
+        advice = "save it as a file" if error.strerror == NOT_REGULAR else "check the path of the config"
         raise _stop(RT001, f"cannot read the config: {reason}", Place(str(path)), advice) from None
 
 

@@ -20,6 +20,7 @@ from router.console.api import Call
 from router.console.files import draft_of, prefix_of, require_editable
 from router.console.workspace import ConsoleError, Workspace, require_aws
 from router.dev.compare import to_json
+from router.filesystem import read_regular
 from router.model import Place
 from router.program.schemas.links import uri_of
 
@@ -131,7 +132,7 @@ def _schemas(version: ConfigVersion, route: str) -> dict[str, Lines]:
 def _read(file: Path) -> Lines:
     """Return the lines of a file; none if it is no text."""
     try:
-        return tuple(file.read_text(encoding="utf-8").splitlines())
+        return tuple(read_regular(file).decode().splitlines())
     except (OSError, ValueError):
         return ()
 

@@ -1,15 +1,11 @@
 """The files of a config: their texts for an editor, saving them, and a copy of the config as it is edited."""
 
-import errno
 import hashlib
 import os
-import shutil
-import stat
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from tempfile import TemporaryDirectory
 from threading import Lock
 
@@ -18,7 +14,7 @@ from msgspec import Struct
 from router.config.findings import Findings
 from router.config.include import included_files
 from router.config.merge import Unsaved, resolve_inside
-from router.config.source import MAX_BYTES
+from router.console.inside import FileInside, open_inside
 from router.console.workspace import ConsoleError, Workspace, as_refusal
 from router.dev.local import saved_files
 from router.errors import RouterError, UsageError
@@ -28,7 +24,6 @@ from router.program.load import Loaded
 _PLUGIN = ".py"
 _SHOWN = 200
 """Characters of a name in a sentence."""
-_AT_ONCE = os.O_NOFOLLOW | os.O_NONBLOCK
 _SAVING = Lock()
 """Held from the comparison of a hash to the last write: of two pages that save at once, one gets a conflict."""
 
@@ -97,59 +92,44 @@ def save_files(files: Sequence[EditedFile], allowed: Iterable[str], folder: Path
     A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
     """
     permitted = frozenset(allowed)
-    with _SAVING:
+    with _SAVING, ExitStack() as stack:
         for file in files:
             if file.name not in permitted:
                 raise ConsoleError("not_a_file", f"'{file.name}' is not a file of the config", 403)
-            _require_inside(file.name, folder)
-            if not overwrite and read_file(file.name, folder).hash != file.hash:
-                raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
-        for file in files:
-            _write(_require_inside(file.name, folder), file.text, folder)
+        # The folders stay open: what was compared is what is replaced, whatever the paths lead to meanwhile.
+        opened = [_open_to_save(file, folder, stack, overwrite) for file in files]
+        for inside, file in zip(opened, files, strict=True):
+            _write(inside, file.text)
         return [read_file(file.name, folder) for file in files]
 
 
 def read_inside(path: Path, folder: Path) -> bytes:
     """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises OSError."""
-    # Links are resolved before: a link that replaces the file meanwhile is not followed; a FIFO would block for ever.
-    with open(_real(path, folder), "rb", opener=lambda name, flags: os.open(name, flags | _AT_ONCE)) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        return stream.read(MAX_BYTES + 1)
+    with open_inside(path, folder) as file:
+        return file.read()
 
 
-def _real(path: Path, folder: Path) -> Path:
-    real = resolve_inside(folder, path.absolute())
-    if real is None:
-        raise OSError(errno.EACCES, "it leads out of the folder of the config")
-    return real
-
-
-def _require_inside(name: str, folder: Path) -> Path:
-    """Return the path of a file to write, with links resolved; raises ConsoleError unless it may be written."""
+def _open_to_save(file: EditedFile, folder: Path, stack: ExitStack, overwrite: bool) -> FileInside:
+    """Open the folder of a file to write; raises ConsoleError unless it may be written."""
     try:
-        real = _real(Path(name), folder)
+        inside = stack.enter_context(open_inside(Path(file.name), folder))
+        found = _hash(inside.read()) if inside.exists() else ""
     except OSError as error:
-        raise ConsoleError("not_a_file", f"'{name}' cannot be saved: {_reason(error)}", 403) from None
-    if real.exists() and not real.is_file():
-        raise ConsoleError("not_a_file", f"'{name}' cannot be saved: it is not a regular file", 403)
-    return real
+        raise ConsoleError("not_a_file", f"'{file.name}' cannot be saved: {_reason(error)}", 403) from None
+    if not overwrite and found != file.hash:
+        raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
+    return inside
 
 
-def _write(path: Path, text: str, folder: Path) -> None:
+def _write(file: FileInside, text: str) -> None:
     """Replace a file at once: a concurrent reader gets the old content or the new one."""
-    new = path.with_name(f".{path.name}.{token_hex(4)}")
     try:
-        before = read_inside(path, folder) if path.exists() else b""
+        before = file.read() if file.exists() else b""
         content = text.replace("\n", "\r\n") if b"\r\n" in before else text
-        new.write_bytes((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + content.encode())
-        if path.exists():
-            shutil.copymode(path, new)
-        os.replace(new, path)  # noqa: PTH105 — replaces on all systems
+        file.replace((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + content.encode())
     except (OSError, UnicodeEncodeError) as error:
-        new.unlink(missing_ok=True)
         reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
-        raise UsageError(f"cannot write '{path.name}': {reason}") from None
+        raise UsageError(f"cannot write '{file.name}': {reason}") from None
 
 
 def _hash(raw: bytes) -> str:

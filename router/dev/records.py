@@ -15,6 +15,7 @@ from router.config.merge import resolve_inside
 from router.engine.decode import PACK
 from router.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
 from router.errors import PluginError, UsageError, refusing_file
+from router.filesystem import read_regular
 from router.model import Record
 
 META: Mapping[str, str] = {
@@ -182,7 +183,7 @@ def _read_text(folder: Path, name: str) -> str:
     if file is None:
         raise UsageError(f"'{name}' is outside of the folder of the config: put it into that folder")
     with refusing_file(f"read '{name}'"):
-        content = file.read_bytes()
+        content = read_regular(file)
     try:
         return content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:

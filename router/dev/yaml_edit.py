@@ -16,6 +16,7 @@ from router.config.tree import CoreSchema, compose
 from router.dev.compare import same
 from router.engine.attributes import plain_number
 from router.errors import RouterError, refusing_file
+from router.filesystem import read_regular
 from router.model import Path
 
 _WIDTH = 100
@@ -35,7 +36,7 @@ class YamlFile:
     def __init__(self, path: FilePath, unsaved: bytes | None = None) -> None:
         self._path = path
         # As bytes, so that line endings do not change.
-        raw = path.read_bytes() if unsaved is None else unsaved
+        raw = read_regular(path) if unsaved is None else unsaved
         self._text = raw.decode("utf-8-sig")
         self._mark = BOM_UTF8 if raw.startswith(BOM_UTF8) else b""
         self._data: Any = parse_text(self._text, as_written=True).data

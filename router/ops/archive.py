@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
+from router.filesystem import NOT_REGULAR, read_regular
 from router.ops.packages import Wheel, sha256_of
 from router.ops.requirements import FOLDER, run_time_modules
 from router.ops.secret_files import SecretFiles
@@ -23,6 +24,7 @@ _HIDDEN = (".*",)
 _TESTS = ("test", "tests", "tests.py", "test_*.py", "*_test.py", "conftest.py")
 _LISTS = ("requirements*.txt", "requirements*.in")
 _LINK = "it is a link to a folder; copy the folder there"
+_BROKEN = "it is a link to nothing"
 _RELOCATED = ("purelib", "platlib")
 _INSTALLER_FILES = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
 MAX_ZIPPED = 50 * 1024 * 1024
@@ -127,6 +129,8 @@ def packed_names(files: Sequence[Path], folder: Path, left_out: list[LeftOut], s
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
         reason = "" if file in files else _exclusion(name.parts, secrets)
+        if reason == "" and not file.is_file():
+            reason = NOT_REGULAR if file.exists() else _BROKEN
         if reason:
             left_out.append(LeftOut(name.as_posix(), reason))
         elif reason is not None:
@@ -150,7 +154,12 @@ def _entry(part: str, name: Path, folder: Path, secrets: SecretFiles) -> Entry:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
-    return Entry(part, name.as_posix(), lambda: secrets.verify(file.read_bytes(), name.as_posix()))
+    return Entry(part, name.as_posix(), lambda: secrets.verify(_read(file), name.as_posix()))
+
+
+def _read(file: Path) -> bytes:
+    with refusing_file(f"read {file}"):
+        return read_regular(file)
 
 
 def _exclusion(parts: Sequence[str], secrets: SecretFiles) -> str | None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import ResourceChange, StackTemplate
 from router.errors import UsageError
+from router.filesystem import read_regular
 from router.ops.archive import Archive
 from router.ops.changes import (
     QUEUE,
@@ -234,6 +235,6 @@ def _stale_file(archive: zipfile.ZipFile, folder: Path) -> str:
     for name in archive.namelist():
         file = folder / name
         # Bytecode contains the modification time of its source here, but not in the package.
-        if file.suffix != ".pyc" and file.is_file() and file.read_bytes() != archive.read(name):
+        if file.suffix != ".pyc" and file.is_file() and read_regular(file) != archive.read(name):
             return name
     return ""

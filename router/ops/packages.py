@@ -5,6 +5,7 @@ result is checked: packages that the target does not need are dropped, and those
 """
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filename
 
 from router.errors import UsageError, refusing_file
+from router.filesystem import open_regular
 from router.ops.requirements import DISTRIBUTION, PROVIDED, Requirements, applies, without_marker
 from router.ops.targets import Target
 
@@ -189,7 +191,7 @@ def _read_wheel(file: Path) -> Wheel:
 
 def sha256_of(file: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal; raises UsageError for one that cannot be read."""
-    with refusing_file(f"read {file}"), file.open("rb") as stream:
+    with refusing_file(f"read {file}"), os.fdopen(open_regular(file), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -16,6 +16,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 
 import router
 from router.errors import UsageError
+from router.filesystem import NOT_REGULAR, read_regular
 from router.ops.targets import Target
 
 DISTRIBUTION = "message-router"
@@ -56,7 +57,7 @@ def requirements_files(plugins: Iterable[Path], folder: Path) -> Iterator[Path]:
     """Yield `plugins/requirements.txt` and those beside plugins elsewhere, but not one in the config's own folder."""
     folders = {folder / PLUGINS, *(plugin.parent for plugin in plugins)}
     for each in sorted(folders):
-        if each.resolve() != folder.resolve() and (each / FILE).is_file():
+        if each.resolve() != folder.resolve() and (each / FILE).exists():
             yield each / FILE
 
 
@@ -144,6 +145,8 @@ def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
         if text.endswith(".whl") and "@" not in text:
             path = (file.parent / text).absolute()
             name, version, _, _ = parse_wheel_filename(path.name)
+            if path.exists() and not path.is_file():  # pip would wait for a FIFO
+                raise UsageError(f"{where}: cannot read {path}: {NOT_REGULAR}")
             return str(path), Requirement(f"{name}=={version}")
         requirement = Requirement(text)
     except (InvalidRequirement, InvalidWheelFilename):
@@ -166,7 +169,7 @@ def _logical_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[Path
 def _joined_lines(file: Path, parents: tuple[Path, ...]) -> Iterator[tuple[int, str]]:
     """Yield the number and text of the lines of one file that have any; `parents` are the files that lead to it."""
     try:
-        content = file.read_text(encoding="utf-8-sig")
+        content = read_regular(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         origin = f", which {parents[-1]} names" if parents else ""
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
@@ -249,7 +252,7 @@ def _file(name: str) -> Path | None:
 
 def _imported(file: Path) -> Iterator[str]:
     """Yield the names in a module's source that it may import."""
-    for node in _run_time_nodes(ast.parse(file.read_bytes(), str(file))):
+    for node in _run_time_nodes(ast.parse(read_regular(file), str(file))):
         match node:
             case ast.Import(names=names):
                 yield from (alias.name for alias in names)

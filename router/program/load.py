@@ -21,6 +21,7 @@ from router.config.merge import NO_UNSAVED, Reading, Unsaved
 from router.engine.engine import CompiledQueue, CompiledRoute, Engine, RouteIndex
 from router.engine.writes import WriteConfig
 from router.errors import ConfigError, UsageError
+from router.filesystem import read_regular
 from router.model import Route, Severity, Table, names_file
 from router.program.attribute import UNKNOWN_TRANSFORM
 from router.program.context import CompileContext, Environment
@@ -87,7 +88,7 @@ class Program(Struct, frozen=True, dict=True):
             digest.update(_ENCODER.encode((name, self.documents[name])))
         for plugin in filter(names_file, self.config.plugins):
             with suppress(OSError):  # loaded, and gone since
-                digest.update((self.folder / plugin).read_bytes())
+                digest.update(read_regular(self.folder / plugin))
         return digest.hexdigest()[:HASH_LENGTH]
 
     @property

@@ -30,6 +30,7 @@ from router.config.findings import Findings, Locate
 from router.config.merge import IncludedFile, Reading, SourceFile, merge
 from router.config_types import Spec, structures
 from router.errors import UsageError
+from router.filesystem import read_regular
 from router.model import Path, Place
 
 _Kind = TypeVar("_Kind", spec.Config, spec.Included)
@@ -109,8 +110,7 @@ class Opened(Struct, frozen=True):
 def is_precompiled(path: FilePath) -> bool:
     """Return whether a file exists and is a compiled config."""
     try:
-        with path.open("rb") as stream:
-            return stream.read(len(_MARK)) == _MARK
+        return read_regular(path, len(_MARK)) == _MARK
     except OSError:
         return False
 
@@ -171,7 +171,7 @@ def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = Fals
     Raises UsageError if another version compiled it (but with `any_version`), if it is damaged, or for files that it
     includes only in this environment.
     """
-    opened = unpack(path.read_bytes(), str(path), any_version)
+    opened = unpack(read_regular(path), str(path), any_version)
     places = cache(opened.places)
     files = opened.files.files
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]

@@ -341,14 +341,14 @@ ROOM = 240
 
 @pytest.mark.parametrize("server", [local_aws], ids=["ministack"], indirect=True)
 def test_a_journal_that_cannot_grow(on_call: OnCall) -> None:
-    """What was redriven is said, nothing more is, and the next run delivers the rest: nothing twice."""
+    """It reports what was redriven, redrives no more, and the next run delivers the rest: nothing twice."""
     for id_ in "abc":
         on_call.send({"id": id_, "total": 1}, "dlq")
     words = ("redrive", "--yes", "--rate", "1.9")
 
-    said = on_call.run(*words, code=2, room=ROOM)
-    assert f"{on_call.prefix}-dlq: written 1\n" in said
-    assert "file too large; make room there, and run the same command again\n" in said
+    reply = on_call.run(*words, code=2, room=ROOM)
+    assert f"{on_call.prefix}-dlq: written 1\n" in reply
+    assert "file too large; make room there, and run the same command again\n" in reply
     assert (on_call.count("dlq"), on_call.stored()) == ((2, 0), 1)
     (rest,) = on_call.json("redrive", "--yes")
 

@@ -19,6 +19,7 @@ from typing import Any
 from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
 from router.config.merge import resolve_inside
+from router.filesystem import NOT_REGULAR, read_regular
 from router.model import names_file, plugin_name
 from router.program.hooks import specs
 
@@ -72,7 +73,7 @@ class _FreshLoader(SourceFileLoader):
     """
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return self.source_to_code(read_regular(self.path), self.path)
 
 
 def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
@@ -94,6 +95,8 @@ def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
     if file.is_file() and resolve_inside(folder, entry) is None:
         sentence, advice = f"{entry!r} is outside of the folder of the config", "copy it into that folder"
         return _fault(entry, sentence, f"{advice}, or install it as a module")
+    if file.exists() and not file.is_file() and not file.is_dir():
+        return _fault(entry, f"cannot read {entry!r}: {NOT_REGULAR}", "write it as a file")
     if not file.is_file():
         beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
         hint = did_you_mean(entry, beside, "a path is relative to the folder of this file")

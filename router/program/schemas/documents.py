@@ -16,6 +16,7 @@ from msgspec import Struct
 from router.codes import declare
 from router.config.findings import ConfigFault, did_you_mean
 from router.errors import ConfigError
+from router.filesystem import read_regular
 from router.model import Path, Place
 from router.transforms.text import nests_deeper
 
@@ -131,8 +132,7 @@ def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None
 
 def _read_bytes(file: pathlib.Path, name: str) -> bytes:
     try:
-        with file.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        return read_regular(file, MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         advice = "a schema is a file, relative to the config"

@@ -21,6 +21,7 @@ from router.ops.archive import (
 from router.ops.packages import download
 from router.ops.secret_files import SecretFiles
 from router.ops.targets import Target
+from tests.support.disk import NOT_REGULAR, make_irregular
 
 KEY = "AKIA" + "ABCDEFGH23456724"
 
@@ -55,6 +56,28 @@ def test_beside_a_plugin(folder: Path) -> None:
     )
 
     assert packed(folder, "plugins/a.py") == (["plugins/a.py", "plugins/data/places.json", "plugins/other.py"], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"), [("FIFO", NOT_REGULAR), ("socket", NOT_REGULAR), ("link to nothing", "it is a link to nothing")]
+)
+def test_what_is_no_regular_file(folder: Path, kind: str, reason: str) -> None:
+    """It is left out and named: nothing is waited for. In the place of a file that is packed, it is an error."""
+    put(folder, "plugins/a.py", "plugins/data/places.json")
+    if kind == "link to nothing":
+        (folder / "plugins" / "it").symlink_to("nothing")
+    else:
+        make_irregular(kind, folder / "plugins" / "it")
+    left_out: list[LeftOut] = []
+
+    entries = list(folder_entries([folder / "plugins" / "a.py"], folder, left_out, SecretFiles()))
+
+    assert [entry.name for entry in entries] == ["plugins/a.py", "plugins/data/places.json"]
+    assert left_out == [LeftOut("plugins/it", reason)]
+    (folder / "plugins" / "data" / "places.json").unlink()
+    make_irregular("FIFO", folder / "plugins" / "data" / "places.json")
+    with pytest.raises(UsageError, match=f"cannot read .*places.json: {NOT_REGULAR}"):
+        entries[1].read()
 
 
 def test_in_the_folder_of_the_config(folder: Path) -> None:

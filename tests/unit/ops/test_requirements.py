@@ -7,8 +7,9 @@ import pytest
 
 from router.errors import UsageError
 from router.ops.packages import own_requirements
-from router.ops.requirements import Requirements, read_requirements
+from router.ops.requirements import Requirements, read_requirements, requirements_files
 from router.ops.targets import Target
+from tests.support.disk import NOT_REGULAR, make_irregular
 
 TARGET = Target("arm64", "3.13")
 NO_REQUIREMENT = "is not a requirement that can be packed; use NAME==VERSION or the path of a wheel"
@@ -127,3 +128,24 @@ def test_not_text(file: Path) -> None:
         read_requirements([file], TARGET)
 
     assert str(raised.value) == f"cannot read {file}: not UTF-8 text"
+
+
+def test_a_list_that_is_no_regular_file(tmp_path: Path) -> None:
+    """It is an error, not a package without what it lists; nothing is waited for, nested lists included."""
+    (tmp_path / "plugins").mkdir()
+    nested = tmp_path / "requirements.txt"
+    nested.write_text("-r more.txt\n")
+    for path in (tmp_path / "plugins" / "requirements.txt", tmp_path / "more.txt"):
+        make_irregular("FIFO", path)
+
+    found = list(requirements_files([], tmp_path))
+
+    with pytest.raises(UsageError, match=f"cannot read .*plugins/requirements.txt: {NOT_REGULAR}"):
+        read_requirements(found, TARGET)
+    wheels = tmp_path / "wheels.txt"
+    wheels.write_text("alpha-1.0-py3-none-any.whl\n")
+    make_irregular("FIFO", tmp_path / "alpha-1.0-py3-none-any.whl")
+    with pytest.raises(UsageError, match=f"wheels.txt:1: cannot read .*alpha-1.0-py3-none-any.whl: {NOT_REGULAR}"):
+        read_requirements([wheels], TARGET)
+    with pytest.raises(UsageError, match=f"cannot read .*more.txt, which .*requirements.txt names: {NOT_REGULAR}"):
+        read_requirements([nested], TARGET)
