@@ -54,12 +54,13 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file as a whole, or leave it as it is; raises OSError.
 
     The mode stays, and so does a link. Only what cannot be replaced is written in place: a pipe or a device, a file
-    that is mounted, and one in a folder that takes no new files.
+    that is open as `/dev/stdout`, one that is mounted, and one in a folder that takes no new files.
     """
-    real = Path(os.path.realpath(path))
-    if real.exists() and not real.is_file():
-        real.write_bytes(content)
+    is_open = path.is_relative_to("/dev") or path.is_relative_to("/proc")
+    if path.exists() and (is_open or not path.is_file()):
+        path.write_bytes(content)
         return
+    real = Path(os.path.realpath(path)) if path.is_symlink() else path
     try:
         replace_in(real, content)
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from router.errors import UsageError, refusing_file
+from router.filesystem import replace_file
 
 DEFAULT_CONFIG = Path("routes.yaml")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -135,6 +136,6 @@ def require_writable(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write the file of `--output` or `--junit`; raises UsageError."""
+    """Write the file of `--output` or `--junit`, or leave it as it is; raises UsageError."""
     with refusing_file(f"write {path}"):
-        path.write_bytes(content)
+        replace_file(path, content)

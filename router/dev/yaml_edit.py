@@ -16,7 +16,7 @@ from router.config.tree import CoreSchema, compose
 from router.dev.compare import same
 from router.engine.attributes import plain_number
 from router.errors import RouterError, refusing_file
-from router.filesystem import read_regular
+from router.filesystem import read_regular, replace_file
 from router.model import Path
 
 _WIDTH = 100
@@ -84,7 +84,7 @@ class YamlFile:
     def save(self) -> None:
         """Write the file; raises UsageError."""
         with refusing_file(f"write '{self._path}'"):
-            self._path.write_bytes(self.content)
+            replace_file(self._path, self.content)
 
 
 def _read(text: str) -> Any:

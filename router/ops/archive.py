@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
@@ -14,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from router.errors import UsageError, refusing_file
-from router.filesystem import NOT_REGULAR, read_regular
+from router.filesystem import NOT_REGULAR, read_regular, replace_file
 from router.ops.packages import Wheel, sha256_of
 from router.ops.requirements import FOLDER, run_time_modules
 from router.ops.secret_files import SecretFiles
@@ -237,11 +236,7 @@ def move_archive(archive: Archive, output: Path) -> Archive:
     """Move the package to its place atomically: a reader of that file gets the old one or the new one, complete."""
     with refusing_file(f"write {output}"):
         output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=output.parent, prefix=".lambda-", delete=False) as stream:
-            stream.write(archive.path.read_bytes())
-        temporary = Path(stream.name)
-        temporary.chmod(0o644)
-        temporary.replace(output)
+        replace_file(output, archive.path.read_bytes())
     return structs.replace(archive, path=output)
 
 

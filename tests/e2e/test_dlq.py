@@ -46,6 +46,8 @@ class OnCall:
     def __init__(self, server: LocalAws, dynamodb: Any, sqs: Any, folder: Path) -> None:
         self.prefix = f"dlq-{uuid.uuid4().hex[:8]}"
         self.environment = server.environment()
+        self.room = 0
+        """If not 0, no file of a command grows beyond so many bytes, as on a full disk."""
         self.folder = folder
         self.config = folder / "routes.yaml"
         self.dynamodb, self.sqs = dynamodb, sqs
@@ -81,14 +83,14 @@ class OnCall:
             process.send_signal(signal.SIGTERM)
         assert until()
 
-    def run(self, *words: str, code: int = 0, room: int | None = None) -> str:
-        """Run `router dlq …`; its standard output. No file grows beyond `room` bytes, as on a full disk."""
+    def run(self, *words: str, code: int = 0) -> str:
+        """Run `router dlq …`; its standard output."""
         command = [sys.executable, "-m", "router", "dlq", *words]
         if words[0] != "--help":
             command += ["-c", str(self.config)]
         done = subprocess.run(
             command,
-            preexec_fn=partial(limit_files, room) if room is not None else None,
+            preexec_fn=partial(limit_files, self.room) if self.room else None,
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -99,8 +101,8 @@ class OnCall:
         assert "Traceback" not in done.stderr
         return done.stdout if "--json" in words else done.stdout + done.stderr
 
-    def json(self, *words: str, code: int = 0, room: int | None = None) -> Any:
-        return json.loads(self.run(*words, "--json", code=code, room=room))
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", code=code))
 
     def item(self, id_: str) -> dict[str, Any] | None:
         answer = self.dynamodb.get_item(TableName=f"{self.prefix}-orders", Key={"id": {"S": id_}}, ConsistentRead=True)
@@ -346,7 +348,9 @@ def test_a_journal_that_cannot_grow(on_call: OnCall) -> None:
         on_call.send({"id": id_, "total": 1}, "dlq")
     words = ("redrive", "--yes", "--rate", "1.9")
 
-    reply = on_call.run(*words, code=2, room=ROOM)
+    on_call.room = ROOM
+    reply = on_call.run(*words, code=2)
+    on_call.room = 0
     assert f"{on_call.prefix}-dlq: written 1\n" in reply
     assert "file too large; make room there, and run the same command again\n" in reply
     assert (on_call.count("dlq"), on_call.stored()) == ((2, 0), 1)
@@ -362,13 +366,17 @@ def test_a_file_on_a_full_disk(on_call: OnCall) -> None:
     """`drop` deletes nothing without room for its export; a part of it that was redriven is not redriven again."""
     for id_ in "abc":
         on_call.send({"id": id_, "total": 1}, "dlq")
-    refused = on_call.run("drop", "--yes", "-o", "dropped.jsonl", code=2, room=10)
+    on_call.room = 10
+    refused = on_call.run("drop", "--yes", "-o", "dropped.jsonl", code=2)
     assert "router: cannot write dropped.jsonl: file too large\n" in refused
     assert (on_call.count("dlq"), (on_call.folder / "dropped.jsonl").exists()) == ((3, 0), False)
+    on_call.room = 0
     on_call.run("drop", "--yes", "-o", "dropped.jsonl")
     words = ("redrive", "--from", "dropped.jsonl", "--yes")
 
-    (stopped,) = on_call.json(*words, "--rate", "1.9", code=2, room=ROOM - 60)
+    on_call.room = ROOM - 60
+    (stopped,) = on_call.json(*words, "--rate", "1.9", code=2)
+    on_call.room = 0
     (rest,) = on_call.json(*words)
 
     assert (stopped["redriven"], stopped["complete"]) == ({"written": 1}, False)

@@ -14,10 +14,12 @@ from router.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
+from router.dev.new.files import NewFile, write_files
 from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
 from router.dev.run_tests import Suite, run_test
 from router.dev.samples import from_lines, from_tests
 from router.dev.stateful import write_together
+from router.dev.yaml_edit import YamlFile
 
 __all__ = [
     "ACCOUNT",
@@ -26,7 +28,9 @@ __all__ = [
     "RECEIPT_HANDLE",
     "REGION",
     "LocalAws",
+    "NewFile",
     "Suite",
+    "YamlFile",
     "clients",
     "clients_of",
     "create_queues",
@@ -42,5 +46,6 @@ __all__ = [
     "refuse_foreign",
     "run_test",
     "scan_table",
+    "write_files",
     "write_together",
 ]

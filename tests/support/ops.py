@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.ops`."""
 
+from router.ops.archive import Archive, move_archive
 from router.ops.changes import PlannedChange, PropertyChange
 from router.ops.deployment import Deployment
 from router.ops.live import LiveComparison
@@ -22,6 +23,7 @@ from router.ops.template.operators import operator_policies
 
 __all__ = [
     "DESCRIPTION",
+    "Archive",
     "DeployableConfig",
     "Deployment",
     "DeploymentResult",
@@ -38,6 +40,7 @@ __all__ = [
     "execute",
     "keep_version",
     "make_document",
+    "move_archive",
     "operator_policies",
     "plan_removal",
     "read_for_deployment",

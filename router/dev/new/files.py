@@ -16,6 +16,7 @@ from router.dev.run_tests import Suite
 from router.dev.update import as_yaml
 from router.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
 from router.errors import ConfigError, UsageError
+from router.filesystem import replace_file
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_INLINE = 600
@@ -120,8 +121,8 @@ def write_files(files: Sequence[NewFile]) -> None:
     for file in files:
         try:
             file.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file.path, file.content)
             written.append(file)
-            file.path.write_bytes(file.content)
         except OSError as error:
             undo(written)
             raise UsageError(f"cannot write {file.path}: {(error.strerror or 'error').lower()}") from None
@@ -129,11 +130,12 @@ def write_files(files: Sequence[NewFile]) -> None:
 
 def undo(files: Sequence[NewFile]) -> None:
     """Restore what was there before; folders stay."""
-    for file in files:
+    # What is deleted first makes room for what is restored.
+    for file in sorted(files, key=lambda file: file.before is not None):
         if file.before is None:
             file.path.unlink(missing_ok=True)
         else:
-            file.path.write_bytes(file.before)
+            replace_file(file.path, file.before)
 
 
 def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:

@@ -77,9 +77,11 @@ def test_a_disk_that_becomes_full_meanwhile(
         return deliver(*arguments)
 
     if way == "deliver":
-        run.tables.batch_write = fill  # type: ignore[method-assign]
+        tables: Any = run.tables
+        tables.batch_write = fill
     else:
-        run.queues.send = fill  # type: ignore[method-assign]
+        queues: Any = run.queues
+        queues.send = fill
     try:
         results = getattr(run, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
     finally:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_a_full_disk(failed: Make) -> None:
             all(spool.add(failed(large, str(number)), selected=True) for number in range(50))
 
         assert sum(map(len, spool.receipts(0))) >= 2
-    items = {("t", str(number)): ({"x": large}, "1") for number in range(50)}
+    items: dict[Any, Any] = {("t", str(number)): ({"x": large}, "1") for number in range(50)}
     with WrittenItems() as written, full_disk(500_000), pytest.raises(UsageError, match=full):
         written.store(items)
 
