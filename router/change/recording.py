@@ -11,21 +11,28 @@ from typing import Any
 import msgspec
 from msgspec import Struct, UnsetType
 
+from router import codes
 from router.change.masking import Kept, RecordingMasker, Steps
+from router.change.number_masks import Number
 from router.check.analysis.expressions import tree_of
 from router.check.analysis.predicates import ENCODER, text_of
 from router.config import spec
 from router.dev.records import make_body, record_with
 from router.engine.engine import CompiledQueue, plan
+from router.envelopes import ENVELOPES
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.printable import printable
 from router.program.expressions import Tree, nodes
 from router.program.load import Loaded, Program
+from router.program.redaction import read_redact
 from router.program.schemas.documents import declared_names, subschemas
 from router.sources import expressions_of
 
 FORMAT = 1
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_ROUNDS = 8
+"""How often a message gets other masks, as long as its outcome is another with them."""
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
 
 
@@ -72,35 +79,85 @@ def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
 
 
 def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable[str]) -> Kept:
-    """Return what the config names: constants of its schemas and expressions, and the names of properties."""
-    constants: set[str] = set()
-    names: set[str] = set()
-    schemas = False
+    """Return what the config names: constants and numbers of its schemas and expressions, and names of properties.
+
+    The names in `paths` are named too: the user names them.
+    """
+    kept_paths = frozenset(map(steps_of, paths))
+    found = _Named()
+    for steps in kept_paths:
+        found.names.update(step for step in steps if step is not None)
+    settings = program.config.queues.get(queue) or spec.Queue()
+    for path in read_redact(settings).paths:
+        found.names.update(step for step in path.steps if isinstance(step, str))
     for route in program.engine.queues[queue].routes:
-        settings = program.config.routes[route.route.name]
+        route_settings = program.config.routes[route.route.name]
+        found.names |= _stored_names(program, route_settings)
         validation = loaded.validation(route.route.name)
         for document in validation.documents.values() if validation else ():
-            schemas = True
-            names |= declared_names(document.content)
-            constants |= _constants(document.content)
-        for tree in _trees(settings):
-            for node, _ in nodes(tree):
-                if node["type"] == "literal":
-                    constants |= _texts(node["value"])
-                elif node["type"] == "field":
-                    names.add(node["value"])
-    return Kept(frozenset(constants), frozenset(names) if schemas else None, frozenset(map(steps_of, paths)))
+            found.add_schema(document.content)
+        for tree in _trees(route_settings):
+            found.add_expression(tree)
+    return Kept(
+        constants=frozenset(found.constants),
+        names=frozenset(found.names),
+        paths=kept_paths,
+        numbers=frozenset(found.numbers),
+        factors=frozenset(found.factors),
+    )
 
 
-def _constants(content: Any) -> set[str]:
-    parts = [part for _, part in subschemas(content)]
-    return {text for part in parts for text in _texts([part.get("enum"), part.get("const")])}
+class _Named:
+    """What schemas and expressions name."""
+
+    def __init__(self) -> None:
+        self.constants: set[str] = set()
+        self.names: set[str] = set()
+        self.numbers: set[Number] = set()
+        self.factors: set[Number] = set()
+
+    def add_schema(self, content: Any) -> None:
+        """Add what a document names: property names, and the values of `enum`, `const` and of bounds."""
+        self.names |= declared_names(content)
+        for _, part in subschemas(content):
+            self.add_constant([part.get("enum"), part.get("const")])
+            self.numbers.update(filter(_is_number, map(part.get, _BOUNDS)))
+            self.factors.update(filter(_is_number, [part.get("multipleOf")]))
+
+    def add_expression(self, tree: Tree) -> None:
+        """Add the literals of an expression, and the names that it reads."""
+        for node, _ in nodes(tree):
+            if node["type"] == "literal":
+                self.add_constant(node["value"])
+            elif node["type"] == "field":
+                self.names.add(node["value"])
+
+    def add_constant(self, value: Any) -> None:
+        """Add the texts and numbers in a value, and the names in its objects."""
+        if isinstance(value, list):
+            for each in value:
+                self.add_constant(each)
+        elif isinstance(value, dict):
+            self.names.update(value)
+            self.add_constant(list(value.values()))
+        elif isinstance(value, str):
+            self.constants.add(value)
+        elif _is_number(value):
+            self.numbers.add(value)
 
 
-def _texts(value: Any) -> set[str]:
-    if isinstance(value, list):
-        return {text for each in value for text in _texts(each)}
-    return {value} if isinstance(value, str) else set()
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _stored_names(program: Program, route: spec.RouteSettings) -> set[str]:
+    """Return the attributes that the config names of a route that stores the message itself."""
+    if not isinstance(route.item, UnsetType):
+        return set()
+    table = program.config.tables[route.table]
+    write = route.write
+    version = () if isinstance(write.version, UnsetType) else (write.version,)
+    return {name for name in (*table.key, table.ttl, *version, *write.add, *write.append, *write.keep_first) if name}
 
 
 def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
@@ -151,7 +208,7 @@ class Recorder:
             redaction = self.compiled.redaction
             message, _ = self.compiled.decode(redaction.redact(record)[0] if redaction else record)
         except Rejection as rejection:
-            self.left_out[f"it cannot be decoded: {rejection.reason}"] += 1
+            self.left_out[f"it cannot be decoded: {self._reason(rejection)}"] += 1
             return None
         found, restored = self._without_other_outcome(real, message)
         if found is None:
@@ -173,16 +230,33 @@ class Recorder:
 
     def _without_other_outcome(self, real: RecordedMessage, message: Any) -> tuple[RecordedMessage | None, list[Steps]]:
         """Return the message masked, or None, and the fewest paths with real values that its outcome needs."""
-        found = self._same(real, self._masker.masked(message))
+        found = self._with_other_masks(real, message)
         if found:
             return found, []
         leaves = dict.fromkeys(steps for steps, _ in _values(message, ()))
         agreed = [steps for steps in leaves if self._asked.get(steps)]
         for restored in (agreed, *([*agreed, steps] for steps in leaves if steps not in agreed)):
+            known = self._masker.known()
             found = self._same(real, self._masker.masked(message, restored))
             if found and all(map(self._keeps, restored)):
                 return self._with_fewest(real, message, found, restored)
+            self._masker.forget(known)
         return None, []
+
+    def _with_other_masks(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
+        """Return the message masked, or None if its outcome is another one with all masks that were tried.
+
+        A value that an earlier message has keeps its mask.
+        """
+        for _ in range(_ROUNDS):
+            known = self._masker.known()
+            found = self._same(real, self._masker.masked(message))
+            if found:
+                return found
+            if self._masker.known() == known:
+                return None
+            self._masker.forget(known)
+        return None
 
     def _with_fewest(
         self, real: RecordedMessage, message: Any, found: RecordedMessage, restored: list[Steps]
@@ -201,6 +275,12 @@ class Recorder:
         same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
         return found if same else None
 
+    def _reason(self, rejection: Rejection) -> str:
+        """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
+        settings = self._program.config.queues.get(self._queue) or spec.Queue()
+        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope)
+        return "the envelope of a plugin refuses it" if of_plugin else rejection.reason
+
     def _keeps(self, steps: Steps) -> bool:
         if steps not in self._asked:
             self._asked[steps] = self._ask(text_of(steps))
@@ -211,7 +291,7 @@ class Recorder:
             self._met.add(steps)
             kept = steps in restored or steps in self._kept.paths or value == now
             what = "kept" if kept else "masked"
-            if isinstance(value, str) and value in self._kept.constants:
+            if self._kept.is_constant(value):
                 what = "constant"
             self._paths.setdefault(shown, Counter())[what] += 1
 

@@ -88,4 +88,6 @@ def _ask(path: str) -> bool:
     """Return whether to keep the real values at a path; no without a terminal."""
     if not sys.stdin.isatty():
         return False
-    return click.confirm(f"the value of {path} decides about the outcome: keep the real values there?", err=True)
+    return click.confirm(
+        f"the value of {printable(path)} decides about the outcome: keep the real values there?", err=True
+    )
