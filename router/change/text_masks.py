@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+from itertools import count
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from router.program.masking import is_mask
@@ -77,6 +78,7 @@ _BLOCK = 0x7F
 _OTHERS = {2: _RANGES[1], 3: (0x4E00, 0x9FA5), 4: (0x20000, 0x2A6D6)}
 """What masks a character that is the only one of its kind in its block, by the size in UTF-8."""
 _LAST_OF_SIZE = (0x7F, 0x7FF, 0xFFFF)
+_WORD_BITS = 32
 
 
 def mask_text(text: str, draw: Draw) -> str:
@@ -286,13 +288,20 @@ def _characters(first: int, last: int, category: str) -> str:
 
 def draws(read: Callable[[int], bytes]) -> Draw:
     """Return the numbers that are in random bytes, of which `read` returns a block by its index."""
-    numbers = _numbers(read)
-    return lambda bound: next(numbers) % bound
+    words = _words(read)
+
+    def draw(bound: int) -> int:
+        number = next(words)
+        # More words than the bound has, so that each number is about as likely as another one.
+        for _ in range(bound.bit_length() // _WORD_BITS):
+            number = (number << _WORD_BITS) | next(words)
+        return number % bound
+
+    return draw
 
 
-def _numbers(read: Callable[[int], bytes]) -> Iterator[int]:
-    block = 0
-    while True:
+def _words(read: Callable[[int], bytes]) -> Iterator[int]:
+    size = _WORD_BITS // 8
+    for block in count():
         data = read(block)
-        yield from (int.from_bytes(data[at : at + 4], "big") for at in range(0, len(data), 4))
-        block += 1
+        yield from (int.from_bytes(data[at : at + size], "big") for at in range(0, len(data), size))
