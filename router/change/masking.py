@@ -21,6 +21,8 @@ from router.change.text_masks import Draw, draws, mask_text
 Steps = tuple[str | None, ...]
 """A path in messages: names, and None for each element of a list."""
 _ATTEMPTS = 200
+_TRIALS = 24
+"""After so many equal masks, a value has no other one."""
 _MOST_LONGER = 20
 _BLOCK_BYTES = 128
 _Value = str | Fraction | Decimal
@@ -63,12 +65,20 @@ class RecordingMasker:
         self._values: dict[_Value, _Value] = {}
         """The value of each mask."""
         self._reserved: set[_Value] = {*kept.constants, *kept.names, *kept.scale.named}
+        self._unmasked: set[_Value] = set()
+        """The values that have no other mask than themselves."""
         self._round = 0
         self.collisions = 0
 
     def masked(self, message: Any, restored: Collection[Steps] = ()) -> Any:
         """Return a message with its values masked, except those at the paths `restored`."""
         return self._value(message, (), restored)
+
+    def is_masked(self, value: Any) -> bool:
+        """Return whether a value of a masked message has a mask; that of one of few values may be equal to it."""
+        if value is None or isinstance(value, bool) or self._kept.is_constant(value):
+            return False
+        return (value if isinstance(value, str) else _value_of(value)) not in self._unmasked
 
     def known(self) -> int:
         """Return how many values have a mask."""
@@ -119,22 +129,33 @@ class RecordingMasker:
         return self._masks[value]
 
     def _free(self, value: _Value, make: _Make) -> _Value:
-        made = value
-        for attempt in range(_ATTEMPTS):
-            made = make(self._draw(f"{self._round} {attempt} {value}"), 0)
-            if made == value and value not in self._values:
-                return value  # such as a text without letters and digits: there is no other mask
-            if made not in self._values and made not in self._reserved:
+        """Return a mask that no other value has, and that the config does not name."""
+
+        def attempt(number: int, longer: int = 0) -> _Value:
+            return make(self._draw(f"{self._round} {number} {longer} {value}"), longer)
+
+        made = attempt(0)
+        if made == value and all(attempt(number) == value for number in range(1, _TRIALS)):
+            # A text without letters and digits, for example.
+            self._unmasked.add(value)
+            return value
+        for number in range(1, _ATTEMPTS):
+            if self._is_free(made):
                 return made
+            made = attempt(number)
         if value not in self._values:
+            self._unmasked.add(value)
             return value
         for longer in range(1, _MOST_LONGER + 1):
             # All masks of this shape are taken: that values can be told apart counts more than their shape.
-            made = make(self._draw(f"{self._round} {longer} longer {value}"), longer)
-            if made not in self._values and made not in self._reserved:
+            made = attempt(0, longer)
+            if self._is_free(made):
                 return made
         self.collisions += 1
         return made
+
+    def _is_free(self, mask: _Value) -> bool:
+        return mask not in self._values and mask not in self._reserved
 
     def _draw(self, seed: str) -> Draw:
         def read(block: int) -> bytes:

@@ -8,7 +8,7 @@ from math import ceil, floor, gcd, lcm
 
 from msgspec import Struct
 
-from router.change.text_masks import Draw
+from router.change.text_masks import Draw, other
 
 Number = int | Decimal
 _LARGEST = 60
@@ -47,9 +47,8 @@ def mask_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0)
     for more in (longer, longer + 1):
         least, most = _span(value, step, scale, digits, more)
         if most > least:
-            at = int(value / step) - least
-            size = most - least + 1
-            return render((least + (at + 1 + draw(size - 1)) % size) * step, number)
+            index = other(int(value / step) - least, most - least + 1, draw)
+            return render((least + index) * step, number)
     return number
 
 

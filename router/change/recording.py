@@ -47,7 +47,7 @@ class RecordingHead(Struct, frozen=True, kw_only=True):
     recording: int = FORMAT
     queue: str
     config: str
-    masked: str = "by shape, with a random key that was not kept"
+    masked: str = "all but what the config names, with a random key that was not kept"
     paths: dict[str, str] = {}
     left_out: int = 0
     collisions: int = 0
@@ -287,10 +287,10 @@ class Recorder:
         return self._asked[steps]
 
     def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, now) in zip(_values(message, ()), _values(masked, ()), strict=True):
+        for (steps, value), (shown, _) in zip(_values(message, ()), _values(masked, ()), strict=True):
             self._met.add(steps)
-            kept = steps in restored or steps in self._kept.paths or value == now
-            what = "kept" if kept else "masked"
+            kept = steps in restored or steps in self._kept.paths
+            what = "masked" if self._masker.is_masked(value) and not kept else "kept"
             if self._kept.is_constant(value):
                 what = "constant"
             self._paths.setdefault(shown, Counter())[what] += 1

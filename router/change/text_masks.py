@@ -48,14 +48,15 @@ _QUARTERS = ("00", "15", "30", "45")
 _TOKEN = re.compile(
     r"~[01]"  # an escape of a JSON Pointer stands for a sign
     r"|%(?P<percent>[0-9a-fA-F]{2})"
-    r"|\\(?P<escape>[dDwWsS])"
+    r"|\\(?P<escape>[dwsnrtDWS])"
     r"|(?<![A-Za-z0-9-])(?i:xn--)(?P<label>[A-Za-z0-9-]+)"
-    r"|\[(?P<address>[0-9a-fA-F:.]+)\]"
+    r"|\[(?P<tag>IPv6:)?(?P<address>[0-9a-fA-F:.]+)\]"
     r"|(?P<digits>[0-9]+)"
     r"|(?P<char>.)",
     re.DOTALL,
 )
-_CLASSES = "dDwWsS"
+_ESCAPES = ("dwsnrt", "DWS")
+"""Letters that mean something behind a backslash, by case."""
 
 _RANGES = (
     (0xC0, 0xDE),  # Latin-1, by case
@@ -79,6 +80,8 @@ _OTHERS = {2: _RANGES[1], 3: (0x4E00, 0x9FA5), 4: (0x20000, 0x2A6D6)}
 """What masks a character that is the only one of its kind in its block, by the size in UTF-8."""
 _LAST_OF_SIZE = (0x7F, 0x7FF, 0xFFFF)
 _WORD_BITS = 32
+FEW = 4
+"""Of fewer masks, each is taken for any value."""
 
 
 def mask_text(text: str, draw: Draw) -> str:
@@ -107,10 +110,11 @@ def _mask_token(found: re.Match[str], draw: Draw) -> str:
         case "percent":
             return f"%{_mask_hex(found['percent'], draw)}"
         case "escape":
-            return f"\\{_other(_CLASSES, found['escape'], draw)}"
+            letters = next(each for each in _ESCAPES if found["escape"] in each)
+            return f"\\{_other(letters, found['escape'], draw)}"
         case "address":
             inside = _mask_address(found["address"], draw) or mask_text(found["address"], draw)
-            return f"[{inside}]"
+            return f"[{found['tag'] or ''}{inside}]"
         case "label":
             return _mask_label(found[0], found["label"], draw)
     return found[0]
@@ -250,19 +254,20 @@ def _mask_clock(found: re.Match[str], draw: Draw) -> str:
 def _other_number(number: int, least: int, most: int, draw: Draw) -> int:
     """Return a number from `least` to `most` that is another one."""
     size = most - least + 1
-    if not least <= number <= most:
-        return least + draw(size)
-    return least + (number - least + 1 + draw(size - 1)) % size
+    return least + (other(number - least, size, draw) if least <= number <= most else draw(size))
 
 
 def _other(alphabet: str, char: str, draw: Draw) -> str:
     """Return another character of an alphabet; the character itself if there is none."""
-    position = alphabet.find(char)
-    if position < 0:
-        return alphabet[draw(len(alphabet))] if alphabet else char
-    if len(alphabet) == 1:
+    if not alphabet:
         return char
-    return alphabet[(position + 1 + draw(len(alphabet) - 1)) % len(alphabet)]
+    position = alphabet.find(char)
+    return alphabet[other(position, len(alphabet), draw) if position >= 0 else draw(len(alphabet))]
+
+
+def other(index: int, size: int, draw: Draw) -> int:
+    """Return another index of so many; of few ones any, as the other one of two would tell which one it masks."""
+    return draw(size) if size < FEW else (index + 1 + draw(size - 1)) % size
 
 
 def alphabet_of(char: str) -> str:

@@ -23,13 +23,13 @@ SCRIPTS: Mapping[str, str] = {
     "arabic digits": "٠١٢٣٤٥٦٧٨٩",
     "devanagari digits": "०१२३४५६७८९",
     "devanagari": "कखगघचछजझटठडढतथदधपफबभमयरलवशषसह",
-    "fullwidth": "ａｂｃｄｅｆｇｈＡＢＣＤＥＦＧＨ０１２３４５６７８９",
+    "fullwidth": "".join(map(chr, [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF2A), *range(0xFF41, 0xFF4A)])),
     "chinese": "李王張劉陳楊黃趙周吳徐孫馬朱胡林郭何高羅",
     "hiragana": "あいうえおかきくけこさしすせそたちつてと",
     "hangul": "김이박최정강조윤장임한오서신권황안송류홍",
     "deseret": "𐐨𐐩𐐪𐐫𐐬𐐭𐐮𐐯𐐰𐐱𐐲𐐳",
     "emoji": "😀😁😂😃😄😅😆😇😈😉😊🙂🚀🚁🚂🚃",
-    "mathematical": "𝐚𝐛𝐜𝐝𝐞𝐟𝐠𝐡𝟎𝟏𝟐𝟑𝟒𝟓",
+    "mathematical": "".join(map(chr, [*range(0x1D41A, 0x1D423), *range(0x1D7CE, 0x1D7D4)])),
 }
 WRAPPED: Mapping[str, Callable[[str], str]] = {
     "whole": str,
@@ -134,7 +134,9 @@ class SecretSource:
         "iban": lambda self: f"DE{self._chars('123456789', 20)}",
         "card": lambda self: "-".join(self._chars("123456789", 4) for _ in range(4)),
         "phone": lambda self: f"+49 ({self._chars('123456789', 3)}) {self._chars('123456789', 7)}",
-        "jwt": lambda self: ".".join(self._chars(SCRIPTS["latin"] + SCRIPTS["capitals"] + "0123456789", 20) for _ in "123"),
+        "jwt": lambda self: ".".join(
+            self._chars(SCRIPTS["latin"] + SCRIPTS["capitals"] + "0123456789", 20) for _ in "123"
+        ),
         "key": lambda self: f"{self._word(5)}!{self._chars(SCRIPTS['capitals'], 5)}_{self._chars('123456789', 5)}",
     }
 
