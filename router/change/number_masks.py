@@ -92,7 +92,7 @@ def _with_exponent(number: Decimal, draw: Draw) -> Decimal:
     sign, digits, exponent = number.as_tuple()
     masked = [(digit + 1 + draw(9)) % 10 for digit in digits]
     masked[0] = 1 + (digits[0] + draw(8)) % 9
-    return Decimal((sign, tuple(masked), exponent))
+    return Decimal((sign, tuple(masked), int(exponent)))
 
 
 def render(value: Fraction, like: Number) -> Number:

@@ -9,12 +9,11 @@ from secrets import token_bytes
 from typing import Any
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router import codes
 from router.change.masking import Kept, RecordingMasker, Steps
-from router.change.number_masks import Number
-from router.check.analysis.expressions import tree_of
+from router.check.analysis.config_names import names_of
 from router.check.analysis.predicates import ENCODER, text_of
 from router.config import spec
 from router.dev.records import make_body, record_with
@@ -23,14 +22,9 @@ from router.envelopes import ENVELOPES
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.printable import printable
-from router.program.expressions import Tree, nodes
 from router.program.load import Loaded, Program
-from router.program.redaction import read_redact
-from router.program.schemas.documents import declared_names, subschemas
-from router.sources import expressions_of
 
 FORMAT = 1
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _ROUNDS = 8
 """How often a message gets other masks, as long as its outcome is another with them."""
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
@@ -84,94 +78,16 @@ def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable
     The names in `paths` are named too: the user names them.
     """
     kept_paths = frozenset(map(steps_of, paths))
-    found = _Named()
+    named = names_of(loaded, program, [queue])
     for steps in kept_paths:
-        found.names.update(step for step in steps if step is not None)
-    settings = program.config.queues.get(queue) or spec.Queue()
-    for path in read_redact(settings).paths:
-        found.names.update(step for step in path.steps if isinstance(step, str))
-    for route in program.engine.queues[queue].routes:
-        route_settings = program.config.routes[route.route.name]
-        found.names |= _stored_names(program, route_settings)
-        validation = loaded.validation(route.route.name)
-        for document in validation.documents.values() if validation else ():
-            found.add_schema(document.content)
-        for tree in _trees(route_settings):
-            found.add_expression(tree)
+        named.names.update(step for step in steps if step is not None)
     return Kept(
-        constants=frozenset(found.constants),
-        names=frozenset(found.names),
+        constants=frozenset(named.constants),
+        names=frozenset(named.names),
         paths=kept_paths,
-        numbers=frozenset(found.numbers),
-        factors=frozenset(found.factors),
+        numbers=frozenset(named.numbers),
+        factors=frozenset(named.factors),
     )
-
-
-class _Named:
-    """What schemas and expressions name."""
-
-    def __init__(self) -> None:
-        self.constants: set[str] = set()
-        self.names: set[str] = set()
-        self.numbers: set[Number] = set()
-        self.factors: set[Number] = set()
-
-    def add_schema(self, content: Any) -> None:
-        """Add what a document names: property names, and the values of `enum`, `const` and of bounds."""
-        self.names |= declared_names(content)
-        for _, part in subschemas(content):
-            self.add_constant([part.get("enum"), part.get("const")])
-            self.numbers.update(filter(_is_number, map(part.get, _BOUNDS)))
-            self.factors.update(filter(_is_number, [part.get("multipleOf")]))
-
-    def add_expression(self, tree: Tree) -> None:
-        """Add the literals of an expression, and the names that it reads."""
-        for node, _ in nodes(tree):
-            if node["type"] == "literal":
-                self.add_constant(node["value"])
-            elif node["type"] == "field":
-                self.names.add(node["value"])
-
-    def add_constant(self, value: Any) -> None:
-        """Add the texts and numbers in a value, and the names in its objects."""
-        if isinstance(value, list):
-            for each in value:
-                self.add_constant(each)
-        elif isinstance(value, dict):
-            self.names.update(value)
-            self.add_constant(list(value.values()))
-        elif isinstance(value, str):
-            self.constants.add(value)
-        elif _is_number(value):
-            self.numbers.add(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
-
-
-def _stored_names(program: Program, route: spec.RouteSettings) -> set[str]:
-    """Return the attributes that the config names of a route that stores the message itself."""
-    if not isinstance(route.item, UnsetType):
-        return set()
-    table = program.config.tables[route.table]
-    write = route.write
-    version = () if isinstance(write.version, UnsetType) else (write.version,)
-    return {name for name in (*table.key, table.ttl, *version, *write.add, *write.append, *write.keep_first) if name}
-
-
-def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
-    texts = [each for each in (settings.when, settings.for_each, settings.write.once_key) if isinstance(each, str)]
-    if not isinstance(settings.merge, UnsetType):
-        texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
-    for attribute in item.values():
-        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-        texts += [use.text for use in expressions_of(given)]
-    for text in texts:
-        tree = tree_of(text)
-        if tree is not None:
-            yield tree
 
 
 class Recorder:
