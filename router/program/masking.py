@@ -7,9 +7,11 @@ JSON, in hex. Equal values have equal masks wherever the key is the same. That o
 
 import hmac
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
+from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct, structs
@@ -191,20 +193,15 @@ class Redaction(Struct, frozen=True):
         return outcome
 
     def shares(self, record: Record, reason: str) -> bool:
-        """Return whether a text may contain a part of a redacted value of a record."""
+        """Return whether a text may contain a part of a redacted value of a record, in any form of its characters."""
         try:
-            values = [text.casefold() for text in self._texts(record)]
+            values = [text for text in self._texts(record) if text]
         except Exception:  # what cannot be searched may have it anywhere
             return True
-        reason = reason.casefold()
         if len(reason) > _MAX_REASON:
             return bool(values)
-        windows = {reason[at : at + _SHARED] for at in range(len(reason) - _SHARED + 1)}
-        return any(
-            (text in reason) if len(text) < _SHARED else any(each in text for each in windows)
-            for text in values
-            if text
-        )
+        texts = (reason, _unescaped(reason), _unescaped(reason.replace("\\x", "%")))
+        return any(_overlap(value, text) for value in values for text in texts)
 
     def _texts(self, record: Record) -> Iterator[str]:
         """Yield the redacted values of a record as text."""
@@ -277,6 +274,48 @@ class Redaction(Struct, frozen=True):
 
     def _masked_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
+
+
+def _overlap(value: str, text: str) -> bool:
+    """Return whether a text has enough of a value in it to reveal a part of it."""
+    if any(encoded in text for encoded in _encoded(value)):
+        return True
+    return _has_run(value.casefold(), text.casefold()) or _has_run(_plain(value), _plain(text), least=_SHARED)
+
+
+def _has_run(value: str, text: str, least: int = 1) -> bool:
+    """Return whether a text has a run of a value, or all of a shorter value that has at least so many characters."""
+    if len(value) < _SHARED:
+        return len(value) >= least and value in text
+    return any(text[at : at + _SHARED] in value for at in range(len(text) - _SHARED + 1))
+
+
+def _plain(text: str) -> str:
+    """Return the letters and digits of a text, without case, marks and other forms of the same characters."""
+    return "".join(char for char in normalize("NFKD", text).casefold() if char.isalnum())
+
+
+def _encoded(value: str) -> Iterator[str]:
+    """Yield how a value begins in Base64 and in hexadecimal digits."""
+    data = value.encode(errors="surrogatepass")
+    whole = len(data) // 3 * 3  # what follows a value changes its last characters in Base64
+    if whole:
+        yield b64encode(data[:whole]).decode()
+        yield data.hex()
+
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+
+
+def _unescaped(text: str) -> str:
+    """Return a text in which escapes of JSON, Python and URLs are the characters that they stand for.
+
+    `\\xHH` is a character, as in text of Python; in its bytes, it is what `%HH` is in URLs.
+    """
+    text = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of surrogates
+    data = text.encode()
+    return re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), data).decode(errors="replace")
 
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
