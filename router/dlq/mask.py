@@ -85,7 +85,12 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         failed = _verified(program, redaction, message.record, failed)
     elif failed and queue and not failed.redacted:  # sent before its queue had `redact`
         shown = redaction.hide(message.record, Outcome("rejected", failed.code, failed.reason))
-        failed = structs.replace(failed, reason=shown.reason)
+        failed = structs.replace(
+            failed,
+            reason=shown.reason,
+            group_id=redaction.mask_shared(message.record, failed.group_id),
+            deduplication_id=redaction.mask_shared(message.record, failed.deduplication_id),
+        )
     if ATTRIBUTE in record.message_attributes:
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])

@@ -34,6 +34,8 @@ Place = tuple[Any, Any]
 """A list or an object, and the index or name of a value in it."""
 WHOLE = "@"
 """The path of a message as a whole."""
+IDENTITY: Mapping[str, str] = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
+"""What a sender chooses of the identity of a message, by the names of its metadata."""
 MIN_KEY = 16
 """Characters of a key; the values that a shorter one masks could be found by trying keys."""
 _BYTES = 16
@@ -144,14 +146,16 @@ class Redaction(Struct, frozen=True):
     def names(self) -> frozenset[str]:
         """All that is redacted, as dead letters name it."""
         paths = {path.text for path in self.paths}
-        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes)})
+        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)})
 
     def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
         """Return a record with masks, and what is masked in it.
 
-        A body that cannot be searched is masked as a whole, and with `whole` each body is.
+        A body that cannot be searched is masked as a whole, and with `whole` each body is. The ids that the sender
+        chose are masked if they have a part of a redacted value.
         """
         found: dict[str, None] = {}
+        identity = {key: self._mask_identity(name, record, found) for name, key in IDENTITY.items()}
         attributes = {name: self._mask_attribute(name, each, found) for name, each in record.message_attributes.items()}
         body = None
         if not whole:
@@ -162,7 +166,9 @@ class Redaction(Struct, frozen=True):
         if body is None:
             found[WHOLE] = None
             body = self.masker.mask_body(record.body)
-        return structs.replace(record, body=body, message_attributes=attributes, fetched=None), tuple(found)
+        system = {**record.attributes, **{key: value for key, value in identity.items() if value}}
+        redacted = structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+        return redacted, tuple(found)
 
     def redact_all(self, record: Record) -> Record:
         """Return a record whose body and message attributes are masks, but for the attribute of the router."""
@@ -171,7 +177,13 @@ class Redaction(Struct, frozen=True):
             for name, each in record.message_attributes.items()
         }
         body = self.masker.mask_body(record.body)
-        return structs.replace(record, body=body, message_attributes=attributes, fetched=None)
+        chosen = {key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes}
+        system = {**record.attributes, **{key: self.masker.mask(value) for key, value in chosen.items()}}
+        return structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+
+    def mask_shared(self, record: Record, text: str) -> str:
+        """Return a text, or its mask if it may have a part of a redacted value of a record."""
+        return str(self.masker.mask(text)) if text and self.shares(record, text) else text
 
     def masked_paths(self, root: list[Any]) -> dict[str, list[Place]]:
         """Return the places of the masks in a decoded message, which is the one element of `root`, by path."""
@@ -260,6 +272,13 @@ class Redaction(Struct, frozen=True):
                 found[path.text] = None
         return root[0]
 
+    def _mask_identity(self, name: str, record: Record, found: dict[str, None]) -> str:
+        given = record.attributes.get(IDENTITY[name], "")
+        masked = self.mask_shared(record, given)
+        if masked != given:
+            found[metadata_path(name)] = None
+        return masked
+
     def _mask_carried(self, name: str, value: Any, found: dict[str, None]) -> Any:
         if name not in self.attributes or value is None:
             return value
@@ -327,6 +346,11 @@ def content_of(attribute: Mapping[str, Any]) -> str | bytes:
 def attribute_path(name: str) -> str:
     """Return how a message attribute is named beside the paths."""
     return f"{{meta: attribute.{name}}}"
+
+
+def metadata_path(name: str) -> str:
+    """Return how metadata of a message is named beside the paths."""
+    return f"{{meta: {name}}}"
 
 
 def encode(data: Any) -> str:

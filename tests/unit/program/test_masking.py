@@ -359,3 +359,37 @@ def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) 
 def test_another_reason_is_shown(redact: Redact, reason: str) -> None:
     """It has nothing in common with the value."""
     assert not redact().shares(Record("m", "h", '{"card": "4111222233334444"}'), reason)
+
+
+CHOSEN = {"MessageGroupId": "user-jane@example.com", "MessageDeduplicationId": "Jane", "SenderId": "AIDA"}
+
+
+def test_ids_that_the_sender_chose(redact: Redact) -> None:
+    """They are masked if a redacted value is in them, and named; equal ones alike."""
+    redaction = redact()
+    records = [Record(id_, "h", json.dumps({"card": "jane@example.com"}), CHOSEN) for id_ in ("m", "n")]
+
+    found = [redaction.redact(record) for record in records]
+
+    (one, names), (two, _) = found
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "card")
+    assert [is_mask(one.attributes[key]) for key in CHOSEN] == [True, True, False]
+    assert one.attributes == two.attributes
+    assert set(names) <= redaction.names
+
+
+def test_other_ids_stay(redact: Redact) -> None:
+    """The order of a group needs its id."""
+    record, names = redact().redact(Record("m", "h", '{"card": "4111"}', CHOSEN))
+
+    assert (record.attributes, names) == (CHOSEN, ("card",))
+
+
+def test_ids_of_a_message_that_cannot_be_searched_or_is_of_no_queue(redact: Redact) -> None:
+    """Any value may be in them."""
+    redaction = redact()
+    one, names = redaction.redact(Record("m", "h", "jane@", CHOSEN))
+    two = redaction.redact_all(Record("m", "h", "{}", CHOSEN))
+
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "@")
+    assert [is_mask(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]
