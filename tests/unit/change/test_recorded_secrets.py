@@ -13,7 +13,7 @@ from router.change.recording import Recorder, write_recording
 from router.model import Record
 from tests.support.dev import META, make_body
 from tests.support.program import load
-from tests.support.secrets import WRAPPED, SecretSource, as_text, parts_of_secrets, whole_secrets
+from tests.support.secrets import SCRIPTS, WRAPPED, SecretSource, as_text, parts_of_secrets, whole_secrets
 
 KEYS = tuple(bytes([number]) * 32 for number in range(1, 4))
 """What is revealed is in the recordings of all keys; what is in one only is there by chance."""
@@ -67,7 +67,7 @@ def plain(source: SecretSource) -> Messages:
         yield {
             "id": wrap(secrets["email"]),
             "values": [wrap(text) for text in secrets.values()],
-            "map": {wrap(text): {"deep": [[text]]} for text in secrets.values()},
+            "map": {wrap(source.text(script)): {"deep": [[source.in_format("email")]]} for script in SCRIPTS},
             "card": source.number(),
             "amounts": [source.decimal(), -source.number(8), {"n": source.number(30)}],
             **dict.fromkeys(source.everything().values(), True),
