@@ -217,18 +217,19 @@ def test_a_mask_of_redact_stays_one_of_its_type() -> None:
     assert "0123" not in masked
 
 
-NUMBERS = {"numbers": (0, 100, 65535, Decimal("99.5")), "factors": (Decimal("0.25"), 5)}
+NAMED = (0, 100, 65535, Decimal("99.5"))
+FACTORS = (Decimal("0.25"), 5)
 
 
 @pytest.mark.parametrize("number", [7, 42, 98, 101, 65534, 70000, -3, Decimal("99.25"), Decimal("0.75"), 85])
 def test_a_number_keeps_its_place_among_those_of_the_config(number: Any) -> None:
     """Between the same bounds, and a multiple of the same factors."""
-    masks = [RecordingMasker(bytes([key]) * 32, Kept(**NUMBERS)).masked(number) for key in range(20)]
+    kept = Kept(numbers=NAMED, factors=FACTORS)
+    masks = [RecordingMasker(bytes([key]) * 32, kept).masked(number) for key in range(20)]
 
-    named = sorted(NUMBERS["numbers"])
-    places = {sum(bound < mask for bound in named) for mask in masks}
-    assert places == {sum(bound < number for bound in named)}
-    assert [mask for mask in masks for factor in NUMBERS["factors"] if number % factor == 0 and mask % factor] == []
+    places = {sum(bound < mask for bound in NAMED) for mask in masks}
+    assert places == {sum(bound < number for bound in NAMED)}
+    assert [mask for mask in masks for factor in FACTORS if number % factor == 0 and mask % factor] == []
     assert len(set(masks)) > 1
 
 

@@ -216,7 +216,7 @@ def sent(message: Any, settings: Any, source: SecretSource, number: int) -> Reco
         "AWSTraceHeader": f"Root=1-{source.in_format('hex')}",
         "DeadLetterQueueSourceArn": f"arn:aws:sqs:eu-west-1:{account}:{source.text('latin')}",
     }
-    attributes = {
+    attributes: dict[str, dict[str, Any]] = {
         source.text("latin"): {"DataType": "String", "StringValue": source.in_format("email")},
         "binary": {"DataType": "Binary", "BinaryValue": source.text("latin").encode()},
     }
