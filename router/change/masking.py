@@ -23,6 +23,8 @@ Steps = tuple[str | None, ...]
 _ATTEMPTS = 200
 _TRIALS = 24
 """After so many equal masks, a value has no other one."""
+_OTHERS = 20
+"""After so many attempts, a mask may be a real value, as of short ones each may be."""
 _MOST_LONGER = 20
 _BLOCK_BYTES = 128
 _Value = str | Fraction | Decimal
@@ -65,6 +67,8 @@ class RecordingMasker:
         self._values: dict[_Value, _Value] = {}
         """The value of each mask."""
         self._reserved: set[_Value] = {*kept.constants, *kept.names, *kept.scale.named}
+        self._seen: set[_Value] = set()
+        """The real values so far: a mask should not be another one's value."""
         self._unmasked: set[_Value] = set()
         """The values that have no other mask than themselves."""
         self._round = 0
@@ -72,11 +76,12 @@ class RecordingMasker:
 
     def masked(self, message: Any, restored: Collection[Steps] = ()) -> Any:
         """Return a message with its values masked, except those at the paths `restored`."""
+        self._see(message)
         return self._value(message, (), restored)
 
     def is_masked(self, value: Any) -> bool:
         """Return whether a value of a masked message has a mask; that of one of few values may be equal to it."""
-        if value is None or isinstance(value, bool) or self._kept.is_constant(value):
+        if _tells_little(value) or self._kept.is_constant(value):
             return False
         return (value if isinstance(value, str) else _value_of(value)) not in self._unmasked
 
@@ -94,14 +99,27 @@ class RecordingMasker:
                 self.collisions -= 1
         self._round += 1
 
+    def _see(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self._seen.update(value)
+            for each in value.values():
+                self._see(each)
+        elif isinstance(value, list):
+            for each in value:
+                self._see(each)
+        elif isinstance(value, str):
+            self._seen.add(value)
+        elif isinstance(value, int | Decimal):
+            self._seen.add(_value_of(value))
+
     def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
         if isinstance(value, dict):
             return {self._name(name): self._value(each, (*steps, name), restored) for name, each in value.items()}
         if isinstance(value, list):
             return [self._value(each, (*steps, None), restored) for each in value]
-        if value is None or isinstance(value, bool) or steps in self._kept.paths or steps in restored:
+        if steps in self._kept.paths or steps in restored:
             return value
-        if self._kept.is_constant(value):
+        if _tells_little(value) or self._kept.is_constant(value):
             return value
         return self._text(value) if isinstance(value, str) else self._number(value)
 
@@ -140,7 +158,7 @@ class RecordingMasker:
             self._unmasked.add(value)
             return value
         for number in range(1, _ATTEMPTS):
-            if self._is_free(made):
+            if self._is_free(made) and (made == value or made not in self._seen or number > _OTHERS):
                 return made
             made = attempt(number)
         if value not in self._values:
@@ -163,6 +181,11 @@ class RecordingMasker:
             return hashlib.shake_256(data).digest(_BLOCK_BYTES)
 
         return draws(read)
+
+
+def _tells_little(value: Any) -> bool:
+    """Return whether a value is null, true, false or zero, which decides about most."""
+    return value is None or isinstance(value, bool) or value == 0
 
 
 def _value_of(number: Number) -> Fraction | Decimal:

@@ -15,6 +15,11 @@ _LARGEST = 60
 """The greatest exponent of a number that is compared with those of the config; one beyond keeps its exponent."""
 
 
+_MOST_DIGITS = 100
+_MOST_BITS = 330
+"""As many as a whole number of so many digits has."""
+
+
 class NumberScale(Struct, frozen=True):
     """The numbers that schemas and expressions name, in their order, and the numbers of `multipleOf`."""
 
@@ -29,7 +34,9 @@ def scale_of(named: Iterable[Number], factors: Iterable[Number] = ()) -> NumberS
 
 def is_comparable(number: Number) -> bool:
     """Return whether a number has so few digits and zeros that it can be computed with."""
-    return isinstance(number, int) or abs(number.adjusted()) <= _LARGEST
+    if isinstance(number, int):
+        return number.bit_length() <= _MOST_BITS
+    return abs(number.adjusted()) <= _LARGEST and len(number.as_tuple().digits) <= _MOST_DIGITS
 
 
 def mask_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
