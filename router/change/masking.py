@@ -1,46 +1,60 @@
 """Masks the values of recorded messages, so that each keeps its shape and what the config decides about it.
 
-A text keeps its length and the kind of each character, a number its sign and its digits before and after the point, a
-date stays one. Equal values of one recording are masked alike, wherever they are, and different ones differently. The
-masks depend on a random key that is not kept.
+Nothing of a value stays but what the config itself names, the signs of ASCII, and the form of a whole text. Equal
+values of one recording are masked alike, wherever they are, and different ones differently. The masks depend on a
+random key that is not kept.
 """
 
 import hashlib
-import hmac
-import re
-from collections.abc import Callable, Collection, Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Collection
 from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from string import ascii_lowercase
 from typing import Any
 
 from msgspec import Struct
 
+from router.change.number_masks import Number, NumberScale, is_comparable, mask_number, render, scale_of
+from router.change.text_masks import Draw, draws, mask_text
+
 Steps = tuple[str | None, ...]
 """A path in messages: names, and None for each element of a list."""
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _ATTEMPTS = 200
-_OTHER_ATTEMPTS = 5
-"""After so many attempts, a mask may be the value itself."""
-_MOST_DAYS = 300
-_ALPHABETS = (
-    "abcdefghijklmnopqrstuvwxyz",
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "0123456789",
-    "àéîõüčłńşž",
-    "世界語文字間国学",
-)
-_HEX = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_TRIALS = 24
+"""After so many equal masks, a value has no other one."""
+_OTHERS = 20
+"""After so many attempts, a mask may be a real value, as of short ones each may be."""
+_MOST_LONGER = 20
+_BLOCK_BYTES = 128
+_Value = str | Fraction | Decimal
+"""A text or a number by its value; one that is too large to compute with as it is written."""
+_Make = Callable[[Draw, int], _Value]
+"""Returns a mask of a value, or one with some more characters or digits."""
 
 
-class Kept(Struct, frozen=True):
-    """What is not masked: constants that the config names, property names that it declares, and values at paths.
+class Kept(Struct, frozen=True, dict=True):
+    """What is not masked: constants and numbers that the config names, names of properties, and values at paths.
 
-    If `names` is None, all names are kept that look like names of a program.
+    `factors` are the numbers of `multipleOf`: what is a multiple of one is masked by another multiple.
     """
 
     constants: Collection[str] = ()
-    names: Collection[str] | None = None
+    names: Collection[str] = ()
     paths: Collection[Steps] = ()
+    numbers: Collection[Number] = ()
+    factors: Collection[Number] = ()
+
+    @cached_property
+    def scale(self) -> NumberScale:
+        """The order of the numbers that the config names."""
+        return scale_of(filter(is_comparable, self.numbers), filter(is_comparable, self.factors))
+
+    def is_constant(self, value: Any) -> bool:
+        """Return whether the config itself names a value."""
+        if isinstance(value, str):
+            return value in self.constants
+        return not isinstance(value, bool) and value in self.numbers
 
 
 class RecordingMasker:
@@ -49,110 +63,130 @@ class RecordingMasker:
     def __init__(self, key: bytes, kept: Kept) -> None:
         self._key = key
         self._kept = kept
-        self._masks: dict[tuple[str, str], Any] = {}
-        self._taken: set[tuple[str, str]] = {("text", text) for text in kept.constants}
+        self._masks: dict[_Value, _Value] = {}
+        self._values: dict[_Value, _Value] = {}
+        """The value of each mask."""
+        self._reserved: set[_Value] = {*kept.constants, *kept.names, *kept.scale.named}
+        self._seen: set[_Value] = set()
+        """The real values so far: a mask should not be another one's value."""
+        self._unmasked: set[_Value] = set()
+        """The values that have no other mask than themselves."""
+        self._round = 0
         self.collisions = 0
-        self._days = timedelta(1 + self._number("days", _MOST_DAYS))
 
     def masked(self, message: Any, restored: Collection[Steps] = ()) -> Any:
         """Return a message with its values masked, except those at the paths `restored`."""
+        self._see(message)
         return self._value(message, (), restored)
+
+    def is_masked(self, value: Any) -> bool:
+        """Return whether a value of a masked message has a mask; that of one of few values may be equal to it."""
+        if _tells_little(value) or self._kept.is_constant(value):
+            return False
+        return (value if isinstance(value, str) else _value_of(value)) not in self._unmasked
+
+    def known(self) -> int:
+        """Return how many values have a mask."""
+        return len(self._masks)
+
+    def forget(self, known: int) -> None:
+        """Forget the masks of all values but the first ones, so that the others get other masks the next time."""
+        while len(self._masks) > known:
+            value, mask = self._masks.popitem()
+            if self._values.get(mask) == value:
+                del self._values[mask]
+            else:
+                self.collisions -= 1
+        self._round += 1
+
+    def _see(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self._seen.update(value)
+            for each in value.values():
+                self._see(each)
+        elif isinstance(value, list):
+            for each in value:
+                self._see(each)
+        elif isinstance(value, str):
+            self._seen.add(value)
+        elif isinstance(value, int | Decimal):
+            self._seen.add(_value_of(value))
 
     def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
         if isinstance(value, dict):
             return {self._name(name): self._value(each, (*steps, name), restored) for name, each in value.items()}
         if isinstance(value, list):
             return [self._value(each, (*steps, None), restored) for each in value]
-        if steps in self._kept.paths or steps in restored or value is None or isinstance(value, bool):
+        if steps in self._kept.paths or steps in restored:
             return value
-        if isinstance(value, str):
-            return value if value in self._kept.constants else self._unique("text", value, self._text)
-        return self._unique("number", str(value), self._digits)
+        if _tells_little(value) or self._kept.is_constant(value):
+            return value
+        return self._text(value) if isinstance(value, str) else self._number(value)
 
     def _name(self, name: str) -> str:
-        declared = self._kept.names
-        known = bool(_IDENTIFIER.fullmatch(name)) if declared is None else name in declared
-        return name if known or name in self._kept.constants else str(self._unique("text", name, self._text))
+        return name if name in self._kept.names or name in self._kept.constants else self._text(name)
 
-    def _unique(self, kind: str, value: str, mask: Callable[[str, int], str]) -> Any:
+    def _text(self, text: str) -> str:
+        def make(draw: Draw, longer: int) -> str:
+            return mask_text(text, draw) + "".join(ascii_lowercase[draw(26)] for _ in range(longer))
+
+        return str(self._unique(text, make))
+
+    def _number(self, number: Number) -> Number:
+        def make(draw: Draw, longer: int) -> Fraction | Decimal:
+            return _value_of(mask_number(number, self._kept.scale, draw, longer))
+
+        mask = self._unique(_value_of(number), make)
+        return mask if isinstance(mask, Decimal) else render(Fraction(mask), number)
+
+    def _unique(self, value: _Value, make: _Make) -> _Value:
         """Return the mask of a value: that which it has already, or one that no other value has."""
-        if (kind, value) not in self._masks:
-            made = value
-            for attempt in range(_ATTEMPTS):
-                made = mask(value, attempt)
-                # A text without letters and digits has no other mask than itself.
-                if (kind, made) not in self._taken and (made != value or attempt >= _OTHER_ATTEMPTS):
-                    break
-            else:
-                self.collisions += 1
-            self._taken.add((kind, made))
-            self._masks[kind, value] = made if kind == "text" else _parsed(made)
-        return self._masks[kind, value]
+        if value not in self._masks:
+            self._masks[value] = self._free(value, make)
+            self._values.setdefault(self._masks[value], value)
+        return self._masks[value]
 
-    def _text(self, text: str, attempt: int) -> str:
-        if _HEX.fullmatch(text):
-            return self._replaced(text, attempt, (*"abcdef",))
-        days = self._days + timedelta(attempt)
+    def _free(self, value: _Value, make: _Make) -> _Value:
+        """Return a mask that no other value has, and that the config does not name."""
 
-        def shifted(found: re.Match[str]) -> str:
-            try:
-                return (date(int(found[1]), int(found[2]), int(found[3])) + days).isoformat()
-            except (ValueError, OverflowError):
-                return self._replaced(found[0], attempt)
+        def attempt(number: int, longer: int = 0) -> _Value:
+            return make(self._draw(f"{self._round} {number} {longer} {value}"), longer)
 
-        pieces, end = [], 0
-        for found in _DATE.finditer(text):
-            pieces += [self._replaced(text[end : found.start()], attempt, salt=text), shifted(found)]
-            end = found.end()
-        # The time of a day stays: it is valid only in parts of its digits.
-        rest = text[end:]
-        return "".join([*pieces, rest if end and _TIME.fullmatch(rest) else self._replaced(rest, attempt, salt=text)])
+        made = attempt(0)
+        if made == value and all(attempt(number) == value for number in range(1, _TRIALS)):
+            # A text without letters and digits, for example.
+            self._unmasked.add(value)
+            return value
+        for number in range(1, _ATTEMPTS):
+            if self._is_free(made) and (made == value or made not in self._seen or number > _OTHERS):
+                return made
+            made = attempt(number)
+        if value not in self._values:
+            self._unmasked.add(value)
+            return value
+        for longer in range(1, _MOST_LONGER + 1):
+            # All masks of this shape are taken: that values can be told apart counts more than their shape.
+            made = attempt(0, longer)
+            if self._is_free(made):
+                return made
+        self.collisions += 1
+        return made
 
-    def _digits(self, number: str, attempt: int) -> str:
-        """Return a number with other digits; the first of several is no zero, and zero stays zero."""
-        if Decimal(number) == 0:
-            return number
-        mantissa, mark, exponent = number.partition("E")
-        if mark:
-            return self._digits(mantissa, attempt) + mark + exponent
-        sign = "-" if number.startswith("-") else ""
-        whole = self._replaced(number, attempt).removeprefix("-")
-        if whole.startswith("0") and not number.removeprefix("-").startswith("0"):
-            whole = "1" + whole[1:]
-        elif number.removeprefix("-").startswith("0."):
-            whole = "0" + whole[1:]
-        return sign + (whole if Decimal(whole) else f"{whole[:-1]}1")
+    def _is_free(self, mask: _Value) -> bool:
+        return mask not in self._values and mask not in self._reserved
 
-    def _replaced(self, text: str, attempt: int, letters: tuple[str, ...] = (), salt: str = "") -> str:
-        """Return text in which each letter and digit is another one of its kind."""
-        stream = self._stream(f"{attempt} {salt or text}", len(text))
-        return "".join(_like(char, next(stream), letters) for char in text)
+    def _draw(self, seed: str) -> Draw:
+        def read(block: int) -> bytes:
+            data = self._key + f"{block} {seed}".encode(errors="surrogatepass")
+            return hashlib.shake_256(data).digest(_BLOCK_BYTES)
 
-    def _stream(self, text: str, count: int) -> Iterator[int]:
-        for block in range(count // 16 + 1):
-            digest = hmac.digest(self._key, f"{block} {text}".encode(errors="surrogatepass"), hashlib.sha256)
-            yield from (int.from_bytes(digest[index : index + 2], "big") for index in range(0, 32, 2))
-
-    def _number(self, text: str, most: int) -> int:
-        return next(self._stream(text, 1)) % most
+        return draws(read)
 
 
-_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_.-]{0,40}")
-_TIME = re.compile(r"(?:[Tt ]\d{2}:\d{2}.*)?")
+def _tells_little(value: Any) -> bool:
+    """Return whether a value is null, true, false or zero, which decides about most."""
+    return value is None or isinstance(value, bool) or value == 0
 
 
-def _like(char: str, number: int, letters: tuple[str, ...]) -> str:
-    """Return a character of the same kind, and of the same size in UTF-8."""
-    for alphabet in _ALPHABETS:
-        if char in alphabet:
-            chosen = letters if letters and char in "abcdef" else alphabet
-            return chosen[number % len(chosen)]
-    if not char.isalpha() or char.isascii():
-        return char
-    size = len(char.encode(errors="surrogatepass"))
-    alphabet = _ALPHABETS[3] if size == 2 else _ALPHABETS[4] if size == 3 else char
-    return alphabet[number % len(alphabet)]
-
-
-def _parsed(number: str) -> int | Decimal:
-    return int(number) if number.removeprefix("-").isdecimal() else Decimal(number)
+def _value_of(number: Number) -> Fraction | Decimal:
+    return Fraction(number) if is_comparable(number) else Decimal(number)

@@ -9,23 +9,24 @@ from secrets import token_bytes
 from typing import Any
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
+from router import codes
 from router.change.masking import Kept, RecordingMasker, Steps
-from router.check.analysis.expressions import tree_of
+from router.check.analysis.config_names import names_of
 from router.check.analysis.predicates import ENCODER, text_of
 from router.config import spec
 from router.dev.records import make_body, record_with
 from router.engine.engine import CompiledQueue, plan
+from router.envelopes import ENVELOPES
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
 from router.printable import printable
-from router.program.expressions import Tree, nodes
 from router.program.load import Loaded, Program
-from router.program.schemas.documents import declared_names, subschemas
-from router.sources import expressions_of
 
 FORMAT = 1
+_ROUNDS = 8
+"""How often a message gets other masks, as long as its outcome is another with them."""
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
 
 
@@ -40,7 +41,7 @@ class RecordingHead(Struct, frozen=True, kw_only=True):
     recording: int = FORMAT
     queue: str
     config: str
-    masked: str = "by shape, with a random key that was not kept"
+    masked: str = "all but what the config names, with a random key that was not kept"
     paths: dict[str, str] = {}
     left_out: int = 0
     collisions: int = 0
@@ -72,49 +73,21 @@ def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
 
 
 def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable[str]) -> Kept:
-    """Return what the config names: constants of its schemas and expressions, and the names of properties."""
-    constants: set[str] = set()
-    names: set[str] = set()
-    schemas = False
-    for route in program.engine.queues[queue].routes:
-        settings = program.config.routes[route.route.name]
-        validation = loaded.validation(route.route.name)
-        for document in validation.documents.values() if validation else ():
-            schemas = True
-            names |= declared_names(document.content)
-            constants |= _constants(document.content)
-        for tree in _trees(settings):
-            for node, _ in nodes(tree):
-                if node["type"] == "literal":
-                    constants |= _texts(node["value"])
-                elif node["type"] == "field":
-                    names.add(node["value"])
-    return Kept(frozenset(constants), frozenset(names) if schemas else None, frozenset(map(steps_of, paths)))
+    """Return what the config names: constants and numbers of its schemas and expressions, and names of properties.
 
-
-def _constants(content: Any) -> set[str]:
-    parts = [part for _, part in subschemas(content)]
-    return {text for part in parts for text in _texts([part.get("enum"), part.get("const")])}
-
-
-def _texts(value: Any) -> set[str]:
-    if isinstance(value, list):
-        return {text for each in value for text in _texts(each)}
-    return {value} if isinstance(value, str) else set()
-
-
-def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
-    texts = [each for each in (settings.when, settings.for_each, settings.write.once_key) if isinstance(each, str)]
-    if not isinstance(settings.merge, UnsetType):
-        texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
-    for attribute in item.values():
-        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-        texts += [use.text for use in expressions_of(given)]
-    for text in texts:
-        tree = tree_of(text)
-        if tree is not None:
-            yield tree
+    The names in `paths` are named too: the user names them.
+    """
+    kept_paths = frozenset(map(steps_of, paths))
+    named = names_of(loaded, program, [queue])
+    for steps in kept_paths:
+        named.names.update(step for step in steps if step is not None)
+    return Kept(
+        constants=frozenset(named.constants),
+        names=frozenset(named.names),
+        paths=kept_paths,
+        numbers=frozenset(named.numbers),
+        factors=frozenset(named.factors),
+    )
 
 
 class Recorder:
@@ -151,7 +124,7 @@ class Recorder:
             redaction = self.compiled.redaction
             message, _ = self.compiled.decode(redaction.redact(record)[0] if redaction else record)
         except Rejection as rejection:
-            self.left_out[f"it cannot be decoded: {rejection.reason}"] += 1
+            self.left_out[f"it cannot be decoded: {self._reason(rejection)}"] += 1
             return None
         found, restored = self._without_other_outcome(real, message)
         if found is None:
@@ -173,16 +146,33 @@ class Recorder:
 
     def _without_other_outcome(self, real: RecordedMessage, message: Any) -> tuple[RecordedMessage | None, list[Steps]]:
         """Return the message masked, or None, and the fewest paths with real values that its outcome needs."""
-        found = self._same(real, self._masker.masked(message))
+        found = self._with_other_masks(real, message)
         if found:
             return found, []
         leaves = dict.fromkeys(steps for steps, _ in _values(message, ()))
         agreed = [steps for steps in leaves if self._asked.get(steps)]
         for restored in (agreed, *([*agreed, steps] for steps in leaves if steps not in agreed)):
+            known = self._masker.known()
             found = self._same(real, self._masker.masked(message, restored))
             if found and all(map(self._keeps, restored)):
                 return self._with_fewest(real, message, found, restored)
+            self._masker.forget(known)
         return None, []
+
+    def _with_other_masks(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
+        """Return the message masked, or None if its outcome is another one with all masks that were tried.
+
+        A value that an earlier message has keeps its mask.
+        """
+        for _ in range(_ROUNDS):
+            known = self._masker.known()
+            found = self._same(real, self._masker.masked(message))
+            if found:
+                return found
+            if self._masker.known() == known:
+                return None
+            self._masker.forget(known)
+        return None
 
     def _with_fewest(
         self, real: RecordedMessage, message: Any, found: RecordedMessage, restored: list[Steps]
@@ -201,17 +191,23 @@ class Recorder:
         same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
         return found if same else None
 
+    def _reason(self, rejection: Rejection) -> str:
+        """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
+        settings = self._program.config.queues.get(self._queue) or spec.Queue()
+        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope)
+        return "the envelope of a plugin refuses it" if of_plugin else rejection.reason
+
     def _keeps(self, steps: Steps) -> bool:
         if steps not in self._asked:
             self._asked[steps] = self._ask(text_of(steps))
         return self._asked[steps]
 
     def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, now) in zip(_values(message, ()), _values(masked, ()), strict=True):
+        for (steps, value), (shown, _) in zip(_values(message, ()), _values(masked, ()), strict=True):
             self._met.add(steps)
-            kept = steps in restored or steps in self._kept.paths or value == now
-            what = "kept" if kept else "masked"
-            if isinstance(value, str) and value in self._kept.constants:
+            kept = steps in restored or steps in self._kept.paths
+            what = "masked" if self._masker.is_masked(value) and not kept else "kept"
+            if self._kept.is_constant(value):
                 what = "constant"
             self._paths.setdefault(shown, Counter())[what] += 1
 

@@ -93,10 +93,11 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
             for message in opened.spool.selected():
                 queue = message.find_queue(session.program, opened.queue.reference)
                 shown = session.redacted(opened.queue, message)
+                known = None if values else session.names([queue] if queue else [])
                 if as_json:
-                    click.echo(to_json(message_as_json(shown, queue, values=values), indent=2))
+                    click.echo(to_json(message_as_json(shown, queue, known), indent=2))
                 else:
-                    print_message(shown, queue, values=values)
+                    print_message(shown, queue, known)
                 return
     names = ", ".join(queue.name for queue in session.queues)
     more = f"; about {count(elsewhere)} could not be looked at" if elsewhere else ""

@@ -26,10 +26,11 @@ from router.config import spec
 from router.dlq.mask import as_redacted
 from router.dlq.messages import MOVED_BY_SQS, DlqMessage, Selection, UnknownNames
 from router.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
+from router.engine.engine import CompiledQueue
 from router.errors import RouterError, UsageError
 from router.model import AttributeValue, Table
 from router.program.expressions.compile import InvalidExpression, compile_expression
-from router.program.load import Program, load_program
+from router.program.load import Loaded, Program, load_any
 
 if TYPE_CHECKING:
     from router.aws.control_plane import ServiceClient
@@ -151,6 +152,7 @@ def parse_since(text: str, now: datetime) -> datetime:
 class DlqSession(Struct, frozen=True):
     """The config and the connection of one command."""
 
+    loaded: Loaded
     program: Program
     aws: Aws
     services: "Mapping[str, ServiceClient]"
@@ -214,6 +216,12 @@ class DlqSession(Struct, frozen=True):
         """Return a message as it may be shown and exported."""
         return as_redacted(self.program, message, message.find_queue(self.program, queue.reference))
 
+    def names(self, queues: Iterable[CompiledQueue]) -> frozenset[str]:
+        """Return the names that the config has for the messages and items of queues."""
+        from router.check.analysis.config_names import names_of
+
+        return frozenset(names_of(self.loaded, self.program, (queue.name for queue in queues)).names)
+
     def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
         """Return the name of the queue that a message failed on; that of the failure if the config has none."""
         found = message.find_queue(self.program, queue.reference)
@@ -242,7 +250,8 @@ def open_session(options: DlqOptions) -> DlqSession:
     from router.aws.control_plane import connect_services
 
     selection = options.selection()
-    program = load_program(options.config, os.environ)
+    loaded = load_any(options.config, os.environ)
+    program = loaded.require()
     # The outcomes are shown by the command.
     logging.getLogger("router").handlers = [logging.NullHandler()]
     logging.getLogger("router").propagate = False
@@ -251,7 +260,7 @@ def open_session(options: DlqOptions) -> DlqSession:
     sources, place = frozenset(options.queues), services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
     unknown = UnknownNames(selection, program)
-    return DlqSession(program, aws, services, attributes, tuple(queues), selection, options.limit, unknown)
+    return DlqSession(loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown)
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from shutil import copyfileobj
 from tempfile import TemporaryFile
 from typing import Any
@@ -16,7 +16,7 @@ from router.cli.dlq_options import DlqOptions, open_session
 from router.cli.dlq_report import count, none_selected
 from router.cli.terminal import literal, output, print_table, progress_bar
 from router.dev.compare import to_json
-from router.dlq.mask import masked
+from router.dlq.mask import masked, shown_names
 from router.dlq.messages import Cause, DlqMessage, cause_of
 from router.dlq.queues import OpenQueue
 from router.dlq.redrive import SENT, Redriven
@@ -161,23 +161,26 @@ def plan_as_json(name: str, plan: RedrivePlan, unseen: int | None) -> dict[str, 
     }
 
 
-def rehearsal_as_text(rehearsal: Rehearsal, *, values: bool) -> str:
-    """Return one rehearsed message for standard output, with each item beside the stored one."""
+def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> str:
+    """Return one rehearsed message for standard output, with each item beside the stored one.
+
+    Of names and values, only these names are shown; all with None.
+    """
     console = output()
     with console.capture() as captured:
         console.print(f"[bold]{literal(rehearsal.message.shown_id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
         for change in rehearsal.changes:
             warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
-            key = to_json(change.key if values else masked(change.key))
+            key = to_json(change.key if names is None else masked(change.key, names))
             console.print(f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}", soft_wrap=True)
-            for name, before, after in _differences(change, values):
+            for name, before, after in _differences(change, names):
                 text = f"+ {name}: {after}" if before == _NONE else f"- {name}: {before}" if after == _NONE else ""
                 console.print(f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True)
     return captured.get()
 
 
-def rehearsal_as_json(rehearsal: Rehearsal, *, values: bool) -> dict[str, Any]:
-    """Return one rehearsed message."""
+def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> dict[str, Any]:
+    """Return one rehearsed message, with these names only, or with all names and values."""
     outcome = rehearsal.outcome
     return {
         "id": rehearsal.message.id,
@@ -187,33 +190,36 @@ def rehearsal_as_json(rehearsal: Rehearsal, *, values: bool) -> dict[str, Any]:
         "changes": [
             {
                 "table": change.table,
-                "key": change.key if values else masked(change.key),
+                "key": change.key if names is None else masked(change.key, names),
                 "effect": change.effect,
                 "may_be_newer": change.newer,
-                "attributes": {name: {"before": b, "after": a} for name, b, a in _differences(change, values)},
+                "attributes": {name: {"before": b, "after": a} for name, b, a in _differences(change, names)},
             }
             for change in rehearsal.changes
         ],
     }
 
 
-def _differences(change: Change, values: bool) -> Iterable[tuple[str, str, str]]:
+def _differences(change: Change, names: Collection[str] | None) -> Iterable[tuple[str, str, str]]:
     """Yield the attributes that differ, each with its stored and its new value as text."""
     before, after = change.before or {}, change.after or {}
-    for name in sorted(before.keys() | after.keys()):
+    found = sorted(before.keys() | after.keys())
+    shown = dict(zip(found, found, strict=True)) if names is None else shown_names(found, names)
+    for name in found:
         if before.get(name, _ABSENT) != after.get(name, _ABSENT):
-            yield name, _shown(before, name, values), _shown(after, name, values)
+            yield shown[name], _shown(before, name, names), _shown(after, name, names)
 
 
-def _shown(item: Mapping[str, Any], name: str, values: bool) -> str:
+def _shown(item: Mapping[str, Any], name: str, names: Collection[str] | None) -> str:
     if name not in item:
         return _NONE
-    return to_json(item[name] if values else masked(item[name]))
+    return to_json(item[name] if names is None else masked(item[name], names))
 
 
 def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool) -> int:
     """Rehearse the selected messages; return the exit code. Raises RouterError."""
     session = open_session(options)
+    names = session.names(session.program.engine.queues.values()) if diff and not values else None
     failing = 0
     reports = []
     with session.each_opened() as each_opened, WrittenItems() as written:
@@ -227,7 +233,7 @@ def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool
                 ordered=opened.queue.fifo,
             )
             plan = RedrivePlan(Counter())
-            found = _rehearse(rehearser, opened, plan, diff=diff, values=values, as_json=as_json)
+            found = _rehearse(rehearser, opened, plan, names, diff=diff, as_json=as_json)
             report = plan_as_json(opened.queue.name, plan, opened.unseen)
             reports.append({**report, "rehearsed": found} if diff else report)
             failing += plan.total - plan.passing + opened.elsewhere
@@ -237,7 +243,13 @@ def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool
 
 
 def _rehearse(
-    rehearser: Rehearser, opened: OpenQueue, plan: RedrivePlan, *, diff: bool, values: bool, as_json: bool
+    rehearser: Rehearser,
+    opened: OpenQueue,
+    plan: RedrivePlan,
+    names: Collection[str] | None,
+    *,
+    diff: bool,
+    as_json: bool,
 ) -> list[dict[str, Any]]:
     """Rehearse the messages of a queue into a plan; print that and the messages, or return them for JSON."""
     found: list[dict[str, Any]] = []
@@ -246,9 +258,9 @@ def _rehearse(
 
         def keep(rehearsal: Rehearsal) -> None:
             if diff and as_json:
-                found.append(rehearsal_as_json(rehearsal, values=values))
+                found.append(rehearsal_as_json(rehearsal, names))
             elif diff:
-                details.write(rehearsal_as_text(rehearsal, values=values))
+                details.write(rehearsal_as_text(rehearsal, names))
 
         rehearse(rehearser, opened.queue.name, opened.spool, keep, plan)
         if not as_json:

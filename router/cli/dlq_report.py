@@ -1,6 +1,6 @@
 """What the commands of `router dlq` print: tables for people, and the objects of `--json`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import click
@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from router.aws.faults import DENIED
 from router.cli.terminal import literal, output
 from router.dev.compare import to_json
-from router.dlq.mask import masked
+from router.dlq.mask import masked, masked_failure
 from router.dlq.messages import CauseCount, DlqMessage
 from router.dlq.queues import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease, OpenQueue
 from router.engine.decode import read_attributes
@@ -112,8 +112,8 @@ def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) 
     return {"dead_letter": name, "messages": total, "not_received": unseen, "causes": entries}
 
 
-def message_as_json(message: DlqMessage, queue: CompiledQueue | None, *, values: bool) -> dict[str, Any]:
-    """Return everything that is known about one message."""
+def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> dict[str, Any]:
+    """Return everything that is known about one message; of names and values only these names, all with None."""
     failed = msgspec.to_builtins(message.failed) if message.failed else {}
     attributes = {
         name: value for name, value in read_attributes(message.record.message_attributes).items() if name != ATTRIBUTE
@@ -125,9 +125,9 @@ def message_as_json(message: DlqMessage, queue: CompiledQueue | None, *, values:
         "queue": queue.name if queue else failed.get("queue", ""),
         "sent_at": message.sent_at,
         "failed_at": message.failed_at,
-        "failure": failed,
-        "attributes": attributes if values else masked(attributes),
-        "message": data if values else masked(data),
+        "failure": failed if names is None else masked_failure(failed),
+        "attributes": attributes if names is None else masked(attributes, attributes),
+        "message": data if names is None else masked(data, names),
     }
 
 
@@ -141,9 +141,9 @@ def _decoded(message: DlqMessage, queue: CompiledQueue | None) -> Any:
         return message.record.body
 
 
-def print_message(message: DlqMessage, queue: CompiledQueue | None, *, values: bool) -> None:
+def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> None:
     """Print one message: the failure, then the message with the place of the failure."""
-    shown = message_as_json(message, queue, values=values)
+    shown = message_as_json(message, queue, names)
     failure = shown.pop("failure")
     data, attributes = shown.pop("message"), shown.pop("attributes")
     fields = {**shown, **failure}

@@ -31,10 +31,11 @@ def command(
 ) -> None:
     """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
 
-    The messages are received, and visible again at the end; this counts as a receive of each. Values are masked by
-    their shape: a text keeps its length and the kind of each character, and equal values are masked alike. Constants
-    that schemas and expressions name are kept. Each message keeps its outcome: one that would have another when masked
-    is left out, or its path is kept if you agree. router test --recorded runs the file.
+    The messages are received, and visible again at the end; this counts as a receive of each. All values are masked,
+    and all names that the config does not have: a text keeps its length and the kind of each character, a number its
+    digits, and equal values are masked alike. Constants that schemas and expressions name are kept. Each message keeps
+    its outcome: one that would have another when masked is left out, or its path is kept if you agree. router test
+    --recorded runs the file.
 
     Exit code 0: recorded; 1: no message could be recorded; 2: could not run.
 
@@ -88,4 +89,6 @@ def _ask(path: str) -> bool:
     """Return whether to keep the real values at a path; no without a terminal."""
     if not sys.stdin.isatty():
         return False
-    return click.confirm(f"the value of {path} decides about the outcome: keep the real values there?", err=True)
+    return click.confirm(
+        f"the value of {printable(path)} decides about the outcome: keep the real values there?", err=True
+    )

@@ -65,8 +65,15 @@ def _dead_letter(queue: CompiledQueue, record: Record, outcome: Outcome, config:
     if outgoing.size > MAX_MESSAGE_BYTES:  # masks may be longer than values
         masked, names = queue.redaction.redact(record, whole=True)
         outgoing = _outgoing(queue, masked)
-    failed = describe_failure(queue, record, outcome, config)
-    return with_failure(outgoing, structs.replace(failed, redacted=tuple(dict.fromkeys((*failed.redacted, *names)))))
+    failed = describe_failure(queue, structs.replace(record, attributes=masked.attributes), outcome, config)
+    failed = structs.replace(
+        failed,
+        # Of a letter that was sent before its queue had `redact`.
+        group_id=queue.redaction.mask_shared(record, failed.group_id),
+        deduplication_id=queue.redaction.mask_shared(record, failed.deduplication_id),
+        redacted=tuple(dict.fromkeys((*failed.redacted, *names))),
+    )
+    return with_failure(outgoing, failed)
 
 
 def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:

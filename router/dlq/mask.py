@@ -1,7 +1,7 @@
 """Shows the shape of values without the values."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -26,15 +26,16 @@ _MOST_TIMES = 10_000
 _NOT_VERIFIED = "not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it"
 
 
-def masked(value: Any) -> Any:
+def masked(value: Any, names: Collection[str]) -> Any:
     """Return a value in which text, numbers, booleans and binary values are replaced by their type.
 
-    The names in objects are kept, and null.
+    Null is kept, and so are the names in objects that are among `names`: another one may be a value.
     """
     if isinstance(value, dict):
-        return {name: masked(each) for name, each in value.items()}
+        shown = shown_names(value, names)
+        return {shown[name]: masked(each, names) for name, each in value.items()}
     if isinstance(value, list):
-        return [masked(each) for each in value]
+        return [masked(each, names) for each in value]
     if isinstance(value, str):
         return f"(text, {len(value)} characters)"
     if isinstance(value, bool):
@@ -46,6 +47,27 @@ def masked(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return f"(set of {len(value)})"
     return value
+
+
+def shown_names(found: Iterable[str], names: Collection[str]) -> dict[str, str]:
+    """Return how the names of one object are shown: those among `names` as they are, the others by their number."""
+    shown: dict[str, str] = {}
+    for name in found:
+        number = len(shown) + 1
+        shown[name] = name if name in names else f"(name {number}, {len(name)} characters)"
+    return shown
+
+
+_IDENTITY = ("group_id", "deduplication_id", "sender_id")
+"""What senders choose of the identity of a message, and who they are."""
+
+
+def masked_failure(failure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dead letter says of its failure, without what its sender chose."""
+    return {
+        name: masked(value, ()) if name in _IDENTITY and value else value  # empty: SQS has none
+        for name, value in failure.items()
+    }
 
 
 def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | None) -> DlqMessage:
@@ -63,7 +85,12 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         failed = _verified(program, redaction, message.record, failed)
     elif failed and queue and not failed.redacted:  # sent before its queue had `redact`
         shown = redaction.hide(message.record, Outcome("rejected", failed.code, failed.reason))
-        failed = structs.replace(failed, reason=shown.reason)
+        failed = structs.replace(
+            failed,
+            reason=shown.reason,
+            group_id=redaction.mask_shared(message.record, failed.group_id),
+            deduplication_id=redaction.mask_shared(message.record, failed.deduplication_id),
+        )
     if ATTRIBUTE in record.message_attributes:
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])

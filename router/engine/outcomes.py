@@ -71,5 +71,8 @@ class Redactor(Protocol):
     def redact_all(self, record: Record) -> Record:
         """Return a record whose body and message attributes are masks."""
 
+    def mask_shared(self, record: Record, text: str) -> str:
+        """Return a text, or its mask if it may have a part of a redacted value of a record."""
+
     def hide(self, record: Record, outcome: Outcome) -> Outcome:
         """Return the outcome of a record with a reason that has no part of a masked value in it."""

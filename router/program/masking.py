@@ -7,9 +7,11 @@ JSON, in hex. Equal values have equal masks wherever the key is the same. That o
 
 import hmac
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
+from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct, structs
@@ -32,6 +34,8 @@ Place = tuple[Any, Any]
 """A list or an object, and the index or name of a value in it."""
 WHOLE = "@"
 """The path of a message as a whole."""
+IDENTITY: Mapping[str, str] = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
+"""What a sender chooses of the identity of a message, by the names of its metadata."""
 MIN_KEY = 16
 """Characters of a key; the values that a shorter one masks could be found by trying keys."""
 _BYTES = 16
@@ -142,14 +146,16 @@ class Redaction(Struct, frozen=True):
     def names(self) -> frozenset[str]:
         """All that is redacted, as dead letters name it."""
         paths = {path.text for path in self.paths}
-        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes)})
+        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)})
 
     def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
         """Return a record with masks, and what is masked in it.
 
-        A body that cannot be searched is masked as a whole, and with `whole` each body is.
+        A body that cannot be searched is masked as a whole, and with `whole` each body is. The ids that the sender
+        chose are masked if they have a part of a redacted value.
         """
         found: dict[str, None] = {}
+        identity = {key: self._mask_identity(name, record, found) for name, key in IDENTITY.items()}
         attributes = {name: self._mask_attribute(name, each, found) for name, each in record.message_attributes.items()}
         body = None
         if not whole:
@@ -160,7 +166,9 @@ class Redaction(Struct, frozen=True):
         if body is None:
             found[WHOLE] = None
             body = self.masker.mask_body(record.body)
-        return structs.replace(record, body=body, message_attributes=attributes, fetched=None), tuple(found)
+        system = {**record.attributes, **{key: value for key, value in identity.items() if value}}
+        redacted = structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+        return redacted, tuple(found)
 
     def redact_all(self, record: Record) -> Record:
         """Return a record whose body and message attributes are masks, but for the attribute of the router."""
@@ -169,7 +177,13 @@ class Redaction(Struct, frozen=True):
             for name, each in record.message_attributes.items()
         }
         body = self.masker.mask_body(record.body)
-        return structs.replace(record, body=body, message_attributes=attributes, fetched=None)
+        chosen = {key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes}
+        system = {**record.attributes, **{key: self.masker.mask(value) for key, value in chosen.items()}}
+        return structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+
+    def mask_shared(self, record: Record, text: str) -> str:
+        """Return a text, or its mask if it may have a part of a redacted value of a record."""
+        return str(self.masker.mask(text)) if text and self.shares(record, text) else text
 
     def masked_paths(self, root: list[Any]) -> dict[str, list[Place]]:
         """Return the places of the masks in a decoded message, which is the one element of `root`, by path."""
@@ -191,20 +205,15 @@ class Redaction(Struct, frozen=True):
         return outcome
 
     def shares(self, record: Record, reason: str) -> bool:
-        """Return whether a text may contain a part of a redacted value of a record."""
+        """Return whether a text may contain a part of a redacted value of a record, in any form of its characters."""
         try:
-            values = [text.casefold() for text in self._texts(record)]
+            values = [text for text in self._texts(record) if text]
         except Exception:  # what cannot be searched may have it anywhere
             return True
-        reason = reason.casefold()
         if len(reason) > _MAX_REASON:
             return bool(values)
-        windows = {reason[at : at + _SHARED] for at in range(len(reason) - _SHARED + 1)}
-        return any(
-            (text in reason) if len(text) < _SHARED else any(each in text for each in windows)
-            for text in values
-            if text
-        )
+        texts = (reason, _unescaped(reason), _unescaped(reason.replace("\\x", "%")))
+        return any(_overlap(value, text) for value in values for text in texts)
 
     def _texts(self, record: Record) -> Iterator[str]:
         """Yield the redacted values of a record as text."""
@@ -263,6 +272,13 @@ class Redaction(Struct, frozen=True):
                 found[path.text] = None
         return root[0]
 
+    def _mask_identity(self, name: str, record: Record, found: dict[str, None]) -> str:
+        given = record.attributes.get(IDENTITY[name], "")
+        masked = self.mask_shared(record, given)
+        if masked != given:
+            found[metadata_path(name)] = None
+        return masked
+
     def _mask_carried(self, name: str, value: Any, found: dict[str, None]) -> Any:
         if name not in self.attributes or value is None:
             return value
@@ -279,6 +295,48 @@ class Redaction(Struct, frozen=True):
         return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
 
 
+def _overlap(value: str, text: str) -> bool:
+    """Return whether a text has enough of a value in it to reveal a part of it."""
+    if any(encoded in text for encoded in _encoded(value)):
+        return True
+    return _has_run(value.casefold(), text.casefold()) or _has_run(_plain(value), _plain(text), least=_SHARED)
+
+
+def _has_run(value: str, text: str, least: int = 1) -> bool:
+    """Return whether a text has a run of a value, or all of a shorter value that has at least so many characters."""
+    if len(value) < _SHARED:
+        return len(value) >= least and value in text
+    return any(text[at : at + _SHARED] in value for at in range(len(text) - _SHARED + 1))
+
+
+def _plain(text: str) -> str:
+    """Return the letters and digits of a text, without case, marks and other forms of the same characters."""
+    return "".join(char for char in normalize("NFKD", text).casefold() if char.isalnum())
+
+
+def _encoded(value: str) -> Iterator[str]:
+    """Yield how a value begins in Base64 and in hexadecimal digits."""
+    data = value.encode(errors="surrogatepass")
+    whole = len(data) // 3 * 3  # what follows a value changes its last characters in Base64
+    if whole:
+        yield b64encode(data[:whole]).decode()
+        yield data.hex()
+
+
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
+
+
+def _unescaped(text: str) -> str:
+    """Return a text in which escapes of JSON, Python and URLs are the characters that they stand for.
+
+    `\\xHH` is a character, as in text of Python; in its bytes, it is what `%HH` is in URLs.
+    """
+    text = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of surrogates
+    data = text.encode()
+    return re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), data).decode(errors="replace")
+
+
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
     """Return the value of a message attribute."""
     value: str | bytes = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
@@ -288,6 +346,11 @@ def content_of(attribute: Mapping[str, Any]) -> str | bytes:
 def attribute_path(name: str) -> str:
     """Return how a message attribute is named beside the paths."""
     return f"{{meta: attribute.{name}}}"
+
+
+def metadata_path(name: str) -> str:
+    """Return how metadata of a message is named beside the paths."""
+    return f"{{meta: {name}}}"
 
 
 def encode(data: Any) -> str:

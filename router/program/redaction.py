@@ -26,7 +26,18 @@ from router.program.context import Environment
 from router.program.expressions import Names, paths_read
 from router.program.expressions.compile import InvalidExpression, Trees, is_plain_path, parse_expression
 from router.program.mapping import merge_of
-from router.program.masking import EACH, EVERY, MIN_KEY, Masker, Place, RedactedPath, Redaction, is_mask
+from router.program.masking import (
+    EACH,
+    EVERY,
+    IDENTITY,
+    MIN_KEY,
+    Masker,
+    Place,
+    RedactedPath,
+    Redaction,
+    is_mask,
+    metadata_path,
+)
 from router.program.schemas.compile import Check, Invalid
 from router.program.schemas.documents import steps_of
 from router.sources import expressions_of, meta_of
@@ -122,6 +133,7 @@ class Needs(Struct, frozen=True):
     `early` is read before the message is validated. `mapped` are the attributes of `item` that may have a redacted
     value, or one computed from it, in them; None for all of them. `settings` are the paths that `for_each`, `merge` and
     `once_key` read, each by its name; they are in `mapping` too.
+    `metadata` are the ids that the sender chose, by the names of IDENTITY.
     """
 
     early: frozenset[str]
@@ -129,6 +141,7 @@ class Needs(Struct, frozen=True):
     attributes: frozenset[str]
     mapped: frozenset[str] | None
     settings: Mapping[str, frozenset[str]] = {}
+    metadata: frozenset[str] = frozenset()
 
     @property
     def derived(self) -> frozenset[str] | None:
@@ -140,7 +153,7 @@ def find_needs(route: spec.RouteSettings, redacted: Redacted, trees: Trees, *, p
     """Return what a route may read of what is redacted; with `plugins`, any hook may read all of it."""
     if plugins:
         every = frozenset(path.text for path in redacted.paths)
-        return Needs(every, every, redacted.attributes, None)
+        return Needs(every, every, redacted.attributes, None, metadata=frozenset(IDENTITY))
     reader = _Reader(route, redacted.paths, trees)
     early = frozenset() if isinstance(route.when, UnsetType) else reader.read_of_message(route.when)
     settings = {"for_each": reader.listed()}
@@ -154,7 +167,14 @@ def find_needs(route: spec.RouteSettings, redacted: Redacted, trees: Trees, *, p
     read = {name: reader.read_by(given, redacted.attributes) for name, given in route.item.items()}
     mapping |= frozenset[str]().union(*(paths for paths, _ in read.values()))
     attributes = frozenset[str]().union(*(carried for _, carried in read.values()))
-    return Needs(early, mapping, attributes, frozenset(name for name, found in read.items() if any(found)), settings)
+    mapped = frozenset(name for name, found in read.items() if any(found))
+    metadata = frozenset(IDENTITY).intersection(_metadata(route.item.values()))
+    return Needs(early, mapping, attributes, mapped, settings, metadata)
+
+
+def _metadata(item: Iterable[str | spec.Attribute]) -> set[str]:
+    given = (spec.short_form(each) if isinstance(each, str) else each for each in item)
+    return {name for attribute in given for name in meta_of(attribute)}
 
 
 class _Reader:
@@ -260,6 +280,9 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
         for name in needs.attributes:
             if is_mask(message.attributes.get(name)):
                 raise Rejection(codes.REDACTED, _NEEDS.format(f"the attribute '{name}'"))
+        for name in needs.metadata:
+            if is_mask(message.system.get(IDENTITY[name])):
+                raise Rejection(codes.REDACTED, _NEEDS.format(f"'{metadata_path(name)}'"))
         return map_items(message, budget)
 
     return structs.replace(

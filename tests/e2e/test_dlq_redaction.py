@@ -34,16 +34,24 @@ routes:
         total: {type: TYPE}
         customer: {type: object, properties: {email: {type: string}}}
         lines: {items: {properties: {card: {}}}}
+        visits: {type: object}
     item: {id: id, total: total, at: {meta: sent_at}}
     write: {mode: newest, version: at}
 """
 DRIVER = Path(__file__).parent / "lambda_driver.py"
 CANARY = "jane.canary@example.com"
+VISITS = {"visits": {"ann.visitor": 1}}
 ATTRIBUTES = {"mail": {"DataType": "String", "StringValue": CANARY}}
 
 
 def message(id_: str, total: Any = "7") -> dict[str, Any]:
-    return {"id": id_, "total": total, "customer": {"email": CANARY, "name": "n"}, "lines": [{"card": CANARY}]}
+    return {
+        "id": id_,
+        "total": total,
+        "customer": {"email": CANARY, "name": "n"},
+        "lines": [{"card": CANARY}],
+        **VISITS,
+    }
 
 
 class RedactingOnCall(OnCall):
@@ -137,6 +145,8 @@ def test_nothing_is_revealed(redacting: RedactingOnCall) -> None:
     for id_ in ids.values():
         redacting.run("show", id_, "--values")
     redacting.run("show", moved, "--values", "--json")
+    hidden = redacting.run("show", moved) + redacting.run("rehearse", "--diff", code=1)
+    assert ("ann.visitor" in hidden, '"(name 1, 11 characters)": "(number)"' in hidden) == (False, True)
     redacting.run("rehearse", "--diff", "--values", code=1)
     redacting.run("export", "-o", "export.jsonl")
     redacting.use("string")

@@ -1,10 +1,15 @@
 """What the commands of `router dlq` say about messages that they could not look at or release."""
 
+import json
 from typing import Any, NamedTuple
 
 import pytest
 
-from router.cli.dlq_report import describe_unreleased, describe_unseen
+from router.cli.dlq_rehearse import rehearsal_as_json, rehearsal_as_text
+from router.cli.dlq_report import describe_unreleased, describe_unseen, message_as_json, print_message
+from router.dlq.messages import DlqMessage
+from router.dlq.rehearse import Change, Rehearsal
+from router.model import WRITTEN, Record
 from tests.support.aws import AwsFault
 
 
@@ -86,3 +91,86 @@ def test_unreleased(fault: AwsFault | None, more: str) -> None:
     lease: Any = Lease(2, fault)
 
     assert describe_unreleased(lease) == f"2 messages become visible within 10 minutes, not at once{more}"
+
+
+FAILURE = {
+    "code": "RT806",
+    "reason": "r",
+    "queue": "q",
+    "route": "r",
+    "pointer": "/by/*/n",
+    "message_id": "m",
+    "receive_count": 1,
+    "failed_at": "2026-01-02T00:00:00.000Z",
+    "group_id": "jane-group",
+    "sender_id": "jane-role",
+}
+LETTER = DlqMessage.of(
+    Record(
+        "m",
+        "h",
+        '{"id": "jane-1", "by": {"jane@example.com": {"n": 1}, "jane-2": {}}}',
+        {},
+        {
+            "router": {"DataType": "String", "StringValue": json.dumps(FAILURE)},
+            "trace": {"DataType": "String", "StringValue": "jane-trace"},
+        },
+    )
+)
+
+
+class Decoding(NamedTuple):
+    """A queue."""
+
+    name: str
+
+    def decode(self, record: Record) -> tuple[Any, Any]:
+        return json.loads(record.body), {}
+
+
+def test_a_message_is_shown_without_values(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor with the names of its maps that the config does not have, or what its sender chose as ids."""
+    queue: Any = Decoding("q")
+
+    shown = message_as_json(LETTER, queue, {"id", "by", "n"})
+    print_message(LETTER, queue, {"id", "by", "n"})
+
+    printed = capsys.readouterr().out
+    assert shown["message"] == {
+        "id": "(text, 6 characters)",
+        "by": {"(name 1, 16 characters)": {"n": "(number)"}, "(name 2, 6 characters)": {}},
+    }
+    assert (shown["attributes"], shown["failure"]["group_id"]) == (
+        {"trace": "(text, 10 characters)"},
+        "(text, 10 characters)",
+    )
+    assert ["jane" in text for text in (json.dumps(shown), printed)] == [False, False]
+
+
+def test_a_message_is_shown_with_values() -> None:
+    """All of it."""
+    queue: Any = Decoding("q")
+
+    shown = message_as_json(LETTER, queue, None)
+
+    assert list(shown["message"]["by"]) == ["jane@example.com", "jane-2"]
+    assert (shown["attributes"], shown["failure"]["group_id"]) == ({"trace": "jane-trace"}, "jane-group")
+
+
+def test_a_rehearsal_is_shown_without_values() -> None:
+    """Nor with the names of attributes that are those of a map."""
+    before = {"id": "jane-1", "jane@example.com": 1}
+    after = {"id": "jane-1", "total": {"jane-2": 1}}
+    change = Change("orders", {"id": "jane-1"}, before, after, newer=False)
+    rehearsal = Rehearsal(LETTER, "q", WRITTEN, (change,))
+
+    shown = rehearsal_as_json(rehearsal, {"id", "total"})
+    printed = rehearsal_as_text(rehearsal, {"id", "total"})
+    (found,) = rehearsal_as_json(rehearsal, None)["changes"]
+
+    assert shown["changes"][0]["attributes"] == {
+        "(name 2, 16 characters)": {"before": '"(number)"', "after": "-"},
+        "total": {"before": "-", "after": '{"(name 1, 6 characters)":"(number)"}'},
+    }
+    assert ["jane" in json.dumps(shown["changes"]), "jane" in printed] == [False, False]
+    assert list(found["attributes"]) == ["jane@example.com", "total"]

@@ -46,6 +46,7 @@ ROUTES = {
     "pattern": "item: {id: id}, schema: {properties: {customer: {properties: {email: {pattern: '^x$', enum: [x]}}}}}",
     "names": "item: {id: id}, schema: {properties: {customer: {properties: {email: {propertyNames: {const: x}}}}}}",
     "closed": "item: {id: id}, schema: {properties: {customer: {properties: {email: {additionalProperties: false}}}}}",
+    "map": "item: {id: id}, schema: {properties: {customer: {additionalProperties: {type: 'null'}}}}",
     "list": "item: {id: id}, schema: {properties: {lines: {items: {properties: {card: {maxLength: 1, maximum: 1}}}}}}",
     "number": "item: {id: id, n: {from: customer.email, type: N}}",
     "key": "item: {id: customer.email}",
@@ -72,6 +73,7 @@ BODIES: dict[str, Callable[[str], str]] = {
     "deep": lambda text: "[" * 70 + text + "]" * 70,
     "behind": lambda text: f"{text} {CANARY}",
     "inside": json.dumps,
+    "escaped": lambda text: text.replace(CANARY, "".join(f"\\u{ord(char):04x}" for char in CANARY)),
 }
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "json": lambda text: text,
@@ -232,7 +234,8 @@ def test_no_redacted_value_is_revealed(
     LOGGER.handlers = [log]
     LOGGER.setLevel(logging.DEBUG)
     try:
-        records = [Record("m", "h", text, {}, attributes)]
+        system = {"MessageGroupId": f"g-{CANARY}", "MessageDeduplicationId": CANARY.upper()}
+        records = [Record("m", "h", text, system, attributes)]
         delivered = delivery.deliver(program.engine.queues["q"], records, FixedDeadline(10.0))
         if again:
             records = [Record(f"m{clock()}", "h", each.body, {}, each.message_attributes) for each in queues.letters]

@@ -12,6 +12,7 @@ from router.dlq.mask import as_redacted
 from router.dlq.messages import DlqMessage
 from router.dlq.spool import write_messages
 from router.model import Record
+from router.program.masking import is_mask
 from tests.support.program import Program, load_program
 from tests.unit.dlq.conftest import Make
 from tests.unit.dlq.test_rehearse import rehearse
@@ -157,6 +158,20 @@ def test_the_reason_of_an_older_dead_letter(program: Load, failed: Make) -> None
         "a plugin's reason, which is not shown: it may have a redacted value in it",
         reasons["RT806"],
     ]
+
+
+def test_the_ids_of_an_older_dead_letter(program: Load, failed: Make) -> None:
+    """It was sent before its queue had `redact`: those with a redacted value are masked where they are shown."""
+    loaded = program()
+    chosen = {"MessageGroupId": "jane@example.com", "MessageDeduplicationId": "d-1"}
+    message = failed(SECRET, system=chosen, group_id="jane@example.com", deduplication_id="d-1")
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert shown.failed
+    assert (is_mask(shown.failed.group_id), shown.failed.deduplication_id) == (True, "d-1")
+    assert shown.record.group_id == shown.failed.group_id
+    assert "jane" not in repr(shown)
 
 
 def test_an_export(program: Load, moved: Make, tmp_path: Path) -> None:

@@ -324,3 +324,72 @@ def test_the_key_is_in_no_compiled_config(redact: Redact, tmp_path: Path) -> Non
     assert load_program(compiled, {"ROUTER_REDACT_KEY": KEY}).engine.queues["q"].redaction == redact()
     with pytest.raises(ConfigError, match="RT005"):
         load_program(compiled, {})
+
+
+SHOWN = {
+    "as it is": ("jane@example.com", "no such user: jane@example.com"),
+    "in capitals": ("jane@example.com", "JANE@EXAMPLE.COM"),
+    "a part": ("4111222233334444", "ends with 4444"),
+    "grouped": ("4111222233334444", "card 4111 2222 3333 4444"),
+    "with points": (1234567, "amount 1.234.567,00"),
+    "without marks": ("Grünwald", "name grunwald"),
+    "decomposed": ("Grünwald", "name Gru\u0308nwald"),
+    "fullwidth": ("secret7", "\uff53\uff45\uff43\uff52\uff45\uff54"),
+    "as JSON": ("Кузнецов", json.dumps({"name": "Кузнецов"})),
+    "as Python": ("Кузнецов", ascii("Кузнецов")),
+    "as bytes": ("Кузнецов", repr("Кузнецов".encode())),
+    "in an URL": ("a b/ü ö", "GET /users/a%20b%2F%C3%BC%20%C3%B6"),
+    "in Base64": ("jane@example.com", "token amFuZUBleGFtcGxlLmNvbQ== is refused"),
+    "in hexadecimal digits": ("jane@example.com", "6a616e65406578616d706c652e636f6d"),
+    "emoji": ("😀😁😂😃", json.dumps("😀😁😂😃")),
+    "short": ("é", "\\u00e9"),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) -> None:
+    """In whatever form a plugin has it."""
+    value, reason = SHOWN[name]
+    record = Record("m", "h", json.dumps({"card": value}))
+
+    assert redact().shares(record, reason)
+
+
+@pytest.mark.parametrize("reason", ["the card is refused", "no such user: %", "\\u12 %zz", "12 3", ""])
+def test_another_reason_is_shown(redact: Redact, reason: str) -> None:
+    """It has nothing in common with the value."""
+    assert not redact().shares(Record("m", "h", '{"card": "4111222233334444"}'), reason)
+
+
+CHOSEN = {"MessageGroupId": "user-jane@example.com", "MessageDeduplicationId": "Jane", "SenderId": "AIDA"}
+
+
+def test_ids_that_the_sender_chose(redact: Redact) -> None:
+    """They are masked if a redacted value is in them, and named; equal ones alike."""
+    redaction = redact()
+    records = [Record(id_, "h", json.dumps({"card": "jane@example.com"}), CHOSEN) for id_ in ("m", "n")]
+
+    found = [redaction.redact(record) for record in records]
+
+    (one, names), (two, _) = found
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "card")
+    assert [is_mask(one.attributes[key]) for key in CHOSEN] == [True, True, False]
+    assert one.attributes == two.attributes
+    assert set(names) <= redaction.names
+
+
+def test_other_ids_stay(redact: Redact) -> None:
+    """The order of a group needs its id."""
+    record, names = redact().redact(Record("m", "h", '{"card": "4111"}', CHOSEN))
+
+    assert (record.attributes, names) == (CHOSEN, ("card",))
+
+
+def test_ids_of_a_message_that_cannot_be_searched_or_is_of_no_queue(redact: Redact) -> None:
+    """Any value may be in them."""
+    redaction = redact()
+    one, names = redaction.redact(Record("m", "h", "jane@", CHOSEN))
+    two = redaction.redact_all(Record("m", "h", "{}", CHOSEN))
+
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "@")
+    assert [is_mask(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]

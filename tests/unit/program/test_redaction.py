@@ -32,6 +32,7 @@ def letter(tmp_path: Path) -> Deliver:
         queue: str = "",
         plugin: str = "",
         fetched: bytes | None = None,
+        system: Any = None,
     ) -> Any:
         (tmp_path / "own.py").write_text(f"from router import *\n{plugin}", encoding="utf-8")
         config = f"""
@@ -47,7 +48,7 @@ routes: {{r: {{queue: q, table: things, {route}}}}}
         (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
         program: Program = load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": "k" * 16})
         text = body if isinstance(body, str) else json.dumps(body)
-        return plan(program.engine.queues["q"], Record("m", "h", text, {}, attributes or {}, fetched))
+        return plan(program.engine.queues["q"], Record("m", "h", text, system or {}, attributes or {}, fetched))
 
     return planned
 
@@ -305,3 +306,23 @@ def test_the_reason_about_an_attribute_of_an_envelope(letter: Deliver) -> None:
     hidden, shown = (letter("", body, queue="envelope: [sns]", plugin=raising.format(name)) for name in attributes)
 
     assert ("not shown" in hidden.outcome.reason, shown.outcome.reason) == (True, "colour")
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "refused"),
+    [
+        ("item: {id: id, group: {meta: group_id}}", "group_id", True),
+        ("item: {id: id, group: {meta: deduplication_id}}", "deduplication_id", True),
+        ("item: {id: id, group: {meta: group_id}}", "deduplication_id", False),
+        ("item: {id: id}", "group_id", False),
+    ],
+)
+def test_an_id_with_a_redacted_value(letter: Deliver, route: str, name: str, refused: bool) -> None:
+    """It is a mask in the dead letter, and no item gets one."""
+    keys = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
+
+    planned = letter(route, system={keys[name]: MASK})
+
+    expected = ("rejected", "RT825", NEEDS.format(f"{{meta: {name}}}")) if refused else None
+    outcome = planned.outcome
+    assert (outcome and (outcome.kind, outcome.code, outcome.reason)) == expected
