@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from router.config.secret_values import WRITTEN
 from router.errors import UsageError, refusing_file
 
 DEFAULT_CONFIG = Path("routes.yaml")
@@ -134,7 +135,12 @@ def require_writable(path: Path) -> None:
             path.unlink()
 
 
+def write_text_file(path: Path, text: str) -> None:
+    """Write a file for people, without secrets; raises UsageError."""
+    write_file(path, WRITTEN.mask(text).encode())
+
+
 def write_file(path: Path, content: bytes) -> None:
-    """Write the file of `--output` or `--junit`; raises UsageError."""
+    """Write a file that programs read, as it is; raises UsageError."""
     with refusing_file(f"write {path}"):
         path.write_bytes(content)
