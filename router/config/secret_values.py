@@ -197,13 +197,13 @@ def _forms(value: str) -> Iterator[str]:
     from json import dumps
     from urllib.parse import quote, quote_plus
 
-    yield value
+    quoted = repr(value)[1:-1]
+    for text in (value, quoted, dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1], dumps(quoted)[1:-1]):
+        yield text
+        # In HTML, and in the texts and attributes of XML.
+        yield from (escape(text), escape(text, quote=False), escape(text, quote=False).replace('"', "&quot;"))
     encoded = value.encode(errors="surrogateescape")
-    for form in (repr(value)[1:-1], dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1], escape(value)):
-        yield form
-    for form in (quote(encoded), quote(encoded, safe=""), quote_plus(encoded)):
-        yield form
-    yield dumps(repr(value)[1:-1])[1:-1]
+    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded))
     # An ARN, a URL or an expression is taken apart by what reads it.
     for part in re.findall(r"[^\W_]+", value):
         if len(part) >= LONG and not part.isalpha():
