@@ -13,7 +13,8 @@ _IDENTIFYING = ("Name", "Key", "AttributeName", "Sid")
 """The members that identify an element of a list in a template: of variables and dimensions, tags, keys, statements."""
 _ENVIRONMENT = re.compile(r"(?:^|[.\]])Environment\.")
 _LISTS = (list, tuple)
-_NOT_SET, _NOT_SHOWN, _ANOTHER = "not set", "(not shown)", "(another, not shown)"
+_NOT_SET = "not set"
+NOT_SHOWN, ANOTHER_NOT_SHOWN = "(not shown)", "(another, not shown)"
 
 
 class PropertyDifference(Struct, frozen=True):
@@ -40,8 +41,8 @@ class PropertyDifference(Struct, frozen=True):
         """The same, with words in place of values of which one may be a secret."""
         if not any(_may_be_secret(self.path, each) for each in self.values):
             return self
-        before, after = (None if each is None else _NOT_SHOWN for each in self.values)
-        return PropertyDifference(self.path, before, _ANOTHER if before == after else after)
+        before, after = (None if each is None else NOT_SHOWN for each in self.values)
+        return PropertyDifference(self.path, before, ANOTHER_NOT_SHOWN if before == after else after)
 
     def _texts(self) -> tuple[str, str]:
         before, after = _shown(self.before), _shown(self.after)

@@ -101,7 +101,8 @@ def _print(demo: DemoResult) -> None:
         print_table(map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}"))
     if demo.dead_letters:
         letters = [
-            (each.code, literal(each.reason or "(none)"), literal(each.queue), each.message_id) for each in demo.dead_letters
+            (each.code, literal(each.reason or "(none)"), literal(each.queue), each.message_id)
+            for each in demo.dead_letters
         ]
         print_table(("code", "reason", "queue", "message id"), letters, "dead letters")
     rows = []

@@ -181,6 +181,29 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
     return faults
 
 
+_AT_RUN_TIME = {
+    "queues": ("encoding", "match", "redact", "unmatched"),
+    "routes": ("for_each", "item", "merge", "on_invalid", "options", "schema", "tests", "when"),
+}
+"""The settings of queues and routes that only running code reads, by section."""
+
+
+def is_read_at_run_time(path: Path) -> bool:
+    """Return whether only running code reads the text at a path, from its environment.
+
+    Texts at other paths are parts of names, ARNs, keys or settings, which a template has, or name files to pack.
+    """
+    match path:
+        case ("function" | "worker", "environment", _):
+            return True
+        case ("routes", _, "schema") | (*_, "$ref"):
+            return False
+        case (str(section), _, str(setting), *_):
+            return setting in _AT_RUN_TIME.get(section, ())
+        case _:
+            return False
+
+
 def redacts(data: Mapping[str, Any]) -> bool:
     """Return whether a queue of a file has `redact`, so that the config needs its key."""
     return any(queue.get("redact") for queue in (data.get("queues") or {}).values() if queue)

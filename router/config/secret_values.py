@@ -43,6 +43,8 @@ LONG = 6
 SHORT = 3
 """Characters of the shortest word that is masked. A shorter value, which anybody can guess, is masked in quotes only:
 a secret `a` would mask each article of a sentence."""
+DYNAMIC_REFERENCE = "{{resolve:"
+"""Begins a text that CloudFormation replaces by a secret or a parameter."""
 _CUT = 4
 """Characters of a cut value that are masked beside the `…`."""
 _ELLIPSIS = "…"

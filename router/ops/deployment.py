@@ -4,17 +4,21 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import ResourceChange, StackTemplate
+from router.config.secret_values import DYNAMIC_REFERENCE
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import (
+    ANOTHER,
+    HIDDEN,
     QUEUE,
     TABLE,
     PlannedChange,
@@ -27,6 +31,7 @@ from router.ops.changes import (
 from router.ops.packages import sha256_of
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
+from router.ops.template.expressions import hidden_parameters
 from router.ops.template.policies import MANAGED_POLICY
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
@@ -39,12 +44,26 @@ MAX_FUNCTION_NAME = 64
 _NAMES = {TABLE: "TableName", QUEUE: "QueueName"}
 
 
+class Previous(Struct, frozen=True):
+    """What is known of a stack that is to be changed: its parameters, and the names of those that AWS hides.
+
+    `environment` has the variables with which its function runs, as far as they can be read, `mark` is what its
+    template has for its hidden values.
+    """
+
+    parameters: Mapping[str, str] = {}
+    hidden: frozenset[str] = frozenset()
+    environment: Mapping[str, str] = {}
+    mark: str = ""
+
+
 class Deployment(Struct, frozen=True):
     """A stack to deploy: the text of its template, its parameters and package.
 
-    A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
-    `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id,
-    `variables` the values of the variables of the config.
+    A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters that
+    AWS tells, `changes` those that change, before and after. Both are HIDDEN of a value that is given, and may be the
+    one that AWS hides. `routes` and `names` are those of its resources, by logical id, `variables` the known values of
+    the variables of the config.
     """
 
     stack: str
@@ -110,37 +129,108 @@ def make_deployment(
     bucket: str,
     given: Mapping[str, str],
     env: Mapping[str, str],
-    previous: Mapping[str, str] | None = None,
+    previous: Previous | None = None,
     pseudo: Mapping[str, str] = {},
 ) -> Deployment:
     """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject.
 
-    `previous` are the parameters of the stack as it is. Those that are neither given nor in the environment stay.
+    `previous` is the stack as it is. Parameters of it that are neither given nor in the environment stay.
     `pseudo` are values of pseudo parameters, such as `AWS::Region`.
     """
-    previous = previous or {}
+    previous = previous or Previous()
     if package and len(stack) > MAX_FUNCTION_NAME:
         raise UsageError(
             f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
         )
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
-    kept = {name: value for name, value in previous.items() if name in declared and name not in own}
+    kept = {name: value for name, value in previous.parameters.items() if name in declared and name not in own}
     parameters = parameter_values(declared, document.variables, given, env, own, kept)
-    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
-    values = defaults | kept | {name: value for name, value in parameters.items() if value is not None}
     labels = {parameter: variable for variable, parameter in document.variables.items()}
-    changes = {
-        labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
-    }
-    known = {**pseudo, **values}
-    template = with_version_id(with_literal_table_names(document.body, known), values)
+    _refuse_references(parameters, labels)
+    hidden = hidden_parameters(document.body)
+    parameters |= dict(_no_longer_hidden(parameters, previous, hidden, labels))
+    given_values = {name: value for name, value in parameters.items() if value is not None}
+    told = {name: value for name, value in kept.items() if name not in previous.hidden}
+    # The value that the stack keeps need not be the default.
+    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each and name not in kept}
+    values = defaults | told | given_values
+    changes = dict(_changes(kept, given_values, previous, hidden, labels))
+    visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden}}
+    mark = _mark_of_hidden(given_values, previous, hidden, labels)
+    template = with_version_id(with_literal_table_names(document.body, visible), visible, mark)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
-    names = literal_names(template, known)
+    names = literal_names(template, visible)
     keys = PreviousKeys({id_: substitute_text(text, values) for id_, text in document.previous_keys.items()})
-    return Deployment(stack, body, parameters, routes, names, package, known, changes, variables, keys)
+    return Deployment(stack, body, parameters, routes, names, package, visible, changes, variables, keys)
+
+
+def _no_longer_hidden(
+    parameters: Mapping[str, str | None], previous: Previous, hidden: Collection[str], labels: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield the values that stay of parameters that AWS hid, and from which names are computed now.
+
+    Raises UsageError for one that is not known.
+    """
+    for name, value in parameters.items():
+        if value is not None or name not in previous.hidden or name in hidden:
+            continue
+        label = labels.get(name, name)
+        if label not in previous.environment:
+            raise UsageError(
+                f"the value of '{label}' is part of the template now, and CloudFormation does not tell the one that the "
+                f"stack has: pass --parameter {label}=…"
+            )
+        yield name, previous.environment[label]
+
+
+def _changes(
+    kept: Iterable[str],
+    given: Mapping[str, str],
+    previous: Previous,
+    hidden: Collection[str],
+    labels: Mapping[str, str],
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the parameters of a stack whose values change, each with the value before and after.
+
+    A hidden value is compared with the one that the function has; where that is not known, it may have changed.
+    """
+    for name in kept:
+        if name not in given:
+            continue
+        label, after = labels.get(name, name), given[name]
+        before = previous.environment.get(label) if name in previous.hidden else previous.parameters[name]
+        if before == after:
+            continue
+        if name in hidden or name in previous.hidden:
+            yield label, (HIDDEN, HIDDEN if before is None else ANOTHER)
+        else:
+            yield label, (previous.parameters[name], after)
+
+
+def _mark_of_hidden(
+    given: Mapping[str, str], previous: Previous, hidden: Collection[str], labels: Mapping[str, str]
+) -> str:
+    """Return a text that differs from the one in the stack if a hidden value may have changed.
+
+    It is random: a hash of a value that can be guessed would tell the value.
+    """
+    known = previous.environment
+    changed = any(known.get(labels.get(name, name)) != value for name, value in given.items() if name in hidden)
+    return token_hex(8) if changed else previous.mark
+
+
+def _refuse_references(parameters: Mapping[str, str | None], labels: Mapping[str, str]) -> None:
+    """Raise UsageError for the value of a parameter that CloudFormation would replace by another."""
+    for name, value in parameters.items():
+        if value is not None and DYNAMIC_REFERENCE in value:
+            label = labels.get(name, name)
+            raise UsageError(
+                f"the value of '{label}' has '{DYNAMIC_REFERENCE}': a parameter cannot be a reference to a secret; give "
+                f"it in the config, as 'environment: {{{label}: \"{DYNAMIC_REFERENCE}…}}}}\"}}' of the function or worker"
+            )
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:

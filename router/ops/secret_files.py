@@ -17,6 +17,8 @@ _DATA_FILES = (
     *("service-account*", "service_account*"),
 )
 """Not for modules, which may have such names: their content is searched instead."""
+
+
 class SecretFiles(Struct, frozen=True):
     """The files that must not be packed, except for those `allowed` by name, relative to the config's folder."""
 

@@ -1,6 +1,5 @@
 """No command prints the value of a variable that is named like a secret: names, items, requests, errors."""
 
-
 import json
 
 import os
@@ -18,7 +17,7 @@ SECRETS = {
     "QUEUE_TOKEN": "zq7xk29w-queue",
     "TABLE_TOKEN": "zq7xk29w-table",
     "OWNER_SECRET": "zq7xk29w-owner",
-    "TEXT_SECRET": "zq7xk29w it's \"quoted\" & <ä>",
+    "TEXT_SECRET": 'zq7xk29w it\'s "quoted" & <ä>',
     "PIN_SECRET": "47114711",
     "VALUE_PASSWORD": "zq7xk29w",
 }
@@ -94,7 +93,11 @@ COMMANDS = [
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_command(words: tuple[str, ...]) -> None:
     """Neither what it prints nor what it writes has a secret."""
-    other = CONFIG.replace("x-${VALUE", "y-${VALUE").replace("a${VALUE_PASSWORD}z", "b${VALUE_PASSWORD}").replace("TABLE_TOKEN}", "TABLE_TOKEN}s")
+    other = (
+        CONFIG.replace("x-${VALUE", "y-${VALUE")
+        .replace("a${VALUE_PASSWORD}z", "b${VALUE_PASSWORD}")
+        .replace("TABLE_TOKEN}", "TABLE_TOKEN}s")
+    )
     Path("other.yaml").write_text(other)
 
     done = run(*words)
@@ -130,9 +133,7 @@ def test_updated_tests_have_references() -> None:
 def test_an_ascii_terminal() -> None:
     """Where click encodes by itself, the bytes are masked."""
     environment = {**os.environ, **SECRETS, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "router", "graph"], env=environment, capture_output=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-m", "router", "graph"], env=environment, capture_output=True, check=True)
 
     assert b"zq7xk29w" not in done.stdout + done.stderr
     assert b"QUEUE_TOKEN" in done.stdout

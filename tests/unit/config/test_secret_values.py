@@ -19,7 +19,8 @@ def masking(**values: str) -> SecretValues:
 
 
 @pytest.mark.parametrize(
-    "name", ["DB_PASSWORD", "token", "ApiKey", "CLIENT_SECRET", "SENTRY_DSN", "DB_PWD", "ROUTER_REDACT_KEY", "SECRET_ID"]
+    "name",
+    ["DB_PASSWORD", "token", "ApiKey", "CLIENT_SECRET", "SENTRY_DSN", "DB_PWD", "ROUTER_REDACT_KEY", "SECRET_ID"],
 )
 def test_names_of_secrets(name: str) -> None:
     """Part of the name says so, whatever its case."""
@@ -48,7 +49,7 @@ def test_values_that_look_like_secrets(value: str, secret: bool) -> None:
     assert is_secret("ENDPOINT", value) is secret
 
 
-SECRET = "it's \"top\"\\secret\n1/€ <a&b>"
+SECRET = 'it\'s "top"\\secret\n1/€ <a&b>'
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,12 @@ def test_each_form(shown: str) -> None:
     """A value in another notation is the same secret."""
     masked = masking(X_TOKEN=SECRET).mask(f"before {shown} after")
 
-    assert ("${X_TOKEN}" in masked, "top" in masked.lower(), masked[:7], masked[-6:]) == (True, False, "before ", " after")
+    assert ("${X_TOKEN}" in masked, "top" in masked.lower(), masked[:7], masked[-6:]) == (
+        True,
+        False,
+        "before ",
+        " after",
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +153,9 @@ def test_as_references() -> None:
     """What is written into a config refers to the variables; what is literal stays so."""
     secrets = masking(X_TOKEN="topsecret", Y_PIN="12")
 
-    assert [secrets.refer(text, lambda each: each.replace("${", "$${")) for text in ("a-topsecret-${b", "12", "x12")] == [
+    assert [
+        secrets.refer(text, lambda each: each.replace("${", "$${")) for text in ("a-topsecret-${b", "12", "x12")
+    ] == [
         "a-${X_TOKEN}-$${b",
         "${Y_PIN}",
         "x12",

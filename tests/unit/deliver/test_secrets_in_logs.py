@@ -60,9 +60,9 @@ def test_a_worker_whose_queue_does_not_answer(tmp_path: Path) -> None:
 
 def test_a_line_of_the_log() -> None:
     """Each field of a line is masked."""
-    WRITTEN.add(f"{MARK} \"x\"", "${X_TOKEN}")
-    record = logging.LogRecord("router", logging.INFO, "", 0, "no queue %s", (f"{MARK} \"x\"",), None)
-    record.fields = {"queue": f"{MARK} \"x\""}
+    WRITTEN.add(f'{MARK} "x"', "${X_TOKEN}")
+    record = logging.LogRecord("router", logging.INFO, "", 0, "no queue %s", (f'{MARK} "x"',), None)
+    record.fields = {"queue": f'{MARK} "x"'}
 
     line = json.loads(JsonLines().format(record))
 
