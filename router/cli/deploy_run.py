@@ -25,7 +25,8 @@ from router.errors import RouterError, UsageError
 from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import TemplateVersion
-from router.ops.deployment import Deployment, Previous, make_deployment, read_package
+from router.ops.deployment import Deployment, make_deployment, read_package
+from router.ops.hidden_values import Previous
 from router.ops.live import LiveComparison
 from router.ops.preconditions import require_codedeploy
 from router.ops.stack import PreparedChange, must_create, require_own
@@ -201,18 +202,18 @@ class RollbackRun(StackRun):
                 f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
                 "what router deploy changed; --bucket names another bucket"
             )
+        deployment = as_deployment(stack, before, self._pseudo)
         self._log(f"the stack returns to what it was until {before.until}")
+        self._not_restored = not_restored(before)
+        for name in self._not_restored:
+            self._log(
+                f"the value of '{name}' is not restored, since CloudFormation does not tell what it was: it stays as "
+                f"it is now; router deploy with --parameter {name}=… changes it"
+            )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
         report = self._compare_routes()
         if report and not self._options.as_json:
             click.echo(render(report, "text", show_ignored=False))
-        deployment = as_deployment(stack, before, self._pseudo)
-        self._not_restored = not_restored(before)
-        for name in self._not_restored:
-            self._log(
-                f"the value of '{name}' is not restored, since CloudFormation does not tell what it was: it stays as it "
-                f"is now; router deploy with --parameter {name}=… changes it"
-            )
         return self._change(self._with_routes(deployment, old), old, stack)
 
     def _open_versions(self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack) -> None:

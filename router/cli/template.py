@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import FILE, allow_file_option, config_option, output_option, variables_of_files, write_file
 from router.cli.masked_output import write_exactly
+from router.cli.options import FILE, allow_file_option, config_option, output_option, variables_of_files, write_file
 from router.cli.report import exit_on_findings
 from router.errors import UsageError
 from router.ops.archive import LeftOut

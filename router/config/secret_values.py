@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from router.model import Path
 
-# Texts, which are compiled when they are needed: a cold start without variables needs none.
-_SECRET_NAME = "(?i:pass|pwd|secret|token|credential|private|auth|key|dsn)"
-_NAME_OF_SOMETHING = r"(?i:(?:^|_)(?:ARN|ALIAS|NAME)$|(?:^|_)(?:KMS|PARTITION|SORT)_KEY(?:_ID|_PREVIOUS)?$)"
+# Patterns of names. They are compiled when they are needed: a cold start without variables needs none.
+_HOLDER = "(?i:pass|pwd|secret|token|credential|private|auth|key|dsn)"
+_NO_HOLDER = r"(?i:(?:^|_)(?:ARN|ALIAS|NAME)$|(?:^|_)(?:KMS|PARTITION|SORT)_KEY(?:_ID|_PREVIOUS)?$)"
 """Names of what identifies a secret or a key, and of attributes: their values are no secrets."""
 _NAMED = rb"(?:password|passwd|secret|api_?key|access_?token|auth_?token|token)"
 _LOOKS = (
@@ -66,7 +66,7 @@ def find_secret(content: bytes) -> int | None:
 
 def names_secret(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
-    return re.search(_SECRET_NAME, name) is not None and re.search(_NAME_OF_SOMETHING, name) is None
+    return re.search(_HOLDER, name) is not None and re.search(_NO_HOLDER, name) is None
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -4,21 +4,17 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from msgspec import Struct
 
 from router.aws.artifacts import Artifacts
 from router.aws.stacks import ResourceChange, StackTemplate
-from router.config.secret_values import DYNAMIC_REFERENCE
 from router.errors import UsageError
 from router.ops.archive import Archive
 from router.ops.changes import (
-    ANOTHER,
-    HIDDEN,
     QUEUE,
     TABLE,
     PlannedChange,
@@ -28,6 +24,7 @@ from router.ops.changes import (
     routes_of,
     substitute_text,
 )
+from router.ops.hidden_values import HiddenValues, Previous, refuse_references
 from router.ops.packages import sha256_of
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
@@ -42,19 +39,6 @@ FOLDER = "message-router"
 MAX_FUNCTION_NAME = 64
 """The function has the name of the stack: lambda/latest/api/API_CreateFunction.html"""
 _NAMES = {TABLE: "TableName", QUEUE: "QueueName"}
-
-
-class Previous(Struct, frozen=True):
-    """What is known of a stack that is to be changed: its parameters, and the names of those that AWS hides.
-
-    `environment` has the variables with which its function runs, as far as they can be read, `mark` is what its
-    template has for its hidden values.
-    """
-
-    parameters: Mapping[str, str] = {}
-    hidden: frozenset[str] = frozenset()
-    environment: Mapping[str, str] = {}
-    mark: str = ""
 
 
 class Deployment(Struct, frozen=True):
@@ -147,90 +131,24 @@ def make_deployment(
     kept = {name: value for name, value in previous.parameters.items() if name in declared and name not in own}
     parameters = parameter_values(declared, document.variables, given, env, own, kept)
     labels = {parameter: variable for variable, parameter in document.variables.items()}
-    _refuse_references(parameters, labels)
-    hidden = hidden_parameters(document.body)
-    parameters |= dict(_no_longer_hidden(parameters, previous, hidden, labels))
+    refuse_references(parameters, labels)
+    hidden = HiddenValues(previous, hidden_parameters(document.body), labels)
+    parameters |= hidden.no_longer_hidden(parameters)
     given_values = {name: value for name, value in parameters.items() if value is not None}
     told = {name: value for name, value in kept.items() if name not in previous.hidden}
     # The value that the stack keeps need not be the default.
     defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each and name not in kept}
     values = defaults | told | given_values
-    changes = dict(_changes(kept, given_values, previous, hidden, labels))
-    visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden}}
-    mark = _mark_of_hidden(given_values, previous, hidden, labels)
-    template = with_version_id(with_literal_table_names(document.body, visible), visible, mark)
+    changes = hidden.changes(kept, given_values)
+    visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden.names}}
+    literal = with_literal_table_names(document.body, visible)
+    template = with_version_id(literal, visible, hidden.new_mark(given_values))
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
     names = literal_names(template, visible)
     keys = PreviousKeys({id_: substitute_text(text, values) for id_, text in document.previous_keys.items()})
     return Deployment(stack, body, parameters, routes, names, package, visible, changes, variables, keys)
-
-
-def _no_longer_hidden(
-    parameters: Mapping[str, str | None], previous: Previous, hidden: Collection[str], labels: Mapping[str, str]
-) -> Iterator[tuple[str, str]]:
-    """Yield the values that stay of parameters that AWS hid, and from which names are computed now.
-
-    Raises UsageError for one that is not known.
-    """
-    for name, value in parameters.items():
-        if value is not None or name not in previous.hidden or name in hidden:
-            continue
-        label = labels.get(name, name)
-        if label not in previous.environment:
-            raise UsageError(
-                f"the value of '{label}' is part of the template now, and CloudFormation does not tell the one that the "
-                f"stack has: pass --parameter {label}=…"
-            )
-        yield name, previous.environment[label]
-
-
-def _changes(
-    kept: Iterable[str],
-    given: Mapping[str, str],
-    previous: Previous,
-    hidden: Collection[str],
-    labels: Mapping[str, str],
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the parameters of a stack whose values change, each with the value before and after.
-
-    A hidden value is compared with the one that the function has; where that is not known, it may have changed.
-    """
-    for name in kept:
-        if name not in given:
-            continue
-        label, after = labels.get(name, name), given[name]
-        before = previous.environment.get(label) if name in previous.hidden else previous.parameters[name]
-        if before == after:
-            continue
-        if name in hidden or name in previous.hidden:
-            yield label, (HIDDEN, HIDDEN if before is None else ANOTHER)
-        else:
-            yield label, (previous.parameters[name], after)
-
-
-def _mark_of_hidden(
-    given: Mapping[str, str], previous: Previous, hidden: Collection[str], labels: Mapping[str, str]
-) -> str:
-    """Return a text that differs from the one in the stack if a hidden value may have changed.
-
-    It is random: a hash of a value that can be guessed would tell the value.
-    """
-    known = previous.environment
-    changed = any(known.get(labels.get(name, name)) != value for name, value in given.items() if name in hidden)
-    return token_hex(8) if changed else previous.mark
-
-
-def _refuse_references(parameters: Mapping[str, str | None], labels: Mapping[str, str]) -> None:
-    """Raise UsageError for the value of a parameter that CloudFormation would replace by another."""
-    for name, value in parameters.items():
-        if value is not None and DYNAMIC_REFERENCE in value:
-            label = labels.get(name, name)
-            raise UsageError(
-                f"the value of '{label}' has '{DYNAMIC_REFERENCE}': a parameter cannot be a reference to a secret; give "
-                f"it in the config, as 'environment: {{{label}: \"{DYNAMIC_REFERENCE}…}}}}\"}}' of the function or worker"
-            )
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:

@@ -21,7 +21,8 @@ from router.aws.stacks import Stack, Stacks
 from router.config.secret_values import DYNAMIC_REFERENCE
 from router.errors import UsageError
 from router.ops.changes import HIDDEN, PreviousKeys
-from router.ops.deployment import FOLDER, Deployment, Previous, literal_names
+from router.ops.deployment import FOLDER, Deployment, literal_names
+from router.ops.hidden_values import Previous
 from router.ops.stack import EMPTY, is_absent, require_own
 from router.ops.template.canary import mark_of, without_shift
 from router.ops.template.expressions import hidden_parameters, variable_names
@@ -178,8 +179,8 @@ def _prefix(stack: Stack) -> str:
 def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:
     """Return the deployment that makes a stack what it was; its package is in the bucket already.
 
-    `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any more
-    for a parameter that AWS hides.
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any
+    more for a parameter that AWS hides.
     """
     hidden = hidden_parameters(version.template)
     if lost := hidden - stack.parameters.keys():

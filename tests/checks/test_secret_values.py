@@ -9,8 +9,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tests.support.cli import app
 from tests.support.check import examine
+from tests.support.cli import app
 
 HERE = Path(__file__).parent
 FOLDERS = sorted(folder.name for folder in HERE.glob("RT*"))
@@ -118,7 +118,11 @@ owner: "${OWNER_PASSWORD}"
 owners: {one: {alarm_topic: "${TOPIC_PASSWORD}"}}
 function: {timeout: "${TIMEOUT_PASSWORD}", memory: "${MEMORY_PASSWORD}", environment: {A: "${QUOTED_PASSWORD}"}}
 queues:
-  one: {name: "${QUEUE_TOKEN}", dead_letter: "${LETTERS_TOKEN}", kms_key: "${KEY_SECRET}", envelope: ["${ENVELOPE_PASSWORD}"]}
+  one:
+    name: "${QUEUE_TOKEN}"
+    dead_letter: "${LETTERS_TOKEN}"
+    kms_key: "${KEY_SECRET}"
+    envelope: ["${ENVELOPE_PASSWORD}"]
   two: {name: "x-${QUEUE_TOKEN}-y", retention: "${LONG_PASSWORD}"}
 tables:
   one: {name: "${TABLE_PASSWORD}", key: {id: S}, ttl: "${TTL_PASSWORD}"}
@@ -133,7 +137,12 @@ routes:
     queue: "${LONG_PASSWORD}"
     table: one
     for_each: "${FOR_EACH_AUTH}"
-    schema: {type: object, properties: {id: {type: "${TYPE_PASSWORD}"}, x: {$ref: "${SCHEMA_SECRET}"}, y: {pattern: "(${QUOTED_PASSWORD}"}}}
+    schema:
+      type: object
+      properties:
+        id: {type: "${TYPE_PASSWORD}"}
+        x: {$ref: "${SCHEMA_SECRET}"}
+        y: {pattern: "(${QUOTED_PASSWORD}"}
     write: {mode: "${MODE_PASSWORD}", version: "${VERSION_PASSWORD}"}
     item:
       id: "${EXPRESSION_PRIVATE_KEY}"

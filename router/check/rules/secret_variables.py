@@ -20,8 +20,8 @@ SHOWN_SECRET = declare(
 UNRESOLVED = declare(
     "RT246",
     "a dynamic reference that CloudFormation does not resolve in an environment",
-    "CloudFormation replaces `{{resolve:secretsmanager:…}}` and `{{resolve:ssm:…}}` in the environment of a function or "
-    "task. It refuses `ssm-secure` there, and leaves a malformed reference as it is, so that plugins get its text.",
+    "CloudFormation replaces `{{resolve:secretsmanager:…}}` and `{{resolve:ssm:…}}` in the environment of a function "
+    "or task. It refuses `ssm-secure` there, and what is malformed fails the deployment, or is what plugins get.",
 )
 _REFERENCE = re.compile(re.escape(DYNAMIC_REFERENCE) + r"[^}]*(?:\}\}|\}|\Z)")
 _PART = r"(?::[^:}]*)"

@@ -1,7 +1,6 @@
 """No command prints the value of a variable that is named like a secret: names, items, requests, errors."""
 
 import json
-
 import os
 import subprocess
 import sys
@@ -25,7 +24,11 @@ MARKS = ("zq7xk29w", "47114711", "quoted")
 CONFIG = """\
 version: 1
 queues:
-  one: {name: "${QUEUE_TOKEN}", owner: "${OWNER_SECRET}", description: "${TEXT_SECRET}", tags: {a: "x-${VALUE_PASSWORD}"}}
+  one:
+    name: "${QUEUE_TOKEN}"
+    owner: "${OWNER_SECRET}"
+    description: "${TEXT_SECRET}"
+    tags: {a: "x-${VALUE_PASSWORD}"}
 tables:
   one: {name: "${TABLE_TOKEN}", key: {id: S}, description: "${TEXT_SECRET}"}
 routes:
