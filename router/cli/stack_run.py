@@ -106,8 +106,8 @@ class StackRun(ABC):
         """Return the template of a stack with the values of its parameters, without those that AWS hides."""
         body = self._stacks.template(stack.id)
         hidden = hidden_parameters(body)
-        told = {name: value for name, value in stack.parameters.items() if name not in hidden}
-        return TemplateVersion(body, {**self._pseudo, **told})
+        visible = {name: value for name, value in stack.parameters.items() if name not in hidden}
+        return TemplateVersion(body, {**self._pseudo, **visible})
 
     def _hidden_values(self, stack: Stack, template: Mapping[str, Any]) -> dict[str, str]:
         """Return the variables of a function that CloudFormation does not tell, as far as they can be read."""

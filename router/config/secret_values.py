@@ -160,7 +160,7 @@ class _Mask:
             # A reference, which may have the text of a value as its name.
             return found[0]
         if found.string.startswith('":', found.end()) and re.fullmatch("[A-Za-z_$]+", found[0]):
-            # A key of JSON that is a word is one of ours, not a value.
+            # A key of JSON that is a word names a field of a report, and is no value.
             return found[0]
         if found[0].isdigit() and re.search(r"[:,\[]\s*\Z", found.string[: found.start()][-_BESIDE:]):
             # A number of JSON becomes a text.

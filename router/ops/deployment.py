@@ -135,10 +135,10 @@ def make_deployment(
     hidden = HiddenValues(previous, hidden_parameters(document.body), labels)
     parameters |= hidden.no_longer_hidden(parameters)
     given_values = {name: value for name, value in parameters.items() if value is not None}
-    told = {name: value for name, value in kept.items() if name not in previous.hidden}
+    kept_values = {name: value for name, value in kept.items() if name not in previous.hidden}
     # The value that the stack keeps need not be the default.
     defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each and name not in kept}
-    values = defaults | told | given_values
+    values = defaults | kept_values | given_values
     changes = hidden.changes(kept, given_values)
     visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden.names}}
     literal = with_literal_table_names(document.body, visible)

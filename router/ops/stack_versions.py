@@ -118,7 +118,7 @@ def previous_of(stack: Stack, template: Mapping[str, Any], environment: Mapping[
     return Previous(stack.parameters, hidden_parameters(template), environment, mark_of(template))
 
 
-def _told(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+def _as_shown(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
     """Return parameters as AWS tells them; an embedded AWS may tell more."""
     return parameters | dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)
 
@@ -146,7 +146,7 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
     A change that fails leaves a version that is still the current one; `previous_version` passes over it.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    content = msgspec.json.encode(StackVersion(template, _told(stack.parameters, template), now))
+    content = msgspec.json.encode(StackVersion(template, _as_shown(stack.parameters, template), now))
     artifacts.prepare()
     artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
 
@@ -156,7 +156,7 @@ def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, 
 
     It is the newest version that differs, so that going back twice leads to where one began.
     """
-    now = template, _told(stack.parameters, template)
+    now = template, _as_shown(stack.parameters, template)
     for key in artifacts.keys(_prefix(stack)):
         content = artifacts.get(key)
         version = msgspec.json.decode(content, type=StackVersion) if content else None

@@ -86,7 +86,7 @@ def test_where_values_can_be_read(project: StackProject, clients: Mapping[str, A
     done = deploy(project, "--json", **VALUES | {"API_TOKEN": "topsecret4"})
 
     name, formation = project.stack, clients["cloudformation"]
-    told = [
+    shown_to_others = [
         formation.describe_stacks(StackName=name)["Stacks"],
         formation.get_template(StackName=name)["TemplateBody"],
         formation.get_template_summary(StackName=name),
@@ -98,13 +98,13 @@ def test_where_values_can_be_read(project: StackProject, clients: Mapping[str, A
         *stored(clients),
         done.output,
     ]
-    assert (done.exit_code, [each for each in told if "topsecret" in str(each)]) == (0, [])
+    assert (done.exit_code, [each for each in shown_to_others if "topsecret" in str(each)]) == (0, [])
     assert environment(project, clients) == {
         **VALUES,
         "API_TOKEN": "topsecret4",
         "DB_URL": "postgres://u:topsecret2@db",
     }
-    (stack,) = told[0]
+    (stack,) = shown_to_others[0]
     shown = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     names = ("VariableApiToken", "VariableDbPassword", "VariableMark", "VariableStage")
     assert [shown[each] for each in names] == ["****", "****", "****", name]
@@ -271,13 +271,13 @@ def test_references_to_secrets(tmp_path: Path, inside: Inside, guarded: LocalAws
         first.output + second.output
     )
     assert environment(project, clients) == {"API_TOKEN": "topsecret1", "DB_URL": "postgres://db"}
-    told = [
+    shown_to_others = [
         clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"],
         clients["cloudformation"].get_template(StackName=project.stack)["TemplateBody"],
         first.output + second.output,
     ]
-    assert [each for each in told if "topsecret" in str(each)] == []
-    assert "VariableApiToken" not in str(told[:2])
+    assert [each for each in shown_to_others if "topsecret" in str(each)] == []
+    assert "VariableApiToken" not in str(shown_to_others[:2])
 
 
 def test_a_reference_as_the_value_of_a_parameter(unchanged: StackProject) -> None:

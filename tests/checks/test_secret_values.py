@@ -79,7 +79,7 @@ def test_each_fault_made_of_secrets(name: str, tmp_path: Path, monkeypatch: pyte
 
 
 MARK = "zq7xk29w"
-"""A part of each secret: none of its parts may be told either."""
+"""A part of each secret: none of its parts may be shown either."""
 PLACES = {
     "QUEUE_TOKEN": f"bad name {MARK}!",
     "LETTERS_TOKEN": f"arn:aws:sqs:eu-west-1:123:{MARK}",

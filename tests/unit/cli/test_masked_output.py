@@ -107,9 +107,9 @@ def test_a_command(words: tuple[str, ...]) -> None:
 
     assert done.exit_code in (0, 1, 2)
     assert done.exception is None or isinstance(done.exception, SystemExit)
-    told = done.output + "".join(each.read_text() for each in Path().glob("written.*"))
-    assert told
-    assert [mark for mark in MARKS if mark in told] == []
+    written = done.output + "".join(each.read_text() for each in Path().glob("written.*"))
+    assert written
+    assert [mark for mark in MARKS if mark in written] == []
 
 
 @pytest.mark.usefixtures("folder")
