@@ -15,7 +15,7 @@ def masking() -> Iterator[None]:
     """Mask the secrets of the configs that are loaded inside."""
     WRITTEN.clear()
     streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (each and _MaskedText(each) for each in streams)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (each and _MaskedText(each) for each in streams)
     try:
         yield
     finally:
@@ -52,9 +52,6 @@ class _MaskedText:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stream)
 
     @property
     def buffer(self) -> _MaskedBytes:

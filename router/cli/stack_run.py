@@ -320,7 +320,7 @@ class StackRun(ABC):
             record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result, stack)
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
-            more = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            more: dict[str, Any] = {"diff": diff, "not_compared": self._unread, "findings": findings}
             more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
             click.echo(to_json({**record, **more}, indent=2))
         return code

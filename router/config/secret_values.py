@@ -50,7 +50,6 @@ _CUT = 4
 _ELLIPSIS = "…"
 _BESIDE = 40
 """Characters beside a number that tell whether it is one of JSON."""
-_REFERENCE = r"\$\{[^}]*\}"
 
 
 @cache
@@ -148,7 +147,9 @@ class _Mask:
         self._long = [form for form in patterns if len(form) >= LONG]
         # The longest first: one value may be part of another.
         ordered = sorted(patterns, key=len, reverse=True)
-        self._pattern = re.compile("|".join((_REFERENCE, *(patterns[form] for form in ordered))))
+        # What stands for a value may have another value in its name, and stays as it is.
+        references = sorted(map(re.escape, set(shown.values())), key=len, reverse=True)
+        self._pattern = re.compile("|".join((*references, *(patterns[form] for form in ordered))))
 
     def __call__(self, text: str) -> str:
         masked = self._pattern.sub(self._replace, text)
@@ -157,7 +158,7 @@ class _Mask:
     def _replace(self, found: re.Match[str]) -> str:
         shown = self._shown.get(found[0].casefold())
         if shown is None:
-            # A reference, which may have the text of a value as its name.
+            # It is a reference.
             return found[0]
         if found.string.startswith('":', found.end()) and re.fullmatch("[A-Za-z_$]+", found[0]):
             # A key of JSON that is a word names a field of a report, and is no value.

@@ -120,7 +120,7 @@ def previous_of(stack: Stack, template: Mapping[str, Any], environment: Mapping[
 
 def _as_shown(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
     """Return parameters as AWS tells them; an embedded AWS may tell more."""
-    return parameters | dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)
+    return {**parameters, **dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)}
 
 
 def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:

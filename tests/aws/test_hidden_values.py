@@ -11,8 +11,9 @@ import boto3
 import pytest
 from click.testing import Result
 
+from router.aws.control_plane import AwsCallError
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
-from tests.support.cli import deploy_run
+from tests.support.cli import deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import DeployableConfig, Document, make_document, with_alias
 
@@ -24,15 +25,18 @@ HIDDEN = CONFIG.replace(
     'function: {environment: {DB_URL: "postgres://u:${DB_PASSWORD}@db"}}',
 )
 VALUES = {"API_TOKEN": "topsecret1", "DB_PASSWORD": "topsecret2", "MARK": "topsecret3"}
+TAGGED = HIDDEN.replace("queue: orders, table", 'queue: orders, tags: {a: "${MARK}"}, table').replace(":-x}", "}")
 LONGER = HIDDEN.replace("dead_letter:", "retention: 5d, dead_letter:")
 
 
 @pytest.fixture(scope="module")
 def clients(guarded: LocalAws, inside: Inside) -> Mapping[str, Any]:
     """Clients of AWS, for the root of the account."""
-    names = ("cloudformation", "cloudwatch", "lambda", "s3", "secretsmanager", "ssm")
     with inside(guarded):
-        return {each: boto3.client(each) for each in names}
+        return {
+            each: boto3.client(each)
+            for each in ("cloudformation", "cloudwatch", "lambda", "s3", "secretsmanager", "ssm")
+        }
 
 
 @pytest.fixture
@@ -207,11 +211,7 @@ def test_a_rollback_without_the_value(project: StackProject, clients: Mapping[st
 
 def test_a_value_that_becomes_part_of_a_name(project: StackProject, clients: Mapping[str, Any]) -> None:
     """It is read from the function once more, and is a plain parameter from then on."""
-    project.write(
-        HIDDEN.replace("queue: orders, table", 'queue: orders, tags: {a: "${MARK}"}, table').replace(
-            "${MARK:-x}", "${MARK}"
-        )
-    )
+    project.write(TAGGED)
     done = deploy(project)
 
     (stack,) = clients["cloudformation"].describe_stacks(StackName=project.stack)["Stacks"]
@@ -278,6 +278,31 @@ def test_references_to_secrets(tmp_path: Path, inside: Inside, guarded: LocalAws
     ]
     assert [each for each in shown_to_others if "topsecret" in str(each)] == []
     assert "VariableApiToken" not in str(shown_to_others[:2])
+
+
+def test_without_the_variables_of_the_function(unchanged: StackProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not read them learns that a value cannot be compared, and has to give one that a name needs."""
+
+    def refuse(*_: Any) -> None:
+        raise AwsCallError("GetFunctionConfiguration is not allowed", "AccessDeniedException")
+
+    # Only what the command may do differs.
+    monkeypatch.setattr(stack_run, "read_environment", refuse)
+    same = deploy(unchanged, "--dry-run", **VALUES)
+    as_json = deploy(unchanged, "--dry-run", "--json", "--parameter", "AlarmTopic=arn:aws:sns:a:b:c", **VALUES)
+    unchanged.write(TAGGED)
+    tagged = deploy(unchanged, "--dry-run")
+    unchanged.write(HIDDEN)
+
+    line = "the hidden values of the function are not known here: "
+    assert (same.exit_code, same.stderr.startswith(line)) == (0, True), same.output
+    not_compared = {"before": "(not shown)", "after": "(not compared)"}
+    assert json.loads(as_json.stdout)["parameters"]["MARK"] == not_compared
+    refusal = (
+        "router: the value of 'MARK' is part of the template now, and CloudFormation does not tell the one that the "
+        "stack has: pass --parameter MARK=…"
+    )
+    assert (tagged.exit_code, tagged.stderr.splitlines()[-1]) == (2, refusal)
 
 
 def test_a_reference_as_the_value_of_a_parameter(unchanged: StackProject) -> None:

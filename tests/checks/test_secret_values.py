@@ -19,7 +19,7 @@ LONG = 6
 FORMATS = ("text", "json", "sarif", "github")
 
 
-def scalars(node: yaml.Node) -> Iterator[yaml.ScalarNode]:
+def scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
     """The texts of a file, without its keys."""
     match node:
         case yaml.MappingNode():

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from router.cli.masked_output import masking
 from tests.support.cli import app
+from tests.support.config import WRITTEN
 
 SECRETS = {
     "QUEUE_TOKEN": "zq7xk29w-queue",
@@ -140,3 +142,21 @@ def test_an_ascii_terminal() -> None:
 
     assert b"zq7xk29w" not in done.stdout + done.stderr
     assert b"QUEUE_TOKEN" in done.stdout
+
+
+def test_each_way_to_write(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Text, lines and bytes of both streams; all else is that of the stream."""
+    with masking():
+        WRITTEN.add("zq7xk29w", "${X_TOKEN}")
+        sys.stdout.writelines(["a zq7xk29w\n", "b\n"])
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"c zq7xk29w \xff\n")
+        sys.stdout.buffer.flush()
+        print("d zq7xk29w", file=sys.stderr, flush=True)
+        described = sys.stdout.fileno(), sys.stderr.encoding
+    print("e zq7xk29w", flush=True)
+    WRITTEN.clear()
+
+    out, err = capfdbinary.readouterr()
+    assert (out, err) == (b"a ${X_TOKEN}\nb\nc ${X_TOKEN} \xff\ne zq7xk29w\n", b"d ${X_TOKEN}\n")
+    assert described == (sys.stdout.fileno(), sys.stderr.encoding)

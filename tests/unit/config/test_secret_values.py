@@ -149,6 +149,11 @@ def test_masking_twice() -> None:
     assert secrets.mask(secrets.mask("'password'")) == "'${DB_PASSWORD}'"
 
 
+def test_a_value_in_braces() -> None:
+    """What looks like a reference, and is none, is masked."""
+    assert masking(X_TOKEN="topsecret").mask("${topsecret}") == "${${X_TOKEN}}"
+
+
 def test_as_references() -> None:
     """What is written into a config refers to the variables; what is literal stays so."""
     secrets = masking(X_TOKEN="topsecret", Y_PIN="12")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from router.config.secret_values import WRITTEN
+from tests.support.config import WRITTEN
 from tests.support.deliver import JsonLines
 
 MARK = "zq7xk29w"
