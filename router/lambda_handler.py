@@ -30,6 +30,7 @@ from router import codes
 from router.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.aws.connect import connect, import_clients
 from router.aws.protocols import Aws, AwsFault
+from router.config.secret_values import WRITTEN
 from router.deliver.delivery import Delivered, Delivery, met_outage
 from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
 from router.deliver.time_limits import FixedDeadline
@@ -193,7 +194,7 @@ def _load() -> Program:
         for text in error.findings if isinstance(error, ConfigError) else [error]:
             LOGGER.error(str(text))
         # From Python 3.12 on AWS's runtime client fails to report an error whose text is not Latin-1.
-        error.args = (str(error).encode("ascii", "backslashreplace").decode(),)
+        error.args = (WRITTEN.mask(str(error)).encode("ascii", "backslashreplace").decode(),)
         raise
     program.plugins.start(program.router)
     return program

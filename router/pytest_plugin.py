@@ -101,6 +101,8 @@ class RouteTestFailed(Exception):
     """A test did not pass; the text has its differences."""
 
     def __init__(self, verdict: "Verdict") -> None:
+        from router.config.secret_values import WRITTEN
         from router.dev.compare import table
 
-        super().__init__("\n".join([f"{verdict.route}: {verdict.name}", *table(verdict.differences)]))
+        text = "\n".join([f"{verdict.route}: {verdict.name}", *table(verdict.differences)])
+        super().__init__(WRITTEN.mask(text))

@@ -96,6 +96,24 @@ reference needs quotes.
 Each command that reads a configuration has the option `--env-file FILE`: a line `NAME=VALUE` for each variable, as for
 `docker run`; empty lines and lines that begin with `#` are skipped. A variable of the environment has precedence.
 
+### Secrets
+
+The value of a variable that holds a secret is not shown: not by a command, in a finding, in the console or in the log
+of a function or worker. Its reference stands there instead: `unknown table '${TABLE_TOKEN}'`. A variable holds a
+secret if its name has `pass`, `pwd`, `secret`, `token`, `credential`, `private`, `auth`, `key` or `dsn` in it, or if
+its value looks like one, as a token of GitHub or a URL with a password does. Names that end with `_ARN`, `_ALIAS` or
+`_NAME`, and `KMS_KEY`, `PARTITION_KEY` and `SORT_KEY`, stand for something else.
+
+A value of six characters or more is masked wherever it is in a text: within a word, in other letter case, quoted,
+escaped, percent-encoded, cut by `…`, and in parts of six letters and digits. A shorter one is masked as a word of its
+own, and one of one or two characters in quotes only, since each `a` of a sentence would be masked otherwise; the text
+of the configuration that it is part of is masked as a whole. Values of less than three characters can be guessed, and
+are no secrets. What is not masked: templates and compiled configurations, which programs read and which have no
+values of such variables but those that RT245 reports; and items in tables. `router test --update` writes the
+reference into the file.
+
+In AWS, such values are [hidden](deploy.md#secrets) where only the function or worker needs them.
+
 ```yaml
 version: 1
 tables:

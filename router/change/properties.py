@@ -6,15 +6,15 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.config.secret_values import find_secret, names_secret
 from router.dev.compare import to_json
-from router.ops.secret_files import find_secret
 
 _IDENTIFYING = ("Name", "Key", "AttributeName", "Sid")
 """The members that identify an element of a list in a template: of variables and dimensions, tags, keys, statements."""
 _ENVIRONMENT = re.compile(r"(?:^|[.\]])Environment\.")
-_SECRET = re.compile(r"pass|secret|token|credential|private|auth|key|dsn", re.IGNORECASE)
 _LISTS = (list, tuple)
-_NOT_SET, _NOT_SHOWN, _ANOTHER = "not set", "(not shown)", "(another, not shown)"
+_NOT_SET = "not set"
+NOT_SHOWN, ANOTHER_NOT_SHOWN = "(not shown)", "(another, not shown)"
 
 
 class PropertyDifference(Struct, frozen=True):
@@ -41,8 +41,8 @@ class PropertyDifference(Struct, frozen=True):
         """The same, with words in place of values of which one may be a secret."""
         if not any(_may_be_secret(self.path, each) for each in self.values):
             return self
-        before, after = (None if each is None else _NOT_SHOWN for each in self.values)
-        return PropertyDifference(self.path, before, _ANOTHER if before == after else after)
+        before, after = (None if each is None else NOT_SHOWN for each in self.values)
+        return PropertyDifference(self.path, before, ANOTHER_NOT_SHOWN if before == after else after)
 
     def _texts(self) -> tuple[str, str]:
         before, after = _shown(self.before), _shown(self.after)
@@ -144,5 +144,5 @@ def _may_be_secret(path: str, value: Any) -> bool:
     text, name = _shown(value), path.rpartition(".")[2]
     if re.fullmatch(r"\$\{[^}]*\}", text):
         return False
-    named = _ENVIRONMENT.search(path) is not None and _SECRET.search(name) is not None
+    named = _ENVIRONMENT.search(path) is not None and names_secret(name)
     return named or find_secret(f"{name}={text}\n".encode()) is not None

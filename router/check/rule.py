@@ -18,6 +18,7 @@ from router.check.analysis.budget import ProofBudget
 from router.check.analysis.routes import AnalyzedRoute, analyze_routes
 from router.check.analysis.verdicts import Claim, Undecided
 from router.config import spec
+from router.config.secret_values import SecretUse
 from router.model import Code, Path
 from router.program.hooks import Plugins
 from router.program.schemas.compile import SchemaStore, Validation
@@ -32,12 +33,14 @@ class Subject(Struct, frozen=True, dict=True):
     """A config with its plugins and schemas, as rules get it; it may have errors.
 
     Unless `whole`, parts of the config could not be read, so that a rule must not report that something is missing.
+    `secrets` are the variables that are named like secrets, with the texts that refer to them.
     """
 
     config: spec.Config
     plugins: Plugins
     schemas: SchemaStore
     whole: bool = True
+    secrets: tuple[SecretUse, ...] = ()
 
     @cached_property
     def routes(self) -> tuple[AnalyzedRoute, ...]:

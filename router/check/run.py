@@ -102,7 +102,8 @@ def _examine(
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
-        subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole)
+        secrets = tuple(loaded.findings.secrets.uses)
+        subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole, secrets)
         results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
         if not stopping:
             entries = make_ledger(subject, results, loaded.findings)

@@ -17,6 +17,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from router.cli.masked_output import masking
 from router.errors import ConfigError, MissingExtra, RouterError
 from router.printable import printable, printable_lines
 
@@ -89,7 +90,14 @@ class Commands(click.Group):
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback."""
+        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback.
+
+        What it prints has no value of a variable that holds a secret.
+        """
+        with masking():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             with _naming_extras(ctx):
                 return super().invoke(ctx)

@@ -98,17 +98,18 @@ def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
         columns = list(dict.fromkeys(attribute for item in items for attribute in item))
         cells = sorted([to_cell(item[column]) if column in item else "" for column in columns] for item in items)
-        print_table(map(literal, columns), (map(literal, row) for row in cells), f"table {name}")
+        print_table(map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}"))
     if demo.dead_letters:
         letters = [
-            (each.code, literal(each.reason or "(none)"), each.queue, each.message_id) for each in demo.dead_letters
+            (each.code, literal(each.reason or "(none)"), literal(each.queue), each.message_id)
+            for each in demo.dead_letters
         ]
         print_table(("code", "reason", "queue", "message id"), letters, "dead letters")
     rows = []
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
-        rows.append((mark, result.sample.queue, literal(result.sample.name), outcome, literal(result.reason)))
+        rows.append((mark, literal(result.sample.queue), literal(result.sample.name), outcome, literal(result.reason)))
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
 
 

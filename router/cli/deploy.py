@@ -76,7 +76,7 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     from router.ops.template.canary import read_canary
 
     parameters = read_assignments(given)
-    services = connect_services(("cloudformation", "codedeploy", "dynamodb", "s3", "sqs", "sts"))
+    services = connect_services(("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts"))
     run = DeployRun(
         DeployOptions(canary=read_canary(canary) if canary else None, **options),
         services,

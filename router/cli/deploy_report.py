@@ -8,12 +8,12 @@ import msgspec
 from rich.console import Console
 
 from router.aws.stacks import Stack, StackEvent, StackResource
-from router.change.properties import PropertyDifference, differences
+from router.change.properties import ANOTHER_NOT_SHOWN, NOT_SHOWN, PropertyDifference, differences
 from router.change.report import ConfigChange, DiffReport, grouped, summary
 from router.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.cli.terminal import literal, output, print_table
-from router.ops.changes import PlannedChange, PropertyChange, kind_of, resource_name, short_name
+from router.ops.changes import ANOTHER, HIDDEN, PlannedChange, PropertyChange, kind_of, resource_name, short_name
 from router.ops.stack import DeploymentResult, is_about_stack, is_in_progress
 
 _COLOURS = {"add": "green", "import": "cyan", "may modify": "dim"}
@@ -22,6 +22,7 @@ _LONGEST = 250
 """Characters of what is shown of the changes of a property."""
 _LOSSES = (KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED)
 """The changes of a comparison that the change set shows as losses."""
+_NOT_COMPARED = "(not compared)"
 _DASHBOARD = "AWS::CloudWatch::Dashboard"
 _SHOWN = (
     "AWS::Lambda::Function",
@@ -56,13 +57,22 @@ def _short(changed: PropertyChange) -> str:
 def show_parameters(parameters: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     """Yield a line for each parameter that changes."""
     for name, (before, after) in _known_parameters(parameters).items():
-        yield f"parameter {name}: {before or 'empty'} → {after or 'empty'}"
+        if after == _NOT_COMPARED:
+            yield f"parameter {name}: given, and CloudFormation does not tell whether it is another value"
+        else:
+            yield f"parameter {name}: {before or 'empty'} → {after or 'empty'}"
 
 
 def _known_parameters(parameters: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Return the values of parameters, but for those that may be secrets."""
-    found = {name: PropertyDifference(f"Environment.{name}", *both) for name, both in parameters.items()}
-    return {name: each.without_secrets.values for name, each in found.items()}
+    """Return the values of parameters, but for those that may be secrets, or that CloudFormation hides."""
+    return {name: _known_values(name, both) for name, both in parameters.items()}
+
+
+def _known_values(name: str, both: tuple[str, str]) -> tuple[str, str]:
+    before, after = both
+    if before == HIDDEN:
+        return NOT_SHOWN, ANOTHER_NOT_SHOWN if after == ANOTHER else _NOT_COMPARED
+    return PropertyDifference(f"Environment.{name}", before, after).without_secrets.values
 
 
 def breaking_changes(report: DiffReport) -> list[ConfigChange]:

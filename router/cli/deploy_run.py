@@ -26,6 +26,7 @@ from router.ops.archive import Archive
 from router.ops.build import build
 from router.ops.changes import TemplateVersion
 from router.ops.deployment import Deployment, make_deployment, read_package
+from router.ops.hidden_values import Previous
 from router.ops.live import LiveComparison
 from router.ops.preconditions import require_codedeploy
 from router.ops.stack import PreparedChange, must_create, require_own
@@ -34,6 +35,9 @@ from router.ops.stack_versions import (
     StackVersion,
     as_deployment,
     find_stack,
+    hidden_variables,
+    not_restored,
+    previous_of,
     previous_version,
     read_environment,
     read_package_of,
@@ -67,7 +71,8 @@ class DeployRun(StackRun):
     ) -> None:
         super().__init__(options, services)
         self._deploys, self._path, self._given, self._env = options, config, given, env
-        self._known = env
+        self._known: Mapping[str, str] = {}
+        self._previous: Previous | None = None
 
     def _run(self, closing: ExitStack) -> int:
         # Checked before the build, which takes long.
@@ -77,7 +82,11 @@ class DeployRun(StackRun):
         old = self._version(stack) if stack and not creates else TemplateVersion({})
         # A variable that is not set keeps its value: as a parameter, and where the template has its value.
         known = {name: value for name, value in self._env.items() if value or name in self._given}
-        self._known = variables_of(old.body, old.values) | known
+        if stack and old.body:
+            environment = self._hidden_values(stack, old.body)
+            self._previous = previous_of(stack, old.body, environment)
+            self._known = hidden_variables(old.body, environment)
+        self._known = {**self._known, **variables_of(old.body, old.values), **known}
         config = read_for_deployment(self._path, self._known)
         folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
         deployment = self._prepare(config, Path(folder), old)
@@ -134,7 +143,8 @@ class DeployRun(StackRun):
         function = "" if self._deploys.worker else function_reference(prepared.stack, deployment.template.body)
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
-            report = examine(self._path, env, LiveComparison(function, role=role), rules=())
+            # The value of a hidden variable, which stays, need not be known: no resource depends on it.
+            report = examine(self._path, env, LiveComparison(function, role=role), "warning", rules=())
         # Those about the config itself were shown before the deployment.
         about = [each for each in report.findings if each.code.id.startswith(LIVE) or each.code == RULE_FAILED]
         return self._show_findings(about)
@@ -152,7 +162,7 @@ class DeployRun(StackRun):
         if self._deploys.canary and not has_alias(old.body):
             self._log("the stack has no alias yet: this deployment makes it, and shifts nothing; the next one does")
         stack, bucket = self._options.stack, self._artifacts.bucket
-        return make_deployment(stack, document, package, bucket, self._given, self._env, old.values, self._pseudo)
+        return make_deployment(stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo)
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
@@ -192,12 +202,18 @@ class RollbackRun(StackRun):
                 f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
                 "what router deploy changed; --bucket names another bucket"
             )
+        deployment = as_deployment(stack, before, self._pseudo)
         self._log(f"the stack returns to what it was until {before.until}")
+        self._not_restored = not_restored(before)
+        for name in self._not_restored:
+            self._log(
+                f"the value of '{name}' is not restored, since CloudFormation does not tell what it was: it stays as "
+                f"it is now; router deploy with --parameter {name}=… changes it"
+            )
         self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
         report = self._compare_routes()
         if report and not self._options.as_json:
             click.echo(render(report, "text", show_ignored=False))
-        deployment = as_deployment(stack, before, self._pseudo)
         return self._change(self._with_routes(deployment, old), old, stack)
 
     def _open_versions(self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack) -> None:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
-from router.cli.options import NEW_FILE, config_option, json_option, write_file
+from router.cli.options import NEW_FILE, config_option, json_option, write_text_file
 from router.dev.compare import to_json
 from router.dev.explain import Explanation, RouteCondition, as_page, explain, read_message, require_names, show_value
 from router.printable import printable
@@ -57,7 +57,7 @@ def command(
     record = read_message(program, queue, message.read(), raw)
     explained = explain(loaded, program, queue, record)
     if page:
-        write_file(page, as_page(explained, program.config, route).encode())
+        write_text_file(page, as_page(explained, program.config, route))
     if as_json or not page:
         click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
     if claims and not as_json:

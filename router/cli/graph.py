@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from router.cli.options import choose_config, config_argument, output_option, write_file
+from router.cli.options import choose_config, config_argument, output_option, write_text_file
 from router.dev.graph import GroupBy, as_dot, as_json, as_mermaid, file_finder, graph_of, group, select
 from router.dev.graph_picture import as_svg
 from router.errors import UsageError
@@ -53,4 +53,4 @@ def command(
     if output is None:
         click.echo(printable_lines(text))
     else:
-        write_file(output, f"{text}\n".encode())
+        write_text_file(output, f"{text}\n")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from router.config.secret_values import WRITTEN
 from router.errors import UsageError, refusing_file
 from router.filesystem import replace_file
 
@@ -135,7 +136,12 @@ def require_writable(path: Path) -> None:
             path.unlink()
 
 
+def write_text_file(path: Path, text: str) -> None:
+    """Write a file for people, without secrets; raises UsageError."""
+    write_file(path, WRITTEN.mask(text).encode())
+
+
 def write_file(path: Path, content: bytes) -> None:
-    """Write the file of `--output` or `--junit`, or leave it as it is; raises UsageError."""
+    """Write the whole file that programs read, or leave it as it is; raises UsageError."""
     with refusing_file(f"write {path}"):
         replace_file(path, content)

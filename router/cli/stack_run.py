@@ -42,8 +42,9 @@ from router.ops.stack import (
     execute,
     read_result,
 )
-from router.ops.stack_versions import keep_version
+from router.ops.stack_versions import FUNCTION_NAME, keep_version, may_hide, read_environment
 from router.ops.template.canary import function_reference
+from router.ops.template.expressions import hidden_parameters
 from router.ops.template.policies import MAX_ATTACHED
 from router.printable import printable_lines
 
@@ -65,7 +66,7 @@ class StackRun(ABC):
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
     why. `_how` says in which config a queue can be left alone, `_drift` that the function runs another package than the
-    stack names.
+    stack names. `_not_restored` are variables whose values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
@@ -74,6 +75,7 @@ class StackRun(ABC):
     _how = ""
     _diff: DiffReport | None = None
     _findings: tuple[Finding, ...] | None = None
+    _not_restored: tuple[str, ...] = ()
 
     def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
         self._options = options
@@ -101,8 +103,21 @@ class StackRun(ABC):
         """Prepare and change the stack; `closing` removes temporary files at the end."""
 
     def _version(self, stack: Stack) -> TemplateVersion:
-        """Return the template of a stack with the values of its parameters."""
-        return TemplateVersion(self._stacks.template(stack.id), {**self._pseudo, **stack.parameters})
+        """Return the template of a stack with the values of its parameters, without those that AWS hides."""
+        body = self._stacks.template(stack.id)
+        hidden = hidden_parameters(body)
+        visible = {name: value for name, value in stack.parameters.items() if name not in hidden}
+        return TemplateVersion(body, {**self._pseudo, **visible})
+
+    def _hidden_values(self, stack: Stack, template: Mapping[str, Any]) -> dict[str, str]:
+        """Return the variables of a function that CloudFormation does not tell, as far as they can be read."""
+        if FUNCTION_NAME not in stack.outputs or not may_hide(template):
+            return {}
+        try:
+            return read_environment(stack, self._services["lambda"])
+        except AwsCallError as error:
+            self._log(f"the hidden values of the function are not known here: {error}")
+            return {}
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
         """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
@@ -305,7 +320,8 @@ class StackRun(ABC):
             record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result, stack)
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
-            more = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            more: dict[str, Any] = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
             click.echo(to_json({**record, **more}, indent=2))
         return code
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from router.cli.masked_output import write_exactly
 from router.cli.options import FILE, allow_file_option, config_option, output_option, variables_of_files, write_file
 from router.cli.report import exit_on_findings
 from router.errors import UsageError
@@ -104,7 +105,7 @@ def _write(text: str, form: str, path: Path | None) -> None:
     if path:
         write_file(path, text.encode())
     else:
-        click.echo(text, nl=False)
+        write_exactly(text)
     size = len(text.encode())
     if form in ("yaml", "json") and size > MAX_INLINE_BYTES:
         click.echo(

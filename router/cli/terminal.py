@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from router.config.secret_values import WRITTEN
 from router.errors import UsageError
 from router.printable import printable
 
@@ -24,8 +25,9 @@ def output(stderr: bool = False) -> Console:
 
 
 def literal(text: str) -> str:
-    """Return any text as Rich's markup of itself, on one line, safe for a terminal."""
-    return escape(printable(text))
+    """Return any text as Rich's markup of itself, on one line, safe for a terminal, and without secrets."""
+    # Before Rich wraps a cell, so that no part of a value is on each of two lines.
+    return escape(printable(WRITTEN.mask(text)))
 
 
 def print_table(columns: Iterable[str | Column], rows: Iterable[Iterable[str]], title: str = "") -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from msgspec import UNSET, Struct, structs
 
-from router.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_file
+from router.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_text_file
 from router.dev.compare import cell, table, to_json
 from router.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.dev.schema_coverage import SchemaCoverage
@@ -182,7 +182,7 @@ def _run(config: Path, options: _Options) -> int:
             described.append((verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences))))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
-        write_file(options.junit, as_junit(described))
+        write_text_file(options.junit, as_junit(described).decode())
     updating = options.update or options.update_outcomes
     updated = update(suite, verdicts, options.update_outcomes) if updating else []
     fixed = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}

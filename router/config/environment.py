@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.codes import declare
+from router.config.secret_values import WRITTEN, SecretUse, SecretValues, is_secret, names_secret
 from router.model import Path
 
 RT005 = declare(
@@ -87,17 +88,36 @@ def copy_plain(value: Any) -> Any:
     return [copy_plain(each) for each in value] if isinstance(value, list) else value
 
 
-def replace_references(data: Any, paths: Iterable[Path], env: Mapping[str, str]) -> list[EnvironmentFault]:
+def replace_references(
+    data: Any, paths: Iterable[Path], env: Mapping[str, str], secrets: SecretValues
+) -> list[EnvironmentFault]:
     """Replace references in the data itself, at the paths that `find_references` returned for it; return the faults.
 
     Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
-    variable that is not set or empty. `$${` is a literal `${`.
+    variable that is not set or empty. `$${` is a literal `${`. The variables that hold secrets are added to `secrets`,
+    and to those that are masked in what this process writes.
     """
     faults: list[EnvironmentFault] = []
     for path in paths:
         holder = reduce(getitem, path[:-1], data)
-        holder[path[-1]] = _replace(holder[path[-1]], env, path, faults)
+        written = holder[path[-1]]
+        holder[path[-1]] = _replace(written, env, path, faults)
+        _add_secrets(secrets, written, holder[path[-1]], path, env)
+    WRITTEN.take(secrets)
     return faults
+
+
+def _add_secrets(secrets: SecretValues, written: str, text: str, path: Path, env: Mapping[str, str]) -> None:
+    """Add the variables of a text that hold secrets: their values, and the text as a whole."""
+    names = [piece.name for piece in split_references(written) if isinstance(piece, Reference)]
+    for name in names:
+        if names_secret(name):
+            secrets.uses[SecretUse(name, path)] = None
+    held = [name for name in names if is_secret(name, env.get(name, ""))]
+    for name in held:
+        secrets.add(env.get(name, ""), f"${{{name}}}")
+    if any(env.get(name) for name in held):
+        secrets.add(text, written)
 
 
 Kind = Literal["integer", "boolean"]
@@ -159,6 +179,29 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
             sentence = f"the variables in {str(key)!r} do not make {words}"
             faults.append(EnvironmentFault(each.path, sentence, f"set them so that it is {words}"))
     return faults
+
+
+_AT_RUN_TIME = {
+    "queues": ("encoding", "match", "redact", "unmatched"),
+    "routes": ("for_each", "item", "merge", "on_invalid", "options", "schema", "tests", "when"),
+}
+"""The settings of queues and routes that only running code reads, by section."""
+
+
+def is_read_at_run_time(path: Path) -> bool:
+    """Return whether only running code reads the text at a path, from its environment.
+
+    Texts at other paths are parts of names, ARNs, keys or settings, which a template has, or name files to pack.
+    """
+    match path:
+        case ("function" | "worker", "environment", _):
+            return True
+        case ("routes", _, "schema") | (*_, "$ref"):
+            return False
+        case (str(section), _, str(setting), *_):
+            return setting in _AT_RUN_TIME.get(section, ())
+        case _:
+            return False
 
 
 def redacts(data: Mapping[str, Any]) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from router.config.secret_values import SecretValues
 from router.model import Code, Finding, Path, Place
 
 Locate = Callable[[Path, bool], Place]
@@ -27,9 +28,10 @@ class ConfigFault(Struct, frozen=True):
 
 
 class Findings:
-    """The findings of one config, each at the place to edit."""
+    """The findings of one config, each at the place to edit; none has the value of a variable that holds a secret."""
 
     def __init__(self, locate: Locate, excluded: Iterable[Code] = ()) -> None:
+        self.secrets = SecretValues()
         self._locate = locate
         self._found: dict[Finding, set[Path]] = {}
         self._unreadable: set[Place] = set()
@@ -59,12 +61,25 @@ class Findings:
         """Add a finding once, even if it is found again at each alias of an anchor."""
         if finding.code in self._excluded:
             return
-        self._found.setdefault(finding, set()).update(paths)
+        self._found.setdefault(self._masked(finding), set()).update(paths)
         if finding.code.id in OF_THE_TEXT:
             self._unreadable.add(finding.place)
 
+    def _masked(self, finding: Finding) -> Finding:
+        """Return a finding without values of secrets."""
+        if not self.secrets:
+            return finding
+        mask = self.secrets.mask
+        code = finding.code
+        if (title := mask(code.title)) != code.title:
+            # The remark of a plugin's check has its sentence as its title.
+            code = structs.replace(code, title=title)
+        place = structs.replace(finding.place, file=mask(finding.place.file))
+        return Finding(code, mask(finding.sentence), place, mask(finding.suggestion))
+
     def take(self, others: "Findings") -> None:
-        """Add the findings of another file of the config."""
+        """Add the findings of another file of the config, and its secrets."""
+        self.secrets.take(others.secrets)
         for finding in others:
             self.add_finding(finding, others.paths(finding))
 
@@ -74,7 +89,7 @@ class Findings:
         It is for checks whose result would only be a consequence of another fault.
         """
         view = Findings(self._locate, codes)
-        view._found, view._unreadable = self._found, self._unreadable
+        view._found, view._unreadable, view.secrets = self._found, self._unreadable, self.secrets
         return view
 
     def locate(self, path: Path, key: bool = False) -> Place:

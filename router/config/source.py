@@ -24,6 +24,7 @@ from router.config.include import included_files
 from router.config.merge import NO_UNSAVED, IncludedFile, Reading, SourceFile, Unsaved, folder_of, merge, with_defaults
 from router.config.parse import parse_part
 from router.config.schema import find_typed, without_extensions
+from router.config.secret_values import SecretValues
 from router.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
 from router.errors import ConfigError
 from router.filesystem import NOT_REGULAR, read_regular
@@ -133,7 +134,7 @@ def parse_text(
         data = without_extensions(data)
     # An escape in double quotes can be a part of a reference.
     if env is not None and ("${" in text or "\\" in text):
-        data, faults = _with_variables(data, env, cls)
+        data, faults = _with_variables(data, env, cls, tree.findings.secrets)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
             tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
@@ -143,11 +144,11 @@ def parse_text(
 
 
 def _with_variables(
-    data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included]
+    data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included], secrets: SecretValues
 ) -> tuple[Any, list[EnvironmentFault]]:
     """Return data with the values of variables: text, but a number, or true or false, where the config takes that."""
     replaced, paths = copy_plain(data), find_references(data)
-    faults = replace_references(replaced, paths, env)
+    faults = replace_references(replaced, paths, env, secrets)
     return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
 
 

@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 import msgspec
 from msgspec import Struct, field
 
+from router.config.secret_values import WRITTEN
 from router.errors import ConfigError, RouterError
 
 _WATCH_SECONDS = 1
@@ -49,6 +50,10 @@ def as_refusal(error: RouterError) -> ConsoleError:
             return ConsoleError(first.code.id, f"the config has errors, which the view Edit shows: {first}", 422)
         case _:
             return ConsoleError("usage", str(error))
+
+
+_EXACT = ("add_test",)
+"""The jobs whose answer is a file to save, which stays as it is."""
 
 
 class Job(Struct, frozen=True):
@@ -173,12 +178,17 @@ def _answer(line: bytes) -> JobAnswer:
     try:
         function = getattr(importlib.import_module(job.module), job.function)
         given = msgspec.convert(job.given, function.__annotations__["given"])
-        return JobAnswer(msgspec.Raw(msgspec.json.encode(function(given), enc_hook=repr)))
+        answer = msgspec.json.encode(function(given), enc_hook=repr)
+        return JobAnswer(msgspec.Raw(answer if job.function in _EXACT else _without_secrets(answer)))
     except RouterError as error:
         refusal = as_refusal(error)
-        return JobAnswer(code=refusal.code, message=str(refusal), status=refusal.status)
+        return JobAnswer(code=refusal.code, message=WRITTEN.mask(str(refusal)), status=refusal.status)
     except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
         return JobAnswer(code="internal", message=f"{job.function} failed with {type(error).__name__}", status=500)
+
+
+def _without_secrets(answer: bytes) -> bytes:
+    return WRITTEN.mask(answer.decode()).encode() if WRITTEN else answer
 
 
 class Workspace(Struct, frozen=True):

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from router.config.secret_values import WRITTEN
 from router.model import OutcomeKind, Result, Summary, iso_ms
 from router.printable import printable_json
 
@@ -27,7 +28,10 @@ _LEVELS = {
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`."""
+    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`.
+
+    No line has the value of a variable that holds a secret.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -40,7 +44,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and (kind := record.exc_info[0]) is not None:
             # Only the type: the text of an exception may contain a value of a message.
             line["exception"] = kind.__name__
-        text = msgspec.json.encode(line).decode()
+        text = WRITTEN.mask(msgspec.json.encode(line).decode())
         return text if text.isprintable() else printable_json(text)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from router.config import spec
+from router.config import secret_values, spec
 from router.dev.compare import Observed, same
 from router.dev.run_tests import Suite, Verdict
 from router.dev.stateful import StoredTable, expected_items
@@ -167,7 +167,7 @@ def merge(written: Any, expected: Any, found: Any) -> Any:
 
 
 def as_yaml(value: Any) -> Any:
-    """Return a value of an item as in tests: sets as sorted lists, binary as base64, `${` as `$${`."""
+    """Return a value of an item as in tests: sets as sorted lists, binary as base64, `${` as `$${`, no secrets."""
     if value is REMOVE:
         return None
     if isinstance(value, str):
@@ -186,7 +186,8 @@ def as_yaml(value: Any) -> Any:
 
 
 def _escape(text: str) -> str:
-    return text.replace("${", "$${")
+    # A file that is committed gets references instead of secrets.
+    return secret_values.WRITTEN.refer(text, lambda plain: plain.replace("${", "$${"))
 
 
 class Updated(Struct, frozen=True):

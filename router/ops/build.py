@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from router.config.environment import REDACT_KEY, copy_plain, redacts, replace_references, variables_in
+from router.config.secret_values import SecretValues
 from router.config.spec import Config
 from router.errors import UsageError
 from router.model import names_file
@@ -173,7 +174,7 @@ def _environment(config: Config, compiled: bytes, env: Mapping[str, str]) -> tup
     unset = []
     for file in unpack(compiled, COMPILED_NAME).files.files:
         values |= {name: env[name] for name in variables_in(file.data, file.references) if name in env}
-        faults = replace_references(copy_plain(file.data), file.references, env)
+        faults = replace_references(copy_plain(file.data), file.references, env, SecretValues())
         unset += [fault.unset for fault in faults if fault.unset]
         if redacts(file.data):
             values |= {REDACT_KEY: env[REDACT_KEY]} if REDACT_KEY in env else {}

@@ -13,6 +13,10 @@ from msgspec import Struct, field, structs
 from router.aws.stacks import ResourceChange
 from router.codes import KEY_CHANGED
 
+HIDDEN = "****"
+"""What AWS tells of the value of a parameter with `NoEcho`."""
+ANOTHER = "**** (another)"
+"""A hidden value that differs from the one before."""
 QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 _RETENTION_PERIOD = "MessageRetentionPeriod"
 _DEFAULT_RETENTION = 345_600

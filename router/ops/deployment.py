@@ -25,9 +25,11 @@ from router.ops.changes import (
     routes_of,
     substitute_text,
 )
+from router.ops.hidden_values import HiddenValues, Previous, refuse_references
 from router.ops.packages import sha256_of
 from router.ops.template.canary import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
+from router.ops.template.expressions import hidden_parameters
 from router.ops.template.policies import MANAGED_POLICY
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
 from router.program.precompile import precompile
@@ -43,9 +45,10 @@ _NAMES = {TABLE: "TableName", QUEUE: "QueueName"}
 class Deployment(Struct, frozen=True):
     """A stack to deploy: the text of its template, its parameters and package.
 
-    A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters,
-    `changes` those that change, before and after. `routes` and `names` are those of its resources, by logical id,
-    `variables` the values of the variables of the config.
+    A parameter whose value is None keeps the value that the stack has. `values` are the values of all parameters that
+    AWS tells, `changes` those that change, before and after. Both are HIDDEN of a value that is given, and may be the
+    one that AWS hides. `routes` and `names` are those of its resources, by logical id, `variables` the known values of
+    the variables of the config.
     """
 
     stack: str
@@ -111,37 +114,42 @@ def make_deployment(
     bucket: str,
     given: Mapping[str, str],
     env: Mapping[str, str],
-    previous: Mapping[str, str] | None = None,
+    previous: Previous | None = None,
     pseudo: Mapping[str, str] = {},
 ) -> Deployment:
     """Return the deployment of a template; raises UsageError for parameters or a name that AWS would reject.
 
-    `previous` are the parameters of the stack as it is. Those that are neither given nor in the environment stay.
+    `previous` is the stack as it is. Parameters of it that are neither given nor in the environment stay.
     `pseudo` are values of pseudo parameters, such as `AWS::Region`.
     """
-    previous = previous or {}
+    previous = previous or Previous()
     if package and len(stack) > MAX_FUNCTION_NAME:
         raise UsageError(
             f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
         )
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
-    kept = {name: value for name, value in previous.items() if name in declared and name not in own}
+    kept = {name: value for name, value in previous.parameters.items() if name in declared and name not in own}
     parameters = parameter_values(declared, document.variables, given, env, own, kept)
-    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each}
-    values = defaults | kept | {name: value for name, value in parameters.items() if value is not None}
     labels = {parameter: variable for variable, parameter in document.variables.items()}
-    changes = {
-        labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
-    }
-    known = {**pseudo, **values}
-    template = with_version_id(with_literal_table_names(document.body, known), values)
+    refuse_references(parameters, labels)
+    hidden = HiddenValues(previous, hidden_parameters(document.body), labels)
+    parameters |= hidden.no_longer_hidden(parameters)
+    given_values = {name: value for name, value in parameters.items() if value is not None}
+    kept_values = {name: value for name, value in kept.items() if name not in previous.hidden}
+    # The value that the stack keeps need not be the default.
+    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each and name not in kept}
+    values = defaults | kept_values | given_values
+    changes = hidden.changes(kept, given_values)
+    visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden.names}}
+    literal = with_literal_table_names(document.body, visible)
+    template = with_version_id(literal, visible, hidden.new_mark(given_values))
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
-    names = literal_names(template, known)
+    names = literal_names(template, visible)
     keys = PreviousKeys({id_: substitute_text(text, values) for id_, text in document.previous_keys.items()})
-    return Deployment(stack, body, parameters, routes, names, package, known, changes, variables, keys)
+    return Deployment(stack, body, parameters, routes, names, package, visible, changes, variables, keys)
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:

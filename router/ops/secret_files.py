@@ -1,11 +1,5 @@
-"""Finds files that seem to hold secrets, by their names and by their content, so that no package contains them.
+"""Finds files that seem to hold secrets, by their names and by their content, so that no package contains them."""
 
-Tokens have the documented prefixes of their issuers:
-https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github and
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for example.
-"""
-
-import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -13,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from router.codes import SECRET_IN_PACKAGE
+from router.config.secret_values import find_secret
 from router.errors import UsageError
 
 _FILES = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
@@ -22,30 +17,6 @@ _DATA_FILES = (
     *("service-account*", "service_account*"),
 )
 """Not for modules, which may have such names: their content is searched instead."""
-_NAMED = rb"(?:password|passwd|secret|api_?key|access_?token|auth_?token|token)"
-_SECRETS = re.compile(
-    b"|".join(
-        (
-            rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)",
-            rb"(?i:secret_?access_?key)[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)",
-            rb"-----BEGIN [A-Z ]*PRIVATE KEY-----",
-            rb"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{40}|\bglpat-[A-Za-z0-9_-]{20}",
-            rb"\bxox[abeprs]-[A-Za-z0-9-]{20}|\b[rs]k_live_[A-Za-z0-9]{16}|\bAIza[A-Za-z0-9_-]{35}",
-            rb"\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50}",
-            rb"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}$<>]+:[^\s/:@\"'{}$<>]{6,}@",
-            # A line of an environment file, whose values need no quotes.
-            rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)",
-            # A value in quotes with letters and digits: a name or a type has no digits, a sentence has spaces.
-            rb"(?i:" + _NAMED + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
-        )
-    )
-)
-
-
-def find_secret(content: bytes) -> int | None:
-    """Return the number of the first line that looks like a secret, or None."""
-    found = _SECRETS.search(content)
-    return None if found is None else content.count(b"\n", 0, found.start()) + 1
 
 
 class SecretFiles(Struct, frozen=True):

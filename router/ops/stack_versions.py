@@ -18,12 +18,15 @@ from msgspec import Struct
 from router.aws.artifacts import Artifacts
 from router.aws.control_plane import ServiceClient, connect_services
 from router.aws.stacks import Stack, Stacks
+from router.config.secret_values import DYNAMIC_REFERENCE
 from router.errors import UsageError
-from router.ops.changes import PreviousKeys
+from router.ops.changes import HIDDEN, PreviousKeys
 from router.ops.deployment import FOLDER, Deployment, literal_names
+from router.ops.hidden_values import Previous
 from router.ops.stack import EMPTY, is_absent, require_own
-from router.ops.template.canary import without_shift
-from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
+from router.ops.template.canary import mark_of, without_shift
+from router.ops.template.expressions import hidden_parameters, variable_names
+from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
 
 FUNCTION_NAME = "FunctionName"
 """The output of a stack that has the name of its function."""
@@ -89,6 +92,37 @@ def _environment(settings: Mapping[str, Any], region: str) -> dict[str, str]:
     return {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": region}
 
 
+def may_hide(template: Mapping[str, Any]) -> bool:
+    """Return whether a template has variables whose values AWS does not tell."""
+    return bool(_hidden_names(template))
+
+
+def hidden_variables(template: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a config that AWS does not tell, from the environment in which the function runs."""
+    return {name: environment[name] for name in _hidden_names(template) if name in environment}
+
+
+def _hidden_names(template: Mapping[str, Any]) -> list[str]:
+    """Return the variables whose parameters are hidden, and those that are references to secrets."""
+    hidden = hidden_parameters(template)
+    function = template.get("Resources", {}).get(FUNCTION, {}).get("Properties", {})
+    variables = function.get("Environment", {}).get("Variables", {})
+    return [
+        *(name for parameter, name in variable_names(template).items() if parameter in hidden),
+        *(name for name, text in variables.items() if DYNAMIC_REFERENCE in json.dumps(text)),
+    ]
+
+
+def previous_of(stack: Stack, template: Mapping[str, Any], environment: Mapping[str, str]) -> Previous:
+    """Return what a deployment has to know of a stack as it is."""
+    return Previous(stack.parameters, hidden_parameters(template), environment, mark_of(template))
+
+
+def _as_shown(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as AWS tells them; an embedded AWS may tell more."""
+    return {**parameters, **dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)}
+
+
 def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
     """Return the package that the parameters of a stack name; raises UsageError if it is not there any more."""
     bucket, key = parameters[CODE_BUCKET], parameters[CODE_KEY]
@@ -112,7 +146,7 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
     A change that fails leaves a version that is still the current one; `previous_version` passes over it.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    content = msgspec.json.encode(StackVersion(template, stack.parameters, now))
+    content = msgspec.json.encode(StackVersion(template, _as_shown(stack.parameters, template), now))
     artifacts.prepare()
     artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
 
@@ -122,12 +156,19 @@ def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, 
 
     It is the newest version that differs, so that going back twice leads to where one began.
     """
+    now = template, _as_shown(stack.parameters, template)
     for key in artifacts.keys(_prefix(stack)):
         content = artifacts.get(key)
         version = msgspec.json.decode(content, type=StackVersion) if content else None
-        if version and (version.template, version.parameters) != (template, stack.parameters):
+        if version and (version.template, version.parameters) != now:
             return version
     return None
+
+
+def not_restored(version: StackVersion) -> tuple[str, ...]:
+    """Return the variables and parameters whose values a return to a version cannot restore."""
+    names = variable_names(version.template)
+    return tuple(names.get(name, name) for name in sorted(hidden_parameters(version.template)))
 
 
 def _prefix(stack: Stack) -> str:
@@ -138,21 +179,32 @@ def _prefix(stack: Stack) -> str:
 def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:
     """Return the deployment that makes a stack what it was; its package is in the bucket already.
 
-    `pseudo` are values of pseudo parameters, such as `AWS::Region`.
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any
+    more for a parameter that AWS hides.
     """
-    values = version.parameters
+    hidden = hidden_parameters(version.template)
+    if lost := hidden - stack.parameters.keys():
+        names = variable_names(version.template)
+        name = names.get(min(lost), min(lost))
+        raise UsageError(
+            f"the stack '{stack.name}' cannot return to what it was: it has no value of '{name}' any more, and "
+            "CloudFormation does not tell the one before; instead of rolling back, deploy the configuration of before "
+            f"with --parameter {name}=…"
+        )
+    values = {name: value for name, value in version.parameters.items() if name not in hidden}
     kept = {name for name in values if name not in (CODE_BUCKET, CODE_KEY, CODE_VERSION)}
     changes = {
         name: (stack.parameters[name], values[name])
         for name in sorted(kept & stack.parameters.keys())
         if stack.parameters[name] != values[name]
     }
+    # What the stack hides now is not shown either.
+    changes = {name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()}
     # Who goes back does not want to wait: an alias moves at once.
     body = json.dumps(without_shift(version.template), separators=(",", ":"))
     known = {**pseudo, **values}
     names = literal_names(version.template, known)
     # AWS does not tell hidden values: those of the stack stay.
-    hidden = {name for name, declared in version.template["Parameters"].items() if declared.get("NoEcho")}
-    given = {name: None if name in hidden & stack.parameters.keys() else value for name, value in values.items()}
+    given = {**values, **dict.fromkeys(hidden)}
     keys = PreviousKeys(advice=_KEY_ADVICE)
     return Deployment(stack.name, body, given, {}, names, None, known, changes, keys=keys)

@@ -207,7 +207,7 @@ def _put_in(
         return locate_all()(path, key)
 
     findings = Findings(locate)
-    faults = replace_references(file.data, file.references, env)
+    faults = replace_references(file.data, file.references, env, findings.secrets)
     faults += convert_texts(file.data, file.typed)
     for fault in faults:
         findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)

@@ -7,6 +7,7 @@ from router.config.environment import REDACT_KEY
 from router.config.findings import ConfigFault, Findings
 from router.config.include import MAX_ENTRIES
 from router.config.schema import config_schema
+from router.config.secret_values import WRITTEN, find_secret
 from router.config.source import parse_text
 from router.config.spec import Attribute
 from router.config_types import Expression
@@ -28,10 +29,12 @@ __all__ = [
     "EXPRESSION_KEYS",
     "MAX_ENTRIES",
     "REDACT_KEY",
+    "WRITTEN",
     "Attribute",
     "ConfigFault",
     "Findings",
     "config_schema",
+    "find_secret",
     "parse_text",
     "spec",
 ]

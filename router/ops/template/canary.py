@@ -23,6 +23,7 @@ from router.ops.template.resources import FUNCTION
 
 ALIAS = "FunctionAlias"
 ALIAS_NAME = "live"
+_MARK = "HiddenValues"
 _VERSION = "FunctionVersion"
 _MAPPING = "AWS::Lambda::EventSourceMapping"
 _GIVEN = re.compile(r"(\d{1,2})%?(?:/(\d{1,4}))?")
@@ -105,20 +106,32 @@ def without_shift(template: Mapping[str, Any]) -> dict[str, Any]:
     return {**template, "Resources": resources}
 
 
-def with_version_id(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+def with_version_id(template: Mapping[str, Any], values: Mapping[str, str], mark: str = "") -> dict[str, Any]:
     """Return a template in which another function has another version: its logical id depends on the function's.
 
+    `values` are those of parameters that AWS tells. For the others there is a `mark`, which differs if one changes.
     Lambda publishes a version when the resource is created: https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
     """
     if _VERSION not in template["Resources"]:
         return dict(template)
     text = json.dumps(template["Resources"][FUNCTION])
     used = {name: value for name, value in values.items() if name in text}
-    digest = hashlib.sha256(json.dumps([text, used], sort_keys=True).encode()).hexdigest()[:12]
+    parts = [text, used, mark] if mark else [text, used]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
     id_ = f"{_VERSION}{digest}"
     resources = {id_ if name == _VERSION else name: each for name, each in template["Resources"].items()}
+    if mark:
+        resources[id_] = {**resources[id_], "Metadata": {_MARK: mark}}
     properties = {**resources[ALIAS]["Properties"], "FunctionVersion": attribute(id_, "Version")}
     return {**template, "Resources": {**resources, ALIAS: {**resources[ALIAS], "Properties": properties}}}
+
+
+def mark_of(template: Mapping[str, Any]) -> str:
+    """Return the mark of the hidden values in a template, or ""."""
+    marks = [
+        str(each["Metadata"].get(_MARK, "")) for each in template.get("Resources", {}).values() if "Metadata" in each
+    ]
+    return next(filter(None, marks), "")
 
 
 def _to_alias(each: Json) -> Json:

@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 
+import json
 import os
 from collections.abc import Mapping
 from functools import reduce
@@ -15,8 +16,9 @@ import yaml
 from msgspec import Struct
 
 from router.check.run import examine
-from router.config.environment import RT005, Reference, split_references
+from router.config.environment import RT005, Reference, is_read_at_run_time, split_references
 from router.config.findings import describe
+from router.config.secret_values import DYNAMIC_REFERENCE
 from router.errors import ConfigError, UsageError
 from router.ops.template import fill, monitoring, resources, worker
 from router.ops.template.expressions import Json, Substitutions, ref
@@ -32,6 +34,8 @@ else:
     _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 MAX_RESOURCES, MAX_PARAMETERS = 500, 200
+MAX_REFERENCES = 60
+"""Dynamic references: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
 MAX_BYTES = 1_000_000
 """The maximum size of a template in S3."""
 MAX_INLINE_BYTES = 51_200
@@ -83,6 +87,8 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
 
 def _require_values(file: File, env: Mapping[str, str]) -> None:
     for typed in file.typed:
+        if is_read_at_run_time(typed.path):
+            continue
         text: Any = reduce(getitem, typed.path, file.data)  # type: ignore[arg-type]
         for piece in split_references(text):
             if isinstance(piece, Reference) and piece.default is None and not env.get(piece.name):
@@ -105,7 +111,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Parameters": {
             **part["Parameters"],
             **shared["Parameters"],
-            **plan.substitutions.parameters([each.name for each in made]),
+            **plan.substitutions.parameters([each.name for each in made], plan.section),
         },
         "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
@@ -121,6 +127,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
             "DashboardName": {"Value": ref("Dashboard")},
         },
     }
+    _check_references(body)
     _check("resources", len(body["Resources"]), MAX_RESOURCES)
     _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
     variables = plan.substitutions.variables.values()
@@ -153,6 +160,27 @@ class _Plain(_FastestDumper):
     def ignore_aliases(self, data: object) -> bool:
         """Disable aliases."""
         return True
+
+
+def _check_references(body: Json) -> None:
+    """Raise UsageError for a dynamic reference that CloudFormation would resolve by chance, or for too many."""
+    count = 0
+    for id_, each in body["Resources"].items():
+        in_environment = json.dumps(_environments(each)).count(DYNAMIC_REFERENCE)
+        if json.dumps(each).count(DYNAMIC_REFERENCE) > in_environment:
+            raise UsageError(
+                f"a text of the config in the resource {id_} has '{DYNAMIC_REFERENCE}', which CloudFormation would "
+                "replace; a reference to a secret or parameter belongs into function.environment or worker.environment"
+            )
+        count += in_environment
+    _check("dynamic references", count, MAX_REFERENCES)
+
+
+def _environments(resource: Json) -> list[Any]:
+    """Return the environments of a function or a task."""
+    properties = resource["Properties"]
+    containers = properties.get("ContainerDefinitions", ())
+    return [each.get("Environment") for each in (properties, *containers)]
 
 
 def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:

@@ -15,7 +15,9 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
-from router.config.environment import REDACT_KEY, Reference, redacts, split_references
+from router.config.environment import REDACT_KEY, Reference, is_read_at_run_time, redacts, split_references
+from router.config.secret_values import DYNAMIC_REFERENCE
+from router.deliver.telemetry import SERVICE_VARIABLE
 from router.errors import UsageError
 from router.model import Path
 from router.program.precompiled import File
@@ -82,11 +84,14 @@ def variable_id(name: str) -> str:
 
 
 class Variable(Struct, frozen=True):
-    """A variable of the environment in a config, and its defaults."""
+    """A variable of the environment in a config, and its defaults.
+
+    AWS does not tell the value of one that is `hidden`.
+    """
 
     name: str
     defaults: tuple[str, ...]
-    secret: bool = False
+    hidden: bool = False
 
     @property
     def parameter(self) -> str:
@@ -95,7 +100,7 @@ class Variable(Struct, frozen=True):
 
     def declare(self, named: bool) -> Json:
         """Return its parameter; `named`: it is part of the name of a queue or table that the stack creates."""
-        more: Json = {"NoEcho": True} if self.secret else {}
+        more: Json = {"NoEcho": True} if self.hidden else {}
         if len(self.defaults) == 1:
             more["Default"] = self.defaults[0]
             if self.defaults[0]:
@@ -108,12 +113,25 @@ class Variable(Struct, frozen=True):
 
 def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Return the values of the variables of a config in a template, by their names, without those that AWS hides."""
+    hidden = hidden_parameters(template)
+    known = {parameter: value for parameter, value in values.items() if parameter not in hidden}
+    return {name: known[parameter] for parameter, name in variable_names(template).items() if parameter in known}
+
+
+def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of a config that are parameters of a template, by their parameters."""
     found = {}
     for parameter, declared in template.get("Parameters", {}).items():
         variable = _DECLARED.fullmatch(declared.get("Description", ""))
-        if variable and parameter in values and not declared.get("NoEcho"):
-            found[variable[1]] = values[parameter]
+        if variable:
+            found[parameter] = variable[1]
     return found
+
+
+def hidden_parameters(template: Mapping[str, Any]) -> frozenset[str]:
+    """Return the parameters of a template whose values AWS does not tell: it tells `****`."""
+    parameters = template.get("Parameters", {}).items()
+    return frozenset(name for name, declared in parameters if str(declared.get("NoEcho", "")).lower() == "true")
 
 
 class Substitutions:
@@ -133,27 +151,38 @@ class Substitutions:
         found = self._find(path)
         return _as_text(found) if isinstance(found, str) else _literal(otherwise)
 
-    def parameters(self, named: Sequence[str]) -> dict[str, Json]:
-        """Return the parameters, by logical id; `named` are the names of created resources."""
+    def parameters(self, named: Sequence[str], section: str) -> dict[str, Json]:
+        """Return the parameters, by logical id; `named` are the names of created resources.
+
+        `section` is where the config has the environment of the function or worker.
+        """
+        without = {*SET_BY_AWS, *self.referring(section)}
         return {
             each.parameter: each.declare(any(f"${{{each.parameter}}}" in name for name in named))
             for each in self.variables.values()
-            if each.name not in SET_BY_AWS
+            if each.name not in without
         }
 
     def environment(self, more: Mapping[str, str], section: str) -> dict[str, str]:
         """Return the texts of the environment variables of the function or worker: those of the config, and more.
 
-        `section` is where the config has these. Raises UsageError for one that is in both.
+        `section` is where the config has these. Raises UsageError for one that is in both, unless its value there is a
+        dynamic reference, which takes the place of a parameter.
         """
         for name in more:
-            if name in self.variables:
+            if name in self.variables and name not in self.referring(section):
                 raise UsageError(
                     f"'{name}' of {section}.environment is a variable of the config, and so a parameter of the "
                     f"template; remove it there, and give its value as {variable_id(name)}"
                 )
         own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in SET_BY_AWS}
         return own | {name: self.at((section, "environment", name)) for name in more}
+
+    def referring(self, section: str) -> frozenset[str]:
+        """Return the names in the environment of the function or worker whose values are dynamic references."""
+        found = self._find((section, "environment"))
+        texts = found.items() if isinstance(found, dict) else ()
+        return frozenset(name for name, text in texts if DYNAMIC_REFERENCE in str(text))
 
     def require_lambda_names(self) -> None:
         """Raise UsageError for a variable that cannot be set on a Lambda function."""
@@ -173,19 +202,28 @@ def _value_at(path: Path, data: Any) -> Any:
 
 
 def _variables(files: Sequence[File]) -> Iterator[Variable]:
-    """Yield the variables in order of names."""
+    """Yield the variables in order of names.
+
+    The value of one is hidden if it reaches only the environment of the function or worker. From others, names and
+    losses are computed, and the name of the service is part of alarms.
+    """
     defaults: dict[str, dict[str, None]] = {}
+    plain = {SERVICE_VARIABLE}
     for file in files:
         for path in file.references:
+            is_hidden = is_read_at_run_time(path) and path[-1] != SERVICE_VARIABLE
             for piece in split_references(_value_at(path, file.data)):
-                if isinstance(piece, Reference):
-                    known = defaults.setdefault(piece.name, {})
-                    if piece.default is not None:
-                        known[piece.default] = None
+                if not isinstance(piece, Reference):
+                    continue
+                known = defaults.setdefault(piece.name, {})
+                if piece.default is not None:
+                    known[piece.default] = None
+                if not is_hidden:
+                    plain.add(piece.name)
     if any(redacts(file.data) for file in files):
         defaults[REDACT_KEY] = {}
     for name in sorted(defaults):
-        yield Variable(name, tuple(defaults[name]), secret=name == REDACT_KEY)
+        yield Variable(name, tuple(defaults[name]), hidden=name not in plain)
 
 
 def _as_text(written: str) -> str:

@@ -1,6 +1,7 @@
 """Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from msgspec import Struct, structs
 
@@ -94,6 +95,11 @@ class StackPlan(Struct, frozen=True):
     def config(self) -> spec.Config:
         """The config of the program."""
         return self.program.config
+
+    @property
+    def section(self) -> Literal["function", "worker"]:
+        """Where the config has the settings of what runs."""
+        return "worker" if self.worker else "function"
 
     @property
     def read(self) -> tuple[PlannedQueue, ...]:

@@ -173,9 +173,8 @@ def environment(plan: StackPlan) -> dict[str, str]:
 
     The service of metrics is the stack unless the config names one, so that stages in one account do not share metrics.
     """
-    section = "worker" if plan.worker else "function"
-    more = (plan.config.worker if plan.worker else plan.config.function).environment
-    return {SERVICE_VARIABLE: STACK, **plan.substitutions.environment(more, section)}
+    more = getattr(plan.config, plan.section).environment
+    return {SERVICE_VARIABLE: STACK, **plan.substitutions.environment(more, plan.section)}
 
 
 def _lambda_environment(plan: StackPlan) -> dict[str, str]:

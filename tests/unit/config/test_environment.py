@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.config.environment import EnvironmentFault, find_references, replace_references, variables_in
+from router.config.secret_values import SecretValues
 
 
 def substitute(data: Any, env: dict[str, str]) -> tuple[Any, list[EnvironmentFault]]:
     """Return a copy of data with its references replaced, and the faults."""
     copied = deepcopy(data)
-    return copied, replace_references(copied, find_references(copied), env)
+    return copied, replace_references(copied, find_references(copied), env, SecretValues())
 
 
 HOW = "write ${NAME} or ${NAME:-default}, and $${ for a literal ${"

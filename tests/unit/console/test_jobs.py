@@ -15,6 +15,7 @@ import pytest
 
 from router.console.workspace import ConsoleError, JobProcess
 from router.errors import UsageError
+from tests.support.program import load_program
 
 ROOT = str(Path(__file__).parents[3])
 
@@ -23,6 +24,18 @@ def echo(given: Any) -> Any:
     """Return what it got, with the process."""
     print("a plugin prints")
     return [given, os.getpid()]
+
+
+def load(given: Any) -> Any:
+    """Load a config, and return a value of its variables."""
+    load_program(Path(given), os.environ)
+    return {"value": os.environ["X_TOKEN"]}
+
+
+def load_and_refuse(given: Any) -> None:
+    """Load a config, and refuse with a value of its variables."""
+    load_program(Path(given), os.environ)
+    raise UsageError(f"no {os.environ['X_TOKEN']}")
 
 
 def refuse(given: Any) -> None:
@@ -66,6 +79,21 @@ def jobs() -> Iterator[JobProcess]:
     """A process for the jobs of this module."""
     with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=30)) as process:
         yield process
+
+
+def test_secrets(tmp_path: Path) -> None:
+    """Neither an answer nor a refusal has the value of a secret of the config that the job loads."""
+    config = "tables: {abc: {key: {id: S}}}\nroutes: {a: {queue: q, table: abc, when: \"id != '${X_TOKEN}'\"}}\n"
+    (tmp_path / "routes.yaml").write_text(f"version: 1\nqueues: {{q: {{dead_letter: r}}}}\n{config}", encoding="utf-8")
+    given = str(tmp_path / "routes.yaml")
+    environment = {**os.environ, "PYTHONPATH": ROOT, "X_TOKEN": "topsecret"}
+
+    with closing(JobProcess(environment, seconds=30)) as process:
+        answer = process.run(load, given)
+        with pytest.raises(ConsoleError) as caught:
+            process.run(load_and_refuse, given)
+
+    assert (json.loads(answer), str(caught.value)) == ({"value": "${X_TOKEN}"}, "no ${X_TOKEN}")
 
 
 def refusal(jobs: JobProcess, function: Any) -> tuple[str, str, int]:

@@ -6,7 +6,8 @@ import pytest
 
 from router.errors import UsageError
 from router.ops.archive import LeftOut, folder_entries
-from router.ops.secret_files import SecretFiles, find_secret
+from router.ops.secret_files import SecretFiles
+from tests.support.config import find_secret
 
 A, Z = "A1b2C3d4" * 5, "z9Y8x7W6" * 5
 # In two parts, so that no scanner takes this file for one with secrets.

@@ -71,6 +71,7 @@ def test_defaults(make: Any, written: Any, more: Any) -> None:
     assert document.body["Parameters"]["VariableAb"] == {
         "Type": "String",
         "Description": "The variable AB of the config",
+        "NoEcho": True,
         **more,
     }
 
