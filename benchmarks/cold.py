@@ -19,7 +19,7 @@ from rounds import Rounds
 from serving import Server
 from verifying import expected_digest
 
-from router.program.precompiled import COMPILED_NAME
+from router.runtime.program.precompiled import COMPILED_NAME
 
 CPU, CLOCK, MEMORY = "cold start", "cold start, clock", "cold start, memory"
 CASE, LOADED = "first invocation", "loaded, with its first client"

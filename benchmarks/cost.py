@@ -21,10 +21,10 @@ from typing import Any
 from environment import HERE
 from messages import body, item
 
-from router.deliver.telemetry import LINES_DROPPED, METRICS, embedded, measure
-from router.engine.attributes import encode_item
 from router.model import Summary
-from router.ops.template.document import make_document, read_for_deployment
+from router.runtime.deliver.telemetry import LINES_DROPPED, METRICS, embedded, measure
+from router.runtime.engine.attributes import encode_item
+from router.tools.deploy.template.document import make_document, read_for_deployment
 
 PRICES_OF = "2026-11-25"
 MILLION = 1_000_000

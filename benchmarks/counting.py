@@ -72,12 +72,12 @@ def count(size: str) -> dict[str, float]:
 
 def count_receiver(server: Server) -> dict[str, float]:
     """Return the counts of a receiver for a message of full batches, the calls of AWS included."""
-    from router.aws.connect import connect
-    from router.deliver.delivery import Delivery
-    from router.program.load import load_program
-    from router.run.concurrency import Round, Tuning
-    from router.run.leases import Leases
-    from router.run.receiver import PolledQueue, Receiver, StopEvent
+    from router.runtime.aws.connect import connect
+    from router.runtime.deliver.delivery import Delivery
+    from router.runtime.program.load import load_program
+    from router.runtime.run.concurrency import Round, Tuning
+    from router.runtime.run.leases import Leases
+    from router.runtime.run.receiver import PolledQueue, Receiver, StopEvent
 
     program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
     aws, queue = connect(1), program.engine.queues["small"]

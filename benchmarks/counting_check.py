@@ -74,7 +74,7 @@ def config(folder: Path, count: int) -> Path:
 
 def check(file: Path) -> None:
     """Run `router check` in this process; raises SystemExit if it finds errors."""
-    from router.cli.app import app  # its imports are counted
+    from router.tools.cli.app import app  # its imports are counted
 
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         try:
@@ -86,7 +86,7 @@ def check(file: Path) -> None:
 
 def load(file: Path) -> None:
     """Load a config without errors."""
-    from router.program.load import load_program
+    from router.runtime.program.load import load_program
 
     load_program(file, {})
 

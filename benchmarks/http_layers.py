@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 from serving import serve
 
-from router.aws.calls import CallTimeout
-from router.aws.http.connections import Connections
-from router.aws.http.endpoints import Endpoint
+from router.runtime.aws.calls import CallTimeout
+from router.runtime.aws.http.connections import Connections
+from router.runtime.aws.http.endpoints import Endpoint
 
 ROUNDS = 15
 CALLS = 100

@@ -88,8 +88,8 @@ def _grow_item(sizes: Sequence[int], make: Callable[[int], dict[str, Any]]) -> P
 
 
 def _plan(path: Path, queue: str, size: int) -> float:
-    from router.engine.engine import plan
     from router.model import Record
+    from router.runtime.engine.engine import plan
 
     engine = _load(path).engine
     body = {"id": "id-1", "kind": f"kind-{size - 1}", "value": Decimal(1)}
@@ -106,13 +106,13 @@ def _plan(path: Path, queue: str, size: int) -> float:
 
 
 def _load(path: Path) -> Any:
-    from router.program.load import load_program
+    from router.runtime.program.load import load_program
 
     return load_program(path, {})
 
 
 def _check(path: Path) -> None:
-    from router.check.run import examine
+    from router.tools.check.run import examine
 
     examine(path, {})
 

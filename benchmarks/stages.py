@@ -24,8 +24,8 @@ from messages import SIZES, event
 from serving import serve
 
 if TYPE_CHECKING:
-    from router.engine.engine import CompiledQueue
     from router.model import Record
+    from router.runtime.engine.engine import CompiledQueue
 
 SECONDS = 15.0
 """The time limit for repetitions."""
@@ -74,7 +74,7 @@ def main() -> None:
 def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     """Return the seconds of each stage for the whole batch, or the reason why there are none."""
     from router.lambda_handler import handler
-    from router.program.generated import WARM
+    from router.runtime.program.generated import WARM
 
     given = event(size, count)
     # Then the short form of the route is compiled.
@@ -150,10 +150,10 @@ def collected(act: Callable[[], Any], repetitions: int) -> float:
 def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     """Return the stages, each with the function that makes its input."""
     from router import lambda_handler
-    from router.aws.calls import CallTimeout
-    from router.aws.http.signing import Credentials, Signer, SigningScope
-    from router.deliver.batches import pack_plain
-    from router.engine.engine import short_plan
+    from router.runtime.aws.calls import CallTimeout
+    from router.runtime.aws.http.signing import Credentials, Signer, SigningScope
+    from router.runtime.deliver.batches import pack_plain
+    from router.runtime.engine.engine import short_plan
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
     tables: Any = lambda_handler._aws().tables

@@ -29,7 +29,7 @@ def main() -> None:
     with serve() as server:
         os.environ.update(prepare(server.endpoint))
         from router.lambda_handler import handler
-        from router.program.generated import WARM
+        from router.runtime.program.generated import WARM
 
         ways = {}
         with quiet():

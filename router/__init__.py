@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
     from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
-    from router.program.hooks.specs import hookimpl
+    from router.runtime.program.hooks.specs import hookimpl
 
 __version__ = "0.1.0"
 """That of this distribution, which takes too long to look up in the installed packages at a cold start."""
@@ -40,7 +40,11 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'router' has no attribute '{name}'")
     module = (
-        "router.program.hooks.specs" if name == "hookimpl" else "router.errors" if name in _ERRORS else "router.model"
+        "router.runtime.program.hooks.specs"
+        if name == "hookimpl"
+        else "router.errors"
+        if name in _ERRORS
+        else "router.model"
     )
     value = globals()[name] = getattr(import_module(module), name)
     return value

@@ -1,5 +1,5 @@
 """`python -m router`: the same as the command `router`."""
 
-from router.cli import main
+from router.tools.cli import main
 
 main()

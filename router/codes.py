@@ -3,7 +3,7 @@
 RT790 to RT793 are declared here too, since what reports them needs more packages than `router check --explain`.
 
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
-Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.
+Lambda function; `router.tools.check.rule.known_codes` imports every other module that declares codes.
 """
 
 from collections.abc import Mapping

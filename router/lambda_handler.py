@@ -8,15 +8,15 @@ function before it receives a message.
 import gc
 import os
 
-from router import bytecode
+from router.runtime import bytecode
 
 # Most of what a cold start allocates stays; collecting it repeatedly would be a twentieth of its work.
 gc.disable()
 bytecode.install(os.path.dirname(os.path.dirname(__file__)))  # noqa: PTH120 — pathlib is one of them
 
-from router import stand_ins
+from router.runtime import import_stubs
 
-stand_ins.import_libraries()
+import_stubs.import_libraries()
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -27,20 +27,20 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from router import codes
-from router.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
-from router.aws.connect import connect, import_clients
-from router.aws.protocols import Aws, AwsFault
-from router.config.secret_values import WRITTEN
-from router.deliver.delivery import Delivered, Delivery, met_outage
-from router.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
-from router.deliver.time_limits import FixedDeadline
-from router.deliver.writer import Writer
-from router.engine.backoff import OutageBackoff
-from router.engine.engine import CompiledQueue
 from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
-from router.program.load import GC_THRESHOLD, Program, load_program
-from router.program.precompiled import COMPILED_NAME
+from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
+from router.runtime.aws.connect import connect, import_clients
+from router.runtime.aws.protocols import Aws, AwsFault
+from router.runtime.config.secret_values import WRITTEN
+from router.runtime.deliver.delivery import Delivered, Delivery, met_outage
+from router.runtime.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
+from router.runtime.deliver.time_limits import FixedDeadline
+from router.runtime.deliver.writer import Writer
+from router.runtime.engine.backoff import OutageBackoff
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.program.load import GC_THRESHOLD, Program, load_program
+from router.runtime.program.precompiled import COMPILED_NAME
 
 CONFIG_VARIABLE = "ROUTER_CONFIG"
 """The environment variable for the config's path; by default the compiled one beside the code, else `routes.yaml`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from router.dev.run_tests import Suite, Verdict
+    from router.tools.dev.run_tests import Suite, Verdict
 
 OPTION = "router_config"
 _SUFFIXES = (".yaml", ".yml")
@@ -56,8 +56,8 @@ class ConfigFile(pytest.File):
 
     def collect(self) -> "Iterator[RouteTest]":
         """Yield the tests in the order of the file; raises CollectError with the findings if the config has errors."""
-        from router.dev.run_tests import Suite
         from router.errors import ConfigError
+        from router.tools.dev.run_tests import Suite
 
         try:
             suite = Suite(self.path, os.environ)
@@ -101,8 +101,8 @@ class RouteTestFailed(Exception):
     """A test did not pass; the text has its differences."""
 
     def __init__(self, verdict: "Verdict") -> None:
-        from router.config.secret_values import WRITTEN
-        from router.dev.compare import table
+        from router.runtime.config.secret_values import WRITTEN
+        from router.tools.dev.compare import table
 
         text = "\n".join([f"{verdict.route}: {verdict.name}", *table(verdict.differences)])
         super().__init__(WRITTEN.mask(text))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from router.check.rule import Example, known_codes
 from router.codes import RETIRED
 from router.model import Code
+from router.tools.check.rule import Example, known_codes
 
 FIXTURES = Path(__file__).parents[2] / "tests"
 """The folder with the fixtures: `checks/RTnnn` of codes of configs, `aws/live/*/RTnnn*.txt` of codes of AWS."""
@@ -112,7 +112,7 @@ def checks_page(fixtures: Path = FIXTURES) -> str:
 
 
 def examples_file(fixtures: Path = FIXTURES) -> str:
-    """Returns the text of `router/check/examples.json`."""
+    """Returns the text of `router/tools/check/examples.json`."""
     return msgspec.json.format(msgspec.json.encode(collect_examples(fixtures)), indent=1).decode() + "\n"
 
 

@@ -10,9 +10,9 @@ from docs.generate.checks import checks_page, examples_file
 from docs.generate.config import config_page
 from docs.generate.plugins import plugins_page, transforms_page
 from docs.generate.schemas import make_exact_schemas, make_published_schemas
-from router.dev.graph import graph_of
-from router.dev.graph_picture import as_svg
-from router.program.load import load_program
+from router.runtime.program.load import load_program
+from router.tools.dev.graph import graph_of
+from router.tools.dev.graph_picture import as_svg
 
 
 def schema_page() -> str:
@@ -36,15 +36,15 @@ def graph_picture() -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "router/config/exact.json": exact_schemas,
-    "router/config/published.json": published_schemas,
+    "router/runtime/config/exact.json": exact_schemas,
+    "router/runtime/config/published.json": published_schemas,
     "docs/checks.md": checks_page,
     "docs/config.md": config_page,
     "docs/transforms.md": transforms_page,
     "docs/plugins.md": plugins_page,
     "docs/graph.svg": graph_picture,
     "docs/routes.schema.json": schema_page,
-    "router/check/examples.json": examples_file,
+    "router/tools/check/examples.json": examples_file,
 }
 """The function that makes each file, by its path in the repository; the first file is read to make others."""
 

@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from router.envelopes import ENVELOPES
 from router.model import Transform
-from router.program.hooks import specs
-from router.transforms import TRANSFORMS
+from router.runtime.envelopes import ENVELOPES
+from router.runtime.program.hooks import specs
+from router.runtime.transforms import TRANSFORMS
 
 _TRANSFORMS_INTRO = """\
 # Transforms

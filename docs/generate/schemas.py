@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from router.config import spec
-from router.config.schema import WHOLE, Node
-from router.config_types import published_name, structures
-from router.sources import SOURCES
+from router.runtime.config import spec
+from router.runtime.config.schema import WHOLE, Node
+from router.runtime.config_types import published_name, structures
+from router.runtime.sources import SOURCES
 
 _REFERENCE = r"\$\{"
 _KEPT = frozenset({"examples", "default", "propertyNames"})

@@ -14,15 +14,15 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from router.aws.calls import boottime
-from router.aws.protocols import Aws
-from router.config import spec
-from router.deliver.delivery import Delivery
-from router.deliver.time_limits import FixedDeadline
-from router.dev.memory import MemoryQueues, MemoryTables
-from router.dev.records import META, RECEIPT_HANDLE, make_body
 from router.model import Outcome, Record
-from router.program.load import Program, load_program
+from router.runtime.aws.calls import boottime
+from router.runtime.aws.protocols import Aws
+from router.runtime.config import spec
+from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.time_limits import FixedDeadline
+from router.runtime.program.load import Program, load_program
+from router.tools.dev.records import META, RECEIPT_HANDLE, make_body
+from router.tools.memory.tables import MemoryQueues, MemoryTables
 
 __all__ = ["MemoryQueues", "MemoryTables", "Run", "deliver", "load_program", "record"]
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from router.aws import boto, control_plane
-from router.aws.connect import TRANSPORT_VARIABLE, connect
-from router.aws.protocols import Aws, Objects
+from router.runtime.aws import boto
+from router.runtime.aws.connect import TRANSPORT_VARIABLE, connect
+from router.runtime.aws.protocols import Aws, Objects
+from router.tools.control_plane import clients as control_plane
 from tests.support.certificates import make_certificate
 from tests.support.dev import LocalAws, local_aws
 

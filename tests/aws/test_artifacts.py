@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.artifacts import Artifacts
-from router.aws.control_plane import ServiceClient, caller_account, connect_services
 from router.errors import UsageError
+from router.tools.control_plane.artifacts import Artifacts
+from router.tools.control_plane.clients import ServiceClient, caller_account, connect_services
 from tests.support.dev import ACCOUNT, LocalAws
 
 Inside = Callable[..., AbstractContextManager[None]]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from router.aws.connect import TRANSPORT_VARIABLE, connect
 from router.errors import MissingExtra, UsageError
+from router.runtime.aws.connect import TRANSPORT_VARIABLE, connect
 
 
 @pytest.mark.parametrize("transport", ["direct", "boto3"])
@@ -33,9 +33,9 @@ def test_no_such_profile(in_environment: Callable[..., None], transport: str) ->
 def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without boto3 the error names the extra to install."""
     monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
-    monkeypatch.delitem(sys.modules, "router.aws.boto", raising=False)
-    monkeypatch.setattr("router.aws.boto", None, raising=False)
-    monkeypatch.delattr("router.aws.boto")
+    monkeypatch.delitem(sys.modules, "router.runtime.aws.boto", raising=False)
+    monkeypatch.setattr("router.runtime.aws.boto", None, raising=False)
+    monkeypatch.delattr("router.runtime.aws.boto")
     monkeypatch.setitem(sys.modules, "boto3", None)
 
     with pytest.raises(MissingExtra, match=r"message-router\[worker\]"):
@@ -45,9 +45,9 @@ def test_no_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module that is missing for another reason is not reported as a missing extra."""
     monkeypatch.setenv(TRANSPORT_VARIABLE, "boto3")
-    monkeypatch.setattr("router.aws.boto", None, raising=False)
-    monkeypatch.delattr("router.aws.boto")
-    monkeypatch.setitem(sys.modules, "router.aws.boto", None)
+    monkeypatch.setattr("router.runtime.aws.boto", None, raising=False)
+    monkeypatch.delattr("router.runtime.aws.boto")
+    monkeypatch.setitem(sys.modules, "router.runtime.aws.boto", None)
 
     with pytest.raises(ModuleNotFoundError, match=r"router\.aws\.boto"):
         connect(1)
@@ -64,7 +64,7 @@ def test_no_such_transport(monkeypatch: pytest.MonkeyPatch) -> None:
 WITHOUT_SDK = """
 import sys
 sys.modules["boto3"] = sys.modules["botocore"] = None
-from router.aws.connect import TRANSPORT_VARIABLE, connect
+from router.runtime.aws.connect import TRANSPORT_VARIABLE, connect
 print(type(connect(1).tables).__name__)
 """
 
@@ -80,7 +80,7 @@ def test_keys_in_the_environment_need_no_sdk() -> None:
 
 def test_interface_costs_no_boto3() -> None:
     """The interface and the choice of the client are imported without boto3."""
-    code = "import sys, router.aws.connect, router.aws.protocols; print('botocore' in sys.modules)"
+    code = "import sys, router.runtime.aws.connect, router.runtime.aws.protocols; print('botocore' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -95,9 +95,9 @@ def test_the_clients_are_imported_before(transport: str, fetches: bool, expected
     """The modules of the router's own clients, if they are the ones that it will connect by."""
     program = f"""
 import sys
-from router.aws.connect import import_clients
+from router.runtime.aws.connect import import_clients
 import_clients(fetches={fetches})
-print(*[name for name in ("queues", "tables", "objects") if f"router.aws.http.{{name}}" in sys.modules])
+print(*[name for name in ("queues", "tables", "objects") if f"router.runtime.aws.http.{{name}}" in sys.modules])
 print("boto3" in sys.modules)
 """
     env = {TRANSPORT_VARIABLE: transport, "PATH": ""}

@@ -16,11 +16,11 @@ from select import select
 
 import pytest
 
-from router.aws.calls import IDLE_SECONDS, CallTimeout, boottime
-from router.aws.http.connections import Connections, ResponseReader
-from router.aws.http.endpoints import Endpoint
-from router.aws.http.opening import NoResponseError
 from router.errors import UsageError
+from router.runtime.aws.calls import IDLE_SECONDS, CallTimeout, boottime
+from router.runtime.aws.http.connections import Connections, ResponseReader
+from router.runtime.aws.http.endpoints import Endpoint
+from router.runtime.aws.http.opening import NoResponseError
 from tests.support.run import RunLock
 
 LARGE = 16 * 1024 * 1024
@@ -127,9 +127,9 @@ def answer(connection: socket.socket) -> None:
 
 CONNECT = """
 import sys
-from router.aws.calls import CallTimeout
-from router.aws.http.connections import Connections
-from router.aws.http.endpoints import parse_endpoint
+from router.runtime.aws.calls import CallTimeout
+from router.runtime.aws.http.connections import Connections
+from router.runtime.aws.http.endpoints import parse_endpoint
 connections = Connections(parse_endpoint(sys.argv[1]), {"AWS_CA_BUNDLE": sys.argv[2]})
 connections.receive(connections.send(b"Host: h", b"{}", CallTimeout(5.0)))
 print("encodings.idna" in sys.modules)
@@ -270,7 +270,7 @@ def test_drip(server: Listener, connections: Connections, begins: bool) -> None:
 
 def test_no_connection_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a connection to make is part of the time of a call: the server accepts it, but begins no TLS."""
-    monkeypatch.setattr("router.aws.http.connections.CONNECT_SECONDS", 2 * MUCH)
+    monkeypatch.setattr("router.runtime.aws.http.connections.CONNECT_SECONDS", 2 * MUCH)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         connections = Connections(Endpoint("127.0.0.1", listening.getsockname()[1], True), {})
         began = time.monotonic()

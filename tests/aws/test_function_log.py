@@ -23,8 +23,8 @@ def put_late(self, *args, **kwargs):
     put(self, *args, **kwargs)
 
 queue.Queue.put = put_late
-sys.argv = sys.argv[sys.argv.index("router.dev.guard"):]
-runpy.run_module("router.dev.guard", run_name="__main__", alter_sys=True)
+sys.argv = sys.argv[sys.argv.index("router.tools.dev.guard"):]
+runpy.run_module("router.tools.dev.guard", run_name="__main__", alter_sys=True)
 """
 """Runs the embedded AWS so that it reads each line of a function late, as on a machine that has much else to do."""
 

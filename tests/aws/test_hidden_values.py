@@ -11,7 +11,7 @@ import boto3
 import pytest
 from click.testing import Result
 
-from router.aws.control_plane import AwsCallError
+from router.tools.control_plane.clients import AwsCallError
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
 from tests.support.cli import deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws

@@ -18,10 +18,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from router.aws.connect import connect as connect_router
-from router.aws.control_plane import ServiceClient
-from router.aws.protocols import Aws, AwsFault, Objects, QueueAttributes
-from router.aws.stacks import Stacks, StackTemplate
+from router.runtime.aws.connect import connect as connect_router
+from router.runtime.aws.protocols import Aws, AwsFault, Objects, QueueAttributes
+from router.tools.control_plane.clients import ServiceClient
+from router.tools.control_plane.stacks import Stacks, StackTemplate
 from tests.support.deliver import (
     Delivery,
     FixedDeadline,

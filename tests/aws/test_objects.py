@@ -17,11 +17,11 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from router.aws.calls import Duration, PolledCalls
-from router.aws.connect import LazyObjects, connect
-from router.aws.http.objects import DirectObjects
-from router.aws.http.signing import Credentials, CredentialsError, GetCredentials
-from router.aws.protocols import NO_ROOM, TIMED_OUT, TOO_LARGE, AwsFault, Objects
+from router.runtime.aws.calls import Duration, PolledCalls
+from router.runtime.aws.connect import LazyObjects, connect
+from router.runtime.aws.http.objects import DirectObjects
+from router.runtime.aws.http.signing import Credentials, CredentialsError, GetCredentials
+from router.runtime.aws.protocols import NO_ROOM, TIMED_OUT, TOO_LARGE, AwsFault, Objects
 from tests.aws.conftest import connected
 from tests.support.deliver import FixedDeadline, StartLimit
 from tests.support.dev import LocalAws

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from router.aws.calls import CallTimeout, PolledCalls, boottime, result_of_write
-from router.aws.http.connections import Connections, Exchange
-from router.aws.http.endpoints import Endpoint
-from router.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError
-from router.aws.http.service import FailedCall, JsonService, decode_object
-from router.aws.http.signing import Credentials, SigningScope
-from router.aws.http.tables import DirectTables
-from router.aws.protocols import AwsFault, WriteResponse
+from router.runtime.aws.calls import CallTimeout, PolledCalls, boottime, result_of_write
+from router.runtime.aws.http.connections import Connections, Exchange
+from router.runtime.aws.http.endpoints import Endpoint
+from router.runtime.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError
+from router.runtime.aws.http.service import FailedCall, JsonService, decode_object
+from router.runtime.aws.http.signing import Credentials, SigningScope
+from router.runtime.aws.http.tables import DirectTables
+from router.runtime.aws.protocols import AwsFault, WriteResponse
 from tests.support.deliver import FixedDeadline, StartLimit
 
 SECONDS = 20.0

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault, OutgoingMessage
+from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
 
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "text": {"DataType": "String", "StringValue": "ü"},

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from click.testing import Result
 
-from router.aws import control_plane
+from router.tools.control_plane import clients as control_plane
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
 from tests.support.aws import Artifacts, Stacks
 from tests.support.dev import ACCOUNT, LocalAws

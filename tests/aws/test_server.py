@@ -82,7 +82,7 @@ def test_program_is_killed(temporary: Path) -> None:
 
 def test_hung_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that does not end after SIGTERM is killed."""
-    monkeypatch.setattr("router.dev.emulator.END_SECONDS", 0.1)
+    monkeypatch.setattr("router.tools.dev.emulator.END_SECONDS", 0.1)
 
     monkeypatch.setattr(subprocess, "Popen", Spied)
 
@@ -119,7 +119,7 @@ def test_no_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_ministack(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ministack the error names the extra to install."""
-    monkeypatch.setattr("router.dev.emulator.find_spec", lambda name: None)
+    monkeypatch.setattr("router.tools.dev.emulator.find_spec", lambda name: None)
 
     with pytest.raises(MissingExtra, match=r"message-router\[local\]"), local_aws():
         pass

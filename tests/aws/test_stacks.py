@@ -9,7 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from router.aws.control_plane import (
+from router.errors import UsageError
+from router.tools.control_plane.clients import (
     AwsCallError,
     ServiceClient,
     caller_account,
@@ -17,8 +18,7 @@ from router.aws.control_plane import (
     count_messages,
     delete_table,
 )
-from router.aws.stacks import ResourceChange, Stacks, StackTemplate
-from router.errors import UsageError
+from router.tools.control_plane.stacks import ResourceChange, Stacks, StackTemplate
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import (
     DeploymentResult,

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.model import Table
+from router.runtime.aws.protocols import Aws, AwsFault, WriteResponse
 from tests.support.dev import create_table
 
 ITEM = {

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.connect import connect
-from router.aws.protocols import AwsFault
 from router.errors import UsageError
+from router.runtime.aws.connect import connect
+from router.runtime.aws.protocols import AwsFault
 
 NO_TRUST = AwsFault("retry", "SSLError", 0)
 

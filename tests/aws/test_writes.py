@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.protocols import Aws, AwsFault, WriteResponse
 from router.model import REMOVE, Item, Message, Record, Table
+from router.runtime.aws.protocols import Aws, AwsFault, WriteResponse
 from tests.support.deliver import Chain, Transaction
 from tests.support.engine import IdempotencyConfig, PlannedMessage, Write, WriteConfig, encode_item
 from tests.support.modes import MODES

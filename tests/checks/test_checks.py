@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 import router
-from router.check.live.deployed import LIVE_RULES
-from router.check.rule import RULES, known_codes
 from router.codes import RETIRED, declare
 from router.model import Code
+from router.tools.check.live.deployed import LIVE_RULES
+from router.tools.check.rule import RULES, known_codes
 from tests.support.check import check, rules_reporting
 
 HERE = Path(__file__).parent
@@ -24,9 +24,9 @@ NOT_OF_A_CONFIG = ("7", "8", "9")
 """The groups of codes of AWS, of outcomes and of changes, which have tests of their own."""
 ENVIRONMENT = {"ROUTER_REDACT_KEY": "k" * 32}
 OF_THE_ROUTER = ("RT009",)
-"""No config is known in which a rule fails: tests/unit/check/test_run.py has rules that do."""
+"""No config is known in which a rule fails: tests/unit/tools/check/test_run.py has rules that do."""
 OF_THE_LEDGER = ("RT241", "RT242", "RT244", "RT623")
-"""Claims that are not decided, or that a message refutes, are no findings; tests in tests/unit/check are about them."""
+"""Claims that are not decided, or that a message refutes, are no findings; tests in tests/unit/tools/check are about them."""
 DO_SOMETHING_WHEN_IMPORTED = ("router.__main__", "router.lambda_handler")
 
 
@@ -75,8 +75,8 @@ def test_each_code_is_known() -> None:
 def test_each_rule_is_registered_once() -> None:
     """Every code that a module of rules declares is reported by one of its rules."""
     reported = {
-        "router.check.rules.": {code for rule in RULES.all() for code in rule.codes},
-        "router.check.live.": {code for rule in LIVE_RULES.all() for code in rule.codes},
+        "router.tools.check.rules.": {code for rule in RULES.all() for code in rule.codes},
+        "router.tools.check.live.": {code for rule in LIVE_RULES.all() for code in rule.codes},
     }
     unreported = {
         code.id

@@ -37,5 +37,5 @@ def test_the_schema_of_a_config_is_written_before_what_reads_it(monkeypatch: pyt
     monkeypatch.setattr(Path, "read_bytes", refuse)
     first = next(iter(pages.PAGES))
 
-    assert first == "router/config/exact.json"
+    assert first == "router/runtime/config/exact.json"
     assert pages.PAGES[first]() == (REPOSITORY / first).read_text(encoding="utf-8")

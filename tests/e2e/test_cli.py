@@ -547,7 +547,7 @@ def test_missing_extra(
 def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
     """Loading a config and planning its messages takes none of the extras."""
     code = BLOCKER.format(missing={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (
-        "import os, pathlib\nfrom router.dev.run_tests import Suite\n"
+        "import os, pathlib\nfrom router.tools.dev.run_tests import Suite\n"
         "print(len(Suite(pathlib.Path('routes.yaml'), os.environ).run()))\n"
     )
     config.write_text(GOOD + TESTS)

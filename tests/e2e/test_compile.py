@@ -151,8 +151,8 @@ LIBRARIES = {"msgspec", "jsonschema_rs", "httptools", "pluggy"}
 NEVER = {
     "argparse", "asyncio", "boto3", "botocore", "concurrent.futures", "difflib", "doctest", "email.utils", "fnmatch",
     "http", "importlib.metadata", "ipaddress", "jmespath", "msgspec._json_schema", "msgspec.inspect", "ntpath",
-    "platform", "random", "router.aws.http.objects", "router.check", "router.config.parse", "router.config.source",
-    "router.dev", "router.program.expressions.syntax", "router.program.schemas.cost", "selectors", "string",
+    "platform", "random", "router.runtime.aws.http.objects", "router.tools.check", "router.runtime.config.parse", "router.runtime.config.source",
+    "router.tools.dev", "router.runtime.program.expressions.syntax", "router.runtime.program.schemas.cost", "selectors", "string",
     "subprocess", "tempfile", "textwrap", "unittest", "urllib.request", "yaml",
 } - ({"fnmatch"} if sys.version_info[:2] == (3, 12) else set())  # fmt: skip
 MOST_OWN, MOST_OTHERS = 100, 190

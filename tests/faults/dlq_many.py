@@ -23,9 +23,9 @@ routes:
 """
 
 MEASURED = """
-import pathlib, re, router.cli
+import pathlib, re, router.tools.cli
 try:
-    router.cli.main()
+    router.tools.cli.main()
 finally:
     status = pathlib.Path("/proc/self/status").read_text()
     pathlib.Path("memory").write_text(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])

@@ -6,11 +6,11 @@ With few retries some writes are left to the next delivery of their message, as 
 import runpy
 import sys
 
-from router.aws import boto
-from router.aws.http import queues, tables
-from router.deliver import writer
-from router.dlq import queues as dead_letter_queues
-from router.dlq import redrive
+from router.runtime.aws import boto
+from router.runtime.aws.http import queues, tables
+from router.runtime.deliver import writer
+from router.tools.dlq import queues as dead_letter_queues
+from router.tools.dlq import redrive
 
 boto.DYNAMODB_TIMEOUT = 1
 boto.SQS_TIMEOUT = 2

@@ -51,7 +51,7 @@ def test_the_work_grows_with_the_routes(counted: Any, what: str) -> None:
 def modules_after(*words: str) -> list[str]:
     """The modules that a process has imported when a command ends."""
     program = (
-        "import atexit, sys; from router.cli.app import app; "
+        "import atexit, sys; from router.tools.cli.app import app; "
         "atexit.register(lambda: print(*sys.modules)); app(sys.argv[1:])"
     )
     command = [sys.executable, "-c", program, *words]
@@ -63,11 +63,11 @@ def test_the_help_is_shown_without_the_rules() -> None:
     """Nor does completion import them."""
     modules = modules_after("check", "--help")
 
-    assert ("router.cli.check" in modules, "router.check" in modules) == (True, False)
+    assert ("router.tools.cli.check" in modules, "router.tools.check" in modules) == (True, False)
 
 
 def test_nothing_is_made_by_chance_for_a_config_that_is_proved() -> None:
     """Importing the module `random` takes more than a millisecond."""
     modules = modules_after("check", str(REPOSITORY / "routes.yaml"))
 
-    assert ("router.check.analysis.making" in modules, "random" in modules) == (True, False)
+    assert ("router.prover.value_generation" in modules, "random" in modules) == (True, False)

@@ -38,7 +38,7 @@ NOT_TRIED = {
     *("queue", "table", "schema"),  # each config has them
     *("plugins", "options"),  # nothing is claimed about plugins
     *("on_invalid", "tests", "description", "owner", "tags"),  # nothing of it rejects a message
-    "null",  # tests/unit/check has its cases
+    "null",  # tests/unit/tools/check has its cases
 }
 """Keys of a route that the random configs do not have."""
 

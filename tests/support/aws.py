@@ -1,33 +1,19 @@
-"""What tests of other rooms use of `router.aws`."""
+"""What tests of other rooms use of `router.runtime.aws`."""
 
-from router.aws import boto
-from router.aws.artifacts import Artifacts
-from router.aws.boto import DynamoTables
-from router.aws.calls import (
+from router.runtime.aws import boto
+from router.runtime.aws.boto import DynamoTables
+from router.runtime.aws.calls import (
     CONCURRENT_CALLS,
     RESPONSE_SECONDS,
     Duration,
     blocking,
     boottime,
 )
-from router.aws.connect import connect
-from router.aws.control_plane import ServiceClient
-from router.aws.deployed import (
-    Decision,
-    DeployedFunction,
-    DeployedIndex,
-    DeployedMapping,
-    DeployedQueue,
-    DeployedState,
-    DeployedTable,
-    DeployedTtl,
-    Unanswered,
-)
-from router.aws.http import connections, opening, queues, service, tables
-from router.aws.http.opening import CONNECT_SECONDS
-from router.aws.http.signing import Credentials, Signer, SigningScope
-from router.aws.live import ACTIONS
-from router.aws.protocols import (
+from router.runtime.aws.connect import connect
+from router.runtime.aws.http import connections, opening, queues, service, tables
+from router.runtime.aws.http.opening import CONNECT_SECONDS
+from router.runtime.aws.http.signing import Credentials, Signer, SigningScope
+from router.runtime.aws.protocols import (
     NO_ROOM,
     OUT_OF_TIME,
     TOO_LARGE,
@@ -38,7 +24,21 @@ from router.aws.protocols import (
     QueueAttributes,
     WriteResponse,
 )
-from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
+from router.tools.control_plane.artifacts import Artifacts
+from router.tools.control_plane.clients import ServiceClient
+from router.tools.control_plane.deployed import (
+    Decision,
+    DeployedFunction,
+    DeployedIndex,
+    DeployedMapping,
+    DeployedQueue,
+    DeployedState,
+    DeployedTable,
+    DeployedTtl,
+    Unanswered,
+)
+from router.tools.control_plane.live import ACTIONS
+from router.tools.control_plane.stacks import ResourceChange, Stack, StackEvent, Stacks
 
 __all__ = [
     "ACTIONS",

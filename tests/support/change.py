@@ -1,10 +1,10 @@
-"""What tests of other rooms use of `router.change`."""
+"""What tests of other rooms use of `router.tools.change`."""
 
-from router.change.acceptance import compare_taking
-from router.change.compare import compare_versions
-from router.change.routes import RouteVersion, routes_of
-from router.change.running import record_of, run
-from router.change.versions import ConfigVersion, open_version, open_versions
+from router.tools.change.acceptance import compare_taking
+from router.tools.change.compare import compare_versions
+from router.tools.change.routes import RouteVersion, routes_of
+from router.tools.change.running import record_of, run
+from router.tools.change.versions import ConfigVersion, open_version, open_versions
 
 __all__ = [
     "ConfigVersion",

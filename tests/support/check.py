@@ -1,17 +1,17 @@
-"""What tests of other rooms use of `router.check`."""
+"""What tests of other rooms use of `router.tools.check`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from router.check.analysis.scalars import FORMATS
-from router.check.analysis.text_patterns import matching_text
-from router.check.ledger import Ledger, LedgerEntry, Verdict
-from router.check.live.permissions import READ, SEND
-from router.check.live.queues import OutageSurvival
-from router.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
-from router.check.run import Ignored, Report, examine
 from router.model import Finding
-from router.program.load import Loaded
+from router.prover.scalars import FORMATS
+from router.prover.text_patterns import matching_text
+from router.runtime.program.load import Loaded
+from router.tools.check.ledger import Ledger, LedgerEntry, Verdict
+from router.tools.check.live.permissions import READ, SEND
+from router.tools.check.live.queues import OutageSurvival
+from router.tools.check.rule import RULES, Example, Rule, Subject, known_codes, shipped_examples
+from router.tools.check.run import Ignored, Report, examine
 
 __all__ = [
     "FORMATS",

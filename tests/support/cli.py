@@ -1,11 +1,11 @@
-"""What tests of other rooms use of `router.cli`."""
+"""What tests of other rooms use of `router.tools.cli`."""
 
-from router.cli import deploy_run, stack_run
-from router.cli.app import app
-from router.cli.app import commands as cli_commands
-from router.cli.options import write_file
-from router.cli.template import command as template_command
-from router.cli.worker import command as worker_command
+from router.tools.cli import deploy_run, stack_run
+from router.tools.cli.app import app
+from router.tools.cli.app import commands as cli_commands
+from router.tools.cli.options import write_file
+from router.tools.cli.template import command as template_command
+from router.tools.cli.worker import command as worker_command
 
 __all__ = [
     "app",

@@ -1,16 +1,16 @@
-"""What tests of other rooms use of `router.config`, and the keys of a route that have expressions."""
+"""What tests of other rooms use of `router.runtime.config`, and the keys of a route that have expressions."""
 
 from typing import Any, get_args, get_type_hints
 
-from router.config import spec
-from router.config.environment import REDACT_KEY
-from router.config.findings import ConfigFault, Findings
-from router.config.include import MAX_ENTRIES
-from router.config.schema import config_schema
-from router.config.secret_values import WRITTEN, find_secret
-from router.config.source import parse_text
-from router.config.spec import Attribute
-from router.config_types import Expression
+from router.runtime.config import spec
+from router.runtime.config.environment import REDACT_KEY
+from router.runtime.config.findings import ConfigFault, Findings
+from router.runtime.config.include import MAX_ENTRIES
+from router.runtime.config.schema import config_schema
+from router.runtime.config.secret_values import WRITTEN, find_secret
+from router.runtime.config.source import parse_text
+from router.runtime.config.spec import Attribute
+from router.runtime.config_types import Expression
 
 
 def _has_expression(hint: Any) -> bool:

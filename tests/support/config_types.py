@@ -1,6 +1,6 @@
-"""What tests of other rooms use of `router.config_types`."""
+"""What tests of other rooms use of `router.runtime.config_types`."""
 
-from router.config_types import parse_duration
+from router.runtime.config_types import parse_duration
 
 __all__ = [
     "parse_duration",

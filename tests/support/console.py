@@ -1,4 +1,4 @@
-"""What tests of other rooms use of `router.console`, and a console that runs."""
+"""What tests of other rooms use of `router.tools.console`, and a console that runs."""
 
 import http.client
 import json
@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from router.console.server import CALLS
-from router.console.workspace import JobProcess, Workspace, as_refusal, opened
 from router.errors import RouterError
+from router.tools.console.server import CALLS
+from router.tools.console.workspace import JobProcess, Workspace, as_refusal, opened
 
 __all__ = ["JobProcess", "Refused", "Reply", "RunningConsole", "Workspace", "call", "opened", "running_console"]
 

@@ -1,10 +1,10 @@
-"""What tests of other rooms use of `router.deliver`."""
+"""What tests of other rooms use of `router.runtime.deliver`."""
 
-from router.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
-from router.deliver.delivery import Delivery
-from router.deliver.lanes import Chain, Transaction
-from router.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
-from router.deliver.time_limits import (
+from router.runtime.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
+from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.lanes import Chain, Transaction
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
+from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
     MAX_PLANNING_SECONDS,
     MAX_WAIT_SECONDS,
@@ -15,7 +15,7 @@ from router.deliver.time_limits import (
     StartLimit,
     WaitBudget,
 )
-from router.deliver.writer import KEY_SECONDS, Writer
+from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
     "KEY_SECONDS",

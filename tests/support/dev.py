@@ -1,6 +1,6 @@
-"""What tests of other rooms use of `router.dev`."""
+"""What tests of other rooms use of `router.tools.dev`."""
 
-from router.dev.emulator import (
+from router.tools.dev.emulator import (
     ACCOUNT,
     REGION,
     LocalAws,
@@ -14,12 +14,12 @@ from router.dev.emulator import (
     refuse_foreign,
     scan_table,
 )
-from router.dev.new.files import NewFile, write_files
-from router.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
-from router.dev.run_tests import Suite, run_test
-from router.dev.samples import from_lines, from_tests
-from router.dev.stateful import write_together
-from router.dev.yaml_edit import YamlFile
+from router.tools.dev.new.files import NewFile, write_files
+from router.tools.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
+from router.tools.dev.run_tests import Suite, run_test
+from router.tools.dev.samples import from_lines, from_tests
+from router.tools.dev.stateful import write_together
+from router.tools.dev.yaml_edit import YamlFile
 
 __all__ = [
     "ACCOUNT",

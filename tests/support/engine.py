@@ -1,6 +1,6 @@
-"""What tests of other rooms use of `router.engine`."""
+"""What tests of other rooms use of `router.runtime.engine`."""
 
-from router.engine.attributes import (
+from router.runtime.engine.attributes import (
     MAX_DIGITS,
     MAX_ITEM_BYTES,
     MAX_NAME_BYTES,
@@ -11,9 +11,9 @@ from router.engine.attributes import (
     encode_item,
     identify,
 )
-from router.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
-from router.engine.convert import CONVERTERS, TEXT_FORMATS
-from router.engine.decode import (
+from router.runtime.engine.backoff import FIRST_WAIT, MAX_BACKOFF_SECONDS, MAX_OUTLAST, OutageBackoff
+from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.engine.decode import (
     CLASSES,
     MAX_DECODED_BYTES,
     MAX_UNPACKED_BYTES,
@@ -21,9 +21,25 @@ from router.engine.decode import (
     PointerFinder,
     compile_decoder,
 )
-from router.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
-from router.engine.engine import MAX_ELEMENTS, MAX_PLANNED_BYTES, UNLIMITED, CompiledQueue, ShortForm, plan, short_plan
-from router.engine.writes import IdempotencyConfig, IdempotencyKey, Mode, PlannedMessage, Setting, Write, WriteConfig
+from router.runtime.engine.decode import MAX_NESTING as MAX_PAYLOAD_NESTING
+from router.runtime.engine.engine import (
+    MAX_ELEMENTS,
+    MAX_PLANNED_BYTES,
+    UNLIMITED,
+    CompiledQueue,
+    ShortForm,
+    plan,
+    short_plan,
+)
+from router.runtime.engine.writes import (
+    IdempotencyConfig,
+    IdempotencyKey,
+    Mode,
+    PlannedMessage,
+    Setting,
+    Write,
+    WriteConfig,
+)
 
 __all__ = [
     "CLASSES",

@@ -1,8 +1,8 @@
-"""What tests of other rooms use of `router.envelopes`."""
+"""What tests of other rooms use of `router.runtime.envelopes`."""
 
-from router.envelopes import ENVELOPES, EnvelopeFormat
-from router.envelopes.eventbridge import unwrap as unwrap_eventbridge
-from router.envelopes.sns import unwrap as unwrap_sns
+from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
+from router.runtime.envelopes.eventbridge import unwrap as unwrap_eventbridge
+from router.runtime.envelopes.sns import unwrap as unwrap_sns
 
 __all__ = [
     "ENVELOPES",

@@ -1,8 +1,8 @@
-"""What tests of other rooms use of `router.modes`."""
+"""What tests of other rooms use of `router.runtime.modes`."""
 
 from collections.abc import Mapping
 
-from router.modes import MODES
+from router.runtime.modes import MODES
 
 WRITES: Mapping[str, str] = {
     f"{mode.name}-versioned" if versioned else mode.name: f"{{mode: {mode.name}{', version: v' if versioned else ''}}}"

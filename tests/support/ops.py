@@ -1,11 +1,11 @@
-"""What tests of other rooms use of `router.ops`."""
+"""What tests of other rooms use of `router.tools.deploy`."""
 
-from router.ops.archive import Archive, move_archive
-from router.ops.changes import PlannedChange, PropertyChange
-from router.ops.deployment import Deployment
-from router.ops.live import LiveComparison
-from router.ops.preconditions import NewStore, require_codedeploy, require_free_names
-from router.ops.stack import (
+from router.tools.deploy.archive import Archive, move_archive
+from router.tools.deploy.changes import PlannedChange, PropertyChange
+from router.tools.deploy.deployment import Deployment
+from router.tools.deploy.live import LiveComparison
+from router.tools.deploy.preconditions import NewStore, require_codedeploy, require_free_names
+from router.tools.deploy.stack import (
     DESCRIPTION,
     DeploymentResult,
     PlannedRemoval,
@@ -16,10 +16,16 @@ from router.ops.stack import (
     plan_removal,
     read_result,
 )
-from router.ops.stack_versions import keep_version
-from router.ops.template.canary import with_alias
-from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
-from router.ops.template.operators import operator_policies
+from router.tools.deploy.stack_versions import keep_version
+from router.tools.deploy.template.canary import with_alias
+from router.tools.deploy.template.document import (
+    DeployableConfig,
+    Document,
+    as_json,
+    make_document,
+    read_for_deployment,
+)
+from router.tools.deploy.template.operators import operator_policies
 
 __all__ = [
     "DESCRIPTION",

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from router.engine.writes import PlannedMessage
+from router.runtime.engine.writes import PlannedMessage
 
 
 def shown(planned: PlannedMessage) -> tuple[Any, list[bytes], list[Any]]:

@@ -1,20 +1,20 @@
-"""What tests of other rooms use of `router.program`."""
+"""What tests of other rooms use of `router.runtime.program`."""
 
-from router.program.context import CompileContext
-from router.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
-from router.program.generated import WARM
-from router.program.hooks import Plugins
-from router.program.hooks.modules import HOOKS
-from router.program.hooks.registry import load_plugins
-from router.program.load import Loaded, Program, load, load_program
-from router.program.mapping import compile_mapping
-from router.program.precompile import precompile
-from router.program.precompiled import COMPILED_NAME
-from router.program.schemas.compile import Check, SchemaStore, Validation
-from router.program.schemas.cost import MAX_APPLIED
-from router.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
-from router.program.schemas.reasons import MAX_BRANCHES
-from router.program.schemas.references import Location, Locations
+from router.runtime.program.context import CompileContext
+from router.runtime.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
+from router.runtime.program.generated import WARM
+from router.runtime.program.hooks import Plugins
+from router.runtime.program.hooks.modules import HOOKS
+from router.runtime.program.hooks.registry import load_plugins
+from router.runtime.program.load import Loaded, Program, load, load_program
+from router.runtime.program.mapping import compile_mapping
+from router.runtime.program.precompile import precompile
+from router.runtime.program.precompiled import COMPILED_NAME
+from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
+from router.runtime.program.schemas.cost import MAX_APPLIED
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
+from router.runtime.program.schemas.reasons import MAX_BRANCHES
+from router.runtime.program.schemas.references import Location, Locations
 
 __all__ = [
     "ASSERTED_SINCE",

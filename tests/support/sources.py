@@ -1,7 +1,7 @@
-"""What tests of other rooms use of `router.sources`."""
+"""What tests of other rooms use of `router.runtime.sources`."""
 
-from router.sources import SOURCES
-from router.sources.ttl import TtlAfter
+from router.runtime.sources import SOURCES
+from router.runtime.sources.ttl import TtlAfter
 
 __all__ = [
     "SOURCES",

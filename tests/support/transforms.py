@@ -1,8 +1,8 @@
-"""What tests of other rooms use of `router.transforms`."""
+"""What tests of other rooms use of `router.runtime.transforms`."""
 
-from router.transforms import TEXT_FORMATS, TRANSFORMS
-from router.transforms.times import seconds_of
-from router.transforms.values import MAX_COLLISIONS
+from router.runtime.transforms import TEXT_FORMATS, TRANSFORMS
+from router.runtime.transforms.times import seconds_of
+from router.runtime.transforms.values import MAX_COLLISIONS
 
 __all__ = [
     "MAX_COLLISIONS",

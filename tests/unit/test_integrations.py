@@ -120,7 +120,7 @@ def test_the_build_names_no_machine(name: str) -> None:
 
 
 GROUND = re.compile(
-    r"router(\.(bytecode|stand_ins|model|errors|codes|printable|testing|lambda_handler|pytest_plugin|version))?$"
+    r"router(\.(bytecode|import_stubs|model|errors|codes|printable|testing|lambda_handler|pytest_plugin|version))?$"
 )
 OWN = {"aws": "aws", "checks": "check"}
 """The package that the tests of a folder enter; a folder of tests/unit enters the package of its name."""

@@ -17,8 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from router.aws.boto import control_plane_clients
-from router.aws.live import SERVICES, Live
+from router.runtime.aws.boto import control_plane_clients
+from router.tools.control_plane.live import SERVICES, Live
 from tests.support.check import check
 from tests.support.dev import REGION, LocalAws
 from tests.support.ops import LiveComparison

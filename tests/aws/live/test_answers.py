@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.deployed import (
+from router.errors import UsageError
+from router.tools.control_plane.deployed import (
     Decision,
     DeployedFunction,
     DeployedIndex,
@@ -16,8 +17,7 @@ from router.aws.deployed import (
     DeployedTtl,
     Unanswered,
 )
-from router.aws.live import ACTIONS, Live
-from router.errors import UsageError
+from router.tools.control_plane.live import ACTIONS, Live
 
 SCRIPTED = Path(__file__).parent / "scripted"
 """What is said of answers that only a server gives which says what it is reported to."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from router.aws.boto import control_plane_clients
 from router.errors import UsageError
+from router.runtime.aws.boto import control_plane_clients
 from tests.support.dev import LocalAws
 
 CONFIG = """\

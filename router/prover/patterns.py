@@ -1,0 +1,317 @@
+"""Decides whether all texts of one pattern match another: searches the product of their automata for one that does not.
+
+A pattern is read as JSON Schema does: it matches somewhere in the text. Classes of characters may be larger here than
+for a validator, so that a text that is found is to be tried on the validator, too.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
+from itertools import chain, pairwise, repeat
+
+from msgspec import Struct
+
+from router.prover.budget import NotDecided
+
+Ranges = tuple[tuple[int, int], ...]
+"""Code points from one to another, both included."""
+_LAST = 0x10FFFF
+_ANY: Ranges = ((0, _LAST),)
+_CLASSES: Mapping[str, Ranges] = {
+    "d": ((0x30, 0x39),),
+    "w": ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)),
+    "s": (
+        *((0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029)),
+        *((0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
+    ),
+}
+_CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D}
+_PUNCTUATION = frozenset("\\^$.|?*+()[]{}/-,:;=!#%&@'\"<>~` _")
+_META = frozenset("\\.+*?()|[]{}^$")
+_PREFERRED = tuple(map(ord, "a0A-x .!"))
+"""Characters of an example, the most readable first."""
+_MAX_STATES = 3000
+MAX_STEPS = 500_000
+"""The most steps from a state by a character: some patterns have exponentially many sets of states."""
+_COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
+_SIGNS: Mapping[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
+
+
+class UndecidedPattern(NotDecided):
+    """A pattern has a construct that is not known here, or is too large."""
+
+
+class _Automaton(Struct, frozen=True):
+    """A non-deterministic automaton: for each state, its edges without a character, and those with one.
+
+    An edge without a character may require the start (`^`) or the end (`$`) of the text. State 0 is the first one, and
+    `last` accepts.
+    """
+
+    empty: list[list[tuple[int, str]]]
+    moves: list[list[tuple[Ranges, int]]]
+    last: int
+
+    def closure(self, states: frozenset[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
+        """Return the states that are reached from others without a character."""
+        reached, left = set(states), [*states]
+        while left:
+            for target, needs in self.empty[left.pop()]:
+                if target not in reached and (not needs or (start and needs == "^") or (end and needs == "$")):
+                    reached.add(target)
+                    left.append(target)
+        return frozenset(reached)
+
+    def stepper(self) -> Callable[[frozenset[int], int], frozenset[int]]:
+        """Return what returns the states after a character, and keeps them: few sets come in many combinations."""
+        close = cache(self.closure)
+
+        @cache
+        def targets(char: int, state: int) -> tuple[int, ...]:
+            return tuple([target for ranges, target in self.moves[state] if _is_in(char, ranges)])
+
+        @cache
+        def step(states: frozenset[int], char: int) -> frozenset[int]:
+            return close(frozenset(chain.from_iterable(map(targets, repeat(char), states))))
+
+        return step
+
+    def accepts(self, states: frozenset[int], *, start: bool) -> bool:
+        """Whether a text that has led to these states matches."""
+        return self.last in self.closure(states, start=start, end=True)
+
+
+def escaped(text: str) -> str:
+    """Return a pattern that matches only this text."""
+    return "".join(f"\\{char}" if char in _META else char for char in text)
+
+
+def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
+    """Return a shortest text that matches all patterns and not `accepted`, or None; raises UndecidedPattern."""
+    return _search((*patterns, accepted), most_steps)
+
+
+@lru_cache(maxsize=256)
+def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
+    """Return what `find_outside` does; the last pattern is the one that the text does not match."""
+    automata = [_compiled(pattern) for pattern in patterns]
+    steppers = [each.stepper() for each in automata]
+    chars = _representatives(automata)
+    first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
+    queue: deque[tuple[tuple[frozenset[int], ...], str]] = deque([(first, "")])
+    # Not `first`: the same states after a character can differ in what they accept, as the text is not empty.
+    seen, steps = set[tuple[frozenset[int], ...]](), 0
+    while queue:
+        states, text = queue.popleft()
+        *inside, outside = (each.accepts(at, start=not text) for each, at in zip(automata, states, strict=True))
+        if all(inside) and not outside:
+            return text
+        work = sum(map(len, states)) + 1
+        for char in chars:
+            steps += work
+            if steps > most_steps:
+                raise UndecidedPattern
+            after = tuple([step(at, char) for step, at in zip(steppers, states, strict=True)])
+            if after not in seen and all(after[:-1]):
+                seen.add(after)
+                queue.append((after, text + chr(char)))
+    return None
+
+
+def _representatives(automata: Sequence[_Automaton]) -> list[int]:
+    """Return one character of each set of characters that the automata do not tell apart."""
+    classes = {ranges for each in automata for moves in each.moves for ranges, _ in moves}
+    starts = {0, 0x20, 0x7F, 0xD800, 0xE000}
+    for ranges in classes:
+        starts.update(low for low, _ in ranges)
+        starts.update(high + 1 for _, high in ranges if high < _LAST)
+    bounds = [*sorted(starts), _LAST + 1]
+    intervals = [(low, after) for low, after in pairwise(bounds) if low != 0xD800]
+    found = [next((char for char in _PREFERRED if low <= char < after), low) for low, after in intervals]
+    found.sort(key=lambda char: (char not in _PREFERRED, not 0x20 < char < 0x7F, char))
+    # Those of several intervals can be in the same classes, as in those of `[\s\S]`: the first is preferred.
+    distinct: dict[tuple[bool, ...], int] = {}
+    for char in found:
+        distinct.setdefault(tuple([_is_in(char, ranges) for ranges in classes]), char)
+    return [*distinct.values()]
+
+
+def _is_in(char: int, ranges: Ranges) -> bool:
+    return any(low <= char <= high for low, high in ranges)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> _Automaton:
+    parser = _Parser(pattern)
+    start, end = parser.alternatives()
+    if parser.at < len(pattern):
+        raise UndecidedPattern
+    # It matches somewhere: any characters before it and after it.
+    parser.empty[0].append((start, ""))
+    for state in (0, end):
+        parser.moves[state].append((_ANY, state))
+    return _Automaton(parser.empty, parser.moves, end)
+
+
+def _one(char: str) -> Ranges:
+    return ((ord(char), ord(char)),)
+
+
+def _only(ranges: Ranges) -> tuple[int, int]:
+    if len(ranges) > 1:
+        raise UndecidedPattern  # no end of a range
+    return ranges[0]
+
+
+def _inverse(ranges: Sequence[tuple[int, int]]) -> Ranges:
+    """Return all other characters."""
+    found, after = [], 0
+    for low, high in sorted(ranges):
+        if low > after:
+            found.append((after, low - 1))
+        after = max(after, high + 1)
+    return (*found, (after, _LAST)) if after <= _LAST else tuple(found)
+
+
+class _Parser:
+    """Reads a pattern, and builds an automaton of it: each method returns the first and last state of a part."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.at = 0
+        self.empty: list[list[tuple[int, str]]] = [[]]
+        self.moves: list[list[tuple[Ranges, int]]] = [[]]
+
+    def alternatives(self) -> tuple[int, int]:
+        first, last = self._state(), self._state()
+        while True:
+            start, end = self._sequence()
+            self._join(first, start)
+            self._join(end, last)
+            if not self._take("|"):
+                return first, last
+
+    def _sequence(self) -> tuple[int, int]:
+        first = last = self._state()
+        while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
+            began = self.at
+            part = self._atom()
+            last = self._repeat(began, part, last)
+        return first, last
+
+    def _repeat(self, began: int, part: tuple[int, int], last: int) -> int:
+        """Append a part as often as its count says, and return the new last state; each time it is read again."""
+        least, most = self._count()
+        ended, stop = self.at, self._state()
+        start, end = part
+        for index in range(max(least, 1) if most is None else most):
+            if index:
+                self.at = began
+                start, end = self._atom()
+            if index >= least:
+                self._join(last, stop)
+            self._join(last, start)
+            last = end
+        self.at = ended
+        if most is None:
+            self._join(last, start)
+        self._join(last, stop)
+        return stop
+
+    def _atom(self) -> tuple[int, int]:
+        char = self._next()
+        if char == "(":
+            return self._group()
+        if char in "^$":
+            return self._edge(needs=char)
+        if char == "[":
+            return self._edge(self._class())
+        if char == "\\":
+            return self._edge(self._escape())
+        if char in "?*+{}])":
+            raise UndecidedPattern
+        return self._edge(_ANY if char == "." else _one(char))
+
+    def _group(self) -> tuple[int, int]:
+        if self._take("?") and not self._take(":"):
+            raise UndecidedPattern  # a name, a flag, or a look at what is around
+        part = self.alternatives()
+        if not self._take(")"):
+            raise UndecidedPattern
+        return part
+
+    def _count(self) -> tuple[int, int | None]:
+        """Read how often an atom may occur, None without a limit: once, if no count follows it."""
+        count = _COUNT.match(self.pattern, self.at)
+        if count is None:
+            return 1, 1
+        self.at = count.end()
+        if self.pattern.startswith(("?", "*", "+", "{"), self.at):
+            raise UndecidedPattern  # a count of a count
+        sign, least, comma, most = count.groups()
+        if sign:
+            return _SIGNS[sign]
+        return int(least), (int(most) if most else None) if comma else int(least)
+
+    def _class(self) -> Ranges:
+        inverse = self._take("^")
+        if self._take("]"):
+            raise UndecidedPattern  # dialects differ
+        found: list[tuple[int, int]] = []
+        while not self._take("]"):
+            members = self._member()
+            if self.pattern.startswith("-", self.at) and not self.pattern.startswith("-]", self.at):
+                self.at += 1
+                (low, end), (high, other) = _only(members), _only(self._member())
+                if low != end or high != other:
+                    raise UndecidedPattern
+                members = ((low, high),)
+            found += members
+        return _inverse(found) if inverse else tuple(found)
+
+    def _member(self) -> Ranges:
+        char = self._next()
+        if char == "[" or self.pattern[self.at - 1 : self.at + 1] in ("&&", "~~", "--"):
+            raise UndecidedPattern  # sets of classes are another dialect
+        return self._escape() if char == "\\" else _one(char)
+
+    def _escape(self) -> Ranges:
+        char = self._next()
+        if char.lower() in _CLASSES:
+            ranges = _CLASSES[char.lower()]
+            return ranges if char.islower() else _inverse(ranges)
+        if char in _CONTROLS:
+            return ((_CONTROLS[char],) * 2,)
+        if char in _PUNCTUATION:
+            return _one(char)
+        raise UndecidedPattern
+
+    def _edge(self, ranges: Ranges | None = None, needs: str = "") -> tuple[int, int]:
+        first, last = self._state(), self._state()
+        if ranges is None:
+            self._join(first, last, needs)
+        else:
+            self.moves[first].append((ranges, last))
+        return first, last
+
+    def _state(self) -> int:
+        if len(self.empty) >= _MAX_STATES:
+            raise UndecidedPattern
+        self.empty.append([])
+        self.moves.append([])
+        return len(self.empty) - 1
+
+    def _join(self, first: int, last: int, needs: str = "") -> None:
+        self.empty[first].append((last, needs))
+
+    def _take(self, char: str) -> bool:
+        found = self.pattern.startswith(char, self.at)
+        self.at += found
+        return found
+
+    def _next(self) -> str:
+        if self.at >= len(self.pattern):
+            raise UndecidedPattern
+        self.at += 1
+        return self.pattern[self.at - 1]

@@ -1,0 +1,1 @@
+"""All that a message meets, in Lambda and in the worker."""

@@ -1,0 +1,252 @@
+"""AWS by boto3: its sessions and clients, its errors as faults, and DynamoDB and S3 as the router uses them."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.parsers import ResponseParserError
+
+from router.errors import UsageError
+from router.model import Action, Operation
+from router.runtime.aws.calls import RESPONSE_SECONDS, run_within
+from router.runtime.aws.faults import read_cancellation, translate
+from router.runtime.aws.protocols import (
+    MEASURED,
+    OUT_OF_TIME,
+    TIMED_OUT,
+    TOO_LARGE,
+    UNREADABLE,
+    AwsFault,
+    KeySchema,
+    Request,
+    WriteResponse,
+    read_consumed,
+    read_key_schema,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+CONNECT_TIMEOUT = 5
+DYNAMODB_TIMEOUT = S3_TIMEOUT = RESPONSE_SECONDS
+SQS_TIMEOUT = 30
+"""Longer than the longest poll, 20 seconds."""
+SQS_ATTEMPTS = 3
+_PART_BYTES = 256 * 1024
+CONTROL_PLANE_TIMEOUT = 5
+"""Seconds to wait for a response while a person waits."""
+CONTROL_PLANE_ATTEMPTS = 3
+CONTROL_PLANE_CALLS = 8
+"""How many calls of the control plane are made at a time."""
+ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""The exceptions of a boto3 client: AWS's own errors, and those for when there was no readable response."""
+
+_Operation = Callable[..., Mapping[str, Any]]
+T = TypeVar("T")
+
+
+def open_session() -> boto3.session.Session:
+    """Open a session with the credentials, region and profile of the environment."""
+    # Lambda and the other SDKs read the region from AWS_REGION, boto3 alone does not.
+    return boto3.session.Session(region_name=os.environ.get("AWS_REGION"))
+
+
+def make_client(
+    session: boto3.session.Session, service: str, *, timeout: int, attempts: int, connections: int, validates: bool
+) -> Any:
+    """Make the client of a service.
+
+    `timeout` is how many seconds a response may take. Parameters are validated for the control plane only: the engine
+    makes valid ones, and checking them again would double the CPU time of a full BatchWriteItem.
+    """
+    # boto3's types know services by literal names only.
+    make: Callable[..., Any] = session.client
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+        parameter_validation=validates,
+        user_agent_extra="message-router",
+    )
+    return make(service, config=config)
+
+
+def control_plane_clients(services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT) -> Mapping[str, Any]:
+    """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
+    attempts, calls = CONTROL_PLANE_ATTEMPTS, CONTROL_PLANE_CALLS
+    with settings_errors():
+        session = open_session()
+        return {
+            service: make_client(
+                session, service, timeout=timeout, attempts=attempts, connections=calls, validates=True
+            )
+            for service in services
+        }
+
+
+@contextmanager
+def settings_errors() -> Iterator[None]:
+    """Raise UsageError for errors of boto3 about the settings of the environment."""
+    try:
+        yield
+    except NoRegionError:
+        raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None
+    except BotoCoreError as error:
+        raise UsageError(f"the AWS settings of this environment do not work: {error}") from None
+
+
+def call(operation: _Operation, member: str = "", /, **parameters: Any) -> Mapping[str, Any] | AwsFault:
+    """Call an operation of a boto3 client; return its response, or the fault.
+
+    `member` is one that every response of the operation has: botocore takes any page with status 200, a proxy's for
+    example, for an empty response, which must not pass for a confirmation.
+    """
+    try:
+        response = operation(**parameters)
+    except ERRORS as error:
+        return fault_of(error)
+    return UNREADABLE if member and member not in response else response
+
+
+def _within(timeout: float, function: Callable[[], T]) -> T | AwsFault:
+    """Return what a function returns that calls a client, or the fault if it takes longer than `timeout` seconds.
+
+    A client's own time-outs are for each wait of each attempt, and the same for all calls: a call that takes longer is
+    left to its thread.
+    """
+    if timeout <= 0:
+        return OUT_OF_TIME
+    if timeout == float("inf"):
+        return function()
+    try:
+        return run_within(timeout, function)
+    except TimeoutError:
+        return TIMED_OUT
+
+
+def fault_of(error: Exception) -> AwsFault:
+    """Return the fault for one of `ERRORS`."""
+    if not isinstance(error, ClientError):
+        return translate(type(error).__name__)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return translate(error.response.get("Error", {}).get("Code", ""), status)
+
+
+def _response_of(error: Exception) -> Mapping[str, Any]:
+    return error.response if isinstance(error, ClientError) else {}
+
+
+def caller(client: Any) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
+    """Return a function that calls an operation of a client by AWS's name for it, with its parameters and time-out."""
+
+    def call_within(operation: str, parameters: Mapping[str, Any], timeout: float) -> Mapping[str, Any] | AwsFault:
+        return _within(timeout, lambda: call(getattr(client, xform_name(operation)), **parameters))
+
+    return call_within
+
+
+class DynamoTables:
+    """The `Tables` of the interface."""
+
+    def __init__(self, client: "DynamoDBClient") -> None:
+        self._client = client
+        self._operations: dict[Operation, Callable[..., Any]] = {
+            "Put": client.put_item,
+            "Update": client.update_item,
+            "Delete": client.delete_item,
+        }
+
+    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
+        """Call BatchWriteItem."""
+        operation, parameters = self._client.batch_write_item, _measured({"RequestItems": {table: requests}}, measured)
+        response = _within(timeout, lambda: call(operation, "UnprocessedItems", **parameters))
+        if isinstance(response, AwsFault):
+            return WriteResponse(fault=response)
+        # The call names one table, so only its requests can be returned.
+        unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
+        return WriteResponse(unprocessed, consumed=read_consumed(response) if measured else None)
+
+    def write(
+        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+    ) -> WriteResponse:
+        """Call PutItem, UpdateItem or DeleteItem."""
+
+        def write() -> WriteResponse:
+            try:
+                response = self._operations[operation](**_measured(parameters, measured))
+            except ERRORS as error:
+                return WriteResponse(fault=fault_of(error), stored=_response_of(error).get("Item"))
+            return WriteResponse(consumed=read_consumed(response) if measured else None)
+
+        return _response(_within(timeout, write))
+
+    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
+        """Call TransactWriteItems."""
+        items = [{operation: parameters} for operation, parameters in actions]
+
+        def write() -> WriteResponse:
+            try:
+                response = self._client.transact_write_items(**_measured({"TransactItems": items}, measured))
+            except ERRORS as error:
+                reasons = _response_of(error).get("CancellationReasons", ())
+                return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
+            return WriteResponse(consumed=read_consumed(response) if measured else None)
+
+        return _response(_within(timeout, write))
+
+    def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
+        """Call DescribeTable."""
+        response = _within(timeout, lambda: call(self._client.describe_table, "Table", TableName=table))
+        return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+
+
+def _measured(parameters: dict[str, Any], measured: bool) -> dict[str, Any]:
+    return parameters | MEASURED if measured else parameters
+
+
+def _response(found: WriteResponse | AwsFault) -> WriteResponse:
+    return WriteResponse(fault=found) if isinstance(found, AwsFault) else found
+
+
+class S3Objects:
+    """The `Objects` of the interface."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
+        """Call GetObject; the body of an object whose declared length is too large is not read."""
+        return _within(timeout, lambda: self._fetch(bucket, key, max_bytes))
+
+    def _fetch(self, bucket: str, key: str, max_bytes: int) -> bytes | AwsFault:
+        # Every object has an entity tag; a proxy's page with status 200 most likely has none.
+        response = call(self._client.get_object, "ETag", Bucket=bucket, Key=key)
+        if isinstance(response, AwsFault):
+            return response
+        body = response["Body"]
+        try:
+            return TOO_LARGE if response.get("ContentLength", 0) > max_bytes else _read(body, max_bytes)
+        except ERRORS as error:
+            return fault_of(error)
+        finally:
+            body.close()
+
+
+def _read(body: Any, max_bytes: int) -> bytes | AwsFault:
+    """Read a whole body: its checksum and length are verified at the end only."""
+    parts: list[bytes] = []
+    size = 0
+    while part := body.read(_PART_BYTES):
+        parts.append(part)
+        size += len(part)
+        if size > max_bytes:
+            return TOO_LARGE
+    return b"".join(parts)

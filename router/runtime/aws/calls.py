@@ -1,0 +1,342 @@
+"""Calls that overlap, each started only if it can end before a deadline.
+
+Calls overlap in one thread if the client can send now and read later, else in several threads.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from select import poll
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from msgspec import Struct
+
+from router.runtime.aws.protocols import AwsFault, PendingResponse, WriteResponse
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+
+RESPONSE_SECONDS = 10
+"""To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
+CONCURRENT_CALLS = 8
+"""The most calls that are under way at a time, unless there may be more while no service throttles."""
+UNTRIED_CALLS = 40
+"""The most that are under way at first, if there may be more: each successful call then allows GROWTH more."""
+GROWTH = 2
+"""With 2, the writes of Lambda's largest event take three rounds instead of four: 40, 120, 146."""
+MOST_CALLS = 160
+"""The most under way at a time: half of the writes of Lambda's largest event, whose wall time is billed."""
+IDLE_SECONDS = 15
+"""A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
+that is closed meanwhile is lost."""
+
+Clock = Callable[[], float]
+"""Seconds, growing: `boottime`, or a test's."""
+boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""The time since the machine was started, its suspensions included: visibility timeouts end during them too.
+
+Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
+"""
+UnderWay = dict[int, tuple[int, PendingResponse[Any], float]]
+"""By file descriptor: the number of a call, the call, and when it began."""
+CallResult = Literal["succeeded", "throttled", "failed"]
+"""What a response means for how many calls may be under way: "failed" is for another reason than many calls."""
+Job = TypeVar("Job")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class CallTimeout(Struct, frozen=True):
+    """How long a call may wait.
+
+    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
+    `until`, a moment of `boottime`, limits the whole call.
+    """
+
+    seconds: float
+    until: float = float("inf")
+
+    def left(self) -> float:
+        """Return how many seconds a wait that starts now may take."""
+        left = self.until - boottime()
+        return self.seconds if left > self.seconds else max(0.0, left)
+
+
+class ThreadLock(Protocol):
+    """A lock that a thread holds while it runs, such as the run lock of a worker."""
+
+    def acquire(self) -> None:
+        """Wait for it."""
+
+    def release(self) -> None:
+        """Let another thread run."""
+
+
+class _Blocking(threading.local):
+    """A context that releases the thread's lock, if it has one, while the thread blocks.
+
+    A thread-local, since it is used deep in the HTTP client, which has no other way to know its caller.
+    """
+
+    lock: ThreadLock | None = None
+
+    def __enter__(self) -> None:
+        if self.lock is not None:
+            self.lock.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.lock is not None:
+            self.lock.acquire()
+
+
+blocking = _Blocking()
+"""That of the current thread."""
+
+
+class Duration:
+    """How long calls of one kind take."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """The longest recent duration; each later call reduces it by 5 %."""
+
+    def add(self, seconds: float) -> None:
+        """Add the duration of a call."""
+        self.seconds = max(seconds, self.seconds * 0.95)
+
+
+class Limit(Protocol):
+    """Until when calls may start, and how long each may take."""
+
+    @property
+    def moment(self) -> float:
+        """The moment, by the clock, from which on no call may start."""
+
+    def timeout(self, now: float) -> float:
+        """Return how many seconds a call may take that starts now."""
+
+
+class _Allowance:
+    """How many calls of a batch may be under way at a time: `calls`, at most `most`."""
+
+    __slots__ = ("_count", "_most", "_throttled", "calls")
+
+    def __init__(self, calls: int, most: int, count: int) -> None:
+        """`count` is how many calls the batch has."""
+        self.calls = calls
+        self._most = most
+        self._count = count
+        self._throttled = False
+
+    def note(self, result: CallResult) -> None:
+        """Allow fewer calls once a service throttles, and more while they succeed and more are left."""
+        if result == "throttled":
+            self.calls, self._throttled = CONCURRENT_CALLS, True
+        elif result == "succeeded" and UNTRIED_CALLS <= self.calls < min(self._most, self._count):
+            self.calls = min(self.calls + GROWTH, self._most, self._count)
+
+    def for_next_batch(self) -> int:
+        """Return with how many calls the next batch begins."""
+        if self._throttled or self._count <= self.calls or self.calls >= UNTRIED_CALLS:
+            return self.calls
+        return min(self._most, UNTRIED_CALLS, 2 * self.calls)
+
+
+def result_of(fault: AwsFault | None) -> CallResult:
+    """Return what a call has come to that has this fault, if any."""
+    if fault is None:
+        return "succeeded"
+    return "throttled" if fault.is_throttling else "failed"
+
+
+def result_of_write(response: WriteResponse) -> CallResult:
+    """Return what a write has come to: a table is at its capacity also if it leaves a part of a batch."""
+    if response.fault is None:
+        return "throttled" if response.unprocessed else "succeeded"
+    return "throttled" if response.is_throttled else "failed"
+
+
+class PolledCalls(Generic[Job, R]):
+    """Sends calls one after another and reads each response when it comes; safe to use from several threads.
+
+    At most `most` are under way at a time. A response that is there is read before the next call begins: its connection
+    is free then, so that a new one is opened only while there is nothing to do but wait. Up to UNTRIED_CALLS are under
+    way at first; while all succeed, GROWTH more with each. Once a service throttles, CONCURRENT_CALLS are, and
+    each `make` that has use for more and is not throttled doubles them again.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[Job, float], PendingResponse[R]],
+        result: Callable[[R], CallResult],
+        clock: Clock = boottime,
+        most: int = CONCURRENT_CALLS,
+    ) -> None:
+        """`begin` sends a call, with its time-out in seconds."""
+        self._begin = begin
+        self._result = result
+        self._clock = clock
+        self._most = most
+        self._allowed = min(most, UNTRIED_CALLS)
+        self.duration = Duration()
+
+    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
+        """Return the response to each call; None where it was too late to start it."""
+        allowed = _Allowance(self._allowed, self._most, len(jobs))
+        responses: list[R | None] = [None] * len(jobs)
+        poller = poll()
+        # In the order in which they began.
+        under_way: UnderWay = {}
+        left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
+        while True:
+            arrived: list[int] = []
+            while len(under_way) < allowed.calls and not arrived:
+                number, job = next(left, (-1, None))
+                if job is None:
+                    break
+                began = self._clock()
+                if began >= limit.moment:
+                    left = iter(())
+                    break
+                pending = self._begin(job, limit.timeout(began))
+                descriptor = pending.fileno()
+                if descriptor < 0:
+                    responses[number] = pending.finish()
+                    continue
+                poller.register(descriptor, pending.events)
+                under_way[descriptor] = number, pending, began
+                if number + 1 < len(jobs):
+                    arrived = _arrived(poller, under_way, 0)
+            if not under_way:
+                self._allowed = allowed.for_next_batch()
+                return responses
+            for descriptor, late in [(each, False) for each in arrived] or self._await(poller, under_way):
+                number, pending, began = under_way.pop(descriptor)
+                poller.unregister(descriptor)
+                response = responses[number] = pending.finish(late)
+                allowed.note(self._result(response))
+                self.duration.add(self._clock() - began)
+
+    def _await(self, poller: "poll", under_way: UnderWay) -> list[tuple[int, bool]]:
+        """The calls with a response; or, if none comes in time, the oldest call, which is late."""
+        oldest, (_, pending, began) = next(iter(under_way.items()))
+        if len(under_way) == 1:
+            return [(oldest, False)]
+        found = _arrived(poller, under_way, 0)
+        while not found and (seconds := began + pending.seconds - self._clock()) > 0:
+            with blocking:
+                found = _arrived(poller, under_way, seconds)
+        return [(descriptor, False) for descriptor in found] or [(oldest, True)]
+
+
+def _arrived(poller: "poll", under_way: UnderWay, seconds: float) -> list[int]:
+    """The calls with a response, after waiting for one, or for a connection that goes on to open, for some seconds."""
+    found = []
+    for descriptor, _ in poller.poll(seconds * 1000):
+        pending = under_way[descriptor][1]
+        if pending.arrived():
+            found.append(descriptor)
+        else:
+            poller.modify(descriptor, pending.events)
+    return found
+
+
+class ThreadedCalls(Generic[Job, R]):
+    """Makes each call in a thread, for clients whose calls block; a single one in the caller's own thread."""
+
+    def __init__(self, call: Callable[[Job, float], R], clock: Clock = boottime) -> None:
+        """`call` makes a call, with its time-out in seconds."""
+        self._call = call
+        self._clock = clock
+        self.duration = Duration()
+
+    def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
+        """Return the response to each call; None where it was too late to start it."""
+
+        def call(job: Job) -> R | None:
+            began = self._clock()
+            if began >= limit.moment:
+                return None
+            response = self._call(job, limit.timeout(began))
+            self.duration.add(self._clock() - began)
+            return response
+
+        return [call(jobs[0])] if len(jobs) == 1 else list(self._pool.map(call, jobs))
+
+    @cached_property
+    def _pool(self) -> "ThreadPoolExecutor":
+        from concurrent.futures import ThreadPoolExecutor  # a cold start does without it
+
+        return ThreadPoolExecutor(CONCURRENT_CALLS, "write")
+
+
+def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None) -> T:
+    """Return the result of a function that blocks, run in a thread of its own; raises TimeoutError after `seconds`.
+
+    The thread then goes on until the function ends by itself, without keeping the process alive: `discard` is given
+    its result.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+    late = False
+    lock = threading.Lock()
+
+    def run() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # raised in the thread that waits
+            errors.append(error)
+            return
+        with lock:
+            if not late:
+                results.append(result)
+                return
+        discard(result)
+
+    thread = threading.Thread(target=run, name="within", daemon=True)
+    thread.start()
+    with blocking:
+        thread.join(max(0.0, min(seconds, threading.TIMEOUT_MAX)))
+    with lock:
+        late = not results
+    if results:
+        return results[0]
+    raise errors[0] if errors else TimeoutError
+
+
+def overlap(function: Callable[[Job], T], jobs: Iterable[Job], threads: int) -> list[T]:
+    """Return the results of a function that blocks, called for each job in some threads; raises the first job's error.
+
+    After an error, no further call begins. Those under way go on until they end by themselves, without keeping the
+    process alive.
+    """
+    from concurrent.futures import Future  # a cold start does without it
+
+    calls: list[tuple[Job, Future[T]]] = [(job, Future()) for job in jobs]
+    left = deque(calls)
+
+    def run() -> None:
+        while True:
+            try:
+                job, future = left.popleft()
+            except IndexError:
+                return
+            try:
+                future.set_result(function(job))
+            except BaseException as error:  # raised in the thread that waits
+                future.set_exception(error)
+
+    for _ in range(min(threads, len(calls))):
+        threading.Thread(target=run, name="overlap", daemon=True).start()
+    try:
+        return [future.result() for _, future in calls]
+    finally:
+        left.clear()

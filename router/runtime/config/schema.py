@@ -1,0 +1,255 @@
+"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts of the faults that it finds."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import cache
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from router.codes import declare
+from router.model import META_NAMES, Code, Path
+from router.runtime.config import spec
+from router.runtime.config.environment import Constraint, Kind, TypedText
+from router.runtime.config.findings import any_of, closest, describe, did_you_mean, quote
+from router.runtime.config_types import META_PATTERN
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
+
+Node = dict[str, Any]
+"""A schema within the schema."""
+
+_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
+_CONSTRAINTS = ("enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
+WHOLE = "x-whole"
+"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
+
+
+def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
+    """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
+
+    With a config, routes can name the tables of that config only. `included` selects the schema of files that a config
+    includes.
+    """
+    published = _read("published.json")["Included" if included else "Config"]
+    if config is not None:
+        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
+    return published
+
+
+@cache
+def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
+    """Return the schema of a file whose `${NAME}` references have been replaced; `make docs` writes it."""
+    return _read("exact.json")[root.__name__]
+
+
+def _read(name: str) -> dict[str, Node]:
+    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
+    return made
+
+
+@cache
+def validator(root: type[spec.Config | spec.Included]) -> "Validator":
+    """Return the validator of `exact_schema`."""
+    from jsonschema_rs import RegexOptions, validator_for  # 25 ms that the start of a compiled config does not need
+
+    return validator_for(exact_schema(root), pattern_options=RegexOptions(), keywords={WHOLE: _Whole})
+
+
+def node_at(root: Node, data: Any, path: Path) -> Node:
+    """Return the node for the value at a path of the data; of alternatives, the one for the type of the value."""
+    node, value = _follow(root, data, path)
+    return branch_for(root, node, value)
+
+
+def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
+    """Return the node for the value at a path of the data, None if nothing is known of it, and the value."""
+    node: Any = root
+    for step in path:
+        inside, data = branch_for(root, node, data), data[step]
+        known = inside.get("items") if isinstance(step, int) else inside.get("properties", {}).get(step)
+        node = known or inside.get("additionalProperties")
+        if not isinstance(node, dict):
+            return None, data
+    return node, data
+
+
+def branch_for(root: Node, node: Node, value: Any) -> Node:
+    """Return the first of a node's alternatives that takes values of this type, or the node itself if none does."""
+    return next((branch for branch in branches(root, node) if takes(branch, value)), node)
+
+
+def branches(root: Node, node: Node) -> list[Node]:
+    """Return the alternatives of a node, with references resolved; a node without any is its own."""
+    alternatives = [node] if "properties" in node else node.get("anyOf", [node])
+    return [
+        root["$defs"][branch["$ref"].removeprefix("#/$defs/")] if "$ref" in branch else branch
+        for branch in alternatives
+    ]
+
+
+def takes(node: Node, value: Any) -> bool:
+    """Return whether a node without alternatives takes values of this type."""
+    if "enum" in node:
+        return type(value) is type(node["enum"][0])
+    return "type" not in node or node["type"] == _TYPES.get(type(value))
+
+
+class _Whole:
+    """The keyword `x-whole`."""
+
+    def __init__(self, parent_schema: Node, value: Any, schema_path: list[str | int]) -> None:
+        pass
+
+    def validate(self, instance: Any) -> None:
+        if not isinstance(instance, int):
+            raise ValueError("not a whole number")
+
+
+def without_extensions(data: Any) -> Any:
+    """Return the data of a file without keys that begin with `x-` in maps whose keys are fixed."""
+    root = exact_schema(spec.Config)
+    return _without_extensions(root, root, data)
+
+
+def _without_extensions(root: Node, node: Node, value: Any) -> Any:
+    branch = branch_for(root, node, value)
+    if isinstance(value, list):
+        return [_without_extensions(root, branch.get("items", {}), each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    known, other = branch.get("properties"), branch.get("additionalProperties")
+    if known is not None:
+        kept = {name: each for name, each in value.items() if not name.startswith("x-")}
+        return {name: _without_extensions(root, known.get(name, {}), each) for name, each in kept.items()}
+    inside = other if isinstance(other, dict) else {}
+    return {name: _without_extensions(root, inside, each) for name, each in value.items()}
+
+
+RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
+RT102 = declare("RT102", "missing key", "The key is required: it has no default that suits every config.")
+RT103 = declare("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
+RT104 = declare("RT104", "not one of the choices", "Only the listed values have a meaning.")
+RT105 = declare("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
+RT106 = declare("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
+
+Text = tuple[Code, str, str]
+"""A code, a sentence and a suggestion, which may be empty."""
+
+_WORDS = {
+    "string": "text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "object": "a map",
+    "array": "a list",
+}
+_SYNONYMS = {"upsert": "update"}
+"""What other databases call a choice, which may resemble another one."""
+_KINDS: dict[type, str] = {
+    Decimal: "a number",
+    float: "a number",
+    **{kind: _WORDS[name] for kind, name in _TYPES.items()},
+}
+
+
+def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
+    """Return the text for a value whose type none of the alternatives takes."""
+    wanted = any_of(map(_words_for, alternatives))
+    found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
+    return RT103, f"{describe(path)} must be {wanted}, {found}", _remedy(set(map(_kind_of, alternatives)), value)
+
+
+def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
+    """Return the text for a value of the right type that is not one of the choices."""
+    near = near_choice(value, choices)
+    advice = f"did you mean {near!r}?" if near else ""
+    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", advice
+
+
+def near_choice(value: Any, choices: list[Any]) -> str | None:
+    """Return the choice that a value is a misspelling of or a synonym for; None if it is not clear."""
+    if not isinstance(value, str):
+        return None
+    synonym = _SYNONYMS.get(value.casefold())
+    return synonym if synonym in choices else closest(value, choices)
+
+
+def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> Text:
+    """Return the text for a value of the right type that a keyword of its schema does not accept."""
+    found = "" if key else f", not {quote(value)}"
+    near = ""
+    match keyword:
+        case "pattern":
+            wanted = node["patternErrorMessage"] + found
+            near = did_you_mean(value, META_NAMES) if node["pattern"] == META_PATTERN else ""
+        case "minimum" | "maximum":
+            wanted = f"must be a whole number from {node['minimum']} to {node['maximum']}{found}"
+        case "minProperties" | "maxProperties" if "maxProperties" in node:
+            counts = range(node["minProperties"], node["maxProperties"] + 1)
+            wanted = f"must have {any_of(map(str, counts))} entries"
+        case "minLength" | "minItems" | "minProperties":
+            wanted = "must not be empty"
+        case _:
+            raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
+    return RT105, f"{describe(path)} {wanted}", near
+
+
+def _words_for(node: Node) -> str:
+    return any_of(map(quote, node["enum"])) if "enum" in node else _WORDS[node["type"]]
+
+
+def _remedy(types: set[str], value: Any) -> str:
+    """Return what to do about a value of the wrong type, where that is clear."""
+    if value is None:
+        return "give it one, or remove the key"
+    if "string" in types and not isinstance(value, list | dict):
+        return "put it in quotes"
+    if "array" in types and isinstance(value, str):
+        return f"make it a list: [{value}]"
+    if isinstance(value, str) and types & {"integer", "boolean"}:
+        return "write it without quotes"
+    return ""
+
+
+def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[TypedText]:
+    """Yield the texts at these paths of a file where the config takes a number, or true or false, and no text."""
+    schema = exact_schema(root)
+    for path in paths:
+        kind = _kind(schema, data, path)
+        if kind:
+            yield TypedText(path, kind)
+
+
+def find_constraints(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file, where that is not any text, or true and false."""
+    schema = exact_schema(root)
+    for path in paths:
+        node, _ = _follow(schema, data, path)
+        wanted = _kind(schema, data, path) or "string"
+        given = [] if node is None else branches(schema, node)
+        choices = [
+            {name: branch[name] for name in _CONSTRAINTS if name in branch}
+            for branch in given
+            if not branch or _kind_of(branch) == wanted
+        ]
+        if choices and all(choices):
+            yield Constraint(path, tuple(choices))
+
+
+def _kind(schema: Node, data: Any, path: Path) -> Kind | None:
+    """Return what a place takes; None if it takes text, or if nothing is known of it."""
+    node, _ = _follow(schema, data, path)
+    if node is None:
+        return None
+    kinds = {_kind_of(branch) for branch in branches(schema, node)}
+    if "integer" in kinds:
+        return None if "string" in kinds else "integer"
+    return "boolean" if kinds == {"boolean"} else None
+
+
+def _kind_of(branch: Node) -> str:
+    if "enum" in branch:
+        return "integer" if isinstance(branch["enum"][0], int) else "string"
+    return str(branch.get("type", "string"))

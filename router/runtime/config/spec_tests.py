@@ -1,0 +1,124 @@
+"""The specification of the `tests:` of a route."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from router.model import OutcomeKind
+from router.runtime.config_types import Spec, Timestamp
+
+
+class ReceivedMessage(Spec, frozen=True):
+    """A message of a test with several, and its expected outcome. Each is received after the one before is written."""
+
+    name: Annotated[str, Meta(description="What it verifies.")] = ""
+    message: Annotated[Any, Meta(description="The message; the queue's encoding and envelopes are applied to it.")] = (
+        UNSET
+    )
+    body: Annotated[str | UnsetType, Meta(description="The body of the SQS message, instead of `message`.")] = UNSET
+    record: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(description="A whole record of ReceiveMessage or of a Lambda event, instead of `message`."),
+    ] = UNSET
+    file: Annotated[
+        str | UnsetType,
+        Meta(
+            description="A file, relative to the config, that holds the message as JSON, instead of `message`.",
+            examples=["messages/first.json"],
+        ),
+    ] = UNSET
+    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = field(
+        default_factory=dict
+    )
+    sent_at: Annotated[
+        Timestamp | UnsetType,
+        Meta(description="When it was sent. Default: `2026-01-02T03:04:05.678Z`.", examples=["2026-01-02T03:04:06Z"]),
+    ] = UNSET
+    group: Annotated[str | UnsetType, Meta(description="Its message group. Default: `group-1`.")] = UNSET
+    id: Annotated[
+        str | UnsetType,
+        Meta(
+            description="Its message id; messages with the same one are deliveries of one message. Default: an id of "
+            "its own.",
+            examples=["m-1"],
+        ),
+    ] = UNSET
+    outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = "written"
+    reason: Annotated[str | UnsetType, Meta(description="The exact reason, if the message is not written.")] = UNSET
+    code: Annotated[
+        str | UnsetType, Meta(description="The code of the reason, if the message is not written.", examples=["RT806"])
+    ] = UNSET
+
+
+class StoredItems(Spec, frozen=True):
+    """What the route's table holds at the end of a test."""
+
+    items: Annotated[
+        tuple[dict[str, Any], ...] | UnsetType,
+        Meta(description="All items of the table, in any order, with all their attributes."),
+    ] = UNSET
+    contains: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="Items of the table: the key and some attributes of each.")
+    ] = ()
+    absent: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="Keys of which the table holds no item.", examples=[[{"id": "a"}]])
+    ] = ()
+
+
+class Test(ReceivedMessage, frozen=True):
+    """A message, or several, and what is expected of them, run by `router test` and sent by `router demo`."""
+
+    given: Annotated[
+        dict[str, tuple[dict[str, Any], ...]],
+        Meta(
+            description="The items that tables hold before, by table, a key of `tables`.",
+            examples=[{"users": [{"user_id": "u-1", "version": 7}]}],
+        ),
+    ] = field(default_factory=dict)
+    messages: Annotated[
+        tuple[ReceivedMessage, ...],
+        Meta(description="Instead of `message`: several messages, in the order in which they are received."),
+    ] = ()
+    env: Annotated[
+        dict[str, str],
+        Meta(
+            description="Environment variables of this test; they override those that are set.",
+            examples=[{"STAGE": "prod"}],
+        ),
+    ] = field(default_factory=dict)
+    item: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="The one item that is written, with all its attributes.")
+    ] = UNSET
+    item_contains: Annotated[
+        dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
+    ] = UNSET
+    items: Annotated[
+        tuple[dict[str, Any], ...] | UnsetType,
+        Meta(description="All items that this route writes, in order, with all their attributes."),
+    ] = UNSET
+    write: Annotated[
+        dict[str, Any] | UnsetType,
+        Meta(
+            description="The one request of this route to DynamoDB, as `router explain` prints it.",
+            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
+        ),
+    ] = UNSET
+    table: Annotated[
+        tuple[dict[str, Any], ...] | StoredItems | UnsetType,
+        Meta(
+            description="What the route's table holds afterwards: a list of all its items, or a map.",
+            examples=[[{"user_id": "u-1", "version": 8}], {"absent": [{"user_id": "u-2"}]}],
+        ),
+    ] = UNSET
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether what the tables hold decides about it."""
+        return bool(self.given or self.messages) or self.table is not UNSET or self.outcome in ("duplicate", "stale")
+
+    @property
+    def received(self) -> tuple[ReceivedMessage, ...]:
+        """Its messages; itself, if it is about one."""
+        return self.messages or (self,)

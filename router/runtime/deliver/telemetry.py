@@ -1,0 +1,197 @@
+"""Logs and metrics of batches, with the same names in Lambda and in the worker.
+
+A line of JSON is logged for each message that is not written, and one for each batch. Metrics have CloudWatch's
+embedded metric format in Lambda, and that of Prometheus in the worker:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from router.model import OutcomeKind, Result, Summary, iso_ms
+from router.runtime.config.secret_values import WRITTEN
+from router.runtime.printable import printable_json
+
+LOGGER = logging.getLogger("router")
+_LEVELS = {
+    "rejected": logging.ERROR,
+    "retry": logging.WARNING,
+    "dropped": logging.INFO,
+    "duplicate": logging.INFO,
+    "stale": logging.INFO,
+}
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`.
+
+    No line has the value of a variable that holds a secret.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": iso_ms(int(record.created * 1000)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info and (kind := record.exc_info[0]) is not None:
+            # Only the type: the text of an exception may contain a value of a message.
+            line["exception"] = kind.__name__
+        text = WRITTEN.mask(msgspec.json.encode(line).decode())
+        return text if text.isprintable() else printable_json(text)
+
+
+def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
+    """Write the lines of the router, and only those, by a handler.
+
+    By default they are written to standard error at once, as Lambda needs it: after an invocation the process is
+    frozen, perhaps for ever, and lines that wait to be written would be lost.
+    """
+    handler = handler or logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    LOGGER.handlers = [handler]
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+def number_lines(process: int) -> None:
+    """Add the number of the process to each line from now on."""
+
+    def add(record: logging.LogRecord) -> bool:
+        record.fields = {**getattr(record, "fields", {}), "process": process}
+        return True
+
+    # Not a filter of the logger, which lines of its children would not pass.
+    for handler in LOGGER.handlers:
+        handler.addFilter(add)
+
+
+def log_result(result: Result) -> None:
+    """Log the outcome of a message, unless it was written."""
+    level = _LEVELS.get(result.outcome.kind)
+    if level is None:
+        return
+    outcome = result.outcome
+    fields = {
+        "outcome": outcome.kind,
+        "code": outcome.code,
+        "reason": outcome.reason,
+        "queue": result.queue,
+        "route": outcome.route,
+        "pointer": outcome.pointer,
+        "message_id": result.message_id,
+        "conflict": outcome.conflict,
+        "receive_count": result.receive_count,
+    }
+    _log(level, f"message {outcome.kind}", fields)
+
+
+def log_batch(summary: Summary, config: str) -> None:
+    """Log the summary of a batch; `config` is the hash of the running config."""
+    fields: dict[str, Any] = {
+        "service": service_name(),
+        "queue": summary.queue,
+        "counts": summary.counts,
+        "conflicts": summary.conflicts,
+        "configuration_errors": summary.configuration_errors,
+        "malformed_failures": summary.malformed_failures,
+        "seconds": round(summary.seconds, 6),
+        "config": config,
+    }
+    _log(logging.INFO, "batch done", fields)
+
+
+def _log(level: int, message: str, fields: Mapping[str, Any]) -> None:
+    """Log a line as `LOGGER.log` does, without looking for the caller."""
+    if LOGGER.isEnabledFor(level):
+        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra={"fields": fields}))
+
+
+NAMESPACE = "MessageRouter"
+"""The CloudWatch namespace."""
+SERVICE, QUEUE = "service", "queue"
+"""The dimensions (in Prometheus: labels): what `service_name` returns, and the queue's name in the config."""
+SERVICE_VARIABLE = "ROUTER_SERVICE"
+"""The environment variable that names the service: stages in one account have metrics of their own."""
+CONFIGURATION_ERRORS = "router_configuration_errors_total"
+LINES_DROPPED = "router_log_lines_dropped_total"
+Unit = Literal["Count", "Seconds"]
+METRICS: Mapping[str, tuple[Unit, str]] = {
+    **{
+        f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
+        for kind in get_args(OutcomeKind)
+    },
+    "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
+    CONFIGURATION_ERRORS: ("Count", "Messages that met a configuration error: no such table, no permission."),
+    "router_malformed_failures_total": (
+        "Count",
+        "Messages whose attribute `router` was ignored: it does not describe a dead letter.",
+    ),
+    "router_batches_total": ("Count", "Batches of messages that were processed."),
+    "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
+    LINES_DROPPED: ("Count", "Log lines of a worker that were dropped, because nobody read the log."),
+}
+"""Each metric: its unit, and what it counts."""
+
+
+def service_name(env: Mapping[str, str] = os.environ) -> str:
+    """Return ROUTER_SERVICE of the environment, else the name of the Lambda function, else `message-router`."""
+    return env.get(SERVICE_VARIABLE) or env.get("AWS_LAMBDA_FUNCTION_NAME") or "message-router"
+
+
+Meter = Callable[[Summary], None]
+"""Called for each batch."""
+
+
+def measure(summary: Summary) -> dict[str, float]:
+    """Return what a batch adds to each metric; zeros are left out."""
+    values: dict[str, float] = {f"router_messages_{kind}_total": number for kind, number in summary.counts.items()}
+    values["router_batches_total"] = 1
+    values["router_batch_seconds_total"] = round(summary.seconds, 6)
+    if summary.conflicts:
+        values["router_conflicts_total"] = summary.conflicts
+    if summary.configuration_errors:
+        values[CONFIGURATION_ERRORS] = summary.configuration_errors
+    if summary.malformed_failures:
+        values["router_malformed_failures_total"] = summary.malformed_failures
+    return values
+
+
+def embedded(summary: Summary) -> str:
+    """Return the line of a batch in CloudWatch's embedded metric format."""
+    values = measure(summary)
+    directives = [_directive([SERVICE, QUEUE], values)]
+    if summary.configuration_errors:
+        # For one alarm on all queues, those included that the config does not know: it cannot name them.
+        directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
+    line: dict[str, Any] = {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives},
+        SERVICE: service_name(),
+        QUEUE: summary.queue,
+        **values,
+    }
+    return msgspec.json.encode(line).decode()
+
+
+def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, Any]:
+    return {
+        "Namespace": NAMESPACE,
+        "Dimensions": [dimensions],
+        "Metrics": [{"Name": name, "Unit": METRICS[name][0]} for name in metrics],
+    }
+
+
+def print_embedded(summary: Summary) -> None:
+    """Print a batch's line: CloudWatch reads the standard output of a Lambda function."""
+    print(embedded(summary), flush=True)  # noqa: T201 — for CloudWatch
+
+
+def ignore(summary: Summary) -> None:
+    """Measure nothing."""

@@ -1,0 +1,155 @@
+"""The time of a batch: until when its calls may start, and how long it may wait for retries and plan its messages."""
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Protocol
+
+from msgspec import Struct
+
+from router.runtime.aws.calls import Clock, Duration, boottime
+from router.runtime.engine.engine import Budget, OutOfBudget
+
+MARGIN_SECONDS = 0.5
+"""Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
+RESERVE_SECONDS = 0.25
+"""The part of the margin in which no write or fetch is under way any more: what has hung is timed out by then."""
+MAX_WAIT_SECONDS = 1.0
+"""The longest that a caller waits at a time for retries that are likely to fail again."""
+WAIT_SHARE = 0.1
+"""The largest share of a caller's time for them, so that a few messages that keep failing hardly slow the others."""
+FIRST_WAIT_SECONDS = 0.2
+"""What the receivers of a queue may wait before they have worked for some time."""
+MIN_LEFT_SECONDS = 0.1
+"""With less left there is no wait: short ones, as a budget that is refilled all the time allows, are of little use."""
+QUICK_PLANNING_SECONDS = 0.2
+"""CPU time; a message that takes longer is planned after the others of its batch are written."""
+MAX_PLANNING_SECONDS = 5.0
+"""CPU time; a message that takes longer is rejected. CPU time, so that a busy machine rejects nothing."""
+
+
+class Deadline(Protocol):
+    """When a batch must be done: `end` is a moment by the clock.
+
+    Below the caller of the batch it is only read. It may move while the batch is processed: a worker's ends later when
+    the visibility of the messages is extended, and earlier when the worker stops.
+    """
+
+    @property
+    def end(self) -> float:
+        """The moment."""
+
+
+class FixedDeadline(Struct, frozen=True):
+    """A deadline that does not move."""
+
+    end: float
+
+
+class StartLimit:
+    """Until when the calls of a batch may start, and how long each may take.
+
+    A call that has just begun must be able to end by the deadline, and after it those of `final`, the calls that end
+    the work on a batch: dead letters and visibility timeouts.
+    """
+
+    __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")
+
+    def __init__(
+        self, deadline: Deadline, now: float, durations: Sequence[Duration], final: Duration | None = None
+    ) -> None:
+        self._deadline = deadline
+        self._durations = durations
+        self._final = final or Duration()
+        # Cap the margin at half the remaining time, so that one slow call cannot block later ones.
+        self._longest_margin = max(MARGIN_SECONDS, (deadline.end - now) / 2)
+
+    @property
+    def moment(self) -> float:
+        """The moment, by the clock, from which on no call may start."""
+        margin = MARGIN_SECONDS + 2 * (max([each.seconds for each in self._durations]) + self._final.seconds)
+        return self._deadline.end - min(margin, self._longest_margin)
+
+    def timeout(self, now: float) -> float:
+        """Return how many seconds a call may take that starts now."""
+        return self._deadline.end - RESERVE_SECONDS - now
+
+    def final_timeout(self, now: float) -> float:
+        """Return how many seconds the final calls may take that start now; 0 if they are not likely to end in time."""
+        left = self._deadline.end - now
+        return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
+
+
+class _SharedWaits:
+    """What callers may wait together: `left`, at most `most` seconds."""
+
+    __slots__ = ("left", "lock", "most")
+
+    def __init__(self, left: float, most: float) -> None:
+        self.left = left
+        self.most = most
+        self.lock = Lock()
+
+
+class WaitBudget:
+    """The time that a caller may spend waiting for retries, refilled as time passes; thread-safe."""
+
+    def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS, left: float | None = None) -> None:
+        """It has at most `seconds`, and `left` of them at first; all without it."""
+        self.waited = 0.0
+        """The seconds of all waits of a writer, whether counted or not, and of the retries that are counted."""
+        self.taken = 0.0
+        """The seconds that were taken from the budget."""
+        self._clock = clock
+        self._shared = _SharedWaits(seconds if left is None else left, seconds)
+        self._filled_at = clock()
+
+    def shared(self) -> "WaitBudget":
+        """Return the budget of another caller, of which each takes what both have left, and refills it."""
+        budget = WaitBudget(self._clock)
+        budget._shared = self._shared
+        return budget
+
+    def take(self, seconds: float) -> bool:
+        """Take the time of a wait; return False if too little is left."""
+        shared = self._shared
+        with shared.lock:
+            now = self._clock()
+            shared.left = min(shared.most, shared.left + (now - self._filled_at) * WAIT_SHARE)
+            self._filled_at = now
+            if shared.left < max(seconds, MIN_LEFT_SECONDS):
+                return False
+            shared.left -= seconds
+            self.taken += seconds
+            return True
+
+    def correct(self, seconds: float) -> None:
+        """Take the time by which a wait and its retry were longer, or give back that by which they were shorter."""
+        with self._shared.lock:
+            self._shared.left -= seconds
+            self.taken += seconds
+
+
+class PlanningBudget(Budget):
+    """The time for planning one message after the other, up to the limit of their batch."""
+
+    def __init__(self, limit: StartLimit, clock: Clock, cpu: Clock) -> None:
+        self.seconds = QUICK_PLANNING_SECONDS
+        """The CPU time that a message may take, counted from `start`."""
+        self.limit = limit
+        self.clock = clock
+        self._cpu = cpu
+        self._until = 0.0
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time of the batch is used up."""
+        return self.clock() >= self.limit.moment
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._until = self._cpu() + self.seconds
+
+    def check(self) -> None:
+        """Raise OutOfBudget if the message has used up its time, or its batch has."""
+        if self._cpu() > self._until or self.clock() >= self.limit.moment:
+            raise OutOfBudget

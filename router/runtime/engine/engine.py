@@ -1,0 +1,349 @@
+"""Plans a record: decode, match, validate, transform and map it into writes, none of which is made yet."""
+
+from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
+from typing import Any
+
+from msgspec import Struct
+
+from router import codes
+from router.errors import Rejection
+from router.model import Item, Message, Outcome, Record, Route
+from router.runtime.engine.attributes import MAX_ITEM_BYTES, memory_bytes
+from router.runtime.engine.backoff import Backoff, OutageBackoff
+from router.runtime.engine.decode import JSON, MAX_NESTING, Decoder, PointerFinder, bound_nesting, decode_plain
+from router.runtime.engine.identity import with_original_identity
+from router.runtime.engine.item_text import ValueTexts, texts_for
+from router.runtime.engine.outcomes import Disposition, Redactor, disposed, failed, rejected
+from router.runtime.engine.writes import PlannedMessage, Write, WriteConfig, check_transaction
+
+MAX_ELEMENTS = 10_000
+"""The most elements that `for_each` takes from one message."""
+
+TYPED_TRIES = 3
+"""So many messages of a batch may be of another shape than the typed short form knows; then it is not tried again."""
+
+MAX_PLANNED_BYTES = 256 * 1024 * 1024
+"""The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
+
+Trace = Callable[[str, str, Any], None]
+"""Called after each stage of a message with the route (or ""), the stage and its result."""
+
+
+class OutOfBudget(Exception):
+    """Planning a message takes more time than there is."""
+
+
+class Budget:
+    """The time that planning a message may take, here without a bound.
+
+    Only `for_each` can take more than a time that the size of the message bounds.
+    """
+
+    def start(self) -> None:
+        """Count from now on."""
+
+    def check(self) -> None:
+        """Raise OutOfBudget if the time is used up."""
+
+
+UNLIMITED = Budget()
+
+
+MapOne = Callable[[WriteConfig, Any, Message, ValueTexts], Write]
+"""From data and message to the one write; `texts_for` the text of the data."""
+MapTyped = Callable[[WriteConfig, str, Message], Write]
+"""From the text of the data and a message without data to the one write; raises any exception for a text that it does
+not know, valid or not. The text is not longer than an item may be, and has no backslash."""
+
+
+class ShortForm:
+    """Plans the put of the one item of a message in one pass, with the result of the general way.
+
+    `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays. `typed`
+    decodes and validates too; it is None for a route whose schema or item is not simple enough.
+    """
+
+    __slots__ = ("_generate", "_left", "typed", "write")
+
+    def __init__(self, generate: Callable[[], tuple[MapOne, MapTyped | None]], messages: int) -> None:
+        self.write: MapOne | None = None
+        self.typed: MapTyped | None = None
+        self._generate = generate
+        self._left = messages
+
+    def count(self) -> None:
+        """Count a message that was mapped in the general way."""
+        self._left -= 1
+        if self._left == 0:
+            self.write, self.typed = self._generate()
+
+
+class CompiledRoute(Struct, frozen=True):
+    """A route as plain callables; each is None where the route has no such stage.
+
+    `map_items` returns the items of a message, one after the other; it raises Rejection, and OutOfBudget.
+    """
+
+    route: Route
+    write: WriteConfig
+    when: Callable[[Any], bool] | None
+    validate: Callable[[Any], Any] | None
+    on_invalid: Disposition
+    transform_message: tuple[Callable[[Message, Route], Message], ...]
+    map_items: Callable[[Message, Budget], Iterable[Item]]
+    transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
+    short: ShortForm | None = None
+
+
+class RouteIndex(Struct, frozen=True):
+    """The places in `routes` of a queue of those whose `when` can hold, by the text at a path of the message.
+
+    `others` are those for any other value; under each text they are listed too.
+    """
+
+    look: Callable[[Any], Any]
+    by_text: Mapping[str, tuple[int, ...]]
+    others: tuple[int, ...]
+
+    def select(self, routes: tuple[CompiledRoute, ...], data: Any) -> list[CompiledRoute]:
+        """Return the routes of which one or more may take a message, in their order."""
+        value = self.look(data)
+        places = self.by_text.get(value, self.others) if isinstance(value, str) else self.others
+        return [routes[place] for place in places]
+
+
+class CompiledQueue(Struct, frozen=True):
+    """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
+
+    `outage` is the back-off of messages that met an outage, `backoff` that of the others.
+    `pointers` finds the object in S3 that holds a record's payload, and `redaction` masks values; None where there is
+    never one. `index` selects the routes whose `when` can hold; None where all are asked.
+    """
+
+    name: str
+    reference: str
+    fifo: bool
+    decode: Decoder
+    routes: tuple[CompiledRoute, ...]
+    first_only: bool
+    unmatched: Disposition
+    dead_letter: str
+    atomic: bool = False
+    backoff: Backoff = Backoff()
+    outage: OutageBackoff = OutageBackoff()
+    pointers: PointerFinder | None = None
+    redaction: Redactor | None = None
+    index: RouteIndex | None = None
+
+    @property
+    def plain_route(self) -> CompiledRoute | None:
+        """The only route, if it takes each body as the JSON of a message, and can write what it plans."""
+        is_plain = self.decode is decode_plain and self.redaction is None and not self.atomic
+        return self.routes[0] if is_plain and len(self.routes) == 1 and self.routes[0].when is None else None
+
+
+class Engine(Struct, frozen=True):
+    """The compiled config: its queues by name, and by their names, URLs or ARNs at SQS."""
+
+    queues: Mapping[str, CompiledQueue]
+    by_reference: Mapping[str, CompiledQueue]
+
+    def queue_of(self, arn: str) -> CompiledQueue | None:
+        """Return the queue of an ARN: an ARN or URL in the config matches wholly, a name matches in any account."""
+        parts = arn.split(":")
+        for known in (3, 2, 1):
+            queue = self.by_reference.get(":".join(parts[-known:]))
+            if queue is not None:
+                return queue
+        return None
+
+
+def plan(
+    queue: CompiledQueue, record: Record, trace: Trace | None = None, budget: Budget = UNLIMITED
+) -> PlannedMessage:
+    """Return a record as planned: with its writes, or the outcome that is decided without any; raises OutOfBudget."""
+    try:
+        data, attributes = queue.decode(record)
+        message = Message(data, record.message_id, queue.name, attributes, record.attributes)
+        if record.message_attributes and queue.dead_letter:
+            message = with_original_identity(message, record, queue.redaction.names if queue.redaction else frozenset())
+    except Rejection as rejection:
+        return _decided(queue, record, rejected(rejection))
+    except BaseException as error:  # a plugin's envelope may raise anything
+        return _decided(queue, record, failed(error))
+    if trace:
+        trace("", "decode", data)
+    writes: list[Write] = []
+    decided: list[Outcome] = []
+    # A plugin of one route could change what another route reads.
+    is_shared = len(queue.routes) > 1 and not queue.first_only
+    text = record.body if queue.decode is decode_plain else None
+    # A trace shows the conditions that do not hold too.
+    routes = queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
+    for route in routes:
+        if route.when is not None:
+            holds = route.when(data)
+            if trace:
+                trace(route.route.name, "when", holds)
+            if not holds:
+                continue
+        planned = _plan_route(route, message, text, is_shared, trace, budget)
+        if isinstance(planned, Outcome):
+            decided.append(planned)
+        else:
+            writes += planned
+        if queue.first_only:
+            break
+    if not writes and not decided:
+        decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
+    is_plain = not decided and not queue.atomic  # for speed: `_combine` gives the same
+    return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
+
+
+def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
+    """Return a short form of `plan` for a queue of one route without conditions, whose own short form it has by now.
+
+    It returns None for a message that is not the usual one: malformed, invalid, with message attributes, deeply nested.
+    """
+    route = queue.plain_route
+    if route is None or route.short is None or (write := route.short.write) is None:
+        return None
+    validate, config, name, typed = route.validate, route.write, queue.name, route.short.typed
+    tries = TYPED_TRIES
+
+    def plan_short(record: Record) -> PlannedMessage | None:
+        nonlocal tries
+        body = record.body
+        if record.message_attributes:
+            return None
+        if typed is not None and tries and "\\" not in body and len(body) <= MAX_ITEM_BYTES:
+            try:
+                message = Message(None, record.message_id, name, {}, record.attributes)
+                return PlannedMessage(record, None, [typed(config, body, message)])
+            except BaseException as error:  # valid with other members, invalid, or what a plugin raises
+                _leave_to_plan(error)
+                tries -= 1
+        try:
+            if body.count("{") + body.count("[") > MAX_NESTING:
+                bound_nesting(body)
+            data = JSON.decode(body)
+            if validate is not None and validate(data) is not None:
+                return None
+        except BaseException as error:  # the validator may panic
+            _leave_to_plan(error)
+            return None
+        try:
+            message = Message(data, record.message_id, name, {}, record.attributes)
+            return PlannedMessage(record, None, [write(config, data, message, texts_for(body))])
+        except BaseException as error:
+            return PlannedMessage(record, _outcome_of(error, route))
+
+    return plan_short
+
+
+def _leave_to_plan(error: BaseException) -> None:
+    """Go on without the short form, which raised an error; raises KeyboardInterrupt, which ends a command."""
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+
+
+def _decided(
+    queue: CompiledQueue, record: Record, outcome: Outcome | None, writes: list[Write] | None = None
+) -> PlannedMessage:
+    if outcome is not None and queue.redaction is not None:
+        outcome = queue.redaction.hide(record, outcome)
+    return PlannedMessage(record, outcome, writes or [])
+
+
+def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided: list[Outcome]) -> PlannedMessage:
+    """Return the planned message of all routes together.
+
+    If one route rejects or retries a message, no write is made. If one drops it, writes by its other routes are still
+    made.
+    """
+    if queue.atomic:
+        try:
+            check_transaction(writes)
+        except Rejection as rejection:
+            return _decided(queue, record, rejected(rejection))
+    for kind in ("rejected", "retry"):
+        for outcome in decided:
+            if outcome.kind == kind:
+                return _decided(queue, record, outcome)
+    return _decided(queue, record, None if writes else decided[0], writes)
+
+
+def _plan_route(
+    route: CompiledRoute, message: Message, text: str | None, is_shared: bool, trace: Trace | None, budget: Budget
+) -> list[Write] | Outcome:
+    """Return the writes of one route, or the outcome if it makes none; `text` is the JSON of the data, if known."""
+    name = route.route.name
+    try:
+        if route.validate is not None:
+            invalid = route.validate(message.data)
+            if trace:
+                trace(name, "validate", invalid)
+            if invalid is not None:
+                return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
+        if (short := route.short) is not None and trace is None:
+            if short.write is not None:
+                return [short.write(route.write, message.data, message, texts_for(text))]
+            short.count()
+        planned = _map(route, message, is_shared, trace, budget)
+    except OutOfBudget:
+        raise
+    except BaseException as error:  # a plugin may raise anything; its message stays on the queue
+        return _outcome_of(error, route)
+    return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
+
+
+def _outcome_of(error: BaseException, route: CompiledRoute) -> Outcome:
+    """Return the outcome of a message whose write could not be planned."""
+    name = route.route.name
+    if not isinstance(error, Rejection):
+        return failed(error, name)
+    about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
+    return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
+
+
+def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget) -> list[Write]:
+    source = route.route
+    if is_shared and (route.transform_message or route.transform_item):
+        # A plugin may change the data in place, and another route must not see that.
+        message = message.with_data(deepcopy(message.data))
+    for transform in route.transform_message:
+        message = transform(message, source)
+    if trace and route.transform_message:
+        trace(source.name, "transform message", message.data)
+    items = route.map_items(message, budget)
+    config = route.write
+    plan_write = config.mode.plan
+    # Elements of `for_each` may share parts of the message, and a plugin may change one item in place.
+    is_copied = bool(route.transform_item) and not isinstance(items, list)
+    if trace:
+        items = [*items]
+        trace(source.name, "map", items)
+    writes: list[Write] = []
+    planned = 0
+    for index, item in enumerate(items):
+        if route.transform_item:
+            item = _transform(route, deepcopy(item) if is_copied else item, message, trace)  # noqa: PLW2901 — a pipeline
+        write = plan_write(config, item, message, index)
+        if trace:
+            trace(source.name, "write", write)
+        writes.append(write)
+        if index:
+            planned += memory_bytes(write.item)
+            if planned > MAX_PLANNED_BYTES:
+                reason = f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
+                raise Rejection(codes.OUT_OF_BOUNDS, reason)
+    return writes
+
+
+def _transform(route: CompiledRoute, item: Item, message: Message, trace: Trace | None) -> Item:
+    for transform_item in route.transform_item:
+        item = transform_item(item, message, route.route)
+    if trace:
+        trace(route.route.name, "transform item", item)
+    return item

@@ -1,0 +1,237 @@
+"""Imports the module of a plugin, a file beside the config or an installed module, and verifies its hooks.
+
+pluggy alone accepts unmarked functions, wrappers, `tryfirst`, async functions, second implementations by `specname`,
+and arguments with a default, which it never passes, without any message.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+import uuid
+from collections.abc import Iterator, Mapping
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from router.codes import declare
+from router.model import names_file, plugin_name
+from router.runtime.config.findings import ConfigFault, did_you_mean
+from router.runtime.config.merge import resolve_inside
+from router.runtime.filesystem import NOT_REGULAR, read_regular
+from router.runtime.program.hooks import specs
+
+CANNOT_LOAD = declare(
+    "RT501",
+    "a plugin cannot be loaded",
+    "The file or module is missing, is no Python, or raised an exception when it was imported; none of its hooks, "
+    "transforms and envelopes exist.",
+)
+
+
+NO_SUCH_HOOK = declare(
+    "RT503",
+    "a plugin implements no hook of the router",
+    "A function with a misspelt name, or with an argument that the hook does not have, would never be called.",
+)
+UNMARKED = declare(
+    "RT504",
+    "a function is named like a hook but not marked as one",
+    "Only functions marked with @hookimpl are hooks: this one would never be called.",
+)
+WRONG_FORM = declare(
+    "RT505",
+    "a hook is written in a form that is not supported",
+    "Hooks are compiled into one plain call after the other, in the order of the config: wrappers, orderings, async "
+    "functions and generators would not do what they say.",
+)
+SECOND = declare(
+    "RT506",
+    "a plugin implements one hook twice",
+    "Which of the two runs first is not defined.",
+)
+
+HOOKS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(value).parameters)
+    for name, value in vars(specs).items()
+    if hasattr(value, "router_spec")
+}
+"""Every hook and its arguments."""
+
+_TEXT_LENGTH = 200
+_OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook")
+_PLAIN = "make it a plain function under a plain @hookimpl, with arguments of the hook only"
+
+
+class _FreshLoader(SourceFileLoader):
+    """Compiles the source each time.
+
+    A cached file is valid by size and time in whole seconds, so that one which was just edited could load in its old
+    version; and the folder of a config should not get cache files.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(read_regular(self.path), self.path)
+
+
+def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
+    """Return the module of an entry of `plugins:`, or why there is none.
+
+    A file is loaded each time, under a unique name, so that two configs in one process do not share state. An installed
+    module is imported once, as everywhere in Python.
+    """
+    try:
+        return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a script as a plugin may end itself
+        return _fault(entry, describe(error, folder))
+
+
+def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
+    file = (folder / entry).absolute()
+    if file.is_file() and resolve_inside(folder, entry) is None:
+        sentence, advice = f"{entry!r} is outside of the folder of the config", "copy it into that folder"
+        return _fault(entry, sentence, f"{advice}, or install it as a module")
+    if file.exists() and not file.is_file() and not file.is_dir():
+        return _fault(entry, f"cannot read {entry!r}: {NOT_REGULAR}", "write it as a file")
+    if not file.is_file():
+        beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
+        hint = did_you_mean(entry, beside, "a path is relative to the folder of this file")
+        return _fault(entry, f"there is no file {entry!r}", hint)
+    name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
+    loader = _FreshLoader(name, str(file))
+    spec = importlib.util.spec_from_file_location(name, file, loader=loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses, typing and pickle look a class's module up there
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _import_module(entry: str) -> ModuleType | ConfigFault:
+    if not all(part.isidentifier() for part in entry.split(".")):
+        return _fault(entry, f"{entry!r} is not a valid module name", "write a file as a path that ends in '.py'")
+    try:
+        return importlib.import_module(entry)
+    except ModuleNotFoundError as error:
+        if error.name and f"{entry}.".startswith(f"{error.name}."):
+            advice = "install it, or write a file as a path that ends in '.py'"
+            return _fault(entry, f"no module {entry!r} is installed", advice)
+        raise
+
+
+def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:
+    return ConfigFault(CANNOT_LOAD, f"plugin {plugin_name(entry)!r} cannot be loaded: {why}", suggestion)
+
+
+def odd_form(function: Any) -> str:
+    """Return `is async`, `is a generator`, or empty text for a plain function."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return "is async"
+    return "is a generator" if inspect.isgeneratorfunction(function) else ""
+
+
+def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list[ConfigFault]:
+    """Return the faults in the hooks of a plugin, in the order of its file."""
+    found: list[ConfigFault] = []
+    implemented: dict[str, str] = {}
+    for name, value in vars(module).items():
+        mark = _mark(value)
+        at = f"plugin {plugin!r}: {name!r}{_line(value, folder)}"
+        if mark is None:
+            if name.startswith("router_") and callable(value) and not inspect.isclass(value):
+                advice = "put @hookimpl over it, or give it another name"
+                found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
+            continue
+        hook = mark.get("specname") or name
+        if forms := " and ".join(_forms(value, mark)):
+            found.append(ConfigFault(WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN))
+        if hook not in HOOKS:
+            found.append(ConfigFault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS)))
+            continue
+        found += _argument_faults(value, hook, at)
+        if hook in implemented:
+            sentence = f"{at} implements {hook!r} again, after {implemented[hook]!r}"
+            found.append(ConfigFault(SECOND, sentence, "make one function of the two"))
+        implemented.setdefault(hook, name)
+    return found
+
+
+def _mark(value: Any) -> Mapping[str, Any] | None:
+    """Return the mark that @hookimpl sets on a value, without running code of the value."""
+    holder = value.__func__ if inspect.ismethod(value) else value
+    mark = inspect.getattr_static(holder, "router_impl", None)
+    return mark if isinstance(mark, dict) else None
+
+
+def _line(value: Any, folder: Path) -> str:
+    function = inspect.unwrap(value.__func__ if inspect.ismethod(value) else value) if callable(value) else None
+    code = getattr(function, "__code__", None)
+    return f" ({shown(code.co_filename, folder)}:{code.co_firstlineno})" if code else ""
+
+
+def _forms(value: Any, mark: Mapping[str, Any]) -> Iterator[str]:
+    """Yield, as a part of a sentence, each way in which an implementation is not a plain function."""
+    for option in _OPTIONS:
+        if mark.get(option):
+            yield f"is marked {option}"
+    if not inspect.isfunction(value) and not inspect.ismethod(value):
+        yield f"is a {type(value).__name__}"
+        return
+    if form := odd_form(value):
+        yield form
+    for name, parameter in inspect.signature(value).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
+            yield f"takes {name!r} by star or by keyword"
+        elif parameter.default is not parameter.empty:
+            yield f"gives {name!r} a default"
+
+
+def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
+    if not inspect.isfunction(value) and not inspect.ismethod(value):
+        return
+    for name, parameter in inspect.signature(value).parameters.items():
+        plain = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        if plain and parameter.default is parameter.empty and name not in HOOKS[hook]:
+            has = f"{hook} has {', '.join(HOOKS[hook])}"
+            sentence = f"{at} takes {name!r}, which {hook} does not have"
+            yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(name, HOOKS[hook], has))
+
+
+def shown(file: str, folder: Path) -> str:
+    """Return the path of a file as a config in `folder` names it."""
+    path, base = Path(file), folder.absolute()
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+
+
+def describe(error: BaseException, folder: Path) -> str:
+    """Return an exception of a plugin on one line: its type, its text, and the plugin's file and line.
+
+    Only for exceptions at load: at run time the text may hold a value of a message.
+    """
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    first = next(iter(text.splitlines()), "")[:_TEXT_LENGTH]
+    where = _line_of(error)
+    at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
+    return f"{type(error).__name__}{f': {first}' if first else ''}{at}"
+
+
+def _line_of(error: BaseException) -> tuple[str, int] | None:
+    """Return the deepest line in the plugin's first file, past the frames of the router and of import."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return error.filename, error.lineno
+    stack = traceback.extract_tb(error.__traceback__)
+    own = {stack[0].filename, importlib.__file__}
+    frames = [
+        (frame.filename, frame.lineno or 0)
+        for frame in stack
+        if frame.filename not in own and not frame.filename.startswith("<frozen ")
+    ]
+    return next(((file, line) for file, line in reversed(frames) if file == frames[0][0]), None)

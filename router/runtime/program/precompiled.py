@@ -1,0 +1,302 @@
+"""Writes and reads compiled configs.
+
+Five lines of JSON: the head; the files of the config as data, with their `${…}`; the schema files; the trees of
+expressions; and the positions in the files, which are decoded only if there is a finding. Numbers are exact, and
+the same config always makes the same bytes.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from pathlib import Path as FilePath
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct, structs
+
+from router import __version__
+from router.errors import UsageError
+from router.model import Path, Place
+from router.runtime.config import spec
+from router.runtime.config.environment import (
+    RT005,
+    Constraint,
+    TypedText,
+    convert_texts,
+    meets,
+    parts,
+    replace_references,
+)
+from router.runtime.config.findings import Findings, Locate
+from router.runtime.config.merge import IncludedFile, Reading, SourceFile, merge
+from router.runtime.config_types import Spec, structures
+from router.runtime.filesystem import read_regular
+
+_Kind = TypeVar("_Kind", spec.Config, spec.Included)
+
+COMPILED_NAME = "routes.compiled.json"
+"""The name of the file in a Lambda package, in the folder of the code."""
+FORMAT = 1
+"""The version of the format; a file of another version is refused."""
+_MARK = b'{"compiled_router_config":'
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_AGAIN = "compile the config again, with router compile"
+_DIGITS = frozenset("-0123456789")
+
+
+Shape = tuple[str, dict[str, Any]]
+"""What a value of a file becomes, as the name of a structure, `MAP` or `TUPLE`; and its parts that have a shape."""
+MAP, TUPLE = "", "[]"
+
+
+class File(Struct, frozen=True):
+    """A file of a config: the config itself first, then what it includes, in order.
+
+    `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
+    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false,
+    `constraints` are what the config takes there, if not any text. No variable changes `shape`.
+    """
+
+    name: str
+    folder: str
+    references: tuple[Path, ...]
+    data: dict[str, Any]
+    typed: tuple[TypedText, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    shape: Shape | None = None
+
+
+class Files(Struct, frozen=True):
+    """The files of a config; `include` are its patterns in the environment in which it was compiled."""
+
+    include: tuple[str, ...]
+    files: tuple[File, ...]
+
+
+class Bundle(Struct, frozen=True):
+    """Schema files by their names relative to the config; `links` are symbolic links to them."""
+
+    files: Mapping[str, Any] = {}
+    links: Mapping[str, str] = {}
+
+
+NO_BUNDLE = Bundle()
+"""The bundle of a config in YAML, whose schema files are read."""
+
+
+class _Head(Struct, frozen=True):
+    compiled_router_config: int
+    router: str
+    checksum: int
+
+
+class Opened(Struct, frozen=True):
+    """A compiled config; `trees` are the trees of expressions by their text.
+
+    Its positions are decoded on demand: a start without findings needs none.
+    """
+
+    files: Files
+    schemas: Bundle
+    trees: Mapping[str, dict[str, Any]]
+    positions: bytes
+
+    def places(self) -> list[list[int]]:
+        """Decode the positions: the results of `list_places`, one list a file."""
+        return msgspec.json.decode(self.positions, type=list[list[int]])
+
+
+def is_precompiled(path: FilePath) -> bool:
+    """Return whether a file exists and is a compiled config."""
+    try:
+        return read_regular(path, len(_MARK)) == _MARK
+    except OSError:
+        return False
+
+
+def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], places: Sequence[Sequence[int]]) -> bytes:
+    """Return the bytes of a compiled config; raises UsageError for text that UTF-8 cannot encode."""
+    try:
+        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in (files, schemas, trees, places))
+    except UnicodeEncodeError:
+        raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
+    return _ENCODER.encode(_Head(FORMAT, __version__, zlib.crc32(body))) + b"\n" + body
+
+
+def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
+    """Decode a compiled config, named `label` in errors.
+
+    Raises UsageError if another version made it, or if it is damaged. With `any_version`, another version of the router
+    may have made it, in the same format: good enough to look at, without its trees, which are made from the texts.
+    """
+    head, _, body = content.partition(b"\n")
+    try:
+        decoded = msgspec.json.decode(head, type=_Head)
+    except msgspec.DecodeError:
+        decoded = None
+    known = decoded is not None and decoded.compiled_router_config == FORMAT
+    if decoded is None or not known or not (any_version or decoded.router == __version__):
+        maker = (
+            f"router {decoded.router}" if decoded and decoded.router != __version__ else "another version of the router"
+        )
+        raise UsageError(f"{label} was compiled by {maker}, and this is router {__version__}: {_AGAIN}")
+    if zlib.crc32(body) != decoded.checksum:
+        raise UsageError(f"{label} is damaged: {_AGAIN}")
+    files, schemas, trees, places, _ = body.split(b"\n")
+    kept = _decode(trees, dict[str, Any]) if decoded.router == __version__ else {}
+    return Opened(_decode(files, Files), _decode(schemas, Bundle), kept, places)
+
+
+def _exact(value: Any) -> Any:
+    """Return the value with decimals as raw JSON: without an exponent, a whole decimal would be read as an integer."""
+    if isinstance(value, Struct):
+        value = structs.asdict(value)
+    if isinstance(value, dict):
+        return {name: _exact(child) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_exact(child) for child in value]
+    if isinstance(value, Decimal) and _DIGITS.issuperset(str(value)):
+        return msgspec.Raw(f"{value}e0".encode())
+    return value
+
+
+def _decode(line: bytes, kind: Any) -> Any:
+    return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
+
+
+def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = False) -> tuple[Reading, Opened]:
+    """Read a compiled config with an environment: the findings are those that the YAML files would have in it.
+
+    Raises UsageError if another version compiled it (but with `any_version`), if it is damaged, or for files that it
+    includes only in this environment.
+    """
+    opened = unpack(read_regular(path), str(path), any_version)
+    places = cache(opened.places)
+    files = opened.files.files
+    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
+    root = sources[0]
+    config, left_out = _parse(spec.Config, files[0], root)
+    include = config.include if config else ()
+    given = (include,) if isinstance(include, str) else include
+    included = []
+    if given and given == opened.files.include:
+        for file, source in list(zip(files, sources, strict=True))[1:]:
+            content, without = _parse(spec.Included, file, source)
+            assert content is not None  # it can do without any of its keys
+            included.append(IncludedFile(source, file.folder, content, without))
+    elif given and not root.findings.failed:  # with a variable missing, no file is included
+        raise UsageError(
+            f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
+            "in this environment: compile it in this one, or name the same files in all of them"
+        )
+    return merge(root, config, left_out, included), opened
+
+
+def _put_in(
+    file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
+) -> SourceFile:
+    """Return a file with its variables replaced."""
+    label = str(folder / file.name)
+
+    @cache
+    def locate_all() -> Locate:
+        return locate_by(label, file.data, places()[index])
+
+    def locate(path: Path, key: bool = False) -> Place:
+        return locate_all()(path, key)
+
+    findings = Findings(locate)
+    faults = replace_references(file.data, file.references, env, findings.secrets)
+    faults += convert_texts(file.data, file.typed)
+    for fault in faults:
+        findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
+    return SourceFile(label, folder, file.data, findings)
+
+
+def _parse(cls: type[_Kind], file: File, source: SourceFile) -> tuple[_Kind | None, set[Path]]:
+    """Convert a file to its typed part of the config.
+
+    The values in the file had no faults when it was compiled, so that only what variables have changed is examined. If
+    that may have a fault, the parser that reports faults is imported.
+    """
+    if file.shape and not source.findings.failed and all(meets(file.data, each) for each in file.constraints):
+        part: _Kind = _build(file.data, file.shape)
+        return part, set()
+    from router.runtime.config.parse import parse_part  # start-up does without it, but for a fault
+
+    return parse_part(cls, source.data, source.findings)
+
+
+def _build(value: Any, shape: Shape) -> Any:
+    """Return a value without faults in its shape."""
+    name, inside = shape
+    if name == TUPLE:
+        return tuple(_build(each, inside[str(at)]) if str(at) in inside else each for at, each in enumerate(value))
+    parts_of = {**value, **{step: _build(value[step], each) for step, each in inside.items()}}
+    if name == MAP:
+        return parts_of
+    structure, fields = _structures()[name]
+    return structure(**{fields[key]: each for key, each in parts_of.items()})
+
+
+@cache
+def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
+    """Return the structures by their published names, with the names of their fields by those of their keys."""
+    return {
+        name: (each, dict(zip(each.__struct_encode_fields__, each.__struct_fields__, strict=True)))
+        for name, each in structures().items()
+    }
+
+
+def _listed(patterns: tuple[str, ...]) -> str:
+    return ", ".join(f"'{pattern}'" for pattern in patterns)
+
+
+_Spot = tuple[Place, Place, dict[str | int, Any]]
+"""The places of a key and of its value, and the same for everything inside the value."""
+
+
+def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
+    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
+
+    def walk(value: Any, path: Path) -> Iterator[Place]:
+        for step, child in parts(value):
+            where = (*path, step)
+            if isinstance(step, str):
+                yield locate(where, True)
+            yield locate(where, False)
+            yield from walk(child, where)
+
+    places = (locate((), False), *walk(data, ()))
+    return [number for place in places for number in (place.line, place.column)]
+
+
+def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
+    """Return the function that finds places in the numbers which `list_places` returned for this data.
+
+    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
+    """
+    numbers = iter(listed)
+
+    def place() -> Place:
+        return Place(file, next(numbers), next(numbers))
+
+    def read(value: Any) -> dict[str | int, Any]:
+        return {
+            step: ((here := place()), place() if isinstance(step, str) else here, read(child))
+            for step, child in parts(value)
+        }
+
+    start = place()
+    root: _Spot = (start, start, read(data))
+
+    def locate(path: Path, key: bool = False) -> Place:
+        spot = root
+        for step in path:
+            if step not in spot[2]:
+                break
+            spot = spot[2][step]
+        return spot[0] if key else spot[1]
+
+    return locate

@@ -1,0 +1,296 @@
+"""Compiles JSON Schemas into checks that say where a message fails, and never a value of it."""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Struct
+
+from router.model import Path
+from router.runtime.config.findings import ConfigFault, Findings
+from router.runtime.config.merge import NO_UNSAVED, Unsaved, resolve_inside
+from router.runtime.import_stubs import import_validator
+from router.runtime.program.precompiled import NO_BUNDLE, Bundle
+from router.runtime.program.schemas.documents import (
+    DEFAULT_DRAFT,
+    UNREADABLE_SCHEMA,
+    SchemaDocument,
+    SchemaError,
+    declared_names,
+    draft_of,
+    escape,
+    pointer,
+    read_schema,
+    verify,
+    with_whole_limits,
+)
+from router.runtime.program.schemas.links import Linker, Unresolved, uri_of
+from router.runtime.program.schemas.references import Locations, with_escaped_references
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Validator
+
+    from router.runtime.program.schemas.reasons import Failure, Locator
+
+
+class Invalid(Struct, frozen=True):
+    """Why a message fails its schema: keyword and place in the schema, and a JSON Pointer into the message."""
+
+    reason: str
+    pointer: str
+
+
+class Validation(Struct, frozen=True, dict=True):
+    """A compiled schema: the library's validator, and the documents by URI, the root first.
+
+    `path` is the first path in the config that names the schema.
+    """
+
+    validator: "Validator"
+    documents: Mapping[str, SchemaDocument]
+    path: Path = ()
+
+    @property
+    def root(self) -> SchemaDocument:
+        """The root document."""
+        return next(iter(self.documents.values()))
+
+    @cached_property
+    def locations(self) -> Locations:
+        """The places in the documents by URI."""
+        return Locations(self.documents.values())
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+Check = Callable[[Any], Invalid | None]
+_Report = Callable[..., None]
+
+
+class SchemaStore:
+    """The schemas of one load: each file is read, checked, compiled and reported once.
+
+    `folder` is that of the config, `documents` are their contents by the name that findings use. `validations` has
+    what is behind each check. Files in the `bundle` of a compiled config are not read again, and were checked when it
+    was made. A file in `unsaved` is read from there.
+    """
+
+    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE, unsaved: Unsaved = NO_UNSAVED) -> None:
+        self.documents: dict[str, Any] = {}
+        self.validations: dict[Check, Validation] = {}
+        self.folder = folder
+        self._root = folder.resolve()
+        self._base = uri_of(self._root).removesuffix("/") + "/"
+        self._bundle = bundle
+        self._unsaved = unsaved
+        self._links: dict[str, str] = {}
+        self._opened: dict[pathlib.Path, SchemaDocument | None] = {}
+        self._checks: dict[pathlib.Path | str, Check | None] = {}
+        # By their JSON, as inline schemas of routes are often equal.
+        self._verified: dict[bytes, Any] = {}
+        self._validators: dict[bytes, Validator] = {}
+
+    def bundle(self) -> Bundle:
+        """Return the files that were read and have no errors."""
+        names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
+        files = {name: self.documents[name] for name in sorted(names)}
+        return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
+
+    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
+        """Return the validation of a schema that was compiled for `path`; None if it has errors."""
+        file = self._inside(self._root / schema) if isinstance(schema, str) else _inline(path)
+        check = None if file is None else self._checks.get(file)
+        return None if check is None else self.validations[check]
+
+    def standalone(self, check: Check | None) -> Any:
+        """Return the content of the schema behind a check; None if it has references or names, or an old draft."""
+        root = self.validations[check].root if check else None
+        return root.content if root and root.stands_alone else None
+
+    def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
+        """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
+
+        def report(*faults: ConfigFault) -> None:
+            for fault in faults:
+                findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+
+        import_validator()
+        if not isinstance(schema, str):
+            inline = _inline(path)
+            document = self._accept(schema, "the inline schema", inline, self._root, report)
+            self._checks[inline] = self._link(document, path, report)
+            return self._checks[inline]
+        file = self._inside(self._root / schema)
+        if file is None:
+            sentence = f"schema '{schema}' is outside the folder of the config"
+            report(ConfigFault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
+            return None
+        if file not in self._checks:
+            document = self._open(file, report)
+            self._checks[file] = self._link(document, path, report)
+        return self._checks[file]
+
+    def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
+        """Resolve symbolic links; None for a file outside the folder."""
+        asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
+        known = self._bundle.links.get(asked, asked)
+        if known in self._bundle.files:
+            return self._root / known
+        real = resolve_inside(self._root, file)
+        if real is None:
+            return None
+        name = real.relative_to(self._root).as_posix()
+        if asked and asked != name:
+            self._links[asked] = name
+        return real
+
+    def _is_there(self, file: pathlib.Path) -> bool:
+        return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
+
+    def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
+        """Return the document in a file, or None if it has errors, which are reported once."""
+        if file not in self._opened:
+            name = file.relative_to(self._root).as_posix()
+            self._opened[file] = None
+            if name in self._bundle.files:
+                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", name, file.parent)
+                return self._opened[file]
+            try:
+                shown = self.folder / name
+                content = read_schema(file, name, str(shown), self._unsaved.get(shown))
+            except SchemaError as error:
+                report(*error.faults)
+            else:
+                self._opened[file] = self._accept(content, f"schema '{name}'", name, file.parent, report)
+        return self._opened[file]
+
+    def _accept(
+        self, content: Any, name: str, shown: str, folder: pathlib.Path, report: _Report
+    ) -> SchemaDocument | None:
+        """Verify a document; None if it has errors."""
+        text = _ENCODER.encode(content)
+        if text in self._verified:
+            return self._take(self._verified[text], name, shown, folder)
+        if b'"$' in text:  # else it has no reference
+            content = with_escaped_references(content)
+        faults = verify(content, name)
+        report(*faults)
+        if any(fault.code.severity == "error" for fault in faults):
+            return None
+        content = with_whole_limits(content, text)
+        if not faults:
+            self._verified[text] = content
+        return self._take(content, name, shown, folder)
+
+    def _take(self, content: Any, name: str, shown: str, folder: pathlib.Path) -> SchemaDocument:
+        """Keep a document without errors."""
+        draft = draft_of(content)
+        assert draft is not None  # it would be an error
+        self.documents[shown] = content
+        if isinstance(content, dict):
+            content = {"$schema": DEFAULT_DRAFT, **content}
+        return SchemaDocument(name, self._base + quote(shown), folder, content, draft)
+
+    def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
+        """Compile a document with those that it refers to; None if one has errors."""
+        if document is None:
+            return None
+
+        def refer(file: pathlib.Path) -> SchemaDocument:
+            inside = self._inside(file)
+            if inside is None:
+                raise Unresolved("it leads out of the folder of the config")
+            if inside not in self._opened and not self._is_there(inside):
+                raise Unresolved("there is no such file")
+            referred = self._open(inside, report)
+            if referred is None:
+                raise Unresolved("")
+            return referred
+
+        linker = Linker(document, refer)
+        validator = self._validators.get(document.text) if document.stands_alone else None
+        if validator is not None:
+            return self._keep(linker, Validation(validator, linker.reached, path))
+        try:
+            validator = linker.link()
+        except SchemaError as error:
+            report(*error.faults)
+            return None
+        validation = Validation(validator, linker.reached, path)
+        fault = None
+        if not self._bundle.files:
+            # The schemas of a compiled config were examined: it is loaded without the module.
+            from router.runtime.program.schemas.cost import cost_fault
+
+            fault = cost_fault(document, validation.locations)
+        if fault is not None:
+            report(fault)
+            return None
+        if document.stands_alone:
+            self._validators[document.text] = validator
+        return self._keep(linker, validation)
+
+    def _keep(self, linker: Linker, validation: Validation) -> Check:
+        """Return the check of a schema without errors."""
+        check = _check(linker, validation.validator, validation.root.uri)
+        self.validations[check] = validation
+        return check
+
+
+def _inline(path: Path) -> str:
+    """Return the file name that stands for an inline schema."""
+    return ".".join(map(str, path))
+
+
+class _Explanation:
+    """Why messages fail a schema: what it takes is made at the first failure, because schemas may be large."""
+
+    def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
+        self._documents = linker.reached
+        self._root = root
+        self._build = linker.build
+        self._validator = validator
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The names that the schemas declare."""
+        return frozenset[str]().union(*(declared_names(document.content) for document in self._documents.values()))
+
+    @cached_property
+    def _locator(self) -> "Locator":
+        from router.runtime.program.schemas.reasons import Locator
+
+        return Locator(self._root, self._documents, self._validator, self._build)
+
+    def of(self, data: Any) -> Invalid:
+        """Return why data fails; raises ValueError."""
+        failure = self._locator.locate(data)
+        shown = [part if isinstance(part, int) or part in self._names else "*" for part in failure.instance_path]
+        return Invalid(_reason(failure, self._root, self._documents), escape(shown))
+
+
+def _check(linker: Linker, validator: "Validator", root: str) -> Check:
+    explanation = _Explanation(linker, validator, root)
+    is_valid = validator.is_valid
+
+    def check(data: Any) -> Invalid | None:
+        try:
+            return None if is_valid(data) else explanation.of(data)
+        except ValueError:  # bytes, or half of a surrogate pair: only a plugin can create these values
+            return Invalid("holds a value that JSON does not have", "")
+
+    return check
+
+
+def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
+    """Return the keyword and its place in the schema; it holds no name but those of the schema."""
+    if failure.schema_path is None:
+        return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
+    where = pointer(failure.schema_path)
+    if failure.uri != root and failure.uri in documents:
+        where += f" of {documents[failure.uri].name}"
+    return f"fails '{failure.keyword}' at {where}" + (
+        f": '{failure.missing}' is missing" if failure.missing is not None else ""
+    )

@@ -1,0 +1,211 @@
+"""Adaptive concurrency: how many receivers a queue gets, and how many messages a receiver requests at a time."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from router.runtime.aws.calls import boottime
+
+MAX_MESSAGES = 10
+"""Messages of one ReceiveMessage call:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html"""
+MAX_BATCH_CHARACTERS = 1024 * 1024
+"""Characters of the bodies of one receive batch, estimated from the previous batch."""
+BACKLOG_SHARE = 0.6
+"""A receive this full indicates a backlog; double the next request. Not every call of a large request is full, because
+a short poll samples only some of SQS's servers:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html"""
+SPARSE_MESSAGES = 5
+"""A round with fewer messages indicates more receivers than the queue needs."""
+BASELINE_GROWTH = 0.005
+"""The shortest round time grows by this share each second, so that an old measurement does not apply indefinitely."""
+THROTTLED_SHARE = 0.5
+"""If a larger share of a queue's messages is throttled, that is due to its tables; else it is due to some messages."""
+SHARE_WINDOW = 100
+"""The messages of which the throttled share is measured: few enough to notice an outage within ten receives, and so
+many that one message of a quiet queue, which is received again and again, is a small share."""
+CPU_WINDOW_SECONDS = 0.05
+"""The CPU share is measured over at least this time: accurate enough, and short beside the growth of receivers."""
+
+
+class Round(Struct, frozen=True):
+    """The measurements of one round of a receiver.
+
+    `received` counts its messages; `full` says that the queue has a backlog and the batch had its maximum size;
+    `seconds` is its duration. `throttled` is the share of the queue's latest messages that were throttled or met
+    another outage; 0 if none of this round was. `failed` says that the queue could not be read in time.
+    """
+
+    received: int = 0
+    full: bool = False
+    seconds: float = 0.0
+    throttled: float = 0.0
+    failed: bool = False
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether most messages of the queue are throttled."""
+        return self.throttled >= THROTTLED_SHARE
+
+
+class Tuning(Struct, frozen=True):
+    """The limits of a receive batch, and the thresholds at which receivers are added and removed.
+
+    A batch has at most `batch_messages` (eight full BatchWriteItem calls, twenty of ReceiveMessage) and an estimated
+    processing time of at most `batch_seconds`, so that a worker with slow plugins or a throttled table can stop within
+    its grace period. The ratios compare the time of a round with that of a single receiver, which has no contention;
+    the CPU shares are of one core. Up to the `contended_*` values receivers are added, above the `overloaded_*` values
+    they are removed.
+    """
+
+    batch_messages: int = 200
+    batch_seconds: float = 1.0
+    contended_ratio: float = 1.5
+    overloaded_ratio: float = 2.5
+    contended_cpu: float = 0.75
+    overloaded_cpu: float = 0.9
+
+
+DEFAULT_TUNING = Tuning()
+
+
+class AdaptiveBatch:
+    """The number of messages that a receiver requests: `size`, in steps of one full call.
+
+    It doubles while receives indicate a backlog, up to `max_messages` and `max_seconds` of estimated processing time,
+    and follows the number of received messages otherwise.
+    """
+
+    def __init__(
+        self,
+        max_messages: int = DEFAULT_TUNING.batch_messages,
+        max_seconds: float = DEFAULT_TUNING.batch_seconds,
+    ) -> None:
+        self.size = MAX_MESSAGES
+        self._max_messages = max_messages
+        self._max_seconds = max_seconds
+
+    def update(self, requested: int, received: int, characters: int, seconds: float) -> bool:
+        """Set the next size after a batch and its processing time; returns whether the largest batch left a backlog."""
+        limit = self._limit(received, characters, seconds)
+        backlog = received >= max(MAX_MESSAGES, requested * BACKLOG_SHARE)
+        self.size = min(limit, 2 * requested if backlog else _full_calls(received + MAX_MESSAGES - 1))
+        return backlog and requested >= limit
+
+    def reset(self) -> None:
+        """Request one call's messages next."""
+        self.size = MAX_MESSAGES
+
+    def _limit(self, received: int, characters: int, seconds: float) -> int:
+        if self._max_messages == MAX_MESSAGES:
+            return MAX_MESSAGES
+        by_characters = MAX_BATCH_CHARACTERS * received // max(1, characters)
+        by_seconds = int(min(self._max_seconds * received / max(seconds, 0.001), self._max_messages))
+        return max(MAX_MESSAGES, _full_calls(min(by_characters, by_seconds)))
+
+
+class ThrottledShare:
+    """The share of the latest messages of a queue that were throttled or met another outage; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settled = 0.0
+        self._throttled = 0.0
+
+    def add(self, settled: int, throttled: int) -> float:
+        """Count the messages of a batch, and return the share; the more messages it has, the less older ones count."""
+        with self._lock:
+            kept = max(0.0, 1 - (settled + throttled) / SHARE_WINDOW)
+            self._settled = self._settled * kept + settled
+            self._throttled = self._throttled * kept + throttled
+            return self._throttled / (self._settled + self._throttled) if throttled else 0.0
+
+
+class CpuShare:
+    """Measures the share of one core that this process uses; with the global interpreter lock it is at most about 1."""
+
+    def __init__(
+        self, clock: Callable[[], float] = boottime, cpu_time: Callable[[], float] = time.process_time
+    ) -> None:
+        self._clock = clock
+        self._cpu_time = cpu_time
+        self._measured = clock(), cpu_time()
+        self._share = 0.0
+
+    def __call__(self) -> float:
+        """Return the share during the last complete window."""
+        now, cpu_time = self._clock(), self._cpu_time()
+        before, cpu_time_before = self._measured
+        if now - before >= CPU_WINDOW_SECONDS:
+            self._measured = now, cpu_time
+            self._share = (cpu_time - cpu_time_before) / (now - before)
+        return self._share
+
+
+class AdaptiveConcurrency:
+    """The number of receivers that a queue should have: `target`, from 1 to `limit`.
+
+    A full round adds a receiver, which doubles them within the time of a round, until rounds become slower or the
+    process uses most of a core. After an overload, a receiver is added only when each has had a full round. An empty
+    round, a failed one, and one of a throttled queue halves the target. A sparse round removes a receiver, so that
+    those left receive larger batches.
+    """
+
+    def __init__(
+        self, limit: int, cpu_share: Callable[[], float] = lambda: 0.0, tuning: Tuning = DEFAULT_TUNING
+    ) -> None:
+        self.target = 1
+        self._limit = limit
+        self._cpu_share = cpu_share
+        self._tuning = tuning
+        self._baseline = float("inf")
+        self._overloaded_rounds = 0
+        self._good_rounds = 0
+        self._was_overloaded = False
+
+    def update(self, finished: Round, may_grow: Callable[[], bool]) -> None:
+        """Adapt the target to a finished round; `may_grow` can veto a further receiver."""
+        if finished.failed or finished.is_throttled or not finished.received:
+            self.target = max(1, self.target // 2)
+            self._was_overloaded = False
+        elif finished.full:
+            self._update_full(finished, may_grow)
+        elif finished.received < SPARSE_MESSAGES:
+            self.target = max(1, self.target - 1)
+
+    def add(self, running: int) -> None:
+        """Ask for one receiver more than are running, within the limit."""
+        self.target = min(self._limit, running + 1)
+
+    def _update_full(self, finished: Round, may_grow: Callable[[], bool]) -> None:
+        seconds, tuning = finished.seconds, self._tuning
+        # A single receiver has no contention, so its rounds are the baseline.
+        known = seconds if self.target == 1 else self._baseline * (1 + BASELINE_GROWTH * seconds / self.target)
+        self._baseline = min(seconds, known)
+        cpu_share = self._cpu_share()
+        if seconds <= tuning.contended_ratio * self._baseline and cpu_share <= tuning.contended_cpu:
+            self._grow(may_grow)
+        elif self.target > 1 and (
+            seconds > tuning.overloaded_ratio * self._baseline or cpu_share > tuning.overloaded_cpu
+        ):
+            # Every receiver reports the same overload; remove one receiver for all these reports.
+            self._overloaded_rounds += 1
+            if self._overloaded_rounds >= self.target:
+                self._overloaded_rounds = self._good_rounds = 0
+                self._was_overloaded = True
+                self.target -= 1
+
+    def _grow(self, may_grow: Callable[[], bool]) -> None:
+        self._good_rounds += 1
+        if self._was_overloaded and self._good_rounds < self.target:
+            return
+        if self.target < self._limit and may_grow():
+            self._good_rounds = 0
+            self.target += 1
+
+
+def _full_calls(count: int) -> int:
+    """Round a number of messages down to whole calls."""
+    return count // MAX_MESSAGES * MAX_MESSAGES

@@ -1,0 +1,205 @@
+"""Visibility leases: the messages that a worker is processing stay invisible to other consumers."""
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+from router.model import Record
+from router.runtime.aws.calls import boottime
+from router.runtime.aws.protocols import AwsFault, Queues
+from router.runtime.deliver.telemetry import LOGGER
+
+MAX_SECONDS = 12 * 60 * 60
+"""The longest total visibility timeout from receipt, however often it is extended:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
+MAX_CHARACTERS = 64 * 1024 * 1024
+"""While the leased bodies together are larger, a worker adds no receivers, and each requests one call's messages."""
+_HEARTBEAT_SECONDS = 0.25
+
+
+class Lease:
+    """The messages of one receive batch, invisible to other consumers until `until` (by the clock of the leases).
+
+    `size` is the total length of their bodies in characters. The lease is counted from `since`, when the messages were
+    requested: SQS can have made them invisible at any moment from then on.
+    """
+
+    __slots__ = ("_due_at", "_since", "_visibility", "ended", "forgotten", "ids", "renewing", "size", "until", "url")
+
+    def __init__(self, url: str, visibility: int, records: Sequence[Record], since: float) -> None:
+        self.url = url
+        self.ids = tuple([record.message_id for record in records])
+        self.forgotten: set[str] = set()
+        """The ids of messages that are not renewed any more."""
+        self.size = sum([len(record.body) for record in records])
+        self.until = since + visibility
+        self.renewing = False
+        """Whether a call is under way that extends it."""
+        self.ended = False
+        """Whether it is not extended any more: its messages are being made visible."""
+        self._visibility = visibility
+        self._since = since
+        self._due_at = since + visibility / 2
+
+    def is_due(self, now: float) -> bool:
+        """Return whether it is to be extended: half of the remaining time is over, and it can last longer.
+
+        One that is over is not extended: other consumers may have received the messages.
+        """
+        is_due = self._due_at <= now < self.until < now + self.seconds_at(now)
+        return is_due and not self.renewing and not self.ended
+
+    def seconds_at(self, now: float) -> int:
+        """Return the longest visibility timeout that can be set at this time."""
+        return min(self._visibility, int(self._since + MAX_SECONDS - now))
+
+    def renewed(self, asked_at: float, now: float, *, completely: bool) -> None:
+        """Record a renewal that was requested at a time; `until` moves only if every message was renewed."""
+        if completely:
+            self.until = asked_at + self.seconds_at(asked_at)
+        self._due_at = now + (self.until - now) / 2
+
+
+class Leases:
+    """All leases of a process; a message that was received twice is renewed by its newest receipt handle.
+
+    `size` is the total length of all leased bodies in characters.
+    """
+
+    def __init__(
+        self, queues: Queues, clock: Callable[[], float] = boottime, max_characters: int = MAX_CHARACTERS
+    ) -> None:
+        self.size = 0
+        self._queues = queues
+        self._clock = clock
+        self._max_characters = max_characters
+        self._lock = threading.Lock()
+        self._leases: dict[Lease, None] = {}
+        # By queue: the newest receipt handle of each message, and how many leases it has besides the first.
+        self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        self._further: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit of leased characters is reached."""
+        return self.size >= self._max_characters
+
+    def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float) -> Lease:
+        """Lease messages that were requested at a time of the clock."""
+        lease = Lease(url, visibility, records, since)
+        handles = {record.message_id: record.receipt_handle for record in records}
+        with self._lock:
+            self._leases[lease] = None
+            self.size += lease.size
+            known = self._handles[url]
+            if len(handles) == len(lease.ids) and known.keys().isdisjoint(handles):
+                known.update(handles)
+                return lease
+            for record in records:
+                if record.message_id in known:
+                    self._further[url][record.message_id] += 1
+                known[record.message_id] = record.receipt_handle
+        return lease
+
+    def handles(self, url: str, ids: Iterable[str]) -> list[tuple[str, str]]:
+        """Return the ids of leased messages with their newest receipt handles."""
+        with self._lock:
+            known = self._handles[url]
+            return [(id_, known[id_]) for id_ in ids]
+
+    def forget(self, lease: Lease, ids: Iterable[str]) -> None:
+        """Stop renewing some messages of a lease; their visibility timeout stays as it is."""
+        with self._lock:
+            lease.forgotten.update(ids)
+
+    def release(self, lease: Lease) -> None:
+        """Stop renewing a lease; the visibility timeout of its messages stays as it is."""
+        with self._lock:
+            del self._leases[lease]
+            self.size -= lease.size
+            self._drop(lease.url, lease.ids)
+
+    def _drop(self, url: str, ids: Iterable[str]) -> None:
+        known, further = self._handles[url], self._further[url]
+        if not further:
+            for id_ in ids:
+                del known[id_]
+            return
+        for id_ in ids:
+            more = further.pop(id_, 0)
+            if more > 1:
+                further[id_] = more - 1
+            if not more:
+                del known[id_]
+
+    def renew(self) -> list[threading.Thread]:
+        """Begin to extend each lease that is due, in a thread for each, so that a slow call delays no other lease."""
+        now = self._clock()
+        with self._lock:
+            due = [lease for lease in self._leases if lease.is_due(now)]
+            for lease in due:
+                lease.renewing = True
+        return _start(self._renew, due)
+
+    def release_all(self, deadline: float) -> None:
+        """Set the visibility timeout of all leased messages to 0; a call that is slow is waited for until the deadline.
+
+        Leases that are over are left out: their receipt handles are no longer valid.
+        """
+        now = self._clock()
+        with self._lock:
+            leases = [lease for lease in self._leases if now < lease.until]
+            for lease in leases:
+                lease.ended = True
+        release = partial(self._release, deadline=deadline)
+        for thread in _start(release, leases):
+            thread.join(max(0.0, deadline - self._clock()))
+
+    def heartbeat(self, stop: threading.Event) -> None:
+        """Renew due leases until the event is set."""
+        while not stop.wait(_HEARTBEAT_SECONDS):
+            self.renew()
+
+    def _renew(self, lease: Lease) -> None:
+        """Extend a lease, ten messages a call; logs errors."""
+        asked_at = self._clock()
+        seconds = lease.seconds_at(asked_at)
+        failed: Mapping[str, AwsFault] | None = None
+        try:
+            messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
+            failed = self._queues.change_visibility(lease.url, messages, lease.until - asked_at)
+        except Exception:  # a message that is not renewed becomes visible, and is received again
+            LOGGER.exception("unexpected error while extending visibility timeouts")
+        lease.renewed(asked_at, self._clock(), completely=failed == {})
+        lease.renewing = False
+        for id_, fault in (failed or {}).items():
+            fields = {"message_id": id_, "error": fault.code}
+            LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
+
+    def _release(self, lease: Lease, deadline: float) -> None:
+        messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
+        try:
+            self._queues.change_visibility(lease.url, messages, deadline - self._clock())
+        except Exception:  # they become visible at the end of the lease
+            LOGGER.exception("unexpected error while making messages visible")
+
+    def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
+        with self._lock:
+            known = self._handles[lease.url]
+            return [(id_, known[id_]) for id_ in lease.ids if id_ in known and id_ not in lease.forgotten]
+
+
+def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threading.Thread]:
+    """Call a function for each lease in a thread of its own, or here if the system has no further thread."""
+    threads = []
+    for lease in leases:
+        # A daemon thread, so that a call that hangs does not keep the process alive.
+        thread = threading.Thread(target=do, args=(lease,), name="lease", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            do(lease)
+        else:
+            threads.append(thread)
+    return threads

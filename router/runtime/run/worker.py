@@ -1,0 +1,293 @@
+"""The worker process: runs a receiver pool until SIGTERM or SIGINT; SIGHUP reloads the config.
+
+The main thread waits for signals, and for nothing else: a reload has a thread of its own, and all that stopping waits
+for has a limit.
+"""
+
+import gc
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from types import FrameType
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.errors import ConfigError, RouterError, UsageError
+from router.runtime.aws.calls import CONCURRENT_CALLS, boottime, overlap, run_within
+from router.runtime.aws.connect import connect
+from router.runtime.aws.protocols import Aws, AwsFault
+from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.program.load import GC_THRESHOLD, Program, load_program, with_bare_names
+from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES
+from router.runtime.run.counters import QueueCounters, Totals
+from router.runtime.run.leases import Leases
+from router.runtime.run.log_queue import LogQueue
+from router.runtime.run.monitoring import WorkerStatus, serve
+from router.runtime.run.receiver import PolledQueue
+from router.runtime.run.receiver_pool import ReceiverPool
+from router.runtime.run.supervisor import ControlServer
+
+POLL_SECONDS = 0.5
+FILES_PER_RECEIVER = 2 * DEFAULT_TUNING.batch_messages // MAX_MESSAGES + 1 + CONCURRENT_CALLS
+"""Connections: those of receives, of the deletes and visibility timeouts meanwhile, and of writes."""
+OTHER_FILES = 200
+"""Other open files: the log, plugins, clients of health and metrics."""
+MIN_VISIBILITY_SECONDS = 2
+"""A shorter visibility timeout of a queue leaves no time for a long poll, nor for a write."""
+RESOLVE_SECONDS = 30.0
+"""The most that each of the two calls may take that look up a queue."""
+RESOLVING_THREADS = 16
+"""So many queues are looked up at a time: the calls for 1,000 then take a second at 8 ms each, and 16 connections."""
+RELEASE_SECONDS = 2.0
+"""The part of the grace period that is reserved for making unfinished messages visible, at most a quarter …"""
+END_SECONDS = 0.5
+"""… and the part for what remains to be done then, at most an eighth."""
+
+
+class WorkerOptions(Struct, frozen=True):
+    """The options of a worker: names of `queues` (empty: all), at most `receivers` of each, `wait`, `grace` in seconds.
+
+    `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables are called by name alone.
+    `control` and `counters` are the file descriptors of the control socket and of the file for metrics if this is one
+    of several processes.
+    """
+
+    config: Path
+    queues: tuple[str, ...] = ()
+    receivers: int = 32
+    wait: int = 10
+    grace: int = 20
+    listen: str = ""
+    bare_names: bool = False
+    control: int | None = None
+    counters: int | None = None
+
+
+class WorkerService:
+    """A process that routes messages until it is stopped."""
+
+    def __init__(
+        self,
+        options: WorkerOptions,
+        env: Mapping[str, str],
+        connect: Callable[[int], Aws] = connect,
+        log: LogQueue | None = None,
+    ) -> None:
+        """`connect` makes the AWS client for a number of connections; raises RouterError."""
+        self._log = log
+        self._options = options
+        self._env = env
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        """For signal handlers: putting into it is reentrant, setting an event is not."""
+        self._signalled = False
+        self._stopped_at: float | None = None
+        self._reload_wanted = False
+        self._reloading: threading.Thread | None = None
+        self._swapping = threading.Lock()
+        """Held while a reload replaces the pool, which none does after the worker is stopped."""
+        self._retired: list[ReceiverPool] = []
+        """The pools that reloads replaced, while their batches are finished."""
+        self._control = None if options.control is None else ControlServer(options.control)
+        program = self._load()
+        chosen = _choose(program, options.queues)
+        raise_file_limit(len(chosen) * options.receivers * FILES_PER_RECEIVER + OTHER_FILES)
+        # One call of each receiver, the concurrent writes, and some for heartbeats.
+        self._aws = connect(len(chosen) * options.receivers + CONCURRENT_CALLS + 4)
+        self._leases = Leases(self._aws.queues)
+        self._counters = QueueCounters(options.counters)
+        self._pool = self._new_pool(program)
+
+    def run(self) -> int:
+        """Route until stopped; returns the exit code: 0, or 1 if a batch was not finished within the grace period."""
+        _tune_garbage_collector()
+        ended = threading.Event()
+        threading.Thread(target=self._leases.heartbeat, args=(ended,), name="heartbeat", daemon=True).start()
+        with serve(self._options.listen, self.status, self.totals):
+            # Until a plugin that hangs here has started, a signal ends the process: no message is received yet.
+            self._pool.start_plugins()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                signal.signal(number, self._on_signal)
+            self._pool.start()
+            LOGGER.info("worker started", extra={"fields": _fields(self._pool)})
+            if self._control:
+                self._control.start(self.status, self._request_stop)
+            finished = self._stop(self._wait_for_stop())
+        ended.set()
+        LOGGER.info("worker stopped", extra={"fields": {"finished": finished}})
+        return 0 if finished else 1
+
+    def status(self) -> WorkerStatus:
+        """Return the current status."""
+        pool, log = self._pool, self._log
+        # Here too: a parent reads the metrics from their file.
+        self._counters.set_dropped_lines(log.dropped if log else 0)
+        return WorkerStatus(
+            pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), pool.config, pool.paused
+        )
+
+    def totals(self) -> Totals:
+        """Return the current metrics."""
+        self._counters.set_dropped_lines(self._log.dropped if self._log else 0)
+        return self._counters.totals()
+
+    def _wait_for_stop(self) -> float:
+        """Reload on SIGHUP until the worker is to stop; return when that was requested.
+
+        Wakes up regularly, since the system can deliver a signal to another thread.
+        """
+        while self._stopped_at is None:
+            if self._reloading and not self._reloading.is_alive():
+                self._reloading = None
+                # Here, where nothing refers to the old pool any more, not even a call of this thread.
+                _tune_garbage_collector()
+            if self._reload_wanted and self._reloading is None:
+                self._reload_wanted = False
+                self._reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
+                self._reloading.start()
+            with suppress(Empty):
+                self._wake.get(timeout=POLL_SECONDS)
+            self._pool.unblock()
+        return self._stopped_at
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            # One that comes during a reload is answered after it, since the old config may have been read.
+            self._reload_wanted = True
+            self._wake.put(None)
+        elif self._signalled:
+            # The second signal stops at once: unfinished messages are received again.
+            os._exit(128 + number)
+        else:
+            self._signalled = True
+            self._request_stop()
+
+    def _request_stop(self) -> None:
+        """Begin to stop; unlike a signal, the parent's request does not count as the second one."""
+        self._stopped_at = self._stopped_at or boottime()
+        self._wake.put(None)
+
+    def _stop(self, requested_at: float) -> bool:
+        """Stop the pools; return whether all batches were finished within the grace period."""
+        LOGGER.info("stopping: finishing the batches in progress")
+        grace = self._options.grace
+        end = requested_at + grace - min(END_SECONDS, grace / 8)
+        until = end - min(RELEASE_SECONDS, grace / 4)
+        with self._swapping:
+            pools = [self._pool, *self._retired]
+        for pool in pools:
+            pool.stop(until - boottime())
+        finished = [pool for pool in pools if pool.join(until)]
+        self._leases.release_all(end)
+        for pool in finished:
+            try:
+                run_within(end - boottime(), pool.stop_plugins)
+            except TimeoutError:
+                LOGGER.error("a plugin hangs in router_stop: it is not waited for")
+        return len(finished) == len(pools)
+
+    def _reload(self) -> None:
+        """Replace the pool by one of the current config; if that fails, continue with the old one."""
+        try:
+            pool = self._new_pool(self._load())
+            pool.start_plugins()
+        except ConfigError as error:
+            for finding in error.findings:
+                LOGGER.error(str(finding))
+            LOGGER.error("the config has errors: continuing with the old one")
+        except RouterError as error:
+            LOGGER.error("cannot reload: %s; continuing with the old config", error)
+        except BaseException as error:  # what a plugin raises, KeyboardInterrupt for example
+            LOGGER.error("cannot reload: %s was raised; continuing with the old config", type(error).__name__)
+        else:
+            self._swap(pool)
+
+    def _swap(self, pool: ReceiverPool) -> None:
+        """Let another pool poll instead of the current one, whose batches are finished; not if the worker stops."""
+        with self._swapping:
+            old = pool
+            if self._stopped_at is None:
+                try:
+                    pool.start()
+                    old, self._pool = self._pool, pool
+                except RuntimeError as error:  # there is no further thread: those that have started end
+                    LOGGER.error("cannot reload: %s; continuing with the old config", error)
+            self._retired.append(old)
+        old.stop(self._options.grace)
+        old.join(boottime() + self._options.grace)
+        # Batches that take longer are looked at again by the next reload, and when the worker stops.
+        for ended in [each for each in self._retired if each.join(0.0)]:
+            ended.stop_plugins()
+            self._retired.remove(ended)
+        if self._pool is pool:
+            LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
+
+    def _load(self) -> Program:
+        program = load_program(self._options.config, self._env)
+        return with_bare_names(program) if self._options.bare_names else program
+
+    def _new_pool(self, program: Program) -> ReceiverPool:
+        options = self._options
+        # A long poll cannot be cancelled, and must end within the grace period.
+        wait = min(options.wait, max(0, options.grace // 2))
+        chosen = _choose(program, options.queues)
+        polled = overlap(lambda queue: _resolve(self._aws, queue, wait), chosen, RESOLVING_THREADS)
+        return ReceiverPool(program, polled, options.receivers, self._aws, self._leases, self._counters.record)
+
+
+def raise_file_limit(
+    needed: int,
+    get: Callable[[int], tuple[int, int]] = resource.getrlimit,
+    set_: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
+) -> None:
+    """Raise this process's soft limit of open files to what is needed, as far as the hard limit permits."""
+    soft, hard = get(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    set_(resource.RLIMIT_NOFILE, (limit, hard))
+    if limit < needed:
+        LOGGER.warning(
+            "all receivers together may need more open files than the system allows: raise 'ulimit -Hn'",
+            extra={"fields": {"limit": limit, "needed": needed}},
+        )
+
+
+def _fields(pool: ReceiverPool) -> dict[str, Any]:
+    return {"queues": pool.queues, "config": pool.config}
+
+
+def _tune_garbage_collector() -> None:
+    """Exclude the objects of the program from collections, and collect the others less often."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+
+
+def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
+    queues = program.engine.queues
+    for name in names:
+        if name not in queues:
+            raise UsageError(f"no route reads the queue '{name}'; the config has {', '.join(queues)}")
+    return [queues[name] for name in names or queues]
+
+
+def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
+    """Look up a queue's URL, visibility timeout and redrive policy; raises UsageError."""
+    url = aws.queues.url(queue.reference, RESOLVE_SECONDS)
+    if isinstance(url, AwsFault):
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {url.code}")
+    found = aws.queues.attributes(url, RESOLVE_SECONDS)
+    if isinstance(found, AwsFault):
+        raise UsageError(f"queue '{queue.reference}' cannot be polled: {found.code}")
+    outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
+    visibility = max(found.visibility, MIN_VISIBILITY_SECONDS)
+    # Dead letters name the queue by its URL, which is unique.
+    return PolledQueue(structs.replace(queue, outage=outage, reference=url), url, visibility, wait)

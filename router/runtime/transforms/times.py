@@ -1,0 +1,83 @@
+"""The built-in transforms of times, and the times that are read from text."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from router.model import Number, TextFormat, Transform, iso_ms
+from router.runtime.transforms.text import text_of
+from router.runtime.transforms.values import number_of, scale
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = (datetime(1000, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LAST_MS = (datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_RFC_3339 = r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)"
+_CYCLE_YEARS = 400
+"""The Gregorian calendar repeats itself after so many years."""
+_CYCLE_SECONDS = 146_097 * 24 * 60 * 60
+DATE_TIME = TextFormat("a time with an offset", "format: date-time", format="date-time")
+
+
+def seconds_of(text: str) -> int:
+    """Return the seconds from 1970 to a time, rounded down: ISO 8601 with an offset, or any of RFC 3339.
+
+    A leap second, `23:59:60Z`, is the second after it, as in POSIX. Raises ValueError, whose text holds no value.
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return _seconds_by_rfc(text.upper())
+    if time.tzinfo is None:
+        raise ValueError("is a time without offset; add Z or +00:00")
+    return (time - _EPOCH) // timedelta(seconds=1)
+
+
+def _seconds_by_rfc(text: str) -> int:
+    """Return the seconds of a time that only RFC 3339 has: of the year 0, with a leap second, or with small letters."""
+    match = re.fullmatch(_RFC_3339, text, re.ASCII)
+    if match is None:
+        raise ValueError("is no ISO 8601 time")
+    year, day, minute, second, offset = match.groups()
+    cycles = int(year == "0000")
+    leap = int(second == "60")
+    try:
+        time = datetime.fromisoformat(
+            f"{int(year) + cycles * _CYCLE_YEARS:04}{day}T{minute}{int(second) - leap:02}{offset}"
+        )
+    except ValueError:
+        raise ValueError("is no ISO 8601 time") from None
+    seconds = (time - _EPOCH) // timedelta(seconds=1) - cycles * _CYCLE_SECONDS
+    if leap and (seconds + leap) % (24 * 60 * 60):
+        raise ValueError("has a leap second that is not at midnight in UTC")
+    return seconds + leap
+
+
+def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
+    """The time that is so many seconds (`s`) or milliseconds (`ms`) after 1970, as ISO 8601 in UTC.
+
+    >>> to_iso(1767323045, "s")
+    '2026-01-02T03:04:05.000Z'
+    """
+    if unit not in ("s", "ms"):
+        raise ValueError("unit must be s or ms")
+    ms = scale(value, 1000) if unit == "s" else number_of(value)
+    text = iso_ms(math.floor(ms)) if _FIRST_MS <= ms < _LAST_MS + 1 else None
+    if text is None:
+        raise ValueError("it is no time between the years 1000 and 9999")
+    return text
+
+
+def to_epoch(value: str) -> int:
+    """The seconds from 1970 to the time, which is ISO 8601 with an offset or `Z`; fractions are cut off.
+
+    >>> to_epoch("2026-01-02T03:04:05.678Z")
+    1767323045
+    """
+    return seconds_of(text_of(value))
+
+
+TRANSFORMS: tuple[Transform, ...] = (to_iso, to_epoch)
+TEXT_FORMATS: Mapping[str, TextFormat] = {"to_epoch": DATE_TIME}
+"""The texts that transforms of text accept; those that are not listed accept all."""

@@ -1,0 +1,255 @@
+"""The built-in transforms of numbers, yes and no and lists, and the look-up in a table.
+
+Numbers are int or Decimal, and exact.
+"""
+
+import decimal
+import re
+from collections.abc import Hashable, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, Literal, get_args
+
+from router.model import Number, TextFormat, Transform
+from router.runtime.transforms.text import text_of
+
+Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor"]
+
+_EXACT = decimal.Context(
+    prec=decimal.MAX_PREC,
+    Emax=decimal.MAX_EMAX,
+    Emin=decimal.MIN_EMIN,
+    traps=[decimal.InvalidOperation, decimal.Inexact],
+)
+_IDENTITY = decimal.Context(prec=10_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+"""More digits than a message's number has: one of over 4,300 is refused when the message is decoded."""
+_ROUNDING = decimal.Context(prec=1000, traps=[decimal.InvalidOperation])
+"""Bounds the work: a number may claim a billion digits in ten characters, and DynamoDB takes 38."""
+_MOST_DIGITS = 130
+"""A number's magnitude is 1E-130 to 9.99…E+125 ("Data types" in the DynamoDB Developer Guide)."""
+_LONGEST = 400 * 1024
+"""No text is longer than an item (400 KB: "Service quotas" in the DynamoDB Developer Guide)."""
+
+MAX_COLLISIONS = 64
+"""Distinct numbers of one set that may have the same hash; more are an attack, as each costs a comparison with all."""
+_FEW = 1000
+"""A set of so many numbers is built in milliseconds, whatever their hashes are."""
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@cache
+def _number_form() -> re.Pattern[str]:
+    # Compiled for the first message that needs it: a cold start does without.
+    return re.compile(r"[+-]?(?:[0-9]+(\.[0-9]*)?|(\.[0-9]+))([eE][+-]?[0-9]+)?")
+
+
+def to_number(value: str | Number) -> Number:
+    """The number that the text is, exactly; a number stays what it is.
+
+    >>> to_number("12.50")
+    Decimal('12.50')
+    """
+    if not isinstance(value, str):
+        return number_of(value)
+    match = _number_form().fullmatch(value.strip())
+    if not match:
+        raise ValueError("it is not a number")
+    try:
+        return Decimal(match[0]) if any(match.groups()) else int(match[0])
+    except decimal.InvalidOperation:
+        raise ValueError("its exponent is absurd") from None
+
+
+def to_text(value: str | bytes | bool | Number) -> str:
+    """The text of a number (plain, without exponent), of true or false, or of binary that is UTF-8.
+
+    >>> to_text(Decimal("1.20E+3"))
+    '1200'
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    number = number_of(value)
+    if isinstance(number, Decimal) and abs(int(number.as_tuple().exponent)) > _LONGEST:
+        raise ValueError("its exponent is absurd")
+    return format(number, "f") if isinstance(number, Decimal) else str(number)
+
+
+def to_bool(value: str | int | bool) -> bool:
+    """True for `true`, `yes` and 1, false for `false`, `no` and 0; as text, in any case.
+
+    >>> to_bool("Yes")
+    True
+    """
+    found = _BOOLEANS.get(to_text(value).strip().lower())
+    if found is None:
+        raise ValueError("it is neither true nor false")
+    return found
+
+
+def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
+    """The number with `digits` digits after the point; mode: half_even, half_up, half_down, up, down, ceiling or floor.
+
+    >>> round(Decimal("2.345"), 2)
+    Decimal('2.34')
+    """
+    number = number_of(value)
+    if mode not in get_args(Rounding):
+        raise ValueError(f"mode must be one of {', '.join(get_args(Rounding))}")
+    if isinstance(digits, bool) or not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
+        raise ValueError(f"digits must be a whole number, at most {_MOST_DIGITS} in size")
+    if isinstance(number, int) and digits >= 0:
+        return number
+    try:
+        return Decimal(number).quantize(Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING)
+    except decimal.InvalidOperation:
+        raise ValueError("it is too large to round") from None
+
+
+def scale(value: Number, factor: Number) -> Number:
+    """The number times `factor`, exactly.
+
+    >>> scale(Decimal("19.99"), 100)
+    Decimal('1999.00')
+    """
+    number, by = number_of(value), number_of(factor)
+    if isinstance(number, int) and isinstance(by, int):
+        return number * by
+    try:
+        return _EXACT.multiply(number, by)
+    except decimal.DecimalException:
+        raise ValueError("its exponent is absurd") from None
+
+
+def number_of(value: Any) -> Number:
+    """The value, if it is a finite number; raises TypeError or ValueError, whose text holds no value."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise TypeError("it is not a number")
+    if isinstance(value, Decimal) and not value.is_finite():
+        raise ValueError("it is not a finite number")
+    return value
+
+
+def join(value: list[Any], separator: str) -> str:
+    """One text of the elements (texts, numbers, true and false), with the separator between them.
+
+    >>> join(["IN", 700001], "-")
+    'IN-700001'
+    """
+    return text_of(separator).join(to_text(element) for element in _list_of(value))
+
+
+def unique(value: list[Any]) -> list[Any]:
+    """The list with only the first of equal elements; numbers are equal by value.
+
+    >>> unique(["drama", "comedy", "drama"])
+    ['drama', 'comedy']
+    """
+    first: dict[Hashable, Any] = {}
+    for element in _list_of(value):
+        first.setdefault(_identity(element), element)
+    return list(first.values())
+
+
+def sort(value: list[Any]) -> list[Any]:
+    """The list in ascending order: numbers by value, or texts by their characters.
+
+    >>> sort(["b", "a"])
+    ['a', 'b']
+    """
+    elements = _list_of(value)
+    kind = text_of if elements and isinstance(elements[0], str) else number_of
+    return sorted(elements, key=kind)
+
+
+def first(value: list[Any]) -> Any:
+    """The first element; of an empty list, nothing.
+
+    >>> first(["drama", "comedy"])
+    'drama'
+    """
+    elements = _list_of(value)
+    return elements[0] if elements else None
+
+
+def last(value: list[Any]) -> Any:
+    """The last element; of an empty list, nothing.
+
+    >>> last(["drama", "comedy"])
+    'comedy'
+    """
+    elements = _list_of(value)
+    return elements[-1] if elements else None
+
+
+def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
+    """What `map` has for the value (a number by its plain text), else `default`.
+
+    >>> lookup("IN", {"IN": "India"})
+    'India'
+    """
+    if not isinstance(map, Mapping):
+        raise TypeError("map must be a map")
+    return map.get(to_text(value), default)
+
+
+def number_set(numbers: list[Number]) -> set[Number]:
+    """Return the set of numbers; raises ValueError if the hashes of many collide.
+
+    Python's hash of a number is its value modulo 2^61 - 1, which a sender can choose.
+    """
+    distinct: dict[int, list[Number]] = {}
+    for number in numbers if len(numbers) > _FEW else ():
+        alike = distinct.setdefault(hash(number), [])
+        if number not in alike:
+            alike.append(number)
+            if len(alike) > MAX_COLLISIONS:
+                raise ValueError("is one of too many numbers with the same hash")
+    return set(numbers)
+
+
+def _list_of(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError("it is not a list")
+    return value
+
+
+def _identity(value: Any) -> Hashable:
+    """Equal for two values exactly when they are the same JSON: 1 and 1.0 are, 1 and true are not.
+
+    Numbers are compared as text, whose hash a sender cannot foresee: Python's hash of a number is the number modulo
+    2^61 - 1, and thousands of equal hashes make a set or dict quadratic.
+    """
+    if isinstance(value, dict):
+        return "map", frozenset((name, _identity(child)) for name, child in value.items())
+    if isinstance(value, list):
+        return "list", tuple(_identity(child) for child in value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return "number", str(Decimal(value).normalize(_IDENTITY))
+    return isinstance(value, bool), value
+
+
+TRANSFORMS: tuple[Transform, ...] = (
+    to_number,
+    to_text,
+    to_bool,
+    round,
+    scale,
+    join,
+    unique,
+    sort,
+    first,
+    last,
+    lookup,
+)
+TEXT_FORMATS: Mapping[str, TextFormat] = {
+    "to_number": TextFormat(
+        "a number", "pattern: ^[0-9]{1,38}$", r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+    ),
+    "to_bool": TextFormat("yes or no", 'enum: ["true", "false"]', "^(true|yes|1|false|no|0)$", numbers=(0, 1)),
+}
+"""The texts that transforms of text accept; those that are not listed accept all."""

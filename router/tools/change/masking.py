@@ -1,0 +1,192 @@
+"""Masks the values of recorded messages, so that each keeps its shape and what the config decides about it.
+
+Nothing of a value stays but what the config itself names, the signs of ASCII, and the form of a whole text. Equal
+values of one recording are masked alike, wherever they are, and different ones differently. The masks depend on a
+random key that is not kept.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from string import ascii_lowercase
+from typing import Any
+
+from msgspec import Struct
+
+from router.tools.change.number_masks import Number, NumberScale, is_comparable, mask_number, render, scale_of
+from router.tools.change.text_masks import Draw, draws, mask_text
+
+Steps = tuple[str | None, ...]
+"""A path in messages: names, and None for each element of a list."""
+_ATTEMPTS = 200
+_TRIALS = 24
+"""After so many equal masks, a value has no other one."""
+_OTHERS = 20
+"""After so many attempts, a mask may be a real value, as of short ones each may be."""
+_MOST_LONGER = 20
+_BLOCK_BYTES = 128
+_Value = str | Fraction | Decimal
+"""A text or a number by its value; one that is too large to compute with as it is written."""
+_Make = Callable[[Draw, int], _Value]
+"""Returns a mask of a value, or one with some more characters or digits."""
+
+
+class Kept(Struct, frozen=True, dict=True):
+    """What is not masked: constants and numbers that the config names, names of properties, and values at paths.
+
+    `factors` are the numbers of `multipleOf`: what is a multiple of one is masked by another multiple.
+    """
+
+    constants: Collection[str] = ()
+    names: Collection[str] = ()
+    paths: Collection[Steps] = ()
+    numbers: Collection[Number] = ()
+    factors: Collection[Number] = ()
+
+    @cached_property
+    def scale(self) -> NumberScale:
+        """The order of the numbers that the config names."""
+        return scale_of(filter(is_comparable, self.numbers), filter(is_comparable, self.factors))
+
+    def is_constant(self, value: Any) -> bool:
+        """Return whether the config itself names a value."""
+        if isinstance(value, str):
+            return value in self.constants
+        return not isinstance(value, bool) and value in self.numbers
+
+
+class RecordingMasker:
+    """Masks the messages of one recording. `collisions` is how many values could not be told apart from others."""
+
+    def __init__(self, key: bytes, kept: Kept) -> None:
+        self._key = key
+        self._kept = kept
+        self._masks: dict[_Value, _Value] = {}
+        self._values: dict[_Value, _Value] = {}
+        """The value of each mask."""
+        self._reserved: set[_Value] = {*kept.constants, *kept.names, *kept.scale.named}
+        self._seen: set[_Value] = set()
+        """The real values so far: a mask should not be another one's value."""
+        self._unmasked: set[_Value] = set()
+        """The values that have no other mask than themselves."""
+        self._round = 0
+        self.collisions = 0
+
+    def masked(self, message: Any, restored: Collection[Steps] = ()) -> Any:
+        """Return a message with its values masked, except those at the paths `restored`."""
+        self._see(message)
+        return self._value(message, (), restored)
+
+    def is_masked(self, value: Any) -> bool:
+        """Return whether a value of a masked message has a mask; that of one of few values may be equal to it."""
+        if _tells_little(value) or self._kept.is_constant(value):
+            return False
+        return (value if isinstance(value, str) else _value_of(value)) not in self._unmasked
+
+    def known(self) -> int:
+        """Return how many values have a mask."""
+        return len(self._masks)
+
+    def forget(self, known: int) -> None:
+        """Forget the masks of all values but the first ones, so that the others get other masks the next time."""
+        while len(self._masks) > known:
+            value, mask = self._masks.popitem()
+            if self._values.get(mask) == value:
+                del self._values[mask]
+            else:
+                self.collisions -= 1
+        self._round += 1
+
+    def _see(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self._seen.update(value)
+            for each in value.values():
+                self._see(each)
+        elif isinstance(value, list):
+            for each in value:
+                self._see(each)
+        elif isinstance(value, str):
+            self._seen.add(value)
+        elif isinstance(value, int | Decimal):
+            self._seen.add(_value_of(value))
+
+    def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
+        if isinstance(value, dict):
+            return {self._name(name): self._value(each, (*steps, name), restored) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self._value(each, (*steps, None), restored) for each in value]
+        if steps in self._kept.paths or steps in restored:
+            return value
+        if _tells_little(value) or self._kept.is_constant(value):
+            return value
+        return self._text(value) if isinstance(value, str) else self._number(value)
+
+    def _name(self, name: str) -> str:
+        return name if name in self._kept.names or name in self._kept.constants else self._text(name)
+
+    def _text(self, text: str) -> str:
+        def make(draw: Draw, longer: int) -> str:
+            return mask_text(text, draw) + "".join(ascii_lowercase[draw(26)] for _ in range(longer))
+
+        return str(self._unique(text, make))
+
+    def _number(self, number: Number) -> Number:
+        def make(draw: Draw, longer: int) -> Fraction | Decimal:
+            return _value_of(mask_number(number, self._kept.scale, draw, longer))
+
+        mask = self._unique(_value_of(number), make)
+        return mask if isinstance(mask, Decimal) else render(Fraction(mask), number)
+
+    def _unique(self, value: _Value, make: _Make) -> _Value:
+        """Return the mask of a value: that which it has already, or one that no other value has."""
+        if value not in self._masks:
+            self._masks[value] = self._free(value, make)
+            self._values.setdefault(self._masks[value], value)
+        return self._masks[value]
+
+    def _free(self, value: _Value, make: _Make) -> _Value:
+        """Return a mask that no other value has, and that the config does not name."""
+
+        def attempt(number: int, longer: int = 0) -> _Value:
+            return make(self._draw(f"{self._round} {number} {longer} {value}"), longer)
+
+        made = attempt(0)
+        if made == value and all(attempt(number) == value for number in range(1, _TRIALS)):
+            # A text without letters and digits, for example.
+            self._unmasked.add(value)
+            return value
+        for number in range(1, _ATTEMPTS):
+            if self._is_free(made) and (made == value or made not in self._seen or number > _OTHERS):
+                return made
+            made = attempt(number)
+        if value not in self._values:
+            self._unmasked.add(value)
+            return value
+        for longer in range(1, _MOST_LONGER + 1):
+            # All masks of this shape are taken: that values can be told apart counts more than their shape.
+            made = attempt(0, longer)
+            if self._is_free(made):
+                return made
+        self.collisions += 1
+        return made
+
+    def _is_free(self, mask: _Value) -> bool:
+        return mask not in self._values and mask not in self._reserved
+
+    def _draw(self, seed: str) -> Draw:
+        def read(block: int) -> bytes:
+            data = self._key + f"{block} {seed}".encode(errors="surrogatepass")
+            return hashlib.shake_256(data).digest(_BLOCK_BYTES)
+
+        return draws(read)
+
+
+def _tells_little(value: Any) -> bool:
+    """Return whether a value is null, true, false or zero, which decides about most."""
+    return value is None or isinstance(value, bool) or value == 0
+
+
+def _value_of(number: Number) -> Fraction | Decimal:
+    return Fraction(number) if is_comparable(number) else Decimal(number)

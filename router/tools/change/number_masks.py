@@ -1,0 +1,113 @@
+"""Masks numbers: by others with the same sign, as many digits, and the same place among the numbers of the config."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor, gcd, lcm
+
+from msgspec import Struct
+
+from router.tools.change.text_masks import Draw, other
+
+Number = int | Decimal
+_LARGEST = 60
+"""The greatest exponent of a number that is compared with those of the config; one beyond keeps its exponent."""
+
+
+_MOST_DIGITS = 100
+_MOST_BITS = 330
+"""As many as a whole number of so many digits has."""
+
+
+class NumberScale(Struct, frozen=True):
+    """The numbers that schemas and expressions name, in their order, and the numbers of `multipleOf`."""
+
+    named: tuple[Fraction, ...]
+    factors: tuple[Fraction, ...] = ()
+
+
+def scale_of(named: Iterable[Number], factors: Iterable[Number] = ()) -> NumberScale:
+    """Return a scale. Zero is always on it: whether a number is one decides about much."""
+    return NumberScale(tuple(sorted({Fraction(0), *map(Fraction, named)})), tuple(map(Fraction, factors)))
+
+
+def is_comparable(number: Number) -> bool:
+    """Return whether a number has so few digits and zeros that it can be computed with."""
+    if isinstance(number, int):
+        return number.bit_length() <= _MOST_BITS
+    return abs(number.adjusted()) <= _LARGEST and len(number.as_tuple().digits) <= _MOST_DIGITS
+
+
+def mask_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
+    """Return another number, of up to `longer` more digits; the number itself if there is no other.
+
+    It is between the same numbers of the scale, a multiple of the same factors, and a whole number if the number is.
+    """
+    if not number:
+        return number
+    if not is_comparable(number):
+        return _with_exponent(Decimal(number), draw)
+    value = Fraction(number)
+    step = _step(number, value, scale)
+    digits = len(str(abs(floor(abs(value))))) if abs(value) >= 1 else 0
+    for more in (longer, longer + 1):
+        least, most = _span(value, step, scale, digits, more)
+        if most > least:
+            index = other(int(value / step) - least, most - least + 1, draw)
+            return render((least + index) * step, number)
+    return number
+
+
+def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
+    """Return the distance of the numbers that may mask a number."""
+    exponent = 0 if isinstance(number, int) else int(number.as_tuple().exponent)
+    step = Fraction(10) ** exponent
+    if value.denominator == 1 and exponent < 0:
+        step = Fraction(1)
+    while exponent < 0 and (value / (step * 10)).denominator == 1 and step < 1:
+        step *= 10  # 1.50 is equal to 1.5
+    for factor in scale.factors:
+        if factor > 0 and (value / factor).denominator == 1:
+            step = Fraction(lcm(step.numerator, factor.numerator), gcd(step.denominator, factor.denominator))
+    return step
+
+
+def _span(value: Fraction, step: Fraction, scale: NumberScale, digits: int, longer: int) -> tuple[int, int]:
+    """Return the least and the greatest multiple of the step that may mask a value."""
+    size = Fraction(10) ** (digits - 1) if digits else Fraction(0)
+    beyond = Fraction(10) ** (digits + longer)
+    low, high = (size, beyond) if value > 0 else (-beyond, -size)
+    before = bisect_left(scale.named, value)
+    after = bisect_right(scale.named, value)
+    below = scale.named[before - 1] if before else None
+    above = scale.named[after] if after < len(scale.named) else None
+    least, most = ceil(low / step), floor(high / step)
+    if value > 0 and most * step == beyond:
+        most -= 1
+    if value < 0 and least * step == -beyond:
+        least += 1
+    if below is not None:
+        least = max(least, floor(below / step) + 1)
+    if above is not None:
+        most = min(most, ceil(above / step) - 1)
+    return least, most
+
+
+def _with_exponent(number: Decimal, draw: Draw) -> Decimal:
+    """Return a number with other digits and the same exponent."""
+    sign, digits, exponent = number.as_tuple()
+    masked = [(digit + 1 + draw(9)) % 10 for digit in digits]
+    masked[0] = 1 + (digits[0] + draw(8)) % 9
+    return Decimal((sign, tuple(masked), int(exponent)))
+
+
+def render(value: Fraction, like: Number) -> Number:
+    """Return a number in the notation of another one: as int, or with as many digits after the point."""
+    if isinstance(like, int) and value.denominator == 1:
+        return int(value)
+    exponent = 0 if isinstance(like, int) else int(like.as_tuple().exponent)
+    while (value / Fraction(10) ** exponent).denominator != 1:
+        exponent -= 1
+    scaled = int(value / Fraction(10) ** exponent)
+    return Decimal((int(scaled < 0), tuple(map(int, str(abs(scaled)))), exponent))

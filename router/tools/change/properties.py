@@ -1,0 +1,148 @@
+"""What differs between two definitions of a resource of a template, by path, and how its values are shown."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.runtime.config.secret_values import find_secret, names_secret
+from router.tools.dev.compare import to_json
+
+_IDENTIFYING = ("Name", "Key", "AttributeName", "Sid")
+"""The members that identify an element of a list in a template: of variables and dimensions, tags, keys, statements."""
+_ENVIRONMENT = re.compile(r"(?:^|[.\]])Environment\.")
+_LISTS = (list, tuple)
+_NOT_SET = "not set"
+NOT_SHOWN, ANOTHER_NOT_SHOWN = "(not shown)", "(another, not shown)"
+
+
+class PropertyDifference(Struct, frozen=True):
+    """A value that differs: its path, such as `Environment.Variables.X`, and both values; None for one that is not set.
+
+    The path of an element that only one of two lists has ends with `[]`.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        before, after = self._texts() if self.without_secrets is self else map(_shown, self.without_secrets.values)
+        return f"{self.path}: {before} → {after}"
+
+    @property
+    def values(self) -> tuple[Any, Any]:
+        """Both values."""
+        return self.before, self.after
+
+    @property
+    def without_secrets(self) -> "PropertyDifference":
+        """The same, with words in place of values of which one may be a secret."""
+        if not any(_may_be_secret(self.path, each) for each in self.values):
+            return self
+        before, after = (None if each is None else NOT_SHOWN for each in self.values)
+        return PropertyDifference(self.path, before, ANOTHER_NOT_SHOWN if before == after else after)
+
+    def _texts(self) -> tuple[str, str]:
+        before, after = _shown(self.before), _shown(self.after)
+        return (before, after) if before != after else (to_json(self.before), to_json(self.after))
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[PropertyDifference]:
+    """Return the innermost values that differ."""
+    if before == after:
+        return []
+    one, two = _members(before, after), _members(after, before)
+    found = []
+    if one is not None and two is not None:
+        for name in dict.fromkeys((*one, *two)):
+            found += differences(one.get(name), two.get(name), f"{path}.{name}" if path else name)
+    elif isinstance(before, _LISTS) and isinstance(after, _LISTS):
+        found = _elements(before, after, path)
+    # Of two lists with the same elements the order differs.
+    return found or [PropertyDifference(path, before, after)]
+
+
+def _members(value: Any, other: Any) -> Mapping[str, Any] | None:
+    """Return the parts of a value by their names; None if it has none, as a text or an intrinsic function.
+
+    What is not set has no parts, where the `other` value has some.
+    """
+    match value:
+        case None:
+            return None if other is None or _members(other, None) is None else {}
+        case Mapping():
+            return None if _is_function(value) else value
+        case [Mapping(), *_]:
+            for name in _IDENTIFYING:
+                keys = [each.get(name) for each in value if isinstance(each, Mapping)]
+                if len({each for each in keys if isinstance(each, str)}) == len(value):
+                    return {str(each[name]): _rest(each, name) for each in value}
+    return None
+
+
+def _rest(element: Mapping[str, Any], name: str) -> Any:
+    """Return what an element of a list has besides its name: its value, if there is only that."""
+    left = {key: value for key, value in element.items() if key != name}
+    return next(iter(left.values())) if len(left) == 1 else left
+
+
+def _elements(before: Sequence[Any], after: Sequence[Any], path: str) -> list[PropertyDifference]:
+    """Return the elements that differ of two lists without names: by their index if there are as many."""
+    if len(before) == len(after):
+        both = zip(before, after, strict=True)
+        return [each for index, (one, two) in enumerate(both) for each in differences(one, two, f"{path}[{index}]")]
+    return [
+        *(PropertyDifference(f"{path}[]", each, None) for each in _without(before, after)),
+        *(PropertyDifference(f"{path}[]", None, each) for each in _without(after, before)),
+    ]
+
+
+def _without(values: Sequence[Any], others: Sequence[Any]) -> list[Any]:
+    """Return the values that are not among others, each as often as there are more of it."""
+    left = list(others)
+    found = []
+    for each in values:
+        if each in left:
+            left.remove(each)
+        else:
+            found.append(each)
+    return found
+
+
+def _is_function(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and (next(iter(value)) == "Ref" or next(iter(value)).startswith("Fn::"))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return _NOT_SET
+    plain = _plain(value)
+    return plain if isinstance(plain, str) and plain else to_json(plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with references as texts, in the notation of `Fn::Sub`."""
+    match value:
+        case {"Fn::Sub": str(text)} if len(value) == 1:
+            return text
+        case {"Ref": str(name)} if len(value) == 1:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [str(resource), str(name)]} if len(value) == 1:
+            return f"${{{resource}.{name}}}"
+        case Mapping():
+            return {name: _plain(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return value
+
+
+def _may_be_secret(path: str, value: Any) -> bool:
+    """Return whether a value looks like a secret, or is of a variable whose name does; a reference is none."""
+    text, name = _shown(value), path.rpartition(".")[2]
+    if re.fullmatch(r"\$\{[^}]*\}", text):
+        return False
+    named = _ENVIRONMENT.search(path) is not None and names_secret(name)
+    return named or find_secret(f"{name}={text}\n".encode()) is not None

@@ -1,0 +1,288 @@
+"""The routes of a version as values that are equal where the routes behave the same, and the pairs of old and new."""
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from router.model import Path, names_file, plugin_name
+from router.prover.budget import ProofBudget
+from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
+from router.prover.schema_prover import Entailment
+from router.runtime.aws.references import match_key, table_name
+from router.runtime.config import spec
+from router.runtime.engine.engine import CompiledQueue, CompiledRoute
+from router.runtime.envelopes import ENVELOPES
+from router.runtime.program.mapping import merge_of
+from router.runtime.program.schemas.compile import Validation
+from router.runtime.sources import meta_of
+from router.runtime.transforms import TRANSFORMS
+from router.tools.change.versions import ConfigVersion
+from router.tools.check.analysis.proof_cache import entailment_of, entailment_without_schema
+from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
+
+SECONDS = 1.0
+"""The time for proofs about one version of a route; nearly all take milliseconds."""
+_MOST_EARLIER = 16
+"""Conditions of earlier routes that are taken into account, as by `router check`."""
+_NEVER = Condition({"not": {}}, True)
+"""The condition of messages that an earlier route without `when` leaves."""
+_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
+
+
+def exact(value: Any) -> bytes:
+    """Return JSON text that is equal exactly if the values are, types and the digits of numbers included."""
+    return _ENCODER.encode(value)
+
+
+def given(value: Any) -> Any:
+    """Return a setting, or None if it is not set."""
+    return None if isinstance(value, UnsetType) else value
+
+
+class RouteVersion(Struct, frozen=True, eq=False, dict=True):
+    """A route of a version, with all that decides what becomes of its messages."""
+
+    version: ConfigVersion
+    name: str
+    settings: spec.RouteSettings
+    queue: CompiledQueue
+    compiled: CompiledRoute
+
+    @property
+    def path(self) -> Path:
+        """The path of the route in its config."""
+        return ("routes", self.name)
+
+    @property
+    def queue_settings(self) -> spec.Queue:
+        """The settings of its queue."""
+        return self.version.config.queues.get(self.settings.queue) or spec.Queue()
+
+    @property
+    def queue_path(self) -> Path:
+        """The path of its queue in the config."""
+        known = self.settings.queue in self.version.config.queues
+        return ("queues", self.settings.queue) if known else (*self.path, "queue")
+
+    @property
+    def table_settings(self) -> spec.TableSettings:
+        """The settings of its table."""
+        return self.version.config.tables[self.settings.table]
+
+    @cached_property
+    def schema(self) -> Validation | None:
+        """Its schema; None if it takes every message."""
+        schema = self.settings.schema
+        return None if isinstance(schema, UnsetType) else self.version.schemas.linked(schema, (*self.path, "schema"))
+
+    @cached_property
+    def budget(self) -> ProofBudget:
+        """What may be spent on proofs about it."""
+        return ProofBudget(SECONDS)
+
+    @cached_property
+    def entailment(self) -> Entailment | None:
+        """What follows from its schema; None without one, or if the library does not support it."""
+        return None if self.schema is None else entailment_of(self.schema, self.budget)
+
+    @cached_property
+    def messages(self) -> Entailment:
+        """The messages that pass `when`, the earlier routes and the schema, or more than them."""
+        found = self.entailment or entailment_without_schema()
+        if self.schema is not None and self.entailment is None:
+            return found
+        conditions = [when_of(self.settings.when)]
+        if len(self.earlier) <= _MOST_EARLIER:
+            conditions += [opposite_of(each) if isinstance(each, str) else _NEVER for each in self.earlier]
+        for condition in conditions:
+            if condition is not ALWAYS and condition is not ANYTHING:
+                found = found.narrow(condition.predicate, condition.exact)
+        return found
+
+    @cached_property
+    def attributes(self) -> Mapping[str, spec.Attribute] | None:
+        """The attributes of `item` in their long form; None if the whole message is stored."""
+        item = self.settings.item
+        if isinstance(item, UnsetType):
+            return None
+        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+
+    @cached_property
+    def earlier(self) -> tuple["str | UnsetType", ...]:
+        """The conditions of the routes that take messages before this one, by `match: first`."""
+        if not self.queue.first_only:
+            return ()
+        before = []
+        for route in self.queue.routes:
+            if route.route.name == self.name:
+                break
+            before.append(self.version.config.routes[route.route.name].when)
+        return tuple(before)
+
+    @cached_property
+    def parts(self) -> Mapping[str, bytes]:
+        """What decides about its messages, by stage, as text that is equal where the stages are."""
+        return {name: exact(value) for name, value in _parts(self).items()}
+
+    @cached_property
+    def analyzed(self) -> AnalyzedRoute:
+        """What is proved about its messages, by itself."""
+        config = structs.replace(self.version.config, routes={self.name: self.settings})
+        return analyze_routes(config, self.version.program.plugins, self.version.schemas)[0]
+
+    @cached_property
+    def isolated(self) -> CompiledQueue:
+        """Its queue as if no later route were there; by `match: all`, no other route at all."""
+        routes = [self.compiled]
+        if self.queue.first_only:
+            names = [route.route.name for route in self.queue.routes]
+            routes = list(self.queue.routes[: names.index(self.name) + 1])
+        return structs.replace(self.queue, routes=tuple(routes), index=None)
+
+
+def when_of(text: Any) -> Condition:
+    """Return the condition of a `when`, which may not be set."""
+    return condition_of(text) if isinstance(text, str) else ALWAYS
+
+
+def _parts(route: RouteVersion) -> dict[str, Any]:
+    settings, queue, table = route.settings, route.queue_settings, route.compiled.write.table
+    attributes = None if route.attributes is None else dict(route.attributes)
+    once = route.compiled.write.once
+    plugins, transforms = _pipeline(route), _transform_plugins(route)
+    return {
+        "queue": match_key(route.queue.reference),
+        "decode": [queue.envelope, queue.encoding, given(queue.s3_pointer), _envelope_plugins(route)],
+        "when": given(settings.when),
+        "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
+        "schema": documents_of(route.schema),
+        "plugins": [plugins, settings.options, transforms, _files_beside(route, [*plugins, *transforms])],
+        "for_each": given(settings.for_each),
+        "merge": merge_of(settings),
+        "item": attributes,
+        "names": names_written(route),
+        "table": [match_table(table.name), table.key, route.table_settings.ttl],
+        "write": [structs.replace(settings.write, once=UNSET), once and [match_table(once.table.name), once.ttl]],
+        "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
+        "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
+        "rate": [given(getattr(route.table_settings, name)) for name in ("write_units", "share", "capacity")],
+    }
+
+
+ACCEPTING = ("decode", "when", "earlier", "schema")
+"""The stages that decide whether a route takes a message."""
+MAPPING = ("plugins", "for_each", "merge", "item", "names", "table", "write", "settings")
+"""The stages that decide what is written for a message that it takes."""
+
+
+def match_table(reference: str) -> str:
+    """Return what identifies a table: its ARN, or its name, which is in the region of the router."""
+    return reference if reference.startswith("arn:") else table_name(reference)
+
+
+def documents_of(schema: Validation | None) -> Any:
+    """Return the documents of a schema by their names from the folder of the first, which has none."""
+    if schema is None:
+        return None
+    folder = posixpath.dirname(schema.root.uri)
+    root = schema.root.uri
+    return {
+        "" if uri == root else posixpath.relpath(uri, folder): each.content for uri, each in schema.documents.items()
+    }
+
+
+def names_written(route: RouteVersion) -> dict[str, str]:
+    """Return the names of the config that items or idempotency keys of a route have in them, or that plugins get."""
+    read = frozenset[str]().union(*(meta_of(each) for each in (route.attributes or {}).values()))
+    given_to_plugins = bool(_pipeline(route))
+    keyed = route.compiled.write.once is not None
+    return {
+        **({"route": route.name} if "route" in read or keyed or given_to_plugins else {}),
+        **({"queue": route.settings.queue} if "queue" in read or given_to_plugins else {}),
+        **({"table": route.settings.table} if given_to_plugins else {}),
+    }
+
+
+def _pipeline(route: RouteVersion) -> list[tuple[str, str]]:
+    """Return the plugins whose hooks run for a route, each with the hash of its file."""
+    plugins, chosen = route.version.program.plugins, route.settings.plugins
+    names = plugins.names if isinstance(chosen, UnsetType) else chosen
+    hooked = plugins.message_steps.keys() | plugins.item_steps.keys()
+    hashes = route.version.plugin_hashes
+    return [(name, hashes[name]) for name in names if name in hooked]
+
+
+def _transform_plugins(route: RouteVersion) -> list[tuple[str, str]]:
+    """Return all plugins, with their hashes, if a transform of the route is not built in: any may register it."""
+    used = {name for each in (route.attributes or {}).values() for name in transform_names(each)}
+    return sorted(route.version.plugin_hashes.items()) if used - TRANSFORMS.keys() else []
+
+
+def _envelope_plugins(route: RouteVersion) -> list[tuple[str, str]]:
+    own = set(route.queue_settings.envelope) - ENVELOPES.keys()
+    plugins = sorted(route.version.plugin_hashes.items()) if own else []
+    return [*plugins, *_files_beside(route, plugins)]
+
+
+def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the other files that these plugins may read or import, with their hashes: a package has them, too."""
+    if not plugins:
+        return []
+    names = {name for name, _ in plugins}
+    entries = route.version.config.plugins
+    own = {posixpath.normpath(entry) for entry in entries if names_file(entry) and plugin_name(entry) in names}
+    return [(name, digest) for name, digest in route.version.packed_files.items() if name not in own]
+
+
+def transform_names(attribute: spec.Attribute) -> Iterator[str]:
+    """Yield the names of the transforms of an attribute."""
+    used = attribute.transform
+    for each in (used,) if isinstance(used, str) else used:
+        yield from (each,) if isinstance(each, str) else each
+
+
+def routes_of(version: ConfigVersion) -> dict[str, RouteVersion]:
+    """Return the routes of a version by name, in the order of the file."""
+    compiled = {
+        each.route.name: (queue, each) for queue in version.program.engine.queues.values() for each in queue.routes
+    }
+    return {
+        name: RouteVersion(version, name, settings, *compiled[name]) for name, settings in version.config.routes.items()
+    }
+
+
+class RoutePairs(Struct, frozen=True):
+    """The routes of two versions: those in both, the old first, and those in one of them only."""
+
+    both: tuple[tuple[RouteVersion, RouteVersion], ...]
+    removed: tuple[RouteVersion, ...]
+    added: tuple[RouteVersion, ...]
+
+
+def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> RoutePairs:
+    """Pair routes by name, and those whose name alone changed; the order is that of the new version."""
+    gone = [route for name, route in old.items() if name not in new]
+    come = [route for name, route in new.items() if name not in old]
+    was = renamed(*({route.name: _behaviour(route) for route in routes} for routes in (gone, come)))
+    both = [(old.get(was.get(name, name)), route) for name, route in new.items()]
+    return RoutePairs(
+        tuple((before, route) for before, route in both if before is not None),
+        tuple(route for route in gone if route.name not in was.values()),
+        tuple(route for route in come if route.name not in was),
+    )
+
+
+def _behaviour(route: RouteVersion) -> bytes:
+    return b"\n".join(text for part, text in route.parts.items() if part not in ("names", "earlier"))
+
+
+def renamed(gone: Mapping[str, bytes], come: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the old name by each new one, where exactly one thing that is gone equals exactly one that has come."""
+    counts = [Counter(each.values()) for each in (gone, come)]
+    before = {text: name for name, text in gone.items()}
+    return {name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)}

@@ -1,0 +1,306 @@
+"""Infers the values of mapped attributes: of their sources, through transforms, type and default.
+
+Also how many different ones there are, where a schema or constants limit them, and whether a number that a time to live
+reads counts seconds, or milliseconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import chain
+from math import prod
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, structs
+
+from router.model import Path, TextFormat, Transform
+from router.prover import predicates
+from router.prover.expressions import Scope, tree_of
+from router.prover.inference import (
+    NO,
+    UNKNOWN,
+    YES,
+    Value,
+    any_of,
+    of_constant,
+    of_path,
+    of_tree,
+    of_type,
+    text_length,
+    weak,
+)
+from router.prover.predicates import NO_VALUE, Schema, Steps
+from router.prover.schema_index import SchemaIndex
+from router.prover.schema_prover import Answer, Entailment
+from router.runtime.config import spec
+from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
+from router.runtime.transforms import TEXT_FORMATS, TRANSFORMS
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.text_formats import always_matches
+from router.tools.check.analysis.transforms import hints_of, of_transform, types_taken
+
+_CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "S": (("string", "number"), "string"),
+    "N": (("number", "string"), "number"),
+    "B": (("binary", "string"), "binary"),
+    "BOOL": (("boolean",), "boolean"),
+    "SS": (("array", "set"), "set"),
+    "NS": (("array", "set"), "set"),
+    "BS": (("array", "set"), "set"),
+    "M": (("object",), "object"),
+    "L": (("array",), "array"),
+    "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
+}
+"""The types of values that each `type` converts, and the type that it converts them to."""
+MAX_VALUES = 100
+"""More values are not counted."""
+FIRST_MILLISECONDS = 100_000_000_000
+"""Greater numbers of seconds are after the year 5138: they are milliseconds."""
+MILLISECONDS: Schema = {"type": "number", "minimum": FIRST_MILLISECONDS}
+_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"maximum": FIRST_MILLISECONDS - 1}]}
+_MILLISECONDS_AS_TEXT = "1767323045678"
+_SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
+
+
+class Step(Struct, frozen=True):
+    """A transform of an attribute: its path in the attribute, the types that it takes (None: any), and its input.
+
+    `form` are the texts that it takes, None for all.
+    """
+
+    name: str
+    part: tuple[str | int, ...]
+    takes: tuple[str, ...] | None
+    before: Value
+    form: TextFormat | None = None
+
+
+class InferredAttribute(Struct, frozen=True):
+    """The stages of an attribute: its transforms, their result (`raw`), and the value that is stored.
+
+    `accepts` are the types that `type` converts, None without a `type`. `source` is what its source is known to return,
+    None for an attribute that is not mapped.
+    """
+
+    steps: tuple[Step, ...]
+    raw: Value
+    accepts: tuple[str, ...] | None
+    value: Value
+    source: Values | None = None
+
+
+def infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
+    """Infer an attribute of a route, once for all rules."""
+    return route.facts(attribute).once("inferred", lambda: _infer(route, attribute))
+
+
+def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute:
+    values = values_of(attribute, route.fifo)
+    raw = _source(route, values)
+    steps = []
+    for name, part, argument in transforms_of(attribute.transform):
+        function = route.transforms.get(name)
+        steps.append(_step(name, part, function, raw))
+        raw = of_transform(route, function, raw, argument) if function else Value()
+    stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
+    if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
+        stored = _with_default(stored, attribute.default)
+        if not isinstance(attribute.type, UnsetType):
+            stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
+    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
+    return InferredAttribute(tuple(steps), raw, accepts, stored, values)
+
+
+def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
+    """Infer what is stored under a name; without `item` it is a property of the message, or of the element."""
+    attribute = route.attributes.get(name)
+    if attribute is not None:
+        return infer(route, attribute)
+    value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
+    return InferredAttribute((), value, None, value)
+
+
+def place_of(route: AnalyzedRoute, name: str) -> Path:
+    """Return the path in the config of what is stored under a name."""
+    return route.place(name) if name in route.attributes else (*route.path, "schema")
+
+
+def _source(route: AnalyzedRoute, values: Values) -> Value:
+    match values:
+        case Evaluated(text):
+            return _of_text(route, text)
+        case Constant(value):
+            return of_constant(value)
+        case Joined(literals, expressions):
+            return _of_template(literals, [_of_text(route, text) for text in expressions])
+        case _:
+            return _computed(route, values)
+
+
+def _computed(route: AnalyzedRoute, values: Computed) -> Value:
+    parts = [_of_text(route, text) for text in values.expressions]
+    own = UNKNOWN if values.missing is None else YES if values.missing else NO
+    lacking = next((part.lacking for part in parts if part.missing is YES), None)
+    missing = any_of([own, *(part.missing for part in parts)])
+    value = of_type(values.type, longest=values.longest) if values.type else Value()
+    return structs.replace(value, missing=missing, lacking=lacking, gap=values.gap)
+
+
+def _of_text(route: AnalyzedRoute, text: str) -> Value:
+    return of_tree(route.mapped, route.scope, tree_of(text))
+
+
+def transforms_of(
+    entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
+) -> list[tuple[str, tuple[str | int, ...], Any]]:
+    """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
+    if not entries:  # as of most
+        return []
+    if isinstance(entries, str):
+        return [(entries, ("transform",), None)]
+    if isinstance(entries, dict):
+        return [(name, ("transform",), argument) for name, argument in entries.items()]
+    found: list[tuple[str, tuple[str | int, ...], Any]] = []
+    for index, entry in enumerate(entries):
+        for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
+            found.append((name, ("transform", index), argument))
+    return found
+
+
+def _converted(raw: Value, kind: str) -> Value:
+    """Infer the result of `type`, if the conversion does not fail."""
+    types = {_CONVERSIONS[kind][1]: YES}
+    if "set" in types:  # an empty set counts as missing
+        return Value(UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking)
+    if kind == "json":
+        return Value(raw.missing, types, NO, None, None, raw.lacking)
+    longest, empty = (text_length(raw) if kind == "S" else None), (raw.empty if kind in ("S", "B") else NO)
+    return structs.replace(raw, types=types, empty=empty, longest=longest)
+
+
+def _with_default(value: Value, default: Any) -> Value:
+    """Infer a value with a default for when it is missing."""
+    other = of_constant(default)
+    if other.missing is YES or value.missing is NO:
+        return value
+    types = {**value.types, **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES}}
+    longest = None if value.longest is None or other.longest is None else max(value.longest, other.longest)
+    if value.can_be(["string"]) is NO:
+        longest = other.longest
+    empty = any_of([value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)])
+    return structs.replace(value, missing=NO, types=types, empty=empty, longest=longest)
+
+
+def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
+    """Infer the text of a template from its literal texts and the values of its expressions."""
+    lengths = [*map(len, literals), *map(text_length, parts)]
+    longest = None if None in lengths else sum(length for length in lengths if length is not None)
+    empties = [part.empty for part in parts]
+    empty = UNKNOWN
+    if any(literals) or NO in empties:
+        empty = NO
+    elif len(parts) == 1:
+        empty = empties[0]
+    lacking = next((part.lacking for part in parts if part.missing is YES), None)
+    return Value(any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking)
+
+
+def _step(name: str, part: tuple[str | int, ...], function: Transform | None, before: Value) -> Step:
+    if function is None or hints_of(function) is None:
+        return Step(name, part, None, before)
+    return Step(name, part, types_taken(function), before, TEXT_FORMATS.get(name))
+
+
+def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
+    """Return the most different values of an attribute, besides a default; None if they are not limited."""
+    inferred = infer(route, attribute)
+    if any(route.transforms.get(step.name) is not TRANSFORMS.get(step.name) for step in inferred.steps):
+        return None  # a plugin's transform may return anything
+    return _count(route, inferred)
+
+
+def _count(route: AnalyzedRoute, inferred: InferredAttribute) -> int | None:
+    match inferred.source:
+        case Constant():
+            return 1
+        case Computed(fixed=True):
+            return 1
+        case Evaluated(text):
+            return count_of_expression(route, route.scope, text)
+        case Joined(_, texts):
+            counts = [count_of_expression(route, route.scope, text) for text in texts]
+            total = prod(count for count in counts if count is not None)
+            return None if None in counts or total > MAX_VALUES else total
+    return None
+
+
+def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | None:
+    """Return the most different values of a path or constant; None if they are not limited, or for others."""
+    tree = tree_of(text)
+    if tree is None:
+        return None
+    if tree["type"] == "literal":
+        return 1
+    steps = scope.path(tree)
+    if route.mapped is None or route.index is None or not steps:
+        return None
+    return _count_at(route.mapped, route.index, steps)
+
+
+def _count_at(messages: Entailment, index: SchemaIndex, steps: Steps) -> int | None:
+    kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
+    if kinds == {"boolean"}:
+        return 2
+    lists = [place.content["enum"] for place in index.at(steps) if isinstance(place.content.get("enum"), list)]
+    lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
+    both: list[object] = [*chain.from_iterable(lists)]
+    for values in sorted([*lists, both], key=len):
+        leaf: Schema = predicates.any_of([{"enum": values}, NO_VALUE])
+        if 0 < len(values) <= MAX_VALUES and messages.holds_at(steps, leaf) is YES:
+            return len({repr(value) for value in values})
+    return None
+
+
+def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
+    """Return whether an attribute that is a number counts seconds: NO if it does not in some message."""
+    known = [_counted_in(route, inferred)]
+    if isinstance(default, int | Decimal):
+        known.append(_counted_by(default))
+    return Answer.NO if Answer.NO in known else Answer.UNKNOWN if Answer.UNKNOWN in known else Answer.YES
+
+
+def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
+    """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
+    messages, steps, source = route.mapped, inferred.value.origin, inferred.source
+    if inferred.steps:
+        return False
+    if isinstance(source, Constant):
+        return _counted_by(source.value) is Answer.NO
+    if isinstance(source, Computed):
+        return source.milliseconds
+    if messages is None or steps is None or inferred.raw.can_be(["number"]) is Answer.NO:
+        return False
+    return messages.holds_at(steps, MILLISECONDS) is Answer.YES
+
+
+def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
+    source, steps, messages = inferred.source, inferred.raw.origin, route.mapped
+    if inferred.steps:
+        known = inferred.steps[-1].name == "to_epoch" and inferred.steps[-1].takes is not None
+        return Answer.YES if known else Answer.UNKNOWN
+    if isinstance(source, Constant):
+        return _counted_by(source.value)
+    if isinstance(source, Computed):
+        return Answer.NO if source.milliseconds else Answer.YES
+    if messages is None or steps is None:
+        return Answer.UNKNOWN
+    number = messages.holds_at(steps, _SECONDS)
+    if number is not Answer.YES or inferred.raw.can_be(["string"]) is Answer.NO or route.index is None:
+        return number
+    # With `type: N` it may be text.
+    if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
+        return Answer.NO
+    return always_matches(messages, steps, _SECONDS_AS_TEXT)
+
+
+def _counted_by(value: Any) -> Answer:
+    return Answer.NO if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS else Answer.YES

@@ -1,0 +1,174 @@
+"""Yields the claims about a route, each with why it is not proved."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from msgspec import UNSET, UnsetType
+
+from router.model import KeyType, Path
+from router.prover.expressions import Scope, tree_of
+from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.predicates import in_words
+from router.prover.size_bounds import BYTES_OF_A_CHARACTER
+from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.runtime.modes import MODES
+from router.runtime.program.mapping import merge_of
+from router.runtime.sources import Computed
+from router.tools.check.analysis import failures
+from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
+from router.tools.check.analysis.failures import possible
+from router.tools.check.analysis.item_sizes import of_size
+from router.tools.check.analysis.proof_cache import AttributeFacts
+from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
+from router.tools.check.analysis.verdicts import ClaimKind, Obligation
+
+KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
+_ORDERED = ("string", "number", "binary")
+
+
+def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[Obligation]:
+    """Yield the claims about a route.
+
+    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a plugin which
+    changes items leaves them valid is not claimed.
+    """
+    if is_set(route.route.when):
+        yield _made(route, "when", "", (*route.path, "when"), _of_when(route, neighbours))
+    if is_set(route.route.for_each):
+        text = str(route.route.for_each)
+        yield _made(route, "for_each", "", (*route.path, "for_each"), _of_expression(route, text, "array", f"'{text}'"))
+    if not is_set(route.route.item):
+        yield _made(route, "mapping", "", route.path, _of_whole(route))
+    keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
+    for name, attribute, facts in route.with_facts:
+        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, facts))
+        if is_set(attribute.type) and name not in keys:
+            yield _made(route, "type", name, route.place(name, "type"), _of_conversion(route, attribute))
+    for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
+        yield _made(route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit))
+    merge = merge_of(route.route)
+    if merge is not None:
+        yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
+    yield from _of_settings(route)
+
+
+def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
+    """Yield the claims about `version`, `once_key`, the time to live and the size."""
+    write = route.route.write
+    if not isinstance(write.version, UnsetType):
+        yield _made(route, "version", write.version, place_of(route, write.version), _of_version(route, write.version))
+    if not isinstance(write.once_key, UnsetType):
+        path: Path = (*route.path, "write", "once_key")
+        yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
+    ttl = None if route.table is None else route.table.ttl
+    if ttl and (ttl in route.attributes or not is_set(route.route.item)):
+        yield _made(route, "ttl", ttl, place_of(route, ttl), _of_ttl(route, ttl))
+    if MODES[write.mode].stores != "nothing":
+        yield _made(route, "size", "", (*route.path, "item"), of_size(route))
+
+
+def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]) -> Obligation:
+    return Obligation(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
+
+
+def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
+    for other in neighbours:
+        for reason in failures.of_expression(other.messages.schema, Scope(), str(route.route.when)):
+            yield reason if other is route else f"{reason} of route '{other.name}'"
+
+
+def _of_expression(route: AnalyzedRoute, text: str, wanted: str, subject: str = "it") -> Iterator[str]:
+    yield from failures.of_expression(route.messages.taken, Scope(), text)
+    yield from _of_value(of_tree(route.messages.taken, Scope(), tree_of(text)), (wanted,), subject)
+
+
+def _of_value(value: Value, wanted: tuple[str, ...], subject: str = "it", more: str = "") -> Iterator[str]:
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if unfit := possible(value, wanted):
+        yield f"{subject} may be {in_words(unfit)}{more}"
+
+
+def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
+    steps = route.scope.steps(("element",)) if route.scope.each else ()
+    value = of_path(route.mapped, steps)
+    if value.missing is not NO or possible(value, ("object",)):
+        yield f"the {'element' if route.scope.each else 'message'} may be no object"
+
+
+def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts) -> Iterable[str]:
+    what = "mapping", name in route.route.write.add
+    return facts.once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
+
+
+def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
+    inferred = infer(route, attribute)
+    return route.facts(attribute).once("type", lambda: tuple(failures.of_conversion(route, attribute, inferred)))
+
+
+def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:
+    inferred = infer(route, attribute)
+    yield from failures.of_source(route, attribute)
+    if isinstance(inferred.source, Computed) and inferred.source.required:
+        for use in route.uses(attribute):
+            if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
+                yield f"'{use.text}' may be missing"
+    yield from failures.of_steps(route, inferred)
+    if name in route.route.write.add and (unfit := possible(inferred.value, ("number", "set"))):
+        yield f"it may be {in_words(unfit)}, which cannot be added"
+    if "error" in (attribute.missing, attribute.null) and inferred.value.missing is not NO:
+        yield f"{named(inferred.value)} may be missing"
+
+
+def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[str]:
+    inferred = stored(route, name)
+    value = inferred.value
+    if value.missing is not NO:
+        yield f"{named(value)} may be missing"
+    if name in route.attributes:
+        yield from _of_conversion(route, route.attributes[name])
+    if unfit := possible(value, (KINDS_OF_KEYS[kind],)):
+        yield f"it may be {in_words(unfit)}"
+    if value.empty is not NO:
+        yield "it may be empty"
+    if kind == "S" and not _fits(value, limit):
+        yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
+    if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
+        yield f"its length may be over {limit} bytes"
+
+
+def _fits(value: Value, limit: int) -> bool:
+    return value.longest is not None and value.longest * BYTES_OF_A_CHARACTER <= limit
+
+
+def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
+    value = stored(route, name).value
+    yield from _of_value(value, _ORDERED, more=", which has no order")
+    if len(kinds := [kind for kind in _ORDERED if value.types.get(kind, NO) is not NO]) > 1:
+        yield f"it may be {in_words(kinds)}, which are not ordered among each other"
+
+
+def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    value = of_tree(route.messages.taken, Scope(), tree_of(text))
+    yield from _of_expression(route, text, "string")
+    if value.empty is not NO:
+        yield "it may be empty"
+    most = longest_idempotency_key(route.name)
+    if value.longest is None or value.longest > most:
+        yield f"its length may be over {most} characters"
+
+
+def longest_idempotency_key(route: str) -> int:
+    """Return the most characters of the idempotency keys of a route, which are stored with its name."""
+    room = MAX_PARTITION_KEY_BYTES - 3 * len(route) - len("##10000")
+    return room // BYTES_OF_A_CHARACTER
+
+
+def _of_ttl(route: AnalyzedRoute, name: str) -> Iterator[str]:
+    inferred = stored(route, name)
+    value = inferred.value
+    default = route.attributes[name].default if name in route.attributes else UNSET
+    if unfit := possible(value, ("number",)):
+        yield f"it may be {in_words(unfit)}"
+    elif counts_seconds(route, inferred, default) is not YES:
+        yield "it may be in milliseconds"

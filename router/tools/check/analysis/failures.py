@@ -1,0 +1,283 @@
+"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to succeed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct, UnsetType
+
+from router.model import TextFormat
+from router.prover.conditions import translate
+from router.prover.expressions import Scope, tree_of
+from router.prover.inference import ALL_TYPES, NO, YES, Value, of_path, of_tree
+from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
+from router.prover.schema_prover import Answer, Entailment
+from router.runtime.config import spec
+from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.program.expressions import Tree
+from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
+from router.runtime.program.mapping import reserved_names
+from router.runtime.sources import SCALARS, Constant
+from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
+from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms.times import DATE_TIME
+from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.text_formats import always_matches, refusal_of, refuses_number
+
+_TOTAL = (
+    *("strip", "lower", "upper", "truncate", "replace", "prefix", "suffix", "split"),
+    *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "scale", "lookup"),
+)
+"""The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
+TYPES_OF_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
+"""The types of the elements of lists that each type of set converts."""
+_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
+_TIMES: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": -30_000_000_000, "maximum": 250_000_000_000}]}
+"""Numbers that `to_iso` accepts both as seconds and as milliseconds, from the year 1019 on."""
+_NO_ESCAPE = "^[^%]*$"
+_NO_NUMBER = "^$|[^-+.0-9eE]"
+"""Texts that are no number: others may be one."""
+_ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
+_KEEPS_NAMES = ("dynamodb_item",)
+"""Transforms of a map whose result has the same names."""
+
+
+def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
+    """Return the types that a value is not proved not to have, except some."""
+    found = [kind for kind, answer in value.types.items() if answer is not NO and kind not in except_]
+    return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
+
+
+def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:
+    """Whether it is proved that each value taken from a path satisfies a predicate."""
+    return messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
+
+
+def of_expression(messages: Entailment | None, scope: Scope, text: str) -> Iterator[str]:
+    """Yield why an expression is not proved to be free of errors."""
+    tree = tree_of(text)
+    yield from () if tree is None else _of_tree(messages, scope, tree)
+
+
+def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+    kind, children = tree["type"], tree["children"]
+    if kind == "function_expression":
+        yield from _of_call(messages, scope, tree)
+    elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
+        left, right = (of_tree(messages, scope, child) for child in children)
+        if any(
+            one.can_be(["string"]) is not NO and other.can_be(["number"]) is not NO
+            for one, other in ((left, right), (right, left))
+        ):
+            yield "a comparison may be of text with a number"
+    inside = (messages, scope)
+    for index, child in enumerate(children):
+        if isinstance(child, dict) and child["type"] != "literal":
+            yield from _of_tree(*inside, child)
+        if index == 0 and kind in ("and_expression", "or_expression"):
+            inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
+        if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
+            inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
+
+
+def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool) -> Entailment | None:
+    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
+    steps = scope.path(left)
+    if steps is not None and EACH not in steps:
+        predicate = there(steps, TRUTHY) if holds else {"not": there(steps, TRUTHY)}
+    elif scope.each:
+        return messages
+    else:
+        predicate = translate(left, holds).predicate
+    # Only what is proved of the messages counts here, so that none need satisfy it.
+    return None if messages is None else messages.narrow(predicate, holds=lambda message: True)
+
+
+def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+    name, function = tree["value"], FUNCTIONS.get(tree["value"])
+    for index, child in enumerate(tree["children"]):
+        if function is None or child["type"] == "expref":
+            yield f"{name}() may fail on a value of the list"
+            continue
+        takes = function.takes[min(index, len(function.takes) - 1)]
+        value = of_tree(messages, scope, child)
+        if takes and not _accepts(messages, takes, value):
+            yield f"{name}() may be given a value that it does not take"
+    if name == "to_number" and not _is_short_number(messages, of_tree(messages, scope, tree["children"][0])):
+        yield "to_number() may be given a number that is too long or out of range"
+
+
+def _is_short_number(messages: Entailment | None, value: Value) -> bool:
+    """Whether a text that is a number is proved to be one that DynamoDB can store."""
+    if value.can_be(["string"]) is NO:
+        return True
+    if messages is None or value.origin is None:
+        return False
+    short = value.longest is not None and value.longest <= MAX_EXPONENT
+    if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
+        return True
+    return always_matches(messages, value.origin, _NO_NUMBER) is YES
+
+
+def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
+    """Whether an argument of a function is proved to have one of the types that it takes."""
+    kinds = tuple(each for each in takes if not each.startswith("array-"))
+    lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
+    if value.missing is not NO or possible(value, (*kinds, "array") if lists else kinds):
+        return False
+    if not lists or value.can_be(["array"]) is NO:
+        return True
+    return any(_are_elements(messages, value, (kind,)) for kind in lists)
+
+
+def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
+    """Yield why the transforms of an attribute are not proved to succeed."""
+    for step in inferred.steps:
+        unfit = possible(step.before, _taken(step))
+        if step.takes is None and step.name != "lookup":
+            yield f"transform '{step.name}' is a plugin's"
+        elif unfit:
+            yield f"transform '{step.name}' may be given {in_words(unfit)}"
+        elif step.form is not None:
+            numbers = refuses_number(route, step.before, step.form)
+            if numbers is not NO or not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
+                yield f"transform '{step.name}' may be given what is not {step.form.name}"
+        elif not _accepts_all(route, step):
+            yield f"transform '{step.name}' does not accept every value"
+
+
+def _taken(step: Step) -> tuple[str, ...]:
+    return SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
+
+
+def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
+    """Whether it is proved that a transform accepts each value of the types that it takes."""
+    messages, steps = route.mapped, step.before.origin
+    match step.name:
+        case "to_text":
+            return step.before.can_be(["binary"]) is NO
+        case "to_iso":
+            return holds(messages, step.before, _TIMES)
+        case "url_decode":
+            return messages is not None and steps is not None and always_matches(messages, steps, _NO_ESCAPE) is YES
+        case "join":
+            return _are_elements(messages, step.before, SCALARS)
+        case "sort":
+            return any(_are_elements(messages, step.before, (kind,)) for kind in ("string", "number"))
+    return step.name in _TOTAL
+
+
+def _are_elements(messages: Entailment | None, value: Value, kinds: tuple[str, ...]) -> bool:
+    """Whether each element of a list is proved to have one of some types, and not to be null."""
+    element = of_path(messages, value.elements)
+    nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
+    return not nulls and not possible(element, kinds)
+
+
+def _accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
+    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
+    if value.can_be(["string"]) is NO:
+        return True
+    messages, steps = route.mapped, value.origin
+    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not NO:
+        return False
+    return not form.stored or always_matches(messages, steps, form.stored) is YES
+
+
+def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
+    """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
+    messages, scope = route.mapped, route.scope
+    values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
+    for use, value in values:
+        yield from of_expression(messages, scope, use.text)
+        if use.takes is not None and (unfit := possible(value, use.takes)):
+            yield f"'{use.text}' may be {in_words(unfit)}, which '{use.place[0]}' does not take"
+        elif use.is_time:
+            yield from _of_time(route, value, use.text)
+
+
+def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
+    if not _accepts_text(route, value, DATE_TIME, epoch_seconds):
+        yield f"'{text}' may be text that is no time"
+    elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
+        yield f"'{text}' may be a number that is no time in seconds"
+
+
+def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> Iterator[str]:
+    """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
+    value, kind, messages = inferred.raw, attribute.type, route.mapped
+    if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
+        return
+    form = TEXT_FORMATS.get(kind)
+    if unfit := possible(value, inferred.accepts or ()):
+        yield f"its value may be {in_words(unfit)}"
+    elif kind not in TYPES_OF_ELEMENTS and form and not _accepts_text(route, value, form, CONVERTERS[kind]):
+        yield f"its value may be text that does not convert to {kind}"
+    elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
+        element = of_path(messages, value.elements)
+        unfit = possible(element, TYPES_OF_ELEMENTS[kind])
+        nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
+        if unfit:
+            yield f"elements of the list may be {in_words(unfit)}"
+        elif nulls or (form and not _accepts_text(route, element, form, CONVERTERS[kind[0]])):
+            yield f"elements of the list may not convert to {kind}"
+
+
+class MergedName(Struct, frozen=True):
+    """An attribute that is the route's own, and the path of the map's entry that would be that attribute, too.
+
+    Whether each message has a value at that path, or none, is proved.
+    """
+
+    attribute: str
+    steps: Steps
+    always: bool
+    never: bool
+
+
+def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAttribute:
+    """Return what `merge` of a route finds, through its transforms."""
+    return infer(route, _as_attribute(merge))
+
+
+def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
+    return msgspec.convert({"from": merge.from_, "transform": merge.transform}, spec.Attribute)
+
+
+def map_steps(inferred: InferredAttribute) -> Steps | None:
+    """Return the path of the map whose names are those of the result; None if it is unknown."""
+    if all(step.name in _KEEPS_NAMES for step in inferred.steps):
+        return inferred.steps[0].before.origin if inferred.steps else inferred.raw.origin
+    return None
+
+
+def merged_names(
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, steps: Steps
+) -> Iterator[MergedName]:
+    """Yield the route's own attributes that a map at a path could bring."""
+    ttl = "" if route.table is None else route.table.ttl
+    for attribute in sorted(reserved_names(route.route, ttl)):
+        if attribute.startswith(merge.prefix):
+            at = (*steps, attribute.removeprefix(merge.prefix))
+            always, never = (answer is Answer.YES for answer in (messages.present(at), messages.absent(at)))
+            yield MergedName(attribute, at, always, never)
+
+
+def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
+    """Yield why `merge` is not proved to succeed."""
+    inferred = inferred_map(route, merge)
+    yield from of_source(route, _as_attribute(merge))
+    yield from of_steps(route, inferred)
+    if unfit := possible(inferred.raw, ("object",)):
+        yield f"it may find {in_words(unfit)}"
+    steps = map_steps(inferred)
+    if steps is None or route.mapped is None:
+        yield "the names that it finds are not known"
+        return
+    few: Schema = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
+    if route.mapped.holds_at(steps, few) is not Answer.YES:
+        yield f"it may find more than {merge.max} entries"
+    for each in merged_names(route, merge, route.mapped, steps):
+        if not each.never:
+            yield f"it may find the attribute '{each.attribute}', which is the route's own"

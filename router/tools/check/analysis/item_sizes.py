@@ -1,0 +1,281 @@
+"""Bounds the size of the items of a route."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from math import inf
+from typing import Any
+
+from msgspec import UnsetType, structs
+
+from router.prover.expressions import tree_of
+from router.prover.inference import (
+    ALL_TYPES,
+    MOST_DIGITS,
+    NO,
+    YES,
+    Value,
+    of_path,
+    of_tree,
+    text_length,
+)
+from router.prover.predicates import TRUTHY, Schema
+from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
+from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, text_bytes
+from router.runtime.engine.convert import TEXT_FORMATS
+from router.runtime.program.expressions import Tree, path_of
+from router.runtime.program.expressions.functions import FUNCTIONS
+from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
+from router.runtime.transforms import TRANSFORMS
+from router.tools.check.analysis.attributes import InferredAttribute, infer, transforms_of
+from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, holds, possible
+from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.text_formats import is_never_accepted
+from router.tools.check.analysis.transforms import arguments_of
+
+_GROWTH_AS_TEXT = 9
+"""The most bytes of JSON, or of numbers as text, for each byte of a value in an item: a number has 20, or 170."""
+_GROWTH_OF_CASE = 3
+"""The most bytes of a byte of text in another case: `ŉ` has two, and six in upper case."""
+
+
+def _as_text(value: float) -> float:
+    return _GROWTH_AS_TEXT * value + len('""')
+
+
+def _as_given(value: float, **arguments: Any) -> float:
+    return value
+
+
+def _joined(value: float, separator: Any) -> float:
+    # A list has a byte for each element.
+    return (_GROWTH_AS_TEXT + text_bytes(str(separator))) * value
+
+
+def _replaced(value: float, old: Any, new: Any) -> float:
+    before, after = text_bytes(str(old)), text_bytes(str(new))
+    return value * max(1.0, after / before) if before else (value + 1) * (after + 1)
+
+
+_GROWTH: Mapping[str, Callable[..., float]] = {
+    **dict.fromkeys(("sort", "unique", "first", "last"), _as_given),
+    **dict.fromkeys(("strip", "truncate", "url_decode", "base64_decode"), _as_given),
+    **dict.fromkeys(("lower", "upper"), lambda value: _GROWTH_OF_CASE * value),
+    **dict.fromkeys(("prefix", "suffix"), lambda value, text: value + text_bytes(str(text))),
+    **dict.fromkeys(("parse_json", "to_text"), _as_text),
+    "base64_encode": lambda value: 4 * (value + 2) / 3,
+    "replace": _replaced,
+    # Each part has a byte besides its text, and all but the last a separator after it.
+    "split": lambda value, separator: LIST_BYTES + 1 + value,
+    "join": _joined,
+}
+"""The most bytes of the result of transforms, of those of the value, and of their arguments."""
+_GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
+    "to_string": _as_text,
+    **dict.fromkeys(("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"), _as_given),
+    "to_array": lambda value: LIST_BYTES + 1 + value,
+    "not_null": lambda *values: max(values),
+    "join": lambda separator, value: (_GROWTH_AS_TEXT + separator) * value,
+}
+"""The most bytes of the result of functions of JMESPath, of those of their arguments."""
+_OF_SCALARS = ("join", "sort")
+"""The transforms of lists that take scalars only."""
+_NOT_TRUE: Schema = {"not": TRUTHY}
+_NO_NUMBER: Schema = {"anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]}
+"""Values that are no number, and no text that converts to one."""
+
+
+def of_size(route: AnalyzedRoute) -> Iterator[str]:
+    """Yield why the items of a route are not proved to be small enough for DynamoDB."""
+    total: float = 0
+    if not is_set(route.route.item):
+        steps = route.scope.steps(("element",)) if route.scope.each else ()
+        fixed = len(route.scope.element or ())
+        total = inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
+        if total == inf:
+            yield f"the {'element' if route.scope.each else 'message'} is not bounded"
+            return
+    if is_set(route.route.merge):
+        yield "the size of what 'merge' finds is not bounded"
+    for name, attribute in route.attributes.items():
+        size = most_bytes(route, name, attribute)
+        if size == inf:
+            yield f"'{name}' is not bounded"
+        else:
+            total += text_bytes(name) + size
+    if total > MAX_ITEM_BYTES:
+        yield f"it may have {total:.0f} bytes, over the limit of {MAX_ITEM_BYTES}"
+
+
+def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
+    """Return the most bytes of an attribute in an item; infinity if there is no bound.
+
+    A key that is too long has a finding of its own.
+    """
+    added = name in route.route.write.add
+    size = route.facts(attribute).once(("bytes", added), lambda: _most_bytes(route, name, attribute))
+    if route.table is None or name not in route.table.key:
+        return size
+    limits = dict(zip(route.table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
+    return min(limits.get(name, inf), size)
+
+
+def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
+    inferred = infer(route, attribute)
+    default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
+    size = _scalar_bytes(inferred.value)
+    if size == inf:
+        size = _source_bytes(route, inferred)
+        for step, (transform, _, argument) in zip(inferred.steps, transforms_of(attribute.transform), strict=True):
+            size = min(size, _value_bytes(route, step.before, step.takes))
+            size = inf if step.takes is None else _grown(transform, size, argument)  # without: it may be a plugin's
+        size = _converted(
+            route, inferred, attribute.type, min(size, _value_bytes(route, inferred.raw, inferred.accepts))
+        )
+    return default if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred) else max(default, size)
+
+
+def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
+    """Return the most bytes of what the source of an attribute returns."""
+    match inferred.source:
+        case Constant(value):
+            return constant_bytes(value)
+        case Joined(literals, texts):
+            parts = [_text_bytes(route, text) for text in texts]
+            return sum(map(text_bytes, literals)) + sum(parts)
+        case Evaluated(text):
+            return _tree_bytes(route, tree_of(text))
+    return inf
+
+
+def _grown(transform: str, size: float, argument: Any) -> float:
+    """Return the most bytes of the result of a built-in transform; infinity if there is no bound."""
+    grow, arguments = _GROWTH.get(transform), arguments_of(TRANSFORMS[transform], argument)
+    return inf if grow is None or arguments is None or size == inf else grow(**{**arguments, "value": size})
+
+
+def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float) -> float:
+    """Return the most bytes of a value, which has at most `size`, converted to a `type`."""
+    if kind == "NS" and inferred.raw.origin is not None and route.few is not None:
+        size = min(size, LIST_BYTES + (NUMBER_BYTES + 1) * route.few.most_items(inferred.raw.origin))
+    if kind in ("json", "SS"):
+        return _as_text(size)
+    # Other texts are of numbers, or become no longer: Base64 is longer than what it encodes.
+    return max(size, MOST_DIGITS) if kind == "S" else size
+
+
+def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
+    """Return the most bytes of the value of an expression; infinity if there is no bound, or none is known."""
+    size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
+    return size if tree is None or size < inf else _node_bytes(route, tree)
+
+
+def _node_bytes(route: AnalyzedRoute, tree: Tree) -> float:
+    """Return the most bytes of the value of an expression, of those of its parts."""
+    children, size = tree["children"], inf
+    match tree["type"]:
+        case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
+            given = [_tree_bytes(route, child) for child in children if child["type"] != "expref"]
+            size = _GROWTH_OF_CALLS[tree["value"]](*given)
+        case "literal":
+            size = constant_bytes(tree["value"])
+        case "or_expression" | "and_expression":
+            size = max(_tree_bytes(route, child) for child in children)
+        case "multi_select_list" | "multi_select_dict":
+            size = LIST_BYTES + sum(1 + _tree_bytes(route, child) for child in children)
+        case "key_val_pair":
+            size = text_bytes(tree["value"]) + _tree_bytes(route, children[0])
+        case "flatten" | "index_expression":
+            size = _tree_bytes(route, children[0])
+        case "projection" | "filter_projection" | "value_projection":
+            # A path leaves a part of each element.
+            if children[1]["type"] == "identity" or path_of(children[1]) is not None:
+                size = _tree_bytes(route, children[0])
+    return size
+
+
+def _scalar_bytes(value: Value) -> float:
+    """Return the most bytes of a value that is a text, number or boolean; infinity for others."""
+    length = text_length(value)
+    if possible(value, ("string", "number", "boolean")):
+        return inf
+    if value.can_be(["string"]) is NO:
+        return NUMBER_BYTES
+    return inf if length is None else max(length * BYTES_OF_A_CHARACTER, NUMBER_BYTES)
+
+
+def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | None = None) -> float:
+    """Return the most bytes of a value of one of the types that what it is given to takes; infinity if unknown."""
+    if takes is not None:
+        value = structs.replace(value, types={kind: can for kind, can in value.types.items() if kind in takes})
+    size = _scalar_bytes(value)
+    return _bytes_of(route, value) if size == inf else size
+
+
+def _text_bytes(route: AnalyzedRoute, text: str) -> float:
+    """Return the most bytes of the value of an expression as text; infinity if there is no bound."""
+    tree = tree_of(text)
+    value = of_tree(route.mapped, route.scope, tree)
+    size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
+    # Text stays as it is.
+    return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else _as_text(size)
+
+
+def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
+    """Return the most bytes of a value that is taken from the message, or of a list of its values."""
+    messages, steps = route.mapped, value.origin or value.elements
+    if messages is not None and value.one_of is not None:
+        return messages.most_bytes(value.one_of, len(value.one_of))
+    if messages is None or steps is None:
+        return inf
+    if value.origin is None and messages.absent(steps) is YES:
+        return LIST_BYTES  # a projection leaves out what is null
+    fixed, kinds = len(route.scope.element or ()), ALL_TYPES if value.origin is None else possible(value)
+    size = messages.most_bytes(steps, fixed, kinds)
+    if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
+        size = route.few.most_bytes(steps, fixed, kinds)
+    if size == inf and is_set(route.route.when) and holds(messages, value, _NOT_TRUE):
+        return LIST_BYTES
+    return size
+
+
+def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:
+    """Whether it is proved that no value of a message is stored: each is missing, or a part of the mapping refuses it.
+
+    A set of no elements counts as missing.
+    """
+    for use in route.uses(attribute):
+        tree = tree_of(use.text)
+        value = of_tree(route.mapped, route.scope, tree)
+        taken = ALL_TYPES if use.takes is None else use.takes
+        if (tree is not None and _fails(route, tree)) or not set(taken).intersection(possible(value)):
+            return True
+    if name in route.route.write.add and not {"number", "set"}.intersection(possible(inferred.value)):
+        return True
+    stages = [(step.before, step.takes) for step in inferred.steps] + [(inferred.raw, inferred.accepts)]
+    if any(takes is not None and not set(takes).intersection(possible(value)) for value, takes in stages):
+        return True
+    forms = [(step.before, step.form) for step in inferred.steps]
+    forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
+    if any(form is not None and is_never_accepted(route, value, form) for value, form in forms):
+        return True
+    sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
+    lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
+    lists += [(step.before, SCALARS) for step in inferred.steps if step.name in _OF_SCALARS]
+    for listed, kinds in lists:
+        element = of_path(route.mapped, listed.elements)
+        if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):
+            return True
+    return attribute.type == "NS" and holds(route.mapped, of_path(route.mapped, inferred.raw.elements), _NO_NUMBER)
+
+
+def _fails(route: AnalyzedRoute, tree: Tree) -> bool:
+    """Whether an expression is a call of a function that takes no value that its argument can be, or an empty list."""
+    function = FUNCTIONS.get(tree["value"]) if tree["type"] == "function_expression" else None
+    if function is None or not function.takes[0] or tree["children"][0]["type"] == "expref":
+        return False
+    taken = {each for each in function.takes[0] if not each.startswith("array-")}
+    of_elements = {each.removeprefix("array-") for each in function.takes[0]} - taken
+    value = of_tree(route.mapped, route.scope, tree["children"][0])
+    if of_elements and of_elements.intersection(possible(of_path(route.mapped, value.elements))):
+        taken.add("array")
+    return "null" not in taken and not taken.intersection(possible(value))

@@ -1,0 +1,208 @@
+"""Makes what follows from schemas, and shares it among routes: that of equal parts of schemas, and of equal attributes.
+
+Equal attributes of routes whose messages have equal parts have equal values.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, TypeVar
+
+from msgspec import Struct, field
+
+from router.prover.budget import ProofBudget
+from router.prover.canonical import canonical_of, parsed
+from router.prover.depthwise_prover import levelwise_of
+from router.prover.expressions import properties_in
+from router.prover.predicates import DECODER, ENCODER
+from router.prover.scalars import validator_of
+from router.prover.schema_prover import Entailment
+from router.prover.splitting import Parts, SchemaPart
+from router.runtime.config import spec
+from router.runtime.program.schemas.compile import Validation
+from router.runtime.program.schemas.documents import SchemaDocument, draft_of, subschemas
+from router.runtime.sources import ExpressionUse, expressions_of
+
+MAX_BYTES = 256 * 1024
+"""The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
+SEVERAL = 4
+"""So many ask for a part before it is proved apart: a route alone asks up to three times."""
+_T = TypeVar("_T")
+
+
+def entailment_of(
+    schema: Validation, budget: ProofBudget | None = None, *, approximate: bool = False, parts: Parts | None = None
+) -> Entailment | None:
+    """Return what follows from a schema; None if it is too large, or the library does not support it.
+
+    If `approximate`, such a schema is decided level by level only, and the result is never None. Of one with other
+    drafts in it, nothing is proved.
+    """
+    known, uri = None, schema.root.uri
+    texts = {uri: document.text for uri, document in schema.documents.items()}
+    mixed = any(_has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items())
+    if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
+        # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
+        known = (
+            canonical_of(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else canonical_of("", (("", texts[uri]),))
+        )
+    if known is None and not approximate:
+        return None
+    known, exact = (known, True) if known else (parsed(20, b"true"), False)
+    return Entailment(known, exact, budget, levelwise=levelwise_of(schema, parsed, known=not mixed), parts=parts)
+
+
+def _has_other_drafts(document: SchemaDocument, text: bytes) -> bool:
+    """Whether a schema that is embedded in a document, which is given as JSON too, names another draft.
+
+    The library proves by the draft of the document alone, in which references and keywords can mean something else.
+    """
+    if text.count(b'"$schema"') <= 1:  # that of the document itself, as in most
+        return False
+    return any(draft_of(part) != document.draft for _, part in subschemas(document.content) if "$schema" in part)
+
+
+class SharedParts:
+    """What follows from parts of schemas: of one that few ask for, the whole schema tells it with less work."""
+
+    def __init__(self) -> None:
+        self._asked = Counter[SchemaPart]()
+        self._known: dict[SchemaPart, Entailment | None] = {}
+
+    def find(self, part: SchemaPart) -> Entailment | None:
+        """Return what follows from a part; None before several have asked, or if the library does not support it."""
+        self._asked[part] += 1
+        if self._asked[part] < SEVERAL:
+            return None
+        if part not in self._known:
+            self._known[part] = entailment_of_part(part)
+        return self._known[part]
+
+
+def entailment_of_part(part: SchemaPart) -> Entailment | None:
+    """Return what follows from a part of a schema; None if the library does not support it."""
+    known = entailment_of(part.compile())
+    if known is None or part.predicate == b"{}":
+        return known
+    predicate = DECODER.decode(part.predicate)
+    return known.narrow(predicate, holds=validator_of(predicate))
+
+
+def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:
+    """Return what follows from a schema without references; None if the library does not support it."""
+    known = canonical_of("", (("", ENCODER.encode(content)),))
+    return None if known is None else Entailment(known, budget=budget)
+
+
+def entailment_without_schema() -> Entailment:
+    """Return what follows for messages without a schema."""
+    return Entailment(parsed(20, b"true"))
+
+
+class _Read(Struct, frozen=True):
+    """The expressions of an attribute, and the properties of messages that they read; None if that may be all.
+
+    `known` is what is known of all equal attributes, whatever messages have.
+    """
+
+    uses: list[ExpressionUse]
+    properties: frozenset[str] | None
+    known: dict[Hashable, Any] = field(default_factory=dict)
+
+
+class AttributeFacts:
+    """What is known of an attribute of a route; `known` is that of equal ones, too."""
+
+    def __init__(
+        self, attribute: spec.Attribute, read: _Read, messages: Entailment | None, known: dict[Hashable, Any]
+    ) -> None:
+        self.attribute = attribute
+        self.uses = read.uses
+        """The expressions of the attribute."""
+        self._read = read
+        self._messages = messages
+        self._known = known
+
+    def once(self, what: Hashable, find: Callable[[], _T]) -> _T:
+        """Return what is known by a name, or else what is found."""
+        if what in self._known:
+            found: _T = self._known[what]
+            return found
+        found = find()
+        if not self._is_for_all:
+            self._known = self._known.copy()
+        self._known[what] = found
+        return found
+
+    def unless_nothing(
+        self, what: Hashable, find: Callable[[], Iterable[_T]], *, alone: bool = False
+    ) -> tuple[_T, ...]:
+        """Return what is found, with names of the route in it; that it is nothing is known of equal attributes.
+
+        What depends on the attribute `alone` is known of equal ones of all routes.
+        """
+        known = self._read.known if alone else self._known
+        if what in known:
+            return ()
+        found = tuple(find())
+        if not found and (alone or self._is_for_all):
+            known[what] = found
+        return found
+
+    def unless_none(self, what: Hashable, find: Callable[[], _T | None]) -> _T | None:
+        """Return what is known by a name, or else what is found; that nothing is found is of this route only."""
+        known: _T | None = self._known.get(what)
+        if known is not None:
+            return known
+        found = find()
+        if found is not None and self._is_for_all:
+            self._known[what] = found
+        return found
+
+    @property
+    def _is_for_all(self) -> bool:
+        """Whether equal attributes have the answer too: there was time for it, and all was decided.
+
+        Where one of two schemas with an equal part has no message that is easy to find, the other may have one.
+        """
+        messages = self._messages
+        return messages is None or (messages.has_time and messages.not_shared.isdisjoint(self._read.properties or ()))
+
+
+class SharedAttributes:
+    """What is known of the attributes of all routes of a config.
+
+    `compiled` is a cache of how attributes are mapped without others, by their content.
+    """
+
+    def __init__(self) -> None:
+        self.compiled: dict[bytes, Any] = {}
+        self._read: dict[bytes, _Read] = {}
+        self._known: dict[Hashable, dict[Hashable, Any]] = {}
+
+    def facts(
+        self, attribute: spec.Attribute, messages: Entailment | None, settings: tuple[Hashable, ...] | None
+    ) -> AttributeFacts:
+        """Return what is known of an attribute, and of equal ones that read equal parts of messages.
+
+        `settings` are those of the route that matter besides; with None, nothing is shared.
+        """
+        content = ENCODER.encode(attribute)
+        read = self._read.get(content)
+        if read is None:
+            uses = expressions_of(attribute)
+            read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
+        parts = None if settings is None else _parts(read, messages)
+        # Without messages nothing is looked at, which says nothing of equal attributes of routes that have some.
+        key = content, parts, messages is None, settings
+        known = {} if parts is None else self._known.setdefault(key, {})
+        return AttributeFacts(attribute, read, messages, known)
+
+
+def _parts(read: _Read, messages: Entailment | None) -> tuple[SchemaPart, ...] | None:
+    """Return the parts of the schema that an attribute reads; None if they cannot be taken out."""
+    if messages is None or read.properties == frozenset():
+        return ()
+    if read.properties is None:
+        return None
+    found = [messages.part(name) for name in sorted(read.properties)]
+    return None if None in found else tuple(part for part in found if part is not None)

@@ -1,0 +1,349 @@
+"""The routes of a config, each with what is proved about the messages that reach its mapping."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct, UnsetType
+
+from router.model import Path, Place, Transform
+from router.prover.budget import ProofBudget
+from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
+from router.prover.expressions import Scope, list_of, paths_in
+from router.prover.inference import Value
+from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
+from router.prover.scalars import validator_of
+from router.prover.schema_index import SchemaIndex
+from router.prover.schema_prover import Answer, Entailment
+from router.prover.splitting import SchemaPart, parts_of
+from router.runtime.aws.references import is_fifo
+from router.runtime.config import spec
+from router.runtime.config.findings import Findings
+from router.runtime.engine.engine import MAX_ELEMENTS
+from router.runtime.program.context import CompileContext
+from router.runtime.program.hooks import Plugins
+from router.runtime.program.schemas.compile import SchemaStore, Validation
+from router.runtime.sources import ExpressionUse
+from router.tools.check.analysis.proof_cache import AttributeFacts, SharedAttributes, SharedParts, entailment_of
+from router.tools.check.analysis.verdicts import Claim, ClaimKind
+
+MAX_CONDITIONS = 16
+"""The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
+
+NO_SCHEMA = "the route has no schema"
+
+
+class Narrowing(Struct, frozen=True):
+    """A condition that messages satisfy, its evaluation on one, and the paths that it tests."""
+
+    condition: Condition
+    holds: Callable[[Any], bool]
+    tested: tuple[Steps, ...] = ()
+
+
+class MessageSets(Struct, frozen=True, eq=False):
+    """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
+
+    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
+    are mapped. `mapped` are those of them that have an item: with `for_each`, an element. `by_schema` are those that
+    its schema alone lets through, and that have an item, given where the conditions are not exact, and `schema` those
+    in any case. `unknown` is why there is no `taken`, in words.
+    """
+
+    taken: Entailment | None = None
+    mapped: Entailment | None = None
+    by_schema: Entailment | None = None
+    schema: Entailment | None = None
+    unknown: str = ""
+    impossible_schema: bool = False
+    """No message satisfies the schema."""
+    impossible_when: bool = False
+    """Some messages satisfy the schema, but none of them satisfies `when`."""
+    shadowed: bool = False
+    """By `match: first`, every message that satisfies both goes to an earlier route."""
+    no_elements: bool = False
+    """No message has the list of `for_each`, or only an empty one."""
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether it is proved that no message reaches the mapping, so that what is claimed of each one holds."""
+        return self.impossible_schema or self.impossible_when or self.shadowed
+
+
+NO_MESSAGES = MessageSets(unknown=NO_SCHEMA)
+"""Those of a route without a schema."""
+
+
+class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
+    """A route with its table, its queue and what is proved about its messages."""
+
+    name: str
+    route: spec.RouteSettings
+    table: spec.TableSettings | None
+    queue: spec.Queue
+    when: Condition
+    messages: MessageSets
+    index: SchemaIndex | None
+    scope: Scope
+    final: bool
+    """No plugin changes items after they are mapped."""
+    context: CompileContext
+    """What a part of the route is compiled with; findings about it are those of loading already."""
+    shared: SharedAttributes
+    """What is known of the attributes of all routes."""
+
+    @property
+    def transforms(self) -> Mapping[str, Transform]:
+        """The transforms by name, those of plugins too."""
+        return self.context.plugins.transforms
+
+    @property
+    def path(self) -> Path:
+        """The path of the route in the config."""
+        return ("routes", self.name)
+
+    def claim(self, kind: ClaimKind, subject: str = "") -> Claim:
+        """Return a claim about the route."""
+        return Claim(self.name, kind, subject)
+
+    @cached_property
+    def fifo(self) -> bool:
+        """Whether its queue is a FIFO queue."""
+        return is_fifo(self.queue.name or self.route.queue)
+
+    def messages_of(self, claim: Claim) -> Entailment | None:
+        """Return what is proved about the messages that a claim is about."""
+        if claim.kind == "when":
+            return self.messages.schema
+        return self.messages.taken if claim.of_message else self.mapped
+
+    @property
+    def mapped(self) -> Entailment | None:
+        """What is proved about the messages that have an item."""
+        return self.messages.mapped
+
+    @cached_property
+    def few(self) -> Entailment | None:
+        """What is proved about the messages that are mapped and have no more elements than `for_each` takes."""
+        steps = self.scope.element
+        if self.mapped is None or steps is None or EACH in steps[:-1]:
+            return self.mapped
+        return self.mapped.narrow(wherever(steps[:-1], {"maxItems": MAX_ELEMENTS}), holds=lambda message: True)
+
+    @cached_property
+    def attributes(self) -> Mapping[str, spec.Attribute]:
+        """The attributes of `item`, all in their long form."""
+        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
+        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+
+    @cached_property
+    def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
+        """The attributes of `item` with what is known of each, for rules that look at all of them."""
+        return [(name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()]
+
+    def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
+        """Return the expressions of an attribute."""
+        return self.facts(attribute).uses
+
+    def facts(self, attribute: spec.Attribute) -> AttributeFacts:
+        """Return what is known of an attribute, also from other routes."""
+        return self._facts.get(id(attribute)) or self._find_facts(attribute)
+
+    def _find_facts(self, attribute: spec.Attribute) -> AttributeFacts:
+        settings = None if self.scope.each else (self.fifo, is_set(self.route.when))
+        found = self._facts[id(attribute)] = self.shared.facts(attribute, self.mapped, settings)
+        return found
+
+    @cached_property
+    def _facts(self) -> dict[int, AttributeFacts]:
+        """Those of attributes by their identity, which they keep alive."""
+        return {}
+
+    def place(self, attribute: str, *part: str | int) -> Path:
+        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
+        whole: Path = ("routes", self.name, "item", attribute)
+        item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
+        return whole if isinstance(item.get(attribute), str) else (*whole, *part)
+
+    def require(self, steps: Steps | None, claim: Claim) -> str:
+        """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
+        messages = self.messages_of(claim)
+        if steps is None or messages is None or self.index is None:
+            return ""
+        level, gap = _first_gap(messages, steps)
+        where = self.index.where(level)
+        if gap == "type":
+            return f"add 'type: object' {where}"
+        return f"remove null from the types {where}" if gap == "null" else f"add '{gap}' to 'required' {where}"
+
+    def constrain(self, value: Value, keyword: str) -> str:
+        """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
+        if value.origin is None or self.index is None:
+            return ""
+        return f"add '{keyword}' {self.index.where(value.origin)}"
+
+
+def _first_gap(messages: Entailment, steps: Steps) -> tuple[Steps, str]:
+    """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+    for index in range(in_element(steps), len(steps)):
+        level, name = steps[:index], steps[index]
+        if messages.holds_at(level, {"type": "object"}) is not Answer.YES:
+            return level, "type"
+        if messages.holds_at(level, {"required": [name]}) is not Answer.YES:
+            return level, str(name)
+    return steps, "null"
+
+
+def analyze_routes(
+    config: spec.Config,
+    plugins: Plugins,
+    schemas: SchemaStore,
+    budget_of: Callable[[Validation | None], ProofBudget] = lambda schema: ProofBudget(),
+) -> tuple[AnalyzedRoute, ...]:
+    """Return the routes of a config, in its order, with what is proved about their messages.
+
+    `budget_of` returns what may be spent on a schema.
+    """
+    context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
+    earlier = _EarlierRoutes()
+    known, find_part, shared = dict[str, Entailment](), SharedParts().find, SharedAttributes()
+    routes = []
+    for name, route in config.routes.items():
+        queue = config.queues.get(route.queue, spec.Queue())
+        when, own = _own_condition(route)
+        linked = _linked(schemas, name, route)
+        budget = budget_of(linked)
+        by_schema = _by_schema(linked, budget, known, find_part)
+        scope, names = _scope(route), None if isinstance(route.plugins, UnsetType) else route.plugins
+        changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
+        routes.append(
+            AnalyzedRoute(
+                name=name,
+                route=route,
+                table=config.tables.get(route.table),
+                queue=queue,
+                when=when,
+                messages=_message_sets(by_schema, own, earlier.before(route, queue), scope, changed),
+                index=None if linked is None else SchemaIndex(linked, budget),
+                scope=scope,
+                final=not plugins.left_out and not plugins.item_pipeline(names),
+                context=context,
+                shared=shared,
+            )
+        )
+    return tuple(routes)
+
+
+class _EarlierRoutes:
+    """How the earlier routes of a queue narrow the messages of the next one."""
+
+    def __init__(self) -> None:
+        self._opposites: dict[str, list[Narrowing]] = {}
+        self._last: dict[str, str] = {}
+        """The condition of the last route of each queue, which matters if another one follows."""
+
+    def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
+        """Return how those before a route narrow its messages, by `match: first`; they are before the next one, too."""
+        if queue.match != "first":
+            return []
+        found = self._opposites.setdefault(route.queue, [])
+        if route.queue in self._last:
+            when = self._last.pop(route.queue)
+            found.append(Narrowing(opposite_of(when), evaluated(when, False)))
+        if not isinstance(route.when, UnsetType):
+            self._last[route.queue] = route.when
+        return found
+
+
+def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
+    return None if isinstance(route.schema, UnsetType) else schemas.linked(route.schema, ("routes", name, "schema"))
+
+
+def _by_schema(
+    schema: Validation | None,
+    budget: ProofBudget,
+    known: dict[str, Entailment],
+    find_part: Callable[[SchemaPart], Entailment | None],
+) -> Entailment | None:
+    """Return what follows from a schema; routes that share it, or parts of it, share what is proved."""
+    if schema is None:
+        return None
+    uri = schema.root.uri
+    if uri in known:
+        return known[uri].again()
+    found = entailment_of(schema, budget, approximate=True, parts=parts_of(schema, find_part))
+    assert found is not None  # it is approximate
+    known[uri] = found
+    return found
+
+
+def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:
+    """Return the condition of a route, and how it narrows the messages."""
+    if isinstance(route.when, UnsetType):
+        return ALWAYS, []
+    when = condition_of(route.when)
+    return when, [Narrowing(when, evaluated(route.when, True), paths_in(route.when))]
+
+
+def _message_sets(
+    by_schema: Entailment | None, own: list[Narrowing], earlier: list[Narrowing], scope: Scope, changed: bool
+) -> MessageSets:
+    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
+    if by_schema is None:
+        return NO_MESSAGES
+    accepted = _narrow(by_schema, own)
+    # A message that satisfies `when` besides satisfies the schema.
+    is_possible = accepted.exact and accepted.satisfiability == "yes"
+    impossible_schema = not is_possible and by_schema.is_contradictory()
+    impossible_when = not impossible_schema and accepted.is_contradictory(each for one in own for each in one.tested)
+    if len(earlier) > MAX_CONDITIONS:
+        all_ = tuple(earlier)
+        earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
+    accepted = _narrow(accepted, earlier)
+    impossible = impossible_schema or impossible_when or accepted.impossible
+    mapped = _with_elements(accepted, scope.element)
+    no_elements = not impossible and scope.element is not None and (mapped.impossible or mapped.excludes(scope.element))
+    return MessageSets(
+        taken=None if changed or impossible else accepted,
+        mapped=None if changed or impossible or no_elements else mapped,
+        by_schema=None if changed or impossible_schema or accepted.exact else _with_elements(by_schema, scope.element),
+        schema=by_schema,
+        unknown="a plugin changes the messages" if changed else "",
+        impossible_schema=impossible_schema,
+        impossible_when=impossible_when,
+        shadowed=impossible and not impossible_schema and not impossible_when,
+        no_elements=no_elements,
+    )
+
+
+def _with_elements(messages: Entailment, element: Steps | None) -> Entailment:
+    """Narrow messages to those that have an element at a path."""
+    if element is None:
+        return messages
+    predicate = there(element[:-1], {"type": "array", "minItems": 1})
+    return messages.narrow(predicate, holds=validator_of(predicate))
+
+
+def _narrow(messages: Entailment, narrowings: list[Narrowing]) -> Entailment:
+    for each in narrowings:
+        messages = messages.narrow(each.condition.predicate, each.condition.exact, each.holds)
+    return messages
+
+
+def _scope(route: spec.RouteSettings) -> Scope:
+    return Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
+
+
+def is_set(value: Any) -> bool:
+    """Whether a setting is given in the config."""
+    return not isinstance(value, UnsetType)
+
+
+def named(value: Value) -> str:
+    """Return the name of what may be missing, for a sentence."""
+    return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"
+
+
+def why_missing(value: Value) -> str:
+    """Return why a value may be missing, for a sentence."""
+    return value.gap or f"the schema does not guarantee {named(value)}"

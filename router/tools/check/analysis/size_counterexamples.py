@@ -1,0 +1,216 @@
+"""Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a part of it."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache, partial
+from itertools import count, islice
+from typing import Any
+
+from msgspec import UNSET
+
+from router.errors import Rejection
+from router.model import Message
+from router.prover.example_search import Growth
+from router.prover.predicates import ENCODER, Steps, text_of
+from router.prover.scalars import MOST_BYTES
+from router.prover.value_generation import MISSING
+from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_ITEM_BYTES, encode_item, over_limit
+from router.runtime.engine.engine import UNLIMITED
+from router.runtime.program.mapping import MapItems
+from router.tools.check.analysis.item_sizes import most_bytes
+from router.tools.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
+from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+
+_MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
+"""So many characters are too large, also if they are Base64."""
+_ROOM = MOST_BYTES - 16 * 1024
+"""The bytes of a message for a larger value: it has others besides."""
+_ELEMENTS = MAX_ITEM_BYTES // 2
+"""So many are too large: each takes a byte, and one more in its list."""
+_ITEMS = 3
+"""The most items of `for_each` that are measured: each has a copy of what is in the message."""
+_IGNORED = "\u00ad"
+"""A character that names of hosts may have, and that does not count: a soft hyphen."""
+_LENGTHS = (4096, 1000, 250, 60)
+"""The lengths of texts in a list whose elements have some length, but not any."""
+_POSITIONS = 4
+_WAYS = 5
+_DEPTH = 3
+_FIRST_NUMBER = 10_000_000
+"""Numbers from this on have eight digits, so that Base64 and a number are Base64."""
+_NUMBER_STEPS = (1, -1, Decimal("1e-8"), Decimal("-1e-8"))
+_NAMES = 6
+"""The most names of an object whose values are enlarged."""
+
+
+def unbounded_part(route: AnalyzedRoute) -> str:
+    """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
+    found = (_unbounded(route, name, each) for name, each in _parts(route))
+    steps = next((steps for steps in found if steps is not None), None)
+    if steps is None:
+        return ""
+    what = f"'{text_of(steps)}'" if steps else "the message"
+    return f"{what} may be so long that the item has more than {MAX_ITEM_BYTES} bytes"
+
+
+def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
+    """Return the path of such a value of an attribute; None if none is found.
+
+    What is found is true of an equal attribute of another route, whose messages have room for the value, unless that
+    is a key, which has a limit of its own.
+    """
+    if attribute is not None and most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+        return None
+
+    def find() -> Steps | None:
+        found = _found(route, name, attribute)
+        return found and found[0]
+
+    parts = None if route.mapped is None else route.mapped.parts
+    if attribute is None or parts is None or not parts.demands_little:
+        return find()
+    return route.facts(attribute).unless_none(("size", name), find)
+
+
+def oversized(route: AnalyzedRoute) -> tuple[Steps, Any] | None:
+    """Return the path of a value, and a valid message in which it makes an item too large; None if none is found.
+
+    Each attribute is mapped alone, as the engine maps it; one with a transform of a plugin is not.
+    """
+    return next(filter(None, (_found(route, name, each) for name, each in _parts(route))), None)
+
+
+def _parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute | None]]:
+    """Return what is measured alone: each attribute, or the whole item."""
+    return route.attributes.items() if is_set(route.route.item) else [("", None)]
+
+
+def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:
+    """Return a path of the message and a message whose value there makes an attribute, or the whole item, too large."""
+    messages, element = route.mapped, route.scope.element
+    if messages is None or (route.scope.each and element is None):
+        return None
+    item: Any = UNSET
+    read: Iterable[Steps] = [element or ()]
+    if attribute is not None:
+        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+            return None
+        item, read = {name: attribute}, paths_of(route, attribute)
+    measure = partial(_measure, compile_alone(route, item))
+    growth = Growth(
+        lambda data: measure(data) is False,
+        _enlarged,
+        lambda data: measure(data) is True and _json_bytes(data) <= MOST_BYTES,
+    )
+    there = [] if element is None else [element]
+    tested, read = tested_paths(route), list(read)
+    # A template has no value if a part of it has none.
+    beside = [[*there, *read], there] if len(read) > 1 else [there]
+    tried = ((steps, messages.find_larger(steps, growth, each, tested)) for each in beside for steps in read)
+    return next((found for found in tried if found[1] is not MISSING), None)
+
+
+def _measure(map_items: MapItems, data: Any) -> bool | None:
+    """Return whether an item of a message is too large, None if the message is not mapped."""
+    try:
+        items = [*islice(map_items(Message(data, "message", system=SYSTEM), UNLIMITED), _ITEMS)]
+    except Rejection:
+        return None
+    try:
+        for item in items:
+            encode_item(item)
+    except Rejection as rejection:
+        return over_limit().reason in rejection.reason
+    return False
+
+
+def _json_bytes(value: Any) -> int:
+    """Return the bytes of a message as JSON."""
+    match value:
+        case str() if len(value) > _MANY:
+            return _text_bytes(value)
+        case {} if value:
+            return 1 + sum(len(ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items())
+        case [_, *others] if len(others) < _POSITIONS:
+            return 1 + sum(1 + _json_bytes(each) for each in value)
+    return len(ENCODER.encode(value))
+
+
+@lru_cache(maxsize=16)
+def _text_bytes(text: str) -> int:
+    """Return the bytes of a long text as JSON: most routes try the same few."""
+    return len(ENCODER.encode(text))
+
+
+def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
+    """Yield values like one that are too large for an item: text with more of its characters, lists with elements."""
+    match value:
+        case str():
+            yield from (_lengthened(value, way) for way in range(_WAYS))
+        case [first, *_]:
+            for index, element in enumerate(value[: _POSITIONS if depth else 0]):
+                yield from ([*value[:index], each, *value[index + 1 :]] for each in _enlarged(element, depth - 1))
+            # A set has none of its values twice, and a list may have different ones.
+            yield from _distinct(first)
+            yield [first] * min(_ELEMENTS, _count(first, ","))
+            yield from ([each] * _count(each, ",") for each in _longer(first))
+        case {}:
+            yield {**value, "x": _lengthened("x", 0)}
+            for inner in [*value.values()][:_NAMES]:
+                yield {**value, **{f"x{number}": inner for number in range(_count(inner, '"x123456":,'))}}
+            for name in [*value][: _NAMES if depth else 0]:
+                yield from ({**value, name: each} for each in _enlarged(value[name], depth - 1))
+
+
+def _longer(element: Any) -> Iterator[Any]:
+    """Yield elements of a list that are somewhat longer: their text, or one of their texts."""
+    match element:
+        case str():
+            yield from (element.ljust(length, element[-1:] or "x") for length in _LENGTHS)
+        case {}:
+            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+                yield from ({**element, name: each} for each in _longer(element[name]))
+
+
+def _distinct(element: Any) -> Iterator[list[Any]]:
+    """Yield lists of different elements, which are like one: it, or one of its texts, has a number."""
+    numbers = range(_FIRST_NUMBER, _FIRST_NUMBER + _count(element, f"{_FIRST_NUMBER},"))
+    match element:
+        case bool():
+            pass
+        case str():
+            yield [f"{element}{number}" for number in numbers]
+            if kept := element[: -len(str(_FIRST_NUMBER))]:
+                yield [f"{kept}{_FIRST_NUMBER + number}" for number in range(_count(element, ","))]
+        case int() | Decimal():
+            for step in _NUMBER_STEPS:
+                start = element + step * _FIRST_NUMBER
+                yield [*islice(count(start, step), _count(start, ","))]
+        case {}:
+            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+                yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
+
+
+def _count(value: Any, more: str) -> int:
+    """Return how many values of the size of one, each with more JSON beside it, a message can have."""
+    return _ROOM // (len(ENCODER.encode(value)) + len(more))
+
+
+@lru_cache(maxsize=16)
+def _lengthened(value: str, way: int) -> str:
+    """Return a text with many more of its characters, at one of the places where a pattern may allow them.
+
+    Most routes try the same few texts, and a text that exists has its hash.
+    """
+    last, inner = value[-1:] or "x", value[-2:-1] or "x"
+    match way:
+        case 0:
+            return f"{value}{last * _MANY}"
+        case 1:
+            return f"{value[:-1]}{inner * _MANY}{last}"
+        case 2:
+            return f"{value[:1] * _MANY}{value}"
+        case 3:
+            return f"{value[:1]}{_IGNORED * (_MANY // 2)}{value[1:]}"
+    return f"{value[:-1]}.{'0' * _MANY}{last}"  # a time with a fraction

@@ -1,0 +1,108 @@
+"""Decides whether the texts at a path of a message are all accepted by a conversion, and finds one that is not."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from router.model import TextFormat
+from router.prover.inference import Value
+from router.prover.predicates import Schema, Steps, wherever
+from router.prover.schema_index import SchemaIndex
+from router.prover.schema_prover import Answer, Entailment
+from router.prover.text_patterns import NO_MATCH
+from router.tools.check.analysis.routes import AnalyzedRoute
+
+_SAMPLES = (
+    *("x", "abc", "A", "", "a-1", "2026-01-02", "2026-01-02T03:04:05Z", "1767323045", "1.2.3", "00:00:00Z", "P1D"),
+    *("a@example.com", "example.com", "https://example.com/", "/a", "192.0.2.1", "2001:db8::1"),
+    "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+)
+"""Texts of many formats, to find one that a schema allows and a conversion refuses."""
+_ENCODING_ASSERTED = (6, 7)
+"""The drafts in which `contentEncoding` is asserted."""
+
+
+class Refusal(Struct, frozen=True):
+    """Whether a conversion refuses a text that the schema allows, and an example of one, if one is known."""
+
+    possible: Answer
+    example: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The example, for the end of a sentence."""
+        return "" if self.example is None else f", as '{self.example}'"
+
+
+def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> Refusal:
+    """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that a value can be."""
+    messages, index, steps = route.mapped, route.index, value.origin
+    textual = value.can_be(["string"])
+    if textual is not Answer.YES or messages is None or index is None or steps is None:
+        return Refusal(Answer.NO if textual is Answer.NO else Answer.UNKNOWN)
+    matches = messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
+    if matches is Answer.YES or _is_asserted(messages, steps, form):
+        return Refusal(Answer.NO)
+    differs, outside = messages.find_text(steps, (), form.pattern or NO_MATCH)
+    if differs is Answer.NO:
+        return Refusal(Answer.NO)
+    tried = dict.fromkeys((*_texts(index, steps), _SAMPLES[0], outside or _SAMPLES[0], *_SAMPLES))
+    refused = [text for text in tried if _refuses(convert, text)]
+    if messages.can_be(steps, refused) is Answer.NO:
+        refused = []
+    example = next((text for text in refused if messages.can_be(steps, [text]) is Answer.YES), None)
+    refutes = example is not None or (form.exact and matches is Answer.NO)
+    return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
+
+
+def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
+    """Whether it is proved that a conversion refuses each value: all are text, and none matches its pattern."""
+    messages, steps = route.mapped, value.origin
+    if messages is None or steps is None or not form.pattern or value.types.keys() != {"string"}:
+        return False
+    return messages.find_text(steps, [form.pattern], NO_MATCH)[0] is Answer.NO
+
+
+def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
+    """Whether a conversion refuses a number that a value can be."""
+    if form.numbers is None or value.can_be(["number"]) is Answer.NO:
+        return Answer.NO
+    if route.mapped is None or value.origin is None:
+        return Answer.UNKNOWN
+    accepted: Schema = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
+    return route.mapped.holds_at(value.origin, accepted).opposite()
+
+
+def always_matches(messages: Entailment, steps: Steps, pattern: str) -> Answer:
+    """Whether all texts at a path match a pattern."""
+    answer = messages.holds_at(steps, {"pattern": pattern})
+    if answer is Answer.UNKNOWN and messages.find_text(steps, (), pattern)[0] is Answer.NO:
+        return Answer.YES
+    return answer
+
+
+def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
+    """Whether keywords of the schema assert that a text has the format."""
+    if form.format and messages.holds_at(steps, {"format": form.format}) is Answer.YES:
+        return True
+    # What the keyword means depends on the draft: only the library proves it in that of the schema.
+    encoded = wherever(steps, {"contentEncoding": form.encoding})
+    return bool(form.encoding) and messages.draft in _ENCODING_ASSERTED and messages.entails(encoded) is Answer.YES
+
+
+def _texts(index: SchemaIndex, steps: Steps) -> Iterator[str]:
+    """Yield the texts that the schema lists for a path."""
+    for place in index.at(steps):
+        for key in ("enum", "examples"):
+            values = place.content.get(key)
+            yield from (each for each in (values if isinstance(values, list) else ()) if isinstance(each, str))
+        yield from (place.content[key] for key in ("const", "default") if isinstance(place.content.get(key), str))
+
+
+def _refuses(convert: Callable[[str], Any], text: str) -> bool:
+    try:
+        convert(text)
+    except (ValueError, TypeError):
+        return True
+    return False

@@ -1,0 +1,236 @@
+"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+from msgspec import Struct, structs
+
+from router.codes import declare
+from router.model import Code, Finding, Place
+from router.runtime.config.findings import Findings
+from router.tools.check.analysis.claims import obligations
+from router.tools.check.analysis.refutations import Refutation, refutation
+from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
+from router.tools.check.analysis.size_counterexamples import unbounded_part
+from router.tools.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
+from router.tools.check.rule import Found, Subject
+
+Verdict = Literal["proved", "refuted", "not decided"]
+
+NOT_DECIDED = declare(
+    "RT241",
+    "a claim that is neither proved nor refuted",
+    "`router check` claims of every message that a schema accepts that the route can write it. Where it cannot decide "
+    "about a part of the schema or an expression, such a message may be rejected.",
+    "info",
+)
+NOTHING_KNOWN = declare(
+    "RT242",
+    "a claim about messages of which nothing is known",
+    "Without a schema a route accepts every message, so that nothing can be proved about it.",
+    "info",
+)
+REFUTED = declare(
+    "RT244",
+    "a claim that a message refutes",
+    "`router check` found a message that satisfies the schema and that the code of the route rejects, or for which its "
+    "`when` fails and is false. The sender cannot know why: the schema does not say what the route needs.",
+    "info",
+)
+UNBOUNDED = declare(
+    "RT623",
+    "an item that a long value makes too large",
+    "DynamoDB accepts items up to 400 KB, and a message may have 1 MiB: where the schema does not bound a text or a "
+    "list, a message can satisfy it and be rejected. Few schemas bound each text: `--strict` does not fail.",
+    "info",
+)
+_BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
+PLUGINS = "the plugins that change the item leave it valid"
+_OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
+
+
+class LedgerEntry(Struct, frozen=True):
+    """A claim about a route with its verdict.
+
+    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
+    refutes it is rejected, "" otherwise; `locate` looks up its place in the config. `codes` are those of the findings
+    that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof takes for granted.
+    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if
+    it is not decided because the route has no schema.
+    """
+
+    route: str
+    kind: ClaimKind
+    subject: str
+    verdict: Verdict
+    reason: str
+    locate: Callable[[], Place]
+    codes: tuple[str, ...] = ()
+    assumes: str = ""
+    example: str = ""
+    ignored: str = ""
+    has_schema: bool = True
+
+    @property
+    def place(self) -> Place:
+        """The place of the claim in the config."""
+        return self.locate()
+
+    @property
+    def finding(self) -> Finding:
+        """The finding that the claim is not decided, or that a message refutes it."""
+        what = f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
+        refuting = UNBOUNDED if self.kind == "size" else REFUTED
+        code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
+        verdict = "does not hold for each message" if self.by_message else "is not decided"
+        return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
+
+    @property
+    def by_message(self) -> bool:
+        """Whether only a message refutes it: no rule found that."""
+        return not _BY_MESSAGE.isdisjoint(self.codes)
+
+    @property
+    def unreported(self) -> bool:
+        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes it."""
+        return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not proved, no finding says so, and the config does not accept that."""
+        return self.unreported and not self.ignored
+
+    @property
+    def fails_strict(self) -> bool:
+        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few schemas bound it."""
+        return self.open and self.has_schema and UNBOUNDED.id not in self.codes
+
+
+class Ledger(Struct, frozen=True):
+    """The claims about all routes of a config, in its order."""
+
+    entries: tuple[LedgerEntry, ...] = ()
+
+    @property
+    def undecided(self) -> list[LedgerEntry]:
+        """The claims that are not decided, the ignored ones too."""
+        return [entry for entry in self.entries if entry.verdict == "not decided"]
+
+    @property
+    def unreported(self) -> list[LedgerEntry]:
+        """The claims that are not proved though no finding says so, the ignored ones too."""
+        return [entry for entry in self.entries if entry.unreported]
+
+    @property
+    def complete(self) -> bool:
+        """Whether `--strict` fails on no claim."""
+        return not any(entry.fails_strict for entry in self.entries)
+
+
+NO_LEDGER = Ledger()
+"""That of a config that does not start."""
+
+
+def make_ledger(
+    subject: Subject, results: Iterable[Found | Undecided], findings: Findings
+) -> dict[Finding | Claim, LedgerEntry]:
+    """Return the entries of all claims; add a finding for each that has none, by which its entry is returned.
+
+    `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided, else
+    refuted if a message is found.
+    """
+    refuted: dict[Claim, list[Code]] = {}
+    doubted: dict[Claim, list[str]] = {}
+    for each in results:
+        if isinstance(each, Undecided):
+            doubted.setdefault(each.claim, []).append(each.reason)
+        elif each.refutes is not None:
+            refuted.setdefault(each.refutes, []).append(each.code)
+    entries: dict[Finding | Claim, LedgerEntry] = {}
+    for obligation, route, neighbours in _obligations(subject):
+        claim, locate = obligation.claim, partial(findings.locate, obligation.path)
+        codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
+        if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
+            entries[claim] = _proved(route, claim, locate)
+            continue
+        entry = _judged(route, claim, neighbours, codes, doubts, locate)
+        if entry.unreported:
+            finding = entry.finding
+            findings.add_finding(finding, (obligation.path,))
+            entries[finding] = entry
+        else:
+            entries[claim] = entry
+    return entries
+
+
+def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> LedgerEntry:
+    assumes = PLUGINS if claim.kind in _OF_ITEMS and not route.final else ""
+    return LedgerEntry(claim.route, claim.kind, claim.subject, "proved", "", locate, assumes=assumes)
+
+
+def _judged(
+    route: AnalyzedRoute,
+    claim: Claim,
+    neighbours: Sequence[AnalyzedRoute],
+    codes: Sequence[Code],
+    doubts: Iterable[str],
+    locate: Callable[[], Place],
+) -> LedgerEntry:
+    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
+    reason, example = "", ""
+    if not codes:
+        reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
+    # That the length of a key is not bounded needs no example, and is found of most.
+    unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
+    found = None if unbounded else _refutation(route, claim, neighbours)
+    if found:
+        example = found.message
+        if not codes:
+            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
+    undecided = not codes
+    return LedgerEntry(
+        route=claim.route,
+        kind=claim.kind,
+        subject=claim.subject,
+        verdict="not decided" if undecided else "refuted",
+        reason=reason,
+        locate=locate,
+        codes=tuple(dict.fromkeys(code.id for code in codes)),
+        example=example,
+        has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
+    )
+
+
+def _refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]) -> Refutation | None:
+    """Return a message that refutes a claim; one that is too large is not shown."""
+    if claim.kind != "size":
+        return refutation(route, claim, neighbours)
+    sentence = unbounded_part(route)
+    return Refutation("", sentence) if sentence else None
+
+
+def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:
+    """Whether a claim is proved because there is no message that it is about; rules report that."""
+    if claim.kind == "when":
+        return route.messages.impossible_schema
+    return route.messages.unreachable or (route.messages.no_elements and not claim.of_message)
+
+
+def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:
+    """Return the ledger, in which the claims that the config ignores have its reasons."""
+    if not ignored:
+        return Ledger(tuple(entries.values()))
+    return Ledger(
+        tuple(
+            structs.replace(entry, ignored=ignored[key]) if isinstance(key, Finding) and key in ignored else entry
+            for key, entry in entries.items()
+        )
+    )
+
+
+def _obligations(subject: Subject) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
+    by_queue = subject.by_queue
+    for route in subject.routes:
+        for each in obligations(route, by_queue[route.route.queue]):
+            yield each, route, by_queue[route.route.queue]

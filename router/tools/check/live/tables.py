@@ -1,0 +1,162 @@
+"""Reports differences between the tables of the config and those that are deployed.
+
+The states of tables, indexes and of a time to live: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
+API_TableDescription.html and API_TimeToLiveDescription.html.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from msgspec import UnsetType
+
+from router.codes import declare
+from router.runtime.config import spec
+from router.runtime.modes import MODES
+from router.runtime.sources import Computed, Constant, Joined, values_of
+from router.tools.check.live.deployed import DeployedConfig, live_rule
+from router.tools.check.rule import Found
+from router.tools.control_plane.deployed import DeployedTable, DeployedTtl, KeyAttributes, Unanswered
+
+NO_TABLE = declare("RT701", "no such table", "Every write to it fails, and the worker stops reading its queues.")
+NOT_ACTIVE = declare(
+    "RT702",
+    "a table that is not active",
+    "A table that is being created or deleted, is archived, or has lost its encryption key accepts no writes.",
+)
+OTHER_KEY = declare(
+    "RT703",
+    "a table with another key",
+    "DynamoDB refuses every item whose key attributes differ from those of the table in name or type. The key of a "
+    "table cannot be changed: either the config is wrong, or the table must be created again.",
+)
+OTHER_TTL = declare(
+    "RT704",
+    "a time to live that is disabled, or reads another attribute",
+    "Items never expire, although the config declares when they do.",
+)
+UNASKED_TTL = declare(
+    "RT705",
+    "a time to live that the config does not declare",
+    "DynamoDB deletes items in which this attribute is a time in the past, as a number of seconds.",
+    severity="warning",
+)
+PROVISIONED = declare(
+    "RT706",
+    "provisioned capacity",
+    "Writes that exceed it are throttled; the messages are retried, and the queue grows meanwhile.",
+    severity="info",
+)
+INDEX_TYPE = declare(
+    "RT707",
+    "an attribute whose type differs from that in the key of an index",
+    "DynamoDB refuses an item in which a key attribute of an index has another type than the index declares; null is a "
+    "type too. An item without the attribute is stored, and is not in the index.",
+)
+WRITABLE = ("ACTIVE", "UPDATING")
+"""The states in which a table accepts writes; UPDATING is that of a new index or capacity."""
+
+
+@live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
+def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
+    """Report tables that do not exist, accept no writes, or have another key or time to live than the config."""
+    for name, table in deployment.config.tables.items():
+        deployed = deployment.seen.tables.get(name)
+        reference = table.name or name
+        if isinstance(deployed, DeployedTable):
+            yield from _check_state(name, reference, deployed, wanted=not isinstance(table.capacity, UnsetType))
+            yield from _check_key(name, reference, table, deployed)
+            yield from _check_ttl(name, reference, table, deployed.ttl)
+        elif deployed is not None and deployed.absent:
+            yield Found(
+                NO_TABLE,
+                f"there is no table '{reference}' in this region",
+                ("tables", name),
+                "create it, or check its name, the region and the profile",
+            )
+
+
+def _check_state(name: str, reference: str, deployed: DeployedTable, wanted: bool) -> Iterator[Found]:
+    path = ("tables", name)
+    if deployed.status not in WRITABLE:
+        yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
+    if deployed.provisioned and not wanted:
+        units = f"{deployed.write_units} write units, {deployed.read_units} read"
+        sentence = f"table '{reference}' has provisioned capacity: {units}"
+        advice = "an item of 1 KB needs a write unit, and another for each index; on-demand capacity needs no planning"
+        yield Found(PROVISIONED, sentence, path, advice)
+
+
+def _check_key(name: str, reference: str, table: spec.TableSettings, deployed: DeployedTable) -> Iterator[Found]:
+    expected = tuple(table.key.items())
+    if deployed.key != expected:
+        yield Found(
+            OTHER_KEY,
+            f"the key of table '{reference}' is {_shown(deployed.key)}, not {_shown(expected)}",
+            ("tables", name, "key"),
+            f"write 'key: {{{_shown(deployed.key)}}}', or create the table again",
+        )
+
+
+def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: DeployedTtl | Unanswered) -> Iterator[Found]:
+    if isinstance(ttl, Unanswered):
+        return
+    if table.ttl and not ttl.on:
+        sentence = f"the time to live of table '{reference}' is {ttl.status}, not enabled for '{table.ttl}'"
+        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), f"enable it for '{table.ttl}'")
+    elif table.ttl and ttl.attribute != table.ttl:
+        sentence = f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'"
+        yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "use the same attribute in both")
+    elif ttl.on and not table.ttl:
+        sentence = f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'"
+        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it")
+
+
+def _shown(key: KeyAttributes | Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{attribute}: {kind}" for attribute, kind in key)
+
+
+_TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", list: "L", dict: "M"}
+
+
+@live_rule(INDEX_TYPE)
+def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
+    """Report attributes whose type, as far as the config declares it, differs from that in the key of an index."""
+    for name, route in deployment.config.routes.items():
+        deployed = deployment.seen.tables.get(route.table)
+        if not isinstance(deployed, DeployedTable) or isinstance(route.item, UnsetType):
+            continue
+        if MODES[route.write.mode].stores == "nothing":
+            continue
+        for index in deployed.indexes:
+            for attribute, kind in index.key:
+                # A mismatch with the key of the table itself is another finding.
+                if attribute not in route.item or attribute in dict(deployed.key):
+                    continue
+                for stored in sorted(known_types(route.item[attribute]) - {kind}):
+                    yield Found(
+                        INDEX_TYPE,
+                        f"'{attribute}' is stored as {stored}, but is {kind} in the key of index '{index.name}'",
+                        ("routes", name, "item", attribute),
+                        f"map it as {kind}, or omit it",
+                    )
+
+
+def known_types(attribute: str | spec.Attribute) -> set[str]:
+    """Return the DynamoDB types that an attribute can have, as far as the config declares them."""
+    if isinstance(attribute, str):
+        return set()
+    null = {"NULL"} if "null" in (attribute.missing, attribute.null) else set()
+    if not isinstance(attribute.type, UnsetType):
+        return {"S" if attribute.type == "json" else attribute.type} | null
+    if attribute.transform:
+        return null
+    match values_of(attribute):
+        case Joined():
+            return {"S"} | null
+        case Constant(value):
+            # Null counts as missing.
+            return {name for kind, name in _TYPES.items() if type(value) is kind} | null
+        case Computed(type=("string" | "number") as kind):
+            return {"S" if kind == "string" else "N"} | null
+        case _:
+            return null

@@ -1,0 +1,163 @@
+"""The registry of rules: a rule registers itself, and the packages of rules are discovered.
+
+`examples.json` is made by `make docs` from the fixtures of the rules in `tests/checks`.
+"""
+
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property
+from importlib import import_module
+from pathlib import Path as FilePath
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from router import codes
+from router.model import Code, Path
+from router.prover.budget import ProofBudget
+from router.runtime.config import spec
+from router.runtime.config.secret_values import SecretUse
+from router.runtime.program.hooks import Plugins
+from router.runtime.program.schemas.compile import SchemaStore, Validation
+from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.tools.check.analysis.verdicts import Claim, Undecided
+
+LIVE = "RT7"
+"""The prefix of the codes that only `--live` reports."""
+DECLARING = ("config", "modes", "sources", "envelopes", "transforms", "program", "check")
+"""The packages of `router` whose modules declare codes, besides `router.codes`."""
+
+
+class Subject(Struct, frozen=True, dict=True):
+    """A config with its plugins and schemas, as rules get it; it may have errors.
+
+    Unless `whole`, parts of the config could not be read, so that a rule must not report that something is missing.
+    `secrets` are the variables that are named like secrets, with the texts that refer to them.
+    """
+
+    config: spec.Config
+    plugins: Plugins
+    schemas: SchemaStore
+    whole: bool = True
+    secrets: tuple[SecretUse, ...] = ()
+
+    @cached_property
+    def routes(self) -> tuple[AnalyzedRoute, ...]:
+        """The routes with the messages that can reach them, computed once for all rules."""
+        return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
+
+    @property
+    def by_queue(self) -> Mapping[str, list[AnalyzedRoute]]:
+        """The routes of each queue that has some, by its name."""
+        found: dict[str, list[AnalyzedRoute]] = {}
+        for route in self.routes:
+            found.setdefault(route.route.queue, []).append(route)
+        return found
+
+    def budget_of(self, schema: Validation | None) -> ProofBudget:
+        """Return what all rules together may still spend on a schema."""
+        return self._budgets.setdefault("" if schema is None else schema.root.uri, ProofBudget())
+
+    @cached_property
+    def _budgets(self) -> dict[str, ProofBudget]:
+        return {}
+
+
+class Found(Struct, frozen=True):
+    """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
+
+    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a claim about a route,
+    as `route.claim("key", name)` makes it, is its verdict in the ledger.
+    """
+
+    code: Code
+    sentence: str
+    path: Path
+    suggestion: str = ""
+    key: bool = False
+    refutes: Claim | None = None
+
+
+RuleResult = Found | Undecided
+"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore."""
+
+
+SubjectT = TypeVar("SubjectT")
+
+
+class Rule(Struct, Generic[SubjectT], frozen=True):
+    """A function that yields findings about a subject, and the codes of these findings."""
+
+    codes: tuple[Code, ...]
+    find: Callable[[SubjectT], Iterable[RuleResult]]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.find, "__name__", type(self.find).__name__))
+
+
+class RuleSet(Generic[SubjectT]):
+    """The rules that the modules of a package register."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._rules: dict[str, Rule[SubjectT]] = {}
+
+    def register(
+        self, *reported: Code
+    ) -> Callable[[Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]]:
+        """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
+
+        def decorate(find: Callable[[SubjectT], Iterable[RuleResult]]) -> Callable[[SubjectT], Iterable[RuleResult]]:
+            for code in reported:
+                if code.id in self._rules:
+                    raise ValueError(f"two rules report {code.id}")
+                self._rules[code.id] = Rule(reported, find)
+            return find
+
+        return decorate
+
+    def all(self) -> tuple[Rule[SubjectT], ...]:
+        """Import the modules of the package, and return their rules in the order of their first codes."""
+        _import_all(self._package)
+        return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
+
+
+RULES: RuleSet[Subject] = RuleSet("router.tools.check.rules")
+rule = RULES.register
+"""Registers a rule of `router check`: `@rule(CODE)`."""
+
+
+@cache
+def _import_all(package: str) -> None:
+    """Import all modules of a package and of the packages in it."""
+    for info in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+        import_module(info.name)
+
+
+def known_codes() -> Mapping[str, Code]:
+    """Return every code by id, in order; import all modules that declare codes."""
+    for package in DECLARING:
+        _import_all(f"router.{package}")
+    return codes.declared()
+
+
+def code_of(id_: str) -> Code | None:
+    """Return the code of an id, or None; import only what declares it, if that is imported already."""
+    return codes.declared().get(id_) or known_codes().get(id_)
+
+
+class Example(Struct, frozen=True, omit_defaults=True):
+    """A faulty config, the lines that `router check` prints for it, and the fixed config; "" if it cannot be shown."""
+
+    found: str
+    bad: str = ""
+    good: str = ""
+
+
+def shipped_examples() -> Mapping[str, Example]:
+    """Return the examples that are installed with the package, by code."""
+    content = FilePath(__file__).with_name("examples.json").read_bytes()
+    return msgspec.json.decode(content, type=dict[str, Example])

@@ -1,0 +1,260 @@
+"""Reports paths of a mapping that lead to nothing, and attributes that reject a message for a missing value."""
+
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache, partial
+
+from msgspec import UNSET, UnsetType
+
+from router.codes import declare
+from router.model import Path
+from router.prover.expressions import Scope, paths_in, tree_of
+from router.prover.inference import YES, Value, of_tree
+from router.prover.predicates import NO_VALUE, Steps, text_of, there
+from router.prover.schema_index import SchemaIndex
+from router.prover.schema_prover import Answer, Entailment
+from router.runtime.config import spec
+from router.runtime.config.findings import closest
+from router.runtime.program.expressions import path_of
+from router.runtime.program.mapping import merge_of
+from router.runtime.sources import Computed, Evaluated, ExpressionUse
+from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.proof_cache import AttributeFacts
+from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
+from router.tools.check.analysis.verdicts import Claim
+from router.tools.check.rule import Found, Subject, rule
+
+IMPOSSIBLE_PATH = declare(
+    "RT410",
+    "a path that no message has",
+    "The schema rejects every message with a value at this path, so that the value is always missing.",
+)
+UNDECLARED_PATH = declare(
+    "RT411",
+    "a path that looks like a typo",
+    "It is not declared in the schema, but a similar one is. A message may contain it nevertheless, so this is not an "
+    "error.",
+    "warning",
+)
+NO_SCOPE = declare(
+    "RT412",
+    "a path of `for_each` that begins with neither `element` nor `message`",
+    "The input of the expressions of `item` has only these two keys, so that the value is always missing.",
+)
+NO_LIST = declare(
+    "RT422",
+    "`for_each` over a value that may not be a list",
+    "A message without the list is rejected; a schema that requires it tells the sender.",
+    "warning",
+)
+
+_ROOTS = ("element", "message")
+_SIMILARITY = 0.8
+"""The least similarity of names at which one is taken for a typo of the other."""
+
+
+@rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
+def check_paths(subject: Subject) -> Iterator[Found]:
+    """Report paths in attributes that lead to nothing."""
+    for route in subject.routes:
+        checker = _checker(route, route.mapped)
+        used = partial(_used, route)
+        for name, attribute, facts in route.with_facts:
+            if checker is None or route.scope.each or not checker.takes_all(facts):
+                yield from _find_in_attribute(route, checker, name, attribute, used)
+        yield from _find_outside_items(route)
+
+
+def _used(route: AnalyzedRoute) -> set[Steps | None]:
+    """Return the paths that the attributes of a route look up."""
+    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
+    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
+
+
+def _find_in_attribute(
+    route: AnalyzedRoute,
+    checker: "PathChecker | None",
+    name: str,
+    attribute: spec.Attribute,
+    used: Callable[[], Collection[Steps | None]],
+) -> Iterator[Found]:
+    claim = route.claim("mapping", name)
+    for use in route.uses(attribute):
+        for names in paths_in(use.text):
+            steps, where = route.scope.steps(names), route.place(name, *use.place)
+            if route.scope.each and names[0] not in _ROOTS:
+                yield _out_of_scope(names, use.text, where, claim)
+            elif steps and checker is not None:
+                yield from checker.find(steps, where, used, claim)
+
+
+@rule(NO_LIST)
+def check_lists(subject: Subject) -> Iterator[Found]:
+    """Report a `for_each` whose list the schema does not guarantee."""
+    for route in subject.routes:
+        text, claim = route.route.for_each, route.claim("for_each")
+        if isinstance(text, UnsetType):
+            continue
+        messages = route.messages_of(claim)
+        checker = _checker(route, messages)
+        if messages is None or checker is None:
+            continue
+        path: Path = (*route.path, "for_each")
+        steps = route.scope.element and route.scope.element[:-1]
+        value = of_tree(messages, Scope(), tree_of(text))
+        if steps and messages.absent(steps) is Answer.YES:
+            yield from checker.find(steps, path, tuple, claim)
+        elif value.missing is Answer.YES:
+            what = f"the list '{text}'" if value.lacking is None else f"the list '{text_of(value.lacking)}'"
+            yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking, claim), refutes=claim)
+        elif value.other_than(("array",)):
+            advice = f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
+            yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
+
+
+class PathChecker:
+    """Checks paths against a schema."""
+
+    def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
+        self.messages = messages
+        self.index = index
+        self._names = index.names(())
+        self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
+
+    def takes_all(self, facts: AttributeFacts) -> bool:
+        """Whether no path of an attribute is to be reported, as of equal ones beside properties of the same names."""
+        return facts.once(("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses)))
+
+    def _takes(self, use: ExpressionUse) -> bool:
+        found = paths_in(use.text)
+        return not any(self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES for steps in found)
+
+    def find(
+        self, steps: Steps, where: Path, used: Callable[[], Collection[Steps | None]], claim: Claim
+    ) -> Iterator[Found]:
+        """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
+        level, near, _ = self._undeclared(steps)
+        typo = self.typo(steps, used)
+        if self.messages.absent(steps) is Answer.YES:
+            advice = f"did you mean '{near}'?" if near else f"see what is declared {self.index.where(level)}"
+            sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
+            yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
+        elif typo is not None:
+            yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
+
+    def typo(self, steps: Steps, used: Callable[[], Collection[Steps | None]]) -> tuple[str, str] | None:
+        """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
+        level, near, unknown = self._undeclared(steps)
+        if not near or any(each is not None and each[: len(unknown)] == (*level, near) for each in used()):
+            return None
+        return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
+
+    def _undeclared(self, steps: Steps) -> tuple[Steps, str, Steps]:
+        """Return the declared part of a path, a similar name that is declared there or "", and the path one step on."""
+        if steps not in self._known:
+            self._known[steps] = self._sought(steps)
+        return self._known[steps]
+
+    def _sought(self, steps: Steps) -> tuple[Steps, str, Steps]:
+        unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
+        if unknown is None:
+            return steps[:-1], "", ()
+        level = steps[: unknown - 1]
+        return level, self._near(level, str(steps[unknown - 1])), steps[:unknown]
+
+    def _near(self, level: Steps, name: str) -> str:
+        """Return a declared name that is similar; "" if there is none."""
+        known = self.index.names(level) if self.index.complete else ()
+        return _closest(name, known)
+
+
+@lru_cache(maxsize=1024)
+def _closest(name: str, known: tuple[str, ...]) -> str:
+    """Return the name that is similar; "" if there is none: many routes have the same names."""
+    return closest(name, known, _SIMILARITY) or ""
+
+
+def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
+    """Report paths of `when`, `for_each`, `merge` and `once_key` that look like typos.
+
+    A condition is evaluated on messages of other schemas, too, so that a path which this schema forbids is no fault.
+    """
+    checker = _checker(route, route.messages.taken)
+    if checker is None:
+        return
+    given: dict[Path, str | UnsetType] = {("when",): route.route.when, ("for_each",): route.route.for_each}
+    given["write", "once_key"] = route.route.write.once_key
+    merge = merge_of(route.route)
+    given["merge",] = UNSET if merge is None else merge.from_
+    for key, text in given.items():
+        tree = None if isinstance(text, UnsetType) else tree_of(text)
+        if tree is None or (key == ("for_each",) and path_of(tree) is not None):  # check_lists reports it
+            continue
+        scope = route.scope if key == ("merge",) else Scope()
+        found = list(dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names))))
+        for steps in found:
+            typo = checker.typo(steps, partial(list, found))
+            if typo is not None:
+                sentence, advice = typo
+                yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
+
+
+def _checker(route: AnalyzedRoute, messages: Entailment | None) -> PathChecker | None:
+    return None if messages is None or route.index is None else PathChecker(messages, route.index)
+
+
+def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
+    near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
+    advice = f"did you mean '{near}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
+    sentence = f"'{text}' begins with neither 'element' nor 'message'"
+    return Found(NO_SCOPE, sentence, where, advice, refutes=claim)
+
+
+REQUIRED = declare(
+    "RT431",
+    "an attribute that requires a value that the schema does not",
+    "A message without the value is rejected, although it satisfies the schema, so that its sender cannot know why.",
+    "warning",
+)
+
+
+@rule(REQUIRED)
+def check_required_values(subject: Subject) -> Iterator[Found]:
+    """Report `hash`, `missing: error` and `null: error` of values that may be missing."""
+    for route in subject.routes:
+        keys = () if route.table is None else route.table.key
+        version = route.route.write.version
+        for name, attribute in route.attributes.items():
+            if name in keys or name == version:  # other rules report these
+                continue
+            value, key = _required(route, attribute)
+            if value is None and attribute.null != "error":  # as of most
+                continue
+            claim = route.claim("mapping", name)
+            if value is not None and value.missing is YES:
+                sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
+                yield Found(
+                    REQUIRED, sentence, route.place(name, key), route.require(value.lacking, claim), refutes=claim
+                )
+            elif attribute.null == "error" and _can_be_null(route, attribute):
+                sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
+                advice = "remove null from the types in the schema"
+                yield Found(REQUIRED, sentence, route.place(name, "null"), advice, refutes=claim)
+
+
+def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
+    """Return the value whose absence rejects a message, and the key that says so; None if there is none."""
+    inferred = infer(route, attribute)
+    if isinstance(inferred.source, Computed) and inferred.source.required:
+        return inferred.value, "hash"
+    if attribute.missing != "error" or attribute.default not in (UNSET, None):
+        return None, ""
+    return inferred.value, "missing"
+
+
+def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
+    source = infer(route, attribute).source
+    tree = tree_of(source.text) if isinstance(source, Evaluated) else None
+    steps = route.scope.path(tree)
+    if route.mapped is None or not steps or None in steps or of_tree(route.mapped, route.scope, tree).untyped:
+        return False
+    return route.mapped.allows(there(steps, NO_VALUE)) is Answer.YES

@@ -1,0 +1,326 @@
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage.
+
+And routes that no message of their queue reaches.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from router.codes import declare
+from router.model import Path
+from router.prover.expressions import tree_of
+from router.prover.schema_prover import Answer, Entailment
+from router.runtime.aws.references import is_fifo, is_name, match_key
+from router.runtime.config import spec
+from router.runtime.config_types import parse_duration
+from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
+from router.runtime.program.expressions import path_of
+from router.tools.check.analysis.proof_cache import entailment_without_schema
+from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.tools.check.rule import Found, Subject, rule
+
+IDLE_QUEUE = declare(
+    "RT214",
+    "a queue that no route reads",
+    "Its messages stay on it until they expire.",
+    "warning",
+)
+OTHER_KIND_OF_QUEUE = declare(
+    "RT215",
+    "a queue and a dead-letter queue of different kinds",
+    "AWS requires both to be FIFO queues, or both standard queues: a standard queue loses the order of messages from a "
+    "FIFO queue, and a FIFO queue refuses a message without a group.",
+)
+LOSING = declare(
+    "RT216",
+    "messages that are dropped",
+    "They are acknowledged and counted, and cannot be inspected or redriven later.",
+    "info",
+)
+IDLE = declare(
+    "RT227",
+    "a setting of a queue or table that has no effect",
+    "Readers of the config will believe that it is in force.",
+    "warning",
+)
+SHORT_RETENTION = declare(
+    "RT229",
+    "a dead-letter queue whose retention is not longer than the source queue's",
+    "A message that SQS moves from a standard queue keeps the time at which it was first sent, so that it may be "
+    "deleted as soon as it has been moved.",
+)
+MAX_RETENTION = 1_209_600
+"""The longest retention of a queue, in seconds: 14 days."""
+DEFAULT_RETENTION = 345_600
+"""The retention that SQS applies by default, in seconds: 4 days."""
+VISIBILITY_PER_TIMEOUT = 6
+"""How many times a function's timeout the visibility timeout of its queues is:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+DEFAULT_BATCH = 100
+"""The batch size of a standard queue."""
+MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
+"""A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
+
+
+@rule(IDLE_QUEUE)
+def check_unread(subject: Subject) -> Iterator[Found]:
+    """Report queues that are neither read nor dead-letter queues."""
+    config = subject.config
+    read = {route.queue for route in config.routes.values()}
+    dead_letters = {queue.dead_letter for queue in config.queues.values()}
+    dead_letters |= {match_key(name) for name in dead_letters}
+    for name, queue in config.queues.items() if subject.whole else ():
+        if name not in read and name not in dead_letters and match_key(queue.name or name) not in dead_letters:
+            sentence = f"no route reads queue '{name}'"
+            yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
+
+
+@rule(OTHER_KIND_OF_QUEUE)
+def check_kinds(subject: Subject) -> Iterator[Found]:
+    """Report dead-letter queues of the wrong kind."""
+    for name, queue in subject.config.queues.items():
+        fifo = is_fifo(queue.name or name)
+        known = subject.config.queues.get(queue.dead_letter)
+        dead_letter = (known.name if known else "") or queue.dead_letter
+        if dead_letter and is_fifo(dead_letter) != fifo:
+            kinds = ("FIFO", "standard") if fifo else ("standard", "FIFO")
+            sentence = f"queue '{name}' is {kinds[0]}, and its dead-letter queue '{dead_letter}' is {kinds[1]}"
+            advice = f"name a {kinds[0]} queue; a FIFO queue's name ends with '.fifo'"
+            yield Found(OTHER_KIND_OF_QUEUE, sentence, ("queues", name, "dead_letter"), advice)
+
+
+@rule(LOSING)
+def check_drops(subject: Subject) -> Iterator[Found]:
+    """Report settings that drop messages."""
+    read = {route.queue for route in subject.config.routes.values()}
+    for name, queue in subject.config.queues.items():
+        if queue.unmatched == "drop" and name in read:
+            yield Found(LOSING, f"messages of '{name}' that no route takes are dropped", ("queues", name, "unmatched"))
+    for name, route in subject.config.routes.items():
+        if route.on_invalid == "drop" and is_set(route.schema):
+            sentence = f"messages of route '{name}' that fail its schema are dropped"
+            yield Found(LOSING, sentence, ("routes", name, "on_invalid"))
+
+
+@rule(IDLE)
+def check_idle_settings(subject: Subject) -> Iterator[Found]:
+    """Report settings of queues that apply to other kinds of queues only, and a `share` without `write_units`."""
+    config = subject.config
+    yield from _same_keys(config)
+    for name, table in config.tables.items():
+        if table.share != 1 and not is_set(table.write_units):
+            sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
+            yield Found(IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True)
+        if is_set(table.capacity) and not is_created(table, name):
+            sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
+            yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
+    read = {route.queue for route in config.routes.values()}
+    for name, queue in config.queues.items():
+        idle: dict[str, str] = {}
+        if not is_created(queue, name):
+            reason = "is not created by the stack"
+            idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
+        if subject.whole and name not in read:
+            idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
+        for setting, reason in idle.items():
+            attribute = "lambda_" if setting == "lambda" else setting
+            if getattr(queue, attribute) != getattr(spec.Queue(), attribute):
+                sentence = f"'{setting}' has no effect: queue '{name}' {reason}"
+                yield Found(IDLE, sentence, ("queues", name, setting), "remove it", key=True)
+
+
+def _same_keys(config: spec.Config) -> Iterator[Found]:
+    for section, entries in (("queues", config.queues), ("tables", config.tables)):
+        for name, entry in entries.items():
+            if entry.kms_key_previous and entry.kms_key_previous == entry.kms_key:
+                sentence = f"'kms_key_previous' of {section[:-1]} '{name}' has no effect: it is its kms_key"
+                yield Found(IDLE, sentence, (section, name, "kms_key_previous"), "name the key of before", key=True)
+
+
+@rule(SHORT_RETENTION)
+def check_retention(subject: Subject) -> Iterator[Found]:
+    """Report dead-letter queues whose retention is not longer than that of their source queues."""
+    queues = subject.config.queues
+    for name, queue, is_dead_letter in _created(subject.config):
+        if not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
+            continue
+        source = retention_of(queue, is_dead_letter=is_dead_letter)
+        target = queues.get(queue.dead_letter, spec.Queue())
+        # On a FIFO dead-letter queue, the retention of a moved message starts anew.
+        least = source if is_fifo(queue.name or name) else source + 1
+        if retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1 and target is not queue:
+            where: Path = ("queues", queue.dead_letter if is_set(target.retention) else name, "retention")
+            relation = "shorter than" if least == source else "not longer than"
+            sentence = f"the retention of the dead-letter queue of queue '{name}' is {relation} the source queue's"
+            yield Found(SHORT_RETENTION, sentence, where, "raise it on the dead-letter queue: the maximum is 14d")
+
+
+def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
+    """Return the retention, in seconds, of a queue that `router template` creates."""
+    if isinstance(queue.retention, str):
+        return parse_duration(queue.retention)
+    return MAX_RETENTION if is_dead_letter else DEFAULT_RETENTION
+
+
+def receives_of(queue: spec.Queue) -> int:
+    """Return the `maxReceiveCount` of a queue that `router template` creates."""
+    if isinstance(queue.max_receive_count, int):
+        return queue.max_receive_count
+    return receives_for(parse_duration(queue.outlast))
+
+
+def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
+    """Return the batch size and the window, in seconds, by which Lambda reads a queue."""
+    mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
+    size = mapping.batch_size if isinstance(mapping.batch_size, int) else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
+    window = parse_duration(mapping.window) if isinstance(mapping.window, str) else int(size > MAX_BATCH_WITHOUT_WINDOW)
+    return size, window
+
+
+def visibility_of(config: spec.Config, name: str) -> int:
+    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a function."""
+    _, window = batch_of(config.queues.get(name, spec.Queue()), name)
+    return VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout) + window
+
+
+def is_created(entry: spec.Queue | spec.TableSettings, name: str) -> bool:
+    """Return whether `router template` creates a queue or table."""
+    return entry.managed and is_name(entry.name or name)
+
+
+EXPIRING = declare(
+    "RT233",
+    "a queue whose messages expire before all their receives",
+    "SQS deletes a message whose retention is over, wherever it is: a message that fails for so long is lost, and does "
+    "not reach the dead-letter queue.",
+)
+SHORT_LIVED = declare(
+    "RT234",
+    "a queue that survives a shorter outage than its `outlast`",
+    "During a longer outage its messages use up their receives and are moved to the dead-letter queue, or their "
+    "retention ends and SQS deletes them.",
+    severity="warning",
+)
+
+
+@rule(EXPIRING)
+def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
+    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
+    for name, queue, is_dead_letter in _created(subject.config):
+        receives, visibility = receives_of(queue), visibility_of(subject.config, name)
+        seconds = receives * visibility
+        retention = retention_of(queue, is_dead_letter=is_dead_letter)
+        if retention <= seconds:
+            setting = next((each for each in ("retention", "max_receive_count") if is_set(getattr(queue, each))), "")
+            where: Path = ("queues", name, setting) if setting else ("function", "timeout")
+            sentence = (
+                f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
+                f"of {visibility} s take {seconds} s"
+            )
+            yield Found(EXPIRING, sentence, where, "raise 'retention', or lower 'max_receive_count' or 'timeout'")
+
+
+@rule(SHORT_LIVED)
+def check_outlast(subject: Subject) -> Iterator[Found]:
+    """Report queues whose retention or receives do not last for an outage of `outlast`."""
+    for name, queue, is_dead_letter in _created(subject.config):
+        outlast, receives = parse_duration(queue.outlast), receives_of(queue)
+        survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
+        retention = retention_of(queue, is_dead_letter=is_dead_letter)
+        if retention <= outlast:
+            sentence = (
+                f"queue '{name}' keeps a message for {rough_duration(retention)}, and is to survive an outage of "
+                f"{rough_duration(outlast)}"
+            )
+            where: Path = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
+            yield Found(SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'")
+        elif survived < outlast:
+            sentence = (
+                f"{receives} receives of queue '{name}' are used up after {rough_duration(survived)} of an outage, and "
+                f"it is to survive {rough_duration(outlast)}"
+            )
+            advice = f"write 'max_receive_count: {receives_for(outlast)}', or lower 'outlast'"
+            yield Found(SHORT_LIVED, sentence, ("queues", name, "max_receive_count"), advice)
+
+
+def _created(config: spec.Config) -> Iterator[tuple[str, spec.Queue, bool]]:
+    """Yield the queues that are read and created by the stack, and whether each is a dead-letter queue too."""
+    dead_letters = {queue.dead_letter for queue in config.queues.values()}
+    for name in {route.queue: None for route in config.routes.values()}:
+        queue = config.queues.get(name, spec.Queue())
+        if is_created(queue, name):
+            yield name, queue, name in dead_letters
+
+
+_UNITS = (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def rough_duration(seconds: int) -> str:
+    """Return seconds in the largest unit that fits, and the rest in the next smaller one: `11 h 45 min`."""
+    for (name, size), (smaller, part) in pairwise(_UNITS):
+        if seconds >= (2 * size if name == "days" else size):
+            rest = seconds % size // part
+            return f"{seconds // size} {name}" + (f" {rest} {smaller}" if rest else "")
+    return f"{seconds} s"
+
+
+NEVER_TAKEN = declare(
+    "RT211",
+    "a `when` that no valid message satisfies",
+    "Every message that satisfies `when` fails the schema, so that the route never writes anything.",
+)
+SHADOWED = declare(
+    "RT212",
+    "a route behind one that takes all its messages",
+    "With `match: first` a message goes to the first route whose `when` it satisfies.",
+)
+
+
+@rule(NEVER_TAKEN)
+def check_conditions(subject: Subject) -> Iterator[Found]:
+    """Report routes whose `when` contradicts their schema."""
+    for route in subject.routes:
+        if route.messages.impossible_when:
+            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
+            advice = _parentheses(str(route.route.when)) or "compare it with what the schema allows there"
+            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when"))
+
+
+def _parentheses(when: str) -> str:
+    """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
+    tree = tree_of(when.removeprefix("!"))
+    names = None if tree is None or when[:1] != "!" else path_of(tree)
+    return f"write '!({when[1:]})': '!' negates only the first name" if names and len(names) > 1 else ""
+
+
+@rule(SHADOWED)
+def check_shadows(subject: Subject) -> Iterator[Found]:
+    """Report routes whose messages all go to earlier routes."""
+    anything = entailment_without_schema()
+    for routes in subject.by_queue.values():
+        for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
+            earlier = _earlier(routes[:index], route, anything)
+            if earlier is not None:
+                sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
+                advice = f"put it before '{earlier.name}'"
+                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
+            elif route.messages.shadowed:
+                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
+                yield Found(SHADOWED, sentence, route.path, "put it before them", refutes=route.claim("when"))
+
+
+def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
+    """Return the first route that takes all messages of a later one; None if there is none."""
+    unconditional = next((each for each in before if not is_set(each.route.when)), None)
+    if unconditional is not None or not is_set(route.route.when):
+        return unconditional
+    messages = anything.narrow(route.when.predicate, route.when.exact)
+    return next((each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None)
+
+
+def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: Entailment) -> bool:
+    condition = tree_of(str(earlier.route.when))
+    if condition is not None and condition == tree_of(str(route.route.when)):
+        return True
+    return earlier.when.exact and not messages.impossible and messages.entails(earlier.when.predicate) is Answer.YES

@@ -1,0 +1,185 @@
+"""Reports schemas that no message satisfies, definitions that are not referenced, and examples that are not valid."""
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from router.codes import declare
+from router.model import Path
+from router.prover.budget import ProofBudget
+from router.runtime.program.schemas.compile import Validation
+from router.runtime.program.schemas.documents import SchemaDocument, escape, subschemas
+from router.runtime.program.schemas.links import missing_formats
+from router.runtime.program.schemas.reasons import first_error
+from router.runtime.program.schemas.references import own_base, references_of
+from router.tools.check.rule import Found, Subject, rule
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Registry, Validator
+
+
+UNUSED_DEFINITION = declare(
+    "RT311",
+    "a definition that is not referenced",
+    "It has no effect; perhaps a reference to it was forgotten.",
+    "info",
+)
+IMPOSSIBLE_SCHEMA = declare(
+    "RT313",
+    "a schema that no message satisfies",
+    "Its parts contradict each other, so that every message is rejected. A common cause is `additionalProperties: "
+    "false` beside `allOf`: it forbids what the other parts require, which `unevaluatedProperties: false` does not.",
+)
+
+_DEFINITIONS = ("$defs", "definitions")
+
+
+@rule(IMPOSSIBLE_SCHEMA)
+def check_satisfiable(subject: Subject) -> Iterator[Found]:
+    """Report schemas that contradict themselves."""
+    for route in subject.routes:
+        if route.messages.impossible_schema:
+            sentence = f"no message can satisfy the schema of route '{route.name}'"
+            advice = "look for parts of it that contradict each other"
+            yield Found(IMPOSSIBLE_SCHEMA, sentence, (*route.path, "schema"), advice)
+
+
+@rule(UNUSED_DEFINITION)
+def check_definitions(subject: Subject) -> Iterator[Found]:
+    """Report definitions that the root does not reach, in files that no other file references."""
+    schemas = subject.schemas.validations.values()
+    shared = {uri for each in schemas for uri in each.documents if uri != each.root.uri}
+    for validation in schemas:
+        root = validation.root
+        definitions = [] if root.uri in shared else sorted(_definitions(root), key=len)
+        if not definitions:  # as in most
+            continue
+        unused: set[Path] = set()
+        prefixes = {place[:end] for place in _reached(validation) for end in range(1, len(place) + 1)}
+        for path in definitions:
+            if path not in prefixes and not any(path[:end] in unused for end in range(1, len(path))):
+                unused.add(path)
+                sentence = f"no reference leads to {escape(path)} of {root.name}"
+                yield Found(UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it")
+
+
+def _definitions(document: SchemaDocument) -> Iterator[Path]:
+    for path, part in subschemas(document.content):
+        for key in _DEFINITIONS:
+            if isinstance(part.get(key), dict):
+                yield from ((*path, key, name) for name in part[key])
+
+
+def _reached(validation: Validation) -> set[Path]:
+    """Return the definitions of the root document that its root reaches."""
+    root = validation.root.uri
+    references: dict[tuple[str, Path], list[tuple[str, Path]]] = {}
+    for document in validation.documents.values():
+        for reference in references_of(document):
+            target = validation.locations.find(reference.target)
+            if target is not None:
+                owner = (document.uri, _owner(reference.path))
+                references.setdefault(owner, []).append((target.document.uri, _owner(target.path)))
+    # A dynamic anchor can be reached by a $dynamicRef to another one of its name.
+    waiting = [(root, path) for path, part in subschemas(validation.root.content) if "$dynamicAnchor" in part]
+    waiting.append((root, ()))
+    reached: set[tuple[str, Path]] = set()
+    while waiting:
+        owner = waiting.pop()
+        if owner not in reached:
+            reached.add(owner)
+            waiting += references.get(owner, ())
+    return {path for uri, path in reached if uri == root}
+
+
+def _owner(path: Path) -> Path:
+    """Return the innermost definition that contains a place; () for the root."""
+    ends = (end for end in range(len(path), 1, -1) if path[end - 2] in _DEFINITIONS)
+    return next((path[:end] for end in ends), ())
+
+
+BAD_EXAMPLE = declare(
+    "RT310",
+    "an example that does not satisfy its schema",
+    "Either the example or the schema is wrong, and a message that is made from the example is rejected.",
+    "warning",
+)
+BAD_PART = declare(
+    "RT314",
+    "an example of a part of a schema that does not satisfy the part",
+    "The example documents something else than the schema checks. Often it is an example of an element, in the schema "
+    "of a list.",
+    "info",
+)
+_SHARE = 0.2
+"""The part of the budget of a schema that its examples may take."""
+_MAX_FINDINGS = 20
+"""The most findings about one schema: more are seldom read, and each costs up to 10 ms."""
+
+
+@rule(BAD_EXAMPLE, BAD_PART)
+def check_examples(subject: Subject) -> Iterator[Found]:
+    """Report examples of messages, and of parts of messages, that the schema rejects."""
+    checked: set[tuple[str, Path]] = set()
+    for validation in subject.schemas.validations.values():
+        parts: list[tuple[SchemaDocument, Path, list[Any]]] = []
+        for document in validation.documents.values():
+            for path, schema in subschemas(document.content):
+                examples = schema.get("examples")
+                if isinstance(examples, list) and examples and (document.uri, path) not in checked:
+                    checked.add((document.uri, path))
+                    parts.append((document, path, examples))
+        if parts:
+            budget = subject.budget_of(validation).share(_SHARE)
+            yield from islice(_check_parts(validation, parts, budget), _MAX_FINDINGS)
+
+
+def _check_parts(
+    validation: Validation, parts: list[tuple[SchemaDocument, Path, list[Any]]], budget: ProofBudget
+) -> Iterator[Found]:
+    validator_of = _validators(validation)
+    for document, path, examples in parts:
+        validator = budget.attempt(partial(validator_of, document, path))
+        for index, example in enumerate(examples, 1):
+            error = None if validator is None else budget.attempt(partial(first_error, validator, example))
+            if error is not None:
+                of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
+                at = escape(list(error.instance_path)) or "the root"
+                sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
+                yield Found(
+                    BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema"
+                )
+
+
+def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":
+    """Return a function from a place in a document to its validator, which parses the documents at most once."""
+
+    @cache
+    def registry() -> "Registry":
+        from jsonschema_rs import Registry
+
+        return Registry([(uri, document.content) for uri, document in validation.documents.items()])
+
+    def validator_of(document: SchemaDocument, path: Path) -> "Validator":
+        if document is validation.root and not path:
+            return validation.validator
+        from jsonschema_rs import RegexOptions, validator_for
+
+        return validator_for(
+            _reference(document, path),
+            registry=registry(),
+            formats=missing_formats(min(each.draft for each in validation.documents.values())),
+            validate_formats=True,
+            pattern_options=RegexOptions(),
+        )
+
+    return validator_of
+
+
+def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
+    """Return a schema that refers to a place in a document."""
+    content: Any = document.content
+    # By its `$id`: by the URI of its file, the library would take the references in it as relative to that.
+    return {"$schema": content["$schema"], "$ref": f"{own_base(document)}#{quote(escape(path))}"}

@@ -1,0 +1,225 @@
+"""Reports items that can exceed the maximum size of DynamoDB, where the schema bounds their parts."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.codes import declare
+from router.model import Path
+from router.prover.budget import BudgetSpent
+from router.prover.expressions import elements_of, tree_of
+from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
+from router.prover.schema_index import SchemaIndex
+from router.prover.schema_prover import Answer, Entailment
+from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
+from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
+from router.runtime.modes import MODES
+from router.runtime.program.expressions import Tree, path_of
+from router.runtime.sources import Evaluated, Joined
+from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.verdicts import Undecided
+from router.tools.check.rule import Found, Subject, rule
+
+ITEM_TOO_LARGE = declare(
+    "RT615",
+    "an item that can be larger than 400 KB",
+    "DynamoDB accepts no larger item. A message may have 1 MiB, so that one can satisfy its schema and be rejected.",
+    "warning",
+)
+
+_LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
+"""Keywords that may exclude text of the maximum length, or of characters of four bytes."""
+_LENGTH_PRESERVING = ("lower", "upper", "strip", "url_decode")
+"""Transforms whose result can have the length of their input."""
+_MAX_DEPTH = 12
+_MAX_CHOICES = 4
+_MAX_PARTS = 24
+"""The most parts of an item that are considered, the largest first."""
+_LONG_NUMBER = 10**MAX_DIGITS - 1
+
+
+class Size(Struct, frozen=True):
+    """A number of bytes, and the predicate that a message has at least as many at some place.
+
+    `shape` is the predicate for the shortest text and lists there: the library can construct these, but of long ones it
+    can only prove that there are none.
+    """
+
+    bytes: int
+    predicate: Schema
+    shape: Schema
+
+
+Choices = list[Size]
+"""The possible sizes of one part, the largest first: a branch of a schema may be impossible."""
+
+
+@rule(ITEM_TOO_LARGE)
+def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
+    """Report routes whose items can exceed the limit, if a message exists that shows it."""
+    for route in subject.routes:
+        if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
+            continue
+        try:
+            parts = _parts(route, route.index)
+        except BudgetSpent:
+            yield Undecided(route.claim("size"), "the schema has too many paths to measure", (*route.path, "schema"))
+            continue
+        size = _possible(route.mapped, parts)
+        if size > MAX_ITEM_BYTES:
+            path: Path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
+            sentence = f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
+            advice = "lower 'maxLength' or 'maxItems', or map less"
+            yield Found(ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size"))
+
+
+def _possible(messages: Entailment, parts: list[Choices]) -> int:
+    """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
+    parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
+    if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
+        return 0
+    total = 0
+    taken: list[Size] = []
+    for choices in parts:
+        for choice in choices[:_MAX_CHOICES]:
+            both = [*taken, choice]
+            shapes, predicates = [each.shape for each in both], [each.predicate for each in both]
+            if messages.allows(all_of(shapes)) is Answer.YES and messages.allows(all_of(predicates)) is not Answer.NO:
+                total, taken = total + choice.bytes, both
+                break
+    return total
+
+
+def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
+    if not is_set(route.route.item):
+        whole = route.scope.steps(("element",) if route.scope.each else ())
+        return [] if whole is None else list(_below(index, whole, _fixed(route)))
+    found = []
+    for name, attribute, facts in route.with_facts:
+        sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
+        more = text_bytes(name) if sizes else 0
+        found += [[structs.replace(choice, bytes=choice.bytes + more) for choice in choices] for choices in sizes]
+    return found
+
+
+def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute) -> list[Choices]:
+    """Return the sizes of the parts of an attribute's value."""
+    transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
+    values = infer(route, attribute).source
+    texts = values.expressions if isinstance(values, Joined) else ()
+    if isinstance(values, Evaluated):
+        texts = (values.text,)
+    if attribute.type in ("B", "BS") or any(each not in _LENGTH_PRESERVING for each in transforms):
+        return []
+    trees = [tree for text in texts if (tree := tree_of(text)) is not None]
+    return [choices for tree in trees for choices in _of_tree(route, index, tree)]
+
+
+def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[Choices]:
+    """Yield the sizes of the parts of the value of an expression."""
+    kind = tree["type"]
+    names = path_of(tree)
+    place = elements_of(tree) if names is None else names
+    steps = None if place is None else route.scope.steps(place)
+    if steps is not None:
+        yield from _below(index, steps, _fixed(route))
+    elif kind in ("multi_select_dict", "multi_select_list", "key_val_pair"):
+        for child in tree["children"]:
+            yield from _of_tree(route, index, child)
+    elif kind == "or_expression":
+        yield _of_either(route, index, *tree["children"])
+
+
+def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
+    """Return the sizes of `left || right`, where the left is a path; the right counts only without the left."""
+    one = next(_of_tree(route, index, left), [])
+    steps = route.scope.path(left)
+    other = [] if steps is None else next(_of_tree(route, index, right), [])
+    no_left = {"not": there(steps or (), TRUTHY)}
+    without = [Size(each.bytes, all_of([each.predicate, no_left]), all_of([each.shape, no_left])) for each in other]
+    return _sorted([*one, *without])
+
+
+def _fixed(route: AnalyzedRoute) -> int:
+    """Return how many steps lead to the input of the item: the message, or with `for_each` one element."""
+    return len(route.scope.element or ())
+
+
+def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
+    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other.
+
+    Raises BudgetSpent.
+    """
+    waiting = [(steps, 0)]
+    while waiting:
+        place, outside = waiting.pop()
+        # The cost of a step grows with the subschemas around it.
+        index.budget.spend(1 + len(index.at(place[:-1])) // 100)
+        names = () if len(place) > _MAX_DEPTH or EACH in place[fixed:] else index.names(place)
+        waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
+        if not names:
+            sizes = [_placed(index, place, fixed, size) for size in _sizes(index, place)]
+            yield _sorted([structs.replace(size, bytes=size.bytes + outside) for size in sizes])
+
+
+def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
+    """Return the size of all values at a path, with as many elements of lists as are allowed."""
+    bytes_, predicate, shape = size.bytes, size.predicate, size.shape
+    for end in range(len(steps), 0, -1):
+        step = steps[end - 1]
+        if step is None:
+            count = 1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
+            bytes_ = bytes_ if end <= fixed else LIST_BYTES + count * (bytes_ + 1)
+            predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
+        else:
+            predicate, shape = there((step,), predicate), there((step,), shape)
+    return Size(bytes_, predicate, shape)
+
+
+def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
+    """Return the sizes of the value at a path."""
+    if len(steps) > _MAX_DEPTH:
+        return []
+    schemas = [each.content for each in index.at(steps)]
+    index.budget.spend(len(schemas))
+    found = []
+    if not any(word in schema for schema in schemas for word in _LIMITING):
+        found = [_text(most) for most in _bounds(index, steps, "maxLength")]
+    counts = _bounds(index, steps, "maxItems")
+    for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
+        found += [
+            Size(LIST_BYTES + most * (element.bytes + 1), _list_of(element.predicate, most), _list_of(element.shape, 1))
+            for most in counts
+        ]
+    inside = {name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))}
+    if inside:
+        total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
+        predicates = [there((name,), size.predicate) for name, size in inside.items()]
+        shapes = [there((name,), size.shape) for name, size in inside.items()]
+        found.append(Size(LIST_BYTES + total, all_of(predicates), all_of(shapes)))
+    if any(schema.get("type") in ("number", "integer") for schema in schemas):
+        found.append(Size(NUMBER_BYTES, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
+    return _sorted(found)
+
+
+def _text(most: int) -> Size:
+    shape = {"type": "string", "minLength": 1}
+    return Size(most * BYTES_OF_A_CHARACTER, {"type": "string", "minLength": most}, shape)
+
+
+def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:
+    """Return the values of a keyword in the subschemas of a path."""
+    values: list[Any] = [each.content.get(keyword) for each in index.at(steps)]
+    return [value for value in values if type(value) is int]
+
+
+def _list_of(element: Schema, count: int) -> Schema:
+    return {"type": "array", "minItems": count, "items": element}
+
+
+def _sorted(choices: Choices) -> Choices:
+    return sorted(choices, key=lambda size: -size.bytes)

@@ -1,0 +1,130 @@
+"""Reports times to live that are not times, or not numbers of seconds."""
+
+from collections.abc import Iterator
+
+from router.codes import declare
+from router.model import Path
+from router.prover.expressions import tree_of
+from router.prover.inference import NO, YES, Value, of_tree
+from router.prover.predicates import Steps, in_words
+from router.prover.schema_prover import Entailment
+from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
+from router.runtime.transforms.times import DATE_TIME
+from router.tools.check.analysis.attributes import MILLISECONDS, counts_milliseconds, counts_seconds, infer
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.text_formats import refusal_of
+from router.tools.check.analysis.verdicts import Claim
+from router.tools.check.rule import Found, Subject, rule
+
+NEVER_A_TIME = declare(
+    "RT419",
+    "a time to live that counts from a value that is never a time",
+    "`ttl` counts from ISO 8601 text with an offset, or from seconds since 1970; other values are rejected.",
+)
+NOT_ALWAYS_A_TIME = declare(
+    "RT420",
+    "a time to live that counts from a value that may not be a time",
+    "A message that satisfies its schema can be rejected nevertheless.",
+    "warning",
+)
+TTL_NO_NUMBER = declare(
+    "RT421",
+    "a time-to-live attribute that is not a number of seconds",
+    "DynamoDB reads the time to live as a number of seconds since 1970. It never deletes an item with another type, "
+    "and milliseconds are tens of thousands of years in the future.",
+)
+TTL_NOT_ALWAYS = declare(
+    "RT423",
+    "a time-to-live attribute that may not be a number",
+    "DynamoDB never deletes an item whose time to live is not a number, and does not report it.",
+    "warning",
+)
+TTL_UNIT = declare(
+    "RT622",
+    "a time-to-live attribute whose unit the schema does not show",
+    "DynamoDB reads the time to live in seconds. A time in milliseconds satisfies a schema without a maximum, and is "
+    "tens of thousands of years in the future, so that the item is never deleted.",
+    "info",
+)
+_BOUNDS = (
+    ({"minimum": 0}, "minimum: 0", -1),
+    ({"maximum": MAX_EPOCH_SECONDS}, f"maximum: {MAX_EPOCH_SECONDS}", 1_767_323_045_678),
+)
+
+
+@rule(NEVER_A_TIME, NOT_ALWAYS_A_TIME)
+def check_starts(subject: Subject) -> Iterator[Found]:
+    """Report a `ttl` with a `from` that is not a time."""
+    for route in subject.routes:
+        for name, _, facts in route.with_facts:
+            for use in facts.uses:
+                if use.is_time:
+                    value = of_tree(route.mapped, route.scope, tree_of(use.text))
+                    what = f"'{use.place[0]}' of '{name}'"
+                    claim = route.claim("mapping", name)
+                    yield from _check_start(route, what, value, route.place(name, *use.place), claim)
+
+
+def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim) -> Iterator[Found]:
+    unfit = value.other_than(("string", "number"))
+    messages, steps = route.mapped, value.origin
+    if value.can_be(["string", "number"]) is NO:
+        if unfit:
+            sentence = f"{what} counts from {in_words(unfit)}, which is not a time"
+            yield Found(NEVER_A_TIME, sentence, where, refutes=claim)
+        return
+    if messages is None or steps is None or value.untyped:
+        return
+    if messages.holds_at(steps, MILLISECONDS) is YES:
+        sentence = f"{what} counts from milliseconds instead of seconds"
+        yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text", refutes=claim)
+    elif unfit:
+        sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
+        advice = route.constrain(value, "type: integer")
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
+    elif (refusal := refusal_of(route, value, DATE_TIME, epoch_seconds)).possible is YES:
+        sentence = f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}"
+        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, DATE_TIME.keyword), refutes=claim)
+    elif value.can_be(["number"]) is YES:
+        yield from _check_bounds(messages, steps, what, claim, where, route.constrain(value, "{}"))
+
+
+def _check_bounds(
+    messages: Entailment, steps: Steps, what: str, claim: Claim, where: Path, advice: str
+) -> Iterator[Found]:
+    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a keyword."""
+    for bound, keyword, example in _BOUNDS:
+        if messages.holds_at(steps, bound) is NO:
+            shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""
+            sentence = f"{what} may count from a number that is no time in seconds since 1970{shown}"
+            yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice.format(keyword), refutes=claim)
+            return
+
+
+@rule(TTL_NO_NUMBER, TTL_NOT_ALWAYS, TTL_UNIT)
+def check_expiry(subject: Subject) -> Iterator[Found]:
+    """Report attributes that a table's time to live reads and that are not numbers of seconds."""
+    for route in subject.routes:
+        if route.table is None or route.table.ttl not in route.attributes or not route.final:
+            continue
+        name, attribute = route.table.ttl, route.attributes[route.table.ttl]
+        inferred = infer(route, attribute)
+        value, claim = inferred.value, route.claim("ttl", name)
+        others = value.other_than(("number",))
+        table, where = f"the time to live of table '{route.route.table}'", route.place(name)
+        advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
+        if value.can_be(["number"]) is NO and others:
+            sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
+            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
+        elif counts_milliseconds(route, inferred):
+            sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
+            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
+        elif others and not value.untyped:
+            sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
+            advice = route.constrain(value, "type: integer")
+            yield Found(TTL_NOT_ALWAYS, sentence, where, advice, refutes=claim)
+        elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:
+            sentence = f"attribute '{name}' may be in milliseconds, and {table} is in seconds"
+            if inferred.raw.can_be(["string"]) is NO:
+                advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
+            yield Found(TTL_UNIT, sentence, where, advice, refutes=claim)

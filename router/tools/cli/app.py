@@ -1,0 +1,131 @@
+"""The `router` command: a group that discovers its commands and imports each when it is called.
+
+A command is a module of this package, NAME.py, with a click command named `command` and a docstring that begins with
+"`router NAME`: HELP": the help is read from there without importing the module.
+"""
+
+import gc
+import importlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from router.errors import ConfigError, MissingExtra, RouterError
+from router.runtime.printable import printable, printable_lines
+from router.tools.cli.masked_output import masking
+
+_FIRST_LINE = re.compile(r'"""`router (\w+)`: (.+?)(?:""")?$')
+_EXTRAS = {
+    "rich": "cli",
+    "packaging": "cli",
+    "boto3": "worker",
+    "botocore": "worker",
+    "prometheus_client": "worker",
+    "anyio": "console",
+    "starlette": "console",
+    "uvicorn": "console",
+}
+"""The optional modules that commands import, each with the extra that installs it."""
+SHORT = frozenset(("check", "compile", "diff", "explain", "graph", "list", "new", "schema", "template", "test"))
+"""The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
+
+
+@cache
+def commands() -> Mapping[str, str]:
+    """Return the name and the help of each command in alphabetical order, without importing any."""
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        with file.open(encoding="utf-8") as source:
+            match = _FIRST_LINE.match(source.readline().rstrip())
+        if match and match[1] == file.stem:
+            found[match[1]] = match[2][0].upper() + match[2][1:]
+    return found
+
+
+@contextmanager
+def _naming_extras(command: str | click.Context) -> Iterator[None]:
+    """Raise MissingExtra if an optional module is missing that a command imports inside."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        name = command if isinstance(command, str) else command.invoked_subcommand
+        raise MissingExtra(f"router {name}", _EXTRAS[error.name]) from None
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is called, so that `--help` and completion stay fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(commands())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; return None if there is no such command."""
+        if cmd_name not in commands():
+            return None
+        if cmd_name not in SHORT:
+            gc.enable()
+        with _naming_extras(cmd_name):
+            command = importlib.import_module(f"router.tools.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands for `--help`."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(commands().items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of commands and the options of `router`."""
+        found = [CompletionItem(name, help=text) for name, text in commands().items() if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of the user ends with a sentence and exit code 2, not with a traceback.
+
+        What it prints has no value of a variable that holds a secret.
+        """
+        with masking():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
+            with _naming_extras(ctx):
+                return super().invoke(ctx)
+        except ConfigError as error:
+            for finding in error.findings:
+                click.echo(printable(str(finding)), err=True)
+            ctx.exit(2)
+        except RouterError as error:
+            click.echo(f"router: {printable_lines(str(error))}", err=True)
+            ctx.exit(2)
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog='Shell completion: eval "$(_ROUTER_COMPLETE=bash_source router)" (or zsh_source, fish_source).',
+)
+@click.version_option(package_name="message-router", prog_name="router")  # read from the metadata only when needed
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Route messages from Amazon SQS queues into DynamoDB tables, as a YAML file says.
+
+    \b
+    Examples:
+      router check routes.yaml
+      router test
+      router explain --queue user-metadata message.json
+      router demo
+    """
+    if os.environ.get("NO_COLOR"):
+        ctx.color = False

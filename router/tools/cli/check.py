@@ -1,0 +1,141 @@
+"""`router check`: validate a config: every error at once, with its place and a suggestion."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from router.tools.cli.options import choose_config, config_argument
+
+if TYPE_CHECKING:
+    from router.tools.check.run import Ignored, Report
+    from router.tools.deploy.live import LiveComparison
+
+FORMATS = ("text", "json", "sarif", "github")
+
+
+@click.command("check")
+@config_argument
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--strict", is_flag=True, help="Fail on warnings and on claims that are not proved, too.")
+@click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences.")
+@click.option("--unproved", is_flag=True, help="Also list the claims about routes that are not proved, with reasons.")
+@click.option("--no-env", is_flag=True, help="Only warn about environment variables that are not set.")
+@click.option("--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls.")
+@click.option("--function", default="", metavar="NAME", help="With --live: the Lambda function that runs the router.")
+@click.option("--explain", "code", metavar="RTnnn", help="Explain a code.")
+def command(
+    file: Path | None,
+    config: Path | None,
+    form: str,
+    strict: bool,
+    show_ignored: bool,
+    unproved: bool,
+    no_env: bool,
+    live: bool,
+    function: str,
+    code: str | None,
+) -> None:
+    """Validate a config: every error at once, each with its place and a suggestion.
+
+    Exit code 0: no error; 1: errors, or with --strict warnings or claims that are not proved; 2: could not run.
+
+    \b
+    Examples:
+      router check
+      router check flows/routes.yaml --format json
+      router check --strict --format github
+      router check --unproved
+      router check --live --function message-router
+      router check --explain RT101
+    """
+    if code:
+        _explain(code)
+        return
+    from router.tools.check.run import examine  # `--help` and completion do without the rules
+
+    comparison = _comparison(live, function, no_env)
+    report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
+    _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
+    sys.exit(_fails(report, strict))
+
+
+def _show(
+    form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None", unproved: bool
+) -> None:
+    from router.tools.cli.report import count_findings
+
+    if text := _format(form, report, ignored, comparison):
+        click.echo(text)
+    if unproved and form == "text":
+        from router.tools.cli.check_report import show_claims
+
+        show_claims([entry for entry in report.ledger.entries if entry.verdict != "proved"])
+    click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+
+
+def _fails(report: "Report", strict: bool) -> bool:
+    failing = ("error", "warning") if strict else ("error",)
+    failed = any(finding.code.severity in failing for finding in report.findings)
+    return failed or (strict and not report.ledger.complete)
+
+
+def _comparison(live: bool, function: str, no_env: bool) -> "LiveComparison | None":
+    """Return what compares the config with AWS, None without --live; raises click.UsageError."""
+    if not live:
+        if function:
+            raise click.UsageError("--function needs --live")
+        return None
+    if no_env:
+        raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
+    # boto3 is optional and takes 0.2 s to import.
+    from router.tools.deploy.live import LiveComparison
+
+    return LiveComparison(function)
+
+
+def _format(form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None") -> str:
+    from router.tools.cli.report import as_github, as_json, as_sarif, as_text
+
+    findings = report.findings
+    match form:
+        case "text":
+            if comparison:
+                from router.tools.cli.check_report import show_seen
+
+                show_seen(comparison.seen, comparison.survivals)
+            return as_text(findings, ignored, excerpts=sys.stdout.isatty())
+        case "json":
+            text = as_json(findings, ignored, report.ledger)
+            if comparison:
+                from router.tools.cli.check_report import with_seen
+
+                text = with_seen(text, comparison.seen, comparison.survivals)
+            return text
+        case "sarif":
+            return as_sarif(findings, ignored, report.ledger)
+        case _:
+            return as_github(findings, ignored)
+
+
+def _explain(name: str) -> None:
+    from router.codes import RETIRED
+    from router.tools.check.rule import known_codes, shipped_examples
+
+    code = known_codes().get(name.upper())
+    if name.upper() in RETIRED:
+        click.echo(f"{name.upper()} is retired: {RETIRED[name.upper()]}")
+        return
+    if code is None:
+        raise click.UsageError(f"there is no code {name}; see docs/checks.md")
+    click.echo(f"{code.id} ({code.severity}): {code.title}\n\n{code.why}")
+    example = shipped_examples().get(code.id)
+    if example is None:
+        return
+    for title, text in (("bad", example.bad), ("found", example.found), ("good", example.good)):
+        if text:
+            indented = "".join(f"  {line}".rstrip() + "\n" for line in text.splitlines())
+            click.echo(f"\n{click.style(title, bold=True)}\n{indented}", nl=False)

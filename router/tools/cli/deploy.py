@@ -1,0 +1,88 @@
+"""`router deploy`: show what would change in AWS, and change it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from router.tools.cli.options import (
+    FILE,
+    allow_destructive_option,
+    allow_file_option,
+    config_option,
+    confirm_option,
+    json_option,
+    yes_option,
+)
+from router.tools.cli.report import exit_on_findings
+
+
+@click.command("deploy")
+@config_option
+@click.option(
+    "--stack", required=True, metavar="NAME", help="The stack to create or update; the function has its name."
+)
+@click.option("--bucket", default="", metavar="NAME", help="The bucket for the package.  [default: one is created]")
+@click.option("--package", type=FILE, help="Deploy this package, as router build made it, instead of building one.")
+@click.option(
+    "--parameter",
+    "given",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A variable of the config, or a parameter of the template; may be repeated.  [default: the environment]",
+)
+@click.option("--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function.")
+@allow_file_option
+@click.option(
+    "--canary",
+    metavar="PERCENT[/MINUTES]",
+    help="Let the new version have so many of the messages first, for so long.  [default: 10 minutes]",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@allow_destructive_option
+@confirm_option
+@click.option("--allow-breaking", is_flag=True, help="With --yes, deploy a change that breaks something for messages.")
+@yes_option
+@json_option
+def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
+    """Check and build the config, show what would change in AWS, and change it.
+
+    The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
+    to be confirmed: on a terminal, or by --yes. If queues or tables would lose what they store, nothing is changed
+    without --allow-destructive, and their names have to be typed, or given by --confirm. If a deployment fails, the
+    stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
+
+    Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,
+    or failed; 2: could not run, as with RT792 or RT793, or could not ask.
+
+    \b
+    Examples:
+      router deploy --stack flows --dry-run
+      STAGE=prod router deploy --stack flows-prod
+      router deploy --stack flows-prod --parameter STAGE=prod --package dist/lambda.zip --yes
+      router deploy --stack flows-prod --yes --allow-destructive --confirm orders --confirm orders-dlq
+      router deploy --stack flows-prod --canary 10%/15
+    """
+    if options["package"] and options["worker"]:
+        raise click.UsageError("--package is for the function and cannot be combined with --worker")
+    if canary and options["worker"]:
+        raise click.UsageError("--canary is for the function: ECS replaces the tasks of a worker one by one")
+    # boto3 is optional and takes 0.2 s to import.
+    from router.tools.cli.deploy_run import DeployOptions, DeployRun
+    from router.tools.control_plane.clients import connect_services
+    from router.tools.deploy.deployment import read_assignments
+    from router.tools.deploy.template.canary import read_canary
+
+    parameters = read_assignments(given)
+    services = connect_services(("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts"))
+    run = DeployRun(
+        DeployOptions(canary=read_canary(canary) if canary else None, **options),
+        services,
+        config,
+        parameters,
+        {**os.environ, **parameters},
+    )
+    with exit_on_findings(err=False):
+        sys.exit(run.run())

@@ -1,0 +1,236 @@
+"""The steps of `router deploy` and `router rollback`.
+
+A deployment prepares the template and the package, changes the stack, and compares. A rollback finds what the stack was
+before, and compares first; then it changes the stack as a deployment does.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from router.errors import RouterError, UsageError
+from router.tools.change.compare import side_by_side
+from router.tools.change.versions import STACK, ConfigVersion, open_package, open_versions
+from router.tools.check.rule import LIVE
+from router.tools.check.run import RULE_FAILED, examine
+from router.tools.cli.deploy_report import breaking_changes, breaking_sentence, show_routes
+from router.tools.cli.diff_report import render
+from router.tools.cli.stack_run import ChangeOptions, StackRun
+from router.tools.control_plane.artifacts import Artifacts
+from router.tools.control_plane.clients import ServiceClient
+from router.tools.control_plane.stacks import Stack
+from router.tools.deploy.archive import Archive
+from router.tools.deploy.build import build
+from router.tools.deploy.changes import TemplateVersion
+from router.tools.deploy.deployment import Deployment, make_deployment, read_package
+from router.tools.deploy.hidden_values import Previous
+from router.tools.deploy.live import LiveComparison
+from router.tools.deploy.preconditions import require_codedeploy
+from router.tools.deploy.stack import PreparedChange, must_create, require_own
+from router.tools.deploy.stack_versions import (
+    OtherPackageError,
+    StackVersion,
+    as_deployment,
+    find_stack,
+    hidden_variables,
+    not_restored,
+    previous_of,
+    previous_version,
+    read_environment,
+    read_package_of,
+)
+from router.tools.deploy.template.canary import Canary, function_reference, has_alias, with_alias
+from router.tools.deploy.template.document import DeployableConfig, make_document, read_for_deployment
+from router.tools.deploy.template.expressions import variables_of
+from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
+
+
+class DeployOptions(ChangeOptions, frozen=True, kw_only=True):
+    """The options of `router deploy`."""
+
+    package: Path | None
+    worker: bool
+    allowed: tuple[str, ...]
+    allow_breaking: bool
+    canary: Canary | None
+
+
+class DeployRun(StackRun):
+    """One run of `router deploy`."""
+
+    def __init__(
+        self,
+        options: DeployOptions,
+        services: Mapping[str, ServiceClient],
+        config: Path,
+        given: Mapping[str, str],
+        env: Mapping[str, str],
+    ) -> None:
+        super().__init__(options, services)
+        self._deploys, self._path, self._given, self._env = options, config, given, env
+        self._known: Mapping[str, str] = {}
+        self._previous: Previous | None = None
+
+    def _run(self, closing: ExitStack) -> int:
+        # Checked before the build, which takes long.
+        stack = self._stacks.find(self._options.stack)
+        creates = must_create(stack)
+        require_own(self._stacks, stack)
+        old = self._version(stack) if stack and not creates else TemplateVersion({})
+        # A variable that is not set keeps its value: as a parameter, and where the template has its value.
+        known = {name: value for name, value in self._env.items() if value or name in self._given}
+        if stack and old.body:
+            environment = self._hidden_values(stack, old.body)
+            self._previous = previous_of(stack, old.body, environment)
+            self._known = hidden_variables(old.body, environment)
+        self._known = {**self._known, **variables_of(old.body, old.values), **known}
+        config = read_for_deployment(self._path, self._known)
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="router-deploy-"))
+        deployment = self._prepare(config, Path(folder), old)
+        if old.body:
+            self._open_versions(closing)
+        if self._deploys.canary:
+            if refusal := self._why_not_side_by_side(old):
+                self._log(refusal)
+                return self._report(deployment, (), 1)
+            require_codedeploy(self._services["codedeploy"])
+        return self._change(self._with_routes(deployment, old), old, stack)
+
+    def _open_versions(self, closing: ExitStack) -> None:
+        """Read what the function of the stack runs."""
+        if self._deploys.worker:
+            self._unread = "those of a worker are in its images; router diff compares them with a commit"
+            return
+        try:
+            where = f"{STACK}{self._options.stack}"
+            self._versions = open_versions(where, str(self._path), self._path, self._known, closing)
+        except RouterError as error:
+            self._unread = str(error)
+            self._drift = self._unread if isinstance(error, OtherPackageError) else ""
+
+    def _why_not_side_by_side(self, old: TemplateVersion) -> str:
+        """Return why what the function runs and the config must not write at the same time, or ""."""
+        if not has_alias(old.body):
+            return ""
+        if self._versions is None:
+            return f"refused: it is not known whether two versions may write side by side: {self._unread}"
+        reasons = side_by_side(*self._versions)
+        advice = "with --canary both versions write for a while: deploy without it, when few messages come"
+        return f"refused: {'; '.join(reasons)}; {advice}" if reasons else ""
+
+    def _review(self) -> Sequence[str]:
+        """Show the verdict about each route; a change that breaks something is refused where nobody is asked."""
+        report = self._compare_routes()
+        if report is None:
+            return ()
+        if not self._options.as_json:
+            show_routes(report, self._options.stack)
+        breaking = breaking_changes(report)
+        if not breaking or not self._options.yes or self._deploys.allow_breaking:
+            return ()
+        what = "; ".join(map(breaking_sentence, breaking))
+        return [f"refused with --yes and without --allow-breaking: {what}"]
+
+    def _warning(self) -> str:
+        report = self._compare_routes() if self._versions else None
+        return "Some changes break something. " if report and breaking_changes(report) else ""
+
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        role = self._role_of_worker(prepared.stack_id) if self._deploys.worker else ""
+        function = "" if self._deploys.worker else function_reference(prepared.stack, deployment.template.body)
+        with self._console.status("comparing what is deployed with the config"):
+            env = {**self._known, **deployment.variables}
+            # The value of a hidden variable, which stays, need not be known: no resource depends on it.
+            report = examine(self._path, env, LiveComparison(function, role=role), "warning", rules=())
+        # Those about the config itself were shown before the deployment.
+        about = [each for each in report.findings if each.code.id.startswith(LIVE) or each.code == RULE_FAILED]
+        return self._show_findings(about)
+
+    def _role_of_worker(self, stack_id: str) -> str:
+        """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""
+        names = [each.physical_id for each in self._stacks.resources(stack_id) if each.logical_id == "TaskRole"]
+        return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
+
+    def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
+        package = None if self._deploys.worker else self._package(folder)
+        document = make_document(config, self._deploys.worker)
+        if self._deploys.canary or has_alias(old.body):
+            document = with_alias(document, self._deploys.canary)
+        if self._deploys.canary and not has_alias(old.body):
+            self._log("the stack has no alias yet: this deployment makes it, and shifts nothing; the next one does")
+        stack, bucket = self._options.stack, self._artifacts.bucket
+        return make_deployment(stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo)
+
+    def _package(self, folder: Path) -> Archive:
+        if self._deploys.package:
+            return read_package(self._deploys.package, self._path, self._known)
+        with self._console.status("building the package") as status:
+            built = build(
+                self._path,
+                folder / "lambda.zip",
+                env=self._known,
+                report=status.update,
+                allowed=self._deploys.allowed,
+            )
+        package = built.archive
+        if package.over:
+            raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
+        without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
+        self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
+        return package
+
+
+class RollbackRun(StackRun):
+    """One run of `router rollback`."""
+
+    _how = "instead of rolling back, deploy the configuration of before and "
+
+    def _run(self, closing: ExitStack) -> int:
+        """Roll back; raises UsageError if there is nothing to return to."""
+        stack = find_stack(self._stacks, self._options.stack)
+        must_create(stack)  # raises UsageError for a stack that cannot be changed now
+        bucket = self._options.bucket or stack.parameters.get(CODE_BUCKET, self._artifacts.bucket)
+        if bucket != self._artifacts.bucket:
+            self._artifacts = Artifacts(self._services["s3"], bucket, "", self._partition)
+        old = self._version(stack)
+        before = previous_version(self._artifacts, stack, old.body)
+        if before is None:
+            raise UsageError(
+                f"nothing is known of what the stack '{stack.name}' was before: s3://{self._artifacts.bucket} has only "
+                "what router deploy changed; --bucket names another bucket"
+            )
+        deployment = as_deployment(stack, before, self._pseudo)
+        self._log(f"the stack returns to what it was until {before.until}")
+        self._not_restored = not_restored(before)
+        for name in self._not_restored:
+            self._log(
+                f"the value of '{name}' is not restored, since CloudFormation does not tell what it was: it stays as "
+                f"it is now; router deploy with --parameter {name}=… changes it"
+            )
+        self._open_versions(stack, StackVersion(old.body, stack.parameters), before, closing)
+        report = self._compare_routes()
+        if report and not self._options.as_json:
+            click.echo(render(report, "text", show_ignored=False))
+        return self._change(self._with_routes(deployment, old), old, stack)
+
+    def _open_versions(self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack) -> None:
+        """Read the config that runs and the one before; those of workers are in images."""
+        if CODE_KEY not in stack.parameters or CODE_KEY not in before.parameters:
+            self._unread = "those of a worker are in its images"
+            return
+        env = read_environment(stack, self._services["lambda"])
+        self._versions = self._open("now", now, env, closing), self._open("before", before, env, closing)
+
+    def _open(self, label: str, version: StackVersion, env: Mapping[str, str], closing: ExitStack) -> ConfigVersion:
+        package = read_package_of(version.parameters, self._services["s3"])
+        return open_package(label, package, {**env, **variables_of(version.template, version.parameters)}, closing)
+
+    def _review(self) -> Sequence[str]:
+        # The comparison was shown before the change set. Who goes back is in a hurry, and what is broken ran before.
+        return ()
+
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        return self._compare_running(1, deployment.template.body)

@@ -1,0 +1,289 @@
+"""The course of `router dlq redrive`: rehearse, show the plan, ask, deliver, and sum up."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.engine.engine import CompiledQueue
+from router.tools.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
+from router.tools.cli.dlq_rehearse import (
+    RedrivePlan,
+    Tally,
+    plan_as_json,
+    print_plan,
+    print_tally,
+    rehearse,
+    tally_as_json,
+)
+from router.tools.cli.dlq_report import count
+from router.tools.cli.terminal import confirm, output, progress_bar
+from router.tools.dev.compare import to_json
+from router.tools.dlq.journal import Journal
+from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.queues import DeadLetterQueue
+from router.tools.dlq.redrive import Redriven, Redriver, Source, batch_size
+from router.tools.dlq.rehearse import Rehearsal, Rehearser
+from router.tools.dlq.spool import FileSource, Spool, WrittenItems, read_messages
+
+
+class RedriveOptions(Struct, frozen=True):
+    """The options of `router dlq redrive`, besides those that select messages; `rate` is in messages a second."""
+
+    to_queue: bool = False
+    keep_newer: bool = False
+    rate: float | None = None
+    dry_run: bool = False
+    file: Path | None = None
+    again: bool = False
+    journal: Path | None = None
+    yes: bool = False
+    as_json: bool = False
+
+
+class _Work(Struct, frozen=True):
+    """The messages of one dead-letter queue, or of a file, which has no `receive`; `name` is that of either.
+
+    `unseen` and `elsewhere` are those of OpenQueue.
+    """
+
+    name: str
+    queue: DeadLetterQueue
+    spool: Spool
+    source: Source
+    receive: Callable[[int | None], int] | None = None
+    unseen: int | None = 0
+    elsewhere: int = 0
+
+
+class _Choice:
+    """The messages that are to be redriven, in batches; the others are deselected.
+
+    Where order counts, a message that stays keeps the rest of its group behind it: `waiting` counts those, `blocked`
+    are the groups. `undelivered` are the groups of chosen messages that could not be delivered. `confirmed` are the
+    messages that an earlier run delivered: whatever the config does with them now, they are only to be deleted.
+    """
+
+    def __init__(self, spool: Spool, journal: Journal, *, ordered: bool) -> None:
+        self.chosen = 0
+        self.waiting = 0
+        self.batches = 0
+        self.blocked: set[str | None] = set()
+        self.undelivered: set[str | None] = set()
+        self.confirmed: list[str] = []
+        self._spool = spool
+        self._journal = journal
+        self._ordered = ordered
+
+    def is_confirmed(self, message: DlqMessage) -> bool:
+        """Return whether an earlier run delivered a message, and deselect it then."""
+        if self._journal.result(message.id) is None:
+            return False
+        self._spool.deselect(message.id)
+        self.confirmed.append(message.id)
+        return True
+
+    def decide(self, rehearsal: Rehearsal) -> None:
+        """Choose or deselect a message."""
+        self.waiting += rehearsal.behind
+        if rehearsal.batch:
+            self.chosen += 1
+            self.batches = rehearsal.batch
+            self._spool.assign(rehearsal.message.id, rehearsal.batch)
+        else:
+            self._spool.deselect(rehearsal.message.id)
+
+    def undeliver(self, queue: CompiledQueue, message: DlqMessage) -> None:
+        """Keep what follows a chosen message in its group."""
+        # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
+        if self._ordered or queue.fifo:
+            self.undelivered.add(message.record.group_id)
+
+
+class _Redrive:
+    """The redrive of the messages of one dead-letter queue."""
+
+    def __init__(self, session: DlqSession, work: _Work, own: RedriveOptions, written: WrittenItems) -> None:
+        """Read the journal; raises UsageError. `written` is what was written for other queues, or would have been."""
+        self.tally = Tally()
+        self._session = session
+        self._work = work
+        self._own = own
+        self._written = written
+        # The journal of a file is of use where the file is.
+        path = own.file.with_name(f"{own.file.name}.journal") if own.file else Path(f"router-dlq-{work.name}.journal")
+        self._journal = Journal(own.journal or path, again=own.again)
+        self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
+        self._plan = RedrivePlan(Counter())
+
+    def run(self) -> bool:
+        """Rehearse, ask and deliver; return whether all messages are done, or would be. Raises RouterError."""
+        choice, own = self._choice, self._own
+        self._rehearse()
+        if not own.as_json:
+            if self._plan.total or not choice.confirmed:
+                print_plan(self._work.name, self._plan, self._work.elsewhere)
+            if choice.waiting:
+                output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
+            if choice.confirmed and own.file:
+                output().print(f"already redriven: {count(len(choice.confirmed))}; --again delivers them again")
+            elif choice.confirmed:
+                output().print(f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}")
+        idle = not choice.chosen and (own.file or not choice.confirmed)
+        if idle:
+            click.echo("nothing to redrive", err=True)
+        if own.dry_run or idle:
+            return choice.chosen == self._plan.total and not self._work.elsewhere
+        if not own.yes and not confirm(self._question()):
+            click.echo("nothing was redriven", err=True)
+            return False
+        with self._journal:
+            self._deliver()
+        left = self._plan.total + (0 if own.file else len(choice.confirmed)) - self.tally.done
+        return not (left or self.tally.undeleted or self._work.elsewhere)
+
+    def report(self, complete: bool) -> dict[str, object]:
+        """Return the report for `--json`."""
+        plan = plan_as_json(self._work.name, self._plan, self._work.unseen)
+        return {**plan, "confirmed": len(self._choice.confirmed), **tally_as_json(self.tally), "complete": complete}
+
+    def _rehearse(self) -> None:
+        session, work, own, choice = self._session, self._work, self._own, self._choice
+        if not own.dry_run:
+            self._written.forget_undelivered()
+        rehearser = Rehearser(
+            session.program,
+            work.queue.reference,
+            session.aws,
+            session.read_item,
+            self._written,
+            batch_size=batch_size(own.rate),
+            ordered=work.queue.fifo,
+            keep_newer=own.keep_newer,
+            blocked=choice.blocked | choice.undelivered,
+        )
+        choice.batches = 0
+        rehearse(rehearser, work.name, work.spool, choice.decide, self._plan, choice.is_confirmed)
+        choice.blocked = rehearser.blocked
+
+    def _question(self) -> str:
+        chosen, name = self._choice.chosen, self._work.name
+        if not chosen:
+            return f"Delete {count(len(self._choice.confirmed))} from {name}?"
+        what = f"Send {count(chosen)} to the queues" if self._own.to_queue else f"Deliver {count(chosen)}"
+        more = ", with those that follow in their groups" if self._work.queue.fifo and self._work.receive else ""
+        return f"{what}, and delete them from {name}{more}?"
+
+    def _deliver(self) -> None:
+        """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
+        session, work, choice = self._session, self._work, self._choice
+        rate, place = self._own.rate, session.services["sqs"].place
+        redriver = Redriver(session.program, session.aws, work.source, self._journal, rate, place=place)
+        finished = 0
+        try:
+            while True:
+                for each in redriver.finish(choice.confirmed[finished:]) if not self._own.file else ():
+                    self.tally.add(each)
+                finished = len(choice.confirmed)
+                if self._may_go_on(redriver):
+                    self._deliver_selected(redriver)
+                # A FIFO queue returns the next messages of a group when the ones before are deleted.
+                left = None if session.limit is None else session.limit - self._plan.total
+                more = work.queue.fifo and left != 0 and self._may_go_on(redriver)
+                if not (more and work.receive and work.receive(left)):
+                    return
+                self._rehearse()
+        finally:
+            # Also after an error or Ctrl-C: what was done by then.
+            for each in redriver.unfinished:
+                self.tally.add(each)
+            self.tally.undeleted = Counter(fault.code for fault in redriver.undeleted.values())
+            if not self._own.as_json:
+                print_tally(work.name, self.tally)
+
+    def _deliver_selected(self, redriver: Redriver) -> None:
+        redrive = redriver.send_back if self._own.to_queue else redriver.deliver
+        with progress_bar(f"redriving {self._work.name}", self._choice.chosen) as progress:
+            for number in range(1, self._choice.batches + 1):
+                # Messages of a group are left out if one before them is still on the dead-letter queue.
+                batch = [
+                    message
+                    for message in self._work.spool.take(number)
+                    if message.record.group_id not in self._choice.undelivered
+                ]
+                if not batch:
+                    continue
+                queue = batch[0].find_queue(self._session.program, self._work.queue.reference)
+                assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
+                redriver.keep_rate(len(batch))
+                # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
+                with finished_first():
+                    self._finish(queue, batch, redrive(queue, batch))
+                progress(self.tally.results.total())
+                if not self._may_go_on(redriver):
+                    return
+
+    def _may_go_on(self, redriver: Redriver) -> bool:
+        """Return whether further messages would not have the same configuration error, or could not be deleted."""
+        denied = any(fault.kind == "configuration" for fault in redriver.undeleted.values())
+        return not (self.tally.stopped or denied)
+
+    def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Sequence[Redriven]) -> None:
+        """Count the results of a batch."""
+        self._written.deliver(each.id for each in results if each.result == "written")
+        by_id = {message.id: message for message in batch}
+        for each in results:
+            self.tally.add(each)
+            if not each.deleted:
+                self._choice.undeliver(queue, by_id[each.id])
+
+
+def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
+    """Redrive the selected messages; return the exit code. Raises RouterError."""
+    if own.again and not own.file:
+        raise UsageError("--again is for --from FILE: what is on a dead-letter queue was not redriven")
+    session = open_session(options)
+    reports: list[dict[str, object]] = []
+    codes = {0}
+    works = _from_file(session, own.file) if own.file else _from_queues(session)
+    try:
+        with closing(works) as each_work, WrittenItems() as written:
+            for work in each_work:
+                redrive = _Redrive(session, work, own, written)
+                complete = False
+                try:
+                    complete = redrive.run()
+                finally:
+                    reports.append(redrive.report(complete))
+                codes.add(0 if complete else 2 if redrive.tally.stopped else 1)
+    finally:
+        # Also after an error or Ctrl-C: what was done by then.
+        if own.as_json and reports:
+            click.echo(to_json(reports, indent=2))
+    return max(codes)
+
+
+def _from_queues(session: DlqSession) -> Generator[_Work, None, None]:
+    with session.each_opened() as each_opened:
+        for opened in each_opened:
+            lease = opened.lease
+            receive = partial(lease.receive, opened.selects)
+            name = opened.queue.name
+            yield _Work(name, opened.queue, opened.spool, lease, receive, opened.unseen, opened.elsewhere)
+
+
+def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
+    # Messages without a reason do not name their queue: as on their dead-letter queue, if that can only be one.
+    (queue,) = session.queues if len(session.queues) == 1 else (DeadLetterQueue("", ""),)
+    with Spool() as spool:
+        for message in read_messages(file):
+            session.unknown.see(message)
+            known = message.find_queue(session.program, queue.reference)
+            spool.add(message, selected=session.selection.selects(message, known))
+        session.unknown.require_none()
+        yield _Work(file.name, queue, spool, FileSource(spool))

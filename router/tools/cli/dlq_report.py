@@ -1,0 +1,186 @@
+"""What the commands of `router dlq` print: tables for people, and the objects of `--json`."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import click
+import msgspec
+from msgspec import structs
+from rich.table import Column, Table
+
+from router.errors import Rejection
+from router.runtime.aws.faults import DENIED
+from router.runtime.engine.decode import read_attributes
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.engine.identity import ATTRIBUTE
+from router.runtime.program.schemas.documents import steps_of
+from router.tools.cli.terminal import literal, output
+from router.tools.dev.compare import to_json
+from router.tools.dlq.mask import masked, masked_failure
+from router.tools.dlq.messages import CauseCount, DlqMessage
+from router.tools.dlq.queues import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease, OpenQueue
+
+_ABSENT = object()
+_FIRST = ("id", "original_id", "code", "reason", "pointer", "queue", "route", "failed_at", "first_failed_at", "sent_at")
+"""What `show` prints first."""
+
+
+def describe_unseen(opened: OpenQueue) -> Iterator[str]:
+    """Yield sentences about the messages of a queue that were not received."""
+    queue, received = opened.queue, len(opened.spool)
+    if opened.unseen is None:
+        yield f"not known: how many messages of {queue.name} were not received; that needs sqs:GetQueueAttributes"
+        return
+    if opened.unseen and received + RECEIVE_COUNT >= IN_FLIGHT_LIMIT:
+        yield (
+            f"SQS has no more than about {IN_FLIGHT_LIMIT:,} messages of a queue in flight, and {queue.name} has more: "
+            "redrive or drop these, and run the command again"
+        )
+    elif opened.elsewhere:
+        yield (
+            f"about {count(opened.elsewhere)} of {queue.name} could not be looked at: in flight elsewhere, as "
+            "another command or consumer has them"
+        )
+    elif queue.fifo and opened.unseen and not opened.limited:
+        yield (
+            f"about {count(opened.unseen)} of {queue.name} could not be looked at: behind others of their group, or in "
+            "flight elsewhere, as another command or consumer has them"
+        )
+
+
+def describe_unreleased(lease: DlqLease) -> str:
+    """Return a sentence about messages that could not be released."""
+    why = f": {lease.fault.code}" if lease.fault else ""
+    needs = "; the command needs sqs:ChangeMessageVisibility" if lease.fault and lease.fault.code in DENIED else ""
+    return (
+        f"{count(lease.unreleased)} become visible within {VISIBILITY_SECONDS // 60} minutes, not at once{why}{needs}"
+    )
+
+
+def none_selected(name: str, elsewhere: int) -> str:
+    """Return a sentence about a queue of which no message is selected; others have about so many messages."""
+    return f"{name}: no message that is visible and selected" + (f"; about {elsewhere} in flight" if elsewhere else "")
+
+
+def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> None:
+    """Print the causes of the messages on a dead-letter queue, each on lines that fit into 80 columns."""
+    console = output()
+    if not causes:
+        console.print(literal(none_selected(name, elsewhere)))
+        return
+    total = sum(each.count for each in causes)
+    console.print(f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}")
+    table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
+    for each in causes:
+        cause = each.cause
+        place = [f"queue {cause.queue or 'unknown'}"]
+        place += [f"route {cause.route}"] if cause.route else []
+        place += [f"at {cause.pointer}"] if cause.pointer else []
+        lines = (
+            cause.reason,
+            ", ".join(place),
+            f"{_to_second(each.oldest)} to {_to_second(each.newest)} UTC",
+            f"example {each.example}",
+        )
+        table.add_row("")
+        table.add_row(f"[bold]{each.count}[/]", literal(cause.code), "\n".join(map(literal, lines)))
+    _print_grid(table)
+
+
+def _print_grid(table: Table) -> None:
+    """Print a table without the spaces at the ends of its lines."""
+    console = output()
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def _to_second(moment: str) -> str:
+    """Return an ISO 8601 time as `2026-01-02 03:04:05`."""
+    return moment[:19].replace("T", " ")
+
+
+def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) -> dict[str, Any]:
+    """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
+    entries = [
+        {"messages": each.count, **structs.asdict(each.cause), "oldest": each.oldest, "newest": each.newest}
+        | {"example": each.example}
+        for each in causes
+    ]
+    total = sum(each.count for each in causes)
+    return {"dead_letter": name, "messages": total, "not_received": unseen, "causes": entries}
+
+
+def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> dict[str, Any]:
+    """Return everything that is known about one message; of names and values only these names, all with None."""
+    failed = msgspec.to_builtins(message.failed) if message.failed else {}
+    attributes = {
+        name: value for name, value in read_attributes(message.record.message_attributes).items() if name != ATTRIBUTE
+    }
+    data = _decoded(message, queue)
+    return {
+        "id": message.id,
+        "original_id": message.shown_id,
+        "queue": queue.name if queue else failed.get("queue", ""),
+        "sent_at": message.sent_at,
+        "failed_at": message.failed_at,
+        "failure": failed if names is None else masked_failure(failed),
+        "attributes": attributes if names is None else masked(attributes, attributes),
+        "message": data if names is None else masked(data, names),
+    }
+
+
+def _decoded(message: DlqMessage, queue: CompiledQueue | None) -> Any:
+    """Return the decoded message, or its body as text."""
+    if queue is None:
+        return message.record.body
+    try:
+        return queue.decode(message.record)[0]
+    except Rejection:
+        return message.record.body
+
+
+def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> None:
+    """Print one message: the failure, then the message with the place of the failure."""
+    shown = message_as_json(message, queue, names)
+    failure = shown.pop("failure")
+    data, attributes = shown.pop("message"), shown.pop("attributes")
+    fields = {**shown, **failure}
+    # The same under two names.
+    fields.pop("message_id", None)
+    for name, other in (("original_id", "id"), ("first_failed_at", "failed_at")):
+        if fields.get(name) == fields.get(other):
+            fields.pop(name, None)
+    table = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
+    for name in sorted(fields, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
+        if fields[name] != "":
+            table.add_row(name, literal(str(fields[name])))
+    if attributes:
+        table.add_row("attributes", literal(to_json(attributes)))
+    console = output()
+    _print_grid(table)
+    for line in to_json(data, indent=2).split("\n"):
+        console.print(literal(line), soft_wrap=True)
+    pointer = failure.get("pointer", "")
+    if pointer:
+        found = _at(data, pointer)
+        place = "it is not there" if found is _ABSENT else to_json(found)
+        console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
+
+
+def _at(data: Any, pointer: str) -> Any:
+    """Return the value at a JSON Pointer, or _ABSENT; `*` stands for a name that is not shown."""
+    for name in steps_of(pointer):
+        if isinstance(data, dict) and name in data:
+            data = data[name]
+        elif isinstance(data, list) and name.isdecimal() and int(name) < len(data):
+            data = data[int(name)]
+        else:
+            return _ABSENT
+    return data
+
+
+def count(number: int) -> str:
+    """Return a number of messages."""
+    return f"{number} message{'' if number == 1 else 's'}"

@@ -1,0 +1,139 @@
+"""`router explain`: show one message, stage by stage."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+
+from router.runtime.printable import printable
+from router.runtime.program.load import load
+from router.tools.cli.options import NEW_FILE, config_option, json_option, write_text_file
+from router.tools.dev.compare import to_json
+from router.tools.dev.explain import (
+    Explanation,
+    RouteCondition,
+    as_page,
+    explain,
+    read_message,
+    require_names,
+    show_value,
+)
+
+
+@click.command("explain")
+@config_option
+@click.option("--queue", required=True, help="The queue of the message: its name in the config.")
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
+)
+@click.option("--route", help="Show only this route.")
+@click.option("--claims", is_flag=True, help="Also show what `router check` proves of these routes.")
+@json_option
+@click.option("--html", "page", type=NEW_FILE, help="Write it as a page to a file, with the values of the message.")
+@click.argument("message", type=click.File("rb"))
+def command(
+    config: Path,
+    queue: str,
+    raw: bool,
+    route: str | None,
+    claims: bool,
+    as_json: bool,
+    page: Path | None,
+    message: BinaryIO,
+) -> None:
+    """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
+
+    The output has the value and time (µs) of each stage, the condition of each route, and the requests to DynamoDB.
+    Exit code 0: the message would be written or dropped; 1: it would be rejected or retried; 2: could not run.
+
+    \b
+    Examples:
+      router explain --queue user-metadata message.json
+      router explain --queue user-metadata message.json --html page.html
+      router explain --queue user-metadata --claims message.json
+      echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
+    """
+    loaded = load(config, os.environ)
+    program = loaded.require()
+    require_names(program, queue, route)
+    record = read_message(program, queue, message.read(), raw)
+    explained = explain(loaded, program, queue, record)
+    if page:
+        write_text_file(page, as_page(explained, program.config, route))
+    if as_json or not page:
+        click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
+    if claims and not as_json:
+        _show_claims(config, [each.route.name for each in program.engine.queues[queue].routes], route)
+    sys.exit(explained.outcome.kind in ("rejected", "retry"))
+
+
+def _show_claims(config: Path, names: list[str], route: str | None) -> None:
+    """Print the ledger of the routes of a queue, or of one of them."""
+    from router.tools.check.run import examine
+    from router.tools.cli.check_report import show_claims
+
+    entries = examine(config, os.environ).ledger.entries
+    show_claims([entry for entry in entries if entry.route in names and route in (None, entry.route)])
+
+
+def _as_json(explained: Explanation, only: str | None) -> str:
+    record = {
+        "queue": explained.queue,
+        "conditions": [msgspec.to_builtins(each) for each in explained.conditions if only in (None, each.route)],
+        "stages": [
+            {"route": each.route, "stage": each.stage, "micros": round(each.micros, 1), "value": show_value(each)}
+            for each in explained.stages
+            if only in (None, each.route) or not each.route
+        ],
+        "outcome": msgspec.to_builtins(explained.outcome),
+        "failed_at": explained.failed_at,
+        "faults": [msgspec.to_builtins(each) for each in explained.faults],
+        "requests": explained.requests,
+    }
+    return to_json(record, indent=2)
+
+
+def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
+    for stage in explained.stages:
+        if stage.stage != "when" and (only in (None, stage.route) or not stage.route):
+            name = click.style(f"{stage.route}: " if stage.route else "", dim=True) + click.style(
+                stage.stage, bold=True
+            )
+            yield f"{name}  {click.style(f'{stage.micros:.1f} µs', dim=True)}"
+            yield _indent(to_json(show_value(stage), indent=2))
+        if not stage.route:
+            yield from _routes([each for each in explained.conditions if only in (None, each.route)])
+    outcome = explained.outcome
+    good = outcome.kind in ("written", "dropped")
+    yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
+    details = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
+    details += [("stage", explained.failed_at), ("at", outcome.pointer)]
+    yield from (f"  {label}: {printable(text)}" for label, text in details if text)
+    for fault in explained.faults:
+        where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"
+        yield printable(f"  {fault.schema}: {where}: {fault.sentence}")
+    if len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages) and not explained.failed_at:
+        yield click.style("in one request", bold=True)
+        yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
+
+
+def _routes(conditions: list[RouteCondition]) -> Iterable[str]:
+    yield click.style("routes", bold=True)
+    marks: dict[Any, str] = {
+        True: click.style("yes", fg="green"),
+        False: click.style("no ", fg="red"),
+        None: click.style("-  ", dim=True),
+    }
+    for each in conditions:
+        condition = f"when {each.when}" if each.when else "always"
+        yield f"  {marks[each.result]}  " + printable(f"{each.route}: {condition}{each.why and ' — '}{each.why}")
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,0 +1,65 @@
+"""`router list`: list the queues, tables and routes of a config, and whose they are."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.config import spec
+from router.runtime.config.merge import owners_of
+from router.runtime.program.load import load
+from router.tools.cli.options import choose_config, config_argument, json_option
+from router.tools.cli.terminal import literal, print_table
+from router.tools.dev.compare import to_json
+
+
+class _Listed(Struct, frozen=True):
+    """A queue, table or route; `about` is what it is connected to."""
+
+    kind: str
+    name: str
+    owner: str
+    about: str
+    description: str
+    tags: dict[str, str]
+
+
+@click.command("list")
+@config_argument
+@click.option("--owner", help="Only what belongs to this owner; '-' for what has none.")
+@json_option
+def command(file: Path | None, config: Path | None, owner: str | None, as_json: bool) -> None:
+    """List the queues, tables and routes of a config, each with its owner, description and tags.
+
+    A queue or table without an owner belongs to the owner of all its routes, if they have one.
+
+    \b
+    Examples:
+      router list
+      router list --owner team-orders --json
+    """
+    listed = list(_listed(load(choose_config(file, config), os.environ, "warning").require().config))
+    found = [each for each in listed if owner is None or each.owner == ("" if owner == "-" else owner)]
+    if not found:
+        known = ", ".join(sorted({each.owner for each in listed} - {""})) or "none"
+        raise UsageError(f"nothing belongs to '{owner}'; the owners in the config: {known}")
+    if as_json:
+        click.echo(to_json(found, indent=2))
+        return
+    rows = [[each.kind, *map(literal, (each.name, each.owner, each.about, each.description))] for each in found]
+    print_table(["", "name", "owner", "", "description"], rows)
+
+
+def _listed(config: spec.Config) -> Iterator[_Listed]:
+    owners = owners_of(config)
+    for name, owner in owners.queues.items():
+        queue = config.queues.get(name, spec.Queue())
+        about = f"dead letters: {queue.dead_letter}" if queue.dead_letter else ""
+        yield _Listed("queue", name, owner, about, queue.description, queue.tags)
+    for name, table in config.tables.items():
+        yield _Listed("table", name, owners.tables[name], f"key: {', '.join(table.key)}", table.description, table.tags)
+    for name, route in config.routes.items():
+        yield _Listed("route", name, route.owner, f"{route.queue} → {route.table}", route.description, route.tags)

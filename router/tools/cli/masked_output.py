@@ -1,0 +1,68 @@
+"""Masks secrets in what a command writes to standard output and standard error."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+from router.runtime.config.secret_values import WRITTEN
+
+
+@contextmanager
+def masking() -> Iterator[None]:
+    """Mask the secrets of the configs that are loaded inside."""
+    WRITTEN.clear()
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (each and _MaskedText(each) for each in streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+def write_exactly(text: str) -> None:
+    """Write what a program reads to standard output, as it is."""
+    out = sys.stdout
+    click.echo(text, nl=False, file=out._stream if isinstance(out, _MaskedText) else out)
+
+
+class _MaskedBytes:
+    """A binary stream whose texts are masked."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, content: bytes) -> int:
+        """Write bytes, which are text in UTF-8."""
+        if WRITTEN:
+            content = WRITTEN.mask(bytes(content).decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        return self._stream.write(content)
+
+
+class _MaskedText:
+    """A text stream that is masked; all else it does as the stream."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def buffer(self) -> _MaskedBytes:
+        """The binary stream below."""
+        return _MaskedBytes(self._stream.buffer)  # type: ignore[attr-defined]
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        return self._stream.write(WRITTEN.mask(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts."""
+        for line in lines:
+            self.write(line)

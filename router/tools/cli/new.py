@@ -1,0 +1,185 @@
+"""`router new`: make a route, its table, schema and tests from sample messages."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec import Struct
+
+from router.errors import UsageError, refusing_file
+from router.runtime.printable import printable
+from router.runtime.program.load import load
+from router.tools.cli.options import DEFAULT_CONFIG, NEW_FILE, env_file_option, json_option, yes_option
+from router.tools.cli.terminal import confirm, literal, output, print_table
+from router.tools.dev.compare import to_json
+from router.tools.dev.new.files import NewFile, faults_of, make_files, undo, write_files
+from router.tools.dev.new.plan import Plan, Wanted, plan_routes
+from router.tools.dev.new.samples import open_samples, read_bodies
+
+if TYPE_CHECKING:
+    from router.tools.cli.new_queue import LiveSamples
+    from router.tools.dev.new.fields import KeyCandidate
+
+_QUEUE = re.compile(r"sqs:(?P<name>.+)|(?P<arn>arn:[\w-]+:sqs:.+)|(?P<url>https?://.+)")
+_SHOWN = 5
+"""The number of candidates for a key that are shown."""
+
+
+class _NewOptions(Struct, frozen=True):
+    config: Path
+    name: str
+    queue: str
+    table: str
+    key: str
+    count: int
+    values: bool
+    yes: bool
+    as_json: bool
+
+
+@click.command("new")
+@click.argument("samples", metavar="SAMPLE...", nargs=-1, required=True)
+@click.option(
+    "-c", "--config", type=NEW_FILE, default=DEFAULT_CONFIG, show_default=True,
+    help="The config: a route is added to it, or with none a project is made.",
+)  # fmt: skip
+@env_file_option
+@click.option("--queue", default="", help="The queue.  [default: the name of the first file, or the queue itself]")
+@click.option("--table", default="", help="The table, an existing one or a new one.  [default: as the queue]")
+@click.option("--name", default="", help="The name of the route, and of its files.  [default: as the queue]")
+@click.option("--key", default="", metavar="PATH", help="The field that is the key; 'PATH,PATH' with a sort key.")
+@click.option(
+    "--count", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Samples of a queue at most."
+)
+@click.option("--values", is_flag=True, help="Put a message of a queue into the tests as it is, with its values.")
+@yes_option
+@json_option
+def command(samples: tuple[str, ...], **options: Any) -> None:
+    """Make a route, its table, schema and tests from SAMPLE messages.
+
+    A SAMPLE is a file of JSON or JSON lines, - for standard input, or a queue: sqs:NAME, its ARN or its URL. Messages
+    of a queue are received, and visible again at the end. Envelopes, such as SNS's and EventBridge's, are recognised.
+    In an empty folder a project is made; an existing config keeps its comments. The result passes `router check
+    --strict` and `router test`. Exit code 0: written; 1: you did not confirm; 2: could not run.
+
+    \b
+    Examples:
+      router new samples.jsonl --queue orders
+      router new samples.jsonl --queue orders --table orders --key order_id --yes
+      router new sqs:prod-orders --count 200
+      cat message.json | router new - --queue orders --yes
+    """
+    sys.exit(_run(samples, _NewOptions(**options)))
+
+
+def _run(names: Sequence[str], options: _NewOptions) -> int:
+    live = [match for match in map(_QUEUE.fullmatch, names) if match]
+    if live and len(names) > 1:
+        raise UsageError("give files, or one queue")
+    if live:
+        from router.tools.cli.new_queue import sample_queue
+
+        reference = live[0]["name"] or names[0]
+        received = sample_queue(reference, options.count)
+        return _make(received.samples, _wanted(options, received.name, received), options, masked=not options.values)
+    bodies = [body for name in names for body in read_bodies(_read(name), "standard input" if name == "-" else name)]
+    return _make(open_samples(bodies), _wanted(options, _stem(names[0])), options, masked=False)
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    with refusing_file(f"read {name}"):
+        return Path(name).read_bytes()
+
+
+def _stem(name: str) -> str:
+    return "" if name == "-" else re.sub(r"[^A-Za-z0-9_-]+", "-", Path(name).stem).strip("-_")
+
+
+def _wanted(options: _NewOptions, default: str, received: "LiveSamples | None" = None) -> Wanted:
+    queue = options.queue or default
+    if not queue:
+        raise UsageError("give the name of the queue with --queue")
+    stem = queue.removesuffix(".fifo")
+    settings = received.settings if received else {}
+    return Wanted(options.name or stem, queue, options.table or stem, options.key, settings)
+
+
+def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> int:
+    config = load(options.config, os.environ).require().config if options.config.exists() else None
+    before = faults_of(options.config, os.environ)
+    asks = sys.stdin.isatty() and not options.yes and not options.as_json
+
+    def choose(candidates: Sequence["KeyCandidate"], table: str) -> "KeyCandidate":
+        if not options.as_json:
+            _show_candidates(candidates, table)
+        if not asks or len(candidates) == 1:
+            return candidates[0]
+        most = min(len(candidates), _SHOWN)
+        number: int = click.prompt("The key", type=click.IntRange(1, most), default=1, err=True)
+        return candidates[number - 1]
+
+    plan = plan_routes(samples, wanted, config, choose)
+    files = make_files(plan, options.config, masked)
+    if not options.as_json:
+        _show_plan(plan, files)
+    if not options.yes and not confirm("Write these files?"):
+        click.echo("nothing was written", err=True)
+        return 1
+    write_files(files)
+    faults = [text for fault, text in faults_of(options.config, os.environ).items() if fault not in before]
+    if faults:
+        undo(files)
+        raise UsageError("nothing was written, since the result would not pass:\n" + "\n".join(faults))
+    _report(plan, files, options)
+    return 0
+
+
+def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
+    rows = [
+        [str(index), literal(each.name), each.type, literal("; ".join(each.reasons))]
+        for index, each in enumerate(candidates[:_SHOWN], 1)
+    ]
+    print_table(["", "field", "type", "why"], rows, literal(f"keys for table {table}"))
+
+
+def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
+    console = output()
+    for note in (*plan.notes, *(f"table {table.name}: {note}" for table in plan.tables for note in table.notes)):
+        console.print(literal(note))
+    for route in plan.routes:
+        count = len(route.shape.messages)
+        what = "1 sample" if count == 1 else f"{count} samples"
+        console.print(literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})"))
+    for file in files:
+        console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
+
+
+def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
+    if options.as_json:
+        report = {
+            "files": [{"path": str(each.path), "new": each.before is None} for each in files],
+            "routes": [
+                {"name": each.name, **each.settings, "samples": len(each.shape.messages)} for each in plan.routes
+            ],
+            "tables": [
+                {
+                    "name": table.name,
+                    "key": dict(table.key),
+                    "candidates": [
+                        {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
+                    ],
+                }
+                for table in plan.tables
+            ],
+            "notes": plan.notes,
+        }
+        click.echo(to_json(report, indent=2))
+        return
+    names = ", ".join(route.name for route in plan.routes)
+    click.echo(printable(f"passed router check --strict and router test: {names}"))

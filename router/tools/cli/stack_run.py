@@ -1,0 +1,329 @@
+"""The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Literal
+
+import click
+from msgspec import Struct, structs
+
+from router.model import Finding
+from router.runtime.printable import printable_lines
+from router.tools.change.compare import compare_versions
+from router.tools.change.consequences import LeftQueue, left_queues
+from router.tools.change.deployments import routes_by_resource
+from router.tools.change.report import DiffReport
+from router.tools.change.versions import ConfigVersion
+from router.tools.check.run import finding_record, ignore_findings
+from router.tools.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result, watch
+from router.tools.cli.diff_report import as_diff_record
+from router.tools.cli.report import count_findings, show_findings
+from router.tools.cli.terminal import confirm, confirm_by_typing, output
+from router.tools.control_plane.artifacts import Artifacts
+from router.tools.control_plane.clients import (
+    AwsCallError,
+    ServiceClient,
+    caller_account,
+    count_items,
+    count_messages,
+    find_queue,
+)
+from router.tools.control_plane.stacks import Stack, Stacks
+from router.tools.deploy.changes import PlannedChange, TemplateVersion, confirmation_words, in_order, leave_queue
+from router.tools.deploy.deployment import FOLDER, Deployment, package_key
+from router.tools.deploy.live import LiveComparison
+from router.tools.deploy.preconditions import new_stores, require_free_names
+from router.tools.deploy.stack import (
+    DeploymentResult,
+    PreparedChange,
+    create_change_set,
+    discard,
+    execute,
+    read_result,
+)
+from router.tools.deploy.stack_versions import FUNCTION_NAME, keep_version, may_hide, read_environment
+from router.tools.deploy.template.canary import function_reference
+from router.tools.deploy.template.expressions import hidden_parameters
+from router.tools.deploy.template.policies import MAX_ATTACHED
+from router.tools.dev.compare import to_json
+
+
+class ChangeOptions(Struct, frozen=True, kw_only=True):
+    """The options of each command that changes a stack."""
+
+    stack: str
+    bucket: str
+    dry_run: bool
+    allow_destructive: bool
+    confirmed: tuple[str, ...]
+    yes: bool
+    as_json: bool
+
+
+class StackRun(ABC):
+    """The steps that all commands share which change a stack: show the changes, confirm, execute, report.
+
+    `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
+    why. `_how` says in which config a queue can be left alone, `_drift` that the function runs another package than the
+    stack names. `_not_restored` are variables whose values a rollback cannot restore.
+    """
+
+    _versions: tuple[ConfigVersion, ConfigVersion] | None = None
+    _unread = ""
+    _drift = ""
+    _how = ""
+    _diff: DiffReport | None = None
+    _findings: tuple[Finding, ...] | None = None
+    _not_restored: tuple[str, ...] = ()
+
+    def __init__(self, options: ChangeOptions, services: Mapping[str, ServiceClient]) -> None:
+        self._options = options
+        self._console = output(stderr=True)
+        self._services = services
+        self._stacks = Stacks(services["cloudformation"])
+        self._account, self._partition = caller_account(services["sts"])
+        bucket = options.bucket or f"{FOLDER}-{self._account}-{self._stacks.region}"
+        owner = "" if options.bucket else self._account
+        self._artifacts = Artifacts(services["s3"], bucket, owner, self._partition)
+        self._pseudo = {
+            "AWS::AccountId": self._account,
+            "AWS::Partition": self._partition,
+            "AWS::Region": self._stacks.region,
+            "AWS::StackName": options.stack,
+        }
+
+    def run(self) -> int:
+        """Change the stack, and return the exit code; raises RouterError."""
+        with ExitStack() as closing:
+            return self._run(closing)
+
+    @abstractmethod
+    def _run(self, closing: ExitStack) -> int:
+        """Prepare and change the stack; `closing` removes temporary files at the end."""
+
+    def _version(self, stack: Stack) -> TemplateVersion:
+        """Return the template of a stack with the values of its parameters, without those that AWS hides."""
+        body = self._stacks.template(stack.id)
+        hidden = hidden_parameters(body)
+        visible = {name: value for name, value in stack.parameters.items() if name not in hidden}
+        return TemplateVersion(body, {**self._pseudo, **visible})
+
+    def _hidden_values(self, stack: Stack, template: Mapping[str, Any]) -> dict[str, str]:
+        """Return the variables of a function that CloudFormation does not tell, as far as they can be read."""
+        if FUNCTION_NAME not in stack.outputs or not may_hide(template):
+            return {}
+        try:
+            return read_environment(stack, self._services["lambda"])
+        except AwsCallError as error:
+            self._log(f"the hidden values of the function are not known here: {error}")
+            return {}
+
+    def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
+        """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
+        require_free_names(new_stores(old, deployment.template), self._services, self._log, self._how)
+        with self._console.status("creating the change set"):
+            template = deployment.upload_template(self._artifacts)
+            prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        if prepared.changes is None and self._drift:
+            self._log(f"CloudFormation sees nothing to change, but {self._drift}")
+            return self._report(deployment, (), 1)
+        if prepared.changes is None:
+            self._log(f"the stack '{prepared.stack}' is up to date: nothing to change")
+            return self._report(deployment, (), self._compare(deployment, prepared))
+        planned = self._with_left(self._count(deployment.describe(prepared.changes, old)))
+        self._warn_of_policies(deployment.policies_beside(old.body))
+        try:
+            code = self._decide(deployment, planned, old)
+            if code is None:
+                self._upload(deployment)
+                if stack and not prepared.creates:
+                    keep_version(self._artifacts, stack, old.body)
+        except BaseException:
+            discard(self._stacks, prepared)
+            raise
+        if code is not None:
+            discard(self._stacks, prepared)
+            return self._report(deployment, planned, code)
+        result = self._execute(prepared)
+        return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _with_routes(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
+        """Return a deployment with the routes of what both configs deploy: of what leaves the stack, too."""
+        if self._versions is None:
+            return deployment
+        templates = (old.body, deployment.template.body)
+        found = [routes_by_resource(*both) for both in zip(self._versions, templates, strict=True)]
+        return structs.replace(deployment, routes={**found[0], **found[1], **deployment.routes})
+
+    def _warn_of_policies(self, count: int) -> None:
+        if count > MAX_ATTACHED:
+            self._log(
+                f"the role has {count} managed policies during this change: AWS refuses over {MAX_ATTACHED}, "
+                "unless the quota of the account is higher; change fewer routes at a time"
+            )
+
+    @abstractmethod
+    def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
+        """Compare what is deployed with what was to be, and return the exit code."""
+
+    @abstractmethod
+    def _review(self) -> Sequence[str]:
+        """Show what changes for messages, and return why the change is refused."""
+
+    def _compare_routes(self) -> DiffReport | None:
+        """Return the comparison of both configs, which is made once; None, with a reason, if one cannot be read."""
+        if self._diff is None and self._versions:
+            with self._console.status("comparing the routes with those that run"):
+                self._diff = compare_versions(*self._versions)
+        if self._diff is None and self._unread:
+            self._log(f"the routes are not compared with those that run: {self._unread}")
+        return self._diff
+
+    def _compare_running(self, which: Literal[0, 1], template: Mapping[str, Any]) -> int:
+        """Compare what is deployed with one of the configs, and show what it does not ignore; return the exit code."""
+        if self._versions is None:
+            self._log(f"what is deployed is not compared with the configuration: {self._unread}")
+            return 0
+        version = self._versions[which]
+        loaded = version.loaded
+        known = set(loaded.findings)
+        with self._console.status("comparing what is deployed with the config"):
+            LiveComparison(function_reference(self._options.stack, template))(loaded)
+        ignored = {each.finding for each in ignore_findings(loaded, frozenset(), live=True)}
+        about = [each for each in loaded.findings if each not in known and each not in ignored]
+        return self._show_findings(map(version.relabel, about))
+
+    def _show_findings(self, found: Iterable[Finding]) -> int:
+        """Print the errors and warnings about what is deployed, and how many there are; return the exit code."""
+        self._findings = tuple(each for each in found if each.code.severity != "info")
+        show_findings(self._findings, err=True)
+        self._log(f"compared what is deployed with the config: {count_findings(self._findings)}")
+        return int(any(each.code.severity == "error" for each in self._findings))
+
+    def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
+        """Show the result, and compare what is deployed with the config; return the exit code."""
+        if not result.succeeded:
+            self._log(explain_failure(result, prepared.stack, prepared.creates))
+            return 1
+        if not self._options.as_json:
+            resources = self._stacks.resources(prepared.stack_id)
+            show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
+        return self._compare(deployment, prepared)
+
+    def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion) -> int | None:
+        """Show the changes; return None if they are to be made, else the exit code."""
+        options = self._options
+        if not options.as_json:
+            show_changes(planned)
+        for line in show_parameters(deployment.changes):
+            self._log(line)
+        refusals = [*self._review()]
+        lost = [each for each in planned if each.loses]
+        if options.dry_run:
+            return self._end_dry_run(old)
+        if lost and not options.allow_destructive:
+            what = "; ".join(f"'{each.name}': {each.warning}" for each in lost)
+            refusals.append(f"refused without --allow-destructive: {what}")
+        if refusals:
+            for sentence in refusals:
+                self._log(sentence)
+            return 1
+        if not self._is_confirmed(lost):
+            self._log("nothing was changed")
+            return 1
+        return None
+
+    def _end_dry_run(self, old: TemplateVersion) -> int:
+        """Compare what is deployed with the config that runs: that nothing is changed hides no drift."""
+        code = self._compare_running(0, old.body) if old.body else 0
+        self._log("this was a dry run: nothing is changed")
+        return code
+
+    def _is_confirmed(self, lost: Sequence[PlannedChange]) -> bool:
+        """Ask, unless the options say yes: each queue and table that loses something is confirmed by its name."""
+        words = confirmation_words(lost)
+        warning = "" if self._options.yes else self._warning()
+        more = ["--allow-breaking"] if warning else []
+        instead = " ".join(["--yes", *more, *(f"--confirm {word}" for word in words)])
+        missing = [word for word in words if word not in self._options.confirmed]
+        question = f"{warning}Change the stack '{self._options.stack}'?"
+        if not self._options.yes and (warning or not missing) and not confirm(question, instead):
+            return False
+        return all(confirm_by_typing(word, f"{words[word]}.", instead) for word in missing)
+
+    def _warning(self) -> str:
+        """Return what the question begins with."""
+        return ""
+
+    def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+        """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
+        return tuple(structs.replace(each, stored=self._stored(each)) if each.is_counted else each for each in planned)
+
+    def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
+        """Return the changes with the queues that are left with messages which nothing reads any more."""
+        if self._versions is None:
+            return planned
+        found = {each.logical_id: each for each in planned}
+        for queue in left_queues(*self._versions, self._pseudo):
+            stored = self._left_messages(queue)
+            if queue.keys and stored == 0:
+                continue
+            known = found.get(queue.id) or PlannedChange(
+                "retain", queue.id, queue.name, "queue", ", ".join(queue.routes)
+            )
+            found[queue.id] = leave_queue(known, queue.keys, stored)
+        return in_order(found.values())
+
+    def _left_messages(self, queue: LeftQueue) -> int | None:
+        """Return how many messages are on a queue; None if that is not known, as of that of another account."""
+        if f":{self._account}:" not in queue.arn:
+            return None
+        try:
+            url = find_queue(self._services["sqs"], queue.name)
+        except AwsCallError:
+            return None
+        return count_messages(self._services["sqs"], url) if url else 0
+
+    def _stored(self, planned: PlannedChange) -> int | None:
+        if planned.kind == "queue":
+            return count_messages(self._services["sqs"], planned.physical_id)
+        return count_items(self._services["dynamodb"], planned.physical_id)
+
+    def _upload(self, deployment: Deployment) -> None:
+        package = deployment.package
+        if package is None:
+            return
+        with self._console.status(f"uploading the package: {package.size / 1e6:.1f} MB"):
+            uploaded = deployment.upload_package(self._artifacts)
+        where = f"s3://{self._artifacts.bucket}/{package_key(package)}"
+        self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
+
+    def _execute(self, prepared: PreparedChange) -> DeploymentResult:
+        what = f"{'creating' if prepared.creates else 'updating'} {prepared.stack}"
+        try:
+            events = watch(self._console, execute(self._stacks, prepared), prepared.stack_id, what)
+        except KeyboardInterrupt:
+            self._log(f"AWS continues to change the stack '{prepared.stack}'; deploy again to see the result")
+            raise
+        return read_result(self._stacks, prepared, events)
+
+    def _report(
+        self,
+        deployment: Deployment,
+        planned: tuple[PlannedChange, ...],
+        code: int,
+        result: DeploymentResult | None = None,
+    ) -> int:
+        if self._options.as_json:
+            stack = self._stacks.find(self._options.stack)
+            record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result, stack)
+            findings = None if self._findings is None else list(map(finding_record, self._findings))
+            diff = self._diff and as_diff_record(self._diff)
+            more: dict[str, Any] = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
+            click.echo(to_json({**record, **more}, indent=2))
+        return code
+
+    def _log(self, sentence: str) -> None:
+        click.echo(printable_lines(sentence), err=True)

@@ -1,0 +1,51 @@
+"""`router status`: show what runs: queues, dead letters, what is paused, and which config runs where."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from router.tools.cli.options import FILE, env_file_option, json_option
+from router.tools.dev.compare import to_json
+
+
+@click.command("status")
+@click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
+@env_file_option
+@click.option("--stack", metavar="NAME", help="The config that the function of this stack runs.")
+@click.option("--healthz", "pages", metavar="URL", multiple=True, help="The page of a worker; may be repeated.")
+@click.option(
+    "--letters",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Look at so many dead letters of each queue, for their codes; 0: at none.",
+)
+@json_option
+def command(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, as_json: bool) -> None:
+    """Show for each queue what waits, how old it is, its dead letters by code, and whether it is paused and why.
+
+    Then which config runs where, by its hash, and the tables whose writes are throttled. What cannot be read is
+    reported as unknown, with the reason. To know the codes of dead letters they are received, and made visible again.
+
+    Exit code 0: all is well; 1: a queue is paused, has dead letters or cannot be read, a table is throttled, or another
+    config runs than this one; 2: could not run.
+
+    \b
+    Examples:
+      router status
+      router status --stack flows-prod
+      router status -c routes.yaml --healthz http://127.0.0.1:9090/healthz
+      router status --stack flows-prod --letters 0 --json
+    """
+    if stack and config:
+        raise click.UsageError("give --stack or --config, not both: the stack says which config it runs")
+    # boto3 is optional and takes 0.2 s to import.
+    from router.tools.cli.status_report import read_status, show_status
+
+    status = read_status(config, stack, pages, letters)
+    if as_json:
+        click.echo(to_json(status.record(), indent=2))
+    else:
+        show_status(status)
+    sys.exit(bool(status.attention))

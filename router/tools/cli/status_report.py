@@ -1,0 +1,176 @@
+"""What `router status` reads and prints: a table of queues and the sentences below it, or JSON."""
+
+import os
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+from msgspec import Struct, structs, to_builtins
+
+from router.errors import ConfigError, RouterError, UsageError
+from router.runtime.aws.connect import connect
+from router.runtime.aws.protocols import Aws
+from router.runtime.program.load import Program, load_program
+from router.tools.change.versions import STACK, open_stack
+from router.tools.cli.options import choose_config
+from router.tools.cli.terminal import literal, output, print_table
+from router.tools.control_plane.clients import connect_services
+from router.tools.control_plane.live import connect as connect_live
+from router.tools.deploy.status import QueueStatus, StatusReader, TableStatus, concerns
+from router.tools.dlq.messages import Selection, count_causes
+from router.tools.dlq.queues import DeadLetterQueue, opened
+
+_CONNECTIONS = 8
+_SECONDS = 60.0
+_PAGE_SECONDS = 5.0
+_PAGE_BYTES = 64 * 1024
+_WORDS = ("config ", "paused ")
+"""How the lines of a page begin that name a config, and a queue."""
+
+
+class RunningConfig(Struct, frozen=True):
+    """The hashes of the config that runs somewhere; with none, `unknown` says why. `healthy` is false for a bad page.
+
+    `paused` are the queues that a worker does not poll for now, because nothing of them can be written.
+
+    Several processes of a worker may run several configs while they reload it.
+    """
+
+    where: str
+    hashes: tuple[str, ...] = ()
+    unknown: str = ""
+    healthy: bool = True
+    paused: tuple[str, ...] = ()
+
+
+class StatusReport(Struct, frozen=True):
+    """What the command shows; `config` is the hash of the config that it reads."""
+
+    config: str
+    queues: tuple[QueueStatus, ...]
+    tables: tuple[TableStatus, ...]
+    running: tuple[RunningConfig, ...]
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """What is not as it should be, in sentences."""
+        found = [*concerns(self.queues, self.tables)]
+        for each in self.running:
+            if set(each.hashes) - {self.config}:
+                found.append(f"{each.where} runs another config than this one")
+            if not each.healthy:
+                found.append(f"{each.where} is not healthy")
+            if each.paused:
+                found.append(f"{each.where} cannot write anything of these queues: {', '.join(each.paused)}")
+        return tuple(found)
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it for JSON."""
+        queues = [{**to_builtins(each), "paused": each.paused} for each in self.queues]
+        return {**to_builtins(self), "queues": queues, "attention": list(self.attention)}
+
+
+def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int) -> StatusReport:
+    """Read the status of a config, or of what a stack runs; raises RouterError."""
+    with ExitStack() as closing:
+        if stack:
+            program = open_stack(f"{STACK}{stack}", closing).program
+        else:
+            program = load_program(choose_config(None, config), os.environ)
+        aws = connect(_CONNECTIONS)
+        reader = StatusReader(aws, connect_live(), connect_services(("cloudwatch", "sqs")))
+        queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
+        names = [receiver.function for queue in queues for receiver in queue.receivers]
+        own = [RunningConfig(f"function {stack}", (program.hash,))] if stack else []
+        running = (*own, *_of_functions(each for each in names if each != stack), *map(_of_worker, pages))
+        return StatusReport(program.hash, queues, tuple(reader.tables(program)), running)
+
+
+def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
+    """Yield what functions run; the names may have an alias. Only those of the router's stacks can be read."""
+    for name in dict.fromkeys(each.partition(":")[0] for each in names):
+        with ExitStack() as stack:
+            try:
+                # A function has the name of its stack.
+                hashes = (open_stack(f"{STACK}{name}", stack).program.hash,)
+            except RouterError as error:
+                why = error.findings[0] if isinstance(error, ConfigError) else error
+                yield RunningConfig(f"function {name}", unknown=str(why))
+            else:
+                yield RunningConfig(f"function {name}", hashes)
+
+
+def _of_worker(url: str) -> RunningConfig:
+    """Return what a worker runs, by the URL of its page `/healthz`; raises UsageError for what is no URL."""
+    if not url.startswith(("http://", "https://")):
+        raise UsageError(f"--healthz takes a URL such as http://127.0.0.1:9090/healthz, not '{url}'")
+    try:
+        try:
+            with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as page:  # noqa: S310 — http and https only
+                text, healthy = page.read(_PAGE_BYTES).decode(errors="replace"), True
+        except HTTPError as error:
+            with error:  # a response, too, which is to be closed
+                text, healthy = error.read(_PAGE_BYTES).decode(errors="replace"), False
+    except (OSError, HTTPException, ValueError) as error:
+        return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
+    hashes, paused = (
+        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word)) for word in _WORDS
+    )
+    known = tuple(hash_ for line in hashes for hash_ in line.split(","))
+    return RunningConfig(f"worker {url}", known, "" if known else "the page names no config", healthy, paused)
+
+
+def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> QueueStatus:
+    """Return a status with the codes of dead letters, which have to be received for that."""
+    if not most or not queue.dead_letters:
+        return queue
+    url = aws.queues.url(queue.dead_letter_queue, _SECONDS)
+    assert isinstance(url, str)  # its attributes were read by it
+    found = DeadLetterQueue(queue.dead_letter_queue, url, queue.dead_letters)
+    with opened(program, aws, lambda _: None, found, Selection(), most, lambda _: None) as letters:
+        codes: Counter[str] = Counter()
+        for cause in count_causes((each, queue.queue) for each in letters.spool.selected()):
+            codes[cause.cause.code] += cause.count
+    seen = codes.total()
+    rest = max(0, queue.dead_letters - seen)
+    why = [f"the codes of {rest} dead letters: {seen} were looked at (--letters), others are in flight"]
+    return structs.replace(queue, codes=dict(sorted(codes.items())), unknown=(*queue.unknown, *(why if rest else ())))
+
+
+def show_status(status: StatusReport) -> None:
+    """Print a status for people."""
+    columns = ("queue", "waiting", "in flight", "oldest", "dead letters", "received by")
+    print_table(columns, [list(map(literal, _row(each))) for each in status.queues])
+    lines = [f"not known of {queue.queue}: {why}" for queue in status.queues for why in queue.unknown]
+    lines.append(f"this config: {status.config}")
+    lines += [f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}" for each in status.running]
+    lines += [f"attention: {each}" for each in status.attention]
+    for line in lines:
+        output().print(literal(line), soft_wrap=True)
+
+
+def _row(queue: QueueStatus) -> tuple[str, ...]:
+    codes = ", ".join(f"{code}: {number}" for code, number in (queue.codes or {}).items())
+    letters = (
+        f"{_number(queue.dead_letters)}{f' ({codes})' if codes else ''}" if queue.dead_letter_queue else "no queue"
+    )
+    receivers = ", ".join(each.function for each in queue.receivers) or "no function"
+    oldest = "unknown" if queue.oldest_seconds is None else f"{queue.oldest_seconds} s"
+    idle = queue.waiting == 0 == queue.in_flight and queue.oldest_seconds is None
+    return (
+        queue.queue,
+        _number(queue.waiting),
+        _number(queue.in_flight),
+        "" if idle else oldest,
+        letters,
+        f"PAUSED: {queue.paused}" if queue.paused else receivers,
+    )
+
+
+def _number(count: int | None) -> str:
+    return "unknown" if count is None else str(count)

@@ -1,0 +1,137 @@
+"""`router template`: print the CloudFormation template of a config, a Dockerfile or a systemd unit."""
+
+import os
+from pathlib import Path
+
+import click
+
+from router.errors import UsageError
+from router.tools.cli.masked_output import write_exactly
+from router.tools.cli.options import (
+    FILE,
+    allow_file_option,
+    config_option,
+    output_option,
+    variables_of_files,
+    write_file,
+)
+from router.tools.cli.report import exit_on_findings
+from router.tools.deploy.archive import LeftOut
+from router.tools.deploy.secret_files import SecretFiles
+from router.tools.deploy.template.document import (
+    MAX_INLINE_BYTES,
+    DeployableConfig,
+    as_json,
+    as_yaml,
+    make_document,
+    read_for_deployment,
+)
+from router.tools.deploy.template.expressions import SET_BY_AWS
+from router.tools.deploy.template.operators import operator_policies
+from router.tools.deploy.template.worker_files import dockerfile, find_program, systemd_unit
+
+FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
+
+
+@click.command("template")
+@config_option
+@click.option("--worker", is_flag=True, help="The worker as an ECS service on Fargate, instead of the function.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="yaml",
+    show_default=True,
+    help="CloudFormation as YAML or JSON; a Dockerfile or systemd unit, for a worker; or policies for people.",
+)
+@click.option(
+    "--wheel",
+    type=FILE,
+    help="With docker and systemd: install the router from this wheel, verified by its hash. docker copies it there.",
+)
+@click.option("--index", default="", metavar="URL", help="With docker and systemd: install the router from this index.")
+@allow_file_option
+@output_option(help="The file.  [default: stdout]")
+def command(
+    config: Path,
+    worker: bool,
+    form: str,
+    wheel: Path | None,
+    index: str,
+    allowed: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Print the CloudFormation template of a config: queues, tables, function, role, mappings, alarms, dashboard.
+
+    Queues and tables with `managed: false`, or given by ARN or URL, are referred to but not created. Variables of the
+    config (`${NAME}`) in names, keys, buckets and environment variables become parameters of the template; elsewhere
+    they have their defaults, or the values of --env-file. The environment does not matter.
+
+    A Dockerfile and a unit install the router from its sources or its wheel in the config's folder, or from what
+    --wheel or --index names. A Dockerfile copies the files that `router build` would pack.
+
+    operator-policy is a template of IAM policies, one for each command of `router dlq`, for the people who use it.
+
+    Exit code 0: printed; 1: the config has errors; 2: could not run.
+
+    \b
+    Examples:
+      router template > stack.yaml
+      router template --format json -o stack.json
+      router template --worker > worker.yaml
+      router template --format docker --wheel dist/message_router-0.1.0-py3-none-any.whl -o Dockerfile
+      router template --format operator-policy > operators.yaml
+      router template --format systemd --index https://packages.example.com/simple
+    """
+    with exit_on_findings(err=True):
+        read = read_for_deployment(config, _environment())
+    if form in ("docker", "systemd"):
+        text = _worker_file(read, form, wheel, index, SecretFiles(allowed))
+    elif wheel or index or allowed:
+        raise UsageError("--wheel, --index and --allow-file are for --format docker and systemd")
+    else:
+        text = _template(read, form, worker)
+    _write(text, form, output)
+
+
+def _environment() -> dict[str, str]:
+    # The region is a reference in the template, whatever it is here.
+    region = {name: value for name, value in os.environ.items() if name in SET_BY_AWS}
+    return {**region, **variables_of_files()}
+
+
+def _template(read: DeployableConfig, form: str, worker: bool) -> str:
+    if form == "operator-policy":
+        return as_yaml(operator_policies(read))
+    document = make_document(read, worker)
+    return as_json(document) if form == "json" else as_yaml(document)
+
+
+def _write(text: str, form: str, path: Path | None) -> None:
+    """Write the text to a file or standard output, and warn of a template that only S3 can hold."""
+    if path:
+        write_file(path, text.encode())
+    else:
+        write_exactly(text)
+    size = len(text.encode())
+    if form in ("yaml", "json") and size > MAX_INLINE_BYTES:
+        click.echo(
+            f"router: {size:,} bytes; CloudFormation reads a template over {MAX_INLINE_BYTES:,} bytes from S3 only, "
+            "where router deploy puts it",
+            err=True,
+        )
+
+
+def _worker_file(config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles) -> str:
+    """Return a Dockerfile, or a unit file; for an image, put the wheel beside the config and report files left out."""
+    folder = config.path.parent
+    program = find_program(folder, wheel, index)
+    if form == "systemd":
+        return systemd_unit(config.path, config.variables, program)
+    secrets.require(folder)
+    left_out: list[LeftOut] = []
+    text = dockerfile(config, program, secrets, left_out)
+    program.place(folder)
+    for each in left_out:
+        click.echo(f"left out: {each.name}: {each.reason}", err=True)
+    return text

@@ -1,0 +1,211 @@
+"""`router test`: run the tests of the routes, offline."""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec import UNSET, Struct, structs
+
+from router.errors import UsageError
+from router.runtime.printable import printable
+from router.tools.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_text_file
+from router.tools.dev.compare import cell, table, to_json
+from router.tools.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
+from router.tools.dev.schema_coverage import SchemaCoverage
+from router.tools.dev.update import DELETE, Updated, update
+
+_SHOWN = 10
+"""The number of unreached schema locations that are listed without --coverage."""
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Print a line for the test, and a row for each difference."""
+    mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
+    click.echo(f"{mark}  {verdict.route}: {printable(verdict.name)}")
+    if verdict.passed:
+        return
+    head, *rows = table(verdict.differences)
+    click.echo(click.style(f"      {head}", dim=True))
+    for each, row in zip(verdict.differences, rows, strict=True):
+        found = cell(each.found)
+        start = head.index("expected")
+        end = len(row) - len(found)
+        expected = click.style(row[start:end], fg="green")
+        click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
+
+
+def show_update(updated: Updated) -> None:
+    """Print the changes of the file, or why there are none."""
+    if updated.kept:
+        show_verdict(updated.verdict)
+        click.echo(f"      {click.style('not updated', fg='yellow')}: {printable(updated.kept)}")
+        return
+    mark = click.style("edit", fg="yellow", bold=True)
+    name = printable(updated.verdict.name)
+    click.echo(f"{mark}  {updated.verdict.route}: {name}  ({printable(str(updated.place))})")
+    for change in updated.changes:
+        if change.old is not UNSET:
+            click.echo(click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red"))
+        if change.new is not DELETE:
+            click.echo(click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green"))
+
+
+def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
+    """Print the routes without tests and the schema locations that no test reaches: all with `whole`, or the first."""
+    for name in _untested(suite):
+        click.echo(f"{click.style('note', fg='cyan')}  route '{name}' has no test")
+    unreached = reached.unreached(suite.loaded)
+    shown = unreached if whole else unreached[:_SHOWN]
+    for each in shown:
+        click.echo(f"{click.style('note', fg='cyan')}  {printable(str(each))}")
+    more = len(unreached) - len(shown)
+    if more:
+        what = "1 more place" if more == 1 else f"{more} more places"
+        click.echo(f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them")
+
+
+def _untested(suite: Suite) -> list[str]:
+    return [name for name, route in suite.program.config.routes.items() if not route.tests]
+
+
+def as_record(
+    described: Sequence[Described], updated: Sequence[Updated], suite: Suite, reached: SchemaCoverage
+) -> dict[str, Any]:
+    """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
+    updates = {(each.verdict.route, each.verdict.index): each for each in updated}
+    return {
+        "tests": [
+            _test_record(verdict, seconds, updates.get((verdict.route, verdict.index)))
+            for verdict, seconds, _ in described
+        ],
+        "untested_routes": _untested(suite),
+        "unreached": list(map(structs.asdict, reached.unreached(suite.loaded))),
+    }
+
+
+def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> dict[str, Any]:
+    test: dict[str, Any] = {
+        "route": verdict.route,
+        "name": verdict.name,
+        "passed": verdict.passed,
+        "seconds": round(seconds, 6),
+        "differences": list(map(structs.asdict, verdict.differences)),
+    }
+    if updated:
+        test["changes"] = {change.key: None if change.new is DELETE else change.new for change in updated.changes}
+        test["kept"] = updated.kept
+    return test
+
+
+class _Options(Struct, frozen=True):
+    expression: str
+    quiet: bool
+    coverage: bool
+    update: bool
+    update_outcomes: bool
+    junit: Path | None
+    as_json: bool
+
+
+@click.command("test")
+@config_argument
+@click.option(
+    "-k", "expression", metavar="EXPR", default="", help="Run the tests whose route and name match, as in pytest."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show failing tests only.")
+@click.option(
+    "--coverage", is_flag=True, help="List all schema locations that no test reaches, not only the first ten."
+)
+@click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
+@click.option("--update-outcomes", is_flag=True, help="As --update, also where the outcome differs.")
+@click.option("--junit", type=NEW_FILE, help="Write JUnit XML to a file.")
+@click.option("--recorded", type=FILE, help="Run a recording of router record.")
+@click.option("--against", metavar="OLD", help="With --recorded: compare with another version: git:HEAD, stack:NAME.")
+@json_option
+def command(file: Path | None, config: Path | None, recorded: Path | None, against: str | None, **options: Any) -> None:
+    """Run the `tests:` of the routes: each message passes the whole path, without AWS.
+
+    The values that SQS would add to a message are fixed: sent_at is 2026-01-02T03:04:05.678Z; docs/testing.md has all.
+    Exit code 0: all passed (with --update: or were updated); 1: some failed, or there are none; 2: could not run.
+
+    \b
+    Examples:
+      router test
+      router test flows/routes.yaml --quiet -k 'orders and not cancelled'
+      router test --update
+      router test --junit results.xml
+      router test --recorded orders.jsonl --against git:origin/main
+    """
+    if against and not recorded:
+        raise click.UsageError("--against needs --recorded")
+    if recorded:
+        sys.exit(_run_recorded(choose_config(file, config), recorded, against, as_json=options["as_json"]))
+    sys.exit(_run(choose_config(file, config), _Options(**options)))
+
+
+def _run_recorded(config: Path, file: Path, against: str | None, *, as_json: bool) -> int:
+    # What compares versions is not needed for the tests of routes.
+    from router.tools.change.recording import read_recording
+    from router.tools.change.running import run_recording
+
+    recording = read_recording(file)
+    if not recording.messages:
+        raise UsageError(f"{file} has no messages: nothing was compared; record again with router record")
+    found = run_recording(recording, config, against)
+    if as_json:
+        click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
+        return int(bool(found))
+    for each in found:
+        where = f"route {each['route']}: " if each.get("route") else ""
+        click.echo(f"{click.style('FAIL', fg='red', bold=True)}  {printable(where + each['what'])} ({each['count']})")
+        click.echo(f"      message  {to_json(each['message'])}")
+        click.echo(f"      before   {printable(each['before'])}")
+        click.echo(f"      after    {printable(each['after'])}")
+    failed = sum(each["count"] for each in found)
+    click.echo(f"{len(recording.messages)} recorded messages, {failed or 'no'} differences")
+    return int(bool(found))
+
+
+def _run(config: Path, options: _Options) -> int:
+    matches = select_tests(options.expression)
+    suite, reached = Suite(config, os.environ), SchemaCoverage()
+    described: list[Described] = []
+    for route, name, index in suite.names():
+        if matches(route, name):
+            started = time.perf_counter()
+            verdict = suite.run_one(route, index, reached)
+            seconds = time.perf_counter() - started
+            described.append((verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences))))
+    verdicts = [verdict for verdict, _, _ in described]
+    if options.junit:
+        write_text_file(options.junit, as_junit(described).decode())
+    updating = options.update or options.update_outcomes
+    updated = update(suite, verdicts, options.update_outcomes) if updating else []
+    fixed = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}
+    failed = [each for each in verdicts if not each.passed and (each.route, each.index) not in fixed]
+    if options.as_json:
+        click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
+    else:
+        _show(verdicts, updated, options.quiet)
+        if not options.expression:
+            show_coverage(suite, reached, options.coverage)
+        passed = len(verdicts) - len(failed) - len(fixed)
+        click.echo(f"{passed} passed, {len(failed)} failed" + (f", {len(fixed)} updated" if updated else ""))
+    if not verdicts:
+        none = "no route has tests; add some under 'tests:'"
+        click.echo(f"no test matches '{options.expression}'" if options.expression else none, err=True)
+    return int(bool(failed) or not verdicts)
+
+
+def _show(verdicts: Sequence[Verdict], updated: Sequence[Updated], quiet: bool) -> None:
+    by_test = {(each.verdict.route, each.verdict.index): each for each in updated}
+    for verdict in verdicts:
+        change = by_test.get((verdict.route, verdict.index))
+        if change:
+            show_update(change)
+        elif not (quiet and verdict.passed):
+            show_verdict(verdict)

@@ -1,0 +1,198 @@
+"""The jobs about a config while it is edited: its check, its outline, and the paths of its schemas."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from router.model import META_NAMES
+from router.prover.budget import ProofBudget
+from router.prover.predicates import text_of
+from router.prover.schema_index import SchemaIndex
+from router.runtime.config import spec
+from router.runtime.program.load import Loaded, load
+from router.tools.check.ledger import LedgerEntry, Verdict
+from router.tools.check.rule import code_of, shipped_examples
+from router.tools.check.run import examine, finding_record
+from router.tools.console.files import as_unsaved, names_of
+from router.tools.console.workspace import ConsoleError, Workspace
+from router.tools.dev.compare import to_json
+from router.tools.dev.local import saved_files
+from router.tools.dev.records import make_record
+
+_MAX_PATHS = 400
+_MAX_STEPS = 5
+
+
+class Draft(Struct, frozen=True):
+    """A config as it is edited: its file, which is that of the console, and the texts that are not saved, by file."""
+
+    config: str = ""
+    unsaved: dict[str, str] = {}
+
+    def load(self) -> Loaded:
+        """Load it, unless it was the last one; a variable that is not set is a warning, as in `router graph`."""
+        saved = saved_files(Path(self.config).absolute().parent)
+        return _load(self.config, frozenset(self.unsaved.items()), frozenset(saved.items()))
+
+
+@lru_cache(maxsize=1)
+def _load(config: str, unsaved: Iterable[tuple[str, str]], saved: frozenset[Any]) -> Loaded:
+    return load(Path(config), os.environ, "warning", as_unsaved(dict(unsaved)))
+
+
+class PageClaim(Struct, frozen=True):
+    """A claim about a route as the page shows it."""
+
+    route: str
+    claim: str
+    verdict: Verdict
+    reason: str
+    file: str
+    line: int
+
+
+class Checked(Struct, frozen=True):
+    """What `router check` says."""
+
+    findings: list[dict[str, Any]]
+    claims: tuple[PageClaim, ...]
+    ignored: int
+
+
+def check_config(given: Draft) -> Checked:
+    """Run `router check` on a draft."""
+    report = examine(Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved))
+    findings = [{**finding_record(each), "title": each.code.title} for each in report.findings]
+    return Checked(findings, tuple(map(page_claim, report.ledger.entries)), len(report.ignored))
+
+
+def page_claim(entry: LedgerEntry) -> PageClaim:
+    """Return a claim as the page shows it."""
+    claim = f"{entry.kind} {entry.subject}".rstrip()
+    assumed = f"assuming that {entry.assumes}" if entry.assumes else ""
+    reason = entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
+    return PageClaim(entry.route, claim, entry.verdict, reason, entry.place.file, entry.place.line)
+
+
+class SampleMessage(Struct, frozen=True):
+    """The message of a test: as JSON, or, if it is raw, as the queue has it."""
+
+    route: str
+    queue: str
+    name: str
+    text: str
+    raw: bool
+
+
+class Outline(Struct, frozen=True):
+    """What an editor completes and offers: the names of a config, and the messages of its tests."""
+
+    files: list[str]
+    queues: dict[str, list[str]]
+    """The names of the routes that read each queue."""
+    tables: list[str]
+    transforms: list[str]
+    envelopes: list[str]
+    plugins: list[str]
+    samples: list[SampleMessage]
+    meta: tuple[str, ...] = META_NAMES
+
+
+def outline(given: Draft) -> Outline | None:
+    """Return the outline of a draft; None if it cannot be read."""
+    loaded = given.load()
+    config, plugins = loaded.config, loaded.plugins
+    if config is None or plugins is None:
+        return None
+    queues: dict[str, list[str]] = {}
+    for name, route in config.routes.items():
+        queues.setdefault(route.queue, []).append(name)
+    samples = list(_samples(loaded, config))
+    return Outline(
+        names_of(Path(given.config), loaded),
+        queues,
+        list(config.tables),
+        list(plugins.transforms),
+        list(plugins.envelopes),
+        list(plugins.names),
+        samples,
+    )
+
+
+def _samples(loaded: Loaded, config: spec.Config) -> Iterator[SampleMessage]:
+    for name, route in config.routes.items():
+        for index, test in enumerate(route.tests):
+            for message in test.received:
+                label = test.name or f"test {index + 1}"
+                if message.message is not msgspec.UNSET:
+                    yield SampleMessage(name, route.queue, label, to_json(message.message, indent=2), raw=False)
+                elif isinstance(message.body, str):
+                    yield SampleMessage(name, route.queue, label, message.body, raw=True)
+                elif isinstance(message.record, dict):
+                    yield SampleMessage(name, route.queue, label, to_json(message.record, indent=2), raw=True)
+                elif loaded.program is not None:
+                    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
+                    yield SampleMessage(name, route.queue, label, record.body, raw=False)
+
+
+def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
+    """Return a call that runs a job about a draft while the page waits, with the config of the console."""
+    return lambda workspace, given: workspace.messages.run(function, of_console(workspace, given))
+
+
+def of_console(workspace: Workspace, draft: Draft) -> Draft:
+    """Return a draft of the config of the console, whatever the page named."""
+    return structs.replace(draft, config=str(workspace.config))
+
+
+class RouteOfDraft(Draft, frozen=True):
+    """A route of a draft."""
+
+    route: str = ""
+
+
+def paths_of_route(given: RouteOfDraft) -> list[str]:
+    """Return the paths that the schema of a route declares, those of few steps first."""
+    loaded = given.load()
+    route = loaded.config.routes.get(given.route) if loaded.config else None
+    if route is None or loaded.schemas is None or isinstance(route.schema, msgspec.UnsetType):
+        return []
+    validation = loaded.schemas.linked(route.schema, ("routes", given.route, "schema"))
+    if validation is None:
+        return []
+    index = SchemaIndex(validation, ProofBudget())
+    found: list[tuple[str, ...]] = []
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting and len(found) < _MAX_PATHS:
+        steps = waiting.pop(0)
+        inner = [(*steps, name) for name in index.names(steps)]
+        found += inner
+        waiting += inner if len(steps) < _MAX_STEPS else []
+    return [text_of(steps) for steps in found]
+
+
+class CodePage(Struct, frozen=True):
+    """What `router check --explain` says of a code."""
+
+    code: str
+    severity: str
+    title: str
+    why: str
+    bad: str = ""
+    found: str = ""
+    good: str = ""
+
+
+def explain_code(id_: str) -> CodePage:
+    """Return what `router check --explain` says of a code; raises ConsoleError if there is none."""
+    code = code_of(id_)
+    if code is None:
+        raise ConsoleError("unknown_code", f"there is no code {id_}", 404)
+    example = shipped_examples().get(code.id)
+    shown = (example.bad, example.found, example.good) if example else ()
+    return CodePage(code.id, code.severity, code.title, code.why, *shown)

@@ -1,0 +1,118 @@
+"""What runs in AWS, for the view Routes: depth, age, dead letters, and the outcomes of messages."""
+
+import os
+import urllib.request
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.error import URLError
+
+from msgspec import Struct
+
+from router.runtime.aws.connect import connect
+from router.runtime.deliver.telemetry import NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
+from router.runtime.program.load import with_bare_names
+from router.tools.console.checking import Draft
+from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_services
+from router.tools.control_plane.live import connect as connect_live
+from router.tools.deploy.status import MINUTES, QueueStatus, StatusReader, TableStatus, read_metrics
+
+_CONNECTIONS = 8
+_WORKER_SECONDS = 2.0
+_PREFIX, _SUFFIX = "router_messages_", "_total"
+Outcomes = dict[str, dict[str, int]]
+"""How many messages of each queue ended with each outcome."""
+
+
+class LiveOfDraft(Draft, frozen=True):
+    """What runs of a draft; names are without account and region if `bare`, `worker` is the address of its pages."""
+
+    bare: bool = False
+    worker: str = ""
+
+
+class LiveStatus(Struct, frozen=True):
+    """What runs; `unknown` says what is not known.
+
+    `outcomes` are those since the worker started or, unless `minutes` is 0, of the last minutes.
+    """
+
+    queues: list[QueueStatus]
+    paused: dict[str, str]
+    tables: list[TableStatus]
+    outcomes: Outcomes
+    minutes: int
+    unknown: list[str]
+
+
+def read_live(given: LiveOfDraft) -> LiveStatus:
+    """Read what runs of a draft; raises RouterError."""
+    program = given.load().require()
+    if given.bare:
+        program = with_bare_names(program)
+    reader = _reader()
+    queues = reader.queues(program)
+    outcomes, unknown = of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
+    return LiveStatus(
+        queues,
+        {queue.queue: queue.paused for queue in queues if queue.paused},
+        reader.tables(program),
+        outcomes,
+        0 if given.bare else MINUTES,
+        [unknown] if unknown else [],
+    )
+
+
+@cache
+def _services() -> Mapping[str, ServiceClient]:
+    return connect_services(("cloudwatch", "sqs"))
+
+
+@cache
+def _reader() -> StatusReader:
+    return StatusReader(connect(_CONNECTIONS), connect_live(), _services())
+
+
+def of_worker(address: str) -> tuple[Outcomes, str]:
+    """Return the outcomes that a worker counted, by its page `/metrics`; and why there are none, or ""."""
+    # Needs the worker's libraries, which a console of files does without.
+    from prometheus_client.parser import text_string_to_metric_families
+
+    try:
+        # Without a proxy of the environment.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{address}/metrics", timeout=_WORKER_SECONDS) as response:
+            text = response.read().decode()
+    except (URLError, OSError) as error:
+        return {}, f"the worker does not answer: {getattr(error, 'reason', error)}"
+    found: Outcomes = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name.startswith(_PREFIX) and sample.value:
+                kind = sample.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+                found.setdefault(sample.labels[QUEUE], {})[kind] = int(sample.value)
+    return found, ""
+
+
+def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
+    """Return the outcomes that functions measured in the last minutes; and why there are none, or ""."""
+    try:
+        listed = [each for page in cloudwatch.pages("ListMetrics", Namespace=NAMESPACE) for each in page["Metrics"]]
+        measured = [each for each in listed if each["MetricName"].startswith(_PREFIX)]
+        services = {_dimensions(each).get(SERVICE, "") for each in measured}
+        wanted = os.environ.get(SERVICE_VARIABLE, "")
+        if len(services) > 1 and not wanted:
+            return {}, f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}"
+        own = [each for each in measured if wanted in ("", _dimensions(each).get(SERVICE))]
+        found: Outcomes = {}
+        for metric, values in read_metrics(cloudwatch, own, "Sum"):
+            kind = metric["MetricName"].removeprefix(_PREFIX).removesuffix(_SUFFIX)
+            outcomes = found.setdefault(_dimensions(metric).get(QUEUE, ""), {})
+            outcomes[kind] = outcomes.get(kind, 0) + int(sum(values))
+        return found, ""
+    except AwsCallError as error:
+        return {}, f"outcomes: {error}"
+
+
+def _dimensions(metric: Any) -> dict[str, str]:
+    return {each["Name"]: each["Value"] for each in metric["Dimensions"]}

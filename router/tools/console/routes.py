@@ -1,0 +1,217 @@
+"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in AWS.
+
+The contract of a route says in words what it takes, what it stores, and what happens to the rest.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from router.errors import ConfigError, UsageError
+from router.runtime.config import spec
+from router.runtime.modes import MODES
+from router.runtime.program.load import Loaded
+from router.tools.console.api import Call
+from router.tools.console.checking import Draft, RouteOfDraft, message_job
+from router.tools.console.workspace import Workspace, require_aws
+from router.tools.dev.compare import to_json
+from router.tools.dev.graph import Edge, Graph, GroupBy, Node, file_finder, graph_of, group, open_group, select
+from router.tools.dev.graph_picture import draw
+
+_STORES = {
+    "attributes": "some attributes of the item, and leaves the others",
+    "nothing": "nothing: it deletes the item of the key",
+}
+
+
+class GraphOfDraft(Draft, frozen=True):
+    """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a node."""
+
+    group: GroupBy = "auto"
+    pattern: str = ""
+    opened: str = ""
+
+
+class PageGraph(Struct, frozen=True):
+    """A graph as the page draws it.
+
+    `picture` is the SVG of `router graph`, as elements: name, attributes, text, children. Its nth `g` is the nth node.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    picture: Any
+    counts: Mapping[str, int]
+
+
+def make_graph(given: GraphOfDraft) -> PageGraph:
+    """Return the graph of a draft; a job."""
+    loaded = given.load()
+    if loaded.config is None:
+        raise ConfigError(tuple(loaded.findings))
+    whole = graph_of(loaded.config)
+    shown = _choose(whole, given, loaded)
+    counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
+    return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
+
+
+def _choose(whole: Graph, asked: GraphOfDraft, loaded: Loaded) -> Graph:
+    file_of = file_finder(loaded.findings)
+    graph = select(whole, f"*{asked.pattern}*") if asked.pattern else whole
+    if asked.opened:
+        return open_group(graph, asked.group, file_of, asked.opened)
+    return group(graph, asked.group, file_of)
+
+
+def as_elements(element: Element) -> Any:
+    """Return an element without the style sheet in it: the page has its own."""
+    children = [as_elements(child) for child in element if child.tag != "style"]
+    return [element.tag, element.attrib, element.text or "", children]
+
+
+def read_live(workspace: Workspace, given: Draft) -> bytes:
+    """Return what runs of a draft; raises ConsoleError."""
+    require_aws(workspace)
+    # boto3 takes 0.2 s to import: a console of files does without.
+    from router.tools.console import live
+
+    asked = live.LiveOfDraft(str(workspace.config), given.unsaved, workspace.target == "local", workspace.worker)
+    return workspace.live.run(live.read_live, asked)
+
+
+class Contract(Struct, frozen=True):
+    """The contract of a route: sentences, and its attributes with what they are made from."""
+
+    route: str
+    description: str
+    owner: str
+    takes: list[str]
+    stores: list[str]
+    attributes: list[tuple[str, str]]
+    rest: list[str]
+    tests: int
+    file: str
+    line: int
+
+
+def contract_of_route(given: RouteOfDraft) -> Contract:
+    """Return the contract of a route of a draft; raises RouterError."""
+    loaded = given.load()
+    config = loaded.config
+    if config is None:
+        raise ConfigError(tuple(loaded.findings))
+    route = config.routes.get(given.route)
+    if route is None:
+        raise UsageError(f"there is no route '{given.route}'")
+    queue = config.queues.get(route.queue) or spec.Queue()
+    place = loaded.findings.locate(("routes", given.route), True)
+    return Contract(
+        given.route,
+        route.description,
+        route.owner,
+        list(_takes(config, given.route, route, queue, loaded)),
+        list(_stores(config, route, queue)),
+        list(_attributes(route)),
+        list(_rest(config, route, queue)),
+        len(route.tests),
+        place.file,
+        place.line,
+    )
+
+
+def _takes(
+    config: spec.Config, name: str, route: spec.RouteSettings, queue: spec.Queue, loaded: Loaded
+) -> Iterator[str]:
+    yield f"Messages of the queue {_named(route.queue, queue.name)}" + (
+        f", unwrapped from {' in '.join(reversed(queue.envelope))}." if queue.envelope else "."
+    )
+    if queue.encoding != "json":
+        yield f"Their payload is {queue.encoding}."
+    others = [each for each, settings in config.routes.items() if settings.queue == route.queue]
+    if not isinstance(route.when, UnsetType):
+        yield f"Those for which {route.when} is true."
+    if queue.match == "first" and others.index(name):
+        yield f"Those that no earlier route takes: {', '.join(others[: others.index(name)])}."
+    if isinstance(route.schema, UnsetType):
+        yield "It has no schema: each message that can be mapped is stored."
+        return
+    yield f"They satisfy {route.schema if isinstance(route.schema, str) else 'the schema in the config'}" + _required(
+        loaded, name, route.schema
+    )
+
+
+def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> str:
+    validation = loaded.schemas.linked(schema, ("routes", name, "schema")) if loaded.schemas else None
+    content = validation.root.content if validation else None
+    listed = content.get("required") if isinstance(content, dict) else None
+    return f", which requires {', '.join(map(str, listed))}." if isinstance(listed, list) and listed else "."
+
+
+def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    table, write = config.tables.get(route.table), route.write
+    each = "" if isinstance(route.for_each, UnsetType) else f" for each element of {route.for_each}"
+    key = f" under the key {', '.join(table.key)}" if table else ""
+    yield f"One item{each} in the table {_named(route.table, table.name if table else '')}{key}."
+    mode = MODES[write.mode]
+    yield f"Mode {mode.name}: it {mode.summary}."
+    if mode.stores in _STORES:
+        yield f"A write stores {_STORES[mode.stores]}."
+    if not isinstance(write.version, UnsetType):
+        yield f"{write.version} orders the writes of one key."
+    if not isinstance(write.once, UnsetType):
+        yield f"Once for each message: the table {write.once} remembers those that were written."
+    if queue.atomic:
+        yield "All items of one message are written in one transaction, or none."
+    if table and table.ttl:
+        yield f"DynamoDB deletes an item after the time in {table.ttl}."
+    if isinstance(route.item, UnsetType):
+        yield "The item is the whole message."
+    if not isinstance(route.merge, UnsetType):
+        merged = route.merge if isinstance(route.merge, str) else route.merge.from_
+        yield f"The entries of {merged} are attributes, too."
+    if route.plugins is UNSET or route.plugins:
+        names = ", ".join(route.plugins) if not isinstance(route.plugins, UnsetType) else "all of the config"
+        yield f"Plugins may change it: {names}."
+
+
+def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
+    for name, attribute in ({} if isinstance(route.item, UnsetType) else route.item).items():
+        yield name, attribute if isinstance(attribute, str) else to_json(_written(attribute))
+
+
+def _written(attribute: spec.Attribute) -> Any:
+    """Return an attribute without the settings that have their default values."""
+    default = msgspec.to_builtins(spec.short_form("x"))
+    found = msgspec.to_builtins(attribute)
+    return {key: value for key, value in found.items() if key == "from" or default.get(key, UNSET) != value}
+
+
+def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    dead_letter = (
+        f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
+        if queue.dead_letter
+        else f"stays on {route.queue}, for its redrive policy"
+    )
+    ends = {"dead_letter": dead_letter, "drop": "is dropped"}
+    if not isinstance(route.schema, UnsetType):
+        yield f"A message that fails the schema {ends[route.on_invalid]}."
+    yield f"A message that cannot be mapped {dead_letter}."
+    yield f"A message of the queue that no route takes {ends[queue.unmatched]}."
+    mode = MODES[route.write.mode]
+    yield f"A message that is received twice: {mode.when_duplicate.replace('`', '')}."
+    yield f"A message that is older than the stored item: {mode.when_late.replace('`', '')}."
+    yield f"While DynamoDB is throttled or failing, messages wait, and survive an outage of {queue.outlast}."
+
+
+def _named(key: str, name: str) -> str:
+    return f"{key} ({name})" if name and name != key else key
+
+
+CALLS = (
+    Call("routes/graph", GraphOfDraft, message_job(make_graph)),
+    Call("routes/contract", RouteOfDraft, message_job(contract_of_route)),
+    Call("routes/live", Draft, read_live),
+)

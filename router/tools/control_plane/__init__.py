@@ -1,0 +1,1 @@
+"""Clients of the control plane: CloudFormation, Lambda, IAM and what `router status` reads."""

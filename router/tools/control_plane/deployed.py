@@ -1,0 +1,156 @@
+"""What is deployed, as AWS describes it: tables, queues, functions, event source mappings and permissions."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from router.runtime.aws.faults import ABSENT, DENIED
+
+KeyAttributes = tuple[tuple[str, str], ...]
+"""Key attributes and their types: those of the partition key, then those of the sort key."""
+
+
+class Unanswered(Struct, frozen=True, tag=True):
+    """A call that failed: IAM's name of the action, the resource, and AWS's error code."""
+
+    action: str
+    resource: str
+    code: str
+
+    @property
+    def absent(self) -> bool:
+        """Whether the resource does not exist."""
+        return self.code in ABSENT
+
+    @property
+    def denied(self) -> bool:
+        """Whether the caller lacks the permission."""
+        return self.code in DENIED
+
+
+class DeployedTtl(Struct, frozen=True, tag=True):
+    """The time to live of a table: ENABLED, ENABLING, DISABLED or DISABLING, and its attribute or ""."""
+
+    status: str
+    attribute: str = ""
+
+    @property
+    def on(self) -> bool:
+        """Whether expired items are deleted, now or within an hour."""
+        return self.status in ("ENABLED", "ENABLING")
+
+
+class DeployedIndex(Struct, frozen=True):
+    """A secondary index and its key attributes."""
+
+    name: str
+    key: KeyAttributes
+
+
+class DeployedTable(Struct, frozen=True, tag=True):
+    """A table; the units of capacity are 0 for on-demand billing."""
+
+    arn: str
+    status: str
+    key: KeyAttributes
+    ttl: DeployedTtl | Unanswered
+    read_units: int = 0
+    write_units: int = 0
+    indexes: tuple[DeployedIndex, ...] = ()
+
+    @property
+    def provisioned(self) -> bool:
+        """Whether it has provisioned capacity."""
+        return self.write_units > 0
+
+
+class DeployedQueue(Struct, frozen=True, tag=True):
+    """A queue. Times are in seconds, sizes in bytes; without redrive policy `redrive_to` is "" and the count 0.
+
+    `kms_key` is the ARN, id or alias of its KMS key, or "".
+    """
+
+    arn: str
+    fifo: bool
+    visibility: int
+    retention: int
+    max_bytes: int
+    redrive_to: str = ""
+    max_receive_count: int = 0
+    kms_key: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.arn.rpartition(":")[2]
+
+
+READING = ("Creating", "Enabling", "Enabled", "Updating")
+"""The states in which an event source mapping reads its queue, or is about to."""
+
+
+class DeployedMapping(Struct, frozen=True, tag=True):
+    """An event source mapping; `window` is in seconds, `max_concurrency` is 0 if none is set.
+
+    `reason` is AWS's for its state, such as `USER_INITIATED`.
+    """
+
+    id: str
+    function: str
+    state: str
+    batch_size: int
+    window: int
+    reports_failures: bool
+    max_concurrency: int = 0
+    filters: int = 0
+    reason: str = ""
+
+
+class DeployedFunction(Struct, frozen=True, tag=True):
+    """A function; `timeout` is in seconds, `reserved` is None if it shares the account's concurrency."""
+
+    arn: str
+    timeout: int
+    role: str
+    reserved: int | Unanswered | None = None
+
+    @property
+    def name(self) -> str:
+        """Its name, with the version or alias if the mapping names one."""
+        return function_name(self.arn)
+
+
+class Decision(Struct, frozen=True, tag=True):
+    """Which of the needed actions on a resource the policies of a principal deny."""
+
+    resource: str
+    needed: tuple[str, ...]
+    denied: tuple[str, ...] = ()
+
+
+class DeployedState(Struct, frozen=True):
+    """All that was read.
+
+    `tables` are by their name in the config, `queues` by their reference (name, URL or ARN), `mappings` by the queue's
+    name in the config, `functions` by ARN. `principal` is the one whose permissions `decisions` are about; "" if it is
+    not known, or has all permissions.
+    """
+
+    tables: Mapping[str, DeployedTable | Unanswered] = {}
+    queues: Mapping[str, DeployedQueue | Unanswered] = {}
+    mappings: Mapping[str, tuple[DeployedMapping, ...] | Unanswered] = {}
+    functions: Mapping[str, DeployedFunction | Unanswered] = {}
+    principal: str | Unanswered = ""
+    decisions: tuple[Decision | Unanswered, ...] = ()
+
+
+def function_name(arn: str) -> str:
+    """The name in a function's ARN, with the version or alias if there is one."""
+    return arn.partition(":function:")[2] or arn
+
+
+def is_of_function(arn: str, function: str) -> bool:
+    """Return whether the ARN of a function, version or alias is of a function by its name or ARN; "" is any."""
+    name, _, qualifier = function_name(arn).partition(":")
+    wanted, _, wanted_qualifier = function_name(function).partition(":")
+    return not function or (name == wanted and wanted_qualifier in ("", qualifier))

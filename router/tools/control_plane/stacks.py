@@ -1,0 +1,223 @@
+"""CloudFormation stacks, their change sets and events."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.tools.control_plane.clients import AwsCallError, ServiceClient
+
+STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+"""AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
+_DELETED = "DELETE_COMPLETE"
+
+
+class Stack(Struct, frozen=True):
+    """A stack: its status and the reason for it, its outputs and the values of its parameters."""
+
+    id: str
+    name: str
+    status: str
+    reason: str = ""
+    outputs: Mapping[str, str] = {}
+    parameters: Mapping[str, str] = {}
+
+
+class ResourceChange(Struct, frozen=True):
+    """The change of one resource by a change set, with AWS's values.
+
+    `replacement` is "True", "False", "Conditional", or "" if nothing is modified; `policy` is the policy for the old
+    resource ("Delete", "Retain", "ReplaceAndDelete" …). `details` are the properties or attributes that certainly
+    change; if `certain` is false, none does, and these may, since they refer to others that change (AWS: Dynamic).
+    """
+
+    action: str
+    logical_id: str
+    physical_id: str
+    type: str
+    replacement: str = ""
+    policy: str = ""
+    details: tuple[str, ...] = ()
+    certain: bool = True
+
+
+class ChangeSet(Struct, frozen=True):
+    """A change set, which may be incomplete."""
+
+    status: str
+    reason: str
+    changes: tuple[ResourceChange, ...]
+
+
+_AWS_NAMES = {
+    "logical_id": "LogicalResourceId",
+    "physical_id": "PhysicalResourceId",
+    "type": "ResourceType",
+    "status": "ResourceStatus",
+    "reason": "ResourceStatusReason",
+    "id": "EventId",
+    "at": "Timestamp",
+}
+
+
+class StackEvent(Struct, frozen=True, rename=_AWS_NAMES):
+    """An event of a resource, or of the stack itself."""
+
+    id: str
+    at: datetime
+    logical_id: str
+    physical_id: str
+    type: str
+    status: str
+    reason: str = ""
+
+
+class StackResource(Struct, frozen=True, rename=_AWS_NAMES, kw_only=True):
+    """A resource of a stack."""
+
+    logical_id: str
+    physical_id: str = ""
+    type: str
+    status: str
+
+
+class StackTemplate(Struct, frozen=True):
+    """A template, as text or, if that is too long, as the URL of an object in S3."""
+
+    body: str = ""
+    url: str = ""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of CreateChangeSet."""
+        return {"TemplateURL": self.url} if self.url else {"TemplateBody": self.body}
+
+
+class Stacks:
+    """The stacks of one account and region; each method raises AwsCallError if a call fails."""
+
+    def __init__(self, cloudformation: ServiceClient) -> None:
+        self._call, self._pages, self.wait = cloudformation.call, cloudformation.pages, cloudformation.wait
+        self.region = cloudformation.region
+
+    def find(self, name_or_id: str) -> Stack | None:
+        """Return a stack by its name, or by its ARN even if it is deleted; raises UsageError for an invalid name."""
+        if not name_or_id.startswith("arn:") and not STACK_NAME.fullmatch(name_or_id):
+            raise UsageError(
+                f"'{name_or_id}' is not a valid stack name: letters, digits and '-', beginning with a letter"
+            )
+        try:
+            response = self._call("DescribeStacks", StackName=name_or_id)
+        except AwsCallError as error:
+            # The name is valid, so this code means that there is no such stack.
+            if error.code == "ValidationError":
+                return None
+            raise
+        stack = response["Stacks"][0]
+        return Stack(
+            stack["StackId"],
+            stack["StackName"],
+            stack["StackStatus"],
+            stack.get("StackStatusReason", ""),
+            {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs") or ()},
+            {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters") or ()},
+        )
+
+    def propose(
+        self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str | None], *, creates: bool
+    ) -> tuple[str, str]:
+        """Create a change set, which imports retained tables that exist; return its ARN and the stack's.
+
+        A parameter whose value is None keeps its value.
+        """
+        response = self._call(
+            "CreateChangeSet",
+            StackName=stack,
+            ChangeSetName=name,
+            ChangeSetType="CREATE" if creates else "UPDATE",
+            Parameters=[
+                {"ParameterKey": key} | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
+                for key, value in parameters.items()
+            ],
+            Capabilities=["CAPABILITY_NAMED_IAM"],
+            ImportExistingResources=True,
+            **({"OnStackFailure": "DELETE"} if creates else {}),
+            **template.parameters,
+        )
+        return response["Id"], response["StackId"]
+
+    def change_set(self, id_: str) -> ChangeSet:
+        """Return a change set by its ARN, with all its changes."""
+        pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_)]
+        listed = [each for page in pages for each in page.get("Changes", ())]
+        changes = [each["ResourceChange"] for each in listed if "ResourceChange" in each]
+        return ChangeSet(pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes)))
+
+    def execute(self, change_set: str) -> None:
+        """Start to execute a change set."""
+        self._call("ExecuteChangeSet", ChangeSetName=change_set)
+
+    def discard(self, change_set: str) -> None:
+        """Delete a change set that was not executed."""
+        self._call("DeleteChangeSet", ChangeSetName=change_set)
+
+    def delete(self, stack_id: str) -> None:
+        """Start to delete a stack."""
+        self._call("DeleteStack", StackName=stack_id)
+
+    def events(self, stack_id: str, after: str = "") -> list[StackEvent]:
+        """Return the events of a stack after the event with that id, or all, oldest first."""
+        found: list[StackEvent] = []
+        # AWS returns the newest first.
+        for page in self._pages("DescribeStackEvents", StackName=stack_id):
+            for each in page["StackEvents"]:
+                if each["EventId"] == after:
+                    return found[::-1]
+                found.append(msgspec.convert({"PhysicalResourceId": "", **each}, StackEvent))
+        return found[::-1]
+
+    def newest_event(self, stack_id: str) -> str:
+        """Return the id of the last event of a stack, or ""."""
+        events = self._call("DescribeStackEvents", StackName=stack_id)["StackEvents"]
+        return str(events[0]["EventId"]) if events else ""
+
+    def resources(self, stack_id: str) -> tuple[StackResource, ...]:
+        """Return the resources of a stack, without deleted ones, which AWS lists too."""
+        pages = self._pages("ListStackResources", StackName=stack_id)
+        listed = [each for page in pages for each in page["StackResourceSummaries"]]
+        return tuple(each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED)
+
+    def template(self, stack_id: str) -> Mapping[str, Any]:
+        """Return the template of a stack, without functions that YAML writes as tags."""
+        body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
+        # botocore parses JSON itself.
+        read: Mapping[str, Any] = yaml.load(body, _Untagged) if isinstance(body, str) else body  # noqa: S506 — safe
+        return read
+
+
+class _Untagged(yaml.SafeLoader):
+    """Loads CloudFormation's tags, such as `!Ref`, as None."""
+
+
+_Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
+
+
+def _change(response: Mapping[str, Any]) -> ResourceChange:
+    details = response.get("Details") or ()
+    certain = [each for each in details if each.get("Evaluation") != "Dynamic"]
+    targets = [each["Target"] for each in certain or details]
+    return ResourceChange(
+        response["Action"],
+        response["LogicalResourceId"],
+        response.get("PhysicalResourceId", ""),
+        response["ResourceType"],
+        response.get("Replacement", ""),
+        response.get("PolicyAction", ""),
+        tuple(dict.fromkeys(target.get("Name") or target["Attribute"] for target in targets)),
+        bool(certain) or not details,
+    )

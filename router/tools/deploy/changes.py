@@ -1,0 +1,331 @@
+"""Describes the changes of a stack: which resources and properties, for which routes, and whether something is lost.
+
+Messages or items are lost with a queue or table, or by a change of some of its properties.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from msgspec import Struct, field, structs
+
+from router.codes import KEY_CHANGED
+from router.tools.control_plane.stacks import ResourceChange
+
+HIDDEN = "****"
+"""What AWS tells of the value of a parameter with `NoEcho`."""
+ANOTHER = "**** (another)"
+"""A hidden value that differs from the one before."""
+QUEUE, TABLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table"
+_RETENTION_PERIOD = "MessageRetentionPeriod"
+_DEFAULT_RETENTION = 345_600
+"""Seconds: AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html"""
+_TIME_TO_LIVE = "TimeToLiveSpecification"
+_REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
+_KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
+Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"]
+"""`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
+`may modify`: the resource refers to one that changes."""
+
+MANY = 3
+"""More routes than these are shown as their number, or as "all"."""
+_STORES = (QUEUE, TABLE)
+"""The types of resources that store messages or items."""
+_LOSING: tuple[Verb, ...] = ("remove", "replace", "may replace", "unknown")
+_ORDER: tuple[Verb, ...] = (*_LOSING, "retain", "modify", "import", "add", "may modify")
+_REPLACEMENTS: Mapping[str, Verb] = {"True": "replace", "Conditional": "may replace"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
+_NAMED = (
+    *_STORES,
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::ECS::Service",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+)
+"""The types of resources whose physical id is a name that users know, not one that AWS generated."""
+_QUEUE = "Queue"
+OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
+"""The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
+_OF_ALL = "AWS::IAM::"
+"""The prefix of the types of resources that serve all queues and tables."""
+
+
+def substitute_text(text: str, values: Mapping[str, str]) -> str:
+    """Return an argument of `Fn::Sub` with the values of parameters, or "" if it needs more than these."""
+    if any(not escaped and name not in values for escaped, name in _REFERENCE.findall(text)):
+        return ""
+    return _REFERENCE.sub(lambda found: f"${{{found[2]}}}" if found[1] else values[found[2]], text)
+
+
+class PropertyChange(Struct, frozen=True):
+    """A property of a resource and its values; None where it is not set. A value may hold intrinsic functions."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+class TemplateVersion(Struct, frozen=True):
+    """A template and the values of its parameters."""
+
+    body: Mapping[str, Any]
+    values: Mapping[str, str] = {}
+
+    def properties(self, logical_id: str) -> Mapping[str, Any]:
+        """Return the properties of a resource, with the values of parameters; none if there is no such resource."""
+        properties = self.body.get("Resources", {}).get(logical_id, {}).get("Properties", {})
+        return {name: self.resolve(value) for name, value in properties.items()}
+
+    def resolve(self, value: Any) -> Any:
+        """Return a value of the template with the values of parameters in it, as far as these give it."""
+        match value:
+            case {"Ref": str(name)} if name in self.values:
+                return self.values[name]
+            case {"Fn::Sub": str(text)} if known := substitute_text(text, self.values):
+                return known
+            case Mapping():
+                return {name: self.resolve(each) for name, each in value.items()}
+            case list():
+                return [self.resolve(each) for each in value]
+            case _:
+                return value
+
+
+class PreviousKeys(Struct, frozen=True):
+    """The KMS keys, by logical id, that can still be decrypted with, and what to do where another one is needed."""
+
+    known: Mapping[str, str] = {}
+    advice: str = "set it as kms_key_previous"
+
+
+def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: str) -> tuple[PropertyChange, ...]:
+    """Return the properties of a resource that differ, in the order of the new template."""
+    before, after = old.properties(logical_id), new.properties(logical_id)
+    names = dict.fromkeys([*after, *before])
+    return tuple(
+        PropertyChange(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+    )
+
+
+def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys) -> str:
+    """Return what is lost if properties of an existing resource change, or ""."""
+    losses = []
+    previous_key = keys.known.get(logical_id, "")
+    for change in changes:
+        if type_ == QUEUE and change.name == _RETENTION_PERIOD:
+            seconds, fewer = (int(each or _DEFAULT_RETENTION) for each in (change.before, change.after))
+            if fewer < seconds:
+                losses.append(f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now")
+        elif type_ == TABLE and change.name == _TIME_TO_LIVE:
+            before, after = (_expiring(each) for each in (change.before, change.after))
+            if after and after != before:
+                losses.append(f"EXPIRES items by their '{after}'" + (f" instead of '{before}'" if before else ""))
+        elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in ("", previous_key):
+            content = "messages" if type_ == QUEUE else "items"
+            losses.append(
+                f"CHANGES the KMS key: stored {content} need the previous one, {_kms_key(change.before)}: "
+                f"{keys.advice} ({KEY_CHANGED.id})"
+            )
+    return "; ".join(losses)
+
+
+def _expiring(specification: Any) -> str:
+    """Return the attribute by which items expire, or ""."""
+    enabled = isinstance(specification, Mapping) and str(specification.get("Enabled")).lower() == "true"
+    return str(specification["AttributeName"]) if enabled else ""
+
+
+def _kms_key(value: Any) -> str:
+    """Return the KMS key of a queue or table, or "" for a key that AWS manages."""
+    key = value.get("KMSMasterKeyId", "") if isinstance(value, Mapping) else value or ""
+    return str(key)
+
+
+def count_sentence(count: int, content: str) -> str:
+    """Return how many messages or items there are, in words: `content` is the plural."""
+    return f"{count} {content if count != 1 else content.removesuffix('s')} now"
+
+
+class PlannedChange(Struct, frozen=True):
+    """The change of one resource.
+
+    `kind` is the type in words, `routes` the routes that use the resource, `loses` whether messages or items may be
+    lost, `details` the properties that change, `values` those whose values before and after are known. `loss` says what
+    a modification loses. `stored` is how many messages or items there are now; None if that is not known.
+    """
+
+    verb: Verb
+    logical_id: str
+    name: str
+    kind: str = field(name="resource")
+    routes: str = ""
+    loses: bool = False
+    details: tuple[str, ...] = ()
+    values: tuple[PropertyChange, ...] = ()
+    loss: str = ""
+    stored: int | None = None
+    physical_id: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What may be lost, or ""."""
+        if not self.loses:
+            return ""
+        content = "messages" if self.kind == "queue" else "items"
+        what = self.loss or {
+            "remove": f"DELETES the {self.kind} and its {content}",
+            "replace": f"REPLACES the {self.kind} with an empty one",
+            "may replace": f"MAY REPLACE the {self.kind} with an empty one",
+        }.get(self.verb, f"AWS does not say what happens to the {self.kind}")
+        return what if self.stored is None else f"{what} ({count_sentence(self.stored, content)})"
+
+    @property
+    def remark(self) -> str:
+        """What happens to messages of a queue that is kept outside of the stack, or ""."""
+        if self.verb != "retain" or self.kind != "queue":
+            return ""
+        count = "its messages" if self.stored is None else count_sentence(self.stored, "messages")
+        return f"the queue stays, and nothing reads it any more ({count})"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of its messages or items matters."""
+        return bool(self.physical_id) and (self.loses or (self.verb == "retain" and self.kind == "queue"))
+
+
+def describe_changes(
+    changes: Iterable[ResourceChange],
+    routes: Mapping[str, str],
+    names: Mapping[str, str],
+    old: TemplateVersion,
+    new: TemplateVersion,
+    keys: PreviousKeys,
+) -> tuple[PlannedChange, ...]:
+    """Return the changes, those that lose something first.
+
+    `routes` and `names` are keyed by logical id. `old` and `new` are the templates before and after.
+    """
+    planned = [
+        _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys) for change in changes
+    ]
+    return in_order(planned)
+
+
+def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
+    """Return the changes, those that lose something first."""
+    return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
+
+
+def confirmation_words(lost: Sequence[PlannedChange]) -> dict[str, str]:
+    """Return what is lost of each queue and table, in words, by the word that confirms it.
+
+    That is its name, or `queue:NAME` and `table:NAME` where both lose something.
+    """
+    names = Counter(name for _, name in {(each.kind, each.name) for each in lost})
+    found: dict[str, str] = {}
+    for each in lost:
+        word = each.name if names[each.name] == 1 else f"{each.kind}:{each.name}"
+        label = f"the {each.kind} '{each.name}': {each.warning}"
+        found[word] = f"{found[word]}; {each.warning}" if word in found else label
+    return found
+
+
+def leave_queue(planned: PlannedChange, keys: Sequence[str], stored: int | None) -> PlannedChange:
+    """Return the change of a queue whose messages need KMS keys that the role may not use any more.
+
+    Without keys, no route reads the queue. `stored` is how many messages are on it; None if that is not known.
+    """
+    if not keys or planned.verb in ("remove", "replace"):
+        return structs.replace(planned, stored=stored)
+    losses = [
+        f"REMOVES the permission to decrypt with the KMS key {key}, which messages that wait may need: wait until the "
+        f"queue is empty, then remove the key ({KEY_CHANGED.id})"
+        for key in keys
+    ]
+    loss = "; ".join(filter(None, (planned.loss, *losses)))
+    verb: Verb = "may modify" if planned.verb == "retain" else planned.verb
+    return structs.replace(planned, verb=verb, loses=True, loss=loss, stored=stored)
+
+
+def _describe(
+    change: ResourceChange,
+    routes: Mapping[str, str],
+    names: Mapping[str, str],
+    changed: tuple[PropertyChange, ...],
+    keys: PreviousKeys,
+) -> PlannedChange:
+    verb = _verb(change)
+    name = names.get(change.logical_id)
+    is_lost = change.type in _STORES and verb in _LOSING
+    if not name or (is_lost and change.physical_id):
+        # What is lost has the name that it has now: the config may name another.
+        name = resource_name(change.type, change.logical_id, change.physical_id)
+    values = changed if change.action == "Modify" else ()
+    loss = describe_loss(change.type, values, change.logical_id, keys) if verb in ("modify", "may modify") else ""
+    return PlannedChange(
+        verb,
+        change.logical_id,
+        name,
+        kind_of(change.type),
+        routes.get(change.logical_id, ""),
+        is_lost or bool(loss),
+        change.details,
+        tuple(each for each in values if each.name in change.details),
+        loss,
+        physical_id=change.physical_id,
+    )
+
+
+def _verb(change: ResourceChange) -> Verb:
+    match change.action:
+        case "Add":
+            return "add"
+        case "Import":
+            return "import"
+        case "Remove":
+            return "retain" if change.policy == "Retain" else "remove"
+        case "Modify" if not change.certain and change.type not in _STORES:
+            # The resource refers to one that changes by an ARN, which usually stays the same.
+            return "may modify"
+        case "Modify":
+            certain: Verb = "modify" if change.certain else "may modify"
+            return _REPLACEMENTS.get(change.replacement, certain)
+        case _:
+            return "unknown"
+
+
+def kind_of(type_: str) -> str:
+    """Return a resource type in words: `AWS::Lambda::EventSourceMapping` is an event source mapping."""
+    words = _WORD.findall(type_.rpartition("::")[2])
+    return " ".join(word if len(word) > 1 and word.isupper() else word.lower() for word in words)
+
+
+def resource_name(type_: str, logical_id: str, physical_id: str) -> str:
+    """Return the name of a resource if users know it, else its logical id."""
+    return (short_name(physical_id) if type_ in _NAMED else "") or logical_id
+
+
+def short_name(physical_id: str) -> str:
+    """Return the name in an ARN or in the URL of a queue; any other physical id is a name."""
+    if physical_id.startswith(("https://", "http://")):
+        return physical_id.rpartition("/")[2]
+    return physical_id.split(":", 5)[-1] if physical_id.startswith("arn:") else physical_id
+
+
+def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the routes of each resource of a template as text, by logical id.
+
+    `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
+    """
+    every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
+    suffixes = {id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)}
+    of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE}
+    found = {}
+    for id_, resource in resources.items():
+        others = every if resource["Type"].startswith(_OF_ALL) else ()
+        routes = known.get(id_) or of_queues.get(id_) or others
+        many = "all" if len(routes) == len(every) else f"{len(routes)} routes"
+        found[id_] = ", ".join(routes) if len(routes) <= MANY else many
+    return found

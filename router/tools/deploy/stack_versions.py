@@ -1,0 +1,210 @@
+"""The versions of a stack: the package that it runs, and what it was before each change.
+
+Packages are read from the bucket to which a deployment uploads them: the function's own copy is the same, as its
+checksum shows, and so nothing has to be permitted that a deployment does not need. Earlier templates are kept in that
+bucket, too: CloudFormation keeps none.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.config.secret_values import DYNAMIC_REFERENCE
+from router.tools.control_plane.artifacts import Artifacts
+from router.tools.control_plane.clients import ServiceClient, connect_services
+from router.tools.control_plane.stacks import Stack, Stacks
+from router.tools.deploy.changes import HIDDEN, PreviousKeys
+from router.tools.deploy.deployment import FOLDER, Deployment, literal_names
+from router.tools.deploy.hidden_values import Previous
+from router.tools.deploy.stack import EMPTY, is_absent, require_own
+from router.tools.deploy.template.canary import mark_of, without_shift
+from router.tools.deploy.template.expressions import hidden_parameters, variable_names
+from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
+
+FUNCTION_NAME = "FunctionName"
+"""The output of a stack that has the name of its function."""
+_KEY_ADVICE = "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
+
+
+class DeployedCode(Struct, frozen=True):
+    """A package, and the variables with which its function runs."""
+
+    package: bytes
+    env: Mapping[str, str]
+
+
+class OtherPackageError(UsageError):
+    """The function runs another package than its stack names, which CloudFormation does not see."""
+
+
+def find_stack(stacks: Stacks, name: str) -> Stack:
+    """Return a stack of the router; raises UsageError if there is none of that name, or if it is another's."""
+    stack = stacks.find(name)
+    if stack is None or is_absent(stack) or stack.status == EMPTY:
+        raise UsageError(f"there is no stack '{name}' in {stacks.region}; AWS_REGION and the credentials choose where")
+    require_own(stacks, stack)
+    return stack
+
+
+def read_code(name: str) -> DeployedCode:
+    """Return what the function of a stack runs.
+
+    Raises UsageError if there is no such stack, it has no function, or the function runs another package than the stack
+    says.
+    """
+    services = connect_services(("cloudformation", "lambda", "s3"))
+    stack = find_stack(Stacks(services["cloudformation"]), name)
+    if FUNCTION_NAME not in stack.outputs:
+        raise UsageError(
+            f"the stack '{name}' runs the worker, whose config is in its image, so that stack:{name} cannot be read; "
+            "name the commit that the image was built from (git:REF), or its compiled config (router compile)"
+        )
+    function = stack.outputs[FUNCTION_NAME]
+    settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=function)
+    env = _environment(settings, services["lambda"].region)
+    package = read_package_of(stack.parameters, services["s3"])
+    digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
+    if settings["CodeSha256"] != digest:
+        version = stack.parameters.get(CODE_VERSION, "")
+        raise OtherPackageError(
+            f"the function '{function}' runs another package than its stack names: it was updated by other means than "
+            "router deploy; deploy a change, or put the package back: 'aws lambda update-function-code --function-name "
+            f"{function} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
+            + (f" --s3-object-version {version}'" if version else "'")
+        )
+    return DeployedCode(package, env)
+
+
+def read_environment(stack: Stack, function: ServiceClient) -> dict[str, str]:
+    """Return the variables with which the function of a stack runs; the client is that of Lambda."""
+    settings = function.call("GetFunctionConfiguration", FunctionName=stack.outputs[FUNCTION_NAME])
+    return _environment(settings, function.region)
+
+
+def _environment(settings: Mapping[str, Any], region: str) -> dict[str, str]:
+    return {**settings.get("Environment", {}).get("Variables", {}), "AWS_REGION": region}
+
+
+def may_hide(template: Mapping[str, Any]) -> bool:
+    """Return whether a template has variables whose values AWS does not tell."""
+    return bool(_hidden_names(template))
+
+
+def hidden_variables(template: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a config that AWS does not tell, from the environment in which the function runs."""
+    return {name: environment[name] for name in _hidden_names(template) if name in environment}
+
+
+def _hidden_names(template: Mapping[str, Any]) -> list[str]:
+    """Return the variables whose parameters are hidden, and those that are references to secrets."""
+    hidden = hidden_parameters(template)
+    function = template.get("Resources", {}).get(FUNCTION, {}).get("Properties", {})
+    variables = function.get("Environment", {}).get("Variables", {})
+    return [
+        *(name for parameter, name in variable_names(template).items() if parameter in hidden),
+        *(name for name, text in variables.items() if DYNAMIC_REFERENCE in json.dumps(text)),
+    ]
+
+
+def previous_of(stack: Stack, template: Mapping[str, Any], environment: Mapping[str, str]) -> Previous:
+    """Return what a deployment has to know of a stack as it is."""
+    return Previous(stack.parameters, hidden_parameters(template), environment, mark_of(template))
+
+
+def _as_shown(parameters: Mapping[str, str], template: Mapping[str, Any]) -> dict[str, str]:
+    """Return parameters as AWS tells them; an embedded AWS may tell more."""
+    return {**parameters, **dict.fromkeys(hidden_parameters(template) & parameters.keys(), HIDDEN)}
+
+
+def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
+    """Return the package that the parameters of a stack name; raises UsageError if it is not there any more."""
+    bucket, key = parameters[CODE_BUCKET], parameters[CODE_KEY]
+    content = Artifacts(s3, bucket).get(key, parameters.get(CODE_VERSION, ""))
+    if content is None:
+        raise UsageError(f"the package s3://{bucket}/{key} does not exist any more; build and deploy it again")
+    return content
+
+
+class StackVersion(Struct, frozen=True):
+    """The template of a stack and the values of its parameters; `until` is when a change replaced it (ISO 8601)."""
+
+    template: Mapping[str, Any]
+    parameters: Mapping[str, str]
+    until: str = ""
+
+
+def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> None:
+    """Store what a stack is now, before it is changed: nobody could say afterwards.
+
+    A change that fails leaves a version that is still the current one; `previous_version` passes over it.
+    """
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    content = msgspec.json.encode(StackVersion(template, _as_shown(stack.parameters, template), now))
+    artifacts.prepare()
+    artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
+
+
+def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> StackVersion | None:
+    """Return what a stack was before it became what it is, or None if that is not known.
+
+    It is the newest version that differs, so that going back twice leads to where one began.
+    """
+    now = template, _as_shown(stack.parameters, template)
+    for key in artifacts.keys(_prefix(stack)):
+        content = artifacts.get(key)
+        version = msgspec.json.decode(content, type=StackVersion) if content else None
+        if version and (version.template, version.parameters) != now:
+            return version
+    return None
+
+
+def not_restored(version: StackVersion) -> tuple[str, ...]:
+    """Return the variables and parameters whose values a return to a version cannot restore."""
+    names = variable_names(version.template)
+    return tuple(names.get(name, name) for name in sorted(hidden_parameters(version.template)))
+
+
+def _prefix(stack: Stack) -> str:
+    # A later stack may have the name of one that was deleted: the last part of the ARN is never used again.
+    return f"{FOLDER}/stacks/{stack.name}/{stack.id.rpartition('/')[2]}/"
+
+
+def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:
+    """Return the deployment that makes a stack what it was; its package is in the bucket already.
+
+    `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any
+    more for a parameter that AWS hides.
+    """
+    hidden = hidden_parameters(version.template)
+    if lost := hidden - stack.parameters.keys():
+        names = variable_names(version.template)
+        name = names.get(min(lost), min(lost))
+        raise UsageError(
+            f"the stack '{stack.name}' cannot return to what it was: it has no value of '{name}' any more, and "
+            "CloudFormation does not tell the one before; instead of rolling back, deploy the configuration of before "
+            f"with --parameter {name}=…"
+        )
+    values = {name: value for name, value in version.parameters.items() if name not in hidden}
+    kept = {name for name in values if name not in (CODE_BUCKET, CODE_KEY, CODE_VERSION)}
+    changes = {
+        name: (stack.parameters[name], values[name])
+        for name in sorted(kept & stack.parameters.keys())
+        if stack.parameters[name] != values[name]
+    }
+    # What the stack hides now is not shown either.
+    changes = {name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()}
+    # Who goes back does not want to wait: an alias moves at once.
+    body = json.dumps(without_shift(version.template), separators=(",", ":"))
+    known = {**pseudo, **values}
+    names = literal_names(version.template, known)
+    # AWS does not tell hidden values: those of the stack stay.
+    given = {**values, **dict.fromkeys(hidden)}
+    keys = PreviousKeys(advice=_KEY_ADVICE)
+    return Deployment(stack.name, body, given, {}, names, None, known, changes, keys=keys)

@@ -1,0 +1,198 @@
+"""What runs: how much is on each queue and how old it is, what receives from it, and whether that is paused.
+
+Only reads. The states and the metrics:
+https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.runtime.aws.protocols import Aws, AwsFault
+from router.runtime.aws.references import queue_name, table_name
+from router.runtime.aws.sqs import redrive_target
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.program.load import Program
+from router.tools.control_plane.clients import IN_FLIGHT, WAITING, AwsCallError, ServiceClient
+from router.tools.control_plane.deployed import READING, DeployedFunction, DeployedMapping, Unanswered, function_name
+from router.tools.control_plane.live import Live
+
+_CALLS = 8
+"""Calls at a time."""
+_SECONDS = 60.0
+MINUTES = 15
+"""CloudWatch has the age of a queue's oldest message for each minute, some minutes late."""
+_QUERIES = 500
+"""Of one GetMetricData: AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
+
+
+class ReceivingFunction(Struct, frozen=True):
+    """A function that an event source mapping of a queue calls; `paused` says why it is not called now, or ""."""
+
+    function: str
+    state: str
+    paused: str = ""
+
+
+class QueueStatus(Struct, frozen=True):
+    """A queue that routes read: how many messages wait, are in flight, and are dead letters.
+
+    `oldest_seconds` is the age of its oldest message, `codes` has the numbers of dead letters by code. What is None is
+    not known, and `unknown` says why.
+    """
+
+    queue: str
+    name: str
+    waiting: int | None = None
+    in_flight: int | None = None
+    oldest_seconds: int | None = None
+    dead_letter_queue: str = ""
+    dead_letters: int | None = None
+    codes: Mapping[str, int] | None = None
+    receivers: tuple[ReceivingFunction, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def paused(self) -> str:
+        """Why no function receives from it, or ""; "" too if no function is to."""
+        reasons = [each.paused for each in self.receivers]
+        return "; ".join(dict.fromkeys(reasons)) if reasons and all(reasons) else ""
+
+
+class TableStatus(Struct, frozen=True):
+    """A table, and how many of its writes were throttled in the last 15 minutes; None if that is not known."""
+
+    table: str
+    throttled: int | None
+
+
+class StatusReader:
+    """Reads the status of a config's queues and tables."""
+
+    def __init__(self, aws: Aws, live: Live, services: Mapping[str, ServiceClient]) -> None:
+        self._aws, self._live = aws, live
+        self._sqs, self._cloudwatch = services["sqs"], services["cloudwatch"]
+        self._function = cache(live.function)
+
+    def queues(self, program: Program) -> list[QueueStatus]:
+        """Return the status of each queue that routes read, in the order of the config."""
+        compiled = program.engine.queues.values()
+        with ThreadPoolExecutor(_CALLS) as pool:
+            found = list(pool.map(self._queue, compiled))
+        ages, why = self._metric(
+            "SQS", "ApproximateAgeOfOldestMessage", "QueueName", "Maximum", [e.name for e in found]
+        )
+        return [_with_age(each, ages.get(each.name), why) for each in found]
+
+    def tables(self, program: Program) -> list[TableStatus]:
+        """Return the status of each table."""
+        names = {name: table_name(table.name or name) for name, table in program.config.tables.items()}
+        found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values()))
+        return [TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()]
+
+    def _queue(self, queue: CompiledQueue) -> QueueStatus:
+        status = QueueStatus(queue.name, queue_name(queue.reference))
+        attributes = self._attributes(queue.reference)
+        if isinstance(attributes, str):
+            return structs.replace(status, unknown=(attributes,))
+        unknown = []
+        target = queue.dead_letter or redrive_target(attributes)
+        letters = self._attributes(target) if target else {WAITING: "0", IN_FLIGHT: "0"}
+        if isinstance(letters, str):
+            unknown.append(letters)
+        mappings = self._live.mappings(attributes["QueueArn"])
+        if isinstance(mappings, Unanswered):
+            unknown.append(f"what receives from it: {mappings.action}: {mappings.code}")
+            mappings = ()
+        return structs.replace(
+            status,
+            waiting=int(attributes[WAITING]),
+            in_flight=int(attributes[IN_FLIGHT]),
+            dead_letter_queue=target,
+            dead_letters=None if isinstance(letters, str) else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
+            receivers=tuple(map(self._receiver, mappings)),
+            unknown=tuple(unknown),
+        )
+
+    def _attributes(self, reference: str) -> Mapping[str, str] | str:
+        """Return the attributes of a queue, or why they are not known."""
+        url = self._aws.queues.url(reference, _SECONDS)
+        if isinstance(url, AwsFault):
+            return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
+        try:
+            return dict(self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"])
+        except AwsCallError as error:
+            return f"queue {queue_name(reference)}: {error}"
+
+    def _receiver(self, mapping: DeployedMapping) -> ReceivingFunction:
+        name = function_name(mapping.function)
+        if mapping.state not in READING:
+            reason = f" ({mapping.reason})" if mapping.reason else ""
+            return ReceivingFunction(
+                name, mapping.state, f"the event source mapping to {name} is {mapping.state}{reason}"
+            )
+        function = self._function(mapping.function)
+        stopped = isinstance(function, DeployedFunction) and function.reserved == 0
+        return ReceivingFunction(name, mapping.state, f"the reserved concurrency of {name} is 0" if stopped else "")
+
+    def _metric(
+        self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]
+    ) -> tuple[dict[str, int], str]:
+        """Return the newest value of a metric (`Sum`: the sum) by the value of its dimension, and why there is none."""
+        source = {"Namespace": f"AWS/{service}", "MetricName": metric}
+        metrics = [{**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values]
+        found: dict[str, int] = {}
+        try:
+            for each, measured in read_metrics(self._cloudwatch, metrics, statistic):
+                if measured:
+                    total = sum(measured) if statistic == "Sum" else measured[0]
+                    found.setdefault(each["Dimensions"][0]["Value"], int(total))
+        except AwsCallError as error:
+            return {}, str(error)
+        return found, ""
+
+
+def read_metrics(
+    cloudwatch: ServiceClient, metrics: Sequence[Any], statistic: str
+) -> Iterator[tuple[Any, Sequence[float]]]:
+    """Yield each metric with its values of the last MINUTES, one for each minute, the newest first."""
+    now = datetime.now(UTC)
+    for start in range(0, len(metrics), _QUERIES):
+        part = metrics[start : start + _QUERIES]
+        queries = [
+            {"Id": f"q{index}", "MetricStat": {"Metric": each, "Period": 60, "Stat": statistic}}
+            for index, each in enumerate(part)
+        ]
+        asked = {"MetricDataQueries": queries, "ScanBy": "TimestampDescending"}
+        since = now - timedelta(minutes=MINUTES)
+        for page in cloudwatch.pages("GetMetricData", StartTime=since, EndTime=now, **asked):
+            for result in page["MetricDataResults"]:
+                yield part[int(result["Id"][1:])], result["Values"]
+
+
+def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
+    if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
+        return status
+    if age is None:
+        sentence = f"the age of its oldest message: {why or 'CloudWatch has none of the last 15 minutes'}"
+        return structs.replace(status, unknown=(*status.unknown, sentence))
+    return structs.replace(status, oldest_seconds=age)
+
+
+def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> Iterator[str]:
+    """Yield a sentence for each queue that is paused, has dead letters or cannot be read, and each throttled table."""
+    for queue in queues:
+        if queue.paused:
+            yield f"queue {queue.queue} is paused: {queue.paused}"
+        if queue.dead_letters:
+            yield f"queue {queue.queue} has dead letters: {queue.dead_letters}"
+        if queue.waiting is None:
+            yield f"queue {queue.queue} cannot be read"
+    for table in tables:
+        if table.throttled:
+            yield f"table {table.table}: {table.throttled} writes throttled in the last 15 minutes"

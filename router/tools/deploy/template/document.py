@@ -1,0 +1,204 @@
+"""The template as a whole, within CloudFormation's limits.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from router.errors import ConfigError, UsageError
+from router.runtime.config.environment import RT005, Reference, is_read_at_run_time, split_references
+from router.runtime.config.findings import describe
+from router.runtime.config.secret_values import DYNAMIC_REFERENCE
+from router.runtime.program.load import Loaded, Program
+from router.runtime.program.precompile import precompile
+from router.runtime.program.precompiled import COMPILED_NAME, File, unpack
+from router.tools.check.run import examine
+from router.tools.deploy.template import fill, monitoring, resources, worker
+from router.tools.deploy.template.expressions import Json, Substitutions, ref
+from router.tools.deploy.template.plan import make_plan
+from router.tools.deploy.template.policies import make_policies
+
+if TYPE_CHECKING:
+    from yaml import SafeDumper as _FastestDumper
+else:
+    _FastestDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+MAX_RESOURCES, MAX_PARAMETERS = 500, 200
+MAX_REFERENCES = 60
+"""Dynamic references: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html"""
+MAX_BYTES = 1_000_000
+"""The maximum size of a template in S3."""
+MAX_INLINE_BYTES = 51_200
+"""The maximum size of a template in a request; a longer one is read from S3."""
+
+
+class Document(Struct, frozen=True):
+    """A template: its body, and the parameter of each variable of the config.
+
+    By logical id: the routes of each queue, table and policy, and the previous KMS keys of queues and tables as texts.
+    """
+
+    body: Json
+    routes: Mapping[str, tuple[str, ...]]
+    variables: Mapping[str, str]
+    previous_keys: Mapping[str, str] = {}
+
+
+class DeployableConfig(Struct, frozen=True):
+    """A checked config and the text of its files."""
+
+    path: Path
+    program: Program
+    loaded: Loaded
+    files: tuple[File, ...]
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of its environment variables."""
+        return tuple(Substitutions(self.files).variables)
+
+
+def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> DeployableConfig:
+    """Check and read a config for a template; variables in texts may be unset.
+
+    Raises ConfigError if it has errors, UsageError for a number from a variable that has no value.
+    """
+    seen: list[Loaded] = []
+    report = examine(path, env, seen.append, "warning")
+    errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
+    if errors or seen[0].program is None:
+        # A variable that is not set may be the cause.
+        raise ConfigError(tuple(each for each in report.findings if each in errors or each.code.id == RT005.id))
+    files = unpack(precompile(path, env), COMPILED_NAME).files.files
+    for file in files:
+        _require_values(file, env)
+    return DeployableConfig(path, seen[0].program, seen[0], files)
+
+
+def _require_values(file: File, env: Mapping[str, str]) -> None:
+    for typed in file.typed:
+        if is_read_at_run_time(typed.path):
+            continue
+        text: Any = reduce(getitem, typed.path, file.data)  # type: ignore[arg-type]
+        for piece in split_references(text):
+            if isinstance(piece, Reference) and piece.default is None and not env.get(piece.name):
+                raise UsageError(
+                    f"{describe(typed.path)} has the value of the variable {piece.name}, which has none: give it a "
+                    f"default, as in ${{{piece.name}:-10}}, or pass a value by --env-file"
+                )
+
+
+def make_document(config: DeployableConfig, as_worker: bool = False) -> Document:
+    """Return the template of a config; raises UsageError if it exceeds the limits of a stack."""
+    plan = make_plan(config.program, Substitutions(config.files), as_worker)
+    shared = yaml.safe_load(fill("monitoring.yaml"))
+    policies = make_policies(plan, resources.place_in(plan), "TaskRole" if as_worker else "Role")
+    part = (worker.worker_part if as_worker else resources.function_part)(plan, policies)
+    made = [each for group in (plan.queues, plan.tables) for each in group.values() if each.made]
+    body: Json = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Message Router: the routes of {config.path.name}",
+        "Parameters": {
+            **part["Parameters"],
+            **shared["Parameters"],
+            **plan.substitutions.parameters([each.name for each in made], plan.section),
+        },
+        "Conditions": {**part["Conditions"], **shared["Conditions"]},
+        "Resources": _distinct(
+            resources.stored_resources(plan),
+            dict(each for table in plan.tables.values() if table.made for each in resources.scaling_resources(table)),
+            part["Resources"],
+            monitoring.alarm_resources(plan),
+            monitoring.dashboard_resources(plan),
+        ),
+        "Outputs": {
+            **part["Outputs"],
+            "LogGroupName": {"Value": ref(resources.LOG_GROUP)},
+            "DashboardName": {"Value": ref("Dashboard")},
+        },
+    }
+    _check_references(body)
+    _check("resources", len(body["Resources"]), MAX_RESOURCES)
+    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+    variables = plan.substitutions.variables.values()
+    return Document(
+        body,
+        {**{each.id: each.routes for each in made}, **policies.routes},
+        {each.name: each.parameter for each in variables if each.parameter in body["Parameters"]},
+        {each.id: each.kms_key_previous for each in made if each.kms_key_previous},
+    )
+
+
+def as_json(document: Document) -> str:
+    """Return the template as JSON; raises UsageError if it is too long."""
+    return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
+
+
+def as_yaml(document: Document) -> str:
+    """Return the template as YAML with the long forms of functions; raises UsageError if it is too long."""
+    return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
+
+
+def _fitting(text: str) -> str:
+    _check("bytes", len(text.encode()), MAX_BYTES)
+    return text
+
+
+class _Plain(_FastestDumper):
+    """Writes equal values in full instead of using aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Disable aliases."""
+        return True
+
+
+def _check_references(body: Json) -> None:
+    """Raise UsageError for a dynamic reference that CloudFormation would resolve by chance, or for too many."""
+    count = 0
+    for id_, each in body["Resources"].items():
+        in_environment = json.dumps(_environments(each)).count(DYNAMIC_REFERENCE)
+        if json.dumps(each).count(DYNAMIC_REFERENCE) > in_environment:
+            raise UsageError(
+                f"a text of the config in the resource {id_} has '{DYNAMIC_REFERENCE}', which CloudFormation would "
+                "replace; a reference to a secret or parameter belongs into function.environment or worker.environment"
+            )
+        count += in_environment
+    _check("dynamic references", count, MAX_REFERENCES)
+
+
+def _environments(resource: Json) -> list[Any]:
+    """Return the environments of a function or a task."""
+    properties = resource["Properties"]
+    containers = properties.get("ContainerDefinitions", ())
+    return [each.get("Environment") for each in (properties, *containers)]
+
+
+def _distinct(*parts: dict[str, Json]) -> dict[str, Json]:
+    """Return all resources; raises UsageError if two have one logical id."""
+    found: dict[str, Json] = {}
+    for part in parts:
+        for logical_id, resource in part.items():
+            if logical_id in found:
+                raise UsageError(
+                    f"two resources of the config have the logical id {logical_id} in the template; rename one of them"
+                )
+            found[logical_id] = resource
+    return found
+
+
+def _check(what: str, count: int, most: int) -> None:
+    if count > most:
+        raise UsageError(
+            f"the template has {count:,} {what}, and CloudFormation accepts {most:,}; "
+            "split the config, and deploy a stack for each part"
+        )

@@ -1,0 +1,229 @@
+"""IAM policies of the role of the function or the worker: the permissions that `router check --live` requires.
+
+The routes are split into groups, each with a managed policy of its own. The id of a policy is a hash of its content: a
+change of a group makes a new policy, before the function is changed, and deletes the old one at the end. So a message
+of the old config that is still on its way is not denied, and neither is one of the new config.
+
+Sizes, without white space: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from msgspec import Struct, UnsetType, structs
+
+from router.errors import UsageError
+from router.runtime.config import spec
+from router.tools.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, needed
+from router.tools.control_plane.deployed import DeployedQueue, DeployedState, DeployedTable, DeployedTtl
+from router.tools.deploy.template.expressions import Expression, Json, ref
+from router.tools.deploy.template.plan import StackPlan, key_texts
+
+BUNDLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ReadQueues", READ),
+    ("SendDeadLetters", SEND),
+    ("DescribeTables", (DESCRIBE,)),
+    ("WriteBatches", ("dynamodb:BatchWriteItem",)),
+    ("PutItems", ("dynamodb:PutItem",)),
+    ("UpdateItems", ("dynamodb:UpdateItem",)),
+    ("DeleteItems", ("dynamodb:DeleteItem",)),
+    ("DecryptWithKeys", (DECRYPT,)),
+    ("MakeDataKeys", ("kms:GenerateDataKey",)),
+    ("FetchPayloads", ("s3:GetObject",)),
+    ("ListPayloads", ("s3:ListBucket",)),
+)
+"""The statements with their actions: adding or removing a route changes only their resources."""
+MAX_MANAGED = 6_144
+"""Characters of a managed policy."""
+MAX_ATTACHED = 10
+"""Managed policies of a role, unless AWS raises the quota of the account, to 20 at most."""
+MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
+_QUEUE_BITS, _ROUTE_BITS = 32, 64
+"""How many bits of the hashes of a route's queue and of its name place it in a group."""
+VERSION = "2012-10-17"
+_LONG = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
+_LONG_VARIABLE = 32
+"""Characters that a variable is taken to have, beside matching of AWS."""
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+class Statement(Struct, frozen=True):
+    """Actions that are allowed on resources, whose ARNs are texts."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+def statements(plan: StackPlan) -> list[Statement]:
+    """Return the statements of all routes in a fixed order; together they allow exactly the needed actions."""
+    return _Permissions(plan).statements(tuple(plan.config.routes))
+
+
+class _Permissions:
+    """The permissions that routes of a plan need."""
+
+    def __init__(self, plan: StackPlan) -> None:
+        self._compiled, self._config = plan.program.engine.queues, with_substitutions(plan)
+        queues = {}
+        for queue in plan.read:
+            compiled = self._compiled[queue.name_in_config]
+            dead_letters = plan.dead_letter_queue_of(queue)
+            queues[compiled.reference] = _deployed(queue.arn)
+            if dead_letters and compiled.dead_letter:
+                queues[compiled.dead_letter] = _deployed(dead_letters.arn)
+        tables = {
+            table.name_in_config: DeployedTable(table.arn, "", (), DeployedTtl("DISABLED"))
+            for table in plan.tables.values()
+        }
+        self._seen = DeployedState(tables=tables, queues=queues)
+
+    def statements(self, routes: Sequence[str]) -> list[Statement]:
+        """Return the statements of some routes."""
+        settings = {name: self._config.routes[name] for name in routes}
+        queues = {route.queue: self._compiled[route.queue] for route in settings.values()}
+        needs = needed(structs.replace(self._config, routes=settings), queues, self._seen)
+        left = {arn: set(actions) for arn, actions in needs.items()}
+        found = []
+        for sid, actions in BUNDLES:
+            # An action may be in several statements: it is allowed by the one whose actions are all needed.
+            matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
+            for arn in matching:
+                left[arn] -= set(actions)
+            if matching:
+                found.append(Statement(sid, actions, tuple(matching)))
+        for action in sorted(set().union(*left.values())):
+            service, name = action.split(":")
+            arns = tuple(arn for arn in left if action in left[arn])
+            found.append(Statement(f"{service.title()}{name}", (action,), arns))
+        return found
+
+
+def _deployed(arn: str) -> DeployedQueue:
+    return DeployedQueue(arn, False, 0, 0, 0)
+
+
+def with_substitutions(plan: StackPlan) -> spec.Config:
+    """Return the config with texts for the values that are resources."""
+    config, substitutions = plan.config, plan.substitutions
+    queues = {}
+    for name, queue in config.queues.items():
+        pointers = queue.s3_pointer
+        if not isinstance(pointers, UnsetType):
+            buckets = enumerate(pointers.buckets)
+            where = ("queues", name, "s3_pointer", "buckets")
+            pointers = structs.replace(
+                pointers,
+                buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets),
+                kms_key=substitutions.at((*where[:-1], "kms_key"), pointers.kms_key),
+            )
+        queues[name] = structs.replace(queue, s3_pointer=pointers, **key_texts(substitutions.at, "queues", name, queue))
+    tables = {
+        name: structs.replace(table, **key_texts(substitutions.at, "tables", name, table))
+        for name, table in config.tables.items()
+    }
+    return structs.replace(config, queues=queues, tables=tables)
+
+
+class Policies(Struct, frozen=True):
+    """The managed policies of a role as resources, and the routes that each is for, both by logical id."""
+
+    resources: Mapping[str, Json]
+    routes: Mapping[str, tuple[str, ...]]
+
+    def of(self, routes: Iterable[str]) -> list[str]:
+        """Return the logical ids of the policies of some routes."""
+        wanted = set(routes)
+        return [id_ for id_, known in self.routes.items() if wanted.intersection(known)]
+
+
+def make_policies(plan: StackPlan, place: Callable[[str], Expression], role: str) -> Policies:
+    """Return the policies of a role; `place` gives the expression of a resource by its ARN, as a text.
+
+    Raises UsageError for more policies than a role can have.
+    """
+    resources: dict[str, Json] = {}
+    routes: dict[str, tuple[str, ...]] = {}
+    bits = {name: _bits(route.queue, name) for name, route in plan.config.routes.items()}
+    for group, parts in _groups(_Permissions(plan), tuple(sorted(bits)), bits):
+        for part in parts:
+            document = document_of(part, place)
+            digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+            id_ = f"Permissions{digest[:12].upper()}"
+            properties = {"PolicyDocument": document, "Roles": [ref(role)]}
+            resources[id_] = {"Type": MANAGED_POLICY, "Properties": properties}
+            routes[id_] = tuple(dict.fromkeys((*routes.get(id_, ()), *group)))
+    if len(resources) > MAX_ATTACHED:
+        raise UsageError(
+            f"a role can have {MAX_ATTACHED} policies, and these routes need {len(resources)}; "
+            "split the config, and deploy a stack for each part"
+        )
+    return Policies(resources, routes)
+
+
+def _bits(queue: str, route: str) -> str:
+    """Return the bits that place a route in a group: routes of one queue are together as far as possible."""
+    return "".join(
+        f"{int.from_bytes(hashlib.sha256(name.encode()).digest()[: bits // 8]):0{bits}b}"
+        for name, bits in ((queue, _QUEUE_BITS), (route, _ROUTE_BITS))
+    )
+
+
+def _groups(
+    permissions: _Permissions, routes: tuple[str, ...], bits: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], list[list[Statement]]]]:
+    """Yield groups of routes, each with its statements, in parts that fit into a policy each.
+
+    A group that does not fit is split by the first bit in which its routes differ. What else there is does not matter
+    to a group, so that a new route changes its own group only.
+    """
+    found = permissions.statements(routes)
+    differing = (
+        place for place, values in enumerate(zip(*(bits[name] for name in routes), strict=True)) if len(set(values)) > 1
+    )
+    place = next(differing, None)
+    if place is None or _size(found) <= MAX_MANAGED:
+        yield routes, split(found)
+        return
+    for bit in "01":
+        yield from _groups(permissions, tuple(name for name in routes if bits[name][place] == bit), bits)
+
+
+def split(statements: Sequence[Statement]) -> list[list[Statement]]:
+    """Split the statements, in order, into parts that fit into a managed policy."""
+    parts: list[list[Statement]] = [[]]
+    for statement in statements:
+        for resource in statement.resources:
+            *others, last = parts[-1] or [structs.replace(statement, resources=())]
+            same = last.sid == statement.sid
+            before = (*last.resources, resource) if same else (resource,)
+            bigger = [*others, *([] if same else [last]), structs.replace(statement, resources=before)]
+            if parts[-1] and _size(bigger) > MAX_MANAGED:
+                parts.append([structs.replace(statement, resources=(resource,))])
+            else:
+                parts[-1] = bigger
+    return parts
+
+
+def _size(statements: Iterable[Statement]) -> int:
+    """Return the estimated length of a policy with the values of its variables."""
+    text = json.dumps(document_of(statements, str), separators=(",", ":"))
+    return len(_VARIABLE.sub(lambda found: "x" * _LONG.get(found[1], _LONG_VARIABLE), text))
+
+
+def document_of(statements: Iterable[Statement], place: Callable[[str], Expression]) -> Json:
+    """Return the document of a policy; `place` gives the expression of a resource."""
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Sid": each.sid,
+                "Effect": "Allow",
+                "Action": list(each.actions),
+                "Resource": [place(resource) for resource in each.resources],
+            }
+            for each in statements
+        ],
+    }

@@ -1,0 +1,211 @@
+"""Queues, tables and the Lambda function as resources.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queue.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-dynamodb-table.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-eventsourcemapping.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-applicationautoscaling-scalingpolicy.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.HowTo.SDK.html
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import yaml
+from msgspec import UnsetType
+
+from router.errors import UsageError
+from router.runtime.config import spec
+from router.runtime.config_types import parse_duration
+from router.runtime.deliver.telemetry import SERVICE_VARIABLE
+from router.tools.check.rules.queues import receives_of
+from router.tools.deploy.template import fill
+from router.tools.deploy.template.expressions import STACK, Expression, Json, attribute, ref, resource, sub
+from router.tools.deploy.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
+from router.tools.deploy.template.policies import Policies
+
+MAX_SOURCES = 10
+"""Queues that a redrive allow policy can list; for more, it has to allow all."""
+OWNER_TAG = "owner"
+_ROLES = ("HASH", "RANGE")
+FUNCTION, LOG_GROUP = "Function", "LogGroup"
+CODE_BUCKET, CODE_KEY, CODE_VERSION = "CodeBucket", "CodeKey", "CodeVersion"
+"""Parameters of function.yaml."""
+MAX_ENVIRONMENT = 4096
+"""Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+DAY = 86_400
+
+
+def stored_resources(plan: StackPlan) -> dict[str, Json]:
+    """Return the queues and tables that the stack creates."""
+    queues = [each for each in plan.queues.values() if each.made]
+    return {
+        **{queue.id: _queue(queue, plan.dead_letter_queue_of(queue)) for queue in queues},
+        **{table.id: _table(table) for table in plan.tables.values() if table.made},
+    }
+
+
+def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
+    properties: Json = {"QueueName": sub(queue.name)}
+    if queue.fifo:
+        properties["FifoQueue"] = True
+    if queue.fifo and queue.name_in_config:
+        # SQS accepts messages without a deduplication id.
+        properties["ContentBasedDeduplication"] = True
+    properties["MessageRetentionPeriod"] = queue.retention
+    if queue.visibility:
+        properties["VisibilityTimeout"] = queue.visibility
+    if dead_letters:
+        properties["RedrivePolicy"] = {
+            "deadLetterTargetArn": dead_letters.arn_expression,
+            "maxReceiveCount": receives_of(queue.settings),
+        }
+    if queue.sources:
+        properties["RedriveAllowPolicy"] = _allowed(queue)
+    properties |= {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
+    properties |= _tags(queue)
+    return resource("SQS::Queue", properties, queue.settings.deletion_policy.title())
+
+
+def _allowed(queue: PlannedQueue) -> Json:
+    # By name: references would make each queue depend on the other.
+    sources = [sub(source) for source in queue.sources]
+    if len(sources) > MAX_SOURCES:
+        return {"redrivePermission": "allowAll"}
+    return {"redrivePermission": "byQueue", "sourceQueueArns": sources}
+
+
+def _table(table: PlannedTable) -> Json:
+    key = table.settings.key
+    properties: Json = {
+        "TableName": sub(table.name),
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in key.items()],
+        "KeySchema": [
+            {"AttributeName": name, "KeyType": role} for name, role in zip(key, _ROLES[: len(key)], strict=True)
+        ],
+        **_billing(table),
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "DeletionProtectionEnabled": True,
+    }
+    if table.settings.ttl:
+        properties["TimeToLiveSpecification"] = {"AttributeName": table.settings.ttl, "Enabled": True}
+    if table.kms_key:
+        properties["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": sub(table.kms_key)}
+    properties |= _tags(table)
+    return resource("DynamoDB::Table", properties, "Retain")
+
+
+def _tags(planned: PlannedResource) -> Json:
+    """Return the property with the tags, and a tag for the owner; none if there are none."""
+    owner = {OWNER_TAG: planned.owner} if planned.owner else {}
+    tags = [{"Key": name, "Value": sub(value)} for name, value in {**owner, **planned.tags}.items()]
+    return {"Tags": tags} if tags else {}
+
+
+def _billing(table: PlannedTable) -> Json:
+    """Return the properties of a table for its capacity; scaling begins at the least units."""
+    capacity = table.settings.capacity
+    if isinstance(capacity, UnsetType):
+        return {"BillingMode": "PAY_PER_REQUEST"}
+    units = {f"{what}CapacityUnits": range_.min for what, range_ in _ranges(capacity).items()}
+    return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
+
+
+def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
+    """Yield what scales the capacity of a table, by a role that AWS makes: the router's own needs no permission."""
+    capacity = table.settings.capacity
+    for what, range_ in {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items():
+        if range_.most == range_.min:
+            continue
+        end = table.id.removeprefix("Table")
+        target: Json = {
+            "ServiceNamespace": "dynamodb",
+            "ScalableDimension": f"dynamodb:table:{what}CapacityUnits",
+            "ResourceId": {"Fn::Join": ["/", ["table", ref(table.id)]]},
+            "MinCapacity": range_.min,
+            "MaxCapacity": range_.most,
+        }
+        yield f"{what}Units{end}", resource("ApplicationAutoScaling::ScalableTarget", target)
+        metric = f"DynamoDB{what}CapacityUtilization"
+        policy: Json = {
+            "PolicyName": metric,
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": ref(f"{what}Units{end}"),
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": range_.target,
+                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+            },
+        }
+        yield f"{what}Scaling{end}", resource("ApplicationAutoScaling::ScalingPolicy", policy)
+
+
+def _ranges(capacity: spec.Capacity) -> Mapping[str, spec.CapacityRange]:
+    return {"Read": capacity.read, "Write": capacity.write}
+
+
+def function_part(plan: StackPlan, policies: Policies) -> Json:
+    """Return the part of the template for the log, role, function and mappings; raises UsageError (a limit of AWS)."""
+    settings = plan.config.function
+    plan.substitutions.require_lambda_names()
+    part: Json = yaml.safe_load(
+        fill(
+            "function.yaml",
+            python=settings.python,
+            architecture=settings.architecture,
+            memory=settings.memory,
+            timeout=parse_duration(settings.timeout),
+            log_days=parse_duration(settings.log_retention) // DAY,
+        )
+    )
+    resources = part["Resources"]
+    # The function gets its new code when it has the new permissions.
+    resources[FUNCTION]["DependsOn"] = list(policies.resources)
+    function = resources[FUNCTION]["Properties"]
+    function["Environment"] = {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}}
+    mappings = {
+        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes)) for queue in plan.read
+    }
+    resources |= {**policies.resources, **mappings}
+    return part
+
+
+def environment(plan: StackPlan) -> dict[str, str]:
+    """Return the environment variables of the function or worker as texts; raises UsageError.
+
+    The service of metrics is the stack unless the config names one, so that stages in one account do not share metrics.
+    """
+    more = getattr(plan.config, plan.section).environment
+    return {SERVICE_VARIABLE: STACK, **plan.substitutions.environment(more, plan.section)}
+
+
+def _lambda_environment(plan: StackPlan) -> dict[str, str]:
+    """Return the environment variables as texts; raises UsageError for more bytes than Lambda accepts."""
+    variables = environment(plan)
+    size = sum(len(f"{name}{text}".encode()) for name, text in variables.items())
+    if size > MAX_ENVIRONMENT:
+        raise UsageError(
+            f"the function's environment variables have {size:,} bytes, and Lambda accepts {MAX_ENVIRONMENT:,}; "
+            "shorten function.environment, or let a plugin read a file"
+        )
+    return variables
+
+
+def place_in(plan: StackPlan) -> Callable[[str], Expression]:
+    """Return a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
+    made = {each.arn: each.arn_expression for planned in (plan.queues, plan.tables) for each in planned.values()}
+    return lambda arn: made.get(arn) or sub(arn)
+
+
+def _mapping(queue: PlannedQueue, policies: Sequence[str]) -> Json:
+    # A mapping is deleted before the policies that it depends on.
+    maximum = queue.settings.lambda_.maximum_concurrency
+    properties: Json = {
+        "EventSourceArn": queue.arn_expression,
+        "FunctionName": attribute(FUNCTION, "Arn"),
+        "BatchSize": queue.batch_size,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    if queue.window:
+        properties["MaximumBatchingWindowInSeconds"] = queue.window
+    if isinstance(maximum, int):
+        properties["ScalingConfig"] = {"MaximumConcurrency": maximum}
+    return resource("Lambda::EventSourceMapping", properties) | {"DependsOn": list(policies)}

@@ -1,0 +1,113 @@
+"""The worker as an ECS service on Fargate that scales with the backlog.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/AWS_ECS.html
+"""
+
+import json
+
+import yaml
+
+from router.errors import UsageError
+from router.runtime.config_types import parse_duration
+from router.runtime.deliver.telemetry import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
+from router.tools.deploy.template import fill
+from router.tools.deploy.template.expressions import STACK, Json, sub
+from router.tools.deploy.template.plan import PlannedQueue, StackPlan
+from router.tools.deploy.template.policies import Policies
+from router.tools.deploy.template.resources import DAY, environment
+
+HOME, PLACE = "/opt/router", "/srv/router"
+"""The folders of the worker and of its config."""
+PORT = 9090
+GRACE_SECONDS, STOP_SECONDS = 20, 30
+"""How long the worker takes to stop at most, and when it is killed."""
+_LOOK = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/healthz', timeout=3)"
+HEALTH_COMMAND = (f"{HOME}/bin/python", "-c", _LOOK)
+"""Fails unless every receiver runs; needs nothing but Python."""
+ETC = "/etc/message-router"
+"""The folder of the config, its schemas and plugins, for systemd."""
+CONSTANTS = {
+    "home": HOME,
+    "place": PLACE,
+    "port": PORT,
+    "etc": ETC,
+    "stop_seconds": STOP_SECONDS,
+    "health_seconds": 30,
+    "health_timeout": 5,
+    "health_start": 15,
+    "health_retries": 3,
+    "health_command": json.dumps(HEALTH_COMMAND),
+    "health_check": json.dumps(["CMD", *HEALTH_COMMAND]),
+}
+"""Values of the files with `$name`, besides those that depend on the config."""
+MAX_POLICIES = 50
+"""Policies of a service: https://docs.aws.amazon.com/autoscaling/application/userguide/quotas.html"""
+_CORE = 1024
+
+
+def worker_part(plan: StackPlan, policies: Policies) -> Json:
+    """Return the part of the template for the log, the roles, the cluster, the service and its scaling."""
+    settings = plan.config.worker
+    part: Json = yaml.safe_load(
+        fill(
+            "worker.yaml",
+            **CONSTANTS,
+            architecture=settings.architecture.upper(),
+            cpu=settings.cpu,
+            memory=settings.memory,
+            log_days=parse_duration(settings.log_retention) // DAY,
+            min_tasks=settings.min_tasks,
+            max_tasks=settings.max_tasks,
+            namespace=NAMESPACE,
+            configuration_errors=CONFIGURATION_ERRORS,
+            service=SERVICE,
+        )
+    )
+    resources = part["Resources"]
+    # New tasks start when they have the new permissions; old ones are deleted when all tasks are new.
+    resources["Service"]["DependsOn"] = list(policies.resources)
+    (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    container["Environment"] = [{"Name": name, "Value": sub(text)} for name, text in environment(plan).items()]
+    container |= _command(plan)
+    resources |= {**policies.resources, **_scaling_policies(plan)}
+    return part
+
+
+def _command(plan: StackPlan) -> Json:
+    """Return the command, with a process for each core, if there are several; else that of the image applies."""
+    processes = plan.config.worker.cpu // _CORE
+    if processes <= 1:
+        return {}
+    command = worker_command(f"{PLACE}/{plan.substitutions.file}", f"0.0.0.0:{PORT}")
+    return {"Command": [*command, "--processes", str(processes)]}
+
+
+def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
+    """Return a scaling policy for each queue; the service has the largest number of tasks of all policies.
+
+    Raises UsageError for more queues than a service can have policies.
+    """
+    if len(plan.read) > MAX_POLICIES:
+        raise UsageError(
+            f"a service can scale on {MAX_POLICIES} queues, and the config has {len(plan.read)}; "
+            "split the config, and deploy a stack for each part"
+        )
+    return {f"Scaling{queue.id.removeprefix('Queue')}": _policy(plan, queue) for queue in plan.read}
+
+
+def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:
+    policy: Json = yaml.safe_load(
+        fill(
+            "scaling.yaml",
+            policy_name=json.dumps(sub(f"{STACK}-{queue.name}")),
+            queue_name=json.dumps(sub(queue.name)),
+            backlog_per_task=plan.config.worker.backlog_per_task,
+        )
+    )
+    return policy
+
+
+def worker_command(config: str, listen: str) -> tuple[str, ...]:
+    """Return the command that starts the worker, in a container and by systemd."""
+    options = ("--listen", listen, "--grace", str(GRACE_SECONDS))
+    return (f"{HOME}/bin/router", "worker", "-c", config, *options)

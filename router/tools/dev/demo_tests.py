@@ -1,0 +1,168 @@
+"""Tests with stored items or several messages, for a demo: each by itself, on tables that hold its items only."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct, structs
+
+from router.model import WRITTEN, AttributeValue, Item, Record, Table
+from router.runtime.config import spec
+from router.runtime.deliver.dead_letters import MAX_ATTRIBUTES, describe_failure
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.engine.identity import ATTRIBUTE
+from router.runtime.program.load import Program
+from router.runtime.program.route_tests import Identity, StoredTypes
+from router.tools.dev.compare import to_json
+from router.tools.dev.demo_results import DemoState, SampleResult, result_of
+from router.tools.dev.emulator import replace_items, scan_table
+from router.tools.dev.records import make_records
+from router.tools.dev.run_tests import observe_records, run_test
+from router.tools.dev.samples import Sample
+from router.tools.dev.stateful import StoredTable, tables_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_DEPENDS = "its outcome depends on 'id', 'group' or 'sent_at', which SQS sets unless the queue has a 'dead_letter'"
+
+
+class SampleTest(Struct, frozen=True):
+    """A test to send: its messages, the items of each table before, and those of its route's table afterwards.
+
+    `expected` has the attributes that do not depend on delivery, by what identifies their items. Items whose key
+    depends on it are left out, and `count` is then None; otherwise it is the number of items.
+    """
+
+    samples: tuple[Sample, ...]
+    given: tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]
+    table: StoredTable
+    expected: Mapping[Identity, Item]
+    count: int | None
+
+
+class DemoRound(Struct, frozen=True):
+    """The messages of tests with the same environment, for one embedded AWS; `env` has their additional variables."""
+
+    env: Mapping[str, str]
+    program: Program
+    samples: Sequence[Sample]
+    tests: Sequence[SampleTest]
+
+    @property
+    def count(self) -> int:
+        """The number of its messages."""
+        return len(self.samples) + sum(len(test.samples) for test in self.tests)
+
+
+class SentTest(Struct, frozen=True):
+    """A test that was sent: the ids of its messages, and the items of its table then."""
+
+    test: SampleTest
+    ids: tuple[str, ...]
+    stored: Sequence[Item]
+
+
+def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
+    """Return the tests whose `env` is this one, and that depend on stored items."""
+    return [
+        _sample_test(program, name, test, index)
+        for name, route in program.config.routes.items()
+        for index, test in enumerate(route.tests)
+        if test.is_stateful and test.env == env
+    ]
+
+
+def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> SampleTest:
+    queue = program.engine.queues[program.config.routes[route].queue]
+    settings = program.config.queues.get(queue.name) or spec.Queue()
+    records = make_records(test, settings, program.plugins.envelopes, program.folder)
+    verdict = run_test(program, route, test, index)
+    observed = observe_records(program, route, test, records)
+    delivered = observe_records(program, route, test, [_reported(queue, *each) for each in enumerate(records)])
+    fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
+    if not fault and [each.kind for each in delivered.outcomes] != [each.kind for each in observed.outcomes]:
+        fault = _DEPENDS
+    suffixes = [f" [{index}]" for index, _ in enumerate(test.messages)] or [""]
+    samples = tuple(
+        _sample(queue, record, f"{route}: {verdict.name}{suffix}", outcome.kind, fault)
+        for record, suffix, outcome in zip(records, suffixes, observed.outcomes, strict=True)
+    )
+    table = StoredTable(program, route)
+    first, second = (table.by_identity(each.stored or ()) for each in (observed, delivered))
+    expected = {
+        identity: {name: value for name, value in item.items() if second[identity].get(name) == value}
+        for identity, item in first.items()
+        if identity in second
+    }
+    count = len(first) if first.keys() == second.keys() else None
+    return SampleTest(samples, _given(program, test), table, expected, count)
+
+
+def _given(program: Program, test: spec.Test) -> tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]:
+    tables = tables_of(program)
+    types = StoredTypes(program.config, tables)
+    return tuple(
+        (table, tuple(types.encode(name, item) for item in test.given.get(name, ()))) for name, table in tables.items()
+    )
+
+
+def _keeps_identity(queue: CompiledQueue, record: Record) -> bool:
+    return bool(queue.dead_letter) and len(record.message_attributes) < MAX_ATTRIBUTES
+
+
+def _sample(queue: CompiledQueue, record: Record, name: str, outcome: str, fault: str) -> Sample:
+    sample = Sample(queue.name, name, record.body, record.message_attributes, outcome, (), fault)
+    if not _keeps_identity(queue, record):
+        return sample
+    # A message that was redriven has its original id and times: this one has those of its test.
+    failed = msgspec.json.encode(describe_failure(queue, record, WRITTEN)).decode()
+    attributes = {**record.message_attributes, ATTRIBUTE: {"DataType": "String", "StringValue": failed}}
+    return structs.replace(sample, attributes=attributes, message_id=record.message_id)
+
+
+def _reported(queue: CompiledQueue, number: int, record: Record) -> Record:
+    """Return a record as it may be received: with other values where SQS has its own."""
+    system = {name: value for name, value in record.attributes.items() if name != "SequenceNumber"}
+    system["SenderId"] = "other"
+    if _keeps_identity(queue, record):
+        return structs.replace(record, attributes=system)
+    system |= {"SentTimestamp": str(number), "ApproximateFirstReceiveTimestamp": str(number)}
+    system |= {"MessageGroupId": "other", "MessageDeduplicationId": f"other-{number}"}
+    return structs.replace(record, message_id=f"other-{number}", attributes=system)
+
+
+def run_tests(
+    tests: Sequence[SampleTest], client: "DynamoDBClient", deliver: Callable[[Sample], str]
+) -> Iterator[SentTest]:
+    """Run each test; `deliver` sends a message, waits until it is delivered, and returns its id."""
+    for test in tests:
+        for table, items in test.given:
+            replace_items(client, table, items)
+        ids = tuple(deliver(sample) for sample in test.samples)
+        yield SentTest(test, ids, scan_table(client, test.table.name))
+    for table, _ in tests[0].given if tests else ():
+        replace_items(client, table, ())
+
+
+def evaluate_test(sent: SentTest, state: DemoState) -> Iterator[SampleResult]:
+    """Yield the result of each message; that of the last one includes the table."""
+    samples = sent.test.samples
+    for id_, sample in zip(sent.ids, samples, strict=True):
+        result = result_of(id_, sample, state, ())
+        wrong = _wrong_items(sent) if sample is samples[-1] else ""
+        yield structs.replace(result, reason=wrong, expected=False) if wrong and result.expected else result
+
+
+def _wrong_items(sent: SentTest) -> str:
+    """Return what is wrong with the items of the table, or ""."""
+    found = sent.test.table.by_identity(sent.stored)
+    for identity, item in sent.test.expected.items():
+        other = found.get(identity)
+        if other is None:
+            return f"the table has no item {', '.join(identity[1:])}"
+        for name, value in item.items():
+            if other.get(name) != value:
+                return f"the item {', '.join(identity[1:])} has the '{name}' {to_json(other.get(name))}"
+    count = sent.test.count
+    return f"the table has {len(found)} items, not {count}" if count not in (None, len(found)) else ""

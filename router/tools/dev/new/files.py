@@ -1,0 +1,160 @@
+"""Makes the files of new routes, and verifies that the config with them passes its check and its tests."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import ConfigError, UsageError
+from router.runtime.filesystem import replace_file
+from router.tools.check.run import examine
+from router.tools.dev.new.fields import values_at
+from router.tools.dev.new.plan import NewRoute, NewTable, Plan
+from router.tools.dev.new.samples import replace_values
+from router.tools.dev.run_tests import Suite
+from router.tools.dev.update import as_yaml
+from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_MAX_INLINE = 600
+"""The most characters of a test's message, as JSON, in the config; a longer one has a file."""
+_WORKFLOW = Path(__file__).with_name("check-routes.yml")
+_IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
+
+
+class NewFile(Struct, frozen=True):
+    """A file to write; `before` is its content, None if it does not exist."""
+
+    path: Path
+    content: bytes
+    before: bytes | None = None
+
+
+def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
+    """Return the files of a plan; `masked` replaces the values of messages in tests. Raises UsageError."""
+    folder = config.parent
+    files = []
+    settings = {}
+    for route in plan.routes:
+        schema = f"schemas/{route.name}.json"
+        files.append(NewFile(folder / schema, _json(route.schema)))
+        test, message = _make_test(route, masked)
+        if message is not None:
+            files.append(NewFile(folder / test["file"], message))
+        settings[route.name] = {**route.settings, "schema": schema, "tests": [test]}
+    if config.exists():
+        files.insert(0, _edit(config, plan, settings))
+    else:
+        files.insert(0, NewFile(config, _project(plan, settings).encode()))
+        files += _surroundings(folder)
+    for file in files:
+        if file.before is None and file.path.exists():
+            raise UsageError(f"{file.path} exists already; give another --name")
+    return files
+
+
+def _surroundings(folder: Path) -> Iterator[NewFile]:
+    """Yield the other files of a project that are not there."""
+    others = {".github/workflows/check-routes.yml": _WORKFLOW.read_bytes(), ".gitignore": _IGNORED.encode()}
+    for name, content in others.items():
+        if not (folder / name).exists():
+            yield NewFile(folder / name, content)
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.format(_ENCODER.encode(value)) + b"\n"
+
+
+def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | None]:
+    """Return the test of a route, and the content of its message's file, if it is long."""
+    message = min(route.shape.messages, key=lambda each: len(_ENCODER.encode(each)))
+    if masked:
+        message = replace_values(message, route.schema)
+    test: dict[str, Any] = {"name": f"a message of type {route.shape.value}" if route.shape.value else "a message"}
+    long = len(_ENCODER.encode(message)) > _MAX_INLINE
+    if long:
+        test["file"] = f"messages/{route.name}.json"
+    else:
+        test["message"] = as_yaml(message)
+    key = {name: values_at([message], path)[0] for name, path in route.key.items() if path}
+    if key:
+        test["item_contains"] = as_yaml(key)
+    return test, _json(message) if long else None
+
+
+def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
+    file = YamlFile(config)
+    before = file.content
+    added = [("queues", plan.queue), ("tables", {each.name: _table(each) for each in plan.tables}), ("routes", routes)]
+    try:
+        for section, entries in added:
+            for name, value in entries.items():
+                file.add(section, name, value)
+    except CannotUpdate as error:
+        raise UsageError(f"cannot add to {config}: {error}") from None
+    return NewFile(config, file.content, before)
+
+
+def _table(table: NewTable) -> dict[str, Any]:
+    return {"key": dict(table.key)}
+
+
+def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
+    """Return the text of a new config, with a comment above each table that says why it has this key."""
+    lines = ["# `router check` validates this file, `router test` runs its tests.", "version: 1", "", "queues:"]
+    lines += [f"  {entry_text(name, settings, 2)}" for name, settings in plan.queue.items()]
+    lines += ["", "tables:"]
+    for table in plan.tables:
+        lines += [f"  # {re.sub('[^ -~]', '?', note)}" for note in table.notes]
+        lines.append(f"  {entry_text(table.name, _table(table), 2)}")
+    lines += ["", "routes:"]
+    lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
+    return "\n".join(lines) + "\n"
+
+
+def write_files(files: Sequence[NewFile]) -> None:
+    """Write files; raises UsageError, after which nothing is changed."""
+    written = []
+    for file in files:
+        try:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file.path, file.content)
+            written.append(file)
+        except OSError as error:
+            undo(written)
+            raise UsageError(f"cannot write {file.path}: {(error.strerror or 'error').lower()}") from None
+
+
+def undo(files: Sequence[NewFile]) -> None:
+    """Restore what was there before; folders stay."""
+    # What is deleted first makes room for what is restored.
+    for file in sorted(files, key=lambda file: file.before is not None):
+        if file.before is None:
+            file.path.unlink(missing_ok=True)
+        else:
+            replace_file(file.path, file.before)
+
+
+def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
+    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does not exist.
+
+    Each is there by what it is without its place, which changes when something is added before it.
+    """
+    if not config.exists():
+        return {}
+    report = examine(config, env)
+    findings = [each for each in report.findings if each.code.severity in ("error", "warning")]
+    findings += [entry.finding for entry in report.ledger.entries if entry.fails_strict]
+    faults = {f"{each.code.id} {each.sentence}": str(each) for each in findings}
+    try:
+        verdicts = Suite(config, env).run()
+    except ConfigError:
+        return faults
+    for verdict in verdicts:
+        if not verdict.passed:
+            name = f"test '{verdict.name}' of route '{verdict.route}'"
+            faults[name] = f"{name} fails: {', '.join(each.what for each in verdict.differences)}"
+    return faults

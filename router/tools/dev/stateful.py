@@ -1,0 +1,102 @@
+"""Tests that start from stored items or have several messages: writes to tables in memory, and what these hold then."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from msgspec import UnsetType, structs
+
+from router.model import Item, Table
+from router.runtime.aws.calls import Duration, boottime
+from router.runtime.aws.protocols import Tables
+from router.runtime.config import spec
+from router.runtime.deliver.lanes import schedule
+from router.runtime.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
+from router.runtime.deliver.writer import Writer
+from router.runtime.engine.writes import PlannedMessage
+from router.runtime.program.load import Program
+from router.runtime.program.route_tests import Identity, StoredTypes
+from router.tools.dev.compare import NO_ITEM, Difference, compare_item
+from router.tools.memory.tables import MemoryTables
+
+_SECONDS = 60.0
+
+
+class StoredTable:
+    """The table of a route, as its tests see it: items by what identifies them."""
+
+    def __init__(self, program: Program, route: str) -> None:
+        self._name = program.config.routes[route].table
+        self._tables = tables_of(program)
+        self._types = StoredTypes(program.config, self._tables)
+
+    @property
+    def name(self) -> str:
+        """Its name in AWS."""
+        return self._tables[self._name].name
+
+    def by_identity(self, items: Iterable[Mapping[str, Any]]) -> dict[Identity, Mapping[str, Any]]:
+        """Return items of a test, or stored ones, by what identifies them."""
+        return {self._types.identify(self._name, item): item for item in items}
+
+    def compare(self, test: spec.Test, stored: Sequence[Item]) -> tuple[Difference, ...]:
+        """Return the differences between what the table is expected to hold and what it holds."""
+        if isinstance(test.table, UnsetType):
+            return ()
+        found = self.by_identity(stored)
+        expected, whole = expected_items(test.table)
+        differences: list[Difference] = []
+        wanted = self.by_identity(expected)
+        for identity, item in wanted.items():
+            differences += _compare(identity, item, found.get(identity), whole)
+        if whole:
+            extra = [identity for identity in found if identity not in wanted]
+            differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
+        absent = () if isinstance(test.table, tuple) else self.by_identity(test.table.absent)
+        differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found]
+        return tuple(differences)
+
+
+def expected_items(table: tuple[dict[str, Any], ...] | spec.StoredItems) -> tuple[Sequence[Mapping[str, Any]], bool]:
+    """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
+    if isinstance(table, tuple):
+        return table, True
+    return (table.contains, False) if isinstance(table.items, UnsetType) else (table.items, True)
+
+
+def _compare(
+    identity: Identity, expected: Mapping[str, Any], found: Mapping[str, Any] | None, whole: bool
+) -> list[Difference]:
+    subject = _subject(identity)
+    if found is None:
+        return [Difference(subject, expected, NO_ITEM)]
+    return [structs.replace(each, what=f"{subject}.{each.what}") for each in compare_item(expected, found, whole)]
+
+
+def _subject(identity: Identity) -> str:
+    return f"table[{', '.join(identity[1:])}]"
+
+
+def tables_of(program: Program) -> dict[str, Table]:
+    """Return the tables of a config by their names in it."""
+    tables = program.config.tables.items()
+    return {name: Table(table.name or name, tuple(table.key.items())) for name, table in tables}
+
+
+def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any]]]) -> MemoryTables:
+    """Return tables in memory that hold the items that a test gives, by table."""
+    tables, by_name = MemoryTables.of(program), tables_of(program)
+    types = StoredTypes(program.config, by_name)
+    for name, items in given.items():
+        for item in items:
+            tables.write("Put", {"TableName": by_name[name].name, "Item": types.encode(name, item)})
+    return tables
+
+
+def write_together(messages: Sequence[PlannedMessage], tables: Tables, atomic: bool) -> None:
+    """Make the writes of messages that are delivered in one batch, in the order of a delivery."""
+    limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
+    for lanes in schedule(messages, atomic=atomic):
+        for lane in lanes:
+            # A writer for each: none waits for the `write_units` of a table.
+            for _ in Writer(tables).write([lane], limit, WaitBudget()):
+                pass  # tables in memory fail no call that could be retried

@@ -1,0 +1,227 @@
+"""A message on a dead-letter queue: what failed, where it came from, what selects it, and counts by cause."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.codes import declared
+from router.errors import ExpressionError, Rejection, UsageError
+from router.model import Record, iso_ms
+from router.runtime.config.findings import did_you_mean
+from router.runtime.engine.engine import CompiledQueue
+from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malformed, read_failed
+from router.runtime.program.load import Program
+from router.runtime.program.masking import is_mask
+
+_MOST_NAMES = 1000
+_MOST_LISTED = 20
+MOVED_BY_SQS = "-"
+"""Shown as the code of a message that SQS itself moved: it has no reason."""
+SOURCE_ARN = "DeadLetterQueueSourceArn"
+"""What SQS reports of a message that it moved."""
+
+
+class DlqMessage(Struct, frozen=True):
+    """A message as received from a dead-letter queue; `failed` is None if the router did not send it."""
+
+    record: Record
+    failed: FailedMessage | None
+
+    @classmethod
+    def of(cls, record: Record) -> "DlqMessage":
+        """Return the message of a record."""
+        return cls(record, read_failed(record))
+
+    @property
+    def id(self) -> str:
+        """The id on the dead-letter queue."""
+        return self.record.message_id
+
+    @property
+    def original_id(self) -> str:
+        """The id on the source queue; SQS keeps the id of a message that it moves."""
+        return self.failed.message_id if self.failed else self.record.message_id
+
+    @property
+    def shown_id(self) -> str:
+        """The id to show: the original one, which the logs have; the one on the dead-letter queue if that is masked."""
+        return self.id if is_mask(self.original_id) else self.original_id
+
+    @property
+    def moved_by_sqs(self) -> bool:
+        """Whether SQS says that it moved the message from another queue."""
+        return SOURCE_ARN in self.record.attributes
+
+    @property
+    def code(self) -> str:
+        """The code of the failure."""
+        return self.failed.code if self.failed else MOVED_BY_SQS
+
+    @property
+    def sent_at(self) -> str:
+        """When the message was sent to its source queue; "" if that is not known."""
+        if self.failed and self.failed.sent_at:
+            return self.failed.sent_at
+        text = self.record.attributes.get("SentTimestamp", "")
+        return (iso_ms(int(text)) or "") if text.isdecimal() else ""
+
+    @property
+    def failed_at(self) -> str:
+        """When it failed; for a message that SQS moved, when it was sent."""
+        return (self.failed.failed_at if self.failed else None) or self.sent_at
+
+    def find_queue(self, program: Program, dead_letter: str) -> CompiledQueue | None:
+        """Return the queue of the config that the message failed on, or None if the config does not have it.
+
+        The name in the config counts first, then the ARN that SQS gives to messages that it moves, then the reference
+        of the queue, which may have another name by now; last the only queue that has this dead-letter queue.
+        """
+        engine = program.engine
+        arn = self.record.attributes.get(SOURCE_ARN, "")
+        if self.failed and self.failed.queue in engine.queues:
+            return engine.queues[self.failed.queue]
+        for reference in (arn, self.failed.source if self.failed else ""):
+            found = engine.queue_of(reference) if reference else None
+            if found:
+                return found
+        users = [queue for queue in engine.queues.values() if queue.dead_letter == dead_letter]
+        return users[0] if len(users) == 1 and not self.failed else None
+
+    def to_deliver(self) -> Record:
+        """Return the record to plan and deliver: as it was on its queue, with the sender that the failure names."""
+        if self.failed is None or not self.failed.sender_id:
+            return self.record
+        return structs.replace(self.record, attributes={**self.record.attributes, "SenderId": self.failed.sender_id})
+
+
+class Selection(Struct, frozen=True):
+    """Which messages a command works on; an empty part selects all. `where` is evaluated on the decoded message."""
+
+    queues: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    codes: frozenset[str] = frozenset()
+    pointers: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    since: datetime | None = None
+    where: Callable[[Any], Any] | None = None
+
+    def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
+        """Return whether a message is selected; `queue` is the one that it failed on."""
+        failed = message.failed
+        name = queue.name if queue else failed.queue if failed else ""
+        return (
+            # The config may have another name for its queue by now.
+            (not self.queues or not self.queues.isdisjoint((name, failed.queue if failed else name)))
+            and (not self.routes or bool(failed and failed.route in self.routes))
+            and (not self.codes or message.code in self.codes)
+            and (not self.pointers or bool(failed and failed.pointer in self.pointers))
+            and (not self.ids or not self.ids.isdisjoint((message.id, message.original_id)))
+            and (self.since is None or self._is_since(message))
+            and (self.where is None or self._holds(message, queue))
+        )
+
+    def _is_since(self, message: DlqMessage) -> bool:
+        if not message.failed_at:
+            return False
+        assert self.since is not None
+        return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= self.since
+
+    def _holds(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
+        """Whether the expression is true for the message; False if it cannot be decoded or evaluated."""
+        if queue is None or self.where is None:
+            return False
+        try:
+            data, _ = queue.decode(message.record)
+            return bool(self.where(data))
+        except (Rejection, ExpressionError):
+            return False
+
+
+class UnknownNames:
+    """The queues, routes and codes of a selection that neither config nor router has; a message may have one."""
+
+    def __init__(self, selection: Selection, program: Program) -> None:
+        self._dead_letters = {queue.dead_letter for queue in program.engine.queues.values()}
+        self._known: dict[str, set[str]] = {
+            "queue": {*program.engine.queues},
+            "route": {*program.config.routes},
+            "code": {*declared(), MOVED_BY_SQS},
+        }
+        wanted = {"queue": selection.queues, "route": selection.routes, "code": selection.codes}
+        if wanted["code"] - self._known["code"]:
+            from router.tools.check.rule import known_codes  # all rules: only for a code that is rare, or wrong
+
+            self._known["code"] |= known_codes().keys()
+        self._left = {kind: set(names) - self._known[kind] for kind, names in wanted.items()}
+
+    def see(self, message: DlqMessage) -> None:
+        """Note what a message has, selected or not."""
+        failed = message.failed
+        if failed and any(self._left.values()):
+            for kind, name in (("queue", failed.queue), ("route", failed.route), ("code", failed.code)):
+                self._left[kind].discard(name)
+                if len(self._known[kind]) < _MOST_NAMES:
+                    self._known[kind].add(name)
+
+    def require_none(self) -> None:
+        """Raise UsageError if there is a name that no message has."""
+        for kind, names in self._left.items():
+            for name in sorted(names):
+                here = "the router has no such code" if kind == "code" else f"the config has no such {kind}"
+                if kind == "queue" and name in self._dead_letters:
+                    advice = f"it is a dead-letter queue: --dead-letter {name}"
+                else:
+                    known = self._known[kind]
+                    otherwise = "" if kind == "code" else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
+                    advice = did_you_mean(name, known, otherwise)
+                text = f"no message that could be looked at has the {kind} '{name}', and {here}"
+                raise UsageError(f"{text}; {advice}" if advice else text)
+
+
+class Cause(Struct, frozen=True):
+    """Why messages failed. Messages without the router's attribute have no reason until a rehearsal finds one."""
+
+    code: str
+    queue: str
+    route: str
+    pointer: str
+    reason: str
+
+
+class CauseCount(Struct):
+    """The messages of one cause: how many, when the first and the last failed (ISO 8601), and the id of one."""
+
+    cause: Cause
+    count: int
+    oldest: str
+    newest: str
+    example: str
+
+
+def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]:
+    """Return the causes of messages, each with the name of its queue; the most frequent first."""
+    found: dict[Cause, CauseCount] = {}
+    for message, queue in messages:
+        cause = cause_of(message, queue)
+        entry = found.setdefault(cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id))
+        entry.count += 1
+        entry.oldest = min(entry.oldest, message.failed_at)
+        entry.newest = max(entry.newest, message.failed_at)
+    return sorted(found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason))
+
+
+def cause_of(message: DlqMessage, queue: str) -> Cause:
+    """Return the cause of a message; `queue` is the name of its queue, as far as known."""
+    failed = message.failed
+    if failed is None:
+        return Cause(message.code, queue, "", "", _why_without_reason(message))
+    return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)
+
+
+def _why_without_reason(message: DlqMessage) -> str:
+    if is_malformed(message.record):
+        return f"its attribute '{ATTRIBUTE}' is not one of the router"
+    # SQS names the source of each message that it moved.
+    return "moved by the redrive policy of the queue" if message.moved_by_sqs else "moved by SQS, or of another program"

@@ -1,0 +1,333 @@
+"""Rehearses dead letters: what the config at hand would do with them, beside what is stored, with nothing sent.
+
+Messages are rehearsed in the batches in which they would be redriven. The stored items are read, and the writes of a
+batch are applied to a copy of them in memory, in the order of a delivery. What those that pass would have written is
+kept for the batches after it: a message that an earlier one makes stale, or a duplicate, is counted as such.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from msgspec import Struct, structs
+
+from router import codes
+from router.model import Item, Outcome, Record, Table
+from router.runtime.aws.calls import Duration, boottime
+from router.runtime.aws.protocols import Aws, AwsFault
+from router.runtime.deliver.delivery import TOO_COSTLY, group_waves
+from router.runtime.deliver.payloads import Fetcher
+from router.runtime.deliver.time_limits import (
+    MAX_PLANNING_SECONDS,
+    FixedDeadline,
+    PlanningBudget,
+    StartLimit,
+    WaitBudget,
+)
+from router.runtime.engine.attributes import decode_item, identify
+from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
+from router.runtime.program.load import Program
+from router.runtime.program.route_tests import Identity
+from router.tools.dev.stateful import write_together
+from router.tools.dlq.mask import as_redacted, derived_attributes
+from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.redrive import BATCH
+from router.tools.dlq.spool import WrittenItems
+from router.tools.memory.tables import MemoryTables
+
+CONCURRENT_READS = 8
+"""Most of the time of a rehearsal is waiting for the stored items."""
+SECONDS = 60.0
+"""The deadline of planning some messages."""
+
+Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
+ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
+"""Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
+
+
+class Change(Struct, frozen=True):
+    """An item that a message would write: the stored one and the one after the write, None where there is none.
+
+    `newer` is whether the stored item may hold newer data that would be lost: the write has no version, and replaces or
+    deletes a different item, which no earlier message of the rehearsal has written.
+    """
+
+    table: str
+    key: Item
+    before: Item | None
+    after: Item | None
+    newer: bool
+
+    @property
+    def effect(self) -> Effect:
+        """The effect on the item."""
+        if self.before == self.after:
+            return "unchanged" if self.after else "nothing"
+        if self.after is None:
+            return "deleted"
+        return "replaced" if self.before else "new"
+
+
+class Rehearsal(Struct, frozen=True):
+    """What would become of a message now; `outcome` is None if the config does not have its queue any more.
+
+    `batch` is the number of the batch in which it is to be redriven, 0 if it is to stay. One that passes may stay
+    `behind` an earlier message of its group.
+    """
+
+    message: DlqMessage
+    queue: str
+    outcome: Outcome | None
+    changes: tuple[Change, ...] = ()
+    batch: int = 0
+    behind: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Whether the message would be acknowledged without becoming a dead letter again."""
+        return self.outcome is not None and self.outcome.kind not in ("rejected", "retry")
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether it would replace or delete an item that may be newer."""
+        return any(change.newer for change in self.changes)
+
+
+class _Image(Struct, frozen=True):
+    """An item before a batch, by its key; `written` is whether a message of an earlier batch wrote it last."""
+
+    table: Table
+    key: StoredItem
+    item: StoredItem | None
+    written: bool
+
+
+Images = Mapping[Identity, _Image]
+
+
+class Rehearser:
+    """Rehearses messages of one dead-letter queue, in order; `written` is what messages before them would have written.
+
+    With `keep_newer`, messages that replace an item which may be newer are to stay. With `ordered`, and of FIFO queues,
+    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        dead_letter: str,
+        aws: Aws,
+        read_item: ReadItem,
+        written: WrittenItems,
+        *,
+        batch_size: int = BATCH,
+        ordered: bool = False,
+        keep_newer: bool = False,
+        blocked: Iterable[str | None] = (),
+    ) -> None:
+        """`aws` only fetches the payloads that messages point to."""
+        self.blocked = set(blocked)
+        self._batches = 0
+        self._program = program
+        self._dead_letter = dead_letter
+        self._fetcher = Fetcher(aws)
+        self._read_item = read_item
+        self._written = written
+        self._batch_size = batch_size
+        self._ordered = ordered
+        self._keep_newer = keep_newer
+        self._derived = derived_attributes(program)
+
+    def rehearse_all(self, messages: Iterable[DlqMessage]) -> Iterator[Rehearsal]:
+        """Rehearse messages in batches of one queue each; raises UsageError if an item cannot be read.
+
+        What `redact` names is masked in the messages and items of the results.
+        """
+        batches: dict[str, tuple[CompiledQueue | None, list[DlqMessage]]] = {}
+        for message in messages:
+            queue = message.find_queue(self._program, self._dead_letter)
+            name = queue.name if queue else ""
+            # A group may have messages of several queues: all before this one are to be rehearsed before it.
+            for other in [each for each in batches if self._ordered and each != name]:
+                yield from self._rehearse(*batches.pop(other))
+            _, batch = batches.setdefault(name, (queue, []))
+            batch.append(message)
+            if len(batch) >= self._batch_size:
+                yield from self._rehearse(*batches.pop(name))
+        for queue, batch in batches.values():
+            yield from self._rehearse(queue, batch)
+
+    def _rehearse(self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]) -> list[Rehearsal]:
+        """Rehearse a batch: until all that are in it pass, without those that are to stay."""
+        planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        plans = {each.record.message_id: each for each in planned}
+        images = self._read(plans.values())
+        left: dict[str, Rehearsal] = {}
+        while True:
+            run, tables, writers = self._run(queue, [each for each in messages if each.id not in left], plans, images)
+            found = {each.id: left.get(each.id) or run[each.id] for each in messages}
+            more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
+            left |= more
+            # What was rejected before any write has changed nothing.
+            if not any(id_ in plans and plans[id_].writes for id_ in more):
+                break
+        if self._is_ordered(queue):
+            self.blocked |= {each.message.record.group_id for each in left.values() if not each.behind}
+        after = {identity: tables.get(image.table.name, image.key) for identity, image in images.items()}
+        changed = {identity: item for identity, item in after.items() if item != images[identity].item}
+        self._written.store({identity: (item, writers.get(identity, "")) for identity, item in changed.items()})
+        self._batches += 1
+        return [left.get(id_) or structs.replace(each, batch=self._batches) for id_, each in found.items()]
+
+    def _leave(self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]) -> dict[str, Rehearsal]:
+        """Return the messages of a batch that are to stay, by id."""
+        blocked, left = set(self.blocked), {}
+        for id_, each in found.items():
+            group = each.message.record.group_id
+            if not each.passes or (self._keep_newer and each.overwrites):
+                left[id_] = each
+                blocked.add(group)
+            elif self._is_ordered(queue) and group in blocked:
+                left[id_] = structs.replace(each, behind=True)
+        return left
+
+    def _is_ordered(self, queue: CompiledQueue | None) -> bool:
+        # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
+        return self._ordered or (queue is not None and queue.fifo)
+
+    def _run(
+        self,
+        queue: CompiledQueue | None,
+        messages: Sequence[DlqMessage],
+        plans: Mapping[str, PlannedMessage],
+        images: Images,
+    ) -> tuple[dict[str, Rehearsal], MemoryTables, dict[Identity, str]]:
+        """Return the results of messages that are delivered together, by id, the tables then, and which wrote what."""
+        shown = {each.id: as_redacted(self._program, each, queue) for each in messages}
+        tables, sequential = self._tables(images), self._tables(images)
+        if queue is None:
+            names = {each.id: each.failed.queue if each.failed else "" for each in messages}
+            return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables, {}
+        copies = [PlannedMessage(each.record, each.outcome, each.writes) for each in (plans[id_] for id_ in shown)]
+        waves = group_waves(copies, lambda each: each.record.group_id, lambda each: True)
+        for wave in waves if queue.fifo else [copies]:
+            write_together(wave, tables, queue.atomic)
+        writers = {identity: "" for identity, image in images.items() if image.written}
+        found = {}
+        for copy, (id_, message) in zip(copies, shown.items(), strict=True):
+            assert copy.outcome is not None
+            changes = self._change_all(copy, sequential, writers, queue.atomic)
+            found[id_] = Rehearsal(message, queue.name, copy.outcome, changes)
+        return found, tables, writers
+
+    def _change_all(
+        self, settled: PlannedMessage, tables: MemoryTables, writers: dict[Identity, str], atomic: bool
+    ) -> tuple[Change, ...]:
+        """Return what a message changes after those before it, and apply it, unless the message is to stay."""
+        writes = {write.identity: write for write in settled.writes}
+        keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
+        before = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        if settled.outcome and settled.outcome.kind == "written":
+            write_together([PlannedMessage(settled.record, None, settled.writes)], tables, atomic)
+        after = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        changes = []
+        for identity, write in writes.items():
+            old, new = before[identity], after[identity]
+            may_be_newer = old is not None and identity not in writers and not write.version_name
+            newer = may_be_newer and _replaces(write, old or {}, new or {})
+            key, old_shown, new_shown = (self._shown(write.table, each) for each in (keys[identity], old, new))
+            changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
+        if self._keep_newer and any(change.newer for change in changes):
+            for identity, write in writes.items():
+                _set(tables, write.table, keys[identity], before[identity])
+        else:
+            changed = [identity for identity in writes if before[identity] != after[identity]]
+            writers.update(dict.fromkeys(changed, settled.record.message_id))
+        return tuple(changes)
+
+    def _tables(self, images: Images) -> MemoryTables:
+        tables = MemoryTables.of(self._program)
+        for image in images.values():
+            _set(tables, image.table, image.key, image.item)
+        return tables
+
+    def _shown(self, table: Table, item: StoredItem | None) -> Item | None:
+        """Return an item as values of Python, masked where a redacted value may be; equal values have equal masks."""
+        if item is None or table.name not in self._derived:
+            return None if item is None else decode_item(item)
+        masker, names = self._derived[table.name]
+        return masker.mask_item(decode_item(item), names)
+
+    def _plan_all(self, queue: CompiledQueue, records: Sequence[Record]) -> Iterator[PlannedMessage]:
+        """Yield the plans of records; their payloads in S3 are fetched some at a time, as they may be large."""
+        for start in range(0, len(records), CONCURRENT_READS):
+            some: Sequence[Record | PlannedMessage] = records[start : start + CONCURRENT_READS]
+            limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
+            if queue.pointers is not None:
+                some = self._fetcher.fetch(
+                    queue.pointers, records[start : start + CONCURRENT_READS], limit, WaitBudget()
+                )
+            for each in some:
+                yield each if isinstance(each, PlannedMessage) else self._plan(queue, each, limit)
+
+    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
+        budget = PlanningBudget(limit, boottime, time.thread_time)
+        budget.seconds = MAX_PLANNING_SECONDS
+        try:
+            planned = plan(queue, record, None, budget)
+        except OutOfBudget:
+            return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
+        return PlannedMessage(structs.replace(record, fetched=None), planned.outcome, planned.writes)
+
+    def _read(self, plans: Iterable[PlannedMessage]) -> Images:
+        """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.
+
+        Those that earlier batches would have written are as they leave them.
+        """
+        touched = {id(each): dict(_touched_by(each)) for each in plans}
+        wanted = {identity: place for each in touched.values() for identity, place in each.items()}
+        written, delivered = self._written.load(wanted)
+        images = {identity: _Image(*wanted[identity], item, written=True) for identity, item in written.items()}
+        missing = [identity for identity in wanted if identity not in images]
+        faults: dict[Identity, AwsFault] = {}
+        with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
+            stored = pool.map(lambda identity: self._read_item(*wanted[identity]), missing)
+            for identity, found in zip(missing, stored, strict=True):
+                item = None if isinstance(found, AwsFault) or not found else dict(found)
+                images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
+                if isinstance(found, AwsFault):
+                    faults[identity] = found
+        for each in plans:
+            if fault := next((faults[identity] for identity in touched[id(each)] if identity in faults), None):
+                reason = f"the stored item cannot be read: {fault.code}"
+                each.outcome, each.writes = Outcome("retry", codes.RETRY_LATER.id, reason), []
+        return images
+
+
+def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table, StoredItem]]]:
+    """Yield the identity, the table and the key of each item that a message writes, and of its idempotency keys."""
+    for write in planned.writes:
+        yield write.identity, (write.table, _key(write.table, write.item))
+        if write.idempotency_key is not None:
+            table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
+            yield identify(table.name, table.key, item), (table, _key(table, item))
+
+
+def _key(table: Table, item: StoredItem) -> StoredItem:
+    return {name: item[name] for name, _ in table.key}
+
+
+def _set(tables: MemoryTables, table: Table, key: StoredItem, item: StoredItem | None) -> None:
+    """Store an item, or delete it."""
+    if item is None:
+        tables.write("Delete", {"TableName": table.name, "Key": key})
+    else:
+        tables.write("Put", {"TableName": table.name, "Item": item})
+
+
+def _replaces(write: Write, before: StoredItem, after: StoredItem) -> bool:
+    """Return whether a write replaces or deletes something that is stored, rather than adding to it."""
+    names = write.sets if write.mode.stores == "attributes" else before.keys() | after.keys()
+    return any(name in before and before[name] != after.get(name) for name in names)

@@ -1,0 +1,1 @@
+"""AWS in memory: tables for tests, rehearsals and proofs."""

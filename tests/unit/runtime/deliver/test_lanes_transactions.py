@@ -1,0 +1,72 @@
+"""What is sent together: a write with its idempotency key, and all writes of a message of an atomic queue."""
+
+from typing import Any
+
+import pytest
+
+from router.model import WRITTEN, Message, Outcome, Record, Table
+from router.runtime.deliver.lanes import Chain, Transaction, coalesce
+from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
+from tests.support.modes import MODES
+
+THINGS = Table("things", (("id", "S"), ("at", "N")))
+MARKERS = Table("markers", (("m", "S"),))
+KEY = {"id": {"S": "a"}, "at": {"N": "1"}}
+ITEM = {"id": "a", "at": 1}
+
+
+def write(item: Any, mode: str, **shape: Any) -> Any:
+    """The write of an item by a route `r`."""
+    config = WriteConfig("r", THINGS, MODES[mode], **shape)
+    return config.mode.plan(config, item, Message({}, "m1"), 1)
+
+
+def planned(*writes: Any) -> Any:
+    """A planned message of these writes."""
+    return PlannedMessage(Record("id", "handle", "{}"), None, list(writes))
+
+
+MARKED = write({**ITEM, "n": 1}, "update", once=IdempotencyConfig(MARKERS, ""))
+APPLIED = Outcome("duplicate", "RT820", "the update was already applied to table 'things'", "r")
+THERE = Outcome("duplicate", "RT820", "table 'things' has the item already", "r")
+
+
+@pytest.mark.parametrize("make", [lambda: coalesce([planned(MARKED)])[0][0], lambda: Transaction(planned(MARKED))])
+def test_an_update_and_its_idempotency_key_are_one_transaction(make: Any) -> None:
+    """The key first: if its condition fails, the update was already applied."""
+    step = make()
+
+    assert (step.actions(), step.condition_failed(0, None), step.writes) == (
+        [("Put", MARKED.idempotency_key.call), ("Update", MARKED.call)],
+        APPLIED,
+        [MARKED],
+    )
+
+
+@pytest.mark.parametrize("step", [Chain, lambda planned, write: Transaction(planned)])
+def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
+    """From the stored item."""
+    insert = write(ITEM, "insert")
+
+    made = step(planned(insert), insert)
+
+    assert (made.actions(), made.condition_failed(0, KEY), made.batched) == ([("Put", insert.call)], THERE, False)
+
+
+def test_all_writes_of_a_message_are_one_transaction() -> None:
+    """Plain ones too; they have one outcome."""
+    together = planned(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
+    transaction = Transaction(together)
+
+    more = transaction.settle(WRITTEN)
+
+    assert (transaction.actions(), more, together.outcome, len(together.results)) == (
+        [
+            ("Put", {"TableName": "things", "Item": KEY}),
+            ("Delete", {"TableName": "things", "Key": {**KEY, "id": {"S": "b"}}}),
+            ("Put", together.writes[2].call),
+        ],
+        False,
+        WRITTEN,
+        3,
+    )

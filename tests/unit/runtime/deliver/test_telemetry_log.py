@@ -1,0 +1,195 @@
+"""Log lines: JSON, on standard error, without any value of a message."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from router.model import Outcome, Result, Summary
+from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result, number_lines, set_up_logging
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The lines that are logged, as objects; the time of each is checked and removed."""
+    before = LOGGER.handlers, LOGGER.level, LOGGER.propagate
+    errors = StringIO()
+    monkeypatch.setattr("sys.stderr", errors)
+    set_up_logging()
+
+    def read() -> list[dict[str, Any]]:
+        reported = [json.loads(line) for line in errors.getvalue().splitlines()]
+        assert all(len(line.pop("time")) == len("2026-01-02T03:04:05.678Z") for line in reported)
+        return reported
+
+    yield read
+    LOGGER.handlers, LOGGER.level, LOGGER.propagate = before
+
+
+@pytest.mark.parametrize(
+    ("kind", "level"),
+    [
+        ("rejected", "ERROR"),
+        ("retry", "WARNING"),
+        ("dropped", "INFO"),
+        ("duplicate", "INFO"),
+        ("stale", "INFO"),
+    ],
+)
+def test_message(lines: Any, kind: Any, level: str) -> None:
+    """A message that is not written has a line of its own, at the level of its outcome."""
+    outcome = Outcome(kind, "RT806", "fails 'type' at /type", "r", "/a/0", conflict=True)
+
+    log_result(Result("m1", "q", outcome, 2))
+
+    assert lines() == [
+        {
+            "level": level,
+            "message": f"message {kind}",
+            "outcome": kind,
+            "code": "RT806",
+            "reason": "fails 'type' at /type",
+            "queue": "q",
+            "route": "r",
+            "pointer": "/a/0",
+            "message_id": "m1",
+            "conflict": True,
+            "receive_count": 2,
+        }
+    ]
+
+
+def test_written_message(lines: Any) -> None:
+    """A written message has none."""
+    log_result(Result("m1", "q", Outcome("written")))
+
+    assert lines() == []
+
+
+def test_batch(lines: Any) -> None:
+    """A batch has one line, with its counts."""
+    log_batch(
+        Summary("q", Counter(["written", "written", "retry"]), 0.12345678, conflicts=1, configuration_errors=2),
+        "c0ffee",
+    )
+
+    assert lines() == [
+        {
+            "level": "INFO",
+            "message": "batch done",
+            "service": "message-router",
+            "queue": "q",
+            "counts": {"written": 2, "retry": 1},
+            "conflicts": 1,
+            "configuration_errors": 2,
+            "malformed_failures": 0,
+            "seconds": 0.123457,
+            "config": "c0ffee",
+        }
+    ]
+
+
+def test_exception(lines: Any) -> None:
+    """Only the type of an exception is logged, neither its text nor a traceback."""
+    try:
+        raise LookupError("a value of a message")
+    except LookupError:
+        LOGGER.exception("unexpected error", extra={"fields": {"queue": "q"}})
+
+    assert lines() == [
+        {"level": "ERROR", "message": "unexpected error", "queue": "q", "exception": "LookupError"},
+    ]
+
+
+def test_text_on_one_line(lines: Any) -> None:
+    """Whatever is logged is one line."""
+    LOGGER.warning("two\nlines: %s", "é\r\n")
+
+    assert lines() == [{"level": "WARNING", "message": "two\nlines: é\r\n"}]
+
+
+def test_of_no_exception() -> None:
+    """A record with `exc_info` but no exception is a line like any other."""
+    record = logging.LogRecord("router", logging.INFO, "file", 1, "message", (), (None, None, None))
+
+    assert "exception" not in json.loads(JsonLines().format(record))
+
+
+def test_set_up_twice(lines: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Setting up again does not double the lines, which go to the current standard error."""
+    set_up_logging()
+
+    LOGGER.info("once")
+
+    assert (lines(), capsys.readouterr().err.count('"once"')) == ([], 1)
+
+
+def test_levels(lines: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Details are logged only at their level, and no line goes to other loggers too."""
+    LOGGER.debug("no detail")
+    written = StringIO()
+    set_up_logging(logging.StreamHandler(written), logging.DEBUG)
+    LOGGER.debug("a detail")
+
+    assert (lines(), caplog.messages) == ([], [])
+    assert json.loads(written.getvalue())["message"] == "a detail"
+
+
+def test_time() -> None:
+    """The time of a line is that of its event, in milliseconds."""
+    record = logging.makeLogRecord({"created": 1767323045.6789, "msg": "message"})
+
+    assert json.loads(JsonLines().format(record))["time"] == "2026-01-02T03:04:05.678Z"
+
+
+def test_numbered(lines: Any) -> None:
+    """Each line of one of several processes has the number of the process."""
+    number_lines(2)
+    LOGGER.info("worker started", extra={"fields": {"queues": ["q"]}})
+    LOGGER.info("stopping")
+
+    reported = lines()
+
+    for handler in LOGGER.handlers:
+        handler.filters.clear()
+    assert [(line["message"], line["process"], line.get("queues")) for line in reported] == [
+        ("worker started", 2, ["q"]),
+        ("stopping", 2, None),
+    ]
+
+
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """What libraries for tracing do: each record gets an attribute when it is made."""
+    before = logging.getLogRecordFactory()
+
+    def make(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = before(*args, **kwargs)
+        record.trace_id = "t1"
+        return record
+
+    logging.setLogRecordFactory(make)
+    yield
+    logging.setLogRecordFactory(before)
+
+
+@pytest.mark.usefixtures("traced")
+def test_records_of_a_factory(lines: Any) -> None:
+    """Lines about messages and batches are made by it too, so that filters and formats find what it adds."""
+    found: list[tuple[str, str]] = []
+
+    def read(record: logging.LogRecord) -> bool:
+        found.append((record.getMessage(), getattr(record, "trace_id", "")))
+        return True
+
+    LOGGER.handlers[0].addFilter(read)
+
+    log_result(Result("m1", "q", Outcome("rejected")))
+    log_batch(Summary("q", {"rejected": 1}, 0.5), "c0ffee")
+
+    assert found == [("message rejected", "t1"), ("batch done", "t1")]
+    assert [line["message"] for line in lines()] == ["message rejected", "batch done"]

@@ -1,0 +1,172 @@
+"""Writing: the waits between tries, and when a write is given up."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from router.model import Record, Table
+from router.runtime.deliver.lanes import Chain
+from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.writer import BACKOFF_CAP, Writer
+from tests.support.aws import AwsFault, WriteResponse
+from tests.support.engine import PlannedMessage, Write
+from tests.support.modes import MODES
+
+THINGS = Table("things", (("id", "S"),))
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
+Open = Callable[..., PlannedMessage]
+
+
+def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9, waits: float = 1e9) -> WaitBudget:
+    """Write lanes until a moment, with so many seconds for waits, each of which has its upper bound; return these."""
+    limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
+    writer, budget = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high), WaitBudget(time_, waits)
+    for _ in writer.write(lanes, limit, budget):
+        pass
+    return budget
+
+
+@pytest.fixture
+def lane() -> Callable[..., tuple[list[Any], list[PlannedMessage]]]:
+    """A lane of puts of items, one after the other, and their messages."""
+
+    def make(*ids: str) -> tuple[list[Any], list[PlannedMessage]]:
+        writes = [Write("r", THINGS, MODES["put"], ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
+        messages = [PlannedMessage(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
+        return [Chain(planned, write) for planned, write in zip(messages, writes, strict=True)], messages
+
+    return make
+
+
+def kinds(messages: list[PlannedMessage]) -> list[str]:
+    return [planned.outcome.kind if planned.outcome else "" for planned in messages]
+
+
+def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
+    """Each wait may be twice as long as the one before, up to a bound."""
+    tables.answers.extend([THROTTLED] * 8)
+    steps, messages = lane("a")
+
+    write(tables, time_, [steps])
+
+    waits = [round(seconds, 6) for seconds in time_.slept]
+    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
+
+
+def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
+    """No wait is longer than until the limit; then open writes are given up."""
+    tables.answers.extend([THROTTLED] * 8)
+    steps, messages = lane("a", "b")
+
+    write(tables, time_, [steps], until=100.25)
+
+    assert (kinds(messages), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
+
+
+def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
+    """A lane that waits does not hold up another one."""
+    tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
+    (first, first_messages), (second, second_messages) = lane("a1", "a2"), lane("b1", "b2")
+
+    write(tables, time_, [first, second])
+
+    assert (kinds(first_messages + second_messages), tables.calls) == (
+        ["written"] * 4,
+        [["a1", "b1"], ["b2"], ["a1"], ["a2"]],
+    )
+
+
+def test_tries_of_each_write(tables: Any, time_: Any, lane: Any) -> None:
+    """Each write of a lane has all of the tries."""
+    tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
+    steps, messages = lane("a", "b")
+
+    write(tables, time_, [steps])
+
+    assert (kinds(messages), len(tables.calls)) == (["written", "written"], 16)
+
+
+def unprocessed(*ids: str) -> WriteResponse:
+    """The response to a batch of which some items are left."""
+    return WriteResponse([{"PutRequest": {"Item": {"id": {"S": id_}}}} for id_ in ids])
+
+
+@pytest.mark.parametrize(
+    ("count", "responses", "outcomes", "slept"),
+    [
+        # One of ten, as of a hot key: after the waits that the budget has time for, it is left.
+        (10, [unprocessed("0")] * 4, ["retry"] + ["written"] * 9, [0.1]),
+        # A try without effect, as of a table that takes nothing.
+        (2, [unprocessed("0", "1")] * 4, ["retry"] * 2, [0.1]),
+        # A table at its capacity, which takes some of each try.
+        (4, [unprocessed("0", "1", "2"), unprocessed("0", "1"), unprocessed("0")], ["written"] * 4, [0.1, 0.2, 0.4]),
+    ],
+)
+def test_waits_are_limited(
+    tables: Any,
+    time_: Any,
+    lane: Any,
+    count: int,
+    responses: list[WriteResponse],
+    outcomes: list[str],
+    slept: list[float],
+) -> None:
+    """A batch waits for as long as a table takes more; for few writes, and for a try without effect, not for long."""
+    tables.answers.extend(responses)
+    lanes = [lane(str(number)) for number in range(count)]
+
+    write(tables, time_, [steps for steps, _ in lanes], waits=0.25)
+
+    assert kinds([planned for _, messages in lanes for planned in messages]) == outcomes
+    assert time_.slept == pytest.approx(slept)
+
+
+def test_waits_are_counted(tables: Any, time_: Any, lane: Any) -> None:
+    """All of them, and those that were taken from the budget; a write at once after a retry takes nothing of it."""
+    tables.answers.extend([unprocessed("0", "1", "2"), *[THROTTLED] * 2])
+    lanes = [lane(str(number))[0] for number in range(4)]
+    lanes[0] += lane("x")[0]
+
+    waits = write(tables, time_, lanes)
+
+    assert [*time_.slept, waits.waited, waits.taken] == pytest.approx([0.1, 0.2, 0.4, 0.7, 0.6])
+
+
+def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
+    """After a configuration error the later writes of the lane are not sent."""
+    tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
+    steps, messages = lane("a", "b")
+
+    write(tables, time_, [steps])
+
+    assert ([planned.outcome.code for planned in messages if planned.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
+
+
+def test_no_call_after_the_limit(tables: Any, time_: Any, lane: Any) -> None:
+    """A call that would start after the limit is not made, even if others were sent together with it."""
+    time_.step = 1
+    steps, messages = lane("a")
+
+    write(tables, time_, [steps], until=101.5)
+
+    assert (kinds(messages), tables.calls) == (["retry"], [])
+
+
+def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, lane: Any) -> None:
+    """Of a second for waits, two retries whose calls take half a second leave nothing."""
+    tables.answers.extend([THROTTLED] * 8)
+    send = tables.batch_write
+
+    def slow(*given: Any) -> Any:
+        time_.now += 0.5
+        return send(*given)
+
+    tables.batch_write = slow
+    steps, messages = lane("a")
+
+    write(tables, time_, [steps], waits=1.0)
+
+    waits = [round(seconds, 6) for seconds in time_.slept]
+    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2], 3)

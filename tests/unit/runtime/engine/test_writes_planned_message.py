@@ -1,0 +1,107 @@
+"""A message is settled when its last write is, as the worst of them."""
+
+from typing import Any
+
+import pytest
+
+from router.codes import NOT_ATOMIC
+from router.errors import Rejection
+from router.model import WRITTEN, Outcome, Record, Table
+from router.runtime.engine.writes import (
+    MAX_ACTIONS,
+    MAX_TRANSACTION_BYTES,
+    IdempotencyKey,
+    PlannedMessage,
+    Write,
+    check_transaction,
+)
+from tests.support.modes import MODES
+
+RECORD = Record("id", "handle", "{}")
+THINGS = Table("things", (("id", "S"),))
+WRITE = Write("r", THINGS, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)
+RETRY = Outcome("retry", "RT814")
+REJECTED = Outcome("rejected", "RT815")
+
+
+def test_a_decided_message_has_nothing_to_write() -> None:
+    """It has its outcome from the start."""
+    planned = PlannedMessage(RECORD, REJECTED)
+
+    assert (planned.record, planned.outcome, planned.writes, planned.results) == (RECORD, REJECTED, [], [])
+
+
+@pytest.mark.parametrize(
+    ("results", "outcome"),
+    [
+        ([WRITTEN], None),
+        ([RETRY], None),
+        ([WRITTEN, WRITTEN], WRITTEN),
+        ([WRITTEN, RETRY], RETRY),
+        ([RETRY, REJECTED], RETRY),
+        ([REJECTED, WRITTEN], REJECTED),
+        ([Outcome("duplicate"), Outcome("stale")], Outcome("stale")),
+    ],
+)
+def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> None:
+    """There is no outcome before all writes are settled."""
+    planned = PlannedMessage(RECORD, None, [WRITE, WRITE])
+
+    for result in results:
+        planned.settle(result)
+
+    assert (planned.outcome, planned.results) == (outcome, results)
+
+
+@pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
+def test_a_message_with_one_write(outcome: Outcome) -> None:
+    """Its outcome is that of the write."""
+    planned = PlannedMessage(RECORD, None, [WRITE])
+
+    planned.settle(outcome)
+
+    assert (planned.outcome, planned.results) == (outcome, [])
+
+
+def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = None) -> Write:
+    """The write of an item of its own."""
+    return Write("r", THINGS, MODES["put"], ("things", str(number)), {}, size, idempotency_key=idempotency_key)
+
+
+@pytest.mark.parametrize(
+    ("writes", "reason"),
+    [
+        (
+            [put(at) for at in range(MAX_ACTIONS + 1)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        (
+            [put(at, idempotency_key=IdempotencyKey(THINGS, {})) for at in range(51)],
+            "the message makes more than 100 writes, too many for one transaction",
+        ),
+        ([put(1), put(1)], "the message writes one item twice, which no transaction can"),
+        (
+            [put(at, size=400_000) for at in range(11)],
+            "the items of the message have more than 4194304 bytes together",
+        ),
+    ],
+)
+def test_too_large_a_transaction_is_refused(writes: Any, reason: Any) -> None:
+    """Too many actions with markers, two writes of one item, or too many bytes."""
+    with pytest.raises(Rejection) as caught:
+        check_transaction(writes)
+
+    assert (caught.value.code, caught.value.reason) == (NOT_ATOMIC, reason)
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [put(at) for at in range(MAX_ACTIONS)],
+        [put(at, idempotency_key=IdempotencyKey(THINGS, {})) for at in range(MAX_ACTIONS // 2)],
+        [put(at, size=MAX_TRANSACTION_BYTES // 16) for at in range(16)],
+    ],
+)
+def test_the_largest_transactions(writes: list[Write]) -> None:
+    """The limits themselves: a hundred actions, with those of idempotency keys, and 4 MiB."""
+    check_transaction(writes)

@@ -1,0 +1,485 @@
+"""A typed short form has the result of the general way, for each message that it takes, and takes the usual ones."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
+
+from router.model import Outcome, Record
+from router.runtime.program.generated import WARM
+from router.runtime.program.load import load_program
+from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, ShortForm, plan, short_plan
+from tests.support.planning import shown
+
+SYSTEM = {"SentTimestamp": "1767323045678"}
+TEXTS = ["", "x", "é", "play", "07", "a-b", "0.5", "😀", '"', "\\", "\x7f", "\n", "y" * 600]
+NUMBERS: list[Any] = [
+    0,
+    5,
+    -1,
+    4,
+    2**53,
+    2**53 + 1,
+    2**64,
+    10**30,
+    0.5,
+    1.0,
+    -0.0,
+    1e-7,
+    4.000000000000001,
+    1e300,
+    1e126,
+]
+FIELDS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries(
+        {"type": st.just("string")},
+        optional={
+            "minLength": st.integers(0, 3),
+            "maxLength": st.integers(0, 3),
+            "pattern": st.sampled_from(["^[a-z0-9.-]+$", "^x$", "^[0-9]{2}$", "x", "^\\d+$"]),
+            "title": st.just("a title"),
+            "format": st.just("date"),
+        },
+    ),
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["integer", "number"])},
+        optional={
+            "minimum": st.sampled_from([0, -5, 0.5, -(2**60)]),
+            "maximum": st.sampled_from([4, 5, 2**53, 4.5]),
+            "multipleOf": st.just(2),
+        },
+    ),
+    st.sampled_from(
+        [{"type": "boolean"}, {"type": "null"}, {"enum": ["play", "é"]}, {"const": "x"}, {"enum": ["x", 0]}]
+    ),
+    st.sampled_from([{"type": ["string", "null"]}, {}, {"type": "array"}, {"type": "string", "enum": ["x", "07"]}]),
+)
+NAMES = ["id", "a", "b", "é", "o"]
+
+
+def objects(fields: st.SearchStrategy[Any], names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return the schemas of objects with these properties."""
+    return st.fixed_dictionaries(
+        {"properties": st.dictionaries(st.sampled_from(names), fields, min_size=1, max_size=4)},
+        optional={
+            "type": st.just("object"),
+            "required": st.lists(st.sampled_from(names), unique=True),
+            "additionalProperties": st.booleans(),
+        },
+    )
+
+
+SCHEMAS = objects(FIELDS | objects(FIELDS, ["a", "b"]), NAMES)
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [*TEXTS, *NUMBERS, True, False, None, [], ["x"], {}, {"a": "x"}, {"a": 5, "b": "play"}, {"b": None}]
+)
+MESSAGES = st.dictionaries(st.sampled_from([*NAMES, "other"]), VALUES, max_size=5) | VALUES
+ITEMS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from(["p", "q", "r", "é"]),
+    st.one_of(
+        st.sampled_from(["a", "b", '"é"', "o.a", "o.b", "o", "length(a)"]),
+        st.fixed_dictionaries(
+            {"from": st.sampled_from(["a", "o.a"])}, optional={"missing": st.sampled_from(["omit", "null", "error"])}
+        ),
+        st.sampled_from([{"meta": "sent_at"}, {"meta": "message_id"}, {"meta": "group_id", "missing": "omit"}]),
+        st.sampled_from([{"value": '"'}, {"value": [1]}, {"from": "a", "default": 1}, {"from": "b", "null": "null"}]),
+    ),
+    max_size=4,
+)
+Compile = Callable[..., CompiledQueue]
+
+
+@pytest.fixture(scope="module")
+def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
+    """Compiles a queue with one route, which has its short form already."""
+    folder = tmp_path_factory.mktemp("typed")
+
+    def compile_queue(schema: Any, item: dict[str, Any], key: dict[str, str]) -> CompiledQueue:
+        route = {"queue": "q", "table": "things", "item": item, "schema": schema}
+        config = {"version": 1, "queues": {"q": {}}, "tables": {"things": {"key": key}}, "routes": {"r": route}}
+        path = Path(folder, "routes.yaml")
+        path.write_text(json.dumps(config), encoding="utf-8")
+        queue = load_program(path, {}).engine.queues["q"]
+        assert queue.routes[0].short is not None
+        for _ in range(WARM):
+            queue.routes[0].short.count()
+        return queue
+
+    return compile_queue
+
+
+def plan_typed(queue: CompiledQueue, record: Record) -> PlannedMessage | None:
+    """Return the message as the typed short form plans it; None if it does not take it, or there is none."""
+    short = queue.routes[0].short
+    assert short is not None
+    if short.typed is None:
+        return None
+    planned = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=_refuse),)))
+    assert planned is not None
+    return planned(record)
+
+
+def _refuse(data: Any) -> Any:
+    """Be the validation of the way after the typed one."""
+    return "it was not typed"
+
+
+def agrees(queue: CompiledQueue, body: str) -> bool | None:
+    """Return whether the typed short form has the result of the general way; None if it leaves the message to it."""
+    record = Record("m1", "", body, SYSTEM)
+    typed = plan_typed(queue, record)
+    (route,) = queue.routes
+    general = plan(structs.replace(queue, routes=(structs.replace(route, short=None),)), record)
+    return None if typed is None else shown(typed) == shown(general)
+
+
+@settings(deadline=None, max_examples=600)
+@given(SCHEMAS, ITEMS, st.sampled_from([{"id": "S"}, {"id": "N"}]), st.lists(MESSAGES, min_size=1, max_size=8))
+@example(
+    {"properties": {"id": {"type": "string"}, "a": {"type": "number"}}},
+    {"p": "a"},
+    {"id": "S"},
+    [{"id": "x", "a": "5"}],
+)
+@example(
+    {"properties": {"id": {"type": "string"}, "a": {"type": "number"}}}, {}, {"id": "S"}, [{"id": "x", "a": 1e300}]
+)
+@example({"properties": {"id": {"type": "integer"}}}, {}, {"id": "N"}, [{"id": True}, {"id": 1.0}, {"id": 5}])
+def test_it_has_the_result_of_the_general_way(
+    queue_of: Compile, schema: Any, item: dict[str, Any], key: dict[str, str], messages: list[Any]
+) -> None:
+    """Over schemas, items and messages."""
+    queue = queue_of(schema, {"id": "id"} | item, key)
+
+    found = [agrees(queue, json.dumps(each, ensure_ascii=False)) for each in messages]
+
+    assert False not in found
+
+
+FULL: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "kind", "at"],
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[a-z]+_[0-9]{3}$"},
+        "kind": {"enum": ["play", "stop"]},
+        "at": {"type": "integer", "minimum": 0},
+        "rate": {"type": "number", "maximum": 4},
+        "on": {"type": "boolean"},
+        "place": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+ITEM = {name: name for name in ("id", "kind", "at")} | {
+    "rate": {"from": "rate", "missing": "omit"},
+    "on": {"from": "on", "missing": "null"},
+    "city": {"from": "place.city", "missing": "omit"},
+    "sent_at": {"meta": "sent_at"},
+    "by": {"value": "é"},
+}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id": "a_001", "kind": "play", "at": 5, "rate": 1.50, "on": true, "place": {"city": "São"}}',
+        '{"at":0,"kind":"stop","id":"a_001"}',
+        '{"id": "a_001", "kind": "play", "at": 5, "at": 6, "rate": 4}',
+        '{"id": "a_001", "kind": "play", "at": 9223372036854775807, "rate": -0.0}',
+    ],
+)
+def test_it_takes_usual_messages(queue_of: Compile, body: str) -> None:
+    """With and without what is optional, in any order of the properties."""
+    assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body)
+
+
+def test_required_numbers_and_booleans(queue_of: Compile) -> None:
+    """They need no look for a value that is absent."""
+    schema = FULL | {"required": [*FULL["required"], "rate", "on"]}
+    body = '{"id": "a_001", "kind": "play", "at": 5, "rate": 1.50, "on": false}'
+
+    assert agrees(queue_of(schema, ITEM, {"id": "S"}), body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "a_1"},
+        {"id": "a_001\n"},
+        {"kind": "pause"},
+        {"kind": None},
+        {"at": -1},
+        {"at": 1.0},
+        {"at": True},
+        {"at": 2**63},
+        {"rate": 5},
+        {"rate": "1"},
+        {"rate": None},
+        {"rate": [1]},
+        {"rate": True},
+        {"place": {}},
+        {"place": {"city": "x", "street": "y"}},
+        {"place": None},
+        {"other": 1},
+        {"f0": "a_001"},
+        {"place": {"city": '"'}},
+        {"place": {"city": "x" * MAX_ITEM_BYTES}},
+    ],
+)
+def test_it_leaves_other_messages_to_the_general_way(queue_of: Compile, change: dict[str, Any]) -> None:
+    """Invalid ones, which it tells apart from valid ones in no way."""
+    body = json.dumps({"id": "a_001", "kind": "play", "at": 5} | change)
+
+    assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+@pytest.mark.parametrize(
+    "body", ["[]", "{", "", "null", '{"id": "a_001", "kind": "play", "at": 05}', '{"id": "\ud83d"}']
+)
+def test_it_leaves_what_is_no_object(queue_of: Compile, body: str) -> None:
+    """And what is no JSON."""
+    assert agrees(queue_of(FULL, ITEM, {"id": "S"}), body) is None
+
+
+DEEP = """\
+import sys, threading
+from pathlib import Path
+from router.runtime.engine.engine import plan, short_plan
+from router.model import Record
+from router.runtime.program.load import load_program
+
+queue = load_program(Path(sys.argv[1]), {}).engine.queues["q"]
+for _ in range(int(sys.argv[2])):
+    queue.routes[0].short.count()
+assert queue.routes[0].short.typed
+
+def run():
+    body = '{"id": "x", "n": ' + "[" * 100_000
+    print((short_plan(queue)(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
+
+threading.stack_size(256 * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
+    """A message that nests deeply does not end the process, in which threads may have little memory for their calls."""
+    schema = {"properties": {"id": {"type": "string"}, "n": {"type": "number"}}}
+    route = {"queue": "q", "table": "things", "item": {"id": "id"}, "schema": schema}
+    config = {"version": 1, "queues": {"q": {}}, "tables": {"things": {"key": {"id": "S"}}}, "routes": {"r": route}}
+    path = tmp_path / "routes.yaml"
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+    command = [sys.executable, "-c", DEEP, str(path), str(WARM)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
+
+
+def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
+    """Whatever bounds, lengths and patterns their schemas have: it is compiled once, and kept once."""
+    codes = set()
+    for number in range(3):
+        id_, at = {"pattern": f"^[a-z]{{{number}}}$", "maxLength": number}, {"minimum": number, "maximum": 9 - number}
+        properties = {"id": {"type": "string"} | id_, "at": {"type": "integer"} | at}
+        short = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes[0].short
+        assert isinstance(short, ShortForm)
+        assert isinstance(short.typed, FunctionType)
+        codes.add(id(short.typed.__code__))
+
+    assert len(codes) == 1
+
+
+def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -> None:
+    """As where producers send members that the schema does not declare; the next batch tries again."""
+    queue = queue_of(FULL, ITEM, {"id": "S"})
+    short = queue.routes[0].short
+    assert short is not None
+    assert short.typed is not None
+    tried: list[str] = []
+
+    def count(*given: Any) -> Any:
+        tried.append(given[1])
+        raise ValueError
+
+    short.typed = count
+    for _ in range(2):
+        plan_short = short_plan(queue)
+        assert plan_short is not None
+        for number in range(10):
+            assert (
+                plan_short(Record("m1", "", f'{{"id": "a_001", "kind": "play", "at": {number}}}', SYSTEM)) is not None
+            )
+
+    assert len(tried) == 6
+
+
+ODD = """
+from router import hookimpl
+
+
+class Odd(BaseException):
+    pass
+
+
+def odd(value):
+    raise Odd
+
+
+@hookimpl
+def router_register_transforms(register):
+    register("odd", odd)
+"""
+
+
+def test_a_transform_raises_what_is_no_exception(tmp_path: Path) -> None:
+    """Its message alone is retried, as it is in the general way."""
+    (tmp_path / "own.py").write_text(ODD, encoding="utf-8")
+    item = {"id": "id", "by": {"meta": "message_id", "transform": "odd"}}
+    route = {"queue": "q", "table": "things", "item": item, "schema": SIMPLE}
+    tables = {"things": {"key": {"id": "S"}}}
+    config = {"version": 1, "plugins": ["own.py"], "queues": {"q": {}}, "tables": tables, "routes": {"r": route}}
+    path = tmp_path / "routes.yaml"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    queue = load_program(path, {}).engine.queues["q"]
+    short = queue.routes[0].short
+    assert short is not None
+    for _ in range(WARM):
+        short.count()
+    plan_short, record = short_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
+    assert short.typed is not None
+    assert plan_short is not None
+
+    planned = plan_short(record)
+
+    assert planned is not None
+    assert planned.outcome == plan(queue, record).outcome == Outcome("retry", "RT813", "unexpected Odd", "r")
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it."""
+
+
+@pytest.mark.parametrize("error", [Panic, RecursionError, KeyboardInterrupt])
+def test_what_the_validator_raises(queue_of: Compile, error: type[BaseException]) -> None:
+    """The general way decides about the message; only Ctrl-C ends the command."""
+
+    def fail(data: Any) -> Any:
+        raise error
+
+    queue = queue_of(FULL, ITEM, {"id": "S"})
+    plan_short = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=fail),)))
+    assert plan_short is not None
+    record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5, "other": 1}', SYSTEM)
+
+    if error is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            plan_short(record)
+    else:
+        assert plan_short(record) is None
+
+
+SIMPLE = {"type": "object", "properties": {"id": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_simple"),
+    [
+        (SIMPLE, True),
+        (SIMPLE | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "x", "$comment": "y"}, True),
+        (SIMPLE | {"additionalProperties": False}, True),
+        (SIMPLE | {"additionalProperties": {"type": "string"}}, False),
+        (SIMPLE | {"required": ["a"]}, False),
+        (SIMPLE | {"minProperties": 1}, False),
+        (SIMPLE | {"allOf": [{}]}, False),
+        ({"type": "array"}, False),
+        ({"type": "object"}, False),
+        (True, False),
+        ({"properties": {"id": True}}, False),
+        ({"properties": {"id": {"$ref": "#"}}}, False),
+        ({"properties": {"id": {"type": "string", "format": "date"}}}, False),
+        ({"properties": {"id": {"type": "string", "const": "x"}}}, True),
+        ({"properties": {"id": {"const": 5}}}, False),
+        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES)]}}}, True),
+        ({"properties": {"id": {"enum": [f"v{number}" for number in range(MAX_CHOICES + 1)]}}}, False),
+        ({"properties": {"id": {"enum": ["x"], "const": "x"}}}, False),
+        ({"properties": {"id": {"type": "string", "enum": ["x"], "maxLength": 1}}}, False),
+        ({"properties": {"id": {"type": "number", "minimum": 0.5}}}, False),
+        ({"properties": {"id": {"type": "number", "minimum": 2**53 + 1}}}, False),
+        ({"properties": {"id": {"type": "number", "exclusiveMinimum": 0}}}, False),
+        ({"properties": {"id": {"type": "string", "maxLength": 10**18}}}, True),
+        ({"properties": {"id": {"type": "string", "maxLength": 10**19}}}, False),
+        ({"properties": {'"': {"type": "string"}}}, False),
+        ({"properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS)}}, True),
+        ({"properties": {f"p{number}": {"type": "string"} for number in range(MAX_FIELDS + 1)}}, False),
+    ],
+)
+def test_simple_schemas(schema: Any, is_simple: bool) -> None:
+    """Those that a struct can check wholly."""
+    assert (typed_schema(schema) is not None) == is_simple
+
+
+CLASSES = st.sampled_from(["[0-9]", "[a-z]", "[A-Za-z0-9_-]", "[.+]", "[ -/]", "[+-9]", "[a-]"])
+ATOMS = st.tuples(CLASSES | st.sampled_from(list("ax0_-:/@ ")), st.sampled_from(["", "{2}", "{0}"])).map("".join)
+PATTERNS = st.tuples(
+    st.lists(ATOMS, max_size=3).map("".join),
+    st.just("") | st.tuples(CLASSES, st.sampled_from("+*")).map("".join),
+    st.lists(ATOMS, max_size=2).map("".join),
+).map(lambda parts: f"^{''.join(parts)}$")
+
+
+@settings(deadline=None, max_examples=400)
+@given(PATTERNS, st.data())
+@example("^[a-z]+$", None)
+def test_patterns_mean_what_they_mean_to_the_validator(pattern: str, data: Any) -> None:
+    """Also for a line break at the end, and for texts of other scripts."""
+    schema = {"properties": {"p": {"type": "string", "pattern": pattern}}}
+    typed = typed_schema(schema)
+    assert typed is not None or "--" in pattern
+    if typed is None:
+        return
+    matches = typed.fields["p",].matches
+    assert matches is not None
+    near = st.from_regex(pattern) | st.text("ax09_-:/@ .+AZ\n", max_size=6) | st.text(max_size=4)
+    texts = ["abc", "abc\n", "é", ""] if data is None else data.draw(st.lists(near, max_size=8))
+
+    validator = jsonschema_rs.Draft202012Validator(schema)
+    texts = [text for text in texts if text.isprintable() or text.isascii()]
+
+    assert [bool(matches(text)) for text in texts] == [validator.is_valid({"p": text}) for text in texts]
+
+
+def test_texts_that_a_pattern_takes_long_for(queue_of: Compile) -> None:
+    """Python would try the last classes at each place of a long text; the validator does not."""
+    schema = {"properties": {"id": {"type": "string", "pattern": "^[a-z]+[a-z]{499}[0-9]$"}}}
+    queue = queue_of(schema, {"id": {"value": "x"}}, {"id": "S"})
+    longest = "a" * (MAX_MATCHED - 1) + "0"
+
+    assert agrees(queue, json.dumps({"id": longest})) is True
+    assert agrees(queue, json.dumps({"id": f"a{longest}"})) is None
+
+
+def test_a_long_pattern() -> None:
+    """Whether it is simple takes a time that grows faster than its length."""
+    for length in (MAX_PATTERN - 2, MAX_PATTERN - 1):
+        schema = {"properties": {"p": {"type": "string", "pattern": f"^{'a' * length}$"}}}
+
+        assert (typed_schema(schema) is not None) == (length + 2 <= MAX_PATTERN)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[a-z]", "^[a-z]", "^[a-z]+[a-z]+$", "^([a-z]+)+$", "^\\w$", "^.$", "^[^a]$", "^a|b$", "^a{\u0663}$"]
+)
+def test_other_patterns(pattern: str) -> None:
+    """They are left to the validator: dialects differ, or Python may take a time that grows faster than the text."""
+    assert typed_schema({"properties": {"p": {"type": "string", "pattern": pattern}}}) is None

@@ -1,0 +1,162 @@
+"""No command prints the value of a variable that is named like a secret: names, items, requests, errors."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from router.tools.cli.masked_output import masking
+from tests.support.cli import app
+from tests.support.config import WRITTEN
+
+SECRETS = {
+    "QUEUE_TOKEN": "zq7xk29w-queue",
+    "TABLE_TOKEN": "zq7xk29w-table",
+    "OWNER_SECRET": "zq7xk29w-owner",
+    "TEXT_SECRET": 'zq7xk29w it\'s "quoted" & <ä>',
+    "PIN_SECRET": "47114711",
+    "VALUE_PASSWORD": "zq7xk29w",
+}
+MARKS = ("zq7xk29w", "47114711", "quoted")
+CONFIG = """\
+version: 1
+queues:
+  one:
+    name: "${QUEUE_TOKEN}"
+    owner: "${OWNER_SECRET}"
+    description: "${TEXT_SECRET}"
+    tags: {a: "x-${VALUE_PASSWORD}"}
+tables:
+  one: {name: "${TABLE_TOKEN}", key: {id: S}, description: "${TEXT_SECRET}"}
+routes:
+  one:
+    queue: one
+    table: one
+    when: "a != '${VALUE_PASSWORD}'"
+    schema: {type: object, required: [id], properties: {id: {type: string, enum: ["1", "${VALUE_PASSWORD}"]}}}
+    item:
+      id: id
+      text: {value: "${TEXT_SECRET}"}
+      part: {value: "a${VALUE_PASSWORD}z"}
+      pin: {value: "${PIN_SECRET}", type: N}
+    tests:
+      - {message: {id: "1"}, item: {id: "1"}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the config and a message."""
+    monkeypatch.chdir(tmp_path)
+    Path("routes.yaml").write_text(CONFIG)
+    Path("message.json").write_text('{"id": "2"}')
+    Path("good.json").write_text('{"id": "1"}')
+    return tmp_path
+
+
+def run(*words: str, variables: Mapping[str, str] = SECRETS) -> Result:
+    """Run a command with the variables."""
+    return CliRunner(env=dict(variables)).invoke(app, words)
+
+
+COMMANDS = [
+    ("check", "--unproved"),
+    ("check", "--format", "json", "--unproved"),
+    ("list",),
+    ("list", "--json"),
+    ("list", "--owner", "nobody"),
+    ("graph",),
+    ("graph", "--format", "dot"),
+    ("graph", "--format", "svg"),
+    ("graph", "--format", "json"),
+    ("graph", "--format", "svg", "-o", "written.svg"),
+    ("test",),
+    ("test", "--json"),
+    ("test", "--junit", "written.xml"),
+    ("explain", "--queue", "one", "good.json"),
+    ("explain", "--queue", "one", "good.json", "--json"),
+    ("explain", "--queue", "one", "message.json", "--claims"),
+    ("explain", "--queue", "one", "good.json", "--html", "written.html"),
+    ("explain", "--queue", "zq7xk29w-queue", "good.json"),
+    ("compile", "-o", "written.json"),
+    ("template",),
+    ("template", "--format", "json", "-o", "written.json"),
+    ("template", "--worker"),
+    ("template", "--format", "operator-policy"),
+    ("template", "--format", "systemd"),
+    ("diff", "routes.yaml", "other.yaml"),
+    ("diff", "routes.yaml", "other.yaml", "--format", "json"),
+]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_command(words: tuple[str, ...]) -> None:
+    """Neither what it prints nor what it writes has a secret."""
+    other = (
+        CONFIG.replace("x-${VALUE", "y-${VALUE")
+        .replace("a${VALUE_PASSWORD}z", "b${VALUE_PASSWORD}")
+        .replace("TABLE_TOKEN}", "TABLE_TOKEN}s")
+    )
+    Path("other.yaml").write_text(other)
+
+    done = run(*words)
+
+    assert done.exit_code in (0, 1, 2)
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    written = done.output + "".join(each.read_text() for each in Path().glob("written.*"))
+    assert written
+    assert [mark for mark in MARKS if mark in written] == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_json_stays_json() -> None:
+    """A number in an item that is a secret becomes a text."""
+    done = run("explain", "--queue", "one", "good.json", "--json")
+
+    (mapped,) = [each["value"] for each in json.loads(done.stdout)["stages"] if each["stage"] == "map"]
+    (item,) = mapped
+    assert (item["pin"], item["part"], item["text"]) == ("${PIN_SECRET}", "a${VALUE_PASSWORD}z", "${TEXT_SECRET}")
+
+
+@pytest.mark.usefixtures("folder")
+def test_updated_tests_have_references() -> None:
+    """`test --update` writes what the items have now into a file that is committed: references, not secrets."""
+    done = run("test", "--update")
+
+    text = Path("routes.yaml").read_text()
+    assert (done.exit_code, [mark for mark in MARKS[::2] if mark in text]) == (0, [])
+    assert run("test").exit_code == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_ascii_terminal() -> None:
+    """Where click encodes by itself, the bytes are masked."""
+    environment = {**os.environ, **SECRETS, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-m", "router", "graph"], env=environment, capture_output=True, check=True)
+
+    assert b"zq7xk29w" not in done.stdout + done.stderr
+    assert b"QUEUE_TOKEN" in done.stdout
+
+
+def test_each_way_to_write(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Text, lines and bytes of both streams; all else is that of the stream."""
+    with masking():
+        WRITTEN.add("zq7xk29w", "${X_TOKEN}")
+        sys.stdout.writelines(["a zq7xk29w\n", "b\n"])
+        sys.stdout.flush()
+        sys.stdout.buffer.write(b"c zq7xk29w \xff\n")
+        sys.stdout.buffer.flush()
+        print("d zq7xk29w", file=sys.stderr, flush=True)
+        described = sys.stdout.fileno(), sys.stderr.encoding
+    print("e zq7xk29w", flush=True)
+    WRITTEN.clear()
+
+    out, err = capfdbinary.readouterr()
+    assert (out, err) == (b"a ${X_TOKEN}\nb\nc ${X_TOKEN} \xff\ne zq7xk29w\n", b"d ${X_TOKEN}\n")
+    assert described == (sys.stdout.fileno(), sys.stderr.encoding)

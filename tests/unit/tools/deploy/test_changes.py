@@ -1,0 +1,126 @@
+"""What a change set would do, in words, and whether something would be lost by it."""
+
+from typing import Any
+
+import pytest
+
+from router.tools.deploy.changes import (
+    PlannedChange,
+    PreviousKeys,
+    TemplateVersion,
+    describe_changes,
+    kind_of,
+    resource_name,
+    short_name,
+)
+from tests.support.aws import ResourceChange
+
+NO_TEMPLATES = (TemplateVersion({}), TemplateVersion({}), PreviousKeys())
+QUEUE, TABLE, ROLE = "AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::IAM::Role"
+
+
+def change(action: str, type_: str, **more: Any) -> ResourceChange:
+    """A change of the resource `X`."""
+    return ResourceChange(action, "X", "", type_, **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "verb", "warning"),
+    [
+        (change("Add", QUEUE), "add", ""),
+        (change("Import", TABLE), "import", ""),
+        (change("Modify", QUEUE, replacement="False"), "modify", ""),
+        (change("Modify", QUEUE, replacement="False", certain=False), "may modify", ""),
+        (change("Modify", QUEUE, replacement="True"), "replace", "REPLACES the queue with an empty one"),
+        (change("Modify", TABLE, replacement="True"), "replace", "REPLACES the table with an empty one"),
+        (change("Modify", TABLE, replacement="Conditional"), "may replace", "MAY REPLACE the table with an empty one"),
+        (change("Modify", ROLE, replacement="True"), "replace", ""),
+        (change("Modify", ROLE, replacement="Conditional", certain=False), "may modify", ""),
+        (
+            change("Modify", TABLE, replacement="Conditional", certain=False),
+            "may replace",
+            "MAY REPLACE the table with an empty one",
+        ),
+        (change("Remove", QUEUE, policy="Delete"), "remove", "DELETES the queue and its messages"),
+        # An older region does not tell the policy: nothing says that it stays.
+        (change("Remove", TABLE), "remove", "DELETES the table and its items"),
+        (change("Remove", TABLE, policy="Retain"), "retain", ""),
+        (change("Remove", ROLE, policy="Delete"), "remove", ""),
+        (change("Dynamic", QUEUE), "unknown", "AWS does not say what happens to the queue"),
+        (change("Dynamic", ROLE), "unknown", ""),
+    ],
+)
+def test_verbs(given: ResourceChange, verb: str, warning: str) -> None:
+    """Each action of AWS's has its verb; what loses messages or items has its warning."""
+    (planned,) = describe_changes([given], {}, {}, *NO_TEMPLATES)
+
+    assert (planned.verb, planned.warning, planned.loses) == (verb, warning, bool(warning))
+
+
+def test_order_names_and_flows() -> None:
+    """What loses comes first; names are those of the template, else those in AWS, else the logical id."""
+    given = [
+        ResourceChange("Add", "New", "", QUEUE),
+        ResourceChange("Modify", "Kept", "https://sqs.eu-west-1.amazonaws.com/1/orders", QUEUE, "False", "", ("Tags",)),
+        ResourceChange("Remove", "Old", "https://sqs.eu-west-1.amazonaws.com/1/old", QUEUE, "", "Delete"),
+        ResourceChange("Add", "Unnamed", "", ROLE),
+    ]
+
+    planned = describe_changes(given, {"New": "users", "Kept": "orders, order-lines"}, {"New": "users"}, *NO_TEMPLATES)
+
+    assert planned == (
+        PlannedChange("remove", "Old", "old", "queue", "", True, physical_id=given[2].physical_id),
+        PlannedChange(
+            "modify",
+            "Kept",
+            "orders",
+            "queue",
+            "orders, order-lines",
+            False,
+            ("Tags",),
+            physical_id=given[1].physical_id,
+        ),
+        PlannedChange("add", "New", "users", "queue", "users"),
+        PlannedChange("add", "Unnamed", "Unnamed", "role"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        ("AWS::SQS::Queue", "queue"),
+        ("AWS::Lambda::EventSourceMapping", "event source mapping"),
+        ("AWS::Logs::LogGroup", "log group"),
+        ("AWS::ECS::Service", "service"),
+        ("AWS::KMS::Key", "key"),
+        ("AWS::EC2::VPCEndpoint", "VPC endpoint"),
+    ],
+)
+def test_kinds(type_: str, kind: str) -> None:
+    """A type is reported in words."""
+    assert kind_of(type_) == kind
+
+
+def test_resource_names() -> None:
+    """A resource is reported by a name that people know, else by its logical id."""
+    given = [("AWS::SQS::Queue", "https://x/1/orders"), ("AWS::SQS::Queue", ""), ("AWS::IAM::Role", "flows-Role-1X2Y")]
+
+    assert [resource_name(type_, "Logical", physical_id) for type_, physical_id in given] == [
+        "orders",
+        "Logical",
+        "Logical",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("physical_id", "name"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", "orders"),
+        ("arn:aws:iam::123456789012:role/router", "role/router"),
+        ("orders", "orders"),
+        ("", ""),
+    ],
+)
+def test_short_names(physical_id: str, name: str) -> None:
+    """A resource is reported by its name."""
+    assert short_name(physical_id) == name

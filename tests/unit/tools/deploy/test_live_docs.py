@@ -1,0 +1,38 @@
+"""The page about `router check --live`."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.support.aws import ACTIONS
+from tests.support.check import known_codes
+
+PAGE = (Path(__file__).parents[4] / "docs" / "live.md").read_text(encoding="utf-8")
+EXPECTED = Path(__file__).parents[3] / "aws" / "live" / "expected"
+
+
+def test_each_code_is_named() -> None:
+    """Every code of what is deployed stands on the page; RT790 to RT793 are reported by a deployment."""
+    live = {code for code in known_codes() if code.startswith("RT7")} - {"RT790", "RT791", "RT792", "RT793"}
+    assert live - set(re.findall(r"RT7\d\d", PAGE)) == set()
+
+
+def test_the_policy_has_each_call() -> None:
+    """The policy allows the calls that are made, and no other."""
+    (policy,) = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+
+    assert [action for each in policy["Statement"] for action in each["Action"]] == list(ACTIONS)
+
+
+def test_the_example_is_what_is_printed() -> None:
+    """The findings of the example have the sentences that the command prints, apart from names and numbers."""
+    shown = re.findall(r"^routes\.yaml:\d+:\d+: (RT7\d\d .*)$", PAGE, re.MULTILINE)
+    printed = [(EXPECTED / f"{line[:5]}.txt").read_text(encoding="utf-8") for line in shown]
+
+    known = {_general(line.partition(" ")[2]) for text in printed for line in text.splitlines()}
+    assert ({_general(line) for line in shown} - known, len(shown)) == (set(), 3)
+
+
+def _general(line: str) -> str:
+    """A finding without names and numbers, and without the window, which is not always there."""
+    return re.sub(r"'[^']*'", "''", re.sub(r"(?<!RT)\b\d+", "N", line.replace(" + 5 s of window", "")))

@@ -1,0 +1,167 @@
+"""Keys, versions and shapes that samples suggest, and why."""
+
+from typing import Any
+
+import pytest
+
+from router.errors import UsageError
+from router.tools.dev.new.fields import choose_key, find_shapes, find_version, rank_keys
+
+ONE = "one sample does not show whether it is unique"
+
+
+@pytest.mark.parametrize(
+    ("messages", "entity", "found"),
+    [
+        (
+            [{"order_id": "o-1", "event_id": "e-1"}, {"order_id": "o-2", "event_id": "e-2"}],
+            "orders",
+            [
+                ("order_id", "S", ("its name is that of an id of 'orders'", "unique in 2 samples")),
+                ("event_id", "S", ("its name is that of an id", "unique in 2 samples")),
+            ],
+        ),
+        (
+            [{"orderId": 1, "total": 5}, {"orderId": 2, "total": 6}],
+            "order-events",
+            [("orderId", "N", ("its name is that of an id of 'order-events'", "unique in 2 samples"))],
+        ),
+        (
+            [{"company": {"id": "c"}, "order": {"id": "o-1"}}, {"company": {"id": "c2"}, "order": {"id": "o-2"}}],
+            "companies",
+            [
+                ("company.id", "S", ("its name is that of an id of 'companies'", "unique in 2 samples")),
+                ("order.id", "S", ("its name is that of an id of 'order'", "unique in 2 samples")),
+            ],
+        ),
+        (
+            [{"id": "123e4567-e89b-42d3-a456-426614174000", "link": "https://example.com/1", "name": "Ann B"}],
+            "things",
+            [
+                ("id", "S", ("its name is that of an id", ONE, "a UUID")),
+                ("link", "S", (ONE, "a URI may change")),
+                ("name", "S", (ONE, "text with spaces may change")),
+            ],
+        ),
+        (
+            [{"action": "opened", "number": 7, "pull_request": {"id": 991}}],
+            "github",
+            [
+                ("pull_request.id", "N", ("its name is that of an id of 'pull_request'", ONE)),
+                ("number", "N", ("its name may be that of an id", ONE)),
+                ("action", "S", (ONE,)),
+            ],
+        ),
+        (
+            [
+                {"a_id": "", "b_id": "x" * 513, "c_id": None, "d_id": 1.5, "e_id": "same", "version": 1, "f": ["x"]},
+                {"a_id": "1", "b_id": "x", "c_id": "c", "d_id": "d", "e_id": "same", "version": 2, "f": ["y"]},
+            ],
+            "things",
+            [],
+        ),
+        (
+            [{"id": "a", "at": "2026-01-02T03:04:05Z"}, {"id": "a", "at": "2026-01-02T03:04:06Z"}, {"id": "b"}],
+            "things",
+            [("id", "S", ("its name is that of an id", "2 values in 3 samples"))],
+        ),
+    ],
+)
+def test_candidates(messages: list[dict[str, Any]], entity: str, found: list[Any]) -> None:
+    """By name, uniqueness and stability; what DynamoDB does not accept as a key in some sample is none."""
+    assert [(each.name, each.type, each.reasons) for each in rank_keys(messages, entity)] == found
+
+
+def test_a_given_key() -> None:
+    """A partition key, and a sort key behind a comma, in an object too."""
+    messages = [{"user": {"id": "u"}, "line": 1}, {"user": {"id": "u"}, "line": 2}]
+
+    found = choose_key(messages, "user.id, line")
+
+    assert [(each.path, each.type, each.unique) for each in found] == [
+        (("user", "id"), "S", False),
+        (("line",), "N", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("b", "--key b: no sample has a value at 'b'"),
+        ("a,", "--key a,: give the partition key, or with a comma the partition key and the sort key"),
+        ("a,a,a", "--key a,a,a: give the partition key, or with a comma the partition key and the sort key"),
+        ("n", "--key n: 'n' cannot be a key: it is missing or null in 1 of 2 samples"),
+        ("f", "--key f: 'f' cannot be a key: it is neither text nor a whole number in all samples"),
+        ("e", "--key e: 'e' cannot be a key: it is empty in some sample"),
+        ("a,l", "--key a,l: 'l' cannot be a key: it is longer than 256 characters in some sample"),
+    ],
+)
+def test_a_given_key_that_is_none(given: str, sentence: str) -> None:
+    """It is said why, by the samples."""
+    one: dict[str, Any] = {"a": "1", "n": 1, "f": True, "e": "", "l": "x" * 257}
+    messages = [one, {"a": "2", "n": None, "f": 1, "e": "", "l": "y"}]
+
+    with pytest.raises(UsageError) as error:
+        choose_key(messages, given)
+
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("messages", "found"),
+    [
+        ([{"version": 1, "updated_at": "2026-01-02T03:04:05Z"}], (("version",), {})),
+        (
+            [{"updatedAt": "2026-01-02T03:04:05.678+00:00"}],
+            (
+                ("updatedAt",),
+                {
+                    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[+]00:00$",
+                },
+            ),
+        ),
+        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5Z"}], None),
+        ([{"updated_at": "2026-01-02t03:04:05z"}], None),
+        ([{"created_at": "2026-01-02T03:04:05Z"}], None),
+        ([{"version": "v1"}], None),
+        ([{"version": True}], None),
+        ([{"version": 1.5}], None),
+        ([{"id": "a", "version": 1, "n": 1}, {"id": "a", "version": 1, "n": 2}], None),
+        ([{"id": "a", "version": 1, "n": 1}] * 2, (("version",), {})),
+        ([{"order": {"seq": 1}}], (("order", "seq"), {})),
+    ],
+)
+def test_version(messages: list[dict[str, Any]], found: Any) -> None:
+    """A number or a time in one format orders messages, unless two that differ have the same."""
+    version = find_version([{"id": "x", **message} for message in messages], [("id",)])
+
+    assert (version and (version.path, version.keywords)) == found
+
+
+A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "found"),
+    [
+        ([A, A], ((), [("", 2)])),
+        ([A, B, A], (("type",), [("a", 2), ("b", 1)])),
+        ([{"data": A}, {"data": B}], (("data", "type"), [("a", 1), ("b", 1)])),
+        ([A, {"type": "b"}, {"type": "a"}], ((), [("", 3)])),
+        ([{**A, "type": f"t{number}"} for number in range(30)] + [B], ((), [("", 31)])),
+        ([{"colour": "red", "x": 1}, {"colour": "blue"}], ((), [("", 2)])),
+        (
+            [*[{"colour": "red", "x": 1}] * 5, *[{"colour": "blue"}] * 5],
+            (("colour",), [("red", 5), ("blue", 5)]),
+        ),
+        ([{"type": "a", "x": 1}, {"type": 1}], ((), [("", 2)])),
+        ([{"name": "Ann", "x": 1}, {"name": "Bob"}], ((), [("", 2)])),
+        ([{"event": "evt_1001", "x": 1}, {"event": "evt_1002"}], ((), [("", 2)])),
+        ([{"kind": f"{letter}a", "x": 1} for letter in "abc"] + [{"kind": "da"}], ((), [("", 4)])),
+    ],
+)
+def test_shapes(messages: list[dict[str, Any]], found: Any) -> None:
+    """A text of few values that decides which other fields are there tells shapes apart."""
+    shapes = find_shapes(messages)
+
+    assert (shapes.discriminator, [(each.value, len(each.messages)) for each in shapes.shapes]) == found

@@ -1,0 +1,183 @@
+"""The journal of a redrive: nothing is delivered whose line cannot be kept, and no other file is taken for one."""
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.errors import UsageError
+from router.tools.dlq.journal import Journal
+from tests.support.disk import IRREGULAR, NOT_REGULAR, full_disk, make_irregular
+from tests.unit.tools.dlq.conftest import Make
+from tests.unit.tools.dlq.test_redrive import Redrive, redrive
+
+__all__ = ["redrive"]
+FULL = "cannot write the journal .*: file too large; make room there, and run the same command again"
+
+
+@pytest.mark.parametrize("way", ["deliver", "send_back"])
+def test_nothing_is_delivered_whose_line_cannot_be_kept(
+    redrive: Callable[..., Redrive], failed: Make, tmp_path: Path, way: str
+) -> None:
+    """The next run, with room, delivers all."""
+    before = redrive()
+    with full_disk(64), pytest.raises(UsageError, match=FULL):
+        getattr(before, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+    before.end()
+    assert (before.tables.items("orders"), before.queues.letters, before.source.deleted) == ([], {}, [])
+
+    after = redrive()
+    results = getattr(after, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+
+    done = "written" if way == "deliver" else "sent"
+    assert [(each.id, each.result, each.deleted) for each in results] == [("1", done, True), ("2", done, True)]
+    after.end()
+    assert not (tmp_path / "journal").exists()
+
+
+def test_what_was_delivered_before_the_disk_was_full_is_not_delivered_again(
+    redrive: Callable[..., Redrive], failed: Make
+) -> None:
+    """Neither what is deleted, nor what could not be deleted."""
+    before = redrive("journal", "2")
+    before.deliver(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+    with full_disk(before.journal.path.stat().st_size), pytest.raises(UsageError, match=FULL):
+        before.deliver(failed({"id": "c"}, "3"))
+    before.end()
+    assert [item["id"] for item in before.tables.items("orders")] == ["a", "b"]
+
+    after = redrive()
+    results = after.deliver(failed({"id": "b"}, "2"), failed({"id": "c"}, "3"))
+
+    assert {each.id: (each.result, each.deleted) for each in results} == {
+        "2": ("written", True),
+        "3": ("written", True),
+    }
+    assert after.tables.items("orders") == [{"id": "c"}]
+
+
+@pytest.mark.parametrize("way", ["deliver", "send_back"])
+def test_a_disk_that_becomes_full_meanwhile(
+    redrive: Callable[..., Redrive], failed: Make, tmp_path: Path, way: str
+) -> None:
+    """The journal had room for the lines of the batch before it was delivered."""
+    path = tmp_path / "journal"
+    run = redrive("journal", "2")
+    deliver = run.tables.batch_write if way == "deliver" else run.queues.send
+    limits = []
+
+    def fill(*arguments: Any) -> Any:
+        full = full_disk(path.stat().st_size)
+        full.__enter__()
+        limits.append(full)
+        return deliver(*arguments)
+
+    if way == "deliver":
+        tables: Any = run.tables
+        tables.batch_write = fill
+    else:
+        queues: Any = run.queues
+        queues.send = fill
+    try:
+        results = getattr(run, way)(failed({"id": "a"}, "1"), failed({"id": "b"}, "2"))
+    finally:
+        for limit in limits:
+            limit.__exit__(None, None, None)
+
+    assert [each.deleted for each in results] == [True, False]
+    run.end()
+    assert [*Journal(path).undeleted] == ["2"]
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def test_a_line_that_is_lost_all_the_same(
+    redrive: Callable[..., Redrive], failed: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the disk fails, what is confirmed is deleted: else it would be delivered again. Then the run ends."""
+    run = redrive()
+    sync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if run.tables.items("orders"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(UsageError, match=r"cannot write the journal .*: input/output error"):
+        run.deliver(failed({"id": "a"}, "1"), failed({"no": "id"}, "2"))
+
+    assert run.source.deleted == ["1"]
+    assert [(each.id, each.result, each.deleted) for each in run.redriver.unfinished] == [
+        ("1", "written", True),
+        ("2", "rejected", False),
+    ]
+
+
+LINE = json.dumps({"id": "1", "result": "written"}) + "\n"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        '{"id": "2", "resu',
+        "{",
+        "\0" * 100,
+        '{"id": "2", "resu' + "\0" * 100,
+        # The disk kept a later block of the last lines, and not the one before.
+        "\0" * 100 + 'ten"}\n{"id": "2", "result": "written"}\n' + "\0" * 8,
+    ],
+)
+def test_a_torn_end(tmp_path: Path, end: str) -> None:
+    """What a killed command or a machine without power left: what was on the disk for sure counts, and is kept."""
+    path = tmp_path / "journal"
+    path.write_text(LINE + end)
+
+    with Journal(path) as journal:
+        assert dict(journal.undeleted) == {"1": "written"}
+        journal.reserve(["3"])
+        journal.confirm({"3": "sent"})
+
+    assert dict(Journal(path).undeleted) == {"1": "written", "3": "sent"}
+    assert path.read_text() == LINE + json.dumps({"id": "3", "result": "sent"}) + "\n"
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"x\n",
+        b"{}\n",
+        b"[1]\n",
+        b'{"MessageId": "1", "Body": "{}"}\n',
+        b'{"type": "object"}',  # without an end of the line, as a torn line
+        b"\0\0\0\x18ftypmp42\xff",
+        LINE.encode() + b'{"Messa',
+    ],
+)
+def test_a_file_that_is_no_journal(tmp_path: Path, content: bytes, again: bool) -> None:
+    """It is not overwritten, not even with --again."""
+    path = tmp_path / "journal"
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError, match="is not a journal of 'router dlq redrive'"):
+        Journal(path, again=again)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_a_journal_that_is_no_regular_file(tmp_path: Path, kind: str) -> None:
+    """It is refused without waiting, also if it takes the place of one meanwhile."""
+    path = make_irregular(kind, tmp_path / "it")
+    reason = "is a directory" if kind == "folder" else NOT_REGULAR
+    journal = Journal(tmp_path / "new")
+    journal.path = path
+
+    with pytest.raises(UsageError, match=f"cannot read the journal .*: {reason}; name another with --journal"):
+        Journal(path)
+    with pytest.raises(UsageError, match=f"cannot write the journal .*: {reason}; name another with --journal"):
+        journal.__enter__()
