@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SOURCES = Path(__file__).with_name("vendor")
-TARGET = Path(__file__).parents[2] / "router" / "console" / "static" / "vendor"
+TARGET = Path(__file__).parents[2] / "router" / "tools" / "console" / "static" / "vendor"
 BUNDLE = "codemirror.js"
 LICENSES = "LICENSES.txt"
 _INTRODUCTION = """\

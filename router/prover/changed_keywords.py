@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from router.model import Path
+from router.prover.predicates import exact
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 from router.runtime.program.schemas.references import KEYWORDS, Location
-from router.tools.change.routes import exact
 
 _CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
 _ASSERTIONS = frozenset(

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from router.model import Path
+from router.prover.predicates import exact
 from router.prover.sampling import types_in
 from router.prover.text_patterns import pattern_follows
 from router.runtime.program.schemas.documents import ASSERTED_SINCE
 from router.runtime.program.schemas.references import KEYWORDS, Location, Locations
-from router.tools.change.routes import exact
 
 _ANNOTATIONS = frozenset(
     (

@@ -30,6 +30,12 @@ TRUTHY: Schema = {"not": {"enum": [None, False, "", [], {}]}}
 ENCODER = msgspec.json.Encoder(decimal_format="number")
 DECODER = msgspec.json.Decoder(float_hook=Decimal)
 """JSON with exact numbers."""
+_SORTED_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
+
+
+def exact(value: Any) -> bytes:
+    """Return JSON text that is equal exactly if the values are, types and the digits of numbers included."""
+    return _SORTED_ENCODER.encode(value)
 
 
 def text_of(steps: Steps) -> str:

@@ -26,7 +26,7 @@ ENVIRONMENT = {"ROUTER_REDACT_KEY": "k" * 32}
 OF_THE_ROUTER = ("RT009",)
 """No config is known in which a rule fails: tests/unit/tools/check/test_run.py has rules that do."""
 OF_THE_LEDGER = ("RT241", "RT242", "RT244", "RT623")
-"""Claims that are not decided, or that a message refutes, are no findings; tests in tests/unit/tools/check are about them."""
+"""Claims that are not decided, or that a message refutes, are no findings; tests/unit/tools/check is about them."""
 DO_SOMETHING_WHEN_IMPORTED = ("router.__main__", "router.lambda_handler")
 
 

@@ -212,7 +212,7 @@ def test_the_example_workflow_is_the_one_of_the_page() -> None:
     """The page on continuous integration shows the example workflow, without the comment in its first line."""
     example = (ROOT / ".github" / "examples" / "check-routes.yml").read_text(encoding="utf-8")
     assert f".yml\n{example.partition(chr(10))[2]}```" in TEXTS["docs/ci.md"]
-    assert example == (ROOT / "router" / "dev" / "new" / "check-routes.yml").read_text(encoding="utf-8")
+    assert example == (ROOT / "router" / "tools" / "dev" / "new" / "check-routes.yml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md"])

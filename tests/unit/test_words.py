@@ -50,7 +50,6 @@ MODULES = {
     "absent",
     "asking",
     "away",
-    "claims",
     "cloud",
     "facts",
     "following",

@@ -1,8 +1,8 @@
 """Writes attribute values in DynamoDB's JSON as text, which is faster than structures that are encoded afterwards.
 
 It knows the values of JSON, within the limits of DynamoDB. It raises some exception for anything else, which
-`router.runtime.engine.attributes` then encodes or rejects. The text is equal to that of its structures. Lists and maps are
-written for a message that is no longer than an item may be: their values are not counted before.
+`router.runtime.engine.attributes` then encodes or rejects. The text is equal to that of its structures. Lists and maps
+are written for a message that is no longer than an item may be: their values are not counted before.
 """
 
 from collections.abc import Callable, Mapping

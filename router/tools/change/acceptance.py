@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.prover.containment import Containment
 from router.prover.inference import ALL_TYPES, NO, Value
+from router.prover.predicates import exact
 from router.prover.schema_prover import Answer
 from router.runtime.config import spec
 from router.runtime.program.expressions.compile import is_plain_path
@@ -26,7 +27,7 @@ from router.tools.change.counterexamples import (
     stage_of,
     stages_of,
 )
-from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, exact, when_of
+from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.proof_cache import entailment_of_document
 from router.tools.check.analysis.routes import AnalyzedRoute

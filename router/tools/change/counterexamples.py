@@ -12,6 +12,7 @@ from msgspec import Struct, UnsetType, structs
 
 from router import codes
 from router.prover.changed_keywords import Spot, changed_keywords, changed_places, leading_to
+from router.prover.predicates import exact
 from router.prover.sampling import Sampler
 from router.prover.text_patterns import texts_outside
 from router.prover.value_generation import replaced
@@ -19,7 +20,7 @@ from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import SchemaDocument, draft_of, list_of
 from router.runtime.program.schemas.references import Location, Locations
 from router.tools.change.edits import edits, names_of, shorter, values_of
-from router.tools.change.routes import ACCEPTING, RouteVersion, exact, when_of
+from router.tools.change.routes import ACCEPTING, RouteVersion, when_of
 from router.tools.change.running import WHEN_FAILS, RouteResult, record_of, run
 
 _SAMPLES = 24

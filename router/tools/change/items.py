@@ -14,9 +14,10 @@ from msgspec import UNSET, UnsetType, to_builtins
 from router.model import Path
 from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES, NO
+from router.prover.predicates import exact
 from router.runtime.config import spec
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, RouteVersion, exact, match_table, renamed
+from router.tools.change.routes import ACCEPTING, RouteVersion, match_table, renamed
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.change_codes import (
     ATTRIBUTE_ADDED,

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.model import Path, names_file, plugin_name
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
+from router.prover.predicates import exact
 from router.prover.schema_prover import Entailment
 from router.runtime.aws.references import match_key, table_name
 from router.runtime.config import spec
@@ -31,12 +31,6 @@ _MOST_EARLIER = 16
 """Conditions of earlier routes that are taken into account, as by `router check`."""
 _NEVER = Condition({"not": {}}, True)
 """The condition of messages that an earlier route without `when` leaves."""
-_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
-
-
-def exact(value: Any) -> bytes:
-    """Return JSON text that is equal exactly if the values are, types and the digits of numbers included."""
-    return _ENCODER.encode(value)
 
 
 def given(value: Any) -> Any:

@@ -25,7 +25,15 @@ from router.tools.check.analysis.verdicts import Claim, Undecided
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
-DECLARING = ("config", "modes", "sources", "envelopes", "transforms", "program", "check")
+DECLARING = (
+    "runtime.config",
+    "runtime.modes",
+    "runtime.sources",
+    "runtime.envelopes",
+    "runtime.transforms",
+    "runtime.program",
+    "tools.check",
+)
 """The packages of `router` whose modules declare codes, besides `router.codes`."""
 
 

@@ -9,8 +9,8 @@ from router.runtime.import_stubs import import_libraries
 
 def main() -> None:
     """Run `router`; without the extra, say what to install."""
-    # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for the
-    # others. None is worth it at the end, where Python would look through all objects once more.
+    # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for
+    # the others. None is worth it at the end, where Python would look through all objects once more.
     gc.disable()
     atexit.register(gc.freeze)
     import_libraries()

@@ -100,7 +100,7 @@ def why_no_bytecode(target: Target) -> str:
 
 
 def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> Iterator[Entry]:
-    """Yield the bytecode of Python sources: one file, which `router.runtime.bytecode` imports from, and that of its importers.
+    """Yield the bytecode of Python sources: one file, from which `router.runtime.bytecode` imports, and its importers'.
 
     A source that the target's Python cannot compile has none. `folder` is a working folder. Raises UsageError if this
     machine has no CPython of the target's version; the processor does not matter.

@@ -1,9 +1,9 @@
 """Processes that end with the program that started them, and the embedded AWS as one of them.
 
-`python -m router.tools.dev.guard DIRECTORY PORT [STATE]` serves the embedded AWS on a port of the loopback address, or on a
-free one for 0, prints the port, and ends when its standard input ends: the system closes that when the program ends, in
-whatever way, SIGKILL included. It then kills the server and the functions that it runs, and removes DIRECTORY. With
-STATE, a folder, the server starts with the state in there, and saves it at the end.
+`python -m router.tools.dev.guard DIRECTORY PORT [STATE]` serves the embedded AWS on a port of the loopback address, or
+on a free one for 0, prints the port, and ends when its standard input ends: the system closes that when the program
+ends, in whatever way, SIGKILL included. It then kills the server and the functions that it runs, and removes
+DIRECTORY. With STATE, a folder, the server starts with the state in there, and saves it at the end.
 """
 
 import asyncio

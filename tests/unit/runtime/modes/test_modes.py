@@ -13,7 +13,7 @@ from tests.support.engine import Mode, Setting, Write, WriteConfig
 
 THINGS = Table("things", (("id", "S"),))
 ITEM = {"id": "a", "v": 1, "x": "y"}
-DOCS = Path(router.__file__).parents[2] / "docs" / "writes.md"
+DOCS = Path(router.__file__).parents[1] / "docs" / "writes.md"
 CASES = [
     (mode, versioned)
     for mode in MODES.values()

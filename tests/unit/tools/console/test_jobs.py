@@ -176,7 +176,8 @@ def test_a_console_that_is_killed(tmp_path: Path) -> None:
     """A job that hangs ends with it."""
     file = tmp_path / "process"
     code = (
-        "import os; from router.tools.console.workspace import JobProcess; from tests.unit.tools.console.test_jobs import spin\n"
+        "import os; from router.tools.console.workspace import JobProcess\n"
+        "from tests.unit.tools.console.test_jobs import spin\n"
         f"JobProcess(os.environ, 60).run(spin, {str(file)!r})"
     )
     with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": ROOT}) as console:
