@@ -38,10 +38,10 @@ def test_a_file(router: Run, tmp_path: Path) -> None:
     config = f"{HEAD}  r: {{queue: q, table: things}}\n".replace("{key", "{name: '${NAME}', key")
     (tmp_path / "routes.yaml").write_text(config)
 
-    done = router("graph", "--format", "dot", "-o", "flows.dot")
+    done = router("graph", "--format", "mermaid", "-o", "flows.md")
 
     assert (done.returncode, done.stdout) == (0, "")
-    assert (tmp_path / "flows.dot").read_text().startswith("digraph {\n")
+    assert (tmp_path / "flows.md").read_text().startswith("flowchart LR\n")
 
 
 def test_errors_of_the_user(router: Run, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from router.errors import UsageError
 from router.runtime.printable import printable_lines
 from router.runtime.program.load import load
 from router.tools.cli.options import choose_config, config_argument, output_option, write_text_file
-from router.tools.dev.graph import GroupBy, as_dot, as_json, as_mermaid, file_finder, graph_of, group, select
+from router.tools.dev.graph import GroupBy, as_json, as_mermaid, file_finder, graph_of, group, select
 from router.tools.dev.graph_picture import as_svg
 
-_FORMATS = {"mermaid": as_mermaid, "dot": as_dot, "svg": as_svg, "json": as_json}
+_FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
 
 
 @click.command("graph")
@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Draw the queues, routes, tables and dead-letter queues of a config, and what goes from one to another.
 
-    Needs neither AWS nor Graphviz. GitHub shows mermaid in Markdown; svg is a picture with light and dark colours.
+    Needs no AWS. GitHub shows mermaid in Markdown; svg is a picture with light and dark colours.
 
     \b
     Examples:

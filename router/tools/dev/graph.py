@@ -196,7 +196,6 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
 
 _PLURALS = {"queue": "queues", "route": "routes", "table": "tables", "dead_letter": "dead-letter queues"}
 _SHAPES = {"queue": ('(["', '"])'), "route": ('["', '"]'), "table": ('[("', '")]'), "dead_letter": ('[/"', '"/]')}
-_DOT_SHAPES = {"queue": "oval", "route": "box", "table": "cylinder", "dead_letter": "parallelogram"}
 
 
 def lines_of(node: Node) -> list[str]:
@@ -231,22 +230,3 @@ def _label(edge: Edge, start: str, end: str) -> str:
 def _escape_mermaid(text: str) -> str:
     """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a quote."""
     return "".join(char if char.isalnum() or char in " _-.,:=()'" else f"#{ord(char)};" for char in text)
-
-
-def as_dot(graph: Graph) -> str:
-    """Return a graph of Graphviz: https://graphviz.org/doc/info/lang.html."""
-    return "\n".join(["digraph {", "  rankdir=LR", "  node [fontname=sans]", *_dot(graph), "}"])
-
-
-def _dot(graph: Graph) -> Iterator[str]:
-    for node in graph.nodes:
-        label = r"\n".join(map(_escape_dot, lines_of(node)))
-        yield f'  "{_escape_dot(node.id)}" [shape={_DOT_SHAPES[node.kind]} label="{label}"]'
-    for edge in graph.edges:
-        settings = [*(["style=dashed"] if edge.kind == "dead_letter" else []), _label(edge, 'label="', '"')]
-        shown = " ".join(filter(None, settings))
-        yield f'  "{_escape_dot(edge.source)}" -> "{_escape_dot(edge.target)}"' + (f" [{shown}]" if shown else "")
-
-
-def _escape_dot(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from router.tools.dev.graph import MAX_GROUPS, Edge, Graph, Node, as_dot, as_json, as_mermaid, graph_of, group, select
+from router.tools.dev.graph import MAX_GROUPS, Edge, Graph, Node, as_json, as_mermaid, graph_of, group, select
 from router.tools.dev.graph_picture import ROW, as_svg, place
 from tests.support.config import spec
 from tests.support.program import load_program
@@ -202,25 +202,6 @@ def test_mermaid() -> None:
         "  n0 --> n1",
         "  n1 -->|3| n2",
         "  n0 -.-> n3",
-    ]
-
-
-def test_dot() -> None:
-    """The same for Graphviz."""
-    graph = Graph(
-        (Node("queue:a", "queue", 'a"\\'), Node("dead_letter:d", "dead_letter", "d", ("x",))),
-        (Edge("queue:a", "dead_letter:d", "dead_letter", 2), Edge("queue:a", "dead_letter:d", "reads")),
-    )
-
-    assert as_dot(graph).splitlines() == [
-        "digraph {",
-        "  rankdir=LR",
-        "  node [fontname=sans]",
-        '  "queue:a" [shape=oval label="a\\"\\\\"]',
-        '  "dead_letter:d" [shape=parallelogram label="d\\nx"]',
-        '  "queue:a" -> "dead_letter:d" [style=dashed label="2"]',
-        '  "queue:a" -> "dead_letter:d"',
-        "}",
     ]
 
 
