@@ -184,6 +184,10 @@ class _Repair:
                 self._report_value(path, kind.name, self._node(error))
 
     def _report_value(self, path: Path, keyword: str, node: Node) -> None:
+        if path in self._written:
+            # Its key is misspelt, which is reported: whether the value is wrong too depends on what the key should be.
+            self._drop(path)
+            return
         value, where = self._value(path), self._as_written(path)
         alternatives = branches(self._schema, node)
         if not any(takes(branch, value) for branch in alternatives):

@@ -238,7 +238,6 @@ def test_an_optional_key_without_value_is_not_given() -> None:
                     f"it takes {', '.join(SOURCES)}, transform, type, default, missing, null"
                 ),
                 "10:88: RT101 unknown key 'form' in attribute 'g' of route 'r'; did you mean 'from'?",
-                "10:94: RT103 'form' of attribute 'g' of route 'r' must be text, not a whole number; put it in quotes",
                 (
                     "10:97: RT106 attribute 'g' of route 'r' has two sources, 'from' and 'ttl'; "
                     "keep one; 'default' is for when there is no value"
