@@ -80,7 +80,7 @@ def test_never(package: Any) -> None:
     }
     assert (parts & unwanted, [part for part in parts if part.endswith(".pem")]) == (set(), [])
     assert {name.replace("__pycache__/", "").partition(".")[0] for name in bytecode} == {
-        f"router/{name}" for name in ("__init__", "bytecode", "lambda_handler")
+        f"router/{name}" for name in ("__init__", "lambda_handler", "runtime/__init__", "runtime/bytecode")
     }
     assert len([name for name in found if name.startswith("router/bytecode.cpython-")]) == 1
 

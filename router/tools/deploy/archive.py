@@ -36,7 +36,7 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 _MODE = 0o100644
 """Lambda's user must be able to read the files: https://docs.aws.amazon.com/lambda/latest/dg/python-package.html"""
-_DATA = ("config/exact.json",)
+_DATA = ("runtime/config/exact.json",)
 """The files of the router that its modules read: without them, the function could not read a config in YAML."""
 
 

@@ -21,7 +21,7 @@ from router.tools.deploy.archive import Entry
 from router.tools.deploy.requirements import HANDLER, LAMBDA_MODULES, PACKAGE
 from router.tools.deploy.targets import Target
 
-_IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.bytecode")
+_IMPORTERS = (PACKAGE, HANDLER, f"{PACKAGE}.runtime", f"{PACKAGE}.runtime.bytecode")
 """The modules that are imported before the file of bytecode is known."""
 _HEADER_BYTES = 16
 """Before the code in a `.pyc` file: https://peps.python.org/pep-0552/"""

@@ -30,7 +30,7 @@ def write_of(mode: Mode, versioned: bool) -> Write:
 
 def test_each_module_is_a_mode() -> None:
     """A mode has the name of its module; the default is the first."""
-    modules = {path.stem for path in (Path(router.__file__).parent / "modes").glob("*.py")} - {"__init__"}
+    modules = {path.stem for path in (Path(router.__file__).parent / "runtime" / "modes").glob("*.py")} - {"__init__"}
 
     assert (set(MODES), next(iter(MODES)), {name: mode.name for name, mode in MODES.items()}) == (
         modules,

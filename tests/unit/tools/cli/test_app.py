@@ -11,10 +11,10 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from router.tools import cli
+import router.tools.cli
 from router.tools.cli.app import SHORT, app, commands
 
-FOLDER = Path(cli.__file__).parent
+FOLDER = Path(router.tools.cli.__file__).parent
 
 
 def complete(*words: str) -> list[str]:
