@@ -8,6 +8,7 @@ from router.runtime.program.hooks.modules import HOOKS
 from router.runtime.program.hooks.registry import load_plugins
 from router.runtime.program.load import Loaded, Program, load, load_program
 from router.runtime.program.mapping import compile_mapping
+from router.runtime.program.masking import is_mask
 from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
@@ -37,6 +38,7 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "compile_mapping",
+    "is_mask",
     "load",
     "load_plugins",
     "load_program",

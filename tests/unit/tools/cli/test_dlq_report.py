@@ -8,9 +8,8 @@ import pytest
 from router.model import WRITTEN, Record
 from router.tools.cli.dlq_rehearse import rehearsal_as_json, rehearsal_as_text
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen, message_as_json, print_message
-from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.rehearse import Change, Rehearsal
 from tests.support.aws import AwsFault
+from tests.support.dlq import Change, DlqMessage, Rehearsal
 
 
 class Found(NamedTuple):

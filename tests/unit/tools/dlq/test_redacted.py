@@ -9,11 +9,10 @@ import pytest
 from msgspec import structs
 
 from router.model import Record
-from router.runtime.program.masking import is_mask
 from router.tools.dlq.mask import as_redacted
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.spool import write_messages
-from tests.support.program import Program, load_program
+from tests.support.program import Program, is_mask, load_program
 from tests.unit.tools.dlq.conftest import Make
 from tests.unit.tools.dlq.test_rehearse import rehearse
 

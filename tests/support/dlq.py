@@ -1,0 +1,6 @@
+"""What tests of other rooms use of `router.tools.dlq`."""
+
+from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.rehearse import Change, Rehearsal
+
+__all__ = ["Change", "DlqMessage", "Rehearsal"]
