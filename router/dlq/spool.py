@@ -6,8 +6,10 @@ and `router dlq redrive --from` reads them.
 
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Any, Self
@@ -206,7 +208,10 @@ _LINES = msgspec.json.Encoder()
 
 
 def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
-    """Write messages to a new file that only its owner may read; return how many. Raises UsageError."""
+    """Write messages to a new file that only its owner may read; return how many once they are on the disk.
+
+    Raises UsageError.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -219,7 +224,24 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
             file.write(_LINES.encode(_as_json(message)) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+    sync_folder(path.parent)
     return count
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of new files in a folder are on the disk: syncing a file does not include its name.
+
+    https://man7.org/linux/man-pages/man2/fsync.2.html
+    """
+    if sys.platform == "win32":
+        return  # a folder cannot be opened there
+    # A folder that may not be read, and some file systems, of networks mostly, refuse it: nothing more can be done.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def read_messages(path: Path) -> Iterator[DlqMessage]:
