@@ -14,7 +14,7 @@ from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.run.leases import Leases
 from router.run.receiver import ACKNOWLEDGE_SECONDS, PolledQueue, QueueState, Receiver, StopEvent
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
-from tests.support.deliver import Delivery, WaitBudget, Writer
+from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
@@ -411,6 +411,47 @@ def test_lease_over_while_writing(
     receive(messages("a"), clock=time_)
 
     assert (queues.deleted, queues.times) == ([], times)
+
+
+def test_the_lease_of_a_batch_counts_from_its_request(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """Its messages may be invisible since then: no write may last longer, and no visibility timeout is set later."""
+    timeouts: list[float] = []
+
+    def on_receive() -> None:
+        time_.now += 12 * bool(queues.received)
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        time_.now += 20
+        return WriteResponse(fault=BUSY)
+
+    queues.on_receive = on_receive
+    tables.batch_write = batch_write
+    receive(messages("a"), clock=time_)
+
+    assert (timeouts, queues.released) == ([30 - 12 - RESERVE_SECONDS], [])
+
+
+def test_the_lease_of_a_probe_counts_from_its_request(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """As that of a message that is received."""
+    timeouts: list[float] = []
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        return WriteResponse(fault=GONE)
+
+    def change(url: str, changed: Any, timeout: float, change: Any = queues.change_visibility) -> Any:
+        time_.now += 12 * ({seconds for _, _, seconds in changed} == {30})
+        return change(url, changed, timeout)
+
+    tables.batch_write, queues.change_visibility = batch_write, change
+    receive(messages("a", "b", "c"), [], clock=time_)
+
+    assert timeouts[:2] == [30 - RESERVE_SECONDS, 30 - 12 - RESERVE_SECONDS]
 
 
 def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:
