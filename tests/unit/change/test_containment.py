@@ -15,6 +15,7 @@ REF = {"$ref": "#/$defs/x"}
 NULL = {"type": "null"}
 ONE_OF = {"oneOf": [REF, NULL], "$defs": {"x": STRING}}
 CLOSED = {"additionalProperties": False}
+NAMES = {"patternProperties": {"^a": STRING}, "additionalProperties": NULL}
 
 
 def covers_nothing(before: Any, after: Any) -> bool:
@@ -64,6 +65,13 @@ def proved(old: Any, new: Any, covers: Callable[[Any, Any], bool] = covers_nothi
         ({"propertyNames": {"maxLength": 3}}, {"propertyNames": {"maxLength": 4}}),
         ({}, {"uniqueItems": False, "minItems": 0, "format": "unheard-of"}),
         ({"unevaluatedProperties": False}, {"unevaluatedProperties": False}),
+        ({"type": ["string", "null"]}, {"type": ["null", "string"]}),
+        ({"enum": ["a", "b"]}, {"enum": ["b", "a"]}),
+        ({"minimum": 5}, {"minimum": 3}),
+        ({**REF, "minLength": 0, "$defs": {"x": STRING}}, STRING),
+        (STRING, {**REF, "minLength": 0, "$defs": {"x": STRING}}),
+        ({"anyOf": [STRING, NULL], "minProperties": 3}, {"anyOf": [NULL, STRING], "minProperties": 2}),
+        ({"not": REF, "$defs": {"x": STRING}}, {"not": REF, "$defs": {"x": {**STRING, "minLength": 1}}}),
     ],
 )  # fmt: skip
 def test_a_wider_schema(old: Any, new: Any) -> None:
@@ -105,6 +113,15 @@ def test_a_wider_schema(old: Any, new: Any) -> None:
         ({}, {"format": "date"}),
         ({}, {"pattern": "a"}),
         ({"unevaluatedProperties": False}, {"unevaluatedProperties": False, "properties": {"a": True}}),
+        ({"minimum": 3}, {"minimum": 5}),
+        ({"minimum": 3}, {"minimum": 3, "exclusiveMinimum": True}),
+        ({}, {"maxLength": 4}),
+        ({"maxLength": 5}, {"maxLength": 4}),
+        (STRING, {**REF, "minLength": 5, "$defs": {"x": STRING}}),
+        (NULL, {**REF, "minLength": 0, "$defs": {"x": STRING}}),
+        ({"not": REF, "$defs": {"x": {**STRING, "minLength": 1}}}, {"not": REF, "$defs": {"x": STRING}}),
+        ({"if": REF, "then": NULL}, {"if": REF, "then": NULL, "$defs": {"x": STRING}}),
+        (NAMES, {**NAMES, "properties": {"ab": NULL}}),
     ],
 )  # fmt: skip
 def test_no_proof(old: Any, new: Any) -> None:

@@ -8,11 +8,12 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.run.acknowledgements import DELETE_ATTEMPTS
 from router.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
-from router.run.leases import Leases
-from router.run.receiver import ACKNOWLEDGE_SECONDS, PolledQueue, QueueState, Receiver, StopEvent
+from router.run.leases import Lease, Leases
+from router.run.receiver import ACKNOWLEDGE_SECONDS, DELETE_RESERVE, PolledQueue, QueueState, Receiver, StopEvent
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
 
@@ -452,6 +453,71 @@ def test_the_lease_of_a_probe_counts_from_its_request(
     receive(messages("a", "b", "c"), [], clock=time_)
 
     assert timeouts[:2] == [30 - RESERVE_SECONDS, 30 - 12 - RESERVE_SECONDS]
+
+
+def test_no_write_takes_the_time_of_the_deletes_at_a_stop(
+    receive: Any, tables: Any, messages: Any, time_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that is written, and not deleted before the process ends, is received again."""
+    timeouts: list[float] = []
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        return WriteResponse()
+
+    tables.batch_write = batch_write
+    monkeypatch.setattr(StopEvent, "deadline", time_.now + 10)
+
+    receive(messages("a"), clock=time_)
+
+    assert timeouts == [10 - DELETE_RESERVE - RESERVE_SECONDS]
+
+
+@pytest.fixture
+def leases(monkeypatch: pytest.MonkeyPatch) -> list[Leases]:
+    """The leases of the receiver, from the first batch on."""
+    found: list[Leases] = []
+    acquire = Leases.acquire
+
+    def acquired(self: Leases, *given: Any) -> Lease:
+        found.append(self)
+        return acquire(self, *given)
+
+    monkeypatch.setattr(Leases, "acquire", acquired)
+    return found
+
+
+def test_deletes_by_the_newest_receipt_handle(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, leases: list[Leases]
+) -> None:
+    """Of a message that another receiver has received meanwhile: the earlier handle may be invalid by then."""
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        (message,) = messages("a")
+        leases[0].acquire("url", 30, [structs.replace(message, receipt_handle="newer")], time_.now)
+        return WriteResponse()
+
+    tables.batch_write = batch_write
+    receive(messages("a"), clock=time_)
+
+    assert queues.deleted == [[("m-a", "newer")]]
+
+
+def test_settled_messages_of_a_batch_are_not_renewed(
+    receive: Any, tables: Any, queues: Any, messages: Any, bad: Any, time_: Any, leases: list[Leases]
+) -> None:
+    """While the others wait: a renewal would replace the visibility timeouts that were set for their next delivery."""
+
+    def sleep(seconds: float) -> None:
+        time_.sleep(16)
+        for thread in leases[0].renew():
+            thread.join()
+
+    tables.answers.extend(hot_keys("hot")[:1])
+    receive([*bad, *messages("hot")], writer=Writer(tables, time_, sleep, jitter=max), clock=time_)
+
+    assert [each[0][0] for each in queues.released] == ["bad-0", "m-hot"]
+    assert queues.released[1] == [("m-hot", "handle-m-hot", 30)]
 
 
 def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:
