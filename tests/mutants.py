@@ -41,7 +41,7 @@ from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 ROOT = Path(__file__).parent.parent
-DEFAULT = ("router/engine", "router/deliver", "router/run")
+DEFAULT = ("router/engine", "router/deliver", "router/run", "router/dlq", "router/change")
 MORE_TESTS = {"router/engine": ["tests/unit/modes", "tests/unit/program/test_generated.py"]}
 """The unit tests of a package are those in the folder of its name; these are more of them."""
 OPTIONS = ("--override-ini=timeout=0", "--hypothesis-profile=mutants", "--capture=no", "-pno:cacheprovider")

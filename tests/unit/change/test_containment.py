@@ -122,6 +122,10 @@ def test_a_wider_schema(old: Any, new: Any) -> None:
         ({"not": REF, "$defs": {"x": {**STRING, "minLength": 1}}}, {"not": REF, "$defs": {"x": STRING}}),
         ({"if": REF, "then": NULL}, {"if": REF, "then": NULL, "$defs": {"x": STRING}}),
         (NAMES, {**NAMES, "properties": {"ab": NULL}}),
+        (
+            {"properties": {"a": {"additionalProperties": STRING}, "b": {"additionalProperties": NULL}}},
+            {"properties": {"a": REF, "b": REF}, "$defs": {"x": {"additionalProperties": STRING}}},
+        ),
     ],
 )  # fmt: skip
 def test_no_proof(old: Any, new: Any) -> None:
