@@ -210,7 +210,7 @@ def test_a_queue_without_selected_messages(program: Program, queues: Any, moved:
         with opened(
             program,
             Aws(tables, queues),
-            {}.get,
+            lambda url: None,
             DeadLetterQueue("late-dead.fifo", url),
             Selection(queues=frozenset((name,))),
             None,
