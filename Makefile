@@ -35,7 +35,7 @@ soundness-diff: $(STAMP) ## what `router diff` says of edits of public schemas, 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
 
-mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default the engine, delivery and worker
+mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by default all packages with rules about losing data
 	@# Not in the lock file, which is for all Pythons: what mutmut requires differs among them.
 	@$(RUN) -m pip install --quiet 'mutmut==3.8.*'
 	@$(RUN) -m tests.mutants $(MODULE) $(ARGS)

@@ -41,7 +41,13 @@ from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 ROOT = Path(__file__).parent.parent
-DEFAULT = ("router/runtime/engine", "router/runtime/deliver", "router/runtime/run")
+DEFAULT = (
+    "router/runtime/engine",
+    "router/runtime/deliver",
+    "router/runtime/run",
+    "router/tools/dlq",
+    "router/tools/change",
+)
 MORE_TESTS = {"router/runtime/engine": ["tests/unit/runtime/modes", "tests/unit/runtime/program/test_generated.py"]}
 """The unit tests of a package are those in the folder of its name; these are more of them."""
 OPTIONS = ("--override-ini=timeout=0", "--hypothesis-profile=mutants", "--capture=no", "-pno:cacheprovider")

@@ -1,9 +1,11 @@
 """Schemas compared keyword by keyword: what is proved, and what must not be."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
 from router.prover.containment import Containment
 from tests.support.program import Location, Locations, SchemaDocument
@@ -13,17 +15,23 @@ REF = {"$ref": "#/$defs/x"}
 NULL = {"type": "null"}
 ONE_OF = {"oneOf": [REF, NULL], "$defs": {"x": STRING}}
 CLOSED = {"additionalProperties": False}
+NAMES = {"patternProperties": {"^a": STRING}, "additionalProperties": NULL}
 
 
-def proved(old: Any, new: Any) -> bool:
-    """Whether it is proved without the library that `new` takes all that `old` takes."""
+def covers_nothing(before: Any, after: Any) -> bool:
+    """A library that proves nothing."""
+    return False
+
+
+def proved(old: Any, new: Any, covers: Callable[[Any, Any], bool] = covers_nothing) -> bool:
+    """Whether it is proved that `new` takes all that `old` takes, by default without the library."""
     documents = [
         SchemaDocument("schema", f"https://config.invalid/{name}", Path(), content, 2020)
         for name, content in (("old", old), ("new", new))
     ]
     one, two = (Locations([document]) for document in documents)
     places = [Location(document, (), document.content) for document in documents]
-    return Containment(one, two, lambda before, after: False).implies(*places)
+    return Containment(one, two, covers).implies(*places)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +65,13 @@ def proved(old: Any, new: Any) -> bool:
         ({"propertyNames": {"maxLength": 3}}, {"propertyNames": {"maxLength": 4}}),
         ({}, {"uniqueItems": False, "minItems": 0, "format": "unheard-of"}),
         ({"unevaluatedProperties": False}, {"unevaluatedProperties": False}),
+        ({"type": ["string", "null"]}, {"type": ["null", "string"]}),
+        ({"enum": ["a", "b"]}, {"enum": ["b", "a"]}),
+        ({"minimum": 5}, {"minimum": 3}),
+        ({**REF, "minLength": 0, "$defs": {"x": STRING}}, STRING),
+        (STRING, {**REF, "minLength": 0, "$defs": {"x": STRING}}),
+        ({"anyOf": [STRING, NULL], "minProperties": 3}, {"anyOf": [NULL, STRING], "minProperties": 2}),
+        ({"not": REF, "$defs": {"x": STRING}}, {"not": REF, "$defs": {"x": {**STRING, "minLength": 1}}}),
     ],
 )  # fmt: skip
 def test_a_wider_schema(old: Any, new: Any) -> None:
@@ -98,8 +113,78 @@ def test_a_wider_schema(old: Any, new: Any) -> None:
         ({}, {"format": "date"}),
         ({}, {"pattern": "a"}),
         ({"unevaluatedProperties": False}, {"unevaluatedProperties": False, "properties": {"a": True}}),
+        ({"minimum": 3}, {"minimum": 5}),
+        ({"minimum": 3}, {"minimum": 3, "exclusiveMinimum": True}),
+        ({}, {"maxLength": 4}),
+        ({"maxLength": 5}, {"maxLength": 4}),
+        (STRING, {**REF, "minLength": 5, "$defs": {"x": STRING}}),
+        (NULL, {**REF, "minLength": 0, "$defs": {"x": STRING}}),
+        ({"not": REF, "$defs": {"x": {**STRING, "minLength": 1}}}, {"not": REF, "$defs": {"x": STRING}}),
+        ({"if": REF, "then": NULL}, {"if": REF, "then": NULL, "$defs": {"x": STRING}}),
+        (NAMES, {**NAMES, "properties": {"ab": NULL}}),
+        (
+            {"properties": {"a": {"additionalProperties": STRING}, "b": {"additionalProperties": NULL}}},
+            {"properties": {"a": REF, "b": REF}, "$defs": {"x": {"additionalProperties": STRING}}},
+        ),
     ],
 )  # fmt: skip
 def test_no_proof(old: Any, new: Any) -> None:
     """The new schema is narrower, or what decides is not known."""
     assert not proved(old, new)
+
+
+def through(name: str) -> dict[str, Any]:
+    """A reference with a keyword beside it, so that its place is compared, and then what it leads to."""
+    return {"$ref": f"#/$defs/{name}", "minProperties": 0}
+
+
+@pytest.mark.parametrize(("length", "holds"), [(0, True), (5, False)])
+def test_a_failed_pair_takes_back_what_was_assumed(length: int, holds: bool) -> None:
+    """`every` holds only if `strict` does, which is open when it is compared, and fails afterwards."""
+    old = {"properties": {"next": {"$ref": "#"}, "text": STRING}}
+    new = {
+        "anyOf": [through("strict"), through("every")],
+        "$defs": {
+            "strict": {"allOf": [through("every"), {"properties": {"text": {"minLength": length}}}]},
+            "every": {"properties": {"next": through("strict")}},
+        },
+    }
+    short = {"next": {"text": "x"}, "text": "x"}
+
+    assert proved(old, new) is holds
+    assert Draft202012Validator(old).is_valid(short)
+    assert Draft202012Validator(new).is_valid(short) is holds
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"multipleOf": 4, **REF, "$defs": {"x": True}}, {"multipleOf": 2}),
+        ({"multipleOf": 4}, {"multipleOf": 2, "items": REF, "$defs": {"x": STRING}}),
+        ({"multipleOf": 4, "items": {"$dynamicRef": "#x"}}, {"multipleOf": 2}),
+    ],
+)
+def test_the_library_gets_no_references(old: Any, new: Any) -> None:
+    """A part of a schema is not the document that its references lead through: they would lead elsewhere."""
+    given: list[tuple[Any, Any]] = []
+
+    def covers(before: Any, after: Any) -> bool:
+        given.append((before, after))
+        return False
+
+    assert not proved(old, new, covers)
+    assert not [each for each in given if "$ref" in str(each) or "$dynamicRef" in str(each)]
+
+
+def test_the_library_gets_the_parts_that_are_not_proved() -> None:
+    """Its answer counts where there are no references."""
+    given: list[tuple[Any, Any]] = []
+
+    def covers(before: Any, after: Any) -> bool:
+        given.append((before, after))
+        return True
+
+    old, new = ({"properties": {"n": {"multipleOf": number}, "m": REF}, "$defs": {"x": STRING}} for number in (4, 2))
+
+    assert proved(old, new, covers)
+    assert given == [({"multipleOf": 4}, {"multipleOf": 2})]

@@ -1,5 +1,6 @@
 """The visibility timeouts that the Lambda function sets."""
 
+import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -188,3 +189,28 @@ def test_time_of_calls(
     handler({"Records": [record | {"eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}] * messages}, context)
 
     assert times == pytest.approx([seconds] * 2)
+
+
+def test_time_is_counted_from_the_start_of_an_invocation(
+    handler: Handler, queues: Any, time_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading an event of many messages takes a while, which the calls do not have."""
+    times: list[float] = []
+    read = sys.modules["router.lambda_handler"].read_record
+
+    def read_slowly(record: Any) -> Any:
+        time_.now += 2
+        return read(record)
+
+    def url(reference: str, timeout: float, url: Any = queues.url) -> Any:
+        times.append(timeout)
+        return url(reference, timeout)
+
+    queues.url = url
+    monkeypatch.setattr("router.lambda_handler.boottime", time_)
+    monkeypatch.setattr("router.lambda_handler.read_record", read_slowly)
+    (record,) = event()["Records"]
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 10_000)
+    handler({"Records": [record | {"eventSourceARN": "arn:aws:sqs:eu-west-1:1:other"}] * 3}, context)
+
+    assert times == pytest.approx([10 - 3 * 2 - 0.2006])

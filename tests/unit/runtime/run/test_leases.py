@@ -58,6 +58,22 @@ def test_counts_from_the_request(leases: Leases, queues: Any, time_: Any) -> Non
     assert (queues.released, [*ends, lease.until]) == ([[("m1", "h", 30)]], [114, 130])
 
 
+def test_a_renewal_counts_from_its_request(leases: Leases, queues: Any, time_: Any) -> None:
+    """SQS may have counted the new timeout from any moment after the call began, however late its response is."""
+    lease = leases.acquire("url", 30, [record("m1")], time_.now)
+    change = queues.change_visibility
+
+    def change_slowly(*given: Any) -> Any:
+        time_.now += 5
+        return change(*given)
+
+    queues.change_visibility = change_slowly
+    time_.now += 15
+    renew(leases)
+
+    assert lease.until == 100 + 15 + 30
+
+
 def test_over(leases: Leases, queues: Any, time_: Any) -> None:
     """A lease that is over, as after a pause of the process, is neither renewed nor released."""
     leases.acquire("url", 30, [record("m1")], time_.now)

@@ -8,13 +8,21 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.runtime.run.acknowledgements import DELETE_ATTEMPTS
 from router.runtime.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
-from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import ACKNOWLEDGE_SECONDS, PolledQueue, QueueState, Receiver, StopEvent
+from router.runtime.run.leases import Lease, Leases
+from router.runtime.run.receiver import (
+    ACKNOWLEDGE_SECONDS,
+    DELETE_RESERVE,
+    PolledQueue,
+    QueueState,
+    Receiver,
+    StopEvent,
+)
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
-from tests.support.deliver import Delivery, WaitBudget, Writer
+from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
 
 BUSY = AwsFault("retry", "ServiceUnavailable", 503)
 GONE = AwsFault("configuration", "ResourceNotFoundException", 400)
@@ -411,6 +419,112 @@ def test_lease_over_while_writing(
     receive(messages("a"), clock=time_)
 
     assert (queues.deleted, queues.times) == ([], times)
+
+
+def test_the_lease_of_a_batch_counts_from_its_request(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """Its messages may be invisible since then: no write may last longer, and no visibility timeout is set later."""
+    timeouts: list[float] = []
+
+    def on_receive() -> None:
+        time_.now += 12 * bool(queues.received)
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        time_.now += 20
+        return WriteResponse(fault=BUSY)
+
+    queues.on_receive = on_receive
+    tables.batch_write = batch_write
+    receive(messages("a"), clock=time_)
+
+    assert (timeouts, queues.released) == ([30 - 12 - RESERVE_SECONDS], [])
+
+
+def test_the_lease_of_a_probe_counts_from_its_request(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any
+) -> None:
+    """As that of a message that is received."""
+    timeouts: list[float] = []
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        return WriteResponse(fault=GONE)
+
+    def change(url: str, changed: Any, timeout: float, change: Any = queues.change_visibility) -> Any:
+        time_.now += 12 * ({seconds for _, _, seconds in changed} == {30})
+        return change(url, changed, timeout)
+
+    tables.batch_write, queues.change_visibility = batch_write, change
+    receive(messages("a", "b", "c"), [], clock=time_)
+
+    assert timeouts[:2] == [30 - RESERVE_SECONDS, 30 - 12 - RESERVE_SECONDS]
+
+
+def test_no_write_takes_the_time_of_the_deletes_at_a_stop(
+    receive: Any, tables: Any, messages: Any, time_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that is written, and not deleted before the process ends, is received again."""
+    timeouts: list[float] = []
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        timeouts.append(timeout)
+        return WriteResponse()
+
+    tables.batch_write = batch_write
+    monkeypatch.setattr(StopEvent, "deadline", time_.now + 10)
+
+    receive(messages("a"), clock=time_)
+
+    assert timeouts == [10 - DELETE_RESERVE - RESERVE_SECONDS]
+
+
+@pytest.fixture
+def leases(monkeypatch: pytest.MonkeyPatch) -> list[Leases]:
+    """The leases of the receiver, from the first batch on."""
+    found: list[Leases] = []
+    acquire = Leases.acquire
+
+    def acquired(self: Leases, *given: Any) -> Lease:
+        found.append(self)
+        return acquire(self, *given)
+
+    monkeypatch.setattr(Leases, "acquire", acquired)
+    return found
+
+
+def test_deletes_by_the_newest_receipt_handle(
+    receive: Any, tables: Any, queues: Any, messages: Any, time_: Any, leases: list[Leases]
+) -> None:
+    """Of a message that another receiver has received meanwhile: the earlier handle may be invalid by then."""
+
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> WriteResponse:
+        (message,) = messages("a")
+        leases[0].acquire("url", 30, [structs.replace(message, receipt_handle="newer")], time_.now)
+        return WriteResponse()
+
+    tables.batch_write = batch_write
+    receive(messages("a"), clock=time_)
+
+    assert queues.deleted == [[("m-a", "newer")]]
+
+
+def test_settled_messages_of_a_batch_are_not_renewed(
+    receive: Any, tables: Any, queues: Any, messages: Any, bad: Any, time_: Any, leases: list[Leases]
+) -> None:
+    """While the others wait: a renewal would replace the visibility timeouts that were set for their next delivery."""
+
+    def sleep(seconds: float) -> None:
+        time_.sleep(16)
+        for thread in leases[0].renew():
+            thread.join()
+
+    tables.answers.extend(hot_keys("hot")[:1])
+    receive([*bad, *messages("hot")], writer=Writer(tables, time_, sleep, jitter=max), clock=time_)
+
+    assert [each[0][0] for each in queues.released] == ["bad-0", "m-hot"]
+    assert queues.released[1] == [("m-hot", "handle-m-hot", 30)]
 
 
 def test_scaled_down(receive: Any, queues: Any, messages: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Record
-from router.tools.dlq.queues import DlqLease
+from router.tools.dlq.queues import CALL_SECONDS, VISIBILITY_SECONDS, WAIT_SECONDS, DlqLease
 from router.tools.dlq.spool import Spool
 from tests.support.aws import AwsFault, boottime
 from tests.support.disk import full_disk
@@ -29,6 +29,7 @@ class LeasedQueues:
         self.refused: dict[str, AwsFault] = {}
 
     def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> Any:
+        assert (url, wait_seconds) == ("url", WAIT_SECONDS)
         self.counts.append(count)
         given = self.rounds.pop(0) if self.rounds else []
         if isinstance(given, AwsFault):
@@ -37,10 +38,12 @@ class LeasedQueues:
         return [Record(id_, f"handle-{id_}", self.body, {"SentTimestamp": "1767225600000"}) for id_ in given]
 
     def change_visibility(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        assert (url, timeout) == ("url", CALL_SECONDS)
         self.visibility |= {id_: seconds for id_, _, seconds in messages if id_ not in self.refused}
         return {id_: self.refused[id_] for id_, _, _ in messages if id_ in self.refused}
 
     def delete(self, url: str, messages: Any, timeout: float) -> dict[str, AwsFault]:
+        assert (url, timeout) == ("url", CALL_SECONDS)
         for id_, _ in messages:
             if id_ not in self.refused:
                 del self.visibility[id_]
@@ -55,7 +58,7 @@ def wait_until(look: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def lease(queues: LeasedQueues, spool: Spool, visibility: int = 600, clock: Callable[[], float] = boottime) -> DlqLease:
+def lease(queues: LeasedQueues, spool: Spool, visibility: int = 0, clock: Callable[[], float] = boottime) -> DlqLease:
     client: Any = queues
     return DlqLease(client, "dead", "url", spool, visibility, clock)
 
@@ -173,6 +176,34 @@ def test_a_lease_is_extended_while_a_command_works() -> None:
         # An extension may be under way already; each third of the timeout another one follows.
         queues.visibility["a"] = 0
         wait_until(lambda: queues.visibility == {"a": 1})
+
+
+def test_a_lease_is_extended_well_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice in each visibility timeout at least, so that one failed call or a slow one loses no lease."""
+    waits: list[float | None] = []
+    wait = threading.Event.wait
+
+    def recorded(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread().name == "dlq-lease":
+            waits.append(timeout)
+        return wait(event, timeout)
+
+    monkeypatch.setattr(threading.Event, "wait", recorded)
+    with Spool() as spool, lease(LeasedQueues(), spool):
+        wait_until(lambda: bool(waits))
+
+    assert 0 < (waits[0] or 0) <= VISIBILITY_SECONDS / 2
+
+
+def test_all_messages_that_could_not_be_released_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of each part that is released together; the fault is one of them, if a later part has none."""
+    monkeypatch.setattr("router.tools.dlq.spool._RECEIPTS_AT_A_TIME", 1)
+    queues = LeasedQueues(["a", "b", "c"])
+    busy = AwsFault("retry", "InternalError", 500)
+    queues.refused = {"a": busy, "b": busy}
+    with Spool() as spool, lease(queues, spool) as leased:
+        leased.receive(lambda message: True)
+    assert (queues.visibility["c"], leased.unreleased, leased.fault) == (0, 2, busy)
 
 
 def test_the_end_of_a_lease_counts_from_before_the_call() -> None:
