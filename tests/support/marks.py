@@ -1,0 +1,48 @@
+"""The marks `slow` and `timing`, by folder or file, so that a new test of a folder has them too.
+
+`slow` is what `make quick` leaves out: models, long searches, emulators, browsers, killed processes, and other tests of
+more than about a second. `timing` is what depends on a clock, or on another process or thread: `make steady` runs these
+many times on a busy machine, and `--retry-timing` runs those that failed once more.
+A test may also have a mark of its own.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+
+import pytest
+
+SLOW = (
+    "tests/aws",
+    "tests/browser",
+    "tests/conformance",
+    "tests/e2e",
+    "tests/faults",
+    "tests/performance",
+    "tests/soundness",
+)
+TIMING = (
+    "tests/aws",
+    "tests/browser",
+    "tests/e2e",
+    "tests/faults",
+    "tests/performance/test_fast_server.py",
+    "tests/performance/test_latency.py",
+    "tests/unit/aws/http",
+    "tests/unit/console",
+    "tests/unit/dlq/test_lease.py",
+    "tests/unit/run",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Mark each test by its file."""
+    for item in items:
+        file = item.path.relative_to(config.rootpath) if item.path.is_relative_to(config.rootpath) else item.path
+        if _is_in(file, SLOW):
+            item.add_marker("slow")
+        if _is_in(file, TIMING):
+            item.add_marker("timing")
+
+
+def _is_in(file: PurePath, places: Iterable[str]) -> bool:
+    return any(file.is_relative_to(place) for place in places)
