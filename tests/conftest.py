@@ -16,8 +16,8 @@ from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
 pytest_plugins = ["tests.support.marks", "tests.support.retry"]
 
-# An example takes as long as the machine is busy. The examples are the same in each run, so that a test that passes once
-# passes always; `make search` looks for others.
+# An example takes as long as the machine is busy. The examples are the same in each run, so that
+# a test that passes once passes always; `make search` looks for others.
 UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("gate", derandomize=True, database=None, **UNTIMED)
 settings.register_profile("free", derandomize=False, print_blob=True, **UNTIMED)
@@ -44,7 +44,7 @@ os._exit(0)
 def pytest_configure(config: pytest.Config) -> None:
     """Draw the same examples whatever other tests run in the process."""
     if config.getoption("--hypothesis-profile") != "free":
-        # Hypothesis else draws constants of those modules of the project that are imported at the time.
+        # Hypothesis else draws constants of the modules of the project that are imported by then.
         providers.is_local_module_file = lambda path: False
 
 

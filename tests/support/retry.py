@@ -1,8 +1,9 @@
-"""A plugin for pytest: with `--retry-timing`, tests marked `timing` that failed run once more at the end, each alone.
+"""A plugin for pytest: tests marked `timing` that failed run once more at the end, each alone.
 
-Those that pass then do not fail the run, and are listed as flaky at its end: each is a defect of the test or the program.
-Tests without the mark are never run again. pytest-rerunfailures does another thing: it runs a test again at once, on the
-machine that is as busy as before and in the process whose state may be the cause.
+Only with `--retry-timing`. Those that pass then do not fail the run, and are listed as flaky at its
+end: each is a defect of the test or of the program. Tests without the mark never run again.
+pytest-rerunfailures does another thing: it runs a test again at once, while the machine is as busy
+as before, and in the process whose state may be the cause.
 """
 
 import os
