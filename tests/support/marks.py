@@ -38,6 +38,7 @@ TIMING = (
     "tests/browser",
     "tests/e2e",
     "tests/faults",
+    "tests/performance/test_diff.py",
     "tests/performance/test_fast_server.py",
     "tests/performance/test_latency.py",
     "tests/unit/aws/http",
