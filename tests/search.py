@@ -25,7 +25,7 @@ def run_round(seed: int, arguments: Sequence[str]) -> int:
 
 def main() -> int:
     """Run rounds."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="make search")
+    parser = argparse.ArgumentParser(description=__doc__, prog="make search", allow_abbrev=False)
     parser.add_argument("--minutes", type=float, default=30, help="begin no round after so many minutes (default: 30)")
     parser.add_argument("--seed", type=int, help="run one round, with this seed")
     options, arguments = parser.parse_known_args()

@@ -64,7 +64,7 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
 
 def main() -> int:
     """Run the rounds, and print the failures of each test."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="make steady")
+    parser = argparse.ArgumentParser(description=__doc__, prog="make steady", allow_abbrev=False)
     parser.add_argument("--times", type=int, default=10, help="rounds (default: 10)")
     parser.add_argument("--loops", type=int, default=2, help="busy loops (default: 2)")
     parser.add_argument("--minutes", type=float, default=90, help="end a round that takes longer (default: 90)")

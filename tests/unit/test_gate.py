@@ -194,3 +194,52 @@ def _draw(folder: Path, imported: str) -> list[str]:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if line.startswith("DREW")]
+
+
+def test_steady_counts_the_failures_of_each_test(run: Run, tmp_path: Path) -> None:
+    """In all rounds; tests without the mark are not run."""
+    run(FLAKY + GREEN + RED, "--collect-only")
+    options = ["--times", "3", "--loops", "1", "-c", str(tmp_path / "pytest.ini"), str(tmp_path)]
+
+    ended = _start("tests.steady", *options)
+
+    assert ended.code == 1, ended.output
+    assert ended.lines("UNSTEADY") == ["UNSTEADY 2 of 3: test_own.py::test_flaky"]
+    assert ended.output.splitlines()[-1].startswith("3 rounds, 1 unsteady, in ")
+    assert not (tmp_path / "red").exists()
+
+
+SEARCHED = """
+from hypothesis import given, strategies as st
+
+@given(st.integers())
+def test_searched(number):
+    assert number < 1000
+
+def test_plain():
+    assert False
+"""
+
+
+def test_search_says_how_to_repeat_a_round(run: Run, tmp_path: Path) -> None:
+    """Only property tests are run; the same seed has the same examples."""
+    run(SEARCHED, "--collect-only")
+    options = ["-p", "tests.conftest", "-c", str(tmp_path / "pytest.ini"), "--seed", "7", str(tmp_path / "test_own.py")]
+
+    ended = [_start("tests.search", *options) for _ in range(2)]
+
+    assert [each.code for each in ended] == [1, 1], ended[0].output
+    assert ended[0].lines("round") == ["round 1, seed 7"]
+    assert ended[0].lines("to run")[0].startswith("to run this round again: make search SEED=7 ARGS=")
+    assert ended[0].lines("FAILED") == ended[1].lines("FAILED")
+    assert "test_plain" not in ended[0].output
+
+
+def _start(module: str, *words: str) -> Ended:
+    """Run a module of the tests as a program."""
+    command = [sys.executable, "-m", module, *words]
+    inherited = {name: each for name, each in os.environ.items() if not name.startswith(("COV", "PYTEST"))}
+    done = subprocess.run(
+        command, cwd=ROOT, env=inherited, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    return Ended(done.returncode, done.stdout + done.stderr)
