@@ -7,10 +7,11 @@ A test may also have a mark of its own.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 SLOW = (
     "tests/aws",
     "tests/browser",
@@ -48,15 +49,17 @@ TIMING = (
 )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark each test by its file."""
+    missing = [place for place in (*SLOW, *TIMING) if not (ROOT / place).exists()]
+    if missing:
+        raise pytest.UsageError(f"tests/support/marks.py names what does not exist: {', '.join(missing)}")
     for item in items:
-        file = item.path.relative_to(config.rootpath) if item.path.is_relative_to(config.rootpath) else item.path
-        if _is_in(file, SLOW):
+        if _is_in(item.path, SLOW):
             item.add_marker("slow")
-        if _is_in(file, TIMING):
+        if _is_in(item.path, TIMING):
             item.add_marker("timing")
 
 
-def _is_in(file: PurePath, places: Iterable[str]) -> bool:
-    return any(file.is_relative_to(place) for place in places)
+def _is_in(file: Path, places: Iterable[str]) -> bool:
+    return any(file.is_relative_to(ROOT / place) for place in places)
