@@ -110,7 +110,7 @@ def test_what_stops_reading(text: Any, finding: Any) -> None:
 
 
 def test_brackets_that_a_parser_itself_refuses() -> None:
-    """libyaml 0.2.6 does from 1,001 on, and 0.2.5 does not: the place differs, the sentence does not."""
+    """Libyaml 0.2.6 does from 1,001 on, and 0.2.5 does not: the place differs, the sentence does not."""
     place, _, sentence = stopped("[" * 100_000).partition(": ")
 
     assert place in ("routes.yaml:1:1001", "routes.yaml:1:101")
