@@ -1,5 +1,5 @@
-# What people run: `make demo` and `make test`. Each makes the environment in VENV if it is missing or stale. For another
-# Python: make test PYTHON=python3.13 VENV=.venv-3.13
+# What people run: `make demo`, `make quick` and `make test`. Each makes the environment in VENV if it is missing or stale.
+# For another Python: make test PYTHON=python3.13 VENV=.venv-3.13
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,16 +13,46 @@ ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev
 $(shell rm -f $(STAMP))
 endif
 
-.PHONY: demo test soak soundness soundness-diff bench mutants lint format docs screenshots vendor lock clean
+# What an interpreter, or a version of a dependency, can change: imports, decoding, sources, types, the handler.
+CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes program sources transforms) \
+	tests/unit/runtime/test_bytecode.py tests/unit/runtime/test_import_stubs.py tests/unit/test_model.py \
+	tests/e2e/test_lambda.py tests/e2e/test_runtime_client.py
+PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
+RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
+
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff bench mutants lint format docs screenshots vendor lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
 
+quick: $(STAMP) ## the tests that are not marked `slow`
+	@$(RUN) -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+
 test: $(STAMP) ## all tests; COVERAGE= runs them without the coverage gate, ARGS= adds options of pytest
 	@$(RUN) -m pytest -n 3 --dist worksteal $(COVERAGE) $(ARGS)
 
+test-python: demo ## what can differ on another Python, such as PYTHON=python3.13 VENV=.venv-3.13; and the demo
+	@$(RUN) -m pytest -n 3 --dist worksteal $(PYTHON_TESTS) $(ARGS)
+
+lowest: ## the tests of the run time with the lowest versions of its dependencies that pyproject.toml allows
+	@$(MAKE) --no-print-directory lowest-tests VENV=.venv-lowest
+
+lowest-tests: $(STAMP)
+	@$(RUN) -m tests.lowest > $(VENV)/lowest.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/lowest.txt
+	@$(RUN) -m pytest -n 3 --dist worksteal $(RUNTIME_TESTS) $(ARGS)
+
+steady: $(STAMP) ## the tests marked `timing`, TIMES (10) times beside two busy loops; ARGS= names fewer tests
+	@$(RUN) -m tests.steady --times $(or $(TIMES),10) -n 2 --dist worksteal $(ARGS)
+
+search: $(STAMP) ## the property tests with new examples for MINUTES (30); SEED= repeats a round
+	@$(RUN) -m tests.search --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(or $(ARGS),-n 2)
+
 soak: $(STAMP) ## the long form of the tests under faults; writes docs/reliability.md
 	@$(RUN) -m tests.faults.soak --messages $(or $(MESSAGES),5000) --minutes $(or $(MINUTES),15) --seed $(or $(SEED),1)
+
+peers: $(STAMP) ## all faults of a peer that breaks HTTP, for MINUTES (60); SEED= decides on their order
+	@$(RUN) -m tests.faults.peers --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1) $(ARGS)
 
 soundness: $(STAMP) ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \

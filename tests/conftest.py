@@ -9,15 +9,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture import providers
 
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
-# An example takes as long as the machine is busy.
-settings.register_profile("without deadline", settings(), deadline=None)
-settings.load_profile("without deadline")
+pytest_plugins = ["tests.support.marks", "tests.support.retry"]
+
+# An example takes as long as the machine is busy. The examples are the same in each run, so that
+# a test that passes once passes always; `make search` looks for others.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("gate", UNTIMED, derandomize=True, database=None)
+settings.register_profile("free", UNTIMED, derandomize=False, print_blob=True)
+settings.load_profile("gate")
 # For `make mutants`, which needs to know only that a test fails, not the simplest example.
-settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None, derandomize=True)
+settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate))
 
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -33,6 +39,13 @@ print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 os._exit(0)
 """
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples whatever other tests run in the process."""
+    if config.getoption("--hypothesis-profile") != "free":
+        # Hypothesis else draws constants of the modules of the project that are imported by then.
+        vars(providers)["is_local_module_file"] = lambda path: False
 
 
 @contextmanager

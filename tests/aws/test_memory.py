@@ -123,7 +123,9 @@ STORED = st.fixed_dictionaries(
 RECEIVED = st.lists(st.tuples(st.sampled_from(["m-1", "m-2", "m-3"]), MESSAGES), min_size=1, max_size=5)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.sampled_from([*ROUTES, "both"]), st.lists(STORED, max_size=2), RECEIVED)
 def test_memory_and_server(compare: Compare, queue: str, stored: list[Any], received: list[Any]) -> None:
     """Each message has the same outcome, and the tables hold the same items afterwards."""

@@ -16,8 +16,8 @@ import pytest
 
 from tests.e2e.conftest import free_port
 from tests.e2e.runtime_api import START, runtime_client
+from tests.support.downloads import download
 
-SECONDS = 120
 DISTRIBUTION = "aws-sam-cli"
 
 
@@ -37,12 +37,8 @@ def emulator(pytestconfig: pytest.Config, package: Any) -> Path:
 
 
 def _download(work: Path, name: str) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary", ":all:", "--dest", str(work), DISTRIBUTION]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    wheel = next(work.glob("*.whl"), None)
-    if wheel is None:
-        pytest.skip(f"pip could not download {DISTRIBUTION}, which has the emulator in it:\n{done.stderr}")
+    download(DISTRIBUTION, work, "--only-binary", ":all:")
+    wheel = next(work.glob("*.whl"))
     with zipfile.ZipFile(wheel) as archive:
         member = f"samcli/local/rapid/{name}"
         if member not in archive.namelist():

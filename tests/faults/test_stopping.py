@@ -123,6 +123,17 @@ class StoppedWorker:
         self.send(*[f"f{number}" for number in range(20)])
         self.proxy.wait()
 
+    def begin_reload(self) -> None:
+        """Send SIGHUP, and wait until a process has begun to read the config; the calls that follow hang."""
+        self.plug_in("hangs.touch()\n")
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(self.hangs.exists, 60, "the reload")
+
+    def has_no_pending_signal(self) -> bool:
+        """Whether a thread of the process has taken each signal that was sent to the process."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("ShdPnd:")[1].split()[0], 16) == 0
+
     def stop(self) -> None:
         """Send SIGTERM, and wait until all processes that work have begun to stop."""
         count = len(self.children()) or 1
@@ -151,8 +162,7 @@ def test_all_hangs(worker: StoppedWorker, processes: int, reloads: bool) -> None
         worker.wait_for_item("first")
         worker.freeze()
         if reloads:
-            worker.process.send_signal(signal.SIGHUP)
-            time.sleep(0.5)
+            worker.begin_reload()
         worker.process.send_signal(signal.SIGTERM)
 
         assert worker.end(GRACE) == 1
@@ -164,8 +174,7 @@ def test_second_signal(worker: StoppedWorker, processes: int) -> None:
     with worker.running(processes):
         children = worker.children()
         worker.freeze()
-        worker.process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)
+        worker.begin_reload()
         worker.stop()
         worker.process.send_signal(signal.SIGTERM)
 
@@ -282,9 +291,10 @@ def test_signals_during_a_reload(worker: StoppedWorker) -> None:
         wait_until(worker.hangs.exists, 60, "the reload")
         for _ in range(5):
             worker.process.send_signal(signal.SIGHUP)
-            time.sleep(0.2)
+            wait_until(worker.has_no_pending_signal, 60, "the signal")
         worker.goes.touch()
         worker.wait_for_lines('"config reloaded"', 2)
+        # Another reload would begin at once; there is no state that says that none will.
         time.sleep(1.5)
         worker.process.send_signal(signal.SIGTERM)
         worker.end()

@@ -70,6 +70,7 @@ def test_public_configs() -> None:
     assert failures(Trial(number, MESSAGES, schema) for number, schema in enumerate(schema_store()[100:120])) == []
 
 
+@pytest.mark.timing
 def test_no_schema_takes_more_than_its_budget() -> None:
     """Not even those that are made for it."""
     costs = CheckCosts("hostile")
@@ -80,6 +81,7 @@ def test_no_schema_takes_more_than_its_budget() -> None:
     assert (costs.over, costs.broken, sorted(cost.name for cost in costs.known)) == ([], [], sorted(HOSTILE))
 
 
+@pytest.mark.timing
 def test_a_schema_over_the_limit_of_proofs(tmp_path: Path) -> None:
     """More than 256 KiB: what is not decided of it is said within the same budget."""
     branches = [{"required": [f"a{number}"], "properties": {f"a{number}": {}}} for number in range(8000)]
@@ -259,6 +261,7 @@ def test_a_sample_of_the_schemas_is_fair() -> None:
     assert [schema.name for schema in interleave(schemas)] == ["one:a", "two:a", "one:b", "one:c"]
 
 
+@pytest.mark.timing
 def test_a_task_that_does_not_end_is_ended() -> None:
     """The others still run."""
     pool: Pool[float, float] = Pool(_slow, 2, 0.3, 5)
@@ -273,6 +276,7 @@ def test_a_task_that_does_not_end_is_ended() -> None:
     }
 
 
+@pytest.mark.timing
 def test_a_task_that_computes_too_long_is_ended() -> None:
     """By the processor time that it takes; the next one has its own."""
     pool: Pool[int, int] = Pool(_count, 1, 0.2, 5)

@@ -18,9 +18,7 @@ from tests.support.aws import Aws, WriteResponse
 from tests.support.deliver import LOGGER, Delivery
 
 ARN = "arn:aws:sqs:eu-west-1:123456789012:"
-CASES = settings(
-    max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+CASES = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CONFIG = """
 version: 1
 queues:

@@ -295,7 +295,7 @@ routes:
 VALUES = st.none() | st.text() | st.integers(-9, 9) | st.lists(st.integers(-9, 9), max_size=2)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), VALUES), min_size=1, max_size=5))
 def test_json_merge_patches(tmp_path: Path, patches: list[dict[str, Any]]) -> None:
     """Updates with `null: remove` are JSON Merge Patches of an item: absent keeps, null removes, anything else sets."""

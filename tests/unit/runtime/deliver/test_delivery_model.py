@@ -26,8 +26,6 @@ from tests.support.program import load_program
 CASES = settings(
     max_examples=int(os.environ.get("MODEL_CASES", "400")),
     deadline=None,
-    derandomize=True,
-    database=None,
     suppress_health_check=list(HealthCheck),
 )
 URL = "https://queues/q"

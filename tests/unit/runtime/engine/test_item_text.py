@@ -18,8 +18,10 @@ from router.runtime.engine.item_text import ESCAPED, SCALARS, VERBATIM, ValueTex
 from router.runtime.engine.writes import Write
 from tests.support.modes import MODES
 
+# More digits are left to structures: see `test_bounds`.
+INTEGERS = st.integers(1 - 10**MAX_DIGITS, 10**MAX_DIGITS - 1)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | INTEGERS | st.text() | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 

@@ -169,6 +169,7 @@ print(len(loaded.program.routes), time.process_time() < 3)
 """
 
 
+@pytest.mark.timing
 def test_a_thousand_routes_load_in_three_seconds(tmp_path: Path) -> None:
     """On slow machines too: it takes about one, start-up included."""
     route = (

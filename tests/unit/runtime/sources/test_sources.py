@@ -153,7 +153,9 @@ def test_equal_values_have_one_hash(attribute: Any, body: str) -> None:
     assert attribute({"hash": ["@"]}).send(body=body) == [{"id": "1", "a": sha('[{"id":"1","n":1}]')}]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(JSON.filter(lambda value: value is not None), min_size=2, max_size=2))
 def test_hashes_are_equal_exactly_where_values_are(attribute: Any, pair: list[Any]) -> None:
     """1 and true are not equal, nor are "1" and 1, nor a list and its element."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from router.runtime.transforms import TRANSFORMS as T
@@ -19,6 +19,8 @@ from tests.support.engine import encode_item
 
 TRANSFORMS = list(T.values())
 NUMBERS = st.integers(-(10**40), 10**40) | st.decimals(allow_nan=False, allow_infinity=False)
+MOST = 10**38 - 1
+"""DynamoDB stores numbers of up to 38 digits."""
 JSON = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
@@ -218,11 +220,11 @@ ITEMS = st.dictionaries(
     st.recursive(
         st.none()
         | st.booleans()
-        | st.integers(-(10**30), 10**30)
+        | st.integers(-MOST, MOST)
         | st.text(max_size=3)
         | st.binary(max_size=3)
         | st.sets(st.text(max_size=3), min_size=1)
-        | st.sets(st.integers(), min_size=1, max_size=3),
+        | st.sets(st.integers(-MOST, MOST), min_size=1, max_size=3),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
         max_leaves=6,
     ),
@@ -232,6 +234,7 @@ ITEMS = st.dictionaries(
 
 @settings(deadline=None)
 @given(ITEMS)
+@example({"a": MOST, "b": {-MOST, MOST}})
 def test_items_survive_the_json_of_dynamodb(item: dict[str, Any]) -> None:
     """An item as DynamoDB stores it, as JSON, and back is the same item."""
     encoded, _ = encode_item(item)

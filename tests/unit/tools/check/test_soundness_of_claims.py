@@ -16,9 +16,7 @@ from router.tools.check.run import examine
 from tests.support.engine import plan
 from tests.support.program import load_program
 
-CASES = settings(
-    max_examples=120, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+CASES = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 NAMES = ("id", "a", "b")
 TEXTS = ("", "x", "ab", "7", "12.5", "-3", "2026-01-02", "2026-01-02T03:04:05Z", "x" * 600)
 SCALARS = st.one_of(

@@ -470,6 +470,7 @@ def test_a_code(workspace: Workspace) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_plugin_that_hangs(tmp_path: Path) -> None:
     """It is ended, and what is edited next is checked."""
     config = tmp_path / "routes.yaml"

@@ -148,6 +148,7 @@ def test_an_answer_that_is_cut(jobs: JobProcess) -> None:
     assert (found[0], jobs.run(echo, 1)[:3]) == ("crashed", b"[1,")
 
 
+@pytest.mark.slow
 def test_a_job_without_end() -> None:
     """It is ended after a while, and the next one runs."""
     with closing(JobProcess({**os.environ, "PYTHONPATH": ROOT}, seconds=8)) as jobs:

@@ -118,6 +118,7 @@ def test_a_budget_is_shared() -> None:
     assert (budget.seconds, budget.steps, share.seconds) == (1, 5, 1)
 
 
+@pytest.mark.timing
 def test_time_is_that_of_the_processor() -> None:
     """A proof that waits, as on a busy machine, is not charged for that; a short one is not timed exactly."""
     waiting, short = ProofBudget(), ProofBudget()

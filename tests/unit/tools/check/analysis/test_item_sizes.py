@@ -116,7 +116,7 @@ def analyzed(attribute: spec.Attribute, schema: Any) -> tuple[AnalyzedRoute, Cal
     return Subject(config, plugins, store).routes[0], lambda data: mapping.items(Message(data), UNLIMITED)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(ATTRIBUTES, st.lists(MESSAGES, min_size=8, max_size=20))
 def test_no_item_exceeds_the_bound(attribute: spec.Attribute, messages: list[Any]) -> None:
     """Whatever the expression, the transforms and the type."""

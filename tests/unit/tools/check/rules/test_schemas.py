@@ -105,6 +105,7 @@ def test_many_examples(find: Any) -> None:
     assert lines == [f"RT310 example {number} {at}" for number in range(1, 21)]
 
 
+@pytest.mark.timing
 def test_many_definitions(find: Any) -> None:
     """Each is looked at once; a definition inside of one that is not referenced is not reported."""
     names = [f"d{number}" for number in range(4000)]

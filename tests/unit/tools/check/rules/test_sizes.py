@@ -126,6 +126,7 @@ RECURSIVE = {"$ref": "#"}
 WIDE = {f"k{index}": RECURSIVE for index in range(100)}
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "more",
     [

