@@ -87,7 +87,8 @@ def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], 
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
         own = [RunningConfig(f"function {stack}", (program.hash,))] if stack else []
-        running = (*own, *_of_functions(each for each in names if each != stack), *map(_of_worker, pages))
+        others = (each for each in names if each.partition(":")[0] != stack)
+        running = (*own, *_of_functions(others), *map(_of_worker, pages))
         return StatusReport(program.hash, queues, tuple(reader.tables(program)), running)
 
 

@@ -25,7 +25,7 @@ from router.ops.changes import (
     substitute_text,
 )
 from router.ops.packages import sha256_of
-from router.ops.template.canary import with_version_id
+from router.ops.template.alias import with_version_id
 from router.ops.template.document import MAX_INLINE_BYTES, Document
 from router.ops.template.policies import MANAGED_POLICY
 from router.ops.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION
@@ -134,7 +134,7 @@ def make_deployment(
         labels.get(name, name): (previous[name], values[name]) for name in kept if values[name] != previous[name]
     }
     known = {**pseudo, **values}
-    template = with_version_id(with_literal_table_names(document.body, known), values)
+    template = with_version_id(with_literal_table_names(document.body, known), values, stack)
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
     variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}

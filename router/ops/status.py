@@ -138,7 +138,9 @@ class StatusReader:
             )
         function = self._function(mapping.function)
         stopped = isinstance(function, DeployedFunction) and function.reserved == 0
-        return ReceivingFunction(name, mapping.state, f"the reserved concurrency of {name} is 0" if stopped else "")
+        # Concurrency is reserved for a function, never for an alias.
+        paused = f"the reserved concurrency of {name.partition(':')[0]} is 0" if stopped else ""
+        return ReceivingFunction(name, mapping.state, paused)
 
     def _metric(
         self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]

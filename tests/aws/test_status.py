@@ -84,7 +84,7 @@ def test_all_is_well(project: StackProject) -> None:
                     "dead_letter_queue": f"{project.stack}-orders-dlq",
                     "dead_letters": 0,
                     "codes": None,
-                    "receivers": [{"function": project.stack, "state": "Enabled", "paused": ""}],
+                    "receivers": [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
                     "unknown": [],
                     "paused": "",
                 }
@@ -117,7 +117,7 @@ def test_paused(project: StackProject, clients: Mapping[str, Any]) -> None:
     code, shown = status(project)
 
     (queue,) = shown["queues"]
-    why = f"the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    why = f"the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert (code, queue["waiting"], queue["oldest_seconds"], queue["paused"]) == (1, 1, 77, why)
 
 
@@ -266,12 +266,12 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
     done = project.run("status", "--stack", project.stack)
 
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("│")]
-    why = f"PAUSED: the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    why = f"PAUSED: the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
     assert done.stdout.splitlines()[-4:] == [
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
-        f"attention: queue orders is paused: the event source mapping to {project.stack} is Disabled (USER_INITIATED)",
+        f"attention: queue orders is paused: {why.removeprefix('PAUSED: ')}",
         "attention: queue orders has dead letters: 1",
     ]
 

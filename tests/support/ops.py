@@ -16,7 +16,7 @@ from router.ops.stack import (
     read_result,
 )
 from router.ops.stack_versions import keep_version
-from router.ops.template.canary import with_alias
+from router.ops.template.alias import with_alias
 from router.ops.template.document import DeployableConfig, Document, as_json, make_document, read_for_deployment
 from router.ops.template.operators import operator_policies
 

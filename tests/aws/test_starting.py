@@ -1,0 +1,210 @@
+"""A function that cannot start, on ministack: it gets no message, and the stack returns to the version before.
+
+The package has the compiled config and the plugin; ministack runs it with the router that is installed here.
+"""
+
+import json
+import platform
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event, Thread
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.aws.projects import PLUGIN, Inside, StackProject
+from tests.support.dev import LocalAws
+from tests.support.program import COMPILED_NAME, precompile
+
+pytestmark = pytest.mark.usefixtures("kept_clients")
+
+SECONDS = 60
+"""For what takes a moment, on a machine that has much else to do."""
+NEEDS_A_MODULE = f"import of_the_laptop\n{PLUGIN}"
+FAILS_AT_START = f"""{PLUGIN}
+
+@hookimpl
+def router_start(router):
+    raise RuntimeError("there is no connection")
+"""
+# Of an ELF header: 64 bits, little endian; a shared object; for AArch64, or, where this runs on that, for x86-64.
+OTHER_MACHINE = b"\xb7\x00" if platform.machine() != "aarch64" else b"\x3e\x00"
+BINARY = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x03\x00" + OTHER_MACHINE + bytes(44)
+
+
+class RunningProject(StackProject):
+    """A project whose function runs, unless it cannot start; its package has more `files`."""
+
+    files: Mapping[str, bytes] = {}
+
+    def write_package(self, plugin: str) -> None:
+        """Write the package without a module of the router."""
+        with zipfile.ZipFile(self.package, "w") as archive:
+            archive.writestr(COMPILED_NAME, precompile(self.config, {"STAGE": self.stack}))
+            archive.writestr("plugins/marks.py", plugin)
+            for name, content in self.files.items():
+                archive.writestr(name, content)
+
+
+class Account:
+    """What there is in the account, and what happens there."""
+
+    def __init__(self) -> None:
+        make: Any = boto3.client
+        self._cloudformation, self._dynamodb = make("cloudformation"), make("dynamodb")
+        self.function, self._sqs = make("lambda"), make("sqs")
+
+    def status(self, stack: str) -> str:
+        """The status of a stack, "" if there is none."""
+        stacks = self._cloudformation.get_paginator("describe_stacks").paginate()
+        found = {each["StackName"]: each["StackStatus"] for page in stacks for each in page["Stacks"]}
+        return str(found.get(stack, ""))
+
+    def version(self, stack: str) -> str:
+        """The version that the alias of a stack names."""
+        return str(self.function.get_alias(FunctionName=stack, Name="live")["FunctionVersion"])
+
+    def called(self, stack: str) -> list[str]:
+        """The functions that event source mappings call, of one stack."""
+        pages = self.function.get_paginator("list_event_source_mappings").paginate()
+        listed = [each["FunctionArn"] for page in pages for each in page["EventSourceMappings"]]
+        names = [arn.partition(":function:")[2] for arn in listed]
+        return [name for name in names if name.partition(":")[0] == stack]
+
+    def send(self, stack: str, *ids: str) -> None:
+        """Send a message for each id."""
+        url = self._sqs.get_queue_url(QueueName=f"{stack}-orders")["QueueUrl"]
+        for id_ in ids:
+            self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"id": id_, "total": 1}))
+
+    def wait_for(self, stack: str, *ids: str) -> set[str]:
+        """The ids of the items, once those are among them."""
+        end = time.monotonic() + SECONDS
+        while True:
+            items = self._dynamodb.scan(TableName=f"{stack}-orders", ConsistentRead=True)["Items"]
+            found = {item["id"]["S"] for item in items}
+            if found >= set(ids) or time.monotonic() > end:
+                return found
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def account(guarded: LocalAws, inside: Inside) -> Account:
+    """Clients of AWS, for the root of the account."""
+    with inside(guarded):
+        return Account()
+
+
+FAULTS = {
+    "module": (NEEDS_A_MODULE, {}, "No module named 'of_the_laptop'"),
+    "variable": (NEEDS_A_MODULE, {"of_the_laptop.py": b"import os\nos.environ['ONLY_HERE']"}, "ONLY_HERE"),
+    "syntax": (NEEDS_A_MODULE, {"of_the_laptop.py": b"this is no Python"}, "invalid syntax"),
+    "machine": (NEEDS_A_MODULE, {"of_the_laptop.so": BINARY}, "of_the_laptop.so: "),
+    "router_start": (FAILS_AT_START, {}, "plugin 'marks': router_start raised RuntimeError"),
+    "handler": (PLUGIN, {"router/__init__.py": b"", "router/lambda_handler.py": b""}, "no attribute 'handler'"),
+}
+
+
+@pytest.fixture(scope="module")
+def laptop() -> Iterator[None]:
+    """Give this machine a module that a plugin may import, and the function does not have."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "of_the_laptop", ModuleType("of_the_laptop"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, inside: Inside, guarded: LocalAws, kept_clients: None, laptop: None
+) -> RunningProject:
+    """A project that is deployed, and whose function starts."""
+    made = RunningProject(tmp_path_factory.mktemp("running"), inside, guarded)
+    made.deploy()
+    return made
+
+
+@pytest.fixture
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws, laptop: None) -> RunningProject:
+    """A project that is not deployed yet."""
+    return RunningProject(tmp_path, inside, guarded)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_new_version_that_cannot_start(running: RunningProject, account: Account, fault: str) -> None:
+    """It gets no message: the alias names the version before, whatever it is that the new one lacks."""
+    plugin, running.files, reason = FAULTS[fault]
+    running.write(plugin=plugin)
+
+    done = running.try_to_deploy("--yes", "--allow-breaking")
+
+    sentence = f"the stack '{running.stack}' could not be updated: RT794 the function cannot start: "
+    assert (done.exit_code, sentence in done.stderr, reason in done.stderr) == (1, True, True), done.output
+    assert account.status(running.stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert (account.version(running.stack), account.called(running.stack)) == ("1", [f"{running.stack}:live"])
+
+
+def test_messages_during_a_deployment_that_fails(project: RunningProject, account: Account) -> None:
+    """Messages that come before, during and after it are handled by the version before."""
+    project.deploy()
+    project.write(plugin=FAILS_AT_START)
+    stop = Event()
+    sent: list[str] = []
+
+    def send() -> None:
+        while not stop.wait(0.02):
+            sent.append(f"m{len(sent)}")
+            account.send(project.stack, sent[-1])
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        done = project.try_to_deploy("--yes", "--allow-breaking")
+    finally:
+        stop.set()
+        thread.join()
+
+    assert (done.exit_code, "RT794" in done.stderr, len(sent) > 2) == (1, True, True), done.output
+    assert account.wait_for(project.stack, *sent) == set(sent)
+
+
+def test_a_new_version_that_starts(project: RunningProject, account: Account) -> None:
+    """It answers an invocation without records, and then it gets the messages."""
+    first = project.deploy()
+    project.write(plugin=f"{PLUGIN}# another version\n")
+    second = project.deploy("--json")
+    account.send(project.stack, "after")
+
+    sentence = "the new version of the function starts: it answered an invocation without records"
+    assert [sentence in done.stderr.splitlines() for done in (first, second)] == [True, True]
+    assert (json.loads(second.stdout)["cause"], account.version(project.stack)) == (None, "2")
+    assert account.wait_for(project.stack, "after") == {"after"}
+
+
+def test_a_first_version_that_cannot_start(project: RunningProject, account: Account) -> None:
+    """No mapping is ever made, and the stack is deleted again, but for the table."""
+    project.write(plugin=FAILS_AT_START)
+
+    done = project.try_to_deploy("--yes", "--json")
+
+    cause = json.loads(done.stdout)["cause"]
+    assert (done.exit_code, cause["type"]) == (1, "AWS::CloudFormation::WaitCondition")
+    assert cause["reason"].startswith("RT794 the function cannot start: "), done.output
+    assert (account.status(project.stack), account.called(project.stack)) == ("", [])
+    assert f"the tables {project.stack}-orders are kept, and the next deployment imports them" in done.stderr
+
+
+def test_nothing_is_tried_twice(running: RunningProject, account: Account) -> None:
+    """A change that leaves the function as it is publishes no version."""
+    running.files = {}
+    running.write()
+    running.deploy()
+    before = account.version(running.stack)
+
+    done = running.deploy("--parameter", "OldestMessageSeconds=60")
+
+    assert ("it answered" in done.stderr, account.version(running.stack)) == (False, before), done.output
