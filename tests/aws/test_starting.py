@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from types import ModuleType
@@ -18,6 +19,7 @@ import boto3
 import pytest
 
 from tests.aws.projects import PLUGIN, Inside, StackProject
+from tests.support.cli import deploy_run
 from tests.support.dev import LocalAws
 from tests.support.program import COMPILED_NAME, precompile
 
@@ -31,6 +33,12 @@ FAILS_AT_START = f"""{PLUGIN}
 @hookimpl
 def router_start(router):
     raise RuntimeError("there is no connection")
+"""
+NEEDS_A_FILE = f"""{PLUGIN}
+
+@hookimpl
+def router_start(router):
+    open("{{file}}").close()
 """
 # Of an ELF header: 64 bits, little endian; a shared object; for AArch64, or, where this runs on that, for x86-64.
 OTHER_MACHINE = b"\xb7\x00" if platform.machine() != "aarch64" else b"\x3e\x00"
@@ -82,14 +90,29 @@ class Account:
         for id_ in ids:
             self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"id": id_, "total": 1}))
 
+    def ids(self, stack: str) -> set[str]:
+        """The ids of the items."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=f"{stack}-orders", ConsistentRead=True)
+        return {item["id"]["S"] for page in pages for item in page["Items"]}
+
     def wait_for(self, stack: str, *ids: str) -> set[str]:
         """The ids of the items, once those are among them."""
         end = time.monotonic() + SECONDS
+        while not self.ids(stack) >= set(ids) and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.ids(stack)
+
+    def wait_for_all(self, stack: str, ids: list[str]) -> set[str]:
+        """Those of the ids that are stored, and of those that are not, as many as messages are in flight."""
+        url = self._sqs.get_queue_url(QueueName=f"{stack}-orders")["QueueUrl"]
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        end = time.monotonic() + SECONDS
         while True:
-            items = self._dynamodb.scan(TableName=f"{stack}-orders", ConsistentRead=True)["Items"]
-            found = {item["id"]["S"] for item in items}
-            if found >= set(ids) or time.monotonic() > end:
-                return found
+            counts = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            waiting, in_flight = (int(counts[name]) for name in names)
+            missing = sorted(set(ids) - self.ids(stack))
+            if (not waiting and len(missing) == in_flight) or time.monotonic() > end:
+                return self.ids(stack) | set(missing[:in_flight])
             time.sleep(0.05)
 
 
@@ -148,25 +171,34 @@ def test_a_new_version_that_cannot_start(running: RunningProject, account: Accou
     assert (account.version(running.stack), account.called(running.stack)) == ("1", [f"{running.stack}:live"])
 
 
-def test_messages_during_a_deployment_that_fails(project: RunningProject, account: Account) -> None:
-    """Messages that come before, during and after it are handled by the version before."""
-    project.deploy()
-    project.write(plugin=FAILS_AT_START)
+@contextmanager
+def sending(account: Account, stack: str, sent: list[str]) -> Iterator[None]:
+    """Send messages all the time, and list their ids."""
     stop = Event()
-    sent: list[str] = []
 
     def send() -> None:
-        while not stop.wait(0.02):
+        while not stop.is_set():
             sent.append(f"m{len(sent)}")
-            account.send(project.stack, sent[-1])
+            account.send(stack, sent[-1])
+            stop.wait(0.05)
 
     thread = Thread(target=send)
     thread.start()
     try:
-        done = project.try_to_deploy("--yes", "--allow-breaking")
+        yield
     finally:
         stop.set()
         thread.join()
+
+
+def test_messages_during_a_deployment_that_fails(project: RunningProject, account: Account) -> None:
+    """Messages that come before, during and after it are handled by the version before."""
+    project.deploy()
+    project.write(plugin=FAILS_AT_START)
+    sent: list[str] = []
+
+    with sending(account, project.stack, sent):
+        done = project.try_to_deploy("--yes", "--allow-breaking")
 
     assert (done.exit_code, "RT794" in done.stderr, len(sent) > 2) == (1, True, True), done.output
     assert account.wait_for(project.stack, *sent) == set(sent)
@@ -208,3 +240,86 @@ def test_nothing_is_tried_twice(running: RunningProject, account: Account) -> No
     done = running.deploy("--parameter", "OldestMessageSeconds=60")
 
     assert ("it answered" in done.stderr, account.version(running.stack)) == (False, before), done.output
+
+
+def deploy_as_before(project: RunningProject) -> None:
+    """Deploy without an alias, as earlier versions of the router did, and `router template` with other tools."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deploy_run, "with_alias", lambda document: document)
+        project.deploy()
+
+
+def repair_mappings(account: Account, stack: str) -> None:
+    """Do what ministack's CloudFormation leaves out when a mapping gets another function: deliver to it."""
+    for mapping in account.function.list_event_source_mappings(FunctionName=stack)["EventSourceMappings"]:
+        account.function.update_event_source_mapping(UUID=mapping["UUID"], FunctionName=mapping["FunctionArn"])
+
+
+def mapping_ids(account: Account, stack: str) -> list[str]:
+    """The ids of the mappings of a stack."""
+    listed = account.function.list_event_source_mappings(FunctionName=stack)["EventSourceMappings"]
+    return sorted(each["UUID"] for each in listed)
+
+
+def test_a_stack_without_an_alias(project: RunningProject, account: Account) -> None:
+    """Its mappings stay, and call an alias of what runs before anything else changes; no message is lost."""
+    deploy_as_before(project)
+    before = (account.called(project.stack), mapping_ids(account, project.stack))
+    sent: list[str] = []
+    with sending(account, project.stack, sent):
+        project.write(plugin=f"{PLUGIN}# another version\n")
+        project.deploy()
+
+    assert before[0] == [project.stack]
+    assert (account.called(project.stack), mapping_ids(account, project.stack)) == (
+        [f"{project.stack}:live"],
+        before[1],
+    )
+    assert account.version(project.stack) == "2"
+    # ministack ends invocations of a function that changes: their messages come again after the visibility timeout.
+    assert account.wait_for_all(project.stack, sent) == set(sent)
+
+
+def test_a_stack_without_an_alias_and_a_fault(project: RunningProject, account: Account) -> None:
+    """The alias is there, and names what ran; to go back is to go to what was before that."""
+    deploy_as_before(project)
+    project.write(plugin=FAILS_AT_START)
+
+    done = project.try_to_deploy("--yes", "--allow-breaking")
+    repair_mappings(account, project.stack)
+    account.send(project.stack, "after")
+    back = project.run("rollback", "--stack", project.stack, "--yes")
+
+    assert (done.exit_code, "RT794" in done.stderr) == (1, True), done.output
+    assert (account.version(project.stack), account.called(project.stack)) == ("1", [f"{project.stack}:live"])
+    assert account.wait_for(project.stack, "after") == {"after"}
+    known = f"router: nothing is known of what the stack '{project.stack}' was before"
+    assert (back.exit_code, back.stderr.startswith(known)) == (2, True), back.output
+
+
+def test_back_to_a_version_without_an_alias(project: RunningProject, account: Account) -> None:
+    """The version of before is tried, and the alias names it; a second rollback returns."""
+    deploy_as_before(project)
+    project.write(plugin=f"{PLUGIN}# another version\n")
+    project.deploy()
+
+    done = [project.run("rollback", "--stack", project.stack, "--yes") for _ in range(2)]
+
+    sentence = "the new version of the function starts: it answered an invocation without records"
+    assert [(each.exit_code, sentence in each.stderr) for each in done] == [(0, True)] * 2, done[0].output
+    assert (account.version(project.stack), account.called(project.stack)) == ("4", [f"{project.stack}:live"])
+
+
+def test_back_to_a_version_that_cannot_start(project: RunningProject, account: Account) -> None:
+    """As when it needs what is gone: the stack stays as it is."""
+    project.write(plugin=NEEDS_A_FILE.format(file=project.folder / "needed"))
+    (project.folder / "needed").write_text("")
+    project.deploy()
+    project.write()
+    project.deploy()
+    (project.folder / "needed").unlink()
+
+    done = project.run("rollback", "--stack", project.stack, "--yes")
+
+    assert (done.exit_code, "RT794 the function cannot start" in done.stderr) == (1, True), done.output
+    assert (account.status(project.stack), account.version(project.stack)) == ("UPDATE_ROLLBACK_COMPLETE", "2")
