@@ -1,6 +1,6 @@
 """The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
-RT790 to RT795 are declared here too, since what reports them needs more packages than `router check --explain`.
+Those from RT790 to RT799 are declared here too: what reports them needs more packages than `router check --explain`.
 
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
 Lambda function; `router.check.rule.known_codes` imports every other module that declares codes.

@@ -6,12 +6,10 @@ from typing import Any
 from router.aws.control_plane import AwsCallError, connect_invoker
 from router.aws.stacks import StackEvent, Stacks
 from router.codes import NOT_PROBED
-from router.ops.probe import ProbeResult, probe_new_version
+from router.ops.probe import ANSWER_SECONDS, ProbeResult, probe_new_version
 from router.ops.template.alias import probe_id
 from router.ops.template.resources import FUNCTION
 
-_ANSWER_SECONDS = 30
-"""How long the answer of a function may take besides the time that an invocation may take: that of a cold start."""
 _WAITS = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
 """The statuses of a resource that is new, in a new stack and in one that is updated; AWS has the first for both."""
 
@@ -38,7 +36,7 @@ class VersionProbe:
                 self.result = self._probe(stack_id, log)
 
     def _probe(self, stack_id: str, log: Callable[[str], None]) -> ProbeResult:
-        seconds = int(self._template["Resources"][FUNCTION]["Properties"]["Timeout"]) + _ANSWER_SECONDS
+        seconds = int(self._template["Resources"][FUNCTION]["Properties"]["Timeout"]) + ANSWER_SECONDS
         try:
             result = probe_new_version(self._stacks, connect_invoker(seconds), stack_id, self._template)
         except AwsCallError as error:

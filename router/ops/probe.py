@@ -25,9 +25,12 @@ NO_RECORDS = b'{"Records": []}'
 ANSWER = {"batchItemFailures": []}
 RETRY_SECONDS = 60.0
 """How long AWS may refuse to invoke a version: it is not ready, or the concurrency is used up by others."""
+ANSWER_SECONDS = 30
+"""How long an answer may take besides the longest invocation: that of a cold start."""
 SIGNAL_SECONDS = 20.0
 """How long a stack may refuse the signal."""
-_PAUSE = 1.0
+PAUSE = 1.0
+"""Seconds between two tries."""
 _NOT_YET = (
     "EC2ThrottledException",
     "ResourceConflictException",
@@ -108,7 +111,7 @@ def probe_function(lambda_: ServiceClient, function: str) -> ProbeResult:
             # Nothing was invoked, so that this does not invoke it twice.
             if error.code not in _NOT_YET or time.monotonic() > end:
                 return ProbeResult(f"{NOT_PROBED.id} the function could not be invoked: {error}")
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
     if failed:
         return ProbeResult(f"{CANNOT_START.id} the function cannot start: {_explain(lambda_, function, payload)}")
     if not _is_answer(payload):
@@ -138,7 +141,7 @@ def _signal(stacks: Stacks, stack_id: str, logical_id: str, *, succeeded: bool) 
             # The event of a resource may come before it takes a signal.
             if error.code != "ValidationError" or time.monotonic() > end:
                 raise
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
 
 
 def _is_paused(lambda_: ServiceClient, function: str) -> bool:

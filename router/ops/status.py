@@ -1,6 +1,6 @@
 """What runs: how much is on each queue and how old it is, what receives from it, and whether that is paused.
 
-Only reads. The states and the metrics:
+Only reads, but for a probe that is asked for. The states and the metrics:
 https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
@@ -13,15 +13,18 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from router.aws.control_plane import IN_FLIGHT, WAITING, AwsCallError, ServiceClient
+from router.aws.control_plane import IN_FLIGHT, WAITING, AwsCallError, ServiceClient, connect_invoker
 from router.aws.deployed import READING, DeployedFunction, DeployedMapping, Unanswered, function_name
 from router.aws.live import Live
 from router.aws.protocols import Aws, AwsFault
 from router.aws.references import queue_name, table_name
 from router.aws.sqs import redrive_target
 from router.engine.engine import CompiledQueue
+from router.ops.probe import ANSWER_SECONDS, probe_function
 from router.program.load import Program
 
+_COUNTS = ("Invocations", "Errors")
+"""The metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
 _CALLS = 8
 """Calls at a time."""
 _SECONDS = 60.0
@@ -71,6 +74,19 @@ class TableStatus(Struct, frozen=True):
     throttled: int | None
 
 
+class FunctionStatus(Struct, frozen=True):
+    """A function that receives from queues: its invocations in the last 15 minutes, and how many of them failed.
+
+    The router's handler fails only if it cannot start, is ended, or gets no messages of SQS. None is not known.
+    `failure` is what a probe showed, or "".
+    """
+
+    function: str
+    invocations: int | None = None
+    failed: int | None = None
+    failure: str = ""
+
+
 class StatusReader:
     """Reads the status of a config's queues and tables."""
 
@@ -94,6 +110,34 @@ class StatusReader:
         names = {name: table_name(table.name or name) for name, table in program.config.tables.items()}
         found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values()))
         return [TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()]
+
+    def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
+        """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
+        found = [FunctionStatus(name) for name in dict.fromkeys(names)]
+        counted: dict[tuple[str, str], int] = {}
+        metrics = [
+            {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": _dimensions(each.function)}
+            for metric in _COUNTS
+            for each in found
+        ]
+        try:
+            for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
+                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(sum(measured))
+        except AwsCallError:
+            counted = {}
+        return [
+            FunctionStatus(
+                each.function,
+                *(counted.get((metric, each.function)) for metric in _COUNTS),
+                self._probe(each.function) if probed else "",
+            )
+            for each in found
+        ]
+
+    def _probe(self, name: str) -> str:
+        function = self._function(name)
+        seconds = function.timeout if isinstance(function, DeployedFunction) else 0
+        return probe_function(connect_invoker(seconds + ANSWER_SECONDS), name).failure
 
     def _queue(self, queue: CompiledQueue) -> QueueStatus:
         status = QueueStatus(queue.name, queue_name(queue.reference))
@@ -177,6 +221,12 @@ def read_metrics(
                 yield part[int(result["Id"][1:])], result["Values"]
 
 
+def _dimensions(function: str) -> list[dict[str, str]]:
+    """Return the dimensions of a function's metrics, or of those of its alias."""
+    dimensions = {"FunctionName": function.partition(":")[0]} | ({"Resource": function} if ":" in function else {})
+    return [{"Name": name, "Value": value} for name, value in dimensions.items()]
+
+
 def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
@@ -186,8 +236,13 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     return structs.replace(status, oldest_seconds=age)
 
 
-def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> Iterator[str]:
-    """Yield a sentence for each queue that is paused, has dead letters or cannot be read, and each throttled table."""
+def concerns(
+    queues: Iterable[QueueStatus], tables: Iterable[TableStatus], functions: Iterable[FunctionStatus]
+) -> Iterator[str]:
+    """Yield a sentence for what is not as it should be.
+
+    That is a queue that is paused, has dead letters or cannot be read, a throttled table, and a function that fails.
+    """
     for queue in queues:
         if queue.paused:
             yield f"queue {queue.queue} is paused: {queue.paused}"
@@ -198,3 +253,11 @@ def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> It
     for table in tables:
         if table.throttled:
             yield f"table {table.table}: {table.throttled} writes throttled in the last 15 minutes"
+    for function in functions:
+        if function.failure:
+            yield f"function {function.function}: {function.failure}"
+        elif function.failed and function.failed == function.invocations:
+            yield (
+                f"function {function.function} may not start: all of its {function.failed} invocations in the last "
+                "15 minutes failed; --probe invokes it without records"
+            )
