@@ -22,7 +22,7 @@ from router.printable import printable
 
 NO_RECORDS = b'{"Records": []}'
 """The event: each version of the router answers it, and nothing is logged or measured for it."""
-ANSWER = {"batchItemFailures": []}
+ANSWER: Mapping[str, Any] = {"batchItemFailures": []}
 RETRY_SECONDS = 60.0
 """How long AWS may refuse to invoke a version: it is not ready, or the concurrency is used up by others."""
 ANSWER_SECONDS = 30

@@ -1,6 +1,6 @@
 """What runs: how much is on each queue and how old it is, what receives from it, and whether that is paused.
 
-Only reads, but for a probe that is asked for. The states and the metrics:
+Only reads, but for a probe that is requested. The states and the metrics:
 https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
@@ -23,8 +23,8 @@ from router.engine.engine import CompiledQueue
 from router.ops.probe import ANSWER_SECONDS, probe_function
 from router.program.load import Program
 
-_COUNTS = ("Invocations", "Errors")
-"""The metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
+_INVOCATIONS, _ERRORS = "Invocations", "Errors"
+"""Metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
 _CALLS = 8
 """Calls at a time."""
 _SECONDS = 60.0
@@ -113,25 +113,27 @@ class StatusReader:
 
     def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
         """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
-        found = [FunctionStatus(name) for name in dict.fromkeys(names)]
+        distinct = list(dict.fromkeys(names))
         counted: dict[tuple[str, str], int] = {}
         metrics = [
-            {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": _dimensions(each.function)}
-            for metric in _COUNTS
-            for each in found
+            {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": _dimensions(name)}
+            for metric in (_INVOCATIONS, _ERRORS)
+            for name in distinct
         ]
         try:
             for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
                 counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(sum(measured))
         except AwsCallError:
-            counted = {}
+            # What is not known stays None.
+            counted.clear()
         return [
             FunctionStatus(
-                each.function,
-                *(counted.get((metric, each.function)) for metric in _COUNTS),
-                self._probe(each.function) if probed else "",
+                name,
+                counted.get((_INVOCATIONS, name)),
+                counted.get((_ERRORS, name)),
+                self._probe(name) if probed else "",
             )
-            for each in found
+            for name in distinct
         ]
 
     def _probe(self, name: str) -> str:

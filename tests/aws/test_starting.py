@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -17,10 +17,12 @@ from typing import Any
 
 import boto3
 import pytest
+from click.testing import Result
 
+from router.aws import boto, control_plane
 from tests.aws.projects import PLUGIN, Inside, StackProject
-from tests.support.cli import deploy_run
-from tests.support.dev import LocalAws
+from tests.support.cli import deploy_run, stack_run
+from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.program import COMPILED_NAME, precompile
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
@@ -72,6 +74,17 @@ class Account:
         stacks = self._cloudformation.get_paginator("describe_stacks").paginate()
         found = {each["StackName"]: each["StackStatus"] for page in stacks for each in page["Stacks"]}
         return str(found.get(stack, ""))
+
+    def change_description(self, stack: str) -> None:
+        """Change the description of the template of a stack, with the parameters that it has."""
+        template = self._cloudformation.get_template(StackName=stack)["TemplateBody"]
+        (found,) = self._cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        kept = [{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in found["Parameters"]]
+        body = json.dumps({**template, "Description": f"{template['Description']}, changed"})
+        more = {"Parameters": kept, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
+        self._cloudformation.update_stack(StackName=stack, TemplateBody=body, **more)
+        waiter = self._cloudformation.get_waiter("stack_update_complete")
+        waiter.wait(StackName=stack, WaiterConfig={"Delay": 1})
 
     def version(self, stack: str) -> str:
         """The version that the alias of a stack names."""
@@ -162,13 +175,14 @@ def test_a_new_version_that_cannot_start(running: RunningProject, account: Accou
     """It gets no message: the alias names the version before, whatever it is that the new one lacks."""
     plugin, running.files, reason = FAULTS[fault]
     running.write(plugin=plugin)
+    before = account.version(running.stack)
 
     done = running.try_to_deploy("--yes", "--allow-breaking")
 
     sentence = f"the stack '{running.stack}' could not be updated: RT794 the function cannot start: "
     assert (done.exit_code, sentence in done.stderr, reason in done.stderr) == (1, True, True), done.output
     assert account.status(running.stack) == "UPDATE_ROLLBACK_COMPLETE"
-    assert (account.version(running.stack), account.called(running.stack)) == ("1", [f"{running.stack}:live"])
+    assert (account.version(running.stack), account.called(running.stack)) == (before, [f"{running.stack}:live"])
 
 
 @contextmanager
@@ -297,6 +311,27 @@ def test_a_stack_without_an_alias_and_a_fault(project: RunningProject, account: 
     assert (back.exit_code, back.stderr.startswith(known)) == (2, True), back.output
 
 
+def test_two_who_change_a_stack_without_an_alias(
+    project: RunningProject, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody else deploys between the two steps is not overwritten."""
+    deploy_as_before(project)
+    project.write(plugin=f"{PLUGIN}# another version\n")
+    execute = stack_run.execute
+
+    def overtaken(*given: Any) -> Iterator[Any]:
+        yield from execute(*given)
+        account.change_description(project.stack)
+
+    monkeypatch.setattr(stack_run, "execute", overtaken)
+
+    done = project.try_to_deploy("--yes", "--allow-breaking")
+
+    sentence = f"router: another deployment has changed the stack '{project.stack}' meanwhile; "
+    assert (done.exit_code, sentence in done.stderr) == (2, True), done.output
+    assert (account.version(project.stack), account.called(project.stack)) == ("1", [f"{project.stack}:live"])
+
+
 def test_back_to_a_version_without_an_alias(project: RunningProject, account: Account) -> None:
     """The version of before is tried, and the alias names it; a second rollback returns."""
     deploy_as_before(project)
@@ -323,3 +358,63 @@ def test_back_to_a_version_that_cannot_start(project: RunningProject, account: A
 
     assert (done.exit_code, "RT794 the function cannot start" in done.stderr) == (1, True), done.output
     assert (account.status(project.stack), account.version(project.stack)) == ("UPDATE_ROLLBACK_COMPLETE", "2")
+
+
+class Operator:
+    """A user who may do everything but what `denied` says, and runs commands."""
+
+    def __init__(self, project: RunningProject, denied: Mapping[str, Any]) -> None:
+        self._project = project
+        make: Any = boto3.client
+        iam = make("iam")
+        # The bucket that the router makes takes nothing without TLS.
+        make("s3").create_bucket(Bucket=project.stack)
+        iam.create_user(UserName=project.stack)
+        key = iam.create_access_key(UserName=project.stack)["AccessKey"]
+        statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", **denied}]
+        policy = {"Version": "2012-10-17", "Statement": statements}
+        iam.put_user_policy(UserName=project.stack, PolicyName="p", PolicyDocument=json.dumps(policy))
+        self._keys = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+    def deploy(self) -> Result:
+        """Deploy with the package that is there."""
+        given = ("--stack", self._project.stack, "-c", str(self._project.config), "--yes")
+        package = ("--package", str(self._project.package), "--bucket", self._project.stack)
+        return self._project.run("deploy", *given, *package, STAGE=self._project.stack, **self._keys)
+
+
+@pytest.fixture
+def operator_who_may_not(
+    project: RunningProject, inside: Inside, guarded: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Operator]:
+    """Makes an operator; each command has clients of its own."""
+    monkeypatch.setattr(control_plane, "control_plane_clients", boto.control_plane_clients)
+
+    def make(action: str, **where: Any) -> Operator:
+        with inside(guarded):
+            return Operator(project, {"Action": action, **where})
+
+    return make
+
+
+def test_who_may_not_invoke(
+    project: RunningProject, account: Account, operator_who_may_not: Callable[..., Operator]
+) -> None:
+    """It is not known whether the function starts, so that it gets no message: the sentence names the permission."""
+    done = operator_who_may_not("lambda:InvokeFunction", Resource="*").deploy()
+
+    sentence = f"the stack '{project.stack}' could not be created: RT795 the function could not be invoked: "
+    denied = "these credentials may not do lambda:InvokeFunction"
+    assert (done.exit_code, f"{sentence}{denied}" in done.stderr) == (1, True), done.output
+    assert (account.status(project.stack), account.called(project.stack)) == ("", [])
+
+
+def test_who_may_invoke_versions_of_this_function(
+    project: RunningProject, operator_who_may_not: Callable[..., Operator]
+) -> None:
+    """No more than the versions of this function has to be permitted."""
+    arn = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{project.stack}:*"
+
+    done = operator_who_may_not("lambda:InvokeFunction", NotResource=arn).deploy()
+
+    assert done.exit_code == 0, done.output
