@@ -40,10 +40,12 @@ _NOT_YET = (
 )
 """Codes of Invoke for what passes."""
 _THROTTLED = "TooManyRequestsException"
-_MOST_CHARACTERS = 300
+_MOST_CHARACTERS = 600
 _SHORTEST_VALUE, _SHORTEST_WORD = 4, 6
 """Characters of what is hidden: a shorter value of a variable, or word of one, occurs in any text."""
 _TYPE = re.compile(r"[\w.]{1,100}")
+_NOT_OWN = ("/", "<", "router/")
+"""The beginnings of files that are not those of the user: of the runtime, and of the router."""
 _FRAME = re.compile(r'File "(?:/var/task/)?([^"]+)", [Ll]ine (\d+)')
 
 
@@ -71,17 +73,20 @@ class FunctionError(Struct, frozen=True, rename="camel"):
 
     @property
     def place(self) -> str:
-        """The file and line of the package that raised it, or ""."""
+        """The file and line of the package that raised it, or "" if it was the runtime or the router."""
         frames = self.stack_trace if isinstance(self.stack_trace, list) else []
         found = [frame for each in frames if isinstance(each, str) for frame in _FRAME.findall(each)]
-        return printable(f"{found[-1][0]}:{found[-1][1]}") if found else ""
+        own = [f"{file}:{line}" for file, line in found if not file.startswith(_NOT_OWN)]
+        return printable(own[-1]) if own else ""
 
     def text(self, variables: Mapping[str, str]) -> str:
-        """Return the first line of its message, with names in place of the values of variables; "" for a secret."""
-        line, _, more = hide_values(self.error_message.strip(), variables).partition("\n")
-        if find_secret(line.encode(errors="replace")) is not None:
+        """Return its message as one line, with names in place of the values of variables; "" for a secret."""
+        lines = hide_values(self.error_message.strip(), variables).splitlines()
+        if find_secret("\n".join(lines).encode(errors="replace")) is not None:
             return ""
-        return printable(line[:_MOST_CHARACTERS] + (" …" if more or len(line) > _MOST_CHARACTERS else ""))
+        # An error of the config has a line for each finding.
+        whole = "; ".join(line.strip() for line in lines)
+        return printable(whole if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]} …")
 
 
 def hide_values(text: str, variables: Mapping[str, str]) -> str:

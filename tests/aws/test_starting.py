@@ -21,8 +21,10 @@ from click.testing import Result
 
 from router.aws import boto, control_plane
 from tests.aws.projects import PLUGIN, Inside, StackProject
+from tests.support.aws import Stacks
 from tests.support.cli import deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
+from tests.support.ops import PreparedChange, execute
 from tests.support.program import COMPILED_NAME, precompile
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
@@ -317,10 +319,9 @@ def test_two_who_change_a_stack_without_an_alias(
     """What somebody else deploys between the two steps is not overwritten."""
     deploy_as_before(project)
     project.write(plugin=f"{PLUGIN}# another version\n")
-    execute = stack_run.execute
 
-    def overtaken(*given: Any) -> Iterator[Any]:
-        yield from execute(*given)
+    def overtaken(stacks: Stacks, prepared: PreparedChange) -> Iterator[Any]:
+        yield from execute(stacks, prepared)
         account.change_description(project.stack)
 
     monkeypatch.setattr(stack_run, "execute", overtaken)

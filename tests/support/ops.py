@@ -4,10 +4,12 @@ from router.ops.changes import PlannedChange, PropertyChange
 from router.ops.deployment import Deployment
 from router.ops.live import LiveComparison
 from router.ops.preconditions import NewStore, require_codedeploy, require_free_names
+from router.ops.probe import NO_RECORDS, FunctionError
 from router.ops.stack import (
     DESCRIPTION,
     DeploymentResult,
     PlannedRemoval,
+    PreparedChange,
     create_change_set,
     delete_stack,
     discard,
@@ -22,14 +24,17 @@ from router.ops.template.operators import operator_policies
 
 __all__ = [
     "DESCRIPTION",
+    "NO_RECORDS",
     "DeployableConfig",
     "Deployment",
     "DeploymentResult",
     "Document",
+    "FunctionError",
     "LiveComparison",
     "NewStore",
     "PlannedChange",
     "PlannedRemoval",
+    "PreparedChange",
     "PropertyChange",
     "as_json",
     "create_change_set",

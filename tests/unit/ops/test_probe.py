@@ -120,13 +120,18 @@ def test_it_starts(scripted: ScriptedLambda, client: ServiceClient) -> None:
             {"errorType": "Sandbox.Timedout", "errorMessage": "RequestId: 1 Error: Task timed out after 3.00 seconds"},
             "Sandbox.Timedout: RequestId: 1 Error: Task timed out after 3.00 seconds",
         ),
-        ({"errorType": "a b\n", "errorMessage": "x\ny\n"}, "an error without a type: x …"),
+        ({"errorType": "a b\n", "errorMessage": "x\n  y\n"}, "an error without a type: x; y"),
+        ({"errorType": "E", "errorMessage": "x" * 700}, f"E: {'x' * 600} …"),
+        (
+            {"errorType": "E", "errorMessage": "x", "stackTrace": [*FRAMES, '  File "router/a.py", line 1, in b\n']},
+            "E: x (plugins/marks.py:3)",
+        ),
         ({"errorType": 1}, "an error without a type"),
         ([], "an error without a type"),
     ],
 )
 def test_it_cannot_start(scripted: ScriptedLambda, client: ServiceClient, error: Any, sentence: str) -> None:
-    """The sentence has the type of the error, the first line of its text, and the place."""
+    """The sentence has the type of the error, its text, and the place in the files of the user."""
     scripted.answers = [(200, {"X-Amz-Function-Error": "Unhandled"}, error)]
 
     found = probe_function(client, VERSION)
