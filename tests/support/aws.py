@@ -11,7 +11,7 @@ from router.aws.calls import (
     boottime,
 )
 from router.aws.connect import connect
-from router.aws.control_plane import ServiceClient
+from router.aws.control_plane import AwsCallError, ServiceClient, connect_invoker
 from router.aws.deployed import (
     Decision,
     DeployedFunction,
@@ -38,7 +38,7 @@ from router.aws.protocols import (
     QueueAttributes,
     WriteResponse,
 )
-from router.aws.stacks import ResourceChange, Stack, StackEvent, Stacks
+from router.aws.stacks import ResourceChange, Stack, StackEvent, StackResource, Stacks
 
 __all__ = [
     "ACTIONS",
@@ -50,6 +50,7 @@ __all__ = [
     "TOO_LARGE",
     "Artifacts",
     "Aws",
+    "AwsCallError",
     "AwsFault",
     "Credentials",
     "Decision",
@@ -71,12 +72,14 @@ __all__ = [
     "SigningScope",
     "Stack",
     "StackEvent",
+    "StackResource",
     "Stacks",
     "Unanswered",
     "WriteResponse",
     "blocking",
     "boottime",
     "connect",
+    "connect_invoker",
     "set_call_seconds",
 ]
 

@@ -1,5 +1,6 @@
 """What tests of other rooms use of `router.ops`."""
 
+from router.ops import probe
 from router.ops.changes import PlannedChange, PropertyChange
 from router.ops.deployment import Deployment
 from router.ops.live import LiveComparison
@@ -45,6 +46,7 @@ __all__ = [
     "make_document",
     "operator_policies",
     "plan_removal",
+    "probe",
     "read_for_deployment",
     "read_result",
     "require_codedeploy",

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from router.aws.control_plane import AwsCallError
-from router.aws.stacks import StackEvent, StackResource
 from router.cli import version_probe
 from router.cli.version_probe import VersionProbe
-from router.ops import probe
+from tests.support.aws import AwsCallError, StackEvent, StackResource
+from tests.support.ops import probe
 
 FUNCTION = {"Type": "AWS::Lambda::Function", "Properties": {"Timeout": 3}}
 

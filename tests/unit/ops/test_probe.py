@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from router.aws.control_plane import ServiceClient, connect_invoker
 from router.ops import probe
 from router.ops.probe import FunctionError, ProbeResult, hide_values, probe_function
+from tests.support.aws import ServiceClient, connect_invoker
 
 VERSION = "arn:aws:lambda:us-east-1:123456789012:function:flows:7"
 SECRETS = {"DATABASE": "postgres://user:hunter2-of-nobody@db.internal/x", "STAGE": "prod", "N": "1", "KEY": "a\nb'c"}
