@@ -1,6 +1,6 @@
 """The registry of RT codes, and the codes RT8xx that logs and dead letters give as the reason of an outcome.
 
-RT790 to RT793 are declared here too, since what reports them needs more packages than `router check --explain`.
+Those from RT790 to RT799 are declared here too: what reports them needs more packages than `router check --explain`.
 
 A code is declared beside the code that reports it, by `declare`. This module is imported at a cold start of the
 Lambda function; `router.tools.check.rule.known_codes` imports every other module that declares codes.
@@ -60,6 +60,21 @@ NO_CODEDEPLOY = declare(
     "CodeDeploy does not answer",
     "`router deploy --canary` shifts to a new version by CodeDeploy. Where that does not answer, as on a local AWS, "
     "the deployment would fail in the middle: nothing is changed.",
+)
+CANNOT_START = declare(
+    "RT794",
+    "a function that cannot start",
+    "Each message would be received in vain until it is a dead letter. `router deploy` and `router rollback` invoke a "
+    "new version without records before it gets messages. If it does not answer, the stack returns to what it was. "
+    "Usual causes are a package for another processor or Python, a module or variable that only the machine of the "
+    "build has, and a `router_start` that raises.",
+)
+NOT_PROBED = declare(
+    "RT795",
+    "a new version of a function that could not be invoked",
+    "It is not known whether it starts, so that it gets no message: the stack returns to what it was. The credentials "
+    "need `lambda:InvokeFunction` and `cloudformation:SignalResource`, and the account needs concurrency that is not "
+    "used up.",
 )
 NOT_JSON = declare(
     "RT801",

@@ -1,6 +1,6 @@
 """A project whose stack the tests of this folder deploy: a config with a schema and a plugin, and its package.
 
-The package is a small one that has no router; tests/e2e/test_deploy.py builds a real one.
+The package is a small one whose handler does nothing; tests/e2e/test_deploy.py builds a real one.
 """
 
 import json
@@ -33,6 +33,10 @@ from router import hookimpl
 def router_transform_item(item, message, route):
     return None
 """
+HANDLER = """\
+def handler(event, context):
+    return {"batchItemFailures": []}
+"""
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["id"],
@@ -56,9 +60,14 @@ class StackProject:
         self.config.write_text(config)
         (self.folder / "orders.json").write_text(json.dumps(schema))
         (self.folder / "plugins" / "marks.py").write_text(plugin)
+        self.write_package(plugin)
+
+    def write_package(self, plugin: str) -> None:
+        """Write the package of the config."""
         with zipfile.ZipFile(self.package, "w") as archive:
             archive.writestr(COMPILED_NAME, precompile(self.config, {"STAGE": self.stack}))
             archive.writestr("router/__init__.py", "")
+            archive.writestr("router/lambda_handler.py", HANDLER)
             archive.writestr("plugins/marks.py", plugin)
 
     def run(self, *words: str, **variables: str) -> Result:

@@ -8,9 +8,7 @@ import boto3
 import pytest
 
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
-from tests.support.cli import deploy_run
 from tests.support.dev import LocalAws
-from tests.support.ops import DeployableConfig, Document, make_document, with_alias
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -23,16 +21,10 @@ def lambda_(guarded: LocalAws, inside: Inside) -> Any:
 
 
 @pytest.fixture
-def project(tmp_path: Path, inside: Inside, guarded: LocalAws, monkeypatch: pytest.MonkeyPatch) -> StackProject:
-    """A project that is deployed with an alias, as an earlier --canary leaves it without CodeDeploy."""
-
-    def with_an_alias(config: DeployableConfig, as_worker: bool) -> Document:
-        return with_alias(make_document(config, as_worker), None)
-
+def project(tmp_path: Path, inside: Inside, guarded: LocalAws) -> StackProject:
+    """A project that is deployed."""
     made = StackProject(tmp_path, inside, guarded)
-    with monkeypatch.context() as patch:
-        patch.setattr(deploy_run, "make_document", with_an_alias)
-        made.deploy()
+    made.deploy()
     return made
 
 

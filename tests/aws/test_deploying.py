@@ -716,7 +716,8 @@ def test_nobody_watches(project: Project, monkeypatch: pytest.MonkeyPatch) -> No
 
     done = project.deploy("--yes")
 
-    sentence = f"AWS continues to change the stack '{project.stack}'; deploy again to see the result"
+    until = "and rolls it back, since the new version was not tried"
+    sentence = f"AWS continues to change the stack '{project.stack}', {until}; deploy again to see the result"
     assert (done.exit_code, sentence in done.stderr) == (1, True)
 
 

@@ -13,9 +13,8 @@ from click.testing import Result
 
 from router.tools.control_plane.clients import AwsCallError
 from tests.aws.projects import CONFIG, SCHEMA, Inside, StackProject
-from tests.support.cli import deploy_run, stack_run
+from tests.support.cli import stack_run
 from tests.support.dev import ACCOUNT, LocalAws
-from tests.support.ops import DeployableConfig, Document, make_document, with_alias
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 
@@ -219,19 +218,11 @@ def test_a_value_that_becomes_part_of_a_name(project: StackProject, clients: Map
     assert (done.exit_code, shown["VariableMark"], shown["VariableApiToken"]) == (0, "topsecret3", "****"), done.output
 
 
-def test_versions_of_a_function(
-    tmp_path: Path, inside: Inside, guarded: LocalAws, clients: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where mappings call an alias, another value is a new version; nothing in the template is made from the value."""
-
-    def with_an_alias(config: DeployableConfig, as_worker: bool) -> Document:
-        return with_alias(make_document(config, as_worker), None)
-
+def test_versions_of_a_function(tmp_path: Path, inside: Inside, guarded: LocalAws, clients: Mapping[str, Any]) -> None:
+    """Another value is a new version; nothing in the template is made from the value."""
     project = StackProject(tmp_path, inside, guarded)
     project.write(HIDDEN)
-    with monkeypatch.context() as patch:
-        patch.setattr(deploy_run, "make_document", with_an_alias)
-        deploy(project, **VALUES)
+    deploy(project, **VALUES)
 
     versions = []
     for variables in ({}, VALUES, VALUES | {"API_TOKEN": "topsecret9"}, {}, VALUES):

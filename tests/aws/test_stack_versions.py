@@ -146,6 +146,8 @@ def repack(clients: Mapping[str, Any], project: StackProject, old: bytes, new: b
     values = parameters(clients, project)
     clients["s3"].put_object(Bucket=values["CodeBucket"], Key=values["CodeKey"], Body=packed.getvalue())
     clients["lambda"].update_function_code(FunctionName=project.stack, ZipFile=packed.getvalue())
+    version = clients["lambda"].publish_version(FunctionName=project.stack)["Version"]
+    clients["lambda"].update_alias(FunctionName=project.stack, Name="live", FunctionVersion=version)
 
 
 def parameters(clients: Mapping[str, Any], project: StackProject) -> dict[str, str]:
@@ -162,7 +164,7 @@ def test_another_version_of_the_router(project: StackProject, clients: Mapping[s
 
 
 def test_code_that_came_another_way(project: StackProject, clients: Mapping[str, Any]) -> None:
-    """A function that was updated by hand does not run what the stack names: nothing is said of that."""
+    """A function that was updated by hand: the next version would be made of that code."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("other.py", "")
@@ -170,7 +172,19 @@ def test_code_that_came_another_way(project: StackProject, clients: Mapping[str,
 
     code, text = diff(project)
 
-    sentence = f"the function '{project.stack}' runs another package than its stack names: it was updated by other"
+    sentence = f"the function '{project.stack}' has another package than its stack names: it was updated by other"
+    assert (code, text.startswith(f"router: {sentence}")) == (2, True), text
+
+
+def test_an_alias_that_was_moved(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """By hand, to another version than that of the stack: what runs is not what the stack names."""
+    clients["lambda"].update_function_code(FunctionName=project.stack, ZipFile=project.package.read_bytes() + b"\0" * 9)
+    version = clients["lambda"].publish_version(FunctionName=project.stack)["Version"]
+    clients["lambda"].update_alias(FunctionName=project.stack, Name="live", FunctionVersion=version)
+
+    code, text = diff(project)
+
+    sentence = f"the alias 'live' of the function '{project.stack}' names version {version}, which has another package"
     assert (code, text.startswith(f"router: {sentence}")) == (2, True), text
 
 

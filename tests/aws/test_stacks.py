@@ -281,6 +281,32 @@ Resources:
     assert [(each.kind, each.kept) for each in planned] == [("queue", False), ("table", True)]
 
 
+def test_short_forms(stacks: Stacks, name: str) -> None:
+    """A template that was written with tags is returned with the long forms of its functions."""
+    text = f"""\
+Conditions: {{Always: !Not [!Equals ["a", "b"]]}}
+Resources:
+  Queue: {{Type: AWS::SQS::Queue, Properties: {{QueueName: !Sub "{name}"}}}}
+Outputs:
+  Arn: {{Value: !GetAtt Queue.Arn, Condition: Always}}
+  Url: {{Value: !Ref Queue}}
+  Map: {{Value: !Join ["-", [!GetAtt [Queue, QueueName], "x"]]}}
+"""
+    deploy(stacks, name, StackTemplate(text))
+    stack = stacks.find(name)
+    assert stack
+
+    found = stacks.template(stack.id)
+
+    assert found["Conditions"] == {"Always": {"Fn::Not": [{"Fn::Equals": ["a", "b"]}]}}
+    assert found["Resources"]["Queue"]["Properties"] == {"QueueName": {"Fn::Sub": name}}
+    assert [each["Value"] for each in found["Outputs"].values()] == [
+        {"Fn::GetAtt": ["Queue", "Arn"]},
+        {"Ref": "Queue"},
+        {"Fn::Join": ["-", [{"Fn::GetAtt": ["Queue", "QueueName"]}, "x"]]},
+    ]
+
+
 def test_removal_of_what_is_only_proposed(stacks: Stacks, name: str, services: Mapping[str, ServiceClient]) -> None:
     """A stack that has only a change set has no resources, and is deleted."""
     create_change_set(stacks, name, template(name), {})

@@ -1,6 +1,8 @@
 """`router status` on ministack: what waits, what is paused and why, dead letters by code, and what runs where."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -84,12 +86,13 @@ def test_all_is_well(project: StackProject) -> None:
                     "dead_letter_queue": f"{project.stack}-orders-dlq",
                     "dead_letters": 0,
                     "codes": None,
-                    "receivers": [{"function": project.stack, "state": "Enabled", "paused": ""}],
+                    "receivers": [{"function": f"{project.stack}:live", "state": "Enabled", "paused": ""}],
                     "unknown": [],
                     "paused": "",
                 }
             ],
             "tables": [{"table": "orders", "throttled": 0}],
+            "functions": [{"function": f"{project.stack}:live", "invocations": 0, "failed": 0, "failure": ""}],
             "running": [
                 {
                     "where": f"function {project.stack}",
@@ -117,7 +120,7 @@ def test_paused(project: StackProject, clients: Mapping[str, Any]) -> None:
     code, shown = status(project)
 
     (queue,) = shown["queues"]
-    why = f"the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    why = f"the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert (code, queue["waiting"], queue["oldest_seconds"], queue["paused"]) == (1, 1, 77, why)
 
 
@@ -140,6 +143,45 @@ def test_no_concurrency(project: StackProject, clients: Mapping[str, Any]) -> No
     code, shown = status(project)
 
     assert (code, shown["queues"][0]["paused"]) == (1, f"the reserved concurrency of {project.stack} is 0")
+
+
+def test_a_function_that_fails(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """All invocations failed, as they do if it cannot start; if only some did, it does start."""
+    name = f"{project.stack}:live"
+    dimensions = [{"Name": "FunctionName", "Value": project.stack}, {"Name": "Resource", "Value": name}]
+
+    def count(**counts: int) -> None:
+        measured = {"Dimensions": dimensions, "Timestamp": datetime.now(UTC), "Unit": "Count"}
+        data = [{**measured, "MetricName": metric, "Value": value} for metric, value in counts.items()]
+        clients["cloudwatch"].put_metric_data(Namespace="AWS/Lambda", MetricData=data)
+
+    count(Invocations=3, Errors=3)
+    all_failed = status(project)
+    count(Invocations=1, Errors=0)
+    some_failed = status(project)
+
+    why = "all of its 3 invocations in the last 15 minutes failed; --probe invokes it without records"
+    counted = {"function": name, "invocations": 4, "failed": 3, "failure": ""}
+    assert (all_failed[0], all_failed[1]["attention"]) == (1, [f"function {name} may not start: {why}"])
+    assert (some_failed[0], some_failed[1]["functions"]) == (0, [counted])
+
+
+def test_a_probe(project: StackProject, clients: Mapping[str, Any]) -> None:
+    """It finds a function that cannot start any more: here the code that the alias names was replaced by hand."""
+    starts = status(project, "--probe")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(project.package) as package, zipfile.ZipFile(packed, "w") as archive:
+        for name in package.namelist():
+            archive.writestr(name, b"raise OSError('gone')" if "handler" in name else package.read(name))
+    clients["lambda"].update_function_code(FunctionName=project.stack, ZipFile=packed.getvalue())
+    version = clients["lambda"].publish_version(FunctionName=project.stack)["Version"]
+    clients["lambda"].update_alias(FunctionName=project.stack, Name="live", FunctionVersion=version)
+
+    done = project.run("status", "-c", str(project.config), "--probe", STAGE=project.stack)
+
+    sentence = f"attention: function {project.stack}:live: RT794 the function cannot start: RuntimeError: Worker init"
+    assert (starts[0], starts[1]["functions"][0]["failure"]) == (0, "")
+    assert (done.exit_code, [line for line in done.stdout.splitlines() if line.startswith(sentence)] != []) == (1, True)
 
 
 def test_dead_letters(project: StackProject, clients: Mapping[str, Any]) -> None:
@@ -266,12 +308,12 @@ def test_table(project: StackProject, clients: Mapping[str, Any]) -> None:
     done = project.run("status", "--stack", project.stack)
 
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("│")]
-    why = f"PAUSED: the event source mapping to {project.stack} is Disabled (USER_INITIATED)"
+    why = f"PAUSED: the event source mapping to {project.stack}:live is Disabled (USER_INITIATED)"
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["orders", "0", "0", "", "1 (-: 1)", why]
     assert done.stdout.splitlines()[-4:] == [
         f"this config: {hash_of(project)}",
         f"function {project.stack}: {hash_of(project)}",
-        f"attention: queue orders is paused: the event source mapping to {project.stack} is Disabled (USER_INITIATED)",
+        f"attention: queue orders is paused: {why.removeprefix('PAUSED: ')}",
         "attention: queue orders has dead letters: 1",
     ]
 

@@ -1,6 +1,7 @@
 """`router deploy` and `undeploy` as a user starts them: with a real package, and on a terminal."""
 
 import os
+import platform
 import pty
 import select
 import subprocess
@@ -31,6 +32,9 @@ routes:
       additionalProperties: false
     item: {id: id, expires_at: {ttl: 90d}}
 """
+ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
+PYTHON = "{}.{}".format(*sys.version_info)
+"""Those of this machine, on which the functions of the embedded AWS run."""
 SECONDS = 200
 """For a command, on a machine that has much else to do."""
 
@@ -63,8 +67,9 @@ def run(aws: LocalAws, tmp_path: Path) -> Callable[..., Done]:
     return run
 
 
-def test_round_trip(run: Callable[..., Done], aws: LocalAws) -> None:
+def test_round_trip(run: Callable[..., Done], aws: LocalAws, tmp_path: Path) -> None:
     """What was built and deployed is compared with the config, and is what that says."""
+    (tmp_path / "routes.yaml").write_text(f"{CONFIG}function: {{architecture: {ARCHITECTURE}, python: '{PYTHON}'}}\n")
     deployed = run("deploy", "--stack", "round", "--yes")
     # In the template, but not done by ministack's CloudFormation.
     session = boto3.session.Session("local", "local", region_name=REGION)
@@ -76,8 +81,26 @@ def test_round_trip(run: Callable[..., Done], aws: LocalAws) -> None:
     assert (deployed.returncode, deployed.stdout.splitlines()[-1]) == (1, "the stack 'round' is CREATE_COMPLETE")
     assert "RT704 the time to live of table 'users' is DISABLED" in deployed.stderr.splitlines()[-2]
     assert deployed.stderr.splitlines()[-1] == "compared what is deployed with the config: 1 error"
-    assert deployed.stderr.startswith("built the package for python3.13 on arm64: ")
+    assert deployed.stderr.startswith(f"built the package for python{PYTHON} on {ARCHITECTURE}: ")
+    assert "the import of the package was not tested" not in deployed.stderr
+    assert "the new version of the function starts: it answered an invocation without records" in deployed.stderr
     assert checked.returncode == 0, checked.stdout
+
+
+def test_a_package_for_another_machine(run: Callable[..., Done], tmp_path: Path) -> None:
+    """It cannot start, the output says why, and that its import could not be tested here."""
+    other = "arm64" if ARCHITECTURE == "x86_64" else "x86_64"
+    (tmp_path / "routes.yaml").write_text(f"{CONFIG.replace('users', 'guests')}function: {{architecture: {other}}}\n")
+
+    deployed = run("deploy", "--stack", "foreign", "--yes")
+    status = run("status", "--stack", "foreign")
+
+    untested = "the import of the package was not tested on this machine: there is no python3.13 for "
+    lines = deployed.stderr.splitlines()
+    assert (deployed.returncode, [line.startswith(untested) for line in lines].count(True)) == (1, 2), deployed.stderr
+    sentence = "the stack 'foreign' could not be created: RT794 the function cannot start: "
+    assert [line for line in lines if line.startswith(sentence)], deployed.stderr
+    assert (status.returncode, "there is no stack 'foreign'" in status.stderr) == (2, True)
 
 
 def test_nobody_to_ask(run: Callable[..., Done], tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from router.model import Table
 from tests.e2e.event_source import EventSource
 from tests.e2e.runtime_api import EmulatedFunction, running
 from tests.support.dev import create_table
+from tests.support.ops import NO_RECORDS, FunctionError
 
 VISIBILITY_SECONDS = 5
 """Longer than a busy machine stops: a message that is received twice for one invocation is no longer what is tested."""
@@ -186,6 +188,19 @@ def test_log(deployed: Deployed, source: EventSource, function: EmulatedFunction
     assert sorted(kinds) == ["batch done", "message retry", "metrics"]
 
 
+def test_no_records(function: EmulatedFunction) -> None:
+    """What a deployment invokes a new version with is answered, and nothing is logged or measured for it."""
+    printed = len(function.lines())
+
+    answer = function.invoke(json.loads(NO_RECORDS))
+
+    assert (answer.kind, json.loads(answer.body), function.lines()[printed:]) == (
+        "response",
+        {"batchItemFailures": []},
+        [],
+    )
+
+
 def test_no_variable(package: Any, deployed: Deployed, tmp_path: Path) -> None:
     """A variable that is not set stops the function before it takes a message; the log says which."""
     environment = {name: value for name, value in deployed.environment.items() if name != "PREFIX"}
@@ -196,6 +211,9 @@ def test_no_variable(package: Any, deployed: Deployed, tmp_path: Path) -> None:
 
     assert answer.kind == "init/error"
     assert "environment variable 'PREFIX' is not set" in lines
+    error = msgspec.json.decode(answer.body, type=FunctionError)
+    assert (error.type, error.place) == ("ConfigError", "")
+    assert "environment variable 'PREFIX' is not set" in error.text({})
 
 
 @pytest.fixture(scope="module")

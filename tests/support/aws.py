@@ -25,7 +25,7 @@ from router.runtime.aws.protocols import (
     WriteResponse,
 )
 from router.tools.control_plane.artifacts import Artifacts
-from router.tools.control_plane.clients import ServiceClient
+from router.tools.control_plane.clients import AwsCallError, ServiceClient, connect_invoker
 from router.tools.control_plane.deployed import (
     Decision,
     DeployedFunction,
@@ -38,7 +38,7 @@ from router.tools.control_plane.deployed import (
     Unanswered,
 )
 from router.tools.control_plane.live import ACTIONS
-from router.tools.control_plane.stacks import ResourceChange, Stack, StackEvent, Stacks
+from router.tools.control_plane.stacks import ResourceChange, Stack, StackEvent, StackResource, Stacks
 
 __all__ = [
     "ACTIONS",
@@ -50,6 +50,7 @@ __all__ = [
     "TOO_LARGE",
     "Artifacts",
     "Aws",
+    "AwsCallError",
     "AwsFault",
     "Credentials",
     "Decision",
@@ -71,12 +72,14 @@ __all__ = [
     "SigningScope",
     "Stack",
     "StackEvent",
+    "StackResource",
     "Stacks",
     "Unanswered",
     "WriteResponse",
     "blocking",
     "boottime",
     "connect",
+    "connect_invoker",
     "set_call_seconds",
 ]
 

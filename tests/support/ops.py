@@ -1,14 +1,17 @@
 """What tests of other rooms use of `router.tools.deploy`."""
 
+from router.tools.deploy import probe
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
 from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import NewStore, require_codedeploy, require_free_names
+from router.tools.deploy.probe import NO_RECORDS, FunctionError
 from router.tools.deploy.stack import (
     DESCRIPTION,
     DeploymentResult,
     PlannedRemoval,
+    PreparedChange,
     create_change_set,
     delete_stack,
     discard,
@@ -17,7 +20,7 @@ from router.tools.deploy.stack import (
     read_result,
 )
 from router.tools.deploy.stack_versions import keep_version
-from router.tools.deploy.template.canary import with_alias
+from router.tools.deploy.template.alias import with_alias
 from router.tools.deploy.template.document import (
     DeployableConfig,
     Document,
@@ -29,15 +32,18 @@ from router.tools.deploy.template.operators import operator_policies
 
 __all__ = [
     "DESCRIPTION",
+    "NO_RECORDS",
     "Archive",
     "DeployableConfig",
     "Deployment",
     "DeploymentResult",
     "Document",
+    "FunctionError",
     "LiveComparison",
     "NewStore",
     "PlannedChange",
     "PlannedRemoval",
+    "PreparedChange",
     "PropertyChange",
     "as_json",
     "create_change_set",
@@ -49,6 +55,7 @@ __all__ = [
     "move_archive",
     "operator_policies",
     "plan_removal",
+    "probe",
     "read_for_deployment",
     "read_result",
     "require_codedeploy",

@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/examples/*.yml")])
@@ -110,6 +113,27 @@ def test_the_lock_file_names_no_index_and_no_folder() -> None:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     known = re.compile(r"(#.*|[\w.-]+(\[[\w,-]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
     assert [line for line in lines if not known.fullmatch(line)] == []
+
+
+def test_the_lock_file_fits_what_the_project_requires() -> None:
+    """Each version of the lock file is one that `pyproject.toml` allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = [project["dependencies"], *project["optional-dependencies"].values()]
+    required = [Requirement(each) for each in chain(*listed)]
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    locked = dict(line.split(" ")[0].split("==") for line in lines if re.match(r"[\w.-]+==", line))
+
+    unfit = [str(each) for each in required if each.name in locked and not each.specifier.contains(locked[each.name])]
+    assert unfit == []
+
+
+def test_errors_of_msgspec_are_value_errors() -> None:
+    """From 0.21 on: with 0.20, a body that is no JSON was no ValueError, and its message was retried for ever."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (msgspec_,) = [each for each in map(Requirement, project["dependencies"]) if each.name == "msgspec"]
+
+    allowed = [version for version in ("0.20.0", "0.21.0") if msgspec_.specifier.contains(version)]
+    assert (allowed, issubclass(msgspec.DecodeError, ValueError)) == (["0.21.0"], True)
 
 
 @pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements.lock"])

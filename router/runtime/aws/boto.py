@@ -79,9 +79,11 @@ def make_client(
     return make(service, config=config)
 
 
-def control_plane_clients(services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT) -> Mapping[str, Any]:
+def control_plane_clients(
+    services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT, attempts: int = CONTROL_PLANE_ATTEMPTS
+) -> Mapping[str, Any]:
     """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
-    attempts, calls = CONTROL_PLANE_ATTEMPTS, CONTROL_PLANE_CALLS
+    calls = CONTROL_PLANE_CALLS
     with settings_errors():
         session = open_session()
         return {

@@ -51,7 +51,8 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
 
     The changes that CloudFormation would make, and the verdict about each route that changes, are shown first and have
     to be confirmed: on a terminal, or by --yes. If queues or tables would lose what they store, nothing is changed
-    without --allow-destructive, and their names have to be typed, or given by --confirm. If a deployment fails, the
+    without --allow-destructive, and their names have to be typed, or given by --confirm. A new version of the function
+    is invoked once without records before it gets messages. If it cannot start (RT794), or the deployment fails, the
     stack is rolled back. At the end, what is deployed is compared with the config, as by check --live.
 
     Exit code 0: deployed, or nothing to change; 1: errors in the config or in what is deployed, refused, not confirmed,

@@ -140,7 +140,8 @@ def dashboard_link(name: str, region: str, partition: str) -> str:
 def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
     """Return why a deployment failed, and the state of the stack after it."""
     cause = result.cause
-    why = f": {cause.logical_id} ({cause.type}): {cause.reason}" if cause else ""
+    where = f"{cause.logical_id} ({cause.type}): " if cause and not result.is_about_probe else ""
+    why = f": {where}{cause.reason}" if cause else ""
     kept = (
         f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them" if result.kept else ""
     )

@@ -42,7 +42,8 @@ from router.tools.deploy.stack_versions import (
     read_environment,
     read_package_of,
 )
-from router.tools.deploy.template.canary import Canary, function_reference, has_alias, with_alias
+from router.tools.deploy.template.alias import function_reference, has_function, with_alias
+from router.tools.deploy.template.canary import Canary, with_canary
 from router.tools.deploy.template.document import DeployableConfig, make_document, read_for_deployment
 from router.tools.deploy.template.expressions import variables_of
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
@@ -113,7 +114,7 @@ class DeployRun(StackRun):
 
     def _why_not_side_by_side(self, old: TemplateVersion) -> str:
         """Return why what the function runs and the config must not write at the same time, or ""."""
-        if not has_alias(old.body):
+        if not has_function(old.body):
             return ""
         if self._versions is None:
             return f"refused: it is not known whether two versions may write side by side: {self._unread}"
@@ -157,15 +158,18 @@ class DeployRun(StackRun):
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
         package = None if self._deploys.worker else self._package(folder)
         document = make_document(config, self._deploys.worker)
-        if self._deploys.canary or has_alias(old.body):
-            document = with_alias(document, self._deploys.canary)
-        if self._deploys.canary and not has_alias(old.body):
-            self._log("the stack has no alias yet: this deployment makes it, and shifts nothing; the next one does")
+        if not self._deploys.worker:
+            document = with_alias(document)
+        if self._deploys.canary:
+            document = with_canary(document, self._deploys.canary)
+            if not has_function(old.body):
+                self._log("no version runs yet: this deployment shifts nothing; the next one does")
         stack, bucket = self._options.stack, self._artifacts.bucket
         return make_deployment(stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo)
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
+            self._untested = "it was given by --package"
             return read_package(self._deploys.package, self._path, self._known)
         with self._console.status("building the package") as status:
             built = build(
@@ -180,6 +184,9 @@ class DeployRun(StackRun):
             raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
         without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
         self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
+        if built.smoke_test and built.smoke_test.reason:
+            self._untested = built.smoke_test.reason
+            self._log(f"the import of the package was not tested on this machine: {self._untested}")
         return package
 
 

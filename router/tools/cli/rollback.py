@@ -21,8 +21,9 @@ def command(**options: Any) -> None:
 
     The comparison of both configs is shown first, as by router diff, then the changes that CloudFormation would make,
     and they have to be confirmed: on a terminal, or by --yes. What would lose messages or items is refused without
-    --allow-destructive, and confirmed by its name, as by router deploy. At the end, what is deployed is compared with
-    the config that runs again. A second rollback returns to where the first one began.
+    --allow-destructive, and confirmed by its name, as by router deploy. The version of before is invoked once without
+    records; if it cannot start any more (RT794), the stack stays as it is. At the end, what is deployed is compared
+    with the config that runs again. A second rollback returns to where the first one began.
 
     Exit code 0: rolled back; 1: refused, not confirmed, failed, or errors in what is deployed; 2: could not run,
     as with RT792, or could not ask.

@@ -1,5 +1,6 @@
 """The steps of each command that changes a stack: create the change set, show it, confirm, execute, report."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any, Literal
 import click
 from msgspec import Struct, structs
 
+from router.errors import UsageError
 from router.model import Finding
 from router.runtime.printable import printable_lines
 from router.tools.change.compare import compare_versions
@@ -20,6 +22,7 @@ from router.tools.cli.deploy_report import as_record, explain_failure, show_chan
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.terminal import confirm, confirm_by_typing, output
+from router.tools.cli.version_probe import VersionProbe
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.clients import (
     AwsCallError,
@@ -29,7 +32,7 @@ from router.tools.control_plane.clients import (
     count_messages,
     find_queue,
 )
-from router.tools.control_plane.stacks import Stack, Stacks
+from router.tools.control_plane.stacks import Stack, Stacks, StackTemplate
 from router.tools.deploy.changes import PlannedChange, TemplateVersion, confirmation_words, in_order, leave_queue
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.live import LiveComparison
@@ -41,9 +44,10 @@ from router.tools.deploy.stack import (
     discard,
     execute,
     read_result,
+    with_reason,
 )
-from router.tools.deploy.stack_versions import FUNCTION_NAME, keep_version, may_hide, read_environment
-from router.tools.deploy.template.canary import function_reference
+from router.tools.deploy.stack_versions import FUNCTION_NAME, aliased, keep_version, may_hide, read_environment
+from router.tools.deploy.template.alias import function_reference, needs_alias
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MAX_ATTACHED
 from router.tools.dev.compare import to_json
@@ -65,13 +69,16 @@ class StackRun(ABC):
     """The steps that all commands share which change a stack: show the changes, confirm, execute, report.
 
     `_versions` are the config that runs and the one that is to run, or None if one cannot be read: then `_unread` says
-    why. `_how` says in which config a queue can be left alone, `_drift` that the function runs another package than the
-    stack names. `_not_restored` are variables whose values a rollback cannot restore.
+    why. `_how` says in which config a queue can be left alone, `_drift` that the function has another package than the
+    stack names, `_untested` why the package was not imported here. `_aliased` is the template of the step that makes an
+    alias. `_not_restored` are variables whose values a rollback cannot restore.
     """
 
     _versions: tuple[ConfigVersion, ConfigVersion] | None = None
     _unread = ""
     _drift = ""
+    _untested = ""
+    _aliased = ""
     _how = ""
     _diff: DiffReport | None = None
     _findings: tuple[Finding, ...] | None = None
@@ -133,20 +140,55 @@ class StackRun(ABC):
             return self._report(deployment, (), self._compare(deployment, prepared))
         planned = self._with_left(self._count(deployment.describe(prepared.changes, old)))
         self._warn_of_policies(deployment.policies_beside(old.body))
+        change_sets = [prepared]
         try:
+            if stack and not self._options.dry_run and needs_alias(old.body, deployment.template.body):
+                change_sets.insert(0, self._propose_alias(stack, old))
             code = self._decide(deployment, planned, old)
             if code is None:
                 self._upload(deployment)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
         except BaseException:
-            discard(self._stacks, prepared)
+            self._discard(change_sets)
             raise
         if code is not None:
-            discard(self._stacks, prepared)
+            self._discard(change_sets)
             return self._report(deployment, planned, code)
-        result = self._execute(prepared)
+        if len(change_sets) > 1:
+            result = self._execute(change_sets[0])
+            if not result.succeeded:
+                return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+            prepared = self._propose_again(deployment, template)
+        result = self._execute(prepared, VersionProbe(self._stacks, old.body, deployment.template.body))
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+
+    def _propose_alias(self, stack: Stack, old: TemplateVersion) -> PreparedChange:
+        """Return the change that lets the mappings of a stack call an alias of what runs: a step before the change.
+
+        In one step, the function would have its new code while its mappings still call the newest code.
+        """
+        body = json.dumps(aliased(old.body, stack.parameters), separators=(",", ":"))
+        kept = dict.fromkeys(stack.parameters)
+        template = Deployment(stack.name, body, kept, {}, {}, None).upload_template(self._artifacts)
+        self._aliased = body
+        return create_change_set(self._stacks, stack.name, template, kept)
+
+    def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
+        """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
+        prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        # A later change makes this change set obsolete.
+        if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
+            discard(self._stacks, prepared)
+            raise UsageError(
+                f"another deployment has changed the stack '{deployment.stack}' meanwhile; its mappings call an alias "
+                "now, and nothing else was changed: deploy again"
+            )
+        return prepared
+
+    def _discard(self, change_sets: Sequence[PreparedChange]) -> None:
+        for each in change_sets:
+            discard(self._stacks, each)
 
     def _with_routes(self, deployment: Deployment, old: TemplateVersion) -> Deployment:
         """Return a deployment with the routes of what both configs deploy: of what leaves the stack, too."""
@@ -205,11 +247,20 @@ class StackRun(ABC):
         """Show the result, and compare what is deployed with the config; return the exit code."""
         if not result.succeeded:
             self._log(explain_failure(result, prepared.stack, prepared.creates))
+            if result.is_about_probe:
+                self._explain_probe(prepared)
             return 1
         if not self._options.as_json:
             resources = self._stacks.resources(prepared.stack_id)
             show_result(result, resources, prepared.stack, self._stacks.region, self._partition)
         return self._compare(deployment, prepared)
+
+    def _explain_probe(self, prepared: PreparedChange) -> None:
+        """Say what helps to find why a new version could not start."""
+        if self._untested:
+            self._log(f"the import of the package was not tested on this machine: {self._untested}")
+        if not prepared.creates:
+            self._log(f"the log of the function: aws logs tail /aws/lambda/{prepared.stack} --since 15m")
 
     def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
@@ -299,14 +350,21 @@ class StackRun(ABC):
         where = f"s3://{self._artifacts.bucket}/{package_key(package)}"
         self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
 
-    def _execute(self, prepared: PreparedChange) -> DeploymentResult:
+    def _execute(self, prepared: PreparedChange, probe: VersionProbe | None = None) -> DeploymentResult:
+        """Execute a change set, in which the stack may wait for a probe of its new version."""
         what = f"{'creating' if prepared.creates else 'updating'} {prepared.stack}"
+        events = execute(self._stacks, prepared)
+        if probe:
+            events = probe.follow(events, prepared.stack_id, self._log)
         try:
-            events = watch(self._console, execute(self._stacks, prepared), prepared.stack_id, what)
+            seen = watch(self._console, events, prepared.stack_id, what)
         except KeyboardInterrupt:
-            self._log(f"AWS continues to change the stack '{prepared.stack}'; deploy again to see the result")
+            until = ", and rolls it back, since the new version was not tried" if probe and probe.is_due else ""
+            self._log(f"AWS continues to change the stack '{prepared.stack}'{until}; deploy again to see the result")
             raise
-        return read_result(self._stacks, prepared, events)
+        result = read_result(self._stacks, prepared, seen)
+        failure = probe.result.failure if probe and probe.result else ""
+        return with_reason(result, failure) if failure else result
 
     def _report(
         self,

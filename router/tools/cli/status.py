@@ -21,20 +21,26 @@ from router.tools.dev.compare import to_json
     show_default=True,
     help="Look at so many dead letters of each queue, for their codes; 0: at none.",
 )
+@click.option("--probe", is_flag=True, help="Invoke each function once without records, to see whether it starts.")
 @json_option
-def command(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, as_json: bool) -> None:
+def command(
+    config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, probe: bool, as_json: bool
+) -> None:
     """Show for each queue what waits, how old it is, its dead letters by code, and whether it is paused and why.
 
     Then which config runs where, by its hash, and the tables whose writes are throttled. What cannot be read is
     reported as unknown, with the reason. To know the codes of dead letters they are received, and made visible again.
+    A function may not start if all its invocations of the last 15 minutes failed; --probe finds out whether it does
+    (RT794), which calls router_start of its plugins.
 
-    Exit code 0: all is well; 1: a queue is paused, has dead letters or cannot be read, a table is throttled, or another
-    config runs than this one; 2: could not run.
+    Exit code 0: all is well; 1: a queue is paused, has dead letters or cannot be read, a table is throttled, a function
+    cannot start, or another config runs than this one; 2: could not run.
 
     \b
     Examples:
       router status
       router status --stack flows-prod
+      router status --stack flows-prod --probe
       router status -c routes.yaml --healthz http://127.0.0.1:9090/healthz
       router status --stack flows-prod --letters 0 --json
     """
@@ -43,7 +49,7 @@ def command(config: Path | None, stack: str | None, pages: tuple[str, ...], lett
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.status_report import read_status, show_status
 
-    status = read_status(config, stack, pages, letters)
+    status = read_status(config, stack, pages, letters, probed=probe)
     if as_json:
         click.echo(to_json(status.record(), indent=2))
     else:

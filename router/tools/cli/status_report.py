@@ -21,7 +21,7 @@ from router.tools.cli.options import choose_config
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
-from router.tools.deploy.status import QueueStatus, StatusReader, TableStatus, concerns
+from router.tools.deploy.status import FunctionStatus, QueueStatus, StatusReader, TableStatus, concerns
 from router.tools.dlq.messages import Selection, count_causes
 from router.tools.dlq.queues import DeadLetterQueue, opened
 
@@ -54,12 +54,13 @@ class StatusReport(Struct, frozen=True):
     config: str
     queues: tuple[QueueStatus, ...]
     tables: tuple[TableStatus, ...]
+    functions: tuple[FunctionStatus, ...]
     running: tuple[RunningConfig, ...]
 
     @property
     def attention(self) -> tuple[str, ...]:
         """What is not as it should be, in sentences."""
-        found = [*concerns(self.queues, self.tables)]
+        found = [*concerns(self.queues, self.tables, self.functions)]
         for each in self.running:
             if set(each.hashes) - {self.config}:
                 found.append(f"{each.where} runs another config than this one")
@@ -75,8 +76,10 @@ class StatusReport(Struct, frozen=True):
         return {**to_builtins(self), "queues": queues, "attention": list(self.attention)}
 
 
-def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int) -> StatusReport:
-    """Read the status of a config, or of what a stack runs; raises RouterError."""
+def read_status(
+    config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, *, probed: bool
+) -> StatusReport:
+    """Read the status of a config, or of what a stack runs; with `probed`, invoke the functions; raises RouterError."""
     with ExitStack() as closing:
         if stack:
             program = open_stack(f"{STACK}{stack}", closing).program
@@ -87,8 +90,10 @@ def read_status(config: Path | None, stack: str | None, pages: tuple[str, ...], 
         queues = tuple(_with_codes(program, aws, each, letters) for each in reader.queues(program))
         names = [receiver.function for queue in queues for receiver in queue.receivers]
         own = [RunningConfig(f"function {stack}", (program.hash,))] if stack else []
-        running = (*own, *_of_functions(each for each in names if each != stack), *map(_of_worker, pages))
-        return StatusReport(program.hash, queues, tuple(reader.tables(program)), running)
+        others = (each for each in names if each.partition(":")[0] != stack)
+        running = (*own, *_of_functions(others), *map(_of_worker, pages))
+        functions = tuple(reader.functions(names, probed=probed))
+        return StatusReport(program.hash, queues, tuple(reader.tables(program)), functions, running)
 
 
 def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:

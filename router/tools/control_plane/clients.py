@@ -21,9 +21,10 @@ _COUNTS = (WAITING, IN_FLIGHT, "ApproximateNumberOfMessagesDelayed")
 DELETION_SECONDS = 600
 _POLL_SECONDS = 1
 
-# Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3"
-# (service-authorization/latest/reference/list_amazons3.html).
+# Where the action has another name than the operation: "Actions, resources, and condition keys for Amazon S3", and for
+# AWS Lambda (service-authorization/latest/reference/list_amazons3.html, list_awslambda.html).
 _ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
@@ -78,6 +79,12 @@ class ServiceClient:
             return False
         return True
 
+    def invoke(self, function: str, payload: bytes) -> tuple[bool, bytes]:
+        """Invoke a function of Lambda; return whether it failed, and its answer or error; raises AwsCallError."""
+        with self._explained("Invoke"):
+            response = self._client.invoke(FunctionName=function, Payload=payload)
+            return bool(response.get("FunctionError")), response["Payload"].read()
+
     @contextmanager
     def _explained(self, operation: str) -> Iterator[None]:
         try:
@@ -89,6 +96,11 @@ class ServiceClient:
 def connect_services(names: tuple[str, ...]) -> Mapping[str, ServiceClient]:
     """Make the clients of services by name, from the environment; raises UsageError (no region)."""
     return {name: ServiceClient(name, client) for name, client in control_plane_clients(names, TIMEOUT).items()}
+
+
+def connect_invoker(seconds: int) -> ServiceClient:
+    """Make a client of Lambda that waits so long for an answer, and repeats no call: it may have had an effect."""
+    return ServiceClient("lambda", control_plane_clients(("lambda",), seconds, attempts=1)["lambda"])
 
 
 def caller_account(sts: ServiceClient) -> tuple[str, str]:

@@ -15,6 +15,8 @@ from router.tools.control_plane.clients import AwsCallError, ServiceClient
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
 _DELETED = "DELETE_COMPLETE"
+SIGNAL_ID = "router"
+"""Of the only signal that a wait condition gets."""
 
 
 class Stack(Struct, frozen=True):
@@ -162,6 +164,13 @@ class Stacks:
         """Start to execute a change set."""
         self._call("ExecuteChangeSet", ChangeSetName=change_set)
 
+    def signal(self, stack_id: str, logical_id: str, *, succeeded: bool) -> None:
+        """Signal to a wait condition that what the stack waits for succeeded or failed."""
+        status = "SUCCESS" if succeeded else "FAILURE"
+        self._call(
+            "SignalResource", StackName=stack_id, LogicalResourceId=logical_id, UniqueId=SIGNAL_ID, Status=status
+        )
+
     def discard(self, change_set: str) -> None:
         """Delete a change set that was not executed."""
         self._call("DeleteChangeSet", ChangeSetName=change_set)
@@ -193,18 +202,33 @@ class Stacks:
         return tuple(each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED)
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
-        """Return the template of a stack, without functions that YAML writes as tags."""
+        """Return the template of a stack, with the long forms of its functions."""
         body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
         # botocore parses JSON itself.
-        read: Mapping[str, Any] = yaml.load(body, _Untagged) if isinstance(body, str) else body  # noqa: S506 — safe
+        read: Mapping[str, Any] = yaml.load(body, _LongForms) if isinstance(body, str) else body  # noqa: S506 — safe
         return read
 
 
-class _Untagged(yaml.SafeLoader):
-    """Loads CloudFormation's tags, such as `!Ref`, as None."""
+class _LongForms(yaml.SafeLoader):
+    """Loads CloudFormation's tags, such as `!Ref` and `!Sub`, as the long forms of their functions."""
 
 
-_Untagged.add_multi_constructor("!", lambda loader, suffix, node: None)
+def _long_form(loader: _LongForms, tag: str, node: yaml.Node) -> Any:
+    match node:
+        case yaml.SequenceNode():
+            value: Any = loader.construct_sequence(node, deep=True)
+        case yaml.MappingNode():
+            value = loader.construct_mapping(node, deep=True)
+        case _:
+            value = node.value
+    if tag in ("Ref", "Condition"):
+        return {tag: value}
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {f"Fn::{tag}": value}
+
+
+_LongForms.add_multi_constructor("!", _long_form)
 
 
 def _change(response: Mapping[str, Any]) -> ResourceChange:

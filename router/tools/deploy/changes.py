@@ -45,6 +45,9 @@ _NAMED = (
     "AWS::Logs::LogGroup",
 )
 """The types of resources whose physical id is a name that users know, not one that AWS generated."""
+_OF_VERSIONS = ("AWS::Lambda::Version", "AWS::CloudFormation::WaitCondition")
+_FUNCTION, _VERSION_LABEL = "AWS::Lambda::Function", "Description"
+"""The property of the function that names its version; it changes with each other one."""
 _QUEUE = "Queue"
 OF_A_QUEUE = ("AgeAlarm", "LettersAlarm", "Mapping", "Scaling")
 """The prefixes of the logical ids of what belongs to a queue: the rest of the id is that of the queue."""
@@ -205,10 +208,13 @@ def describe_changes(
 ) -> tuple[PlannedChange, ...]:
     """Return the changes, those that lose something first.
 
-    `routes` and `names` are keyed by logical id. `old` and `new` are the templates before and after.
+    `routes` and `names` are keyed by logical id. `old` and `new` are the templates before and after. A version of the
+    function, and what waits for it, follow from the function: they have none of their own.
     """
     planned = [
-        _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys) for change in changes
+        _describe(change, routes, names, compare_properties(old, new, change.logical_id), keys)
+        for change in changes
+        if change.type not in _OF_VERSIONS
     ]
     return in_order(planned)
 
@@ -264,6 +270,9 @@ def _describe(
         name = resource_name(change.type, change.logical_id, change.physical_id)
     values = changed if change.action == "Modify" else ()
     loss = describe_loss(change.type, values, change.logical_id, keys) if verb in ("modify", "may modify") else ""
+    details = change.details
+    if change.type == _FUNCTION and len(details) > 1:
+        details = tuple(each for each in details if each != _VERSION_LABEL)
     return PlannedChange(
         verb,
         change.logical_id,
@@ -271,8 +280,8 @@ def _describe(
         kind_of(change.type),
         routes.get(change.logical_id, ""),
         is_lost or bool(loss),
-        change.details,
-        tuple(each for each in values if each.name in change.details),
+        details,
+        tuple(each for each in values if each.name in details),
         loss,
         physical_id=change.physical_id,
     )

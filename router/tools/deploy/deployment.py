@@ -29,7 +29,7 @@ from router.tools.deploy.changes import (
 )
 from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_references
 from router.tools.deploy.packages import sha256_of
-from router.tools.deploy.template.canary import with_version_id
+from router.tools.deploy.template.alias import with_version_id
 from router.tools.deploy.template.document import MAX_INLINE_BYTES, Document
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MANAGED_POLICY

@@ -38,6 +38,8 @@ LONGEST_PAUSE = 3.0
 DELETION_SECONDS = 60
 """How long to wait until a stack whose creation failed starts to delete itself."""
 _STACK = "AWS::CloudFormation::Stack"
+WAIT_CONDITION = "AWS::CloudFormation::WaitCondition"
+"""The type of the resource that waits until a new version of the function was tried."""
 _CASCADE = ("resource creation cancelled", "resource update cancelled")
 """The reasons that AWS gives for resources that stop because another resource failed."""
 CREATION_SECONDS = 300
@@ -172,6 +174,11 @@ class DeploymentResult(Struct, frozen=True):
         """Whether the whole change set was executed."""
         return self.status in _SUCCEEDED
 
+    @property
+    def is_about_probe(self) -> bool:
+        """Whether the stack waited in vain for a new version of its function."""
+        return self.cause is not None and self.cause.type == WAIT_CONDITION
+
 
 def create_change_set(
     stacks: Stacks, name: str, template: StackTemplate, parameters: Mapping[str, str | None]
@@ -246,6 +253,13 @@ def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[Stack
     if stack and status in _SUCCEEDED:
         return DeploymentResult(status, stack.outputs)
     return DeploymentResult(status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events))
+
+
+def with_reason(result: DeploymentResult, reason: str) -> DeploymentResult:
+    """Return a result whose cause has a better reason than AWS's, if it is the probe of a new version."""
+    if result.cause is None or not result.is_about_probe:
+        return result
+    return structs.replace(result, cause=structs.replace(result.cause, reason=reason))
 
 
 class PlannedRemoval(Struct, frozen=True):

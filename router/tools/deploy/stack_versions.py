@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
@@ -24,7 +24,17 @@ from router.tools.deploy.changes import HIDDEN, PreviousKeys
 from router.tools.deploy.deployment import FOLDER, Deployment, literal_names
 from router.tools.deploy.hidden_values import Previous
 from router.tools.deploy.stack import EMPTY, is_absent, require_own
-from router.tools.deploy.template.canary import mark_of, without_shift
+from router.tools.deploy.template.alias import (
+    ALIAS,
+    ALIAS_NAME,
+    add_alias,
+    add_probe,
+    has_alias,
+    has_function,
+    mark_of,
+    with_version_id,
+)
+from router.tools.deploy.template.canary import without_shift
 from router.tools.deploy.template.expressions import hidden_parameters, variable_names
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_VERSION, FUNCTION
 
@@ -41,7 +51,7 @@ class DeployedCode(Struct, frozen=True):
 
 
 class OtherPackageError(UsageError):
-    """The function runs another package than its stack names, which CloudFormation does not see."""
+    """The function has another package than its stack names, which CloudFormation does not see."""
 
 
 def find_stack(stacks: Stacks, name: str) -> Stack:
@@ -66,25 +76,44 @@ def read_code(name: str) -> DeployedCode:
             f"the stack '{name}' runs the worker, whose config is in its image, so that stack:{name} cannot be read; "
             "name the commit that the image was built from (git:REF), or its compiled config (router compile)"
         )
-    function = stack.outputs[FUNCTION_NAME]
-    settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=function)
-    env = _environment(settings, services["lambda"].region)
     package = read_package_of(stack.parameters, services["s3"])
-    digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
-    if settings["CodeSha256"] != digest:
-        version = stack.parameters.get(CODE_VERSION, "")
-        raise OtherPackageError(
-            f"the function '{function}' runs another package than its stack names: it was updated by other means than "
-            "router deploy; deploy a change, or put the package back: 'aws lambda update-function-code --function-name "
-            f"{function} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
-            + (f" --s3-object-version {version}'" if version else "'")
-        )
-    return DeployedCode(package, env)
+    settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=_running(stack))
+    _require_package(stack, services["lambda"], settings, base64.b64encode(hashlib.sha256(package).digest()).decode())
+    return DeployedCode(package, _environment(settings, services["lambda"].region))
+
+
+def _running(stack: Stack) -> str:
+    """Return what the messages of a stack reach: the alias of its function, or else the function."""
+    return stack.outputs.get(ALIAS) or stack.outputs[FUNCTION_NAME]
+
+
+def _require_package(stack: Stack, function: ServiceClient, settings: Mapping[str, Any], digest: str) -> None:
+    """Raise OtherPackageError if what runs, or the code of which the next version is made, has another digest."""
+    name = stack.outputs[FUNCTION_NAME]
+    if _running(stack) != name:
+        if settings["CodeSha256"] != digest:
+            raise OtherPackageError(
+                f"the alias '{ALIAS_NAME}' of the function '{name}' names version {settings['Version']}, which has "
+                "another package than the stack names: it was moved by other means than router deploy; move it back by "
+                f"'aws lambda update-alias --function-name {name} --name {ALIAS_NAME} --function-version' with the "
+                f"version of the stack, which 'aws lambda list-versions-by-function --function-name {name}' lists"
+            )
+        # A change of the settings alone would publish it.
+        settings = function.call("GetFunctionConfiguration", FunctionName=name)
+    if settings["CodeSha256"] == digest:
+        return
+    version = stack.parameters.get(CODE_VERSION, "")
+    raise OtherPackageError(
+        f"the function '{name}' has another package than its stack names: it was updated by other means than "
+        "router deploy; deploy a change, or put the package back: 'aws lambda update-function-code --function-name "
+        f"{name} --s3-bucket {stack.parameters[CODE_BUCKET]} --s3-key {stack.parameters[CODE_KEY]}"
+        + (f" --s3-object-version {version}'" if version else "'")
+    )
 
 
 def read_environment(stack: Stack, function: ServiceClient) -> dict[str, str]:
     """Return the variables with which the function of a stack runs; the client is that of Lambda."""
-    settings = function.call("GetFunctionConfiguration", FunctionName=stack.outputs[FUNCTION_NAME])
+    settings = function.call("GetFunctionConfiguration", FunctionName=_running(stack))
     return _environment(settings, function.region)
 
 
@@ -154,13 +183,17 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
 def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> StackVersion | None:
     """Return what a stack was before it became what it is, or None if that is not known.
 
-    It is the newest version that differs, so that going back twice leads to where one began.
+    It is the newest version that differs, so that going back twice leads to where one began. A version without an alias
+    is returned with one.
     """
-    now = template, _as_shown(stack.parameters, template)
+    current = aliased(template, stack.parameters), _as_shown(stack.parameters, template)
     for key in artifacts.keys(_prefix(stack)):
         content = artifacts.get(key)
-        version = msgspec.json.decode(content, type=StackVersion) if content else None
-        if version and (version.template, version.parameters) != now:
+        if not content:
+            continue
+        version = msgspec.json.decode(content, type=StackVersion)
+        version = structs.replace(version, template=aliased(version.template, version.parameters))
+        if (version.template, version.parameters) != current:
             return version
     return None
 
@@ -169,6 +202,15 @@ def not_restored(version: StackVersion) -> tuple[str, ...]:
     """Return the variables and parameters whose values a return to a version cannot restore."""
     names = variable_names(version.template)
     return tuple(names.get(name, name) for name in sorted(hidden_parameters(version.template)))
+
+
+def aliased(template: Mapping[str, Any], parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the template of a stack as it is with an alias, if it has a function without one."""
+    if has_alias(template) or not has_function(template):
+        return template
+    hidden = hidden_parameters(template)
+    visible = {name: value for name, value in parameters.items() if name not in hidden}
+    return with_version_id(add_alias(template, probed=False), visible, mark_of(template))
 
 
 def _prefix(stack: Stack) -> str:
@@ -200,8 +242,8 @@ def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str]
     }
     # What the stack hides now is not shown either.
     changes = {name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()}
-    # Who goes back does not want to wait: an alias moves at once.
-    body = json.dumps(without_shift(version.template), separators=(",", ":"))
+    # Who goes back does not want to wait: an alias moves at once, after its version was tried.
+    body = json.dumps(add_probe(without_shift(version.template)), separators=(",", ":"))
     known = {**pseudo, **values}
     names = literal_names(version.template, known)
     # AWS does not tell hidden values: those of the stack stay.

@@ -1,6 +1,6 @@
 """What runs: how much is on each queue and how old it is, what receives from it, and whether that is paused.
 
-Only reads. The states and the metrics:
+Only reads, but for a probe that is requested. The states and the metrics:
 https://docs.aws.amazon.com/lambda/latest/api/API_EventSourceMappingConfiguration.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 """
@@ -18,10 +18,13 @@ from router.runtime.aws.references import queue_name, table_name
 from router.runtime.aws.sqs import redrive_target
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
-from router.tools.control_plane.clients import IN_FLIGHT, WAITING, AwsCallError, ServiceClient
+from router.tools.control_plane.clients import IN_FLIGHT, WAITING, AwsCallError, ServiceClient, connect_invoker
 from router.tools.control_plane.deployed import READING, DeployedFunction, DeployedMapping, Unanswered, function_name
 from router.tools.control_plane.live import Live
+from router.tools.deploy.probe import ANSWER_SECONDS, probe_function
 
+_INVOCATIONS, _ERRORS = "Invocations", "Errors"
+"""Metrics of a function: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html"""
 _CALLS = 8
 """Calls at a time."""
 _SECONDS = 60.0
@@ -71,6 +74,19 @@ class TableStatus(Struct, frozen=True):
     throttled: int | None
 
 
+class FunctionStatus(Struct, frozen=True):
+    """A function that receives from queues: its invocations in the last 15 minutes, and how many of them failed.
+
+    The router's handler fails only if it cannot start, is ended, or gets no messages of SQS. None is not known.
+    `failure` is what a probe showed, or "".
+    """
+
+    function: str
+    invocations: int | None = None
+    failed: int | None = None
+    failure: str = ""
+
+
 class StatusReader:
     """Reads the status of a config's queues and tables."""
 
@@ -94,6 +110,36 @@ class StatusReader:
         names = {name: table_name(table.name or name) for name, table in program.config.tables.items()}
         found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values()))
         return [TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()]
+
+    def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
+        """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
+        distinct = list(dict.fromkeys(names))
+        counted: dict[tuple[str, str], int] = {}
+        metrics = [
+            {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": _dimensions(name)}
+            for metric in (_INVOCATIONS, _ERRORS)
+            for name in distinct
+        ]
+        try:
+            for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
+                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(sum(measured))
+        except AwsCallError:
+            # What is not known stays None.
+            counted.clear()
+        return [
+            FunctionStatus(
+                name,
+                counted.get((_INVOCATIONS, name)),
+                counted.get((_ERRORS, name)),
+                self._probe(name) if probed else "",
+            )
+            for name in distinct
+        ]
+
+    def _probe(self, name: str) -> str:
+        function = self._function(name)
+        seconds = function.timeout if isinstance(function, DeployedFunction) else 0
+        return probe_function(connect_invoker(seconds + ANSWER_SECONDS), name).failure
 
     def _queue(self, queue: CompiledQueue) -> QueueStatus:
         status = QueueStatus(queue.name, queue_name(queue.reference))
@@ -138,7 +184,9 @@ class StatusReader:
             )
         function = self._function(mapping.function)
         stopped = isinstance(function, DeployedFunction) and function.reserved == 0
-        return ReceivingFunction(name, mapping.state, f"the reserved concurrency of {name} is 0" if stopped else "")
+        # Concurrency is reserved for a function, never for an alias.
+        paused = f"the reserved concurrency of {name.partition(':')[0]} is 0" if stopped else ""
+        return ReceivingFunction(name, mapping.state, paused)
 
     def _metric(
         self, service: str, metric: str, dimension: str, statistic: str, values: Sequence[str]
@@ -175,6 +223,12 @@ def read_metrics(
                 yield part[int(result["Id"][1:])], result["Values"]
 
 
+def _dimensions(function: str) -> list[dict[str, str]]:
+    """Return the dimensions of a function's metrics, or of those of its alias."""
+    dimensions = {"FunctionName": function.partition(":")[0]} | ({"Resource": function} if ":" in function else {})
+    return [{"Name": name, "Value": value} for name, value in dimensions.items()]
+
+
 def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
@@ -184,8 +238,13 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     return structs.replace(status, oldest_seconds=age)
 
 
-def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> Iterator[str]:
-    """Yield a sentence for each queue that is paused, has dead letters or cannot be read, and each throttled table."""
+def concerns(
+    queues: Iterable[QueueStatus], tables: Iterable[TableStatus], functions: Iterable[FunctionStatus]
+) -> Iterator[str]:
+    """Yield a sentence for what is not as it should be.
+
+    That is a queue that is paused, has dead letters or cannot be read, a throttled table, and a function that fails.
+    """
     for queue in queues:
         if queue.paused:
             yield f"queue {queue.queue} is paused: {queue.paused}"
@@ -196,3 +255,11 @@ def concerns(queues: Iterable[QueueStatus], tables: Iterable[TableStatus]) -> It
     for table in tables:
         if table.throttled:
             yield f"table {table.table}: {table.throttled} writes throttled in the last 15 minutes"
+    for function in functions:
+        if function.failure:
+            yield f"function {function.function}: {function.failure}"
+        elif function.failed and function.failed == function.invocations:
+            yield (
+                f"function {function.function} may not start: all of its {function.failed} invocations in the last "
+                "15 minutes failed; --probe invokes it without records"
+            )

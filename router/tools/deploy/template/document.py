@@ -128,8 +128,7 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         },
     }
     _check_references(body)
-    _check("resources", len(body["Resources"]), MAX_RESOURCES)
-    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
+    check_resources(body)
     variables = plan.substitutions.variables.values()
     return Document(
         body,
@@ -137,6 +136,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         {each.name: each.parameter for each in variables if each.parameter in body["Parameters"]},
         {each.id: each.kms_key_previous for each in made if each.kms_key_previous},
     )
+
+
+def check_resources(body: Json) -> None:
+    """Raise UsageError if a template has more resources or parameters than CloudFormation accepts."""
+    _check("resources", len(body["Resources"]), MAX_RESOURCES)
+    _check("parameters", len(body["Parameters"]), MAX_PARAMETERS)
 
 
 def as_json(document: Document) -> str:

@@ -9,7 +9,8 @@ import pytest
 from msgspec import structs
 
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.dlq.redrive import Journal, Redriver
+from router.tools.dlq.journal import Journal
+from router.tools.dlq.redrive import Redriver
 from router.tools.dlq.spool import read_messages, write_messages
 from tests.support.aws import Aws, AwsFault
 from tests.support.program import Program

@@ -10,7 +10,8 @@ import pytest
 from msgspec import structs
 
 from router.testing import MemoryQueues, MemoryTables
-from router.tools.dlq.redrive import Journal, Redriven, Redriver, batch_size
+from router.tools.dlq.journal import Journal
+from router.tools.dlq.redrive import Redriven, Redriver, batch_size
 from tests.support.aws import Aws, AwsFault
 from tests.support.program import Program
 from tests.unit.tools.dlq.conftest import Make
