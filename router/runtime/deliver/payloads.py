@@ -30,7 +30,7 @@ from router.runtime.aws.protocols import (
     Objects,
     PendingResponse,
 )
-from router.runtime.deliver.time_limits import StartLimit, WaitBudget
+from router.runtime.deliver.time_limits import FetchLimit, StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.decode import Pointer, PointerFinder
 from router.runtime.engine.writes import PlannedMessage
@@ -80,11 +80,11 @@ class Fetcher:
         found = [(record, _find(finder, record)) for record in records]
         room = _Room(self._max_batch_bytes)
         fetches = [_Fetch(place, finder.max_bytes, room) for _, place in found if isinstance(place, Pointer)]
-        self._fetch(fetches, limit, waits)
+        self._fetch(fetches, FetchLimit(limit, self._clock()), waits)
         payloads = iter([fetch.result() for fetch in fetches])
         return [_resolve(record, next(payloads) if isinstance(place, Pointer) else place) for record, place in found]
 
-    def _fetch(self, fetches: Sequence["_Fetch"], limit: StartLimit, waits: WaitBudget) -> None:
+    def _fetch(self, fetches: Sequence["_Fetch"], limit: FetchLimit, waits: WaitBudget) -> None:
         """Make fetches, and those that fail for a transient reason again."""
         left, tries = fetches, 0
         while left:

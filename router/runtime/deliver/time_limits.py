@@ -79,6 +79,33 @@ class StartLimit:
         return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
 
 
+class FetchLimit:
+    """Until when the payloads of a batch may be fetched: half of its time is left to write the others.
+
+    One object that does not come would else take the time of all messages.
+    """
+
+    __slots__ = ("_limit", "_started")
+
+    def __init__(self, limit: StartLimit, started: float) -> None:
+        self._limit = limit
+        self._started = started
+
+    @property
+    def moment(self) -> float:
+        """The moment, by the clock, from which on no fetch may start."""
+        return min(self._limit.moment, self._half)
+
+    def timeout(self, now: float) -> float:
+        """Return how many seconds a fetch may take that starts now."""
+        return self._half - now
+
+    @property
+    def _half(self) -> float:
+        """The moment when half of the time is used up; it moves with the deadline."""
+        return self._started + self._limit.timeout(self._started) / 2
+
+
 class _SharedWaits:
     """What callers may wait together: `left`, at most `most` seconds."""
 

@@ -138,7 +138,7 @@ def test_the_request_of_a_fetch(large: CompiledQueue, begins: bool) -> None:
 
     bucket = SimpleNamespace(fetch=fetch, **({"begin_fetch": begin_fetch} if begins else {}))
 
-    assert (run(large, bucket, pointer("a"), end=7.0), asked) == ([b"A"], [("payloads", "a", 9, 7.0)])
+    assert (run(large, bucket, pointer("a"), end=14.0), asked) == ([b"A"], [("payloads", "a", 9, 7.0)])
 
 
 def test_without_s3(large: CompiledQueue) -> None:
@@ -225,10 +225,29 @@ def test_the_deadline_passes_before_a_retry(large: CompiledQueue, seconds: float
 
     bucket = Slow(a=[THROTTLED])
 
-    found = run(large, bucket, pointer("a"), time=time, end=5.0, jitter=lambda low, high: 9.0)
+    found = run(large, bucket, pointer("a"), time=time, end=10.0, jitter=lambda low, high: 9.0)
 
     later = Outcome("retry", "RT814", "its object in bucket 'payloads' cannot be fetched: SlowDown")
     assert (found, len(bucket.asked), time.slept) == ([later], 1, slept)
+
+
+def test_fetches_leave_half_of_the_time_to_write(large: CompiledQueue) -> None:
+    """An object that does not come is given up, and the others are there in time."""
+    time = Time()
+    timeouts: list[float] = []
+
+    class Hanging(Bucket):
+        def fetch(self, bucket: str, key: str, max_bytes: int, timeout: float) -> bytes | AwsFault:
+            timeouts.append(timeout)
+            time.now += timeout if key == "b" else 0.0
+            return super().fetch(bucket, key, max_bytes, timeout)
+
+    bucket = Hanging(a=[b"A"], b=[AwsFault("retry", "ReadTimeoutError")])
+
+    found = run(large, bucket, pointer("a"), pointer("b"), time=time, end=10.0)
+
+    later = Outcome("retry", "RT814", "its object in bucket 'payloads' cannot be fetched: ReadTimeoutError")
+    assert (found, max(timeouts), time.now) == ([b"A", later], 5.0, 5.0)
 
 
 @pytest.mark.parametrize("most", [4, 5])
