@@ -86,4 +86,5 @@ def set_call_seconds(seconds: int) -> None:
     boto.CONNECT_TIMEOUT = boto.DYNAMODB_TIMEOUT = boto.SQS_TIMEOUT = boto.S3_TIMEOUT = seconds
     for module in (connections, objects, opening, service):
         vars(module)["CONNECT_SECONDS"] = seconds
-    tables.SECONDS = queues.SECONDS = objects.RESPONSE_SECONDS = seconds
+    tables.SECONDS = queues.SECONDS = seconds
+    vars(objects)["RESPONSE_SECONDS"] = seconds

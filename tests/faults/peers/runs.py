@@ -1,7 +1,6 @@
 """Runs cases against the Lambda function and the worker, as processes, and checks what came of the messages."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.faults.fault_rig import read_lines
-from tests.faults.peers.cases import AFTER, BATCHED, MANY, Case, Channel, Operation, Program
+from tests.faults.peers.cases import AFTER, BATCHED, Case, Channel, Operation, Program
 from tests.faults.peers.server import PeerServer, peer_server
 from tests.faults.peers.services import CONFIG, SentMessage, Services, make_message
 from tests.support.certificates import make_certificate
@@ -21,7 +20,7 @@ from tests.support.dev import LocalAws
 ROOT = Path(__file__).parents[3]
 AMPLE_SECONDS = 60.0
 """The time of an invocation that must not be short of it on a busy machine."""
-SHORT_SECONDS = 2.5
+SHORT_SECONDS = 1.5
 """The time of an invocation that ends while a call hangs: each further try has twice as much."""
 SHORT_TRIES = 4
 """The invocations of which one must have time for the other calls, on a busy machine too."""
@@ -269,7 +268,7 @@ def run_cases(program: Program, channel: Channel, cases: Sequence[Case], folder:
     while left and len(wrong) < most:
         number = len(wrong)
         part = folder / f"{program}-{channel.replace(' ', '')}-{number}"
-        os.makedirs(part)
+        part.mkdir()
         with running(program, channel, part) as runner:
             while left and len(wrong) == number:
                 case = left.pop(0)

@@ -45,12 +45,21 @@ class _Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
-        self.sent: list[bytes] = []
+        self.sent: list[tuple[bytes, bool]] = []
+        """The last two answers, and whether they have request ids."""
         self.followed = False
         """Whether something follows an answer, or will: its next request is refused."""
         self.following: asyncio.Task[None] | None = None
         self.is_known = False
         """Whether what followed must have been there before the next request was sent."""
+
+    def answer(self, data: bytes, *, has_id: bool) -> None:
+        """Take note of an answer that is sent."""
+        self.sent = [*self.sent[-1:], (data, has_id)]
+
+    def older(self, *, has_id: bool) -> bytes:
+        """Return the answer before the last one, or the last one if that has a request id and the other has none."""
+        return next(data for data, had_id in self.sent if had_id == has_id)
 
     def send(self, data: bytes) -> None:
         """Send bytes, unless the client has gone."""
@@ -247,7 +256,7 @@ class PeerServer:
             connection.following = None
         elif case is not None and case.kind == "into next" and connection.sent:
             await asyncio.sleep(case.delay / 1000)
-            connection.send(connection.sent[-1])
+            connection.send(connection.sent[-1][0])
         # The answer to the request itself comes later than what was not asked for.
         await asyncio.sleep(REFUSAL_SECONDS)
         body = _SLOW_DOWN if operation == "GetObject" else _THROTTLED
@@ -256,21 +265,27 @@ class PeerServer:
 
     def _send(self, connection: _Connection, operation: str, answer: Answer) -> None:
         data = self._response(operation, answer)
-        connection.sent = [*connection.sent[-1:], data]
+        connection.answer(data, has_id=self._has_ids)
         connection.send(data)
 
     def _answer_and_follow(self, connection: _Connection, case: Case, operation: str, request: dict[str, Any]) -> None:
         """Answer a call, and send something after the answer."""
         answer = self.services.call(operation, request)
         data = self._response(operation, answer)
-        connection.sent = [*connection.sent[-1:], data]
+        connection.answer(data, has_id=self._has_ids)
         connection.followed = True
         # Whether the call succeeded is not clear if its answer does not end where it should.
         self.faulty |= answer.ids
         if case.kind == "into next":
             connection.send(data)
             return
-        more = {"copy": data, "older": connection.sent[0], "bytes": STRAY, "408": TIMEOUT_408, "long": b"  {}"}
+        more = {
+            "copy": data,
+            "older": connection.older(has_id=self._has_ids),
+            "bytes": STRAY,
+            "408": TIMEOUT_408,
+            "long": b"  {}",
+        }
         if case.delay == 0:
             # In one piece: whoever reads the answer can have the rest too.
             connection.is_known = True
@@ -338,16 +353,20 @@ class PeerServer:
             queue.expire(handle.decode() for handle in handles)
         self._arrived.set()
 
+    @property
+    def _has_ids(self) -> bool:
+        return self._case is None or self._case.ids
+
     def _response(self, operation: str, answer: Answer, padding: int = 0) -> bytes:
         number = next(self._request_ids)
         body = b" " * padding + answer.body
         lines = [f"HTTP/1.1 {answer.status} X", f"Content-Length: {len(body)}"]
-        has_ids = self._case is None or self._case.ids
         if operation == "GetObject":
-            lines += ['ETag: "e"', *([f"x-amz-request-id: R{number}", f"x-amz-id-2: I{number}"] if has_ids else [])]
+            ids = [f"x-amz-request-id: R{number}", f"x-amz-id-2: I{number}"]
+            lines += ['ETag: "e"', *(ids if self._has_ids else [])]
         else:
             lines += ["Content-Type: application/x-amz-json-1.0", f"x-amz-crc32: {zlib.crc32(body)}"]
-            lines += [f"x-amzn-RequestId: R{number}"] if has_ids else []
+            lines += [f"x-amzn-RequestId: R{number}"] if self._has_ids else []
         return "\r\n".join([*lines, "", ""]).encode() + body
 
 

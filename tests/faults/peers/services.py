@@ -78,7 +78,7 @@ class MemoryQueue:
 
     def receive(self, most: int) -> list[dict[str, Any]]:
         """Lease visible messages."""
-        received = []
+        received: list[dict[str, Any]] = []
         while self.visible and len(received) < most:
             message = self.visible.popleft()
             handle = f"{message.id}-{next(self._handles)}"
