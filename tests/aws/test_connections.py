@@ -17,9 +17,10 @@ from select import select
 import pytest
 
 from router.aws.calls import IDLE_SECONDS, CallTimeout, boottime
-from router.aws.http.connections import Connections, ResponseReader
+from router.aws.http.connections import Connections
 from router.aws.http.endpoints import Endpoint
 from router.aws.http.opening import NoResponseError
+from router.aws.http.responses import ResponseReader
 from router.errors import UsageError
 from tests.support.run import RunLock
 
@@ -161,14 +162,15 @@ def test_a_session_ticket_is_no_response(server: Listener, connections: Connecti
 
     server.acts = [answer_later]
     exchange = connections.send(b"Host: h", b"{}", CallTimeout(SECONDS))
-    readable = select([exchange.connection], [], [], SECONDS)[0]
+    connection = exchange.fileno()
+    readable = select([connection], [], [], SECONDS)[0]
     arrived = exchange.arrived()
     go.set()
     while not exchange.arrived():
-        assert select([exchange.connection], [], [], SECONDS)[0]
+        assert select([exchange.fileno()], [], [], SECONDS)[0]
     response = connections.receive(exchange)
 
-    assert (readable, arrived, response.status, response.body) == ([exchange.connection], False, 200, b"{}")
+    assert (readable, arrived, response.status, response.body) == ([connection], False, 200, b"{}")
 
 
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS, timeout: float = 2 * SECONDS) -> bytes:

@@ -21,7 +21,7 @@ READ_BYTES = 64 * 1024
 MOST_CALLS = 500
 """So many calls one connection carries: the ids of all its requests are kept, 80 KB of them."""
 SLOWEST_BYTES = 1024
-"""For so many bytes a request or a response may take a second longer: a slow network is no endless drip."""
+"""For so many bytes a request or a response may take a second longer: a slow network is no drip."""
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -101,6 +101,7 @@ class Exchange:
         "_connections",
         "_failure",
         "_is_reused",
+        "_moved_at",
         "_opening",
         "_reader",
         "_since",
@@ -113,7 +114,7 @@ class Exchange:
     )
 
     def __init__(self, connections: Connections, request: bytes, timeout: CallTimeout, reader: ResponseReader) -> None:
-        self.began = self._since = boottime()
+        self.began = self._moved_at = self._since = boottime()
         self.events = POLLIN
         """What to poll for: it changes only with a call of `arrived`."""
         self.request = request
@@ -139,8 +140,9 @@ class Exchange:
         """The moment by `boottime` from which on what it does is late: it opens a connection, sends or receives."""
         if self._opening is not None:
             return min(self._since + CONNECT_SECONDS, self._timeout.until)
+        seconds = self._timeout.seconds
         size = len(self.request) - len(self._unsent) if self._unsent else self._reader.size
-        return min(self._since + self._timeout.seconds + size / SLOWEST_BYTES, self._timeout.until)
+        return min(self._moved_at + seconds, self._since + seconds + size / SLOWEST_BYTES, self._timeout.until)
 
     @property
     def is_sent(self) -> bool:
@@ -207,7 +209,7 @@ class Exchange:
             return
         self._opening = None
         self._connection = OpenConnection(opening.connection)
-        self._since = boottime()
+        self._moved_at = self._since = boottime()
         try:
             early = _read_early(opening.connection)
         except OSError as error:
@@ -218,19 +220,24 @@ class Exchange:
         self._send(self._connection)
 
     def _send(self, connection: OpenConnection) -> None:
+        unsent = len(self._unsent)
         try:
             while self._unsent:
                 # As late as possible: after a pause of the process the request may be an outdated write.
                 if not self._timeout.left():
                     raise TimeoutError
                 self._unsent = self._unsent[connection.socket.send(self._unsent) :]
-            if self.events != POLLIN:
-                self.events = POLLIN
-                self._since = boottime()
         except _WOULD_BLOCK as error:
             self.events = TLS_WAITS.get(type(error), POLLOUT)
+            if len(self._unsent) < unsent:
+                self._moved_at = boottime()
+            return
         except OSError as error:
             self._lose(_failure(error))
+            return
+        if self.events != POLLIN:
+            self.events = POLLIN
+            self._moved_at = self._since = boottime()
 
     def _read(self, connection: OpenConnection) -> None:
         try:
@@ -253,7 +260,9 @@ class Exchange:
             self._lose(error)
             return
         response = self._reader.response
-        if response is not None:
+        if response is None:
+            self._moved_at = boottime()
+        else:
             self._finish(connection, response)
 
     def _lose(self, failure: NoResponseError) -> None:
