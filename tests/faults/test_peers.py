@@ -1,4 +1,4 @@
-"""The function and the worker beside a peer that breaks HTTP: a selection of the cases; `make peers` runs all."""
+"""The function and the worker beside a peer that breaks HTTP; `python -m tests.faults.peers` runs all cases."""
 
 from functools import cache
 from itertools import combinations
@@ -17,6 +17,7 @@ MOST_WRONG = 3
 selected = cache(select)
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("channel", get_args(Channel))
 @pytest.mark.parametrize("program", get_args(Program))
 def test_no_message_is_lost(program: Program, channel: Channel, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Runs all cases of a peer that breaks HTTP, or as many as there is time for, in an order that a seed decides.
 
-`make peers`, or `python -m tests.faults.peers`. It exits with 1 if a case ends wrongly, and prints that case.
+`python -m tests.faults.peers`. It exits with 1 if a case ends wrongly, and prints that case.
 """
 
 import argparse

@@ -30,7 +30,7 @@ Kind = Literal["copy", "older", "into next", "bytes", "408", "long", "half", "dr
 - drip: its answer comes so slowly that it never ends.
 - cut: its answer stops, and the connection is closed.
 """
-Ending = Literal["others", "patience", "deadline", "-"]
+Ending = Literal["others", "timeout", "deadline", "-"]
 """Until when an answer stops or drips: until the calls for all other messages are made; until the program gives the
 call up; until the invocation is over."""
 Point = Literal["head", "body", "last byte", "-"]
@@ -69,7 +69,7 @@ class Case(NamedTuple):
     @property
     def seconds(self) -> float:
         """About how long it takes on a quiet machine."""
-        waits = {"others": 0.1, "patience": 1.2, "deadline": 2.2, "-": 0.1}[self.ending]
+        waits = {"others": 0.1, "timeout": 1.2, "deadline": 2.2, "-": 0.1}[self.ending]
         return waits + self.size / 10_000 + (0.1 if self.program == "worker" else 0.0)
 
 
@@ -134,7 +134,7 @@ def _can_stop(case: Case) -> bool:
     if case.kind == "drip" and case.point == "last byte":
         return False
     if case.program == "worker":
-        return case.ending == "patience"
+        return case.ending == "timeout"
     if case.ending == "deadline":
         # With many messages a short deadline would say how busy the machine is. Objects are fetched before the first
         # write: if one does not come until the end of the invocation, no message of the batch is written.

@@ -28,10 +28,10 @@ LATE_SECONDS = 50.0
 """No busy machine delays an answer so much; a call that is not ended in time waits for longer."""
 ENDLESS_SECONDS = 200
 """The time-out of calls that are not to be given up."""
-PATIENCE_SECONDS = 1
+CALL_SECONDS = 1
 """The time-out of calls that are to be given up."""
 LONGEST_SECONDS = 45.0
-"""No busy machine takes so long to give a call up that is to be given up after PATIENCE_SECONDS."""
+"""No busy machine takes so long to give a call up that is to be given up after CALL_SECONDS."""
 FEW = 200
 """The messages for other calls among many."""
 MOST_BROKEN = 20
@@ -134,7 +134,7 @@ class FunctionRunner:
             }
             for message in messages
         ]
-        call_seconds = PATIENCE_SECONDS if case.ending == "patience" else ENDLESS_SECONDS
+        call_seconds = CALL_SECONDS if case.ending == "timeout" else ENDLESS_SECONDS
         answer = self._ask({"event": {"Records": records}, "seconds": seconds, "call_seconds": call_seconds})
         failed = set(answer["failed"])
         done = self._server.run(
@@ -143,7 +143,7 @@ class FunctionRunner:
         lost = {message.id for message in messages} - failed - done
         assert not lost, f"{len(lost)} of {len(messages)} are acknowledged and not done: {sorted(lost)[:3]}"
         assert answer["late"] < LATE_SECONDS, f"{answer['late']:.0f} s late"
-        _check_patience(case, self._server)
+        _check_timeout(case, self._server)
         return failed
 
     def _ask(self, invocation: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +175,7 @@ class WorkerRunner:
         server.begin(case, broken_calls(case), services)
         self._work(case, services, messages)
         assert server.broken, f"no call was broken: {dict(server.calls)}"
-        _check_patience(case, server)
+        _check_timeout(case, server)
         if case.kind in AFTER:
             more = self._messages.make(case, min(case.size, 100))
             server.run(lambda: services.expect(more))
@@ -199,7 +199,7 @@ class WorkerRunner:
             made = server.calls.total() - server.calls["ReceiveMessage"]
             if made != seen[0]:
                 seen = made, time.monotonic()
-            elif time.monotonic() > seen[1] + IDLE_SECONDS + PATIENCE_SECONDS and not queue.visible:
+            elif time.monotonic() > seen[1] + IDLE_SECONDS + CALL_SECONDS and not queue.visible:
                 server.run(lambda: queue.expire([*queue.leased]))
                 server.arrive()
             time.sleep(0.02)
@@ -213,9 +213,9 @@ def _check_reuse(server: PeerServer) -> None:
     assert not reused, f"{len(reused)} requests on connections on which something had followed an answer: {reused[:3]}"
 
 
-def _check_patience(case: Case, server: PeerServer) -> None:
+def _check_timeout(case: Case, server: PeerServer) -> None:
     held = server.run(lambda: server.held)
-    assert case.ending != "patience" or held < LONGEST_SECONDS, f"a call was not given up for {held:.0f} s"
+    assert case.ending != "timeout" or held < LONGEST_SECONDS, f"a call was not given up for {held:.0f} s"
 
 
 @contextmanager
@@ -247,7 +247,7 @@ def running(program: Program, channel: Channel, folder: Path) -> Iterator[CaseRu
 
 
 def _running_worker(server: PeerServer, environment: dict[str, str], log: Path, stderr: Any) -> Iterator[WorkerRunner]:
-    command = [sys.executable, "-m", "tests.faults.peers.impatient", str(PATIENCE_SECONDS)]
+    command = [sys.executable, "-m", "tests.faults.peers.impatient", str(CALL_SECONDS)]
     options = ["worker", "-c", str(CONFIG), "--receivers", "4", "--wait", "1", "--grace", "50"]
     with subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stderr=stderr) as process:
         try:
