@@ -169,6 +169,11 @@ class CallUnderWay(Struct, Generic[R]):
     pending: PendingResponse[R]
     began: float
 
+    @property
+    def due(self) -> float:
+        """The moment from which on it is late."""
+        return self.began + self.pending.seconds
+
 
 class CallsUnderWay(Generic[R]):
     """The calls of a batch that are under way: each goes on when its connection is ready, and holds up no other."""
@@ -179,6 +184,8 @@ class CallsUnderWay(Generic[R]):
         self._clock = clock
         self._due = float("inf")
         """No call is late before this moment: while a call goes on, the moment at which it is late moves on too."""
+        self._new: list[CallUnderWay[R]] = []
+        """The calls that `_due` knows nothing of."""
         self._poller = poll()
 
     def __len__(self) -> int:
@@ -199,7 +206,7 @@ class CallsUnderWay(Generic[R]):
             return False
         self._poller.register(descriptor, call.pending.events)
         self._calls[descriptor] = call
-        self._due = min(self._due, call.began + call.pending.seconds)
+        self._new.append(call)
         return True
 
     def advance(self, seconds: float = 0.0) -> list[CallUnderWay[R]]:
@@ -234,22 +241,19 @@ class CallsUnderWay(Generic[R]):
         ended = self.advance()
         if not ended:
             now = self._clock()
-            if now >= self._due and (late := self._remove_late(now)):
-                return [(call, True) for call in late]
+            self._due = min([self._due, *[call.due for call in self._new]])
+            self._new = []
+            if now >= self._due:
+                return [(call, True) for call in self._remove_late(now)]
             ended = self.advance(self._due - now)
         return [(call, False) for call in ended]
 
     def _remove_late(self, now: float) -> list[CallUnderWay[R]]:
-        late = []
-        self._due = float("inf")
-        for descriptor, call in [*self._calls.items()]:
-            due = call.began + call.pending.seconds
-            if due <= now:
-                self._remove(descriptor)
-                late.append(call)
-            else:
-                self._due = min(self._due, due)
-        return late
+        late = {descriptor: call for descriptor, call in self._calls.items() if call.due <= now}
+        for descriptor in late:
+            self._remove(descriptor)
+        self._due = min([call.due for call in self], default=float("inf"))
+        return [*late.values()]
 
     def _remove(self, descriptor: int) -> None:
         self._poller.unregister(descriptor)

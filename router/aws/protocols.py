@@ -166,7 +166,7 @@ class PendingResponse(Protocol[T_co]):
         """
 
     def finish(self, late: bool = False) -> T_co:
-        """Wait for the response and return it; with `late`, do not wait. After `arrived` there is nothing to wait for."""
+        """Wait for the response, unless it has arrived, and return it; with `late`, do not wait."""
 
 
 PendingWrite = PendingResponse[WriteResponse]

@@ -75,8 +75,14 @@ class Connections:
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if connection.used_at >= oldest and _is_quiet(connection.socket):
-                return connection
+            if connection.used_at >= oldest:
+                try:
+                    early = _read_early(connection.socket)
+                except OSError:
+                    early = b""
+                if early is None:
+                    return connection
+            # It is too old, or closed, or has brought more than the last response.
             connection.socket.close()
 
     def open(self, seconds: float) -> Opening:
@@ -100,6 +106,7 @@ class Exchange:
         "_connection",
         "_connections",
         "_failure",
+        "_is_over",
         "_is_reused",
         "_moved_at",
         "_opening",
@@ -120,6 +127,7 @@ class Exchange:
         self.request = request
         self._connections = connections
         self._failure: NoResponseError | None = None
+        self._is_over = False
         self._opening: Opening | None = None
         self._reader = reader
         self._stale = 0
@@ -147,11 +155,7 @@ class Exchange:
     @property
     def is_sent(self) -> bool:
         """Whether the server has all of the request, or will never have it."""
-        return not (self._opening is not None or self._unsent) or self._is_over
-
-    @property
-    def _is_over(self) -> bool:
-        return self._failure is not None or self._reader.response is not None
+        return self._is_over or not (self._unsent or self._opening)
 
     def fileno(self) -> int:
         """Return the file descriptor to poll, which may change with a call of `arrived`; -1 if it is over."""
@@ -283,6 +287,7 @@ class Exchange:
                 raise NoResponseError("HTTPClientError")
             connection.answered.add(id_)
         self._connection = None
+        self._is_over = True
         if self._reader.keeps and len(connection.answered) < MOST_CALLS:
             self._connections.keep(connection)
         else:
@@ -290,6 +295,7 @@ class Exchange:
 
     def _end(self, failure: NoResponseError) -> None:
         self._failure = failure
+        self._is_over = True
         if self._opening is not None:
             self._opening.connection.close()
             self._opening = None
@@ -311,14 +317,6 @@ def _read_early(connection: socket.socket) -> bytes | None:
         return connection.recv(1)
     except _WOULD_BLOCK:
         return None
-
-
-def _is_quiet(connection: socket.socket) -> bool:
-    """Whether nothing has come over a connection since its last response, and it is not closed."""
-    try:
-        return _read_early(connection) is None
-    except OSError:
-        return False
 
 
 def _close(idle: list[OpenConnection]) -> None:

@@ -65,10 +65,11 @@ class PendingRequest(Generic[T]):
 
     def finish(self, late: bool = False) -> T:
         """Wait for the response and return what it means; with `late`, do not wait."""
-        until = boottime() + LATE_SECONDS if late else float("inf")
-        while not self.arrived():
-            assert isinstance(self._sent, Exchange)
-            self._sent.wait(until)
+        if self._response is None:
+            until = boottime() + LATE_SECONDS if late else float("inf")
+            while not self.arrived():
+                assert isinstance(self._sent, Exchange)
+                self._sent.wait(until)
         assert self._response is not None
         return self._result(self._response)
 
