@@ -1,7 +1,6 @@
 """What a server may send that is not the answer to the request: a second answer, half of one, a byte now and then."""
 
 import json
-import socket
 import ssl
 import threading
 import time
@@ -201,16 +200,16 @@ def test_an_answer_without_a_request(peer: Any, connect: Any, monkeypatch: pytes
         wire.send(render(DONE))
         wire.await_end()
 
-    read_early = connections._read_early
+    read_early = connections.OpenConnection.read_early
 
-    def read_once_it_is_there(connection: socket.socket) -> bytes | None:
+    def read_once_it_is_there(connection: Any) -> bytes | None:
         found = None
         while found is None:
-            assert select([connection], [], [], SECONDS)[0]
+            assert select([connection.socket], [], [], SECONDS)[0]
             found = read_early(connection)
         return found
 
-    monkeypatch.setattr(connections, "_read_early", read_once_it_is_there)
+    monkeypatch.setattr(connections.OpenConnection, "read_early", read_once_it_is_there)
 
     assert batch_write(connect(peer(serve))) == UNANSWERED
 

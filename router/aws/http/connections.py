@@ -28,12 +28,26 @@ _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class OpenConnection:
     """A connection; `answered` are the ids of the requests that were answered over it, `used_at` when the last was."""
 
-    __slots__ = ("answered", "socket", "used_at")
+    __slots__ = ("_poller", "answered", "socket", "used_at")
 
     def __init__(self, connection: socket.socket) -> None:
         self.answered: set[bytes] = set()
         self.socket = connection
         self.used_at = 0.0
+        self._poller = poll()
+        self._poller.register(connection, POLLIN)
+
+    def read_early(self) -> bytes | None:
+        """Return what has come without a request, b"" for the end, None for nothing; raises OSError.
+
+        A session ticket of TLS 1.3 is nothing: servers send them after each handshake. It is read here.
+        """
+        if not self._poller.poll(0):
+            return None
+        try:
+            return self.socket.recv(1)
+        except _WOULD_BLOCK:
+            return None
 
 
 class Connections:
@@ -77,7 +91,7 @@ class Connections:
                 return None
             if connection.used_at >= oldest:
                 try:
-                    early = _read_early(connection.socket)
+                    early = connection.read_early()
                 except OSError:
                     early = b""
                 if early is None:
@@ -215,7 +229,7 @@ class Exchange:
         self._connection = OpenConnection(opening.connection)
         self._moved_at = self._since = boottime()
         try:
-            early = _read_early(opening.connection)
+            early = self._connection.read_early()
         except OSError as error:
             raise _failure(error) from error
         if early is not None:
@@ -302,21 +316,6 @@ class Exchange:
         if self._connection is not None:
             self._connection.socket.close()
             self._connection = None
-
-
-def _read_early(connection: socket.socket) -> bytes | None:
-    """Return what has come over a connection without a request, b"" for its end, None for nothing; raises OSError.
-
-    A session ticket of TLS 1.3 is nothing: servers send them after each handshake. It is read here.
-    """
-    poller = poll()
-    poller.register(connection, POLLIN)
-    if not poller.poll(0):
-        return None
-    try:
-        return connection.recv(1)
-    except _WOULD_BLOCK:
-        return None
 
 
 def _close(idle: list[OpenConnection]) -> None:
