@@ -42,9 +42,11 @@ class Wire:
             self._data += self._some()
         head, _, self._data = self._data.partition(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0] or 0)
-        while len(self._data) < length:
-            self._data += self._some()
-        body, self._data = self._data[:length], self._data[length:]
+        parts = [self._data]
+        while sum(map(len, parts)) < length:
+            parts.append(self._some())
+        data = b"".join(parts)
+        body, self._data = data[:length], data[length:]
         self._number += 1
         return Request(head, body, self._number)
 
@@ -59,7 +61,7 @@ class Wire:
                 pass
 
     def _some(self) -> bytes:
-        data = self._connection.recv(65536)
+        data = self._connection.recv(1 << 20)
         if not data:
             raise ConnectionError("the client has gone")
         return data

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from router.aws.calls import PolledCalls, result_of_write
 from router.aws.connect import connect as connect_to_aws
 from router.aws.protocols import AwsFault, OutgoingMessage, WriteResponse
 from router.model import Record
 from tests.aws.conftest import in_environment_of
 from tests.aws.peers import SECONDS, Peer, Serve, Wire, render
-from tests.support.aws import boottime, connections
-from tests.support.deliver import Delivery, FixedDeadline, Writer
+from tests.support.aws import Duration, boottime, connections, tables
+from tests.support.deliver import Delivery, FixedDeadline, StartLimit, Writer
 from tests.support.dev import LocalAws
 from tests.support.program import load_program
 
@@ -342,3 +343,157 @@ def test_one_bad_answer_holds_up_no_other(peer: Any, connect: Any, program: Any,
 
     assert (table.all_written.is_set(), len(table.items)) == (True, 2_000)
     assert [each.record.message_id for each in delivered if not each.acknowledged] == []
+
+
+class Begun:
+    """Waits until all calls but the first have ended."""
+
+    def __init__(self, calls: int) -> None:
+        self.others_answered = threading.Event()
+        self._left = calls - 1
+        self._lock = threading.Lock()
+
+    def answer(self, wire: Wire) -> None:
+        wire.send(render(DONE))
+        with self._lock:
+            self._left -= 1
+            if not self._left:
+                self.others_answered.set()
+
+
+def make_calls(aws: Any, count: int, size: int = 1) -> list[WriteResponse | None]:
+    """Begin so many calls, of which the first sends an item of a size, and read all responses."""
+
+    def begin(number: int, timeout: float) -> Any:
+        text = "x" * size if number == 0 else "y"
+        return aws.tables.begin_batch_write("t", [{"PutRequest": {"Item": {"id": {"S": text}}}}], timeout)
+
+    until = FixedDeadline(boottime() + SECONDS)
+    return PolledCalls(begin, result_of_write, most=40).make(range(count), StartLimit(until, boottime(), [Duration()]))
+
+
+def test_a_server_that_does_not_read_holds_up_no_other(peer: Any, connect: Any) -> None:
+    """A request that is more than it takes is sent when it reads again; the other calls are made meanwhile."""
+    begun = Begun(60)
+    first = threading.Lock()
+
+    def serve(wire: Wire) -> None:
+        if first.acquire(blocking=False):
+            begun.others_answered.wait(SECONDS)
+        while True:
+            wire.read()
+            begun.answer(wire)
+
+    aws = connect(peer(serve))
+
+    assert (make_calls(aws, 60, 16 * 1024 * 1024), begun.others_answered.is_set()) == ([WriteResponse()] * 60, True)
+
+
+def test_a_request_that_is_sent_again_holds_up_no_other(peer: Any, connect: Any) -> None:
+    """A connection that was kept is closed by the server; the next one is slow, and the other calls are made."""
+    begun = Begun(60)
+
+    def serve(wire: Wire) -> None:
+        while True:
+            request = wire.read()
+            if b'"warm"' in request.body:
+                wire.send(render(DONE))
+            elif b'"x"' in request.body and request.number > 1:
+                return
+            else:
+                if b'"x"' in request.body:
+                    begun.others_answered.wait(SECONDS)
+                begun.answer(wire)
+
+    aws = connect(peer(serve))
+    assert aws.tables.batch_write("t", [{"PutRequest": {"Item": {"id": {"S": "warm"}}}}], SECONDS) == WriteResponse()
+
+    assert (make_calls(aws, 60), begun.others_answered.is_set()) == ([WriteResponse()] * 60, True)
+
+
+@pytest.mark.parametrize("silent", [0, 1, 2])
+def test_one_receive_holds_up_no_other(peer: Any, connect: Any, silent: int) -> None:
+    """Responses that are more than the system keeps for a connection are read while another one is waited for."""
+    message = {"MessageId": "m", "ReceiptHandle": "h", "Body": "x" * 2_000_000}
+    others_sent = threading.Barrier(3, timeout=SECONDS)
+    numbers = iter(range(3))
+
+    def serve(wire: Wire) -> None:
+        wire.read()
+        number = next(numbers)
+        if number == silent:
+            others_sent.wait()
+            wire.send(render(b"{}"))
+        else:
+            wire.send(render(json.dumps({"Messages": [message | {"MessageId": f"{number}"}] * 10}).encode()))
+            others_sent.wait()
+        wire.await_end()
+
+    aws = connect(peer(serve))
+
+    found = aws.queues.receive("https://sqs.eu-west-1.amazonaws.com/1/q", 30, 0, 60)
+
+    assert (len(found), others_sent.broken) == (20, False)
+
+
+def drip_for_ever(wire: Wire) -> None:
+    answer = render(DONE + b" " * 9_000)
+    for at in range(len(answer)):
+        wire.send(answer[at : at + 1])
+        time.sleep(0.01)  # as slow as that; nothing waits for it
+
+
+def stop_after_much(wire: Wire) -> None:
+    wire.send(render(DONE + b" " * 200_000)[:-1])
+    wire.await_end()
+
+
+def send_steadily(wire: Wire) -> None:
+    answer = render(DONE + b" " * 20_000)
+    for at in range(0, len(answer), 1_000):
+        wire.send(answer[at : at + 1_000])
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("send", "response"),
+    [
+        (drip_for_ever, WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))),
+        (stop_after_much, WriteResponse(fault=AwsFault("retry", "ReadTimeoutError"))),
+        (send_steadily, WriteResponse()),
+    ],
+)
+def test_time_of_a_response(
+    peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch, send: Callable[[Wire], None], response: WriteResponse
+) -> None:
+    """The time of a response is that of the whole; only one that is large, and goes on, has more."""
+    monkeypatch.setattr(tables, "SECONDS", 0.3)
+    given_up = threading.Event()
+
+    def serve(wire: Wire) -> None:
+        wire.read()
+        try:
+            send(wire)
+        finally:
+            given_up.set()
+
+    aws = connect(peer(serve))
+    began = boottime()
+
+    assert (batch_write(aws), given_up.wait(SECONDS)) == (response, True)
+    assert boottime() - began < SECONDS / 2
+
+
+def test_time_of_an_object(peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that drips is given up too: the payloads of a batch are fetched before its other messages are."""
+    monkeypatch.setattr("router.aws.http.objects.RESPONSE_SECONDS", 0.3)
+
+    def serve(wire: Wire) -> None:
+        wire.read()
+        drip_for_ever(wire)
+
+    aws = connect(peer(serve))
+    began = boottime()
+
+    assert aws.objects.fetch("b", "k", 99_999, SECONDS) == AwsFault("retry", "ReadTimeoutError")
+    assert boottime() - began < SECONDS / 2
