@@ -69,7 +69,7 @@ class Case(NamedTuple):
     @property
     def seconds(self) -> float:
         """About how long it takes on a quiet machine."""
-        waits = {"others": 0.1, "timeout": 1.2, "deadline": 2.2, "-": 0.1}[self.ending]
+        waits = {"others": 0.1, "timeout": 1.2, "deadline": 1.2, "-": 0.1}[self.ending]
         return waits + self.size / 10_000 + (0.1 if self.program == "worker" else 0.0)
 
 
