@@ -191,7 +191,9 @@ class PeerServer:
         case = self._case
         if case is None:
             return
-        if operation == "GetObject" if case.operation == "GetObject" else operation in (*WRITES, "SendMessageBatch"):
+        # Objects are fetched before the first write.
+        counted = ("GetObject",) if case.operation == "GetObject" else (*WRITES, "SendMessageBatch")
+        if operation in counted:
             self._others -= ids
             self._release_if_done()
 

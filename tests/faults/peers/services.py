@@ -137,10 +137,6 @@ class Services:
         """Take note of messages that are sent."""
         self.expected |= {message.id: message for message in messages}
 
-    def forget(self) -> None:
-        """Forget everything, for the next case."""
-        self.__init__()  # type: ignore[misc]
-
     def is_done(self, id_: str) -> bool:
         """Whether a message is in its table with its value, or on the dead-letter queue."""
         message = self.expected[id_]
