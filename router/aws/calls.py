@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 RESPONSE_SECONDS = 10
-"""To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
+"""To wait for a response, or for more of a large one, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
 """The most calls that are under way at a time, unless there may be more while no service throttles."""
 UNTRIED_CALLS = 40
@@ -51,8 +51,8 @@ T = TypeVar("T")
 class CallTimeout(Struct, frozen=True):
     """How long a call may wait.
 
-    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
-    `until`, a moment of `boottime`, limits the whole call.
+    `seconds` limits each wait, until the server takes more of the request or more of the response comes, and the whole
+    response unless it is large. `until`, a moment of `boottime`, limits the whole call.
     """
 
     seconds: float

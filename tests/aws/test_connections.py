@@ -368,12 +368,13 @@ def test_closed_at_once(server: Listener, connections: Connections) -> None:
         ask(connections)
 
 
-def test_cut_short(server: Listener, connections: Connections) -> None:
-    """An incomplete response is a transient fault."""
+@pytest.mark.parametrize("sent", [OK[:-1], OK[:8], b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Le"])
+def test_cut_short(server: Listener, connections: Connections, sent: bytes) -> None:
+    """An incomplete response is a transient fault; half a head is not the head of an empty response."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(OK[:-1])
+        connection.sendall(sent)
 
     server.acts = [act]
 

@@ -181,7 +181,7 @@ def test_a_server_without_request_ids(peer: Any, connect: Any) -> None:
 
 def test_calls_of_a_connection_are_bounded(peer: Any, connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """So are the request ids that are kept."""
-    monkeypatch.setattr("router.aws.http.connections.MOST_CALLS", 3)
+    monkeypatch.setattr("router.aws.http.connections.CALLS_OF_A_CONNECTION", 3)
 
     def serve(wire: Wire) -> None:
         while True:

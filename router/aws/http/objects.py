@@ -15,10 +15,9 @@ from msgspec import Struct
 
 from router.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
 from router.aws.faults import translate
-from router.aws.http.connections import Connections, Exchange
+from router.aws.http.connections import Connections, Exchange, PendingRequest
 from router.aws.http.endpoints import find_bucket, is_host
 from router.aws.http.opening import NoResponseError, Trust
-from router.aws.http.pending import PendingRequest
 from router.aws.http.responses import MAX_RESPONSE_BYTES, HttpResponse, ResponseReader
 from router.aws.http.signing import CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.aws.protocols import (

@@ -14,10 +14,9 @@ from msgspec import Struct
 
 from router.aws.calls import CallsUnderWay, CallTimeout, CallUnderWay
 from router.aws.faults import translate
-from router.aws.http.connections import Connections, Exchange
+from router.aws.http.connections import Connections, Exchange, PendingRequest
 from router.aws.http.endpoints import ServiceName, find_endpoint
 from router.aws.http.opening import Trust
-from router.aws.http.pending import PendingRequest
 from router.aws.http.responses import HttpResponse
 from router.aws.http.signing import Credentials, CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.aws.protocols import OUT_OF_TIME, UNREADABLE, AwsFault
