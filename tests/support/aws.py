@@ -23,7 +23,7 @@ from router.aws.deployed import (
     DeployedTtl,
     Unanswered,
 )
-from router.aws.http import connections, objects, opening, queues, service, tables
+from router.aws.http import connections, objects, opening, queues, tables
 from router.aws.http.opening import CONNECT_SECONDS
 from router.aws.http.signing import Credentials, Signer, SigningScope
 from router.aws.live import ACTIONS
@@ -77,14 +77,16 @@ __all__ = [
     "blocking",
     "boottime",
     "connect",
+    "connections",
     "set_call_seconds",
+    "tables",
 ]
 
 
 def set_call_seconds(seconds: int) -> None:
     """Set how long each call of this process waits for a connection and for a response."""
     boto.CONNECT_TIMEOUT = boto.DYNAMODB_TIMEOUT = boto.SQS_TIMEOUT = boto.S3_TIMEOUT = seconds
-    for module in (connections, objects, opening, service):
+    for module in (connections, opening):
         vars(module)["CONNECT_SECONDS"] = seconds
     tables.SECONDS = queues.SECONDS = seconds
     vars(objects)["RESPONSE_SECONDS"] = seconds

@@ -203,16 +203,18 @@ class OverlappingCalls(Generic[R, T]):
         start = len(self._responses)
         bodies = self._bodies[start : start + CONCURRENT_CALLS]
         self._responses += [NOT_BEGUN] * len(bodies)
+        begun = []
         for number, body in enumerate(bodies, start):
             began = self._clock()
             if began >= self._timeout.until:
                 break
             pending = self._service.begin(self._operation, body, self._timeout, self._decode)
+            begun.append(pending)
             call = CallUnderWay(number, pending, began)
             if not self._under_way.add(call):
                 self._settle([(call, False)])
         # Their connections are opened together. The caller does something else before it waits for the responses.
-        while not all(call.pending.is_sent for call in self._under_way):
+        while not all(pending.is_sent for pending in begun):
             self._settle(self._under_way.wait())
         self.until = self._clock() + self._timeout.seconds
 
