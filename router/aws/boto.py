@@ -88,7 +88,7 @@ def make_client(
 class _Answered:
     """The ids of the last requests that a client of the data plane had an answer to.
 
-    botocore takes an answer that comes twice for that to the next request of its connection.
+    botocore takes a second copy of an answer for that to the next request of its connection.
     """
 
     def __init__(self, client: Any) -> None:
@@ -109,7 +109,7 @@ class _Answered:
         if comes_again:
             # The answer to this request is still to come, over one of them.
             self._client.close()
-            raise HTTPClientError(error="an answer came twice")
+            raise HTTPClientError(error="a second copy of an answer")
 
 
 def control_plane_clients(services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT) -> Mapping[str, Any]:
