@@ -76,6 +76,7 @@ __all__ = [
     "WriteResponse",
     "blocking",
     "boottime",
+    "boto",
     "connect",
     "connections",
     "set_call_seconds",

@@ -169,7 +169,7 @@ impl Operation {
     }
 }
 
-/// How an answer begins, as it is given or made: the id stands for that of a request.
+/// How an answer begins, as it is given or made; then comes an id of this length, which stands for that of a request.
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: ";
 const ID: &str = "canned-00000000";
 
@@ -177,7 +177,7 @@ const ID: &str = "canned-00000000";
 pub fn with_id(answer: &[u8], number: usize) -> Vec<u8> {
     let mut sent = answer.to_vec();
     let place = HEAD.len()..HEAD.len() + ID.len();
-    if answer.starts_with(HEAD.as_bytes()) && answer[place.clone()] == *ID.as_bytes() {
+    if answer.starts_with(HEAD.as_bytes()) {
         sent[place].copy_from_slice(format!("canned-{:08}", number % 100_000_000).as_bytes());
     }
     sent

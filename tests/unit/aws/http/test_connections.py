@@ -99,3 +99,26 @@ def test_error_of_another_connection(ends: tuple[Any, socket.socket], connection
         return
     with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
         connections.receive(exchange)
+
+
+@pytest.mark.parametrize("ends", [socket.socket], indirect=True)
+def test_when_a_response_is_late(
+    ends: tuple[Any, socket.socket], connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drip is late as if nothing came; a large response has more time, while it goes on."""
+    now = 100.0
+    monkeypatch.setattr("router.aws.http.connections.boottime", lambda: now)
+    _, theirs = ends
+    exchange = connections.send(b"Host: h", b"{}", CallTimeout(10))
+    due = [exchange.due_at]
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"
+
+    for now, part in ((104.0, head.ljust(512)), (108.0, b" " * 512), (109.0, b" " * 40 * 1024)):  # noqa: B007
+        theirs.send(part)
+        exchange.arrived()
+        due.append(exchange.due_at)
+
+    assert due == [110.0, 110.5, 111.0, 119.0]
+    now = 119.0
+    with pytest.raises(NoResponseError, match=r"^ReadTimeoutError$"):
+        connections.receive(exchange)
