@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections import Counter
 from functools import lru_cache
 from hashlib import md5
+from itertools import count as counting
 from typing import Any
 
 from messages import SENT_MS, body
@@ -34,12 +35,16 @@ CONSTANT = {
 _KEPT = frozenset({b"batchwriteitem", b"putitem", b"deletemessagebatch"})
 
 
+ID = b"canned-00000000"
+"""The request id of each answer until it is sent: a client may refuse one that it had before."""
+
+
 def render(content: bytes, crc: bool = False) -> bytes:
     """A complete answer."""
     checksum = b"x-amz-crc32: %d\r\n" % zlib.crc32(content) if crc else b""
     return (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: canned\r\n%sContent-Length: "
-        b"%d\r\n\r\n%s" % (checksum, len(content), content)
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: %s\r\n%sContent-Length: "
+        b"%d\r\n\r\n%s" % (ID, checksum, len(content), content)
     )
 
 
@@ -53,8 +58,8 @@ def _object(path: bytes) -> bytes:
     content = body(size, int(number)).encode()
     checksum = b64encode(zlib.crc32(content).to_bytes(4, "big"))
     return (
-        b'HTTP/1.1 200 OK\r\nx-amz-request-id: canned\r\nETag: "%s"\r\nx-amz-checksum-crc32: %s\r\nContent-Type: '
-        b"binary/octet-stream\r\nContent-Length: %d\r\n\r\n%s" % (checksum, checksum, len(content), content)
+        b'HTTP/1.1 200 OK\r\nx-amz-request-id: %s\r\nETag: "%s"\r\nx-amz-checksum-crc32: %s\r\nContent-Type: '
+        b"binary/octet-stream\r\nContent-Length: %d\r\n\r\n%s" % (ID, checksum, checksum, len(content), content)
     )
 
 
@@ -66,6 +71,7 @@ class Answers:
     """The answers of a run, and a record of its requests."""
 
     def __init__(self) -> None:
+        self._ids = counting(1)
         self._prepared: list[bytes] = []
         self._filled = 0
         self.latency = 0.0
@@ -106,6 +112,10 @@ class Answers:
 
     def answer(self, operation: bytes, content: bytes, endpoint: str) -> tuple[bytes, float]:
         """Return the answer to a call of an endpoint, and the seconds to delay it."""
+        rendered, seconds = self._rendered(operation, content, endpoint)
+        return rendered.replace(ID, b"canned-%08d" % next(self._ids), 1), seconds
+
+    def _rendered(self, operation: bytes, content: bytes, endpoint: str) -> tuple[bytes, float]:
         self.calls[operation] += 1
         kept = self._kept.get(operation)
         if kept is not None:

@@ -18,9 +18,10 @@ import pytest
 
 from router.errors import UsageError
 from router.runtime.aws.calls import IDLE_SECONDS, CallTimeout, boottime
-from router.runtime.aws.http.connections import Connections, ResponseReader
+from router.runtime.aws.http.connections import Connections
 from router.runtime.aws.http.endpoints import Endpoint
 from router.runtime.aws.http.opening import NoResponseError
+from router.runtime.aws.http.responses import ResponseReader
 from tests.support.run import RunLock
 
 LARGE = 16 * 1024 * 1024
@@ -161,14 +162,15 @@ def test_a_session_ticket_is_no_response(server: Listener, connections: Connecti
 
     server.acts = [answer_later]
     exchange = connections.send(b"Host: h", b"{}", CallTimeout(SECONDS))
-    readable = select([exchange.connection], [], [], SECONDS)[0]
+    connection = exchange.fileno()
+    readable = select([connection], [], [], SECONDS)[0]
     arrived = exchange.arrived()
     go.set()
     while not exchange.arrived():
-        assert select([exchange.connection], [], [], SECONDS)[0]
+        assert select([exchange.fileno()], [], [], SECONDS)[0]
     response = connections.receive(exchange)
 
-    assert (readable, arrived, response.status, response.body) == ([exchange.connection], False, 200, b"{}")
+    assert (readable, arrived, response.status, response.body) == ([connection], False, 200, b"{}")
 
 
 def ask(connections: Connections, body: bytes = b"{}", seconds: float = SECONDS, timeout: float = 2 * SECONDS) -> bytes:
@@ -366,12 +368,13 @@ def test_closed_at_once(server: Listener, connections: Connections) -> None:
         ask(connections)
 
 
-def test_cut_short(server: Listener, connections: Connections) -> None:
-    """An incomplete response is a transient fault."""
+@pytest.mark.parametrize("sent", [OK[:-1], OK[:8], b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Le"])
+def test_cut_short(server: Listener, connections: Connections, sent: bytes) -> None:
+    """An incomplete response is a transient fault; half a head is not the head of an empty response."""
 
     def act(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(OK[:-1])
+        connection.sendall(sent)
 
     server.acts = [act]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.aws import CONNECT_SECONDS, RESPONSE_SECONDS
+from tests.support.aws import CONNECT_SECONDS, RESPONSE_SECONDS, connections
 from tests.support.config import MAX_ENTRIES
 from tests.support.deliver import (
     KEY_SECONDS,
@@ -91,7 +91,9 @@ ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", PAGE, re.MULTILINE))
         ("sort key", MAX_SORT_KEY_BYTES),
         ("kept free of new writes before that", MARGIN_SECONDS),
         ("time in which no write or fetch is under way before that", RESERVE_SECONDS),
-        ("wait for data", RESPONSE_SECONDS),
+        ("time for a response, and for each part of it", RESPONSE_SECONDS),
+        ("more time for a large response", 1024 / connections.SLOWEST_BYTES),
+        ("calls over one connection", connections.CALLS_OF_A_CONNECTION),
         ("wait for a connection", CONNECT_SECONDS),
     ],
 )

@@ -78,6 +78,29 @@ once more, without faults, and then:
 
 A dead-letter queue of many letters is a server of its own, which takes as long for each call, however many there are.
 
+## Answers that are none
+
+Another server breaks HTTP itself, by plain HTTP and by TLS 1.2 and 1.3, for the function and for the worker, which have
+1, 100 or 10,000 messages to process. It knows what was really written, sent and deleted. It breaks calls of
+BatchWriteItem, PutItem, UpdateItem, TransactWriteItems, SendMessageBatch, GetObject, DeleteMessageBatch and
+ReceiveMessage:
+
+- An answer is followed by something, at once or up to 50 ms later, before or after the next request: by the same answer
+  again, an older one, other bytes, or status 408. Or it is longer than its header says. The next request on the
+  connection is refused.
+- An answer stops in its head, in its body or before its last byte, and the connection stays open, or is closed.
+- An answer comes so slowly that it never ends.
+
+And then:
+
+- No message is acknowledged that is not in its table or on the dead-letter queue.
+- At most the messages of broken and refused calls fail: while an answer stops or drips, the calls for all other
+  messages are made. Objects are fetched in the first half of the time, so that
+  one that does not come leaves the other half to write.
+- No request is sent on a connection on which something is known to have followed an answer.
+- The function answers in time, and a call whose answer drips is given up as if nothing came.
+- The worker has processed all messages in the end.
+
 ## The last run
 
 {result}
@@ -93,6 +116,9 @@ $ make soak MESSAGES=20000 MINUTES=30 SEED=7
 
 `MESSAGES` is the number for each run of the first table. `MINUTES` limits the total time: a run that has used its share
 starts no new wave. If an invariant does not hold, the command exits with 1 and does not change this page.
+
+`python -m tests.faults.peers --minutes 60` runs all cases of the server that breaks HTTP, or as many as there is time
+for, in an order that `--seed` decides.
 """
 
 

@@ -1,6 +1,7 @@
 """The server in Rust gives the bytes that the one in Python gives, and its requests are verified in the same way."""
 
 import json
+import re
 import shutil
 import socket
 import time
@@ -59,6 +60,7 @@ def call(server: Any, *parts: bytes) -> bytes:
             more = connection.recv(1 << 20)
             assert more, "the answer is incomplete"
             answer += more
+        answer = re.sub(rb"canned-\d{8}\r", b"canned\r", answer)
         return answer.replace(b":%d/" % port, b":PORT/")
 
 

@@ -10,7 +10,7 @@ from router.runtime.aws.calls import (
     boottime,
 )
 from router.runtime.aws.connect import connect
-from router.runtime.aws.http import connections, opening, queues, service, tables
+from router.runtime.aws.http import connections, objects, opening, queues, tables
 from router.runtime.aws.http.opening import CONNECT_SECONDS
 from router.runtime.aws.http.signing import Credentials, Signer, SigningScope
 from router.runtime.aws.protocols import (
@@ -78,15 +78,19 @@ __all__ = [
     "WriteResponse",
     "blocking",
     "boottime",
+    "boto",
     "connect",
     "connect_invoker",
+    "connections",
     "set_call_seconds",
+    "tables",
 ]
 
 
 def set_call_seconds(seconds: int) -> None:
     """Set how long each call of this process waits for a connection and for a response."""
     boto.CONNECT_TIMEOUT = boto.DYNAMODB_TIMEOUT = boto.SQS_TIMEOUT = boto.S3_TIMEOUT = seconds
-    for module in (connections, opening, service):
+    for module in (connections, opening):
         vars(module)["CONNECT_SECONDS"] = seconds
     tables.SECONDS = queues.SECONDS = seconds
+    vars(objects)["RESPONSE_SECONDS"] = seconds

@@ -169,14 +169,24 @@ impl Operation {
     }
 }
 
+/// How an answer begins, as it is given or made; then comes an id of this length, which stands for that of a request.
+const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: ";
+const ID: &str = "canned-00000000";
+
+/// An answer as it is sent: each request has an id of its own, as a client may refuse one that it had before.
+pub fn with_id(answer: &[u8], number: usize) -> Vec<u8> {
+    let mut sent = answer.to_vec();
+    let place = HEAD.len()..HEAD.len() + ID.len();
+    if answer.starts_with(HEAD.as_bytes()) {
+        sent[place].copy_from_slice(format!("canned-{:08}", number % 100_000_000).as_bytes());
+    }
+    sent
+}
+
 /// A complete answer.
 pub fn render(content: &[u8]) -> Vec<u8> {
     let length = content.len();
-    let mut answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: canned\r\nContent-Length: \
-         {length}\r\n\r\n"
-    )
-    .into_bytes();
+    let mut answer = format!("{HEAD}{ID}\r\nContent-Length: {length}\r\n\r\n").into_bytes();
     answer.extend_from_slice(content);
     answer
 }

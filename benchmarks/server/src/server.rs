@@ -1,5 +1,6 @@
 //! Accepts requests on all connections, and sends each answer when it is due.
 
+use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::io::{Error, ErrorKind, Read, Result, Write};
@@ -10,7 +11,7 @@ use std::process::exit;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::answers::{render, Answer, Answers};
+use crate::answers::{render, with_id, Answer, Answers};
 use crate::poll::{set_nodelay, use_cores, Poll};
 use crate::request::{number, read_head};
 
@@ -46,6 +47,7 @@ pub struct Server {
     answers: Answers,
     due: BinaryHeap<Reverse<Due>>,
     calls: usize,
+    sent: Cell<usize>,
     waiting: Option<(RawFd, usize)>,
     awaited: usize,
     buffer: Vec<u8>,
@@ -67,6 +69,7 @@ impl Server {
             answers: Answers::default(),
             due: BinaryHeap::new(),
             calls: 0,
+            sent: Cell::new(0),
             waiting: None,
             awaited: 0,
             buffer: vec![0; READ_BYTES],
@@ -193,7 +196,8 @@ impl Server {
 
     fn send(&self, descriptor: RawFd, bytes: &[u8]) -> Result<()> {
         let Some(connection) = &self.connections[descriptor as usize] else { return Ok(()) };
-        (&connection.stream).write_all(bytes)
+        self.sent.set(self.sent.get() + 1);
+        (&connection.stream).write_all(&with_id(bytes, self.sent.get()))
     }
 
     fn control(&mut self, descriptor: RawFd, target: &[u8], content: &[u8]) -> Result<()> {

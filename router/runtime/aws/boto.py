@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoRegionError
 from botocore.parsers import ResponseParserError
 
 from router.errors import UsageError
@@ -39,6 +40,8 @@ SQS_TIMEOUT = 30
 """Longer than the longest poll, 20 seconds."""
 SQS_ATTEMPTS = 3
 _PART_BYTES = 256 * 1024
+ANSWERED_REQUESTS = 1000
+"""So many request ids a client keeps, of the last calls over all of its connections."""
 CONTROL_PLANE_TIMEOUT = 5
 """Seconds to wait for a response while a person waits."""
 CONTROL_PLANE_ATTEMPTS = 3
@@ -76,7 +79,37 @@ def make_client(
         parameter_validation=validates,
         user_agent_extra="message-router",
     )
-    return make(service, config=config)
+    client = make(service, config=config)
+    if not validates:
+        client.meta.events.register("after-call", _Answered(client).check)
+    return client
+
+
+class _Answered:
+    """The ids of the last requests that a client of the data plane had an answer to.
+
+    botocore takes a second copy of an answer for that to the next request of its connection.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._ids: dict[str, None] = {}
+        self._lock = Lock()
+
+    def check(self, parsed: Mapping[str, Any], **_: Any) -> None:
+        """Raise HTTPClientError for an answer with the id of an earlier one, and close the connections."""
+        id_ = parsed.get("ResponseMetadata", {}).get("RequestId", "")
+        if not id_:
+            return
+        with self._lock:
+            comes_again = id_ in self._ids
+            self._ids[id_] = None
+            if len(self._ids) > ANSWERED_REQUESTS:
+                del self._ids[next(iter(self._ids))]
+        if comes_again:
+            # The answer to this request is still to come, over one of them.
+            self._client.close()
+            raise HTTPClientError(error="a second copy of an answer")
 
 
 def control_plane_clients(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from select import poll
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 RESPONSE_SECONDS = 10
-"""To wait for a response, or for more of it, at most: healthy services respond in milliseconds."""
+"""To wait for a response, or for more of a large one, at most: healthy services respond in milliseconds."""
 CONCURRENT_CALLS = 8
 """The most calls that are under way at a time, unless there may be more while no service throttles."""
 UNTRIED_CALLS = 40
@@ -41,8 +41,6 @@ boottime: Clock = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", ti
 
 Linux's monotonic clock does not count them, that of macOS does. All deadlines are by this clock.
 """
-UnderWay = dict[int, tuple[int, PendingResponse[Any], float]]
-"""By file descriptor: the number of a call, the call, and when it began."""
 CallResult = Literal["succeeded", "throttled", "failed"]
 """What a response means for how many calls may be under way: "failed" is for another reason than many calls."""
 Job = TypeVar("Job")
@@ -53,8 +51,8 @@ T = TypeVar("T")
 class CallTimeout(Struct, frozen=True):
     """How long a call may wait.
 
-    `seconds` limits each wait: until the server takes more of the request, and until more of the response comes.
-    `until`, a moment of `boottime`, limits the whole call.
+    `seconds` limits each wait, until the server takes more of the request or more of the response comes, and the whole
+    response unless it is large. `until`, a moment of `boottime`, limits the whole call.
     """
 
     seconds: float
@@ -164,8 +162,106 @@ def result_of_write(response: WriteResponse) -> CallResult:
     return "throttled" if response.is_throttled else "failed"
 
 
+class CallUnderWay(Struct, Generic[R]):
+    """A call that has begun: its number among the calls of its batch, and when it began."""
+
+    number: int
+    pending: PendingResponse[R]
+    began: float
+
+    @property
+    def due(self) -> float:
+        """The moment from which on it is late."""
+        return self.began + self.pending.seconds
+
+
+class CallsUnderWay(Generic[R]):
+    """The calls of a batch that are under way: each goes on when its connection is ready, and holds up no other."""
+
+    def __init__(self, clock: Clock = boottime) -> None:
+        self._calls: dict[int, CallUnderWay[R]] = {}
+        """By file descriptor."""
+        self._clock = clock
+        self._due = float("inf")
+        """No call is late before this moment: while a call goes on, the moment at which it is late moves on too."""
+        self._new: list[CallUnderWay[R]] = []
+        """The calls that `_due` knows nothing of."""
+        self._poller = poll()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[CallUnderWay[R]]:
+        return iter(self._calls.values())
+
+    @property
+    def last_descriptor(self) -> int:
+        """The file descriptor of the call that began last; -1 if there is none."""
+        return next(reversed(self._calls), -1)
+
+    def add(self, call: CallUnderWay[R]) -> bool:
+        """Add a call; return False if there is nothing to wait for."""
+        descriptor = call.pending.fileno()
+        if descriptor < 0:
+            return False
+        self._poller.register(descriptor, call.pending.events)
+        self._calls[descriptor] = call
+        self._new.append(call)
+        return True
+
+    def advance(self, seconds: float = 0.0) -> list[CallUnderWay[R]]:
+        """Wait until a connection is ready, for some seconds; let the calls go on whose connections are.
+
+        Return, and remove, those that have ended.
+        """
+        if seconds:
+            with blocking:
+                ready = self._poller.poll(seconds * 1000)
+        else:
+            ready = self._poller.poll(0)
+        ended = []
+        for descriptor, _ in ready:
+            call = self._calls[descriptor]
+            if call.pending.arrived():
+                self._remove(descriptor)
+                ended.append(call)
+            elif call.pending.fileno() == descriptor:
+                self._poller.register(descriptor, call.pending.events)
+            else:
+                # It was sent once more, over another connection.
+                self._remove(descriptor)
+                self.add(call)
+        return ended
+
+    def wait(self) -> list[tuple[CallUnderWay[R], bool]]:
+        """Wait until a call goes on or is late.
+
+        Return, and remove, those that have ended or are late, and whether they are late. There may be none.
+        """
+        ended = self.advance()
+        if not ended:
+            now = self._clock()
+            self._due = min([self._due, *[call.due for call in self._new]])
+            self._new = []
+            if now >= self._due:
+                return [(call, True) for call in self._remove_late(now)]
+            ended = self.advance(self._due - now)
+        return [(call, False) for call in ended]
+
+    def _remove_late(self, now: float) -> list[CallUnderWay[R]]:
+        late = {descriptor: call for descriptor, call in self._calls.items() if call.due <= now}
+        for descriptor in late:
+            self._remove(descriptor)
+        self._due = min([call.due for call in self], default=float("inf"))
+        return [*late.values()]
+
+    def _remove(self, descriptor: int) -> None:
+        self._poller.unregister(descriptor)
+        del self._calls[descriptor]
+
+
 class PolledCalls(Generic[Job, R]):
-    """Sends calls one after another and reads each response when it comes; safe to use from several threads.
+    """Sends calls one after another and reads each response as it comes; safe to use from several threads.
 
     At most `most` are under way at a time. A response that is there is read before the next call begins: its connection
     is free then, so that a new one is opened only while there is nothing to do but wait. Up to UNTRIED_CALLS are under
@@ -192,12 +288,10 @@ class PolledCalls(Generic[Job, R]):
         """Return the response to each call; None where it was too late to start it."""
         allowed = _Allowance(self._allowed, self._most, len(jobs))
         responses: list[R | None] = [None] * len(jobs)
-        poller = poll()
-        # In the order in which they began.
-        under_way: UnderWay = {}
+        under_way: CallsUnderWay[R] = CallsUnderWay(self._clock)
         left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))
         while True:
-            arrived: list[int] = []
+            arrived: list[CallUnderWay[R]] = []
             while len(under_way) < allowed.calls and not arrived:
                 number, job = next(left, (-1, None))
                 if job is None:
@@ -207,46 +301,17 @@ class PolledCalls(Generic[Job, R]):
                     left = iter(())
                     break
                 pending = self._begin(job, limit.timeout(began))
-                descriptor = pending.fileno()
-                if descriptor < 0:
+                if not under_way.add(CallUnderWay(number, pending, began)):
                     responses[number] = pending.finish()
-                    continue
-                poller.register(descriptor, pending.events)
-                under_way[descriptor] = number, pending, began
-                if number + 1 < len(jobs):
-                    arrived = _arrived(poller, under_way, 0)
-            if not under_way:
+                elif number + 1 < len(jobs):
+                    arrived = under_way.advance()
+            if not under_way and not arrived:
                 self._allowed = allowed.for_next_batch()
                 return responses
-            for descriptor, late in [(each, False) for each in arrived] or self._await(poller, under_way):
-                number, pending, began = under_way.pop(descriptor)
-                poller.unregister(descriptor)
-                response = responses[number] = pending.finish(late)
+            for call, late in [(each, False) for each in arrived] or under_way.wait():
+                response = responses[call.number] = call.pending.finish(late)
                 allowed.note(self._result(response))
-                self.duration.add(self._clock() - began)
-
-    def _await(self, poller: "poll", under_way: UnderWay) -> list[tuple[int, bool]]:
-        """The calls with a response; or, if none comes in time, the oldest call, which is late."""
-        oldest, (_, pending, began) = next(iter(under_way.items()))
-        if len(under_way) == 1:
-            return [(oldest, False)]
-        found = _arrived(poller, under_way, 0)
-        while not found and (seconds := began + pending.seconds - self._clock()) > 0:
-            with blocking:
-                found = _arrived(poller, under_way, seconds)
-        return [(descriptor, False) for descriptor in found] or [(oldest, True)]
-
-
-def _arrived(poller: "poll", under_way: UnderWay, seconds: float) -> list[int]:
-    """The calls with a response, after waiting for one, or for a connection that goes on to open, for some seconds."""
-    found = []
-    for descriptor, _ in poller.poll(seconds * 1000):
-        pending = under_way[descriptor][1]
-        if pending.arrived():
-            found.append(descriptor)
-        else:
-            poller.modify(descriptor, pending.events)
-    return found
+                self.duration.add(self._clock() - call.began)
 
 
 class ThreadedCalls(Generic[Job, R]):

@@ -143,27 +143,30 @@ class Tables(Protocol):
 
 
 class PendingResponse(Protocol[T_co]):
-    """A call under way; `finish` reads its response, once. After `seconds` without any, it is timed out.
-
-    It is sent when it is made, or once its connection is open: whoever polls calls `arrived` when there is something.
-    """
+    """A call under way: whoever polls calls `arrived` when its connection is ready, and then `finish`, once."""
 
     @property
     def seconds(self) -> float:
-        """How long the response, or before it the connection, may take."""
+        """How many seconds after its beginning it is late; with each call of `arrived` it may be more, never less."""
 
     @property
     def events(self) -> int:
         """What to poll for: it changes only with a call of `arrived`."""
 
     def fileno(self) -> int:
-        """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
+        """Return the file descriptor to poll; -1 if there is nothing to wait for.
+
+        It changes only with a call of `arrived`, if the request is sent once more.
+        """
 
     def arrived(self) -> bool:
-        """Whether what can be read is the response; if not, go on opening the connection. Does not wait."""
+        """Open the connection, send or read, as far as that goes without waiting.
+
+        Return whether the response is complete, or none will come.
+        """
 
     def finish(self, late: bool = False) -> T_co:
-        """Wait for the response and return it; with `late`, do not wait."""
+        """Wait for the response, unless it has arrived, and return it; with `late`, do not wait."""
 
 
 PendingWrite = PendingResponse[WriteResponse]
@@ -214,20 +217,17 @@ class Queues(Protocol):
 
 
 class PendingCalls(Protocol[T_co]):
-    """Calls that were sent; `finish` waits for their responses, once, and returns what they mean together.
-
-    From `until`, a moment of `boottime`, on it does not wait for those that are not there.
-    """
+    """Calls that were sent; `finish` waits for their responses, once, and returns what they mean together."""
 
     @property
     def until(self) -> float:
-        """The moment."""
+        """The moment of `boottime` from which on they are late."""
 
     def fileno(self) -> int:
-        """Return the file descriptor to poll for the responses; -1 if there is nothing to wait for."""
+        """Return the file descriptor of one that has no response, to poll; -1 if there is nothing to wait for."""
 
     def arrived(self) -> bool:
-        """Whether what can be read there is a response, or the end of the connection. Does not wait."""
+        """Read what has come of all of them, without waiting; return whether all responses are there."""
 
     def finish(self) -> T_co:
         """Wait for the responses."""

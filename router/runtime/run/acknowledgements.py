@@ -26,6 +26,8 @@ VISIBILITY_ATTEMPTS = 3
 """Fewer, as of a blocking call: without it, the message is received again all the same, only at another time."""
 CANNOT_DELETE = "cannot delete"
 CANNOT_SET_VISIBILITY = "cannot set the visibility timeout"
+READ_SECONDS = 0.1
+"""While calls are under way, what has come is read at least so often."""
 BACKOFF = 0.1
 """Seconds; the upper bound of the random wait before a call is tried again, doubled with each attempt."""
 
@@ -141,31 +143,29 @@ class Acknowledgements:
             self._continue(operation)
 
     def _await(self, receive: PendingCalls[object]) -> _Operation | None:
-        """Wait until an operation can continue, and return it; None if the response to a receive is there first."""
-        receives = receive.fileno()
-        if receives < 0:
-            return None
-        poller = poll()
-        poller.register(receives, POLLIN)
-        called: dict[int, tuple[_Operation, PendingCalls[Any]]] = {}
-        for operation in self._under_way:
-            if operation.call is not None:
-                descriptor = operation.call.fileno()
-                if descriptor < 0:
-                    return operation
-                poller.register(descriptor, POLLIN)
-                called[descriptor] = operation, operation.call
+        """Wait until an operation can continue, and return it; None if the responses to a receive are there first."""
         first = min(self._under_way, key=attrgetter("due_at"))
-        while True:
+        while receive.fileno() >= 0:
+            poller = poll()
+            poller.register(receive.fileno(), POLLIN)
+            for operation in self._under_way:
+                if operation.call is not None:
+                    descriptor = operation.call.fileno()
+                    if descriptor < 0:
+                        return operation
+                    poller.register(descriptor, POLLIN)
+            seconds = max(0.0, first.due_at - self._clock())
             with blocking:
-                found = {descriptor for descriptor, _ in poller.poll(max(0.0, first.due_at - self._clock()) * 1000)}
-            if not found:
-                return first
-            for descriptor, (operation, call) in called.items():
-                if descriptor in found and call.arrived():
+                poller.poll(min(seconds, READ_SECONDS) * 1000)
+            # Also where nothing was found: of several calls, one is polled.
+            for operation in self._under_way:
+                if operation.call is not None and operation.call.arrived():
                     return operation
-            if receives in found and receive.arrived():
+            if receive.arrived():
                 return None
+            if self._clock() >= first.due_at:
+                return first
+        return None
 
     def _begin(self, operation: _Operation) -> None:
         if self._lease is not None:

@@ -1,15 +1,18 @@
-"""HTTP connections that are reused: sockets of the standard library, and responses that llhttp reads as they come."""
+"""HTTP connections that are reused, and what is exchanged over them: sockets of the standard library.
+
+An exchange goes on when its connection is ready, and waits only if its caller says so: while one response is slow, the
+caller reads others.
+"""
 
 import socket
 import ssl
 import weakref
 from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
-
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
-from msgspec import Struct
+from typing import Generic, TypeVar
 
 from router.runtime.aws.calls import IDLE_SECONDS, CallTimeout, Clock, blocking, boottime
+from router.runtime.aws.faults import translate
 from router.runtime.aws.http.endpoints import Endpoint
 from router.runtime.aws.http.opening import (
     CONNECT_SECONDS,
@@ -20,166 +23,44 @@ from router.runtime.aws.http.opening import (
     Opening,
     Trust,
 )
+from router.runtime.aws.http.responses import ClosedError, HttpResponse, ResponseReader
+from router.runtime.aws.protocols import AwsFault
 
 LATE_SECONDS = 0.001
 """How long to wait for a response that is late already."""
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
-"""No response is longer: 16 MB of items, in JSON."""
 READ_BYTES = 64 * 1024
+CALLS_OF_A_CONNECTION = 500
+"""After so many a connection is closed: the ids of all its requests are kept, up to 80 KB of them."""
+SLOWEST_BYTES = 1024
+"""For so many bytes a request or a response may take a second longer: a slow network is no drip."""
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
-
-class HttpResponse(Struct, frozen=True):
-    """Status, headers by lower-case name as they were sent, body."""
-
-    status: int
-    headers: Mapping[bytes, bytes]
-    body: bytes
+T = TypeVar("T")
 
 
-class ClosedError(NoResponseError):
-    """The server closed the connection before it sent anything."""
+class OpenConnection:
+    """A connection; `answered` are the ids of the requests that were answered over it, `used_at` when the last was."""
 
-    def __init__(self) -> None:
-        super().__init__("ConnectionClosedError")
+    __slots__ = ("_poller", "answered", "socket", "used_at")
 
+    def __init__(self, connection: socket.socket) -> None:
+        self.answered: set[bytes] = set()
+        self.socket = connection
+        self.used_at = 0.0
+        self._poller = poll()
+        self._poller.register(connection, POLLIN)
 
-class ResponseReader:
-    """Collects a response; llhttp's parser calls the methods that begin with `on_`."""
+    def read_early(self) -> bytes | None:
+        """Return what has come without a request, b"" for the end, None for nothing; raises OSError.
 
-    __slots__ = ("_complete", "_headers", "_max_bytes", "_parser", "_parts", "_size", "begun", "keeps", "response")
-
-    def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
-        self._headers: dict[bytes, bytes] = {}
-        self._max_bytes = max_bytes
-        self._parser = HttpResponseParser(self)
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._complete = False
-        self.begun = False
-        self.keeps = False
-        """Whether the connection can be used again after the response."""
-        self.response: HttpResponse | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes, b"" for the end of the connection; with the last ones `response` is there.
-
-        Raises NoResponseError if it is incomplete, too long or not HTTP.
+        A session ticket of TLS 1.3 is nothing: servers send them after each handshake. It is read here.
         """
-        if not data:
-            if not self._headers or self._headers.keys() & {b"content-length", b"transfer-encoding"}:
-                raise NoResponseError("IncompleteReadError") if self.begun else ClosedError
-            # The end of the connection ends the body.
-            self._end()
-            return
-        self.begun = True
-        self._size += len(data)
-        if self._size > self._max_bytes:
-            raise NoResponseError("HTTPClientError")
+        if not self._poller.poll(0):
+            return None
         try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade) as error:
-            raise NoResponseError("HTTPClientError") from error
-        if self._complete and self._parser.get_status_code() >= 200:
-            self._end()
-
-    def _end(self) -> None:
-        parser = self._parser
-        closes = self._headers.get(b"connection", b"").lower() == b"close" or parser.get_http_version() == "1.0"
-        self.keeps = self._complete and not closes
-        self.response = HttpResponse(parser.get_status_code(), self._headers, b"".join(self._parts))
-        # It refers to this object: without it, both are freed at once.
-        del self._parser
-
-    def on_message_begin(self) -> None:
-        """A response begins."""
-        # The one before was an interim response, such as 100 (Continue).
-        self._headers, self._parts, self._complete = {}, [], False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        self._headers[name.lower()] = value
-
-    def on_body(self, part: bytes) -> None:
-        """A part of the body."""
-        self._parts.append(part)
-
-    def on_message_complete(self) -> None:
-        """The response is complete."""
-        self._complete = True
-
-
-class Exchange(Struct):
-    """A request whose response is still to be read; it is sent once its connection is open.
-
-    `reused` is whether its connection was, `opening` is there while it is not open; `arrived` keeps what it has read of
-    the response in `begun`, and in `failure` why there will be none. With a `reader` it reads all that is there, for
-    responses that take a while; `read_at` is when it last read something.
-    """
-
-    connection: socket.socket
-    request: bytes
-    timeout: CallTimeout
-    reused: bool
-    opening: Opening | None = None
-    failure: NoResponseError | None = None
-    begun: bytes = b""
-    reader: ResponseReader | None = None
-    read_at: float = 0.0
-
-    @property
-    def events(self) -> int:
-        """What to poll for."""
-        return POLLIN if self.opening is None else self.opening.events
-
-    def arrived(self) -> bool:
-        """Whether what can be read is the response, or the end of the connection. Does what is to be done before it.
-
-        With TLS 1.3 it may be a session ticket, which servers send after each handshake; it is read here.
-        """
-        if self.opening is not None:
-            try:
-                self.advance(self.opening)
-            except NoResponseError as error:
-                self.failure = error
-            return self.failure is not None
-        if self.reader is not None:
-            return self._read(self.reader)
-        if not isinstance(self.connection, ssl.SSLSocket):
-            return True
-        try:
-            self.begun += self.connection.recv(READ_BYTES)
+            return self.socket.recv(1)
         except _WOULD_BLOCK:
-            return False
-        except OSError:
-            pass  # `receive` meets it again
-        return True
-
-    def _read(self, reader: ResponseReader) -> bool:
-        """Read what has come; return whether that is all."""
-        try:
-            while data := self.connection.recv(READ_BYTES):
-                self.read_at = boottime()
-                reader.feed(data)
-                if reader.response is not None:
-                    return True
-        except _WOULD_BLOCK:
-            return False
-        except OSError:
-            pass  # `receive` meets it again, as the end of the connection
-        except NoResponseError as error:
-            self.connection.close()
-            self.failure = error
-        return True
-
-    def advance(self, opening: Opening) -> None:
-        """Go on opening the connection, and send the request if it is open; raises NoResponseError."""
-        is_open = opening.advance()
-        # With TLS it is another object, of the same file descriptor.
-        self.connection = opening.connection
-        if is_open:
-            self.opening = None
-            _send(self)
+            return None
 
 
 class Connections:
@@ -191,154 +72,338 @@ class Connections:
         self._clock = clock
         self._opener = Opener(endpoint, env, clock, trust)
         # A list needs no lock: each thread calls only `pop` and `append`.
-        self._idle: list[tuple[socket.socket, float]] = []
+        self._idle: list[OpenConnection] = []
         weakref.finalize(self, _close, self._idle)
 
-    def send(self, headers: bytes, body: bytes, timeout: CallTimeout) -> Exchange:
-        """Send a POST to `/`, whose response `receive` reads; raises NoResponseError if it cannot be sent.
+    def send(self, headers: bytes, body: bytes, timeout: CallTimeout) -> "Exchange":
+        """Send a POST to `/`, or begin to: to open a connection for it, or to send what is more than is taken at once.
 
-        `headers` are lines, without the end of the last one, and without the length of the body. If a connection has to
-        be opened for it, that may only have begun: `arrived` goes on with it, and so does `wait_until_sent`.
+        `headers` are lines, without the end of the last one, and without the length of the body.
         """
         request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (headers, len(body), body)
-        return self._send(request, timeout)
+        return Exchange(self, request, timeout, ResponseReader())
 
-    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, reader: ResponseReader) -> Exchange:
-        """Send a GET as `send` does a POST; `arrived` reads as much of its response as has come."""
-        return self._send(b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (path, headers), timeout, reader)
+    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, reader: ResponseReader) -> "Exchange":
+        """Send a GET as `send` does a POST."""
+        return Exchange(self, b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (path, headers), timeout, reader)
 
-    def _send(self, request: bytes, timeout: CallTimeout, reader: ResponseReader | None = None) -> Exchange:
-        connection = self._take()
-        if connection is not None:
-            try:
-                return _send(Exchange(connection, request, timeout, reused=True, reader=reader))
-            except ClosedError:
-                # The server closed it while it was idle.
-                pass
-        return self._send_anew(request, timeout, reader)
+    def receive(self, exchange: "Exchange") -> HttpResponse:
+        """Wait for the response; raises NoResponseError if no complete one comes."""
+        while not exchange.arrived():
+            exchange.wait()
+        return exchange.response()
 
-    def wait_until_sent(self, exchange: Exchange) -> None:
-        """Wait until the connection is open and the request sent; raises NoResponseError."""
-        timeout = CallTimeout(CONNECT_SECONDS, exchange.timeout.until)
-        while exchange.opening is not None:
-            try:
-                _wait(exchange.connection, exchange.events, timeout)
-            except TimeoutError as error:
-                exchange.connection.close()
-                raise NoResponseError("ConnectTimeoutError") from error
-            exchange.advance(exchange.opening)
-
-    def receive(self, exchange: Exchange, late: bool = False) -> HttpResponse:
-        """Read the response, once; raises NoResponseError if no complete one comes. With `late`, do not wait for it."""
-        timeout = exchange.timeout
-        if exchange.failure is not None:
-            raise exchange.failure
-        if exchange.opening is not None and late:
-            exchange.connection.close()
-            raise NoResponseError("ConnectTimeoutError")
-        if exchange.opening is not None:
-            self.wait_until_sent(exchange)
-        try:
-            limit = CallTimeout(LATE_SECONDS, timeout.until) if late else timeout
-            return self._read(exchange, limit)
-        except ClosedError:
-            if not exchange.reused:
-                raise
-        # Most likely the server closed the connection while it was idle, and has not seen the request.
-        again = self._send_anew(exchange.request, timeout, exchange.reader)
-        self.wait_until_sent(again)
-        return self._read(again, timeout)
-
-    def _send_anew(self, request: bytes, timeout: CallTimeout, reader: ResponseReader | None = None) -> Exchange:
-        if not timeout.left():
-            raise NoResponseError("ConnectTimeoutError")
-        opening = self._opener.begin(timeout.left())
-        exchange = Exchange(opening.connection, request, timeout, reused=False, opening=opening, reader=reader)
-        exchange.advance(opening)
-        return exchange
-
-    def _read(self, exchange: Exchange, timeout: CallTimeout) -> HttpResponse:
-        connection, begun = exchange.connection, exchange.begun
-        reader = exchange.reader or ResponseReader()
-        try:
-            while reader.response is None:
-                data, begun = begun or receive_bytes(connection, timeout), b""
-                reader.feed(data)
-        except BaseException as error:
-            connection.close()
-            if isinstance(error, OSError):
-                raise _failure(error, reader.begun) from error
-            raise
-        if reader.keeps:
-            self._idle.append((connection, self._clock()))
-        else:
-            connection.close()
-        return reader.response
-
-    def _take(self) -> socket.socket | None:
+    def take(self) -> OpenConnection | None:
+        """Return an open connection that nobody uses and that is quiet, None if there is none."""
         oldest = self._clock() - IDLE_SECONDS
         while True:
             try:
                 # The one used last: the others may become too old.
-                connection, used_at = self._idle.pop()
+                connection = self._idle.pop()
             except IndexError:
                 return None
-            if used_at >= oldest:
-                return connection
-            connection.close()
+            if connection.used_at >= oldest:
+                try:
+                    early = connection.read_early()
+                except OSError:
+                    early = b""
+                if early is None:
+                    return connection
+            # It is too old, or closed, or has brought more than the last response.
+            connection.socket.close()
+
+    def open(self, seconds: float) -> Opening:
+        """Begin to open a connection; waits only for name servers and proxies. Raises NoResponseError."""
+        return self._opener.begin(seconds)
+
+    def keep(self, connection: OpenConnection) -> None:
+        """Keep a connection for further requests."""
+        connection.used_at = self._clock()
+        self._idle.append(connection)
 
 
-def send_all(connection: socket.socket, request: bytes, timeout: CallTimeout) -> None:
-    """Send over a non-blocking socket; raises OSError, which includes TimeoutError.
+class Exchange:
+    """A request and its response, which `arrived` goes on with, without waiting, when `events` can be polled.
 
-    The time is looked at as late as possible: after a pause of the process the request may be an outdated write.
+    Of a connection that was used before, the server may have closed the other end meanwhile, and has then most likely
+    not seen the request: if nothing has come, it is sent once more, over a new connection.
     """
-    left = memoryview(request)
-    while left:
-        if not timeout.left():
-            raise TimeoutError
+
+    __slots__ = (
+        "_connection",
+        "_connections",
+        "_failure",
+        "_is_over",
+        "_is_reused",
+        "_moved_at",
+        "_opening",
+        "_reader",
+        "_since",
+        "_stale",
+        "_timeout",
+        "_unsent",
+        "began",
+        "events",
+        "request",
+    )
+
+    def __init__(self, connections: Connections, request: bytes, timeout: CallTimeout, reader: ResponseReader) -> None:
+        self.began = self._moved_at = self._since = boottime()
+        self.events = POLLIN
+        """What to poll for: it changes only with a call of `arrived`."""
+        self.request = request
+        self._connections = connections
+        self._failure: NoResponseError | None = None
+        self._is_over = False
+        self._opening: Opening | None = None
+        self._reader = reader
+        self._stale = 0
+        self._timeout = timeout
+        self._unsent = memoryview(request)
+        self._connection = connections.take()
+        self._is_reused = self._connection is not None
         try:
-            left = left[connection.send(left) :]
-        except _WOULD_BLOCK as error:
-            _wait(connection, TLS_WAITS.get(type(error), POLLOUT), timeout)
+            if self._connection is None:
+                self._open()
+            else:
+                self._send(self._connection)
+        except NoResponseError as error:
+            self._end(error)
 
+    @property
+    def due_at(self) -> float:
+        """The moment by `boottime` from which on what it does is late: it opens a connection, sends or receives."""
+        if self._opening is not None:
+            return min(self._since + CONNECT_SECONDS, self._timeout.until)
+        seconds = self._timeout.seconds
+        size = len(self.request) - len(self._unsent) if self._unsent else self._reader.size
+        return min(self._moved_at + seconds, self._since + seconds + size / SLOWEST_BYTES, self._timeout.until)
 
-def receive_bytes(connection: socket.socket, timeout: CallTimeout) -> bytes:
-    """Receive from a non-blocking socket, b"" at its end; raises OSError, which includes TimeoutError."""
-    broken = 0
-    while True:
+    @property
+    def is_sent(self) -> bool:
+        """Whether the server has all of the request, or will never have it."""
+        return self._is_over or not (self._unsent or self._opening)
+
+    def fileno(self) -> int:
+        """Return the file descriptor to poll, which may change with a call of `arrived`; -1 if it is over."""
+        if self._opening is not None:
+            return self._opening.connection.fileno()
+        return -1 if self._connection is None else self._connection.socket.fileno()
+
+    def arrived(self) -> bool:
+        """Do what can be done without waiting; return whether the response is complete, or none will come."""
+        if self._is_over:
+            return True
         try:
-            return connection.recv(READ_BYTES)
-        except BrokenPipeError:
-            broken += 1
-            if broken > STALE_ERRORS:
-                raise
-            _wait(connection, POLLIN, timeout)
+            if self._opening is not None:
+                self._go_on_opening(self._opening)
+            elif self._connection is not None and self._unsent:
+                self._send(self._connection)
+            elif self._connection is not None:
+                self._read(self._connection)
+        except NoResponseError as error:
+            self._end(error)
+        return self._is_over
+
+    def wait(self, until: float = float("inf")) -> None:
+        """Wait until it can go on; if that is not until it is late, or until a moment before, no response comes."""
+        seconds = min(self.due_at, until) - boottime()
+        if seconds > 0:
+            poller = poll()
+            poller.register(self.fileno(), self.events)
+            with blocking:
+                if poller.poll(seconds * 1000):
+                    return
+        self._end(NoResponseError("ReadTimeoutError" if self._opening is None else "ConnectTimeoutError"))
+
+    def response(self) -> HttpResponse:
+        """Return the response, once it has arrived; raises NoResponseError if none has."""
+        if self._failure is not None:
+            raise self._failure
+        assert self._reader.response is not None
+        return self._reader.response
+
+    def _open(self) -> None:
+        left = self._timeout.left()
+        if not left:
+            raise NoResponseError("ConnectTimeoutError")
+        self._since = boottime()
+        self._is_reused = False
+        self._unsent = memoryview(self.request)
+        self._opening = self._connections.open(left)
+        self._go_on_opening(self._opening)
+
+    def _go_on_opening(self, opening: Opening) -> None:
+        is_open = opening.advance()
+        self.events = opening.events
+        if not is_open:
+            return
+        self._opening = None
+        self._connection = OpenConnection(opening.connection)
+        self._moved_at = self._since = boottime()
+        try:
+            early = self._connection.read_early()
+        except OSError as error:
+            raise _failure(error) from error
+        if early is not None:
+            # What comes before the request does not answer it.
+            raise NoResponseError("HTTPClientError") if early else ClosedError
+        self._send(self._connection)
+
+    def _send(self, connection: OpenConnection) -> None:
+        unsent = len(self._unsent)
+        try:
+            while self._unsent:
+                # As late as possible: after a pause of the process the request may be an outdated write.
+                if not self._timeout.left():
+                    raise TimeoutError
+                self._unsent = self._unsent[connection.socket.send(self._unsent) :]
         except _WOULD_BLOCK as error:
-            _wait(connection, TLS_WAITS.get(type(error), POLLIN), timeout)
+            self.events = TLS_WAITS.get(type(error), POLLOUT)
+            if len(self._unsent) < unsent:
+                self._moved_at = boottime()
+            return
+        except OSError as error:
+            self._lose(_failure(error))
+            return
+        if self.events != POLLIN:
+            self.events = POLLIN
+            self._moved_at = self._since = boottime()
+
+    def _read(self, connection: OpenConnection) -> None:
+        try:
+            # Once: what else there is waits its turn, so that a fast server does not keep the caller from the others.
+            data = connection.socket.recv(READ_BYTES)
+            self.events = POLLIN
+            self._reader.feed(data)
+        except _WOULD_BLOCK as error:
+            self.events = TLS_WAITS.get(type(error), POLLIN)
+            return
+        except BrokenPipeError as error:
+            self._stale += 1
+            if self._stale > STALE_ERRORS:
+                self._lose(_failure(error, self._reader.size > 0))
+            return
+        except OSError as error:
+            self._lose(_failure(error, self._reader.size > 0))
+            return
+        except ClosedError as error:
+            self._lose(error)
+            return
+        response = self._reader.response
+        if response is None:
+            self._moved_at = boottime()
+        else:
+            self._finish(connection, response)
+
+    def _lose(self, failure: NoResponseError) -> None:
+        """Go on after the loss of the connection, if the server has most likely not seen the request."""
+        if not (self._is_reused and isinstance(failure, ClosedError)):
+            raise failure
+        if self._connection is not None:
+            self._connection.socket.close()
+            self._connection = None
+        self._open()
+
+    def _finish(self, connection: OpenConnection, response: HttpResponse) -> None:
+        """Give the connection back, if the response is that to this request."""
+        id_ = response.request_id
+        if id_:
+            if id_ in connection.answered:
+                # The response to an earlier request, sent again.
+                raise NoResponseError("HTTPClientError")
+            connection.answered.add(id_)
+        self._connection = None
+        self._is_over = True
+        if self._reader.keeps and len(connection.answered) < CALLS_OF_A_CONNECTION:
+            self._connections.keep(connection)
+        else:
+            connection.socket.close()
+
+    def _end(self, failure: NoResponseError) -> None:
+        self._failure = failure
+        self._is_over = True
+        if self._opening is not None:
+            self._opening.connection.close()
+            self._opening = None
+        if self._connection is not None:
+            self._connection.socket.close()
+            self._connection = None
 
 
-def _wait(connection: socket.socket, events: int, timeout: CallTimeout) -> None:
-    """Wait until a socket is ready, with TLS perhaps for the other direction; raises TimeoutError."""
-    poller = poll()
-    poller.register(connection, events)
-    with blocking:
-        if not poller.poll(timeout.left() * 1000):
-            raise TimeoutError
+class PendingRequest(Generic[T]):
+    """Goes on with an exchange; a subclass says whether to send another request, and what the final response means."""
+
+    __slots__ = ("_began", "_response", "_sent")
+
+    def __init__(self, sent: Exchange | AwsFault) -> None:
+        """`sent` is a fault if nothing could be sent."""
+        self._sent = sent
+        self._began = sent.began if isinstance(sent, Exchange) else 0.0
+        self._response: HttpResponse | AwsFault | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How many seconds after its beginning it is late."""
+        return self._sent.due_at - self._began if isinstance(self._sent, Exchange) else 0.0
+
+    @property
+    def events(self) -> int:
+        """What to poll for."""
+        return self._sent.events if isinstance(self._sent, Exchange) else 0
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the server has all of the request, or will never have it."""
+        return not isinstance(self._sent, Exchange) or self._sent.is_sent
+
+    def fileno(self) -> int:
+        """Return the file descriptor to poll; -1 if there is nothing to wait for."""
+        return self._sent.fileno() if isinstance(self._sent, Exchange) else -1
+
+    def arrived(self) -> bool:
+        """Do what can be done without waiting; return whether the final response is there, or none will come."""
+        while self._response is None:
+            sent = self._sent
+            if not isinstance(sent, Exchange):
+                self._response = sent
+                break
+            if not sent.arrived():
+                return False
+            try:
+                response = sent.response()
+            except NoResponseError as error:
+                self._response = translate(str(error))
+                break
+            again = self._send_again(sent.request, response)
+            if again is None:
+                self._response = response
+            else:
+                self._sent = again
+        return True
+
+    def finish(self, late: bool = False) -> T:
+        """Wait for the response and return what it means; with `late`, do not wait."""
+        if self._response is None:
+            until = boottime() + LATE_SECONDS if late else float("inf")
+            while not self.arrived():
+                assert isinstance(self._sent, Exchange)
+                self._sent.wait(until)
+        assert self._response is not None
+        return self._result(self._response)
+
+    def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
+        """Send another request if the response asks for it."""
+        raise NotImplementedError
+
+    def _result(self, response: HttpResponse | AwsFault) -> T:
+        """Return what the final response means."""
+        raise NotImplementedError
 
 
-def _send(exchange: Exchange) -> Exchange:
-    try:
-        send_all(exchange.connection, exchange.request, exchange.timeout)
-    except OSError as error:
-        exchange.connection.close()
-        raise _failure(error) from error
-    return exchange
-
-
-def _close(idle: list[tuple[socket.socket, float]]) -> None:
-    for connection, _ in idle:
-        connection.close()
+def _close(idle: list[OpenConnection]) -> None:
+    for connection in idle:
+        connection.socket.close()
 
 
 def _is_end(error: ssl.SSLError) -> bool:

@@ -16,9 +16,10 @@ from msgspec import Struct
 from router.errors import UsageError
 from router.runtime.aws.calls import RESPONSE_SECONDS, CallTimeout, boottime
 from router.runtime.aws.faults import translate
-from router.runtime.aws.http.connections import MAX_RESPONSE_BYTES, Connections, Exchange, HttpResponse, ResponseReader
+from router.runtime.aws.http.connections import Connections, Exchange, PendingRequest
 from router.runtime.aws.http.endpoints import find_bucket, is_host
-from router.runtime.aws.http.opening import CONNECT_SECONDS, NoResponseError, Trust
+from router.runtime.aws.http.opening import NoResponseError, Trust
+from router.runtime.aws.http.responses import MAX_RESPONSE_BYTES, HttpResponse, ResponseReader
 from router.runtime.aws.http.signing import CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
 from router.runtime.aws.protocols import (
     NO_ROOM,
@@ -53,13 +54,6 @@ class _Bucket(Struct, frozen=True):
     host: str
     path: str
     connections: Connections
-
-    def receive(self, exchange: Exchange, late: bool) -> HttpResponse | AwsFault:
-        """Read the response to a request that was sent."""
-        try:
-            return self.connections.receive(exchange, late)
-        except NoResponseError as error:
-            return translate(str(error))
 
     def region_instead(self, response: HttpResponse) -> str:
         """Return the region of the bucket if it is in another one, else ""."""
@@ -102,15 +96,24 @@ class DirectObjects:
             return EndedCall(self._others.fetch(bucket, key, max_bytes, timeout))
         return _PendingFetch(self, bucket, key, timeout, _Admission(max_bytes, has_room))
 
-    def send(
-        self, bucket: str, key: str, timeout: CallTimeout, admission: "_Admission", region: str = ""
-    ) -> "_Sent | AwsFault":
-        """Sign a request and send it, or begin to open a connection for it; `region` is the bucket's, if known."""
+    def find(self, bucket: str, region: str = "") -> "_Bucket | AwsFault":
+        """Return where a bucket is; if that is another region than it was, all go there from now on."""
+        known = self._buckets.get(bucket)
+        if known is not None and region in ("", known.region):
+            return known
+        region = region or self._region
         try:
-            place = self._find(bucket, region)
-            credentials = self._credentials(timeout.left())
+            endpoint, path = find_bucket(bucket, region, self._env)
+            connections = Connections(endpoint, self._env, trust=self._trust)
         except UsageError:
             return translate("EndpointResolutionError")
+        found = self._buckets[bucket] = _Bucket(region, endpoint.host, path, connections)
+        return found
+
+    def send(self, place: "_Bucket", key: str, timeout: CallTimeout, admission: "_Admission") -> Exchange | AwsFault:
+        """Sign a request and send it, or begin to open a connection for it."""
+        try:
+            credentials = self._credentials(timeout.left())
         except CredentialsError:
             return translate("NoCredentialsError")
         except TimeoutError:
@@ -128,32 +131,12 @@ class DirectObjects:
         signer = Signer(credentials, SigningScope(place.region, "s3"), moment, "GET", path, headers)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         lines += f"User-Agent: message-router\r\nAuthorization: {signer.authorization(b'')}"
-        try:
-            return place, place.connections.get(
-                path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission)
-            )
-        except NoResponseError as error:
-            return translate(str(error))
+        return place.connections.get(path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission))
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
         date = response.headers.get(b"date", b"")
         return response.status != 200 and self._clock.correct(_error_code(response), request, date)
-
-    def _find(self, bucket: str, region: str) -> _Bucket:
-        """Return where a bucket is; if that is another region than it was, all go there from now on."""
-        known = self._buckets.get(bucket)
-        if known is not None and region in ("", known.region):
-            return known
-        region = region or self._region
-        endpoint, path = find_bucket(bucket, region, self._env)
-        connections = Connections(endpoint, self._env, trust=self._trust)
-        found = self._buckets[bucket] = _Bucket(region, endpoint.host, path, connections)
-        return found
-
-
-_Sent = tuple[_Bucket, Exchange]
-"""A request, and where it was sent: a bucket may be found elsewhere while others are under way."""
 
 
 class _Admission:
@@ -175,91 +158,71 @@ class _Admission:
 
 
 class _ObjectReader(ResponseReader):
-    """Collects an object of S3; what is not admitted is not read, and the failure is `NotAdmitted`."""
+    """Collects an object of S3; what is not admitted is not read, and the admission says why."""
 
-    __slots__ = ("_admission", "_admitted", "_has_head", "_kept")
+    __slots__ = ("_admission", "_admitted", "_kept")
 
     def __init__(self, admission: _Admission) -> None:
         super().__init__(MAX_RESPONSE_BYTES + _HEAD_BYTES)
         self._admission = admission
         self._admitted = 0
         self._kept = 0
-        self._has_head = False
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes as a ResponseReader does; a head that breaks off is not the head of an empty object."""
-        if self.begun and not (data or self._has_head):
-            raise NoResponseError("IncompleteReadError")
-        parser = self._parser
-        super().feed(data)
-        if self._has_head and parser.get_status_code() == 200:
-            declared = self._headers.get(b"content-length", b"")
-            size = max(self._kept, int(declared) if declared.isdigit() else 0)
-            if size > self._admitted and not self._admission.admit(size - self._admitted):
-                raise NoResponseError("NotAdmitted")
-            self._admitted = max(size, self._admitted)
 
     def on_headers_complete(self) -> None:
         """The headers are complete."""
-        self._has_head = True
+        super().on_headers_complete()
+        declared = self._headers.get(b"content-length", b"")
+        if declared.isdigit():
+            self._admit(int(declared))
 
     def on_body(self, part: bytes) -> None:
         """A part of the body."""
         super().on_body(part)
         self._kept += len(part)
+        self._admit(self._kept)
+
+    def _admit(self, size: int) -> None:
+        """Raise NoResponseError, which ends the response, if an object of this size is not admitted."""
+        if self.status != 200 or size <= self._admitted:
+            return
+        if not self._admission.admit(size - self._admitted):
+            raise NoResponseError("HTTPClientError")
+        self._admitted = size
 
 
-class _PendingFetch:
-    """A fetch under way, of which `arrived` reads what has come."""
+class _PendingFetch(PendingRequest[bytes | AwsFault]):
+    """A fetch under way."""
+
+    __slots__ = ("_admission", "_bucket", "_corrections", "_key", "_objects", "_place", "_timeout")
 
     def __init__(self, objects: DirectObjects, bucket: str, key: str, timeout: float, admission: _Admission) -> None:
         self._objects = objects
         self._bucket = bucket
         self._key = key
         self._admission = admission
-        self._began = boottime()
-        self._timeout = CallTimeout(RESPONSE_SECONDS, self._began + timeout)
-        self._sent = objects.send(bucket, key, self._timeout, admission)
+        self._timeout = CallTimeout(RESPONSE_SECONDS, boottime() + timeout)
+        self._corrections = 0
+        self._place = objects.find(bucket)
+        super().__init__(self._send(self._place))
 
-    @property
-    def seconds(self) -> float:
-        """How long it may take: each wait is limited, and all together."""
-        if isinstance(self._sent, AwsFault):
-            return 0.0
-        exchange = self._sent[1]
-        waits = RESPONSE_SECONDS if exchange.opening is None else CONNECT_SECONDS
-        return min(max(exchange.read_at - self._began, 0.0) + waits, self._timeout.until - self._began)
+    def _send(self, place: _Bucket | AwsFault) -> Exchange | AwsFault:
+        if isinstance(place, AwsFault):
+            return place
+        return self._objects.send(place, self._key, self._timeout, self._admission)
 
-    @property
-    def events(self) -> int:
-        """What to poll for."""
-        return 0 if isinstance(self._sent, AwsFault) else self._sent[1].events
+    def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
+        """Send it to the region of the bucket, or signed by the right clock."""
+        if self._corrections == _CORRECTIONS or isinstance(self._place, AwsFault):
+            return None
+        region = self._place.region_instead(response)
+        if not region and not self._objects.correct_clock(request, response):
+            return None
+        self._corrections += 1
+        # Another fetch may have found the bucket meanwhile.
+        self._place = self._objects.find(self._bucket, region)
+        return self._send(self._place)
 
-    def fileno(self) -> int:
-        """Return the file descriptor to poll; -1 if the request could not be sent."""
-        return -1 if isinstance(self._sent, AwsFault) else self._sent[1].connection.fileno()
-
-    def arrived(self) -> bool:
-        """Whether the object is there, or nothing more comes."""
-        return isinstance(self._sent, AwsFault) or self._sent[1].arrived()
-
-    def finish(self, late: bool = False) -> bytes | AwsFault:
-        """Wait for the object and return it; with `late`, do not wait."""
-        if isinstance(self._sent, AwsFault):
-            return self._sent
-        place, exchange = self._sent
-        response = place.receive(exchange, late)
-        for _ in range(_CORRECTIONS):
-            if isinstance(response, AwsFault):
-                break
-            region = place.region_instead(response)
-            if not region and not self._objects.correct_clock(exchange.request, response):
-                break
-            sent = self._objects.send(self._bucket, self._key, self._timeout, self._admission, region)
-            if isinstance(sent, AwsFault):
-                return sent
-            place, exchange = sent
-            response = place.receive(exchange, late=False)
+    def _result(self, response: HttpResponse | AwsFault) -> bytes | AwsFault:
         if isinstance(response, AwsFault):
             return self._admission.fault or response
         return _content(response)

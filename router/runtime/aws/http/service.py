@@ -5,18 +5,19 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 
 import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from router.runtime.aws.calls import CallTimeout
+from router.runtime.aws.calls import CallsUnderWay, CallTimeout, CallUnderWay
 from router.runtime.aws.faults import translate
-from router.runtime.aws.http.connections import Connections, Exchange, HttpResponse
+from router.runtime.aws.http.connections import Connections, Exchange, PendingRequest
 from router.runtime.aws.http.endpoints import ServiceName, find_endpoint
-from router.runtime.aws.http.opening import CONNECT_SECONDS, NoResponseError, Trust
+from router.runtime.aws.http.opening import Trust
+from router.runtime.aws.http.responses import HttpResponse
 from router.runtime.aws.http.signing import (
     Credentials,
     CredentialsError,
@@ -82,23 +83,20 @@ class JsonService:
         """Begin a call whose response is read later; `decode` is as `decode_object`."""
         return PendingCall(self, operation, body, timeout, lambda response: response, decode)
 
-    def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | FailedCall:
+    def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | AwsFault:
         """Sign a call and send it, or begin to open a connection for it."""
         try:
             credentials = self._credentials(timeout.left())
         except CredentialsError:
-            return FailedCall(AwsFault("configuration", "NoCredentialsError"))
+            return AwsFault("configuration", "NoCredentialsError")
         except TimeoutError:
-            return FailedCall(translate("CredentialRetrievalError"))
+            return translate("CredentialRetrievalError")
         second = int(self._clock.now())
         head = self._heads.get(operation)
         if head is None or head.second != second or head.credentials != credentials:
             head = self._heads[operation] = self._head(operation, second, credentials)
         lines = head.start + head.signer.authorization(body).encode()
-        try:
-            return self._connections.send(lines, body, timeout)
-        except NoResponseError as error:
-            return FailedCall(translate(str(error)))
+        return self._connections.send(lines, body, timeout)
 
     def _head(self, operation: str, second: int, credentials: Credentials) -> "_SignedHead":
         moment = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -114,34 +112,19 @@ class JsonService:
         start = f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1")
         return _SignedHead(second, credentials, start, Signer(credentials, self._scope, moment, "POST", "/", headers))
 
-    def wait_until_sent(self, exchange: Exchange) -> Exchange | FailedCall:
-        """Wait until a call is sent whose connection was to be opened first."""
-        try:
-            self._connections.wait_until_sent(exchange)
-        except NoResponseError as error:
-            return FailedCall(translate(str(error)))
-        return exchange
-
-    def receive(self, exchange: Exchange, late: bool) -> HttpResponse | FailedCall:
-        """Read the response to a call that was sent."""
-        try:
-            return self._connections.receive(exchange, late)
-        except NoResponseError as error:
-            return FailedCall(translate(str(error)))
-
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
         date = response.headers.get(b"date", b"")
-        return response.status != 200 and self._clock.correct(_error_code(response), request, date)
+        return self._clock.correct(_error_code(response), request, date)
 
 
-class PendingCall(Generic[T]):
-    """A call under way, sent when it is made or its connection is open; `finish` reads its response, once, by `read`.
+class PendingCall(PendingRequest[T]):
+    """A call under way; `read` returns what its response means.
 
     `decode` is as `decode_object`; a response that it cannot decode is a failed call.
     """
 
-    __slots__ = ("_body", "_decode", "_operation", "_read", "_seconds", "_sent", "_service", "_timeout")
+    __slots__ = ("_body", "_decode", "_is_corrected", "_operation", "_read", "_service", "_timeout")
 
     def __init__(
         self,
@@ -152,49 +135,26 @@ class PendingCall(Generic[T]):
         read: Callable[[Any], T],
         decode: Callable[[bytes], object] = decode_object,
     ) -> None:
+        super().__init__(service.send(operation, body, timeout))
         self._service = service
         self._operation = operation
         self._body = body
         self._decode = decode
+        self._is_corrected = False
         self._read = read
         self._timeout = timeout
-        self._seconds = timeout.left()
-        self._sent = service.send(operation, body, timeout)
 
-    @property
-    def seconds(self) -> float:
-        """How long the response may take, or before it the connection."""
-        opens = isinstance(self._sent, Exchange) and self._sent.opening is not None
-        return min(self._seconds, CONNECT_SECONDS) if opens else self._seconds
+    def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
+        """Send it signed by the right clock."""
+        if response.status == 200 or self._is_corrected or not self._service.correct_clock(request, response):
+            return None
+        self._is_corrected = True
+        return self._service.send(self._operation, self._body, self._timeout)
 
-    @property
-    def events(self) -> int:
-        """What to poll for."""
-        return self._sent.events if isinstance(self._sent, Exchange) else 0
-
-    def wait_until_sent(self) -> None:
-        """Wait until the connection is open and the call sent."""
-        if isinstance(self._sent, Exchange) and self._sent.opening is not None:
-            self._sent = self._service.wait_until_sent(self._sent)
-
-    def fileno(self) -> int:
-        """Return the file descriptor to poll for the response; -1 if the request could not be sent."""
-        return self._sent.connection.fileno() if isinstance(self._sent, Exchange) else -1
-
-    def arrived(self) -> bool:
-        """Whether what can be read is the response, or the end of the connection; before it, opens the connection."""
-        return not isinstance(self._sent, Exchange) or self._sent.arrived()
-
-    def finish(self, late: bool = False) -> T:
-        """Wait for the response and return it; with `late`, do not wait."""
-        sent, service = self._sent, self._service
-        if not isinstance(sent, Exchange):
-            return self._read(sent)
-        response = service.receive(sent, late)
-        if isinstance(response, HttpResponse) and service.correct_clock(sent.request, response):
-            again = service.send(self._operation, self._body, self._timeout)
-            response = service.receive(again, late=False) if isinstance(again, Exchange) else again
-        return self._read(_content(response, self._decode) if isinstance(response, HttpResponse) else response)
+    def _result(self, response: HttpResponse | AwsFault) -> T:
+        if isinstance(response, AwsFault):
+            return self._read(FailedCall(response))
+        return self._read(_content(response, self._decode))
 
 
 NOT_BEGUN = FailedCall(OUT_OF_TIME)
@@ -222,45 +182,52 @@ class OverlappingCalls(Generic[R, T]):
         self._timeout = timeout
         self._decode = decode
         self._read = read
+        self._responses: list[R | FailedCall] = []
+        self._under_way: CallsUnderWay[R | FailedCall] = CallsUnderWay(clock)
         self.until = float("inf")
-        self._begun = self._begin(0)
-
-    def _begin(self, start: int) -> list[PendingCall[R | FailedCall] | FailedCall]:
-        begun = [
-            NOT_BEGUN
-            if self._clock() >= self._timeout.until
-            else self._service.begin(self._operation, body, self._timeout, self._decode)
-            for body in self._bodies[start : start + CONCURRENT_CALLS]
-        ]
-        # Nobody polls all of them; their connections are opened together.
-        for call in begun:
-            if not isinstance(call, FailedCall):
-                call.wait_until_sent()
-        self.until = self._clock() + self._timeout.seconds
-        return begun
+        self._begin()
 
     def fileno(self) -> int:
         """Return the file descriptor of the last call: the others most likely have their responses before it."""
-        last = self._begun[-1]
-        return -1 if isinstance(last, FailedCall) else last.fileno()
+        return self._under_way.last_descriptor
 
     def arrived(self) -> bool:
-        """Whether what can be read from it is a response, or the end of the connection. Does not wait."""
-        last = self._begun[-1]
-        return isinstance(last, FailedCall) or last.arrived()
+        """Read what has come, without waiting; return whether all responses are there."""
+        self._settle([(call, False) for call in self._under_way.advance()])
+        return not self._under_way
 
     def finish(self) -> T:
-        """Read all responses, and return what they mean; from `until` on, wait for none."""
-        responses: list[R | FailedCall] = []
-        while self._begun:
-            # The last one first: once its response is there the others most likely are too, and need no wait.
-            ended = [
-                call if isinstance(call, FailedCall) else call.finish(late=self._clock() >= self.until)
-                for call in reversed(self._begun)
-            ]
-            responses += reversed(ended)
-            self._begun = self._begin(len(responses))
-        return self._read(responses)
+        """Wait for the responses, and return what they mean."""
+        while True:
+            while self._under_way:
+                self._settle(self._under_way.wait())
+            if len(self._responses) == len(self._bodies):
+                return self._read(self._responses)
+            self._begin()
+
+    def _begin(self) -> None:
+        """Send the next calls."""
+        start = len(self._responses)
+        bodies = self._bodies[start : start + CONCURRENT_CALLS]
+        self._responses += [NOT_BEGUN] * len(bodies)
+        begun = []
+        for number, body in enumerate(bodies, start):
+            began = self._clock()
+            if began >= self._timeout.until:
+                break
+            pending = self._service.begin(self._operation, body, self._timeout, self._decode)
+            begun.append(pending)
+            call = CallUnderWay(number, pending, began)
+            if not self._under_way.add(call):
+                self._settle([(call, False)])
+        # Their connections are opened together. The caller does something else before it waits for the responses.
+        while not all(pending.is_sent for pending in begun):
+            self._settle(self._under_way.wait())
+        self.until = self._clock() + self._timeout.seconds
+
+    def _settle(self, ended: Iterable[tuple[CallUnderWay[R | FailedCall], bool]]) -> None:
+        for call, late in ended:
+            self._responses[call.number] = call.pending.finish(late)
 
 
 def connect_service(

@@ -187,9 +187,9 @@ LEAST_TIMEOUT = 2 * RESPONSE_SECONDS + 1
 SHORT_TIMEOUT = declare(
     "RT235",
     "a timeout of the function that one call can use up",
-    f"A call waits up to {RESPONSE_SECONDS} seconds for data, and up to half of an invocation is kept for what follows "
-    "a call as slow as that. In a short invocation no call starts after one that hangs: the function still responds in "
-    "time, but what is left of the batch is received again.",
+    f"A call waits up to {RESPONSE_SECONDS} seconds for its response, and up to half of an invocation is kept for what "
+    "follows a call as slow as that. In a short invocation no call starts after one that hangs: the function still "
+    "responds in time, but what is left of the batch is received again.",
     severity="warning",
 )
 

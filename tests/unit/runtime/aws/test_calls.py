@@ -262,6 +262,63 @@ def test_one_that_never_answers_is_late(wire: Wire) -> None:
     assert PolledCalls(wire.begin, result_of_write).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
 
 
+class Moving:
+    """A call that is sent once more over another connection, when there is something to read over the first."""
+
+    events = POLLIN
+    seconds = SECONDS
+
+    def __init__(self) -> None:
+        self.ends = [socket.socketpair() for _ in range(2)]
+        self.ends[0][1].send(b"x")
+
+    def fileno(self) -> int:
+        return self.ends[0][0].fileno()
+
+    def arrived(self) -> bool:
+        if len(self.ends) == 1:
+            return True
+        for end in self.ends.pop(0):
+            end.close()
+        self.ends[0][1].send(b"x")
+        return False
+
+    def finish(self, late: bool = False) -> WriteResponse:
+        for end in self.ends[0]:
+            end.close()
+        return LATE if late else answer(0)
+
+
+def test_a_call_that_goes_on_over_another_connection(wire: Wire) -> None:
+    """It is polled there, and the others where they were."""
+    wire.answers_at = {1: 2}
+
+    def begin(job: int, timeout: float) -> Any:
+        return wire.begin(job, timeout) if job else Moving()
+
+    assert PolledCalls(begin, result_of_write).make(range(3), NO_LIMIT) == [answer(job) for job in range(3)]
+
+
+def test_each_call_is_late_at_its_own_time(wire: Wire) -> None:
+    """Also while one that began before it has more time."""
+    wire.never = {1}
+    wire.answers_at = {0: 3}
+
+    class WithOwnTime(Sent):
+        def finish(self, late: bool = False) -> WriteResponse:
+            if self.job == 1:
+                wire.ends[0].send(b"x")
+            return super().finish(late)
+
+    def begin(job: int, timeout: float) -> Sent:
+        sent = wire.begin(job, timeout)
+        found = WithOwnTime(wire, job, sent.here)
+        found.seconds = 0.05 if job == 1 else SECONDS
+        return found
+
+    assert PolledCalls(begin, result_of_write).make(range(3), NO_LIMIT) == [answer(0), LATE, answer(2)]
+
+
 def test_not_sent(wire: Wire) -> None:
     """A call that cannot be sent has its response at once."""
     wire.refused = {0, 2}

@@ -24,6 +24,7 @@ class Pending:
         self._step = step
         self._sent = sent
         self._here, self._there = socket.socketpair()
+        self._here.setblocking(False)
         if responds:
             self.respond()
 
@@ -34,7 +35,10 @@ class Pending:
         return self._here.fileno() if self._sent else -1
 
     def arrived(self) -> bool:
-        return self._here.recv(9) != TICKET
+        try:
+            return self._here.recv(9) != TICKET
+        except BlockingIOError:
+            return False
 
     def finish(self) -> Any:
         self._here.close()
