@@ -7,8 +7,8 @@ from hashlib import md5
 from itertools import count
 from typing import Any, NamedTuple
 
-from router.runtime.aws.protocols import WriteResponse
 from tests.faults.fault_rig import FOLDER
+from tests.support.aws import WriteResponse
 from tests.support.program import load_program
 from tests.support.testing import MemoryTables
 
