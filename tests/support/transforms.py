@@ -1,12 +1,11 @@
 """What tests of other rooms use of `router.runtime.transforms`."""
 
-from router.runtime.transforms import TEXT_FORMATS, TRANSFORMS
+from router.runtime.transforms import TRANSFORMS
 from router.runtime.transforms.times import seconds_of
 from router.runtime.transforms.values import MAX_COLLISIONS
 
 __all__ = [
     "MAX_COLLISIONS",
-    "TEXT_FORMATS",
     "TRANSFORMS",
     "seconds_of",
 ]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.runtime.transforms import TRANSFORMS as T
+from router.runtime.transforms import FUNCTIONS as T
 from router.runtime.transforms import dynamodb, text, times, values
 from tests.support.engine import encode_item
 

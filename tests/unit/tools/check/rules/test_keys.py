@@ -351,7 +351,7 @@ AT_ID = "at /properties/id of schema 'schema.json'"
             schema(id={**TEXT, "minLength": 0}),
             [f"{LACKS} of an empty text 'split' makes no parts; {DEFAULT}"],
         ),
-        (f"{FROM} [{{split: ''}}, last]}}", schema(id=TEXT), []),
+        (f"{FROM} [{{split: ''}}, last]}}", schema(id=TEXT), ["RT426 "]),
         (f"{FROM} [lower, {{split: ','}}, first]}}", schema(id=TEXT), []),
         (f"{FROM} [{{lookup: {{map: {{IN: India, US: ''}}}}}}]}}", schema(id=WORD), []),
         (f"{FROM} [{{lookup: {{map: {{IN: India, US: null}}}}}}]}}", schema(id=WORD), []),
