@@ -39,8 +39,8 @@ BASE64_TEXT = TextFormat(
     "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
     encoding="base64",
 )
-_SPACE = "[\\s\x1c\x1d\x1e\x1f\x85]"
-"""A character that `str.strip` removes, as a pattern of JSON Schema."""
+_SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A character that `str.strip` removes, as a pattern of JSON Schema, whose `\\s` is not the same: it has U+FEFF."""
 _CASE_GROWTH = 3
 """The most characters that one becomes in another case: `ΐ` is three in upper case. Bytes: `ŉ` has two, then six."""
 _LIST_OF_PARTS_BYTES = 4

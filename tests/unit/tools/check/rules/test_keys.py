@@ -331,6 +331,7 @@ AT_ID = "at /properties/id of schema 'schema.json'"
         (f"{FROM} strip}}", schema(id={**TEXT, "minLength": 0}), [f"{EMPTY}add 'pattern' {AT_ID}"]),
         (f"{FROM} strip}}", schema(id={**TEXT, "pattern": "^ *[A-Z]"}), []),
         (f"{FROM} strip}}", schema(id=WORD), []),
+        (f"{FROM} strip}}", schema(id={"enum": ["\ufeff"]}), []),
         (f"{FROM} [lower, strip]}}", schema(id=TEXT), []),
         (f"{FROM} strip}}", schema(id={**TEXT, "pattern": r"^\p{Lu}{3}"}), []),
         (f"{FROM} [{{truncate: true}}]}}", schema(id=TEXT), ["RT613 ", "RT426 "]),
