@@ -8,7 +8,7 @@ import re
 from collections.abc import Hashable, Mapping
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 from router.model import Number, TextFormat
 from router.runtime.transforms.text import text_of
@@ -38,7 +38,8 @@ from router.runtime.transforms.transform import (
     utf8_bytes,
 )
 
-_ROUNDINGS = ("half_even", "half_up", "half_down", "up", "down", "ceiling", "floor")
+Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor"]
+_ROUNDINGS: tuple[str, ...] = get_args(Rounding)
 
 _EXACT = decimal.Context(
     prec=decimal.MAX_PREC,
@@ -168,7 +169,7 @@ TO_BOOL = Transform(
 )
 
 
-def round(value: Number, digits: int, mode: str = "half_even") -> Number:
+def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     """The number with `digits` digits after the point; mode: half_even, half_up, half_down, up, down, ceiling or floor.
 
     >>> round(Decimal("2.345"), 2)
