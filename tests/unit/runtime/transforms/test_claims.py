@@ -81,7 +81,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
 
 def values_of(*kinds: str) -> st.SearchStrategy[Any]:
     """Values of some kinds."""
-    return st.one_of(VALUES[kind] for kind in kinds)
+    return st.one_of(*(VALUES[kind] for kind in kinds))
 
 
 def argument_of(argument: Argument) -> st.SearchStrategy[Any]:
@@ -120,7 +120,7 @@ def kind_of(value: Any) -> str:
 
 def matches(pattern: str, text: str) -> bool:
     """Whether text matches a pattern of JSON Schema."""
-    return validator_of(pattern).is_valid(text)
+    return bool(validator_of(pattern).is_valid(text))
 
 
 @cache
@@ -200,7 +200,7 @@ def test_what_it_accepts(transform: Transform, data: st.DataObject) -> None:
 @given(st.data())
 def test_what_it_refuses(transform: Transform, data: st.DataObject) -> None:
     """It refuses values of kinds that it does not take, and elements of no group."""
-    takes = transform.takes or tuple(VALUES)
+    takes = {*(transform.takes or VALUES)}
     refused = [VALUES[kind] for kind in VALUES if kind not in takes]
     if isinstance(transform.accepts, ListsOf):
         accepted = {kind for kinds in transform.accepts.groups for kind in kinds}

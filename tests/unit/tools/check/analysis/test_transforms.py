@@ -90,8 +90,8 @@ STRIP_DIGITS = Transform(
 @pytest.fixture
 def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Returns the findings and the verdicts of a config with a transform that no other module knows."""
-    monkeypatch.setitem(TRANSFORMS, "strip_digits", STRIP_DIGITS)  # type: ignore[arg-type]
-    monkeypatch.setitem(FUNCTIONS, "strip_digits", strip_digits)  # type: ignore[arg-type]
+    monkeypatch.setitem(TRANSFORMS, "strip_digits", STRIP_DIGITS)
+    monkeypatch.setitem(FUNCTIONS, "strip_digits", strip_digits)
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA), encoding="utf-8")
 
     def run(key: str = "id", value: str = "word") -> tuple[list[str], dict[str, str]]:
