@@ -1,7 +1,7 @@
 """The built-in transforms of single values, in modules by what they transform.
 
-A module of this package defines transforms: values of the type `Transform`, which have all that the router knows about
-each. They are found by their presence.
+A module of this package defines transforms: values of the type `Transform`, which have all that the
+router knows about each. They are found by their presence.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,9 @@ FUNCTIONS: Mapping[str, TransformFunction] = {name: transform.apply for name, tr
 
 
 def is_built_in(name: str, function: TransformFunction | None) -> bool:
-    """Whether the function that a config has under a name is that of a built-in transform, and not a plugin's."""
+    """Whether the function that a config has under a name is that of a built-in transform.
+
+    Otherwise it is a plugin's.
+    """
     transform = TRANSFORMS.get(name)
     return transform is not None and transform.apply is function

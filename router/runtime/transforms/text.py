@@ -40,11 +40,14 @@ BASE64_TEXT = TextFormat(
     encoding="base64",
 )
 _SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-"""A character that `str.strip` removes, as a pattern of JSON Schema, whose `\\s` is not the same: it has U+FEFF."""
+"""A character that `str.strip` removes, as a pattern of JSON Schema, whose `\\s` has U+FEFF, too."""
 _CASE_GROWTH = 3
-"""The most characters that one becomes in another case: `ΐ` is three in upper case. Bytes: `ŉ` has two, then six."""
+"""The most characters that one becomes in another case: `ΐ` is three in upper case.
+
+The most bytes for each byte, too: `ŉ` has two, and six in upper case.
+"""
 _LIST_OF_PARTS_BYTES = 4
-"""A list has three bytes, and one for each part, where all but the last had a separator after them."""
+"""A list has three bytes, and one for each part: all but the last part had a separator."""
 _NO_ESCAPE = "%(?![0-9A-Fa-f]{2})"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -161,7 +164,7 @@ def replace(value: str, old: str, new: str) -> str:
 
 
 def _longest_replaced(before: float, arguments: Arguments) -> float:
-    # What replaces a text by nothing makes it no longer; other lengths depend on how often it occurs.
+    # Without its parts a text is no longer. Other lengths depend on how often a part occurs.
     return before if arguments["old"] and not arguments["new"] else inf
 
 

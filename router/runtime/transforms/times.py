@@ -81,7 +81,7 @@ TO_ISO = Transform(
     name="to_iso",
     apply=to_iso,
     takes=NUMBER,
-    # Those are times in either unit: as seconds from the year 1019 to 9892, as milliseconds around 1970.
+    # Those are times in either unit: seconds from the year 1019 to 9892, or milliseconds.
     accepts=NumbersBetween(-30_000_000_000, 250_000_000_000),
     gives="string",
     arguments={"unit": OneOf(("s", "ms"))},

@@ -1,8 +1,9 @@
 """What a built-in transform is: a value with its function, and with all that is known about it.
 
-`router check` reads what it says about a transform from here, the documentation its table. No other module names a
-transform. A field claims only what is true for every value and for all arguments that are in their ranges: a claim that
-is not true makes `router check` prove what is wrong.
+`router check` and the documentation read what they say about a transform from here.
+
+A field claims what is true for every value, and for all arguments that are in their ranges. A claim
+that is not true makes `router check` prove what is wrong.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ TEXT_OR_BINARY: Kinds = ("string", "binary")
 SCALARS: Kinds = ("string", "number", "boolean")
 
 Arguments = Mapping[str, Any]
-"""Arguments of a transform by name. Those with a default are left out if the config does not give them."""
+"""Arguments of a transform by name; one with a default is left out if the config does not give it."""
 
 
 # What an argument must be: `takes` a value of the config or not, `words` says what it takes.
@@ -129,7 +130,10 @@ class OnlyKinds(Struct, frozen=True):
 
 
 class NumbersBetween(Struct, frozen=True):
-    """It accepts every number within these bounds, and every value of another kind; other numbers it may refuse."""
+    """It accepts every number within these bounds; other numbers it may refuse.
+
+    It accepts every value of another kind.
+    """
 
     minimum: int
     maximum: int
@@ -157,14 +161,15 @@ Accepts = Literal["every value", "unknown"] | TextFormat | OnlyKinds | NumbersBe
 
 
 class EmptyIfMatches(Struct, frozen=True):
-    """The result is empty exactly if the text matches a pattern of JSON Schema; `samples` are some texts that do."""
+    """The result is empty exactly if the text matches a pattern of JSON Schema."""
 
     pattern: str
     samples: tuple[str, ...]
+    """Some texts that match."""
 
 
 class EmptyIfRepeats(Struct, frozen=True):
-    """The result is empty exactly if the text is nothing but repetitions of `part`, which is not empty."""
+    """The result is empty exactly if the text is nothing but repetitions of a part."""
 
     part: str
 
@@ -177,10 +182,10 @@ class TextResult(Struct, frozen=True):
     """The result is text."""
 
     longest: Callable[[float, Arguments], float]
-    """The most characters of the result, for the most of the value as text; infinity if there is no bound."""
+    """The most characters of the result, for the most of the value as text; infinity: no bound."""
     empty: Callable[[Arguments], Emptiness]
     can_keep_length: bool
-    """Whether some text of each length keeps its length, whatever the arguments; False claims nothing."""
+    """Whether some text of each length keeps its length, with any arguments; False claims nothing."""
 
 
 class SameList(Struct, frozen=True):
@@ -205,7 +210,7 @@ class SplitText(Struct, frozen=True):
 
 
 class MapEntry(Struct, frozen=True):
-    """The result is the entry of a map for the value as text, or a default; without one, nothing."""
+    """The result is the entry of a map for the value as text, or a default, or nothing."""
 
     entries: str
     """The name of the argument with the map."""
@@ -244,7 +249,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     result: Result | None
     """What else is known of the result; None: nothing."""
     most_bytes: Callable[[float, Arguments], float] | None
-    """The most bytes of the result in an item, for the most of the value; None if there is no bound.
+    """The most bytes of the result in an item, for the most of the value; None: no bound.
 
     The most of a number is always 20 bytes.
     """
@@ -266,9 +271,12 @@ def utf8_bytes(text: str) -> int:
 
 
 GROWTH_AS_TEXT = 9
-"""The most bytes of JSON, or of numbers as text, for each byte of a value in an item: a number has 20, or 170."""
+"""The most bytes of JSON, or of numbers as text, for each byte of a value in an item.
+
+A number has at most 20 bytes, and 170 as text.
+"""
 
 
 def bytes_as_text(before: float) -> float:
-    """Return the most bytes of a value as JSON, or of a number as text, for those of the value in an item."""
+    """Return the most bytes of a value as JSON or text, for the most of the value in an item."""
     return GROWTH_AS_TEXT * before + len('""')

@@ -1,4 +1,7 @@
-"""Reads what the built-in transforms say about themselves: infers their results, and proves that they accept values."""
+"""Reads what built-in transforms say about themselves.
+
+It infers their results, and proves that they accept values.
+"""
 
 import inspect
 from collections.abc import Mapping
@@ -55,7 +58,7 @@ from router.tools.check.analysis.values import are_elements, holds, possible
 
 
 def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
-    """Return the built-in transform that a route has under a name; None if it is a plugin's, or unknown."""
+    """Return the built-in transform of a name; None if it is a plugin's, or unknown."""
     return TRANSFORMS[name] if is_built_in(name, route.transforms.get(name)) else None
 
 
@@ -80,7 +83,10 @@ def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments |
 
 
 def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
-    """Return the arguments of a transform by name; None if one is missing, unknown or out of its range."""
+    """Return the arguments of a transform by name.
+
+    None if one is missing, unknown or out of its range.
+    """
     bound = bind(transform.apply, argument)
     if bound is None:
         return None
@@ -93,14 +99,17 @@ def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
 
 
 def kinds_taken(transform: Transform) -> tuple[str, ...]:
-    """Return the kinds of values that a transform takes; of one that may take any, those that it surely accepts."""
+    """Return the kinds of values that a transform takes.
+
+    Of a transform that may take any, those that it surely accepts.
+    """
     if transform.takes is not None:
         return transform.takes
     return transform.accepts.kinds if isinstance(transform.accepts, OnlyKinds) else ALL_TYPES
 
 
 def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bool:
-    """Whether it is proved that a transform accepts each value, if it is of the kinds that the transform takes."""
+    """Whether it is proved that a transform accepts each value of the kinds that it takes."""
     messages = route.mapped
     match transform.accepts:
         case "every value":
@@ -142,7 +151,10 @@ def of_transform(route: AnalyzedRoute, transform: Transform, before: Value, argu
 
 
 def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, arguments: Arguments | None) -> Value | None:
-    """Infer the result of a transform for values that are not missing; None if it may be anything, or nothing."""
+    """Infer the result of a transform for values that are not missing.
+
+    None if it may be anything, or nothing.
+    """
     of_kind = None if transform.gives is None else of_type(transform.gives, empty=UNKNOWN)
     if arguments is None:
         return of_kind
@@ -150,7 +162,7 @@ def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, argume
         case TextResult() as result:
             return _text_of(route, transform, result, before, arguments)
         case SameList():
-            return structs.replace(before, missing=NO, types={"array": YES})
+            return _same_list_as(before)
         case ListEnd(index):
             return of_list_end(route.mapped, before, index) if before.ends is None else before.ends[index]
         case JoinedText():
@@ -160,6 +172,15 @@ def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, argume
         case MapEntry(entries, default):
             return _entry_of(route, transform, before, arguments[entries], arguments.get(default))
     return of_kind
+
+
+def _same_list_as(before: Value) -> Value:
+    """Infer a list of the same elements, of which others may be the first and the last."""
+    ends = before.ends
+    if ends is not None:
+        first, last = (structs.replace(end, empty=UNKNOWN) for end in ends)
+        ends = first, last
+    return structs.replace(before, missing=NO, types={"array": YES}, ends=ends)
 
 
 def _text_of(
@@ -203,7 +224,10 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
 
 
 def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separator: str) -> Value:
-    """Infer the parts of a text; of an empty text there are none, and the first is empty if a separator is."""
+    """Infer the parts of a text, of which an empty text has none.
+
+    The first or last part is empty if the text begins or ends with a separator.
+    """
     gap = f"of an empty text '{transform.name}' makes no parts"
     part = Value(before.empty, {"string": YES}, longest=before.longest, gap=gap)
     form = escaped(separator)
@@ -220,8 +244,11 @@ def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separat
 def _entry_of(
     route: AnalyzedRoute, transform: Transform, before: Value, entries: Mapping[str, Any], default: Any
 ) -> Value:
-    """Infer an entry of a map; without a default, the value is missing for a text that the map does not have."""
-    found = [of_constant(each) for each in (*entries.values(), *([] if default is None else [default]))]
+    """Infer an entry of a map; without a default it is missing for a text that the map does not have."""
+    constants = [*entries.values()]
+    if default is not None:
+        constants.append(default)
+    found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
     lengths = [value.longest for value in found if "string" in value.types]
     longest = None if None in lengths else max((length for length in lengths if length is not None), default=0)
@@ -234,9 +261,8 @@ def _entry_of(
     if default is not None:
         return after
     known = "|".join(escaped(key) for key in entries)
-    refusal = refusal_of(
-        route, before, TextFormat("an entry", "enum", f"^({known})$"), lambda text: _find_entry(entries, text)
-    )
+    form = TextFormat("an entry", "enum", f"^({known})$")
+    refusal = refusal_of(route, before, form, lambda text: _find_entry(entries, text))
     if refusal.possible is YES:
         gap = f"'{transform.name}' has no 'default' for a value that its map does not have{refusal.shown}"
         return structs.replace(after, missing=YES, gap=gap)

@@ -1,4 +1,4 @@
-"""Asks what is proved of a value: the types that it can have, a predicate that it satisfies, its elements."""
+"""Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
 from router.prover.inference import ALL_TYPES, NO, Value, of_path
 from router.prover.predicates import SOME_VALUE, Schema

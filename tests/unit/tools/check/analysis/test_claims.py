@@ -227,6 +227,8 @@ def test_a_size_over_the_limit(claims: Any) -> None:
         ("item: {id: {from: link, transform: strip}}", "S", "key id", PROVED),
         ("item: {id: {from: link, transform: [{split: '-'}, first]}}", "S", "key id", PROVED),
         ("item: {id: {from: link, transform: [{split: '#'}, last]}}", "S", "key id", "refuted RT612"),
+        ("item: {id: {from: link, transform: [{split: '-'}, unique, last]}}", "S", "key id", refuted("key attribute 'id' is empty")),
+        ("item: {id: {from: link, transform: [{split: '-'}, sort, first]}}", "S", "key id", refuted("key attribute 'id' is empty")),
         ("item: {id: id, v: count}, write: {mode: newest, version: v}", "S", "version v", PROVED),
         ("item: {id: id, v: flag}, write: {mode: newest, version: v}", "S", "version v", "refuted RT417"),
         ("item: {id: id, v: {from: word, transform: shout}}, write: {mode: newest, version: v}", "S", "version v",
