@@ -245,7 +245,10 @@ class Transform(Struct, frozen=True, kw_only=True):
     gives: Kind | None
     """The kind of its result; None: any, or nothing."""
     arguments: Mapping[str, Argument]
-    """All parameters of `apply` after the value, in their order."""
+    """All parameters of `apply` after the value, in their order.
+
+    If one is out of its range, `apply` refuses every value.
+    """
     result: Result | None
     """What else is known of the result; None: nothing."""
     most_bytes: Callable[[float, Arguments], float] | None

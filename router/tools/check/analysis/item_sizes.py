@@ -120,7 +120,9 @@ def _grown(transform: Transform | None, size: float, argument: Any) -> float:
     if transform is None or transform.most_bytes is None or size == inf:
         return inf
     arguments = arguments_of(transform, argument)
-    return inf if arguments is None else transform.most_bytes(size, arguments)
+    if arguments is None:
+        return 0  # it refuses every value
+    return transform.most_bytes(size, arguments)
 
 
 def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float) -> float:

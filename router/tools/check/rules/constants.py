@@ -57,7 +57,9 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
         unfit = _unfit_by_hints(function, argument) if known is None else _unfit(known, argument)
         for parameter, value, takes in unfit:
             sentence = f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}"
-            yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part))
+            # What a plugin does with another type than it declares is not known.
+            claim = None if known is None else route.claim("mapping", name)
+            yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part), refutes=claim)
 
 
 @rule(UNSTORABLE_CONSTANT)

@@ -213,6 +213,20 @@ def test_what_it_refuses(transform: Transform, data: st.DataObject) -> None:
 
 
 @EACH
+@settings(deadline=None, max_examples=10)
+@given(st.data())
+def test_arguments_out_of_their_range(transform: Transform, data: st.DataObject) -> None:
+    """With one of them, no value is accepted."""
+    wrong = data.draw(ANY | st.integers())
+    for name, argument in transform.arguments.items():
+        value, arguments = data.draw(values_of(*(transform.takes or VALUES))), data.draw(arguments_of(transform))
+        assert all(transform.arguments[other].takes(right) for other, right in arguments.items())
+        if not argument.takes(wrong):
+            with pytest.raises(REFUSES):
+                transform.apply(value, **{**arguments, name: wrong})
+
+
+@EACH
 @settings(deadline=None, max_examples=25)
 @given(st.data())
 def test_results(transform: Transform, data: st.DataObject) -> None:

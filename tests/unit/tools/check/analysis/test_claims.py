@@ -136,6 +136,8 @@ def refuted(reason: str, code: str = "RT244") -> str:
         ("{from: flag, missing: error}", "refuted RT431"),
         ("{from: word, transform: shout}", undecided("transform 'shout' is a plugin's")),
         ("{from: word, transform: [{lookup: {map: {a: b}}}]}", PROVED),
+        ("{from: word, transform: {truncate: -1}}", "refuted RT426"),
+        ("{from: word, transform: {split: ''}}", "refuted RT426"),
         ("{from: lines, transform: [{lookup: {map: {a: b}}}]}", refuted("attribute 'x' has a value that transform 'lookup' does not take")),
         ("{from: word, transform: [base64_decode, to_text]}", "refuted RT414"),
         ("{ttl: {from: time, after: 1d}}", PROVED),
