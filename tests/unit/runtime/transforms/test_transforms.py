@@ -222,7 +222,7 @@ ITEMS = st.dictionaries(
         | st.text(max_size=3)
         | st.binary(max_size=3)
         | st.sets(st.text(max_size=3), min_size=1)
-        | st.sets(st.integers(), min_size=1, max_size=3),
+        | st.sets(st.integers(-(10**30), 10**30), min_size=1, max_size=3),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
         max_leaves=6,
     ),
