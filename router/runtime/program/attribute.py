@@ -9,14 +9,14 @@ from msgspec import UNSET, Struct, UnsetType
 
 from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.errors import Rejection, Signal, TransformError
-from router.model import REMOVE, Code, Message, Path, Transform
+from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
 from router.runtime.sources import CompiledExpression, GetValue, source_of
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import is_built_in
 
 CONSTANT_TYPE = declare(
     "RT406",
@@ -236,7 +236,7 @@ def _return_none() -> Any:
 
 def compile_transforms(
     given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
-    transforms: Mapping[str, Transform],
+    transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
@@ -254,7 +254,7 @@ def compile_transforms(
 
 
 def _compile_step(
-    name: str, argument: Any, transforms: Mapping[str, Transform], findings: Findings, path: Path
+    name: str, argument: Any, transforms: Mapping[str, TransformFunction], findings: Findings, path: Path
 ) -> Step | None:
     """Return a step; a list of arguments is several, a map is by name, any other value is one."""
     function = transforms.get(name)
@@ -269,10 +269,10 @@ def _compile_step(
         if fault:
             findings.add(TRANSFORM_ARGUMENTS, f"transform '{name}': {fault[0]}", path, suggestion=fault[1])
             return None
-    return _bind(name, function, arguments, keywords, is_foreign=function is not TRANSFORMS.get(name))
+    return _bind(name, function, arguments, keywords, is_foreign=not is_built_in(name, function))
 
 
-def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
+def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any]) -> bool:
     """Return whether a function is known to take the value, `count` more arguments, and the keywords."""
     if type(function) is not FunctionType:
         return False
@@ -286,7 +286,7 @@ def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool
 
 
 def _argument_fault(
-    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]
+    name: str, function: TransformFunction, arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[str, str] | None:
     """Return why a function does not take the arguments, and its signature; None if it takes them."""
     import inspect  # most transforms are plain functions with the right arguments: start-up does without it
@@ -303,7 +303,7 @@ def _argument_fault(
 
 
 def _bind(
-    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any], *, is_foreign: bool
+    name: str, function: TransformFunction, arguments: Sequence[Any], keywords: Mapping[str, Any], *, is_foreign: bool
 ) -> Step:
     # A transform may return an argument, which a plugin may then change in place.
     lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))

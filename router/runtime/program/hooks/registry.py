@@ -12,12 +12,23 @@ from pluggy import HookImpl, PluginManager
 
 from router.codes import declare
 from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap, names_file, plugin_name
+from router.model import (
+    Envelope,
+    Item,
+    Message,
+    Remark,
+    Route,
+    TransformFunction,
+    Unwrapped,
+    Wrap,
+    names_file,
+    plugin_name,
+)
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
 from router.runtime.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
 from router.runtime.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import FUNCTIONS
 
 SAME_NAME = declare(
     "RT502",
@@ -125,7 +136,7 @@ class _Registration:
     """What the router, the plugins before and one plugin register; with one of its `faults`, nothing of it counts."""
 
     def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
-        self.transforms: dict[str, Transform] = dict(before.transforms if before else TRANSFORMS)
+        self.transforms: dict[str, TransformFunction] = dict(before.transforms if before else FUNCTIONS)
         self.envelopes: dict[str, EnvelopeFormat] = dict(before.envelopes if before else ENVELOPES)
         self.checks: list[Check] = list(before.checks) if before else []
         self.faults: list[ConfigFault] = []
@@ -152,7 +163,7 @@ class _Registration:
     def _fault(self, what: str, suggestion: str = "") -> None:
         self.faults.append(ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion))
 
-    def register_transform(self, name: str, function: Transform) -> None:
+    def register_transform(self, name: str, function: TransformFunction) -> None:
         if self._is_free("transform", name, self.transforms) and self._is_plain(f"the transform {name!r}", function):
             self.transforms[name] = function
             self._owners["transform", name] = self._plugin

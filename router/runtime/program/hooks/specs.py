@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import pluggy
 
-from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, Transform, Wrap
+from router.model import Envelope, Item, Message, Remark, Result, Route, Router, Summary, TransformFunction, Wrap
 
 hookspec = pluggy.HookspecMarker("router")
 hookimpl = pluggy.HookimplMarker("router")
@@ -19,7 +19,7 @@ class RegisterEnvelope(Protocol):
 
 
 @hookspec
-def router_register_transforms(register: Callable[[str, Transform], None]) -> None:
+def router_register_transforms(register: Callable[[str, TransformFunction], None]) -> None:
     """Name functions for `transform:` — `register("strip", str.strip)`; called once, at load."""
 
 

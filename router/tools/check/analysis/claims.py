@@ -16,10 +16,10 @@ from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
-from router.tools.check.analysis.failures import possible
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
+from router.tools.check.analysis.values import possible
 from router.tools.check.analysis.verdicts import ClaimKind, Obligation
 
 KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
-from router.model import Path, Place, Transform
+from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
 from router.prover.expressions import Scope, list_of, paths_in
@@ -93,7 +93,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     """What is known of the attributes of all routes."""
 
     @property
-    def transforms(self) -> Mapping[str, Transform]:
+    def transforms(self) -> Mapping[str, TransformFunction]:
         """The transforms by name, those of plugins too."""
         return self.context.plugins.transforms
 

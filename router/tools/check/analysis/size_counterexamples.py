@@ -19,7 +19,7 @@ from router.runtime.engine.attributes import MAX_ITEM_BYTES, encode_item, over_l
 from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.mapping import MapItems
 from router.tools.check.analysis.item_sizes import most_bytes
-from router.tools.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
+from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins, paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
@@ -94,7 +94,7 @@ def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) ->
     item: Any = UNSET
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
-        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+        if not has_only_built_ins(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
             return None
         item, read = {name: attribute}, paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))

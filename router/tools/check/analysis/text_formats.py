@@ -56,6 +56,16 @@ def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Ca
     return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
 
 
+def accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
+    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
+    if value.can_be(["string"]) is Answer.NO:
+        return True
+    messages, steps = route.mapped, value.origin
+    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not Answer.NO:
+        return False
+    return not form.stored or always_matches(messages, steps, form.stored) is Answer.YES
+
+
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
     """Whether it is proved that a conversion refuses each value: all are text, and none matches its pattern."""
     messages, steps = route.mapped, value.origin

@@ -33,8 +33,6 @@ ITEM_TOO_LARGE = declare(
 
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
 """Keywords that may exclude text of the maximum length, or of characters of four bytes."""
-_LENGTH_PRESERVING = ("lower", "upper", "strip", "url_decode")
-"""Transforms whose result can have the length of their input."""
 _MAX_DEPTH = 12
 _MAX_CHOICES = 4
 _MAX_PARTS = 24
@@ -108,12 +106,12 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
 
 def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute) -> list[Choices]:
     """Return the sizes of the parts of an attribute's value."""
-    transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
-    values = infer(route, attribute).source
+    inferred = infer(route, attribute)
+    values = inferred.source
     texts = values.expressions if isinstance(values, Joined) else ()
     if isinstance(values, Evaluated):
         texts = (values.text,)
-    if attribute.type in ("B", "BS") or any(each not in _LENGTH_PRESERVING for each in transforms):
+    if attribute.type in ("B", "BS") or not all(step.can_keep_length for step in inferred.steps):
         return []
     trees = [tree for text in texts if (tree := tree_of(text)) is not None]
     return [choices for tree in trees for choices in _of_tree(route, index, tree)]
