@@ -90,6 +90,22 @@ def test_refuted(check: Examine) -> None:
     }
 
 
+def test_the_verdict_in_words(check: Examine) -> None:
+    """People read what may happen to a message."""
+    report = check("{id: t, n: {from: n, type: BOOL}, expires: {from: t}}")
+
+    shown = {f"{each.kind} {each.subject}".rstrip(): each.in_words for each in report.ledger.entries}
+    assert shown == {
+        "mapping id": "proved",
+        "mapping n": "proved",
+        "type n": "may be rejected",
+        "mapping expires": "proved",
+        "key id": "may be rejected",
+        "ttl expires": "may never expire",
+        "size": "proved",
+    }
+
+
 @pytest.mark.parametrize(
     ("item", "schema", "example"),
     [
