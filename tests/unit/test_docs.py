@@ -1,11 +1,13 @@
-"""The README and the pages of `docs/` are correct: configurations, commands, links, paths, codes and tables."""
+"""The README and the pages of `docs/` are correct: configurations, commands, links, paths, names, codes and tables."""
 
+import ast
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,6 +40,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((RO
 TEXTS = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
 _BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_SPAN = re.compile(r"`([^`\n]+)`")
+_FUNCTION = re.compile(r"(\w+)\(\)")
+_NAME_OF = re.compile(r"`(\w+)`\s+(?:in|of)\s+`(router/[\w/]+\.py)`")
 _PATH = re.compile(r"`((?:router|tests|benchmarks|docs|\.github|\.ci)/[\w./-]+)`")
 
 
@@ -199,6 +204,46 @@ def test_each_json_block_parses(text: str) -> None:
 def test_each_path_exists(page: str) -> None:
     """Every path of this repository that a page names exists."""
     assert [path for path in _PATH.findall(TEXTS[page]) if not (ROOT / path).exists()] == []
+
+
+@cache
+def names_in(module: str) -> frozenset[str]:
+    """What a module defines: classes, functions, methods, fields and constants."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return frozenset(names)
+
+
+def functions_of(page: str) -> list[tuple[str, str]]:
+    """Return the functions that a page names, such as `plan()`, each with the file that is named before it."""
+    found, module = [], ""
+    for span in _SPAN.findall(page):
+        if span.endswith(".py") and "/" in span:
+            module = span
+        elif name := _FUNCTION.fullmatch(span):
+            found.append((module, name[1]))
+    return found
+
+
+def test_each_function_exists() -> None:
+    """Every function that the page on the architecture names is in the file that is named before it."""
+    # The introduction says how functions are named.
+    _, _, walk = TEXTS["docs/architecture.md"].partition("## The house")
+    named = functions_of(walk)
+
+    assert len(named) > 50
+    assert [(module, name) for module, name in named if name not in names_in(module)] == []
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_each_name_in_a_file_exists(page: str) -> None:
+    """What a page calls `name` of or in a file is there."""
+    assert [(module, name) for name, module in _NAME_OF.findall(TEXTS[page]) if name not in names_in(module)] == []
 
 
 def test_the_page_on_performance_is_that_of_the_template() -> None:
