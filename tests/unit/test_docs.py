@@ -269,6 +269,13 @@ def test_each_page_is_in_the_index(index: str) -> None:
     assert links == pages - {"README.md"}
 
 
+def test_each_command_is_described() -> None:
+    """A page for users names each command; the changelog is none."""
+    pages = [text for name, text in TEXTS.items() if re.fullmatch(r"docs/(?!changelog)[\w-]+\.md", name)]
+
+    assert [name for name in cli_commands() if not any(f"`router {name}" in text for text in pages)] == []
+
+
 def test_each_transform_has_its_entry() -> None:
     """Every built-in transform is in the table of transforms."""
     named = set(re.findall(r"^\| `(\w+)", TEXTS["docs/transforms.md"], re.MULTILINE))
