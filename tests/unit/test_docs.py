@@ -269,6 +269,20 @@ def test_each_page_is_in_the_index(index: str) -> None:
     assert links == pages - {"README.md"}
 
 
+def test_the_code_cites_decisions_that_exist() -> None:
+    """The code cites each of the first fifteen where it applies, and no page that is gone."""
+    cited = {
+        name
+        for path in (ROOT / "router").rglob("*.py")
+        for name in re.findall(r"docs/decisions/([\w.-]+\.md)", path.read_text(encoding="utf-8"))
+    }
+    _, _, listed = TEXTS["docs/decisions/README.md"].partition("## To begin with\n")
+    first = {*_LINK.findall(listed.partition("\n## ")[0])}
+
+    assert (len(first), first - cited) == (15, set())
+    assert [name for name in cited if not (ROOT / "docs" / "decisions" / name).exists()] == []
+
+
 def test_each_command_is_described() -> None:
     """A page for users names each command; the changelog is none."""
     pages = [text for name, text in TEXTS.items() if re.fullmatch(r"docs/(?!changelog)[\w-]+\.md", name)]

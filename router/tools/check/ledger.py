@@ -1,4 +1,7 @@
-"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided."""
+"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided.
+
+What a proof is: docs/decisions/2026-11-26-ledger-of-claims.md
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
