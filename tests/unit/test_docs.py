@@ -239,9 +239,9 @@ def test_each_function_exists() -> None:
     assert [(module, name) for module, name in named if name not in names_in(module)] == []
 
 
-@pytest.mark.parametrize("page", TEXTS)
+@pytest.mark.parametrize("page", [page for page in TEXTS if not page.startswith("docs/decisions/2")])
 def test_each_name_in_a_file_exists(page: str) -> None:
-    """What a page calls `name` of or in a file is there."""
+    """What a page calls `name` of or in a file is there; pages of decisions say what was."""
     assert [(module, name) for name, module in _NAME_OF.findall(TEXTS[page]) if name not in names_in(module)] == []
 
 
