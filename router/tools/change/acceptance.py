@@ -200,8 +200,6 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield "plugins changed"
         case "names" if second.parts["plugins"] != exact([[], {}, [], []]):
             yield "plugins get other names"
-        case "for_each":
-            yield "'for_each' changed"
         case "item":
             yield from _refusing_attributes(first, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:

@@ -156,7 +156,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
         "schema": documents_of(route.schema),
         "plugins": [plugins, settings.options, transforms, _files_beside(route, [*plugins, *transforms])],
-        "for_each": given(settings.for_each),
+        **{name: given(getattr(settings, name)) for name in PLAIN_KEYS},
         "merge": merge_of(settings),
         "item": attributes,
         "names": names_written(route),
@@ -168,9 +168,16 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     }
 
 
+_WITH_A_PART = ("queue", "table", "when", "schema", "plugins", "options", "item", "merge", "write", "on_invalid")
+"""The keys of a route that parts name, or that are a part of one."""
+_WITHOUT_EFFECT = ("tests", "owner", "description", "tags")
+PLAIN_KEYS = tuple(
+    name for name in spec.RouteSettings.__struct_fields__ if name not in (*_WITH_A_PART, *_WITHOUT_EFFECT)
+)
+"""All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 ACCEPTING = ("decode", "when", "earlier", "schema")
 """The stages that decide whether a route takes a message."""
-MAPPING = ("plugins", "for_each", "merge", "item", "names", "table", "write", "settings")
+MAPPING = ("plugins", *PLAIN_KEYS, "merge", "item", "names", "table", "write", "settings")
 """The stages that decide what is written for a message that it takes."""
 
 

@@ -116,7 +116,7 @@ def test_an_error_is_found_after_a_schema_of_which_no_message_is_found(tmp_path:
     found = reports(tmp_path, routes)["easy"]
 
     assert found == reports(tmp_path, {"easy": routes["easy"]})["easy"]
-    assert [each[0] for each in found if each[0].startswith("RT4")] == ["RT415"]
+    assert [each[0] for each in found].count("RT415") == 1
 
 
 def test_an_expression_may_depend_on_all_of_a_message() -> None:
@@ -200,7 +200,7 @@ def test_an_error_is_found_after_a_route_without_messages(tmp_path: Path, first:
     found = reports(tmp_path, routes)["second"]
 
     assert found == reports(tmp_path, {"second": routes["second"]})["second"]
-    assert [each[0] for each in found if each[0].startswith("RT4")] == ["RT429"]
+    assert [each[0] for each in found].count("RT429") == 1
 
 
 def test_a_route_without_messages_shares_nothing_with_one_that_has_some() -> None:
