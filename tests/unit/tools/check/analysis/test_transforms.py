@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import router.tools.check
-from router.runtime.program.expressions.functions import FUNCTIONS as OF_EXPRESSIONS
 from tests.support.check import examine
+from tests.support.program import EXPRESSION_FUNCTIONS
 from tests.support.transforms import (
     FUNCTIONS,
     TEXT,
@@ -57,7 +57,7 @@ def string_literals(room: Path) -> Iterator[tuple[str, str]]:
 
 def test_no_transform_is_known_by_its_name() -> None:
     """No text of the checks is the name of a transform, but of what is also a function of expressions."""
-    names = TRANSFORMS.keys() - OF_EXPRESSIONS.keys() - OTHER_WORDS
+    names = TRANSFORMS.keys() - EXPRESSION_FUNCTIONS.keys() - OTHER_WORDS
 
     found = [(module, text) for module, text in string_literals(ROOM) if text in names]
 
