@@ -22,7 +22,7 @@ from router.prover.predicates import (
     any_of,
     there,
 )
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, path_of
 from router.runtime.program.expressions.compile import InvalidExpression, compile_condition
 
@@ -60,7 +60,7 @@ def opposite_of(text: str) -> Condition:
     return Condition({"not": condition.predicate}, True) if condition.exact else ANYTHING
 
 
-def types_if_true(messages: Entailment, steps: Steps, types: Mapping[str, Answer]) -> dict[str, Answer]:
+def types_if_true(messages: SchemaProver, steps: Steps, types: Mapping[str, Answer]) -> dict[str, Answer]:
     """Return which of the types the value at a path can have where it is true; a list that is always empty never is."""
     found = {
         kind: messages.holds_at(steps, {"not": all_of([{"type": kind}, TRUTHY])}).opposite()

@@ -7,12 +7,22 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.prover.budget import NotDecided, ProofBudget, SearchDeadline, attempt
-from router.prover.example_search import Witnesses
+from router.prover.example_search import ExampleSearch
 from router.prover.patterns import find_outside
 from router.prover.predicates import EACH, ENCODER, SOME_VALUE, Schema, Steps, in_element, there
 from router.prover.scalars import validator_of
-from router.prover.size_bounds import LIST_BYTES, Extents, most_characters
-from router.prover.subschema_walker import ALL_TYPES, ANYTHING, Every, Level, Levels, Own, Some, is_free, own_types
+from router.prover.size_bounds import LIST_BYTES, SizeBounds, most_characters
+from router.prover.subschema_walker import (
+    ALL_TYPES,
+    ANYTHING,
+    Every,
+    Level,
+    Own,
+    Some,
+    SubschemaWalker,
+    is_free,
+    own_types,
+)
 from router.prover.text_patterns import one_of, patterns_in
 from router.prover.value_generation import MISSING, Fault
 from router.runtime.program.expressions import kind_of
@@ -43,17 +53,17 @@ Parse = Callable[[int, bytes], "CanonicalSchema"]
 Holds = Callable[[Any], bool]
 
 
-class Levelwise:
+class DepthwiseProver:
     """The messages of a schema, narrowed by predicates and by conditions that are evaluated on messages."""
 
     def __init__(
-        self, levels: Levels, root: Level, accepts: Holds, fault: Fault, parse: Parse, predicates: int = 0
+        self, levels: SubschemaWalker, root: Level, accepts: Holds, fault: Fault, parse: Parse, predicates: int = 0
     ) -> None:
         """`accepts` tells whether a message is one, and `fault` what the schema rejects in it.
 
         `parse` makes a canonical schema; `predicates` is the number of those that narrow the `root`.
         """
-        self._levels = levels
+        self._walker = levels
         self._root = root
         self._accepts = accepts
         self._fault = fault
@@ -61,27 +71,27 @@ class Levelwise:
         self._predicates = predicates
         self._known: dict[Steps, Level] = {}
         self._written: dict[Steps, list[bytes]] = {}
-        self.witnesses = Witnesses(levels, root, accepts, fault)
+        self.examples = ExampleSearch(levels, root, accepts, fault)
 
-    def narrow(self, predicate: Schema, holds: Holds | None) -> "Levelwise":
+    def narrow(self, predicate: Schema, holds: Holds | None) -> "DepthwiseProver":
         """Add a predicate, and the condition on messages that it is necessary for."""
         uri = f"predicate:{self._predicates}"
         document = SchemaDocument("a predicate", uri, FilePath(), {"$schema": DEFAULT_DRAFT, **predicate}, 2020)
         root = Every((self._root, Location(document, (), document.content)))
         before = self._accepts
         accepts = before if holds is None else lambda message: before(message) and holds(message)
-        return Levelwise(self._levels, root, accepts, self._fault, self._parse, self._predicates + 1)
+        return DepthwiseProver(self._walker, root, accepts, self._fault, self._parse, self._predicates + 1)
 
-    def seek(self, budget: ProofBudget, search: "Callable[[Levelwise], _T]") -> _T | None:
+    def seek(self, budget: ProofBudget, search: "Callable[[DepthwiseProver], _T]") -> _T | None:
         """Return the result of a search for messages; None if it takes more than the budget."""
-        self.witnesses.deadline = SearchDeadline(budget.seconds)
+        self.examples.deadline = SearchDeadline(budget.seconds)
         return budget.attempt(lambda: search(self))
 
     def level(self, steps: Steps) -> Level:
         """Return what is known of the values at a path."""
         if steps not in self._known:
-            found = self._levels.below(self.level(steps[:-1]), steps[-1]) if steps else self._root
-            self._known[steps] = self._prune(self._levels.parts(found))
+            found = self._walker.below(self.level(steps[:-1]), steps[-1]) if steps else self._root
+            self._known[steps] = self._prune(self._walker.parts(found))
         return self._known[steps]
 
     def is_free(self, steps: Steps) -> bool:
@@ -131,7 +141,7 @@ class Levelwise:
         """Yield a schema that says nothing of the properties that `leaf` does not name: others may be too much."""
         names = leaf.get("properties")
         if names and not self.is_free(steps):
-            yield ENCODER.encode(self._levels.schema(self.level(steps), _DEPTH, names=frozenset(names)))
+            yield ENCODER.encode(self._walker.schema(self.level(steps), _DEPTH, names=frozenset(names)))
 
     def _texts(self, steps: Steps) -> list[bytes]:
         """Return the schemas of the values at a path as JSON: the whole, and weaker ones."""
@@ -144,11 +154,11 @@ class Levelwise:
         return self._written[steps]
 
     def _text(self, level: Level, without: frozenset[str]) -> bytes:
-        return ENCODER.encode(self._levels.schema(level, _DEPTH, without))
+        return ENCODER.encode(self._walker.schema(level, _DEPTH, without))
 
     def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> str | None:
         """Return a text that the patterns at a path allow, and that matches others, and not `outside`; None if none."""
-        patterns = _patterns(self._levels.parts(self.level(steps)))
+        patterns = _patterns(self._walker.parts(self.level(steps)))
         if patterns == []:
             raise NotDecided
         return None if patterns is None else find_outside([*patterns, *matching], outside)
@@ -156,7 +166,7 @@ class Levelwise:
     def refutes(self, steps: Steps, leaf: Schema) -> bool:
         """Whether a message was found whose value at a path does not satisfy `leaf`."""
         is_valid = validator_of(leaf)
-        return self.witnesses.any_at(steps, lambda value: value is not MISSING and not is_valid(value))
+        return self.examples.any_at(steps, lambda value: value is not MISSING and not is_valid(value))
 
     def always_present(self, steps: Steps) -> bool:
         """Whether it is proved that there always is a value at a path; in a list, in each of its elements."""
@@ -169,8 +179,8 @@ class Levelwise:
     def may_lack(self, steps: Steps) -> bool:
         """Whether a message was found without a value at a path; in a list, in one of its elements."""
         ends = range(len(steps), in_element(steps) - 1, -1)
-        return any(self.witnesses.accepts(steps[:end], value) for end in ends for value in (MISSING, None)) or any(
-            self.witnesses.any_at(steps[:end], lambda value: not isinstance(value, dict)) for end in ends[1:]
+        return any(self.examples.accepts(steps[:end], value) for end in ends for value in (MISSING, None)) or any(
+            self.examples.any_at(steps[:end], lambda value: not isinstance(value, dict)) for end in ends[1:]
         )
 
     def types(self, steps: Steps) -> Collection[str]:
@@ -179,31 +189,31 @@ class Levelwise:
 
     def most_characters(self, steps: Steps) -> float:
         """Return the most characters of the text at a path; infinity if there is no bound, or none is known."""
-        return most_characters(self._levels.parts(self.level(steps)))
+        return most_characters(self._walker.parts(self.level(steps)))
 
     def most_bytes(self, steps: Steps, fixed: int, kinds: Collection[str]) -> float:
         """Return the most bytes of all values at a path together, past the first `fixed` steps; infinity if unknown.
 
         Only values of some types count.
         """
-        extents = Extents(self._levels)
-        size = extents.most_bytes(self.level(steps), kinds)
+        bounds = SizeBounds(self._walker)
+        size = bounds.most_bytes(self.level(steps), kinds)
         for end in range(len(steps) - 1, fixed - 1, -1):
             if steps[end] is EACH:
-                size = LIST_BYTES + extents.most_items(self.level(steps[:end])) * (size + 1)
+                size = LIST_BYTES + bounds.most_items(self.level(steps[:end])) * (size + 1)
         return size
 
     def most_items(self, steps: Steps) -> float:
         """Return the most elements of the list at a path; infinity if there is no bound, or none is known."""
-        return Extents(self._levels).most_items(self.level(steps))
+        return SizeBounds(self._walker).most_items(self.level(steps))
 
     def takes(self, steps: Steps, values: Sequence[Any]) -> bool:
         """Whether messages were found that have each of the values at a path."""
-        return all(self.witnesses.accepts(steps, value) for value in values)
+        return all(self.examples.accepts(steps, value) for value in values)
 
     def can_be(self, steps: Steps, values: Sequence[Any]) -> bool:
         """Whether a message was found that has one of the values at a path."""
-        return any(self.witnesses.accepts(steps, value) for value in values)
+        return any(self.examples.accepts(steps, value) for value in values)
 
 
 def _patterns(level: Level) -> list[str] | None:
@@ -248,11 +258,11 @@ def _required(level: Level) -> Iterable[str]:
     return names
 
 
-def levelwise_of(validation: Validation, parse: Parse, *, known: bool = True) -> Levelwise:
+def depthwise_prover_of(validation: Validation, parse: Parse, *, known: bool = True) -> DepthwiseProver:
     """Return the messages of a schema; unless `known`, the schema is only what accepts them."""
     level = Location.of(validation.root) if known else ANYTHING
     accepts, fault = validation.validator.is_valid, _Faults(validation).first
-    return Levelwise(Levels(validation.locations), level, accepts, fault, parse)
+    return DepthwiseProver(SubschemaWalker(validation.locations), level, accepts, fault, parse)
 
 
 class _Faults:

@@ -15,8 +15,8 @@ from msgspec import Struct
 from router.prover.budget import SearchDeadline
 from router.prover.predicates import EACH, Schema, Steps
 from router.prover.scalars import Stuck
-from router.prover.subschema_walker import Every, Level, Levels, Own, Some
-from router.prover.value_generation import BY_CHANCE, MISSING, Fault, ValueMaker, constants_of
+from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker
+from router.prover.value_generation import BY_CHANCE, MISSING, Fault, ValueGenerator, constants_of
 
 _VARIANTS = 6
 """The messages that are made as the base of others."""
@@ -57,15 +57,15 @@ class FoundValue(Struct):
     value: Any = MISSING
 
 
-class Witnesses:
+class ExampleSearch:
     """Messages that `accepts` is true of, made from the level of a schema's root."""
 
-    def __init__(self, levels: Levels, root: Level, accepts: Callable[[Any], bool], fault: Fault) -> None:
-        self._levels = levels
+    def __init__(self, levels: SubschemaWalker, root: Level, accepts: Callable[[Any], bool], fault: Fault) -> None:
+        self._walker = levels
         self._root = root
         self._accepts = accepts
         self._fault = fault
-        self._maker = ValueMaker(levels)
+        self._generator = ValueGenerator(levels)
         self.deadline = SearchDeadline(inf)
         """When a search ends with BudgetSpent."""
         self._tried: dict[Steps, list[Any]] = {}
@@ -168,10 +168,10 @@ class Witnesses:
         """Return a message that has something at the paths; MISSING if that is not valid."""
         try:
             for path in there:
-                message = self._maker.grow(message, self._root, path, _variant(index))
+                message = self._generator.grow(message, self._root, path, _variant(index))
         except Stuck:
             return MISSING
-        return self._maker.repaired(message, self._root, there, self._fault)
+        return self._generator.repaired(message, self._root, there, self._fault)
 
     def _adjusted(self, message: Any, tested: Sequence[Steps]) -> Any:
         """Return a message with another value at one of the paths that conditions read, if it is accepted so."""
@@ -215,22 +215,22 @@ class Witnesses:
     def _suggested(self, steps: Steps) -> list[Any]:
         """Return values at a path that the schema suggests."""
         if steps not in self._tried:
-            level = self._levels.below_all(self._root, steps)
-            constants = [value for schema in _subschemas(self._levels.parts(level)) for value in constants_of(schema)]
+            level = self._walker.below_all(self._root, steps)
+            constants = [value for schema in _subschemas(self._walker.parts(level)) for value in constants_of(schema)]
             self._tried[steps] = [*constants, *self._made(level, range(_VARIANTS))]
         return self._tried[steps]
 
     def _by_chance(self, steps: Steps) -> list[Any]:
         """Return values at a path that are made by chance, as the schema suggests."""
         if steps not in self._rare:
-            level = self._levels.below_all(self._root, steps)
+            level = self._walker.below_all(self._root, steps)
             self._rare[steps] = [*self._made(level, [BY_CHANCE] * (_MORE - _VARIANTS))]
         return self._rare[steps]
 
     def _made(self, level: Level, variants: Iterable[int]) -> Iterator[Any]:
         for variant in variants:
             try:
-                yield self._maker.make(level, (), variant)
+                yield self._generator.make(level, (), variant)
             except Stuck:
                 continue
 
@@ -246,10 +246,10 @@ class Witnesses:
 
     def _base(self, parent: Steps, index: int) -> Any:
         try:
-            message = self._maker.make(self._root, parent, _variant(index))
+            message = self._generator.make(self._root, parent, _variant(index))
         except Stuck:
             return MISSING
-        return self._maker.repaired(message, self._root, (parent,), self._fault)
+        return self._generator.repaired(message, self._root, (parent,), self._fault)
 
 
 def _variant(index: int) -> int:

@@ -21,7 +21,7 @@ from router.prover.predicates import (
     text_of,
     there,
 )
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, path_of
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
@@ -103,7 +103,7 @@ def of_constant(value: Any) -> Value:
     return of_type(kind, empty=YES if value == "" else NO, longest=len(value) if kind == "string" else None)
 
 
-def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
+def of_path(messages: SchemaProver | None, steps: Steps | None) -> Value:
     """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return Value()
@@ -112,7 +112,7 @@ def of_path(messages: Entailment | None, steps: Steps | None) -> Value:
     return messages.keep(messages.inferred, steps, _at(messages, steps)) if value is None else value
 
 
-def _at(messages: Entailment, steps: Steps) -> Value:
+def _at(messages: SchemaProver, steps: Steps) -> Value:
     types = {kind: answer for kind, answer in messages.types(steps).items() if answer is not NO}
     present = messages.present(steps)
     no_elements = messages.holds_at(steps, {"minItems": 1}).opposite() if "array" in types else NO
@@ -131,7 +131,7 @@ def _at(messages: Entailment, steps: Steps) -> Value:
     )
 
 
-def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Value:
+def of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree | None) -> Value:
     """Infer the value of an expression, if it does not raise an error."""
     if tree is None:
         return Value()
@@ -150,7 +150,7 @@ def of_tree(messages: Entailment | None, scope: Scope, tree: Tree | None) -> Val
     return _of_element(messages, scope.steps(names), index, rest)
 
 
-def _of_element(messages: Entailment | None, listed: Steps | None, index: int, rest: Names = ()) -> Value:
+def _of_element(messages: SchemaProver | None, listed: Steps | None, index: int, rest: Names = ()) -> Value:
     """Infer the value at a path in one element of a list."""
     if messages is None or listed is None:
         return Value()
@@ -173,7 +173,7 @@ def _of_element(messages: Entailment | None, listed: Steps | None, index: int, r
     return Value(missing, types, empty, elements.longest, None, lacking, elements.given, gap=gap, one_of=steps)
 
 
-def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value:
+def of_list_end(messages: SchemaProver | None, listed: Value, index: int) -> Value:
     """Infer the first element of a list, or with -1 its last."""
     if listed.origin is None:
         gap = "the list may be empty" if listed.no_elements is YES else ""
@@ -181,7 +181,7 @@ def of_list_end(messages: Entailment | None, listed: Value, index: int) -> Value
     return _of_element(messages, listed.origin, index)
 
 
-def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
+def _of_projection(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     """Infer the value of a projection: a list, or missing if what it projects is no list."""
     base, *each = tree["children"]
     flattened = base["type"] == "flatten"
@@ -199,7 +199,7 @@ def _of_projection(messages: Entailment | None, scope: Scope, tree: Tree) -> Val
     return Value(missing, types, NO, None, None, listed.lacking, False, elements, none, None, listed.gap)
 
 
-def _first_of(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
+def _first_of(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     """Infer `a || b`, the first value that is true, else the last, and `not_null(a, b)`, the first that is not null."""
     wanted = TRUTHY if tree["type"] == "or_expression" else SOME_VALUE
     values = [of_tree(messages, scope, child) for child in tree["children"]]
@@ -241,7 +241,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
     )
 
 
-def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
+def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     """Infer the result of a function, if it does not raise an error."""
     name = tree["value"]
     if name == "not_null":
@@ -251,7 +251,7 @@ def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Value:
     return _RESULTS.get(name, Value()) if refine is None else refine(messages, arguments)
 
 
-def _to_number(messages: Entailment | None, arguments: list[Value]) -> Value:
+def _to_number(messages: SchemaProver | None, arguments: list[Value]) -> Value:
     """Infer `to_number(value)`, which is missing for all but numbers and text that is one."""
     (value,) = arguments
     if value.other_than(("string", "number")):
@@ -266,7 +266,7 @@ def _to_number(messages: Entailment | None, arguments: list[Value]) -> Value:
     return structs.replace(_NUMBER, missing=UNKNOWN)
 
 
-def _extreme(messages: Entailment | None, arguments: list[Value]) -> Value:
+def _extreme(messages: SchemaProver | None, arguments: list[Value]) -> Value:
     """Infer `max(list)` and `min(list)`, which are missing for an empty list."""
     (listed,) = arguments
     types = of_path(messages, listed.elements).types
@@ -274,7 +274,7 @@ def _extreme(messages: Entailment | None, arguments: list[Value]) -> Value:
     return Value(listed.no_elements, dict.fromkeys(types, YES) if len(types) == 1 else types, gap=gap)
 
 
-def of_joined(messages: Entailment | None, listed: Value) -> Value:
+def of_joined(messages: SchemaProver | None, listed: Value) -> Value:
     """Infer the text of a list, which is empty if the list is, or if all elements are."""
     elements = of_path(messages, listed.elements)
     empty = NO if listed.no_elements is elements.empty is NO else weak(listed.no_elements, YES)
@@ -312,7 +312,7 @@ _ARRAY = of_type("array")
 _EMPTY: Schema = {"enum": [""]}
 _IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
 """The text of a number in JSON, for which `to_number` has a value."""
-_CALLS: Mapping[str, Callable[[Entailment | None, list[Value]], Value]] = {
+_CALLS: Mapping[str, Callable[[SchemaProver | None, list[Value]], Value]] = {
     "to_number": _to_number,
     "max": _extreme,
     "min": _extreme,
@@ -331,7 +331,7 @@ _RESULTS: Mapping[str, Value] = {
     **dict.fromkeys(("keys", "values", "sort", "sort_by", "map", "to_array"), _ARRAY),
 }
 """The values of functions of JMESPath, if they do not raise an error."""
-_KINDS: Mapping[str, Callable[[Entailment | None, Scope, Tree], Value]] = {
+_KINDS: Mapping[str, Callable[[SchemaProver | None, Scope, Tree], Value]] = {
     "literal": lambda messages, scope, tree: of_constant(tree["value"]),
     "or_expression": _first_of,
     "function_expression": _of_call,

@@ -19,7 +19,7 @@ from router.runtime.program.schemas.documents import list_of, map_of
 from router.runtime.program.schemas.references import Location, Locations
 
 _DEEPEST = 24
-"""Levels of a message that are made; schemas that refer to themselves have messages of any depth."""
+"""SubschemaWalker of a message that are made; schemas that refer to themselves have messages of any depth."""
 _MOST_NODES = 300
 """The values in a message from which on only required properties are made; twice as many are given up."""
 _SHALLOW = 6

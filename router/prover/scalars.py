@@ -51,7 +51,7 @@ class Stuck(Exception):
     """Raised if no value can be made."""
 
 
-def make_text(schemas: list[Any], variant: int) -> str:
+def generate_text(schemas: list[Any], variant: int) -> str:
     """Return a text that satisfies all schemas, if there is one among some usual ones."""
     least = max((schema.get("minLength", 0) for schema in schemas), default=0)
     most = min((schema.get("maxLength", MOST_BYTES) for schema in schemas), default=MOST_BYTES)
@@ -103,7 +103,7 @@ def _validator(text: bytes) -> Callable[[Any], bool]:
     return Draft202012Validator(schema, validate_formats=True, pattern_options=RegexOptions()).is_valid
 
 
-def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
+def generate_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
     """Return a number within the bounds of all schemas, or a whole one: of four variants, two are near the bounds.
 
     Raises Stuck if they leave only numbers of very many digits.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from router.prover.budget import ProofBudget
 from router.prover.canonical import parsed
-from router.prover.depthwise_prover import Levelwise
+from router.prover.depthwise_prover import DepthwiseProver
 from router.prover.example_search import Growth
 from router.prover.predicates import (
     EACH,
@@ -25,7 +25,7 @@ from router.prover.predicates import (
     there,
     wherever,
 )
-from router.prover.splitting import Parts, SchemaPart, names_of
+from router.prover.splitting import PropertySchema, SplitSchema, names_of
 from router.prover.subschema_walker import ALL_TYPES
 from router.prover.value_generation import MISSING
 
@@ -51,7 +51,7 @@ class Answer(Enum):
         return self if self is Answer.UNKNOWN else Answer.NO if self is Answer.YES else Answer.YES
 
 
-class Entailment:
+class SchemaProver:
     """What follows for every message that satisfies a schema, and the predicates by which it was narrowed.
 
     If not `exact`, the schema over-approximates: universal claims are sound, existential ones are not.
@@ -65,13 +65,13 @@ class Entailment:
         exact: bool = True,
         budget: ProofBudget | None = None,
         parse: "Callable[[int, bytes], CanonicalSchema] | None" = None,
-        levelwise: Levelwise | None = None,
+        depthwise: DepthwiseProver | None = None,
         search: ProofBudget | None = None,
-        parts: Parts | None = None,
+        parts: SplitSchema | None = None,
     ) -> None:
         """`parse` makes the canonical schema of a predicate, as JSON, in a draft.
 
-        `levelwise` decides what that does not; `search` is the time for messages that refute claims, not for proofs.
+        `depthwise` decides what that does not; `search` is the time for messages that refute claims, not for proofs.
         `parts` are those of the schema by properties, if it has such.
         """
         self._schema = schema
@@ -80,11 +80,11 @@ class Entailment:
         self._proved: dict[bytes, Answer] = {}
         self._free: dict[Steps, bool] = {}
         self._types: dict[Steps, dict[str, Answer]] = {}
-        self._levelwise = levelwise
+        self._depthwise = depthwise
         self._search = search or ProofBudget(MAX_SEARCH_SECONDS)
         self._growing = ProofBudget(MAX_SEARCH_SECONDS)
         self.parts = parts
-        self._about: dict[str | None, Entailment] = {}
+        self._about: dict[str | None, SchemaProver] = {}
         self._is_part = False
         self.exact = exact
         self.inferred: dict[Steps, Any] = {}
@@ -95,21 +95,23 @@ class Entailment:
         """The draft of JSON Schema: 4, 6, 7, 19 or 20."""
         return int(self._schema.draft)
 
-    def narrow(self, predicate: Schema, exact: bool = True, holds: Callable[[Any], bool] | None = None) -> "Entailment":
+    def narrow(
+        self, predicate: Schema, exact: bool = True, holds: Callable[[Any], bool] | None = None
+    ) -> "SchemaProver":
         """Add a predicate; unless `exact`, fewer messages may remain than satisfy it.
 
         These are the messages of which `holds` is true; without it, only the library decides.
         """
         text = ENCODER.encode(predicate)
         both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
-        levelwise = None if self._levelwise is None or holds is None else self._levelwise.narrow(predicate, holds)
+        depthwise = None if self._depthwise is None or holds is None else self._depthwise.narrow(predicate, holds)
         narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
-        parts = None if self.parts is None or levelwise is None else self.parts.narrow(predicate)
-        found = Entailment(narrowed, exact, self._budget, self._parse, levelwise, self._search, parts)
+        parts = None if self.parts is None or depthwise is None else self.parts.narrow(predicate)
+        found = SchemaProver(narrowed, exact, self._budget, self._parse, depthwise, self._search, parts)
         found.not_shared = self.not_shared
         return found
 
-    def about(self, steps: Steps) -> "Entailment":
+    def about(self, steps: Steps) -> "SchemaProver":
         """Return what decides about the values at a path: a part of the schema, which others share, or all of it."""
         if not steps or self.parts is None:
             return self
@@ -123,7 +125,7 @@ class Entailment:
             found._budget, found._search, found._growing = self._budget, self._search, self._growing
         return found
 
-    def part(self, name: str) -> SchemaPart | None:
+    def part(self, name: str) -> PropertySchema | None:
         """Return the part of the schema about a property; None without a message that has all the others."""
         if self.parts is None or not self.exact or self.satisfiability != "yes":
             return None
@@ -140,18 +142,22 @@ class Entailment:
             known[key] = found
         return found
 
-    def again(self) -> "Entailment":
+    def again(self) -> "SchemaProver":
         """Return the same for another route: with all that is proved already, and time of its own to search."""
-        same = Entailment(self._schema, self.exact, self._budget, self._parse, self._levelwise, parts=self.parts)
+        same = SchemaProver(self._schema, self.exact, self._budget, self._parse, self._depthwise, parts=self.parts)
         same._proved, same._free, same._types, same.inferred = self._proved, self._free, self._types, self.inferred
         same.not_shared = self.not_shared
         return same
 
     def _decide(
-        self, steps: Steps, answer: Answer, proved: Callable[[Levelwise], bool], refuted: Callable[[Levelwise], bool]
+        self,
+        steps: Steps,
+        answer: Answer,
+        proved: Callable[[DepthwiseProver], bool],
+        refuted: Callable[[DepthwiseProver], bool],
     ) -> Answer:
         """Return an answer of the library, or if that is unknown, the one that is found level by level."""
-        one = self._levelwise
+        one = self._depthwise
         if answer is Answer.UNKNOWN and one is not None:
             if self._budget.attempt(lambda: proved(one)):
                 return Answer.YES
@@ -164,9 +170,9 @@ class Entailment:
             self.not_shared.update(names)
         return answer
 
-    def _seek(self, budget: ProofBudget, search: Callable[[Levelwise], _T]) -> _T | None:
+    def _seek(self, budget: ProofBudget, search: Callable[[DepthwiseProver], _T]) -> _T | None:
         """Return the result of a search for messages within a budget; None if there is none."""
-        one = self._levelwise
+        one = self._depthwise
         return None if one is None else one.seek(budget, search)
 
     def entails(self, predicate: Schema) -> Answer:
@@ -179,7 +185,7 @@ class Entailment:
             answer = "unknown"
         return self.keep(self._proved, text, Answer(answer or "unknown"), decided=answer is not None)
 
-    def covers(self, other: "Entailment") -> Answer:
+    def covers(self, other: "SchemaProver") -> Answer:
         """Whether every message of the other satisfies this; YES is sound only if this is exact."""
         return Answer(self._budget.attempt(lambda: str(self._schema.covers(other._schema))) or "unknown")
 
@@ -187,7 +193,7 @@ class Entailment:
         """Return a JSON Schema of the messages; None if there is none."""
         return self._budget.attempt(self._schema.to_json_schema)
 
-    def without(self, other: "Entailment") -> Any:
+    def without(self, other: "SchemaProver") -> Any:
         """Return a JSON Schema of the messages that satisfy this and not the other; None if it cannot be computed."""
         return self._budget.attempt(lambda: self._schema.subtract(other._schema).to_json_schema())
 
@@ -211,7 +217,7 @@ class Entailment:
 
     def _is_free(self, steps: Steps) -> bool:
         """Whether nothing is known about the values at a path, so that nothing can be proved of them."""
-        one = self._levelwise
+        one = self._depthwise
         if steps in self._free:
             return self._free[steps]
         found = None if one is None else self._budget.attempt(lambda: one.is_free(steps))
@@ -253,10 +259,10 @@ class Entailment:
         return self._types.get(steps) or self.keep(self._types, steps, self._types_at(steps))
 
     def _types_at(self, steps: Steps) -> dict[str, Answer]:
-        found = partial(Levelwise.takes, steps=steps, values=_OF_EACH_TYPE)
+        found = partial(DepthwiseProver.takes, steps=steps, values=_OF_EACH_TYPE)
         if self._is_free(steps) and self._seek(self._search, found):
             return dict.fromkeys(TYPES, Answer.YES)
-        named = self._seek(self._budget, partial(Levelwise.types, steps=steps))
+        named = self._seek(self._budget, partial(DepthwiseProver.types, steps=steps))
         possible = [kind for kind in TYPES if named is None or kind in named]
         can_be = {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in possible}
         return dict.fromkeys(TYPES, Answer.NO) | can_be
@@ -268,8 +274,8 @@ class Entailment:
         answer = self._decide(
             steps, answer, lambda each: each.entails(steps, excluded), lambda each: each.can_be(steps, values)
         )
-        if answer is Answer.NO and self._levelwise is not None:
-            self._levelwise.witnesses.suggest(steps, values)
+        if answer is Answer.NO and self._depthwise is not None:
+            self._depthwise.examples.suggest(steps, values)
             self.not_shared.update(steps[:1])
         return answer.opposite()
 
@@ -278,34 +284,34 @@ class Entailment:
 
         A text that may be one is returned, too, if the patterns and formats of the schema have it.
         """
-        one = self._levelwise
+        one = self._depthwise
         found = None if one is None else self._budget.attempt(lambda: [one.find_text(steps, matching, outside)])
         (text,) = found or ("",)
         return (Answer.NO, "") if text is None else (Answer.UNKNOWN, text)
 
     def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
-        """Return the most bytes of all values at a path together that have some types; see `Levelwise.most_bytes`."""
+        """Return the most bytes of all values at a path together that have some types; see there."""
         return self._most(lambda one: one.most_bytes(steps, fixed, kinds))
 
     def most_items(self, steps: Steps) -> float:
         """Return the most elements of the list at a path; infinity if there is no bound, or none is known."""
         return self._most(lambda one: one.most_items(steps))
 
-    def _most(self, measure: Callable[[Levelwise], float]) -> float:
-        one = self._levelwise
+    def _most(self, measure: Callable[[DepthwiseProver], float]) -> float:
+        one = self._depthwise
         most = None if one is None else self._budget.attempt(lambda: measure(one))
         return inf if most is None else most
 
     def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Any) -> Any:
-        """Return a message for which `wanted` is true; MISSING if none is found: see `Witnesses.find`."""
-        found = self._seek(self._search, lambda one: [one.witnesses.find(paths, wanted, *beside)])
+        """Return a message for which `wanted` is true; MISSING if none is found: see `ExampleSearch.find`."""
+        found = self._seek(self._search, lambda one: [one.examples.find(paths, wanted, *beside)])
         return found[0] if found else MISSING
 
     def find_larger(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> Any:
-        """Return a message that exceeds a limit with a larger value at a path: see `Witnesses.find_larger`."""
+        """Return a message that exceeds a limit with a larger value at a path: see `ExampleSearch.find_larger`."""
         # One path takes at most half of the time, so that others are tried.
         own = self._growing.share(0.5)
-        found = self._seek(own, lambda one: [one.witnesses.find_larger(steps, growth, *beside)])
+        found = self._seek(own, lambda one: [one.examples.find_larger(steps, growth, *beside)])
         self._growing.seconds += max(0.0, own.seconds)
         return found[0] if found else MISSING
 
@@ -337,7 +343,7 @@ class Entailment:
         """
         if self.impossible or (self.exact and self.satisfiability == "yes"):
             return self.impossible
-        one = self._levelwise
+        one = self._depthwise
         if one is not None and self._budget.attempt(lambda: one.is_contradictory):
             return True
         sure = [each for each in paths if EACH not in each and self.present(each) is Answer.YES]

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from router.errors import Rejection
 from router.prover.predicates import EACH
-from router.prover.subschema_walker import Every, Level, Levels, Own, Some, own_types
+from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker, own_types
 from router.prover.text_patterns import has_no_text, longest_match
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_NESTING, encode_item, text_bytes
 from router.runtime.program.expressions import kind_of
@@ -27,7 +27,7 @@ _FEW = {frozenset[str](): 0, frozenset(("boolean",)): 2, frozenset(("null",)): 1
 _ALL_TYPES = frozenset(("string", "number", "boolean", "null", "array", "object"))
 
 
-class _Extent(Struct, frozen=True):
+class _ValueBounds(Struct, frozen=True):
     """What subschemas say of a value: its types, and the most characters, elements and bytes; None for any names.
 
     `values` is the most values that differ; a list has none twice if it is `unique`.
@@ -42,11 +42,11 @@ class _Extent(Struct, frozen=True):
     unique: bool = False
 
 
-class Extents:
+class SizeBounds:
     """The sizes of the values of a schema."""
 
-    def __init__(self, levels: Levels) -> None:
-        self._levels = levels
+    def __init__(self, levels: SubschemaWalker) -> None:
+        self._walker = levels
         self._left = MAX_VALUES
 
     def most_bytes(self, level: Level, kinds: Collection[str] = _ALL_TYPES) -> float:
@@ -59,48 +59,48 @@ class Extents:
 
     def most_items(self, level: Level) -> float:
         """Return the most elements of a list of a level; infinity if there is no bound."""
-        return self._items(level, _extent(self._levels.parts(level)))
+        return self._items(level, _bounds_of(self._walker.parts(level)))
 
-    def _items(self, level: Level, extent: _Extent) -> float:
-        element = _extent(self._levels.parts(self._levels.below(level, EACH)))
+    def _items(self, level: Level, bounds: _ValueBounds) -> float:
+        element = _bounds_of(self._walker.parts(self._walker.below(level, EACH)))
         if not element.types:
             return 0
-        return min(extent.items, element.values) if extent.unique else extent.items
+        return min(bounds.items, element.values) if bounds.unique else bounds.items
 
     def _bytes(self, level: Level, depth: int, kinds: Collection[str] = _ALL_TYPES) -> float:
         self._left -= 1
         if depth > MAX_NESTING or self._left < 0:
             return inf
-        extent = _extent(self._levels.parts(level))
-        types = extent.types.intersection(kinds)
+        bounds = _bounds_of(self._walker.parts(level))
+        types = bounds.types.intersection(kinds)
         sizes = [1.0]
         if "string" in types:
-            if extent.characters == extent.bytes == inf:
+            if bounds.characters == bounds.bytes == inf:
                 return inf  # whatever else it may be
-            sizes.append(extent.characters * BYTES_OF_A_CHARACTER)
+            sizes.append(bounds.characters * BYTES_OF_A_CHARACTER)
         if "number" in types:
             sizes.append(NUMBER_BYTES)
-        if "array" in types and extent.bytes == inf:
-            items = self._items(level, extent)
-            element = self._bytes(self._levels.below(level, EACH), depth + 1) if items else 0
+        if "array" in types and bounds.bytes == inf:
+            items = self._items(level, bounds)
+            element = self._bytes(self._walker.below(level, EACH), depth + 1) if items else 0
             sizes.append(LIST_BYTES + (items * (element + 1) if items else 0))
-        if "object" in types and extent.bytes == inf:
-            sizes.append(self._object_bytes(level, extent, depth))
-        return min(extent.bytes, max(sizes))
+        if "object" in types and bounds.bytes == inf:
+            sizes.append(self._object_bytes(level, bounds, depth))
+        return min(bounds.bytes, max(sizes))
 
-    def _object_bytes(self, level: Level, extent: _Extent, depth: int) -> float:
-        total: float = inf if extent.names is None else LIST_BYTES
-        for name in extent.names or ():
+    def _object_bytes(self, level: Level, bounds: _ValueBounds, depth: int) -> float:
+        total: float = inf if bounds.names is None else LIST_BYTES
+        for name in bounds.names or ():
             if total == inf:
                 break
-            total += 1 + text_bytes(name) + self._bytes(self._levels.below(level, name), depth + 1)
+            total += 1 + text_bytes(name) + self._bytes(self._walker.below(level, name), depth + 1)
         return total
 
 
 def most_characters(level: Level) -> float:
     """Return the most characters of a text of a level that is taken apart; infinity if there is no bound."""
-    extent = _extent(level)
-    return extent.characters if "string" in extent.types else 0
+    bounds = _bounds_of(level)
+    return bounds.characters if "string" in bounds.types else 0
 
 
 def constant_bytes(value: Any) -> float:
@@ -111,43 +111,43 @@ def constant_bytes(value: Any) -> float:
         return inf
 
 
-def _extent(level: Level) -> _Extent:
+def _bounds_of(level: Level) -> _ValueBounds:
     match level:
         case Every(parts):
-            return _of_all([_extent(part) for part in parts])
+            return _of_all([_bounds_of(part) for part in parts])
         case Some(parts):
-            return _of_one([_extent(part) for part in parts])
+            return _of_one([_bounds_of(part) for part in parts])
     assert isinstance(level, Own)
     return _own(level.place)
 
 
-def _of_all(extents: Sequence[_Extent]) -> _Extent:
-    names = [extent.names for extent in extents if extent.names is not None]
-    return _Extent(
-        types=_ALL_TYPES.intersection(*(extent.types for extent in extents)),
-        characters=min((extent.characters for extent in extents), default=inf),
-        items=min((extent.items for extent in extents), default=inf),
+def _of_all(bounds: Sequence[_ValueBounds]) -> _ValueBounds:
+    names = [bounds.names for bounds in bounds if bounds.names is not None]
+    return _ValueBounds(
+        types=_ALL_TYPES.intersection(*(bounds.types for bounds in bounds)),
+        characters=min((bounds.characters for bounds in bounds), default=inf),
+        items=min((bounds.items for bounds in bounds), default=inf),
         names=frozenset.intersection(*names) if names else None,
-        bytes=min((extent.bytes for extent in extents), default=inf),
-        values=min((extent.values for extent in extents), default=inf),
-        unique=any(extent.unique for extent in extents),
+        bytes=min((bounds.bytes for bounds in bounds), default=inf),
+        values=min((bounds.values for bounds in bounds), default=inf),
+        unique=any(bounds.unique for bounds in bounds),
     )
 
 
-def _of_one(extents: Sequence[_Extent]) -> _Extent:
-    names = [extent.names for extent in extents if extent.names is not None]
-    return _Extent(
-        types=frozenset[str]().union(*(extent.types for extent in extents)),
-        characters=max((extent.characters for extent in extents), default=0),
-        items=max((extent.items for extent in extents), default=0),
-        names=None if len(names) < len(extents) else frozenset[str]().union(*names),
-        bytes=max((extent.bytes for extent in extents), default=0),
-        values=sum(extent.values for extent in extents),
-        unique=all(extent.unique for extent in extents),
+def _of_one(bounds: Sequence[_ValueBounds]) -> _ValueBounds:
+    names = [bounds.names for bounds in bounds if bounds.names is not None]
+    return _ValueBounds(
+        types=frozenset[str]().union(*(bounds.types for bounds in bounds)),
+        characters=max((bounds.characters for bounds in bounds), default=0),
+        items=max((bounds.items for bounds in bounds), default=0),
+        names=None if len(names) < len(bounds) else frozenset[str]().union(*names),
+        bytes=max((bounds.bytes for bounds in bounds), default=0),
+        values=sum(bounds.values for bounds in bounds),
+        unique=all(bounds.unique for bounds in bounds),
     )
 
 
-def _own(place: Location) -> _Extent:
+def _own(place: Location) -> _ValueBounds:
     schema, values = place.content, _constants(place)
     types = frozenset("number" if kind == "integer" else kind for kind in own_types(schema))
     if values is not None:
@@ -161,7 +161,7 @@ def _own(place: Location) -> _Extent:
         lengths.append(max((len(value) for value in values if isinstance(value, str)), default=0))
     closed = schema.get("additionalProperties") is False and "patternProperties" not in schema
     # Keywords for other types than those that it has do not count.
-    return _Extent(
+    return _ValueBounds(
         types=types,
         characters=min(lengths) if "string" in types else 0,
         items=schema.get("maxItems", inf) if "array" in types else 0,

@@ -28,7 +28,7 @@ _DEMANDING = re.compile(rb'"(?:minItems|minProperties|pattern|minLength":[0-9]{3
 _MOST_SMALL = 2048
 
 
-class SchemaPart(Struct, frozen=True):
+class PropertySchema(Struct, frozen=True):
     """The part of a schema about one property of messages, as JSON, and the predicates about it."""
 
     draft: int
@@ -44,7 +44,7 @@ class SchemaPart(Struct, frozen=True):
         return Validation(validator, {document.uri: document})
 
 
-class Parts(Struct, frozen=True):
+class SplitSchema(Struct, frozen=True):
     """A schema of objects that can be taken apart, and predicates that each are about one property.
 
     `text` is its JSON. `find` returns what follows from a part, which is kept for all schemas; None if nothing does.
@@ -54,9 +54,9 @@ class Parts(Struct, frozen=True):
     content: Mapping[str, Any]
     text: bytes
     draft: int
-    find: Callable[[SchemaPart], Any]
+    find: Callable[[PropertySchema], Any]
     predicates: tuple[tuple[str, Schema], ...] = ()
-    known: dict[str, SchemaPart | None] = field(default_factory=dict)
+    known: dict[str, PropertySchema | None] = field(default_factory=dict)
 
     @property
     def demands_little(self) -> bool:
@@ -64,20 +64,22 @@ class Parts(Struct, frozen=True):
         text = self.text
         return len(text) <= _MOST_SMALL and _DEMANDING.search(text) is None
 
-    def narrow(self, predicate: Schema) -> "Parts | None":
+    def narrow(self, predicate: Schema) -> "SplitSchema | None":
         """Add a predicate; None if it is about several properties at once."""
         found = _by_name(predicate)
         return (
-            None if found is None else Parts(self.content, self.text, self.draft, self.find, (*self.predicates, *found))
+            None
+            if found is None
+            else SplitSchema(self.content, self.text, self.draft, self.find, (*self.predicates, *found))
         )
 
-    def part(self, name: str) -> SchemaPart | None:
+    def part(self, name: str) -> PropertySchema | None:
         """Return the part about a property; None if it cannot be taken out."""
         if name not in self.known:
             self.known[name] = self._part(name)
         return self.known[name]
 
-    def _part(self, name: str) -> SchemaPart | None:
+    def _part(self, name: str) -> PropertySchema | None:
         content = self.content
         kept: Schema = {"$schema": content["$schema"], "type": "object"}
         if name in content.get("required", ()):
@@ -90,15 +92,15 @@ class Parts(Struct, frozen=True):
         if any(keyword in text for keyword in _REFERENCES):
             return None
         predicates = [predicate for about, predicate in self.predicates if about == name]
-        return SchemaPart(self.draft, text, ENCODER.encode(all_of(predicates)))
+        return PropertySchema(self.draft, text, ENCODER.encode(all_of(predicates)))
 
 
-def parts_of(schema: Validation, find: Callable[[SchemaPart], Any]) -> Parts | None:
+def split_by_property(schema: Validation, find: Callable[[PropertySchema], Any]) -> SplitSchema | None:
     """Return a schema that can be taken apart by properties; None if it cannot be."""
     content = schema.root.content
     if len(schema.documents) > 1 or not isinstance(content, dict) or content.get("type") != "object":
         return None
-    return Parts(content, schema.root.text, schema.root.draft, find) if content.keys() <= _APART else None
+    return SplitSchema(content, schema.root.text, schema.root.draft, find) if content.keys() <= _APART else None
 
 
 def _by_name(predicate: Schema) -> list[tuple[str, Schema]] | None:

@@ -75,7 +75,7 @@ ANYTHING = Every()
 IMPOSSIBLE = Some()
 
 
-class Levels:
+class SubschemaWalker:
     """Follows subschemas to those of the next level, and writes a level as a schema without references."""
 
     def __init__(self, locations: Locations) -> None:
@@ -197,15 +197,17 @@ def _keep(known: dict[_K, _T], key: _K, made: _T) -> _T:
 class _LevelWriter:
     """Writes levels as schemas, until they are too large."""
 
-    def __init__(self, levels: Levels, depth: int, without: frozenset[str], names: frozenset[str] | None) -> None:
-        self._levels = levels
+    def __init__(
+        self, levels: SubschemaWalker, depth: int, without: frozenset[str], names: frozenset[str] | None
+    ) -> None:
+        self._walker = levels
         self._without = without
         self._names = names
         self._inside = depth - 1
         self._left = MAX_PARTS
 
     def write(self, level: Level, depth: int) -> Schema:
-        return self._write(self._levels.parts(level), depth)
+        return self._write(self._walker.parts(level), depth)
 
     def _write(self, level: Level, depth: int) -> Schema:
         self._left -= 1
@@ -237,7 +239,7 @@ class _LevelWriter:
         if depth:
             written |= self._properties(place, depth - 1)
             if "items" in schema or "prefixItems" in schema:
-                written["items"] = self.write(self._levels.below(Own(place), EACH), depth - 1)
+                written["items"] = self.write(self._walker.below(Own(place), EACH), depth - 1)
         negated = self._negated(place)
         return written if negated is None else {"allOf": [written, {"not": negated}]}
 

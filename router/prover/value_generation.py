@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.prover.predicates import EACH, Schema, Steps
-from router.prover.scalars import Stuck, make_number, make_text
-from router.prover.subschema_walker import Every, Level, Levels, Own, Some
+from router.prover.scalars import Stuck, generate_number, generate_text
+from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker
 from router.runtime.program.schemas.documents import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ Fault = Callable[[Any], "Sequence[str | int] | None"]
 """Returns the path of the first value of a message that its schema rejects; None if the message is valid."""
 
 
-class ValueMaker:
+class ValueGenerator:
     """Makes values of the levels of one schema; the same ones in each run."""
 
-    def __init__(self, levels: Levels) -> None:
-        self._levels = levels
+    def __init__(self, levels: SubschemaWalker) -> None:
+        self._walker = levels
         self._left = MAX_VALUES
         self._kept: dict[tuple[int, int, int], tuple[Level, Any, int]] = {}
         """Values of variants, which are the same each time, by the identity of their level, with their number."""
@@ -87,14 +87,14 @@ class ValueMaker:
     def _made_again(self, message: Any, root: Level, path: Sequence[str | int], there: Sequence[Steps]) -> Any:
         steps = tuple(EACH if isinstance(part, int) else part for part in path)
         toward = [each[len(steps) :] for each in there if each[: len(steps)] == steps]
-        value = self.make(self._levels.below_all(root, steps), max(toward, key=len, default=()), BY_CHANCE)
+        value = self.make(self._walker.below_all(root, steps), max(toward, key=len, default=()), BY_CHANCE)
         return replaced(message, path, value)
 
     def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
         if not toward:
             return value
         step, rest = toward[0], toward[1:]
-        below = self._levels.below(level, step)
+        below = self._walker.below(level, step)
         match value:
             case [] if step is EACH:
                 return [self._make(below, rest, variant, 1)]
@@ -111,7 +111,7 @@ class ValueMaker:
 
     def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
         """Return a value of a level; by chance, the choices that leave none are made again."""
-        parts = self._levels.parts(level)
+        parts = self._walker.parts(level)
         key = id(parts), variant, depth
         if variant >= 0 and not toward and key in self._kept and self._kept[key][2] <= self._left:
             _, value, count = self._kept[key]
@@ -149,13 +149,13 @@ class ValueMaker:
         kind = kinds[self._pick(variant, len(kinds))] if typed else kinds[0]
         match kind:
             case "object":
-                return self._make_object(self._levels.together(chosen), schemas, toward, variant, depth)
+                return self._make_object(self._walker.together(chosen), schemas, toward, variant, depth)
             case "array":
-                return self._make_list(self._levels.together(chosen), schemas, toward, variant, depth)
+                return self._make_list(self._walker.together(chosen), schemas, toward, variant, depth)
             case "string":
-                return make_text(schemas, self._pick(variant, 8) if variant < 0 else variant)
+                return generate_text(schemas, self._pick(variant, 8) if variant < 0 else variant)
             case "integer" | "number":
-                return make_number(schemas, self._pick(variant, 4), whole=kind == "integer")
+                return generate_number(schemas, self._pick(variant, 4), whole=kind == "integer")
         return self._pick(variant, 2) == 0 if kind == "boolean" else None
 
     def _chosen(self, level: Level, variant: int) -> Iterator[Own]:
@@ -178,18 +178,18 @@ class ValueMaker:
         made = {}
         for name in dict.fromkeys([str(toward[0]), *required] if toward else required):
             inner = toward[1:] if toward[:1] == (name,) else ()
-            made[name] = self._make(self._levels.below(level, name), inner, variant, depth + 1)
+            made[name] = self._make(self._walker.below(level, name), inner, variant, depth + 1)
         least = max((schema.get("minProperties", 0) for schema in schemas), default=0)
         for name in self._optional(schemas, least - len(made), variant, depth):
             if name not in made:
                 try:
-                    made[name] = self._make(self._levels.below(level, name), (), variant, depth + 1)
+                    made[name] = self._make(self._walker.below(level, name), (), variant, depth + 1)
                 except Stuck:
                     continue
         if not made and variant < 0 and any(isinstance(each.get("additionalProperties"), dict) for each in schemas):
             least = max(least, self._pick(variant, 2))
         for number in range(least - len(made)):
-            made[f"x{number}"] = self._make(self._levels.below(level, f"x{number}"), (), variant, depth + 1)
+            made[f"x{number}"] = self._make(self._walker.below(level, f"x{number}"), (), variant, depth + 1)
         return made
 
     def _optional(self, schemas: list[Any], least: int, variant: int, depth: int) -> list[str]:
@@ -209,10 +209,10 @@ class ValueMaker:
         count = max(least, 1 if toward or more else 0)
         if count > MOST_ITEMS:
             raise Stuck
-        element = self._levels.below(level, EACH)
+        element = self._walker.below(level, EACH)
         made = [self._make(element, toward[1:], variant, depth + 1) for _ in range(count)]
         if any(schema.get("uniqueItems") for schema in schemas):
-            listed = [constants_of(part.place.content) for part in self._chosen(self._levels.parts(element), variant)]
+            listed = [constants_of(part.place.content) for part in self._chosen(self._walker.parts(element), variant)]
             different = next((values[:count] for values in listed if len(values) >= count > 1), None)
             made = different or [varied(value, index) if index else value for index, value in enumerate(made)]
         return made
