@@ -9,15 +9,34 @@ from typing import Any
 
 from router.model import Path
 from router.prover.predicates import exact
-from router.prover.sampling import types_in
 from router.prover.text_patterns import pattern_follows
+from router.prover.value_types import types_in
 from router.runtime.program.schemas.documents import ASSERTED_SINCE
 from router.runtime.program.schemas.references import KEYWORDS, Location, Locations
 
 _ANNOTATIONS = frozenset(
     (
-        *("$schema", "$id", "id", "$comment", "$defs", "definitions", "$anchor", "$vocabulary", "title", "description"),
-        *("default", "examples", "deprecated", "readOnly", "writeOnly", "contentMediaType", "contentEncoding"),
+        *(
+            "$schema",
+            "$id",
+            "id",
+            "$comment",
+            "$defs",
+            "definitions",
+            "$anchor",
+            "$vocabulary",
+            "title",
+            "description",
+        ),
+        *(
+            "default",
+            "examples",
+            "deprecated",
+            "readOnly",
+            "writeOnly",
+            "contentMediaType",
+            "contentEncoding",
+        ),
         "contentSchema",
     )
 )
@@ -55,7 +74,12 @@ class _ComparedPairs:
         self._failed: set[_Key] = set()
         self._holding: dict[_Key, None] = {}
 
-    def holds(self, old: Location, new: Location, compare: Callable[[Location, Location], bool]) -> bool:
+    def holds(
+        self,
+        old: Location,
+        new: Location,
+        compare: Callable[[Location, Location], bool],
+    ) -> bool:
         key = (*old.key, *new.key)
         if key in self._failed or len(self._failed) + len(self._holding) > _MOST_PAIRS:
             return False
@@ -77,7 +101,9 @@ class _ComparedPairs:
 class Containment:
     """The comparison of two schemas, of which the new one is to take every value that the old one takes."""
 
-    def __init__(self, old: Locations, new: Locations, covers: Callable[[Any, Any], bool]) -> None:
+    def __init__(
+        self, old: Locations, new: Locations, covers: Callable[[Any, Any], bool]
+    ) -> None:
         """`covers` tells whether it is proved that the second of two subschemas without references covers the first."""
         self._old, self._new = old, new
         self._covers = covers
@@ -97,17 +123,29 @@ class Containment:
             if before.content is False:
                 return True
             before = Location(before.document, before.path, {})
-        return self._keywords(before, after) or self._by_part(before, after) or self._by_library(before, after)
+        return (
+            self._keywords(before, after)
+            or self._by_part(before, after)
+            or self._by_library(before, after)
+        )
 
     def _by_library(self, old: Location, new: Location) -> bool:
-        return not any(map(_references, (old.content, new.content))) and self._covers(old.content, new.content)
+        return not any(map(_references, (old.content, new.content))) and self._covers(
+            old.content, new.content
+        )
 
     def _by_part(self, old: Location, new: Location) -> bool:
         """Return whether a part of the old schema implies the new one, or all of its alternatives do."""
-        target = self._old.follow(old, old.content["$ref"]) if "$ref" in old.content else None
+        target = (
+            self._old.follow(old, old.content["$ref"])
+            if "$ref" in old.content
+            else None
+        )
         parts = [*([target] if target else []), *_branches(old, "allOf")]
         return any(self.implies(part, new) for part in parts) or any(
-            all(self.implies(branch, new) for branch in _branches(old, key)) for key in _CHOICES if old.content.get(key)
+            all(self.implies(branch, new) for branch in _branches(old, key))
+            for key in _CHOICES
+            if old.content.get(key)
         )
 
     def _keywords(self, old: Location, new: Location) -> bool:
@@ -116,13 +154,17 @@ class Containment:
             return self._same(old, new)
         if any(name in _OBJECTS for name in names) and not self._objects(old, new):
             return False
-        return all(self._keyword(name, old, new) for name in names if name not in _OBJECTS)
+        return all(
+            self._keyword(name, old, new) for name in names if name not in _OBJECTS
+        )
 
     def _keyword(self, name: str, old: Location, new: Location) -> bool:
         """Return whether a keyword of the new schema follows from the old one."""
         before, after = old.content, new.content
         group = next((each for each in _GROUPS if name in each), (name,))
-        if name not in KEYWORDS and all(self._same_key(each, old, new) for each in group):
+        if name not in KEYWORDS and all(
+            self._same_key(each, old, new) for each in group
+        ):
             return True
         if name in _COMPARED:
             return _COMPARED[name](before, after[name])
@@ -140,12 +182,17 @@ class Containment:
                 return all(self.implies(old, part) for part in _branches(new, "allOf"))
             case "anyOf":
                 branches = _branches(old, "anyOf") or [old]
-                return all(any(self.implies(one, two) for two in _branches(new, "anyOf")) for one in branches)
+                return all(
+                    any(self.implies(one, two) for two in _branches(new, "anyOf"))
+                    for one in branches
+                )
             case "not" if "not" in before:
                 # What the new one excludes, the old one must exclude.
                 swapped = Containment(self._new, self._old, self._covers)
                 return swapped.implies(new.below((name,)), old.below((name,)))
-            case "propertyNames" | "items" if name in before and not (_is_tuple(before) or _is_tuple(after)):
+            case "propertyNames" | "items" if name in before and not (
+                _is_tuple(before) or _is_tuple(after)
+            ):
                 return self.implies(old.below((name,)), new.below((name,)))
             case _:
                 return False
@@ -160,12 +207,16 @@ class Containment:
             return False  # the old pattern may describe such a property
         for name in {**was, **becomes}:
             two = _property(new, name, becomes)
-            one = _property(old, name, was) or Location(old.document, (*old.path, _OTHERS), {})
+            one = _property(old, name, was) or Location(
+                old.document, (*old.path, _OTHERS), {}
+            )
             if two is not None and not self.implies(one, two):
                 return False
         if "additionalProperties" not in after:
             return True
-        rest = Location(old.document, (*old.path, _OTHERS), before.get("additionalProperties", {}))
+        rest = Location(
+            old.document, (*old.path, _OTHERS), before.get("additionalProperties", {})
+        )
         return self.implies(rest, new.below(("additionalProperties",)))
 
     def _same_key(self, key: str, old: Location, new: Location) -> bool:
@@ -178,20 +229,32 @@ class Containment:
         return self._equal.holds(old, new, self._compare_same)
 
     def _compare_same(self, old: Location, new: Location) -> bool:
-        if exact(old.content) != exact(new.content) or old.document.draft != new.document.draft:
+        if (
+            exact(old.content) != exact(new.content)
+            or old.document.draft != new.document.draft
+        ):
             return False
         for path, text in _references(new.content):
-            one, two = self._old.follow(old.below(path), text), self._new.follow(new.below(path), text)
+            one, two = (
+                self._old.follow(old.below(path), text),
+                self._new.follow(new.below(path), text),
+            )
             if one is None or two is None or not self._same(one, two):
                 return False
         return True
 
 
-def _property(place: Location, name: str, declared: Mapping[str, Any]) -> Location | None:
+def _property(
+    place: Location, name: str, declared: Mapping[str, Any]
+) -> Location | None:
     """Return the subschema of a property by its name, or that of all others; None if there is none."""
     if name in declared:
         return place.below(("properties", name))
-    return place.below(("additionalProperties",)) if "additionalProperties" in place.content else None
+    return (
+        place.below(("additionalProperties",))
+        if "additionalProperties" in place.content
+        else None
+    )
 
 
 def _resolve(locations: Locations, place: Location) -> Location | None:
@@ -215,28 +278,43 @@ def _resolve(locations: Locations, place: Location) -> Location | None:
 def _references(value: Any, path: Path = ()) -> list[tuple[Path, str]]:
     """Return the references in a value, each with the path of the object that has it."""
     if isinstance(value, list):
-        return [each for index, part in enumerate(value) for each in _references(part, (*path, index))]
+        return [
+            each
+            for index, part in enumerate(value)
+            for each in _references(part, (*path, index))
+        ]
     if not isinstance(value, dict):
         return []
     own = [(path, value[key]) for key in KEYWORDS if isinstance(value.get(key), str)]
-    return own + [each for name, part in value.items() for each in _references(part, (*path, name))]
+    return own + [
+        each
+        for name, part in value.items()
+        for each in _references(part, (*path, name))
+    ]
 
 
 def _branches(place: Location, key: str) -> list[Location]:
-    return [place.below((key, index)) for index in range(len(place.content.get(key, ())))]
+    return [
+        place.below((key, index)) for index in range(len(place.content.get(key, ())))
+    ]
 
 
 def _is_tuple(schema: Mapping[str, Any]) -> bool:
     return "prefixItems" in schema or isinstance(schema.get("items"), list)
 
 
-def _bound_follows(group: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _bound_follows(
+    group: tuple[str, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
     """Return whether the old bounds are at least as strict; those of draft 4, which are booleans, are not compared."""
     bound, strict = group
     if any(isinstance(each.get(strict), bool) for each in (before, after)):
         return False
     sign = 1 if bound == "minimum" else -1
-    old, new = ([(sign * each[name], name == strict) for name in group if name in each] for each in (before, after))
+    old, new = (
+        [(sign * each[name], name == strict) for name in group if name in each]
+        for each in (before, after)
+    )
     return bool(old) and max(old) >= max(new)
 
 
@@ -267,7 +345,9 @@ _COMPARED: Mapping[str, Callable[[Mapping[str, Any], Any], bool]] = {
     "type": _type_follows,
     "enum": _choice_follows,
     "const": lambda old, new: _choice_follows(old, [new]),
-    "required": lambda old, new: isinstance(new, list) and set(new) <= set(old.get("required", ())),
+    "required": lambda old, new: (
+        isinstance(new, list) and set(new) <= set(old.get("required", ()))
+    ),
     "uniqueItems": lambda old, new: new is False,
     "pattern": lambda old, new: isinstance(new, str) and pattern_follows(old, new),
     "format": lambda old, new: new not in ASSERTED_SINCE,

@@ -19,7 +19,7 @@ from router.prover.scalars import Stuck, generate_number
         ([{"minimum": 7, "multipleOf": 3}], [9, 12, 10**7 + 8]),
         ([{"exclusiveMinimum": 3}], [4, 5, 10**7 + 4]),
         ([{"exclusiveMaximum": 3}], [2, 1, 2 - 10**7]),
-        ([{"minimum": 3, "exclusiveMinimum": True}], [3, 4, 10**7 + 3]),
+        ([{"minimum": 3, "exclusiveMinimum": True}], [4, 5, 10**7 + 4]),
         ([{"minimum": Decimal("-1.79e308"), "maximum": Decimal("1.79e308")}], [0, 1, 10**7]),
         ([{"exclusiveMinimum": Decimal("1e30")}], [10**30 + 1, 10**30 + 2, 10**30 + 10**7 + 1]),
         ([{"minimum": 5, "multipleOf": Decimal("1e-40")}], [5, 5, 10**7 + 5]),
