@@ -1,8 +1,7 @@
 """What patterns say of texts.
 
-They say which patterns every text of a schema matches, the length of a match, and
-examples. Every text of a schema matches its own pattern, and those of its format, of its
-constants and of its length. Perhaps other texts match them, too: what they exclude is
+Every text of a schema matches its own pattern, and those of its format, its constants
+and its length. Perhaps other texts match them, too: what they exclude is
 proved, and what they allow is to be tried. Lengths and examples are read of anchored
 patterns, such as `^[A-Z]{2}-[0-9]{1,6}$`. Patterns of two versions of a schema are
 compared.
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.prover.budget import NotDecided
-from router.prover.patterns import UndecidedPattern, escaped, find_outside
+from router.prover.patterns import SIGNS, UndecidedPattern, escaped, find_outside
 from router.prover.predicates import Schema
 
 if TYPE_CHECKING:
@@ -311,18 +310,11 @@ def _atom(text: str, start: int) -> tuple[Node, int]:
     raise _Unreadable
 
 
-_SIGNS: Mapping[str, tuple[int, int | None]] = {
-    "?": (0, 1),
-    "*": (0, None),
-    "+": (1, None),
-}
-
-
 def _times(
     least: str | None, comma: str | None, most: str | None, sign: str | None
 ) -> tuple[int, int | None]:
     if sign:
-        return _SIGNS[sign]
+        return SIGNS[sign]
     first = int(least or 0)
     if not comma:
         return first, first
