@@ -48,7 +48,13 @@ class Answer(Enum):
 
     def opposite(self) -> "Answer":
         """Return the answer to the opposite question."""
-        return self if self is Answer.UNKNOWN else Answer.NO if self is Answer.YES else Answer.YES
+        return (
+            self
+            if self is Answer.UNKNOWN
+            else Answer.NO
+            if self is Answer.YES
+            else Answer.YES
+        )
 
 
 class SchemaProver:
@@ -96,18 +102,35 @@ class SchemaProver:
         return int(self._schema.draft)
 
     def narrow(
-        self, predicate: Schema, exact: bool = True, holds: Callable[[Any], bool] | None = None
+        self,
+        predicate: Schema,
+        exact: bool = True,
+        holds: Callable[[Any], bool] | None = None,
     ) -> "SchemaProver":
         """Add a predicate; unless `exact`, fewer messages may remain than satisfy it.
 
         These are the messages of which `holds` is true; without it, only the library decides.
         """
         text = ENCODER.encode(predicate)
-        both = self._budget.attempt(lambda: self._schema.intersect(self._parse(self._schema.draft, text)))
-        depthwise = None if self._depthwise is None or holds is None else self._depthwise.narrow(predicate, holds)
-        narrowed, exact = (self._schema, False) if both is None else (both, self.exact and exact)
-        parts = None if self.parts is None or depthwise is None else self.parts.narrow(predicate)
-        found = SchemaProver(narrowed, exact, self._budget, self._parse, depthwise, self._search, parts)
+        both = self._budget.attempt(
+            lambda: self._schema.intersect(self._parse(self._schema.draft, text))
+        )
+        depthwise = (
+            None
+            if self._depthwise is None or holds is None
+            else self._depthwise.narrow(predicate, holds)
+        )
+        narrowed, exact = (
+            (self._schema, False) if both is None else (both, self.exact and exact)
+        )
+        parts = (
+            None
+            if self.parts is None or depthwise is None
+            else self.parts.narrow(predicate)
+        )
+        found = SchemaProver(
+            narrowed, exact, self._budget, self._parse, depthwise, self._search, parts
+        )
         found.not_shared = self.not_shared
         return found
 
@@ -119,10 +142,16 @@ class SchemaProver:
         found = self._about.get(name)
         if found is None:
             part = None if name is EACH else self.part(name)
-            found = self._about[name] = (None if part is None else self.parts.find(part)) or self
+            found = self._about[name] = (
+                None if part is None else self.parts.find(part)
+            ) or self
             found._is_part = found is not self
         if found is not self:  # what is not known yet is proved in the time of who asks
-            found._budget, found._search, found._growing = self._budget, self._search, self._growing
+            found._budget, found._search, found._growing = (
+                self._budget,
+                self._search,
+                self._growing,
+            )
         return found
 
     def part(self, name: str) -> PropertySchema | None:
@@ -136,7 +165,9 @@ class SchemaProver:
         """Whether there is time left: an answer for lack of time is one of this route only."""
         return self._budget.seconds > 0 and self._search.seconds > 0
 
-    def keep(self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False) -> _T:
+    def keep(
+        self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False
+    ) -> _T:
         """Keep an answer, and return it: unless it is decided, who has time left may have another one of a part."""
         if decided or not self._is_part or self.has_time:
             known[key] = found
@@ -144,8 +175,20 @@ class SchemaProver:
 
     def again(self) -> "SchemaProver":
         """Return the same for another route: with all that is proved already, and time of its own to search."""
-        same = SchemaProver(self._schema, self.exact, self._budget, self._parse, self._depthwise, parts=self.parts)
-        same._proved, same._free, same._types, same.inferred = self._proved, self._free, self._types, self.inferred
+        same = SchemaProver(
+            self._schema,
+            self.exact,
+            self._budget,
+            self._parse,
+            self._depthwise,
+            parts=self.parts,
+        )
+        same._proved, same._free, same._types, same.inferred = (
+            self._proved,
+            self._free,
+            self._types,
+            self.inferred,
+        )
         same.not_shared = self.not_shared
         return same
 
@@ -170,7 +213,9 @@ class SchemaProver:
             self.not_shared.update(names)
         return answer
 
-    def _seek(self, budget: ProofBudget, search: Callable[[DepthwiseProver], _T]) -> _T | None:
+    def _seek(
+        self, budget: ProofBudget, search: Callable[[DepthwiseProver], _T]
+    ) -> _T | None:
         """Return the result of a search for messages within a budget; None if there is none."""
         one = self._depthwise
         return None if one is None else one.seek(budget, search)
@@ -180,14 +225,21 @@ class SchemaProver:
         text = ENCODER.encode(predicate)
         if text in self._proved:
             return self._proved[text]
-        answer = self._budget.attempt(lambda: str(self._parse(self._schema.draft, text).covers(self._schema)))
+        answer = self._budget.attempt(
+            lambda: str(self._parse(self._schema.draft, text).covers(self._schema))
+        )
         if answer == "no" and not self.exact:
             answer = "unknown"
-        return self.keep(self._proved, text, Answer(answer or "unknown"), decided=answer is not None)
+        return self.keep(
+            self._proved, text, Answer(answer or "unknown"), decided=answer is not None
+        )
 
     def covers(self, other: "SchemaProver") -> Answer:
         """Whether every message of the other satisfies this; YES is sound only if this is exact."""
-        return Answer(self._budget.attempt(lambda: str(self._schema.covers(other._schema))) or "unknown")
+        return Answer(
+            self._budget.attempt(lambda: str(self._schema.covers(other._schema)))
+            or "unknown"
+        )
 
     def as_schema(self) -> Any:
         """Return a JSON Schema of the messages; None if there is none."""
@@ -195,32 +247,51 @@ class SchemaProver:
 
     def without(self, other: "SchemaProver") -> Any:
         """Return a JSON Schema of the messages that satisfy this and not the other; None if it cannot be computed."""
-        return self._budget.attempt(lambda: self._schema.subtract(other._schema).to_json_schema())
+        return self._budget.attempt(
+            lambda: self._schema.subtract(other._schema).to_json_schema()
+        )
 
     def allows(self, predicate: Schema) -> Answer:
         """Whether a message can satisfy the predicate."""
         text = ENCODER.encode(predicate)
         answer = self._budget.attempt(
-            lambda: str(self._schema.intersect(self._parse(self._schema.draft, text)).satisfiability())
+            lambda: str(
+                self._schema.intersect(
+                    self._parse(self._schema.draft, text)
+                ).satisfiability()
+            )
         )
-        found = Answer("unknown" if answer is None or (answer == "yes" and not self.exact) else answer)
+        found = Answer(
+            "unknown"
+            if answer is None or (answer == "yes" and not self.exact)
+            else answer
+        )
         return self._noted(names_of(predicate) or (), found)
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         """Whether each value at a path, if there is one, satisfies `leaf`."""
         if (part := self.about(steps)) is not self:
             return part.holds_at(steps, leaf)
-        if self._is_free(steps) and self._seek(self._search, lambda each: each.refutes(steps, leaf)):
+        if self._is_free(steps) and self._seek(
+            self._search, lambda each: each.refutes(steps, leaf)
+        ):
             return Answer.NO
         answer = self._holds_at(steps, leaf)
-        return self._decide(steps, answer, lambda one: one.entails(steps, leaf), lambda one: one.refutes(steps, leaf))
+        return self._decide(
+            steps,
+            answer,
+            lambda one: one.entails(steps, leaf),
+            lambda one: one.refutes(steps, leaf),
+        )
 
     def _is_free(self, steps: Steps) -> bool:
         """Whether nothing is known about the values at a path, so that nothing can be proved of them."""
         one = self._depthwise
         if steps in self._free:
             return self._free[steps]
-        found = None if one is None else self._budget.attempt(lambda: one.is_free(steps))
+        found = (
+            None if one is None else self._budget.attempt(lambda: one.is_free(steps))
+        )
         return self.keep(self._free, steps, bool(found), decided=found is not None)
 
     def proves_at(self, steps: Steps, leaf: Schema) -> bool:
@@ -230,7 +301,15 @@ class SchemaProver:
         if self._is_free(steps):
             return False
         answer = self._holds_at(steps, leaf)
-        return self._decide(steps, answer, lambda each: each.entails(steps, leaf), lambda each: False) is Answer.YES
+        return (
+            self._decide(
+                steps,
+                answer,
+                lambda each: each.entails(steps, leaf),
+                lambda each: False,
+            )
+            is Answer.YES
+        )
 
     def _holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         answer = self.entails(wherever(steps, leaf))
@@ -246,17 +325,28 @@ class SchemaProver:
             return part.present(steps)
         start = in_element(steps)
         answer = self._holds_at(steps[:start], there(steps[start:], SOME_VALUE))
-        return self._decide(steps, answer, lambda each: each.always_present(steps), lambda each: each.may_lack(steps))
+        return self._decide(
+            steps,
+            answer,
+            lambda each: each.always_present(steps),
+            lambda each: each.may_lack(steps),
+        )
 
     def absent(self, steps: Steps) -> Answer:
         """Whether there never is a value at a path."""
-        return Answer.NO if Answer.YES in self.types(steps).values() else self.holds_at(steps, NO_VALUE)
+        return (
+            Answer.NO
+            if Answer.YES in self.types(steps).values()
+            else self.holds_at(steps, NO_VALUE)
+        )
 
     def types(self, steps: Steps) -> dict[str, Answer]:
         """Return for each of TYPES whether a value at a path can have it."""
         if (part := self.about(steps)) is not self:
             return part.types(steps)
-        return self._types.get(steps) or self.keep(self._types, steps, self._types_at(steps))
+        return self._types.get(steps) or self.keep(
+            self._types, steps, self._types_at(steps)
+        )
 
     def _types_at(self, steps: Steps) -> dict[str, Answer]:
         found = partial(DepthwiseProver.takes, steps=steps, values=_OF_EACH_TYPE)
@@ -264,7 +354,10 @@ class SchemaProver:
             return dict.fromkeys(TYPES, Answer.YES)
         named = self._seek(self._budget, partial(DepthwiseProver.types, steps=steps))
         possible = [kind for kind in TYPES if named is None or kind in named]
-        can_be = {kind: self.holds_at(steps, {"not": {"type": kind}}).opposite() for kind in possible}
+        can_be = {
+            kind: self.holds_at(steps, {"not": {"type": kind}}).opposite()
+            for kind in possible
+        }
         return dict.fromkeys(TYPES, Answer.NO) | can_be
 
     def can_be(self, steps: Steps, values: list[Any]) -> Answer:
@@ -272,24 +365,35 @@ class SchemaProver:
         answer = self.allows(somewhere(steps, {"enum": values})).opposite()
         excluded = {"not": {"enum": values}}
         answer = self._decide(
-            steps, answer, lambda each: each.entails(steps, excluded), lambda each: each.can_be(steps, values)
+            steps,
+            answer,
+            lambda each: each.entails(steps, excluded),
+            lambda each: each.can_be(steps, values),
         )
         if answer is Answer.NO and self._depthwise is not None:
             self._depthwise.examples.suggest(steps, values)
             self.not_shared.update(steps[:1])
         return answer.opposite()
 
-    def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> tuple[Answer, str]:
+    def find_text(
+        self, steps: Steps, matching: Sequence[str], outside: str
+    ) -> tuple[Answer, str]:
         """Whether a text at a path matches patterns, and not `outside`: NO is proved, else it is UNKNOWN.
 
         A text that may be one is returned, too, if the patterns and formats of the schema have it.
         """
         one = self._depthwise
-        found = None if one is None else self._budget.attempt(lambda: [one.find_text(steps, matching, outside)])
+        found = (
+            None
+            if one is None
+            else self._budget.attempt(lambda: [one.find_text(steps, matching, outside)])
+        )
         (text,) = found or ("",)
         return (Answer.NO, "") if text is None else (Answer.UNKNOWN, text)
 
-    def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
+    def most_bytes(
+        self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES
+    ) -> float:
         """Return the most bytes of all values at a path together that have some types; see there."""
         return self._most(lambda one: one.most_bytes(steps, fixed, kinds))
 
@@ -302,16 +406,24 @@ class SchemaProver:
         most = None if one is None else self._budget.attempt(lambda: measure(one))
         return inf if most is None else most
 
-    def find(self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Any) -> Any:
+    def find(
+        self, paths: Sequence[Steps], wanted: Callable[[Any], bool], *beside: Any
+    ) -> Any:
         """Return a message for which `wanted` is true; MISSING if none is found: see `ExampleSearch.find`."""
-        found = self._seek(self._search, lambda one: [one.examples.find(paths, wanted, *beside)])
+        found = self._seek(
+            self._search, lambda one: [one.examples.find(paths, wanted, *beside)]
+        )
         return found[0] if found else MISSING
 
-    def find_larger(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> Any:
+    def find_larger(
+        self, steps: Steps, growth: Growth, *beside: Sequence[Steps]
+    ) -> Any:
         """Return a message that exceeds a limit with a larger value at a path: see `ExampleSearch.find_larger`."""
         # One path takes at most half of the time, so that others are tried.
         own = self._growing.share(0.5)
-        found = self._seek(own, lambda one: [one.examples.find_larger(steps, growth, *beside)])
+        found = self._seek(
+            own, lambda one: [one.examples.find_larger(steps, growth, *beside)]
+        )
         self._growing.seconds += max(0.0, own.seconds)
         return found[0] if found else MISSING
 
@@ -322,9 +434,16 @@ class SchemaProver:
             return int(most)
 
         def is_bound(length: int) -> bool:
-            return self._noted(steps[:1], self._holds_at(steps, {"maxLength": length})) is Answer.YES
+            return (
+                self._noted(steps[:1], self._holds_at(steps, {"maxLength": length}))
+                is Answer.YES
+            )
 
-        return None if self._is_free(steps) or not is_bound(limit) else bisect_left(range(limit), True, key=is_bound)
+        return (
+            None
+            if self._is_free(steps) or not is_bound(limit)
+            else bisect_left(range(limit), True, key=is_bound)
+        )
 
     @property
     def impossible(self) -> bool:
@@ -346,9 +465,16 @@ class SchemaProver:
         one = self._depthwise
         if one is not None and self._budget.attempt(lambda: one.is_contradictory):
             return True
-        sure = [each for each in paths if EACH not in each and self.present(each) is Answer.YES]
+        sure = [
+            each
+            for each in paths
+            if EACH not in each and self.present(each) is Answer.YES
+        ]
         return any(self.excludes(each) for each in sure)
 
     def excludes(self, steps: Steps) -> bool:
         """Whether it is proved that no message has a value at a path, as there is none that its schema takes."""
-        return any(self.holds_at(steps[:end], NOTHING) is Answer.YES for end in range(len(steps), 0, -1))
+        return any(
+            self.holds_at(steps[:end], NOTHING) is Answer.YES
+            for end in range(len(steps), 0, -1)
+        )
