@@ -166,10 +166,9 @@ def _with_implied(content: Any) -> Any:
     """
     draft = draft_of(content) or 0
     for _, schema in list(subschemas(content)):
-        named = schema.get("format")
-        is_implying = isinstance(named, str) and named in _IMPLIED_BY_FORMAT
-        if is_implying and ASSERTED_SINCE[named] > draft:
-            _add(schema, _IMPLIED_BY_FORMAT[named])
+        implied = _IMPLIED_BY_FORMAT.get(str(schema.get("format")))
+        if implied is not None and ASSERTED_SINCE[schema["format"]] > draft:
+            _add(schema, implied)
         pattern = schema.get("pattern")
         length = longest_match(pattern) if isinstance(pattern, str) else None
         if length is not None:

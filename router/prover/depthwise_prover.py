@@ -94,8 +94,8 @@ class DepthwiseProver:
     ) -> None:
         """`accepts` tells whether a message is one, and `fault` what is rejected in it.
 
-        `parse` makes a canonical schema; `predicates` is the number of those that narrow
-        the `root`.
+        `parse` makes a canonical schema. `predicates` is the number of those that
+        narrow the `root`.
         """
         self._walker = walker
         self._root = root
@@ -387,8 +387,8 @@ def _required(level: Level) -> Iterable[str]:
             return dict.fromkeys(chain.from_iterable(map(_required, parts)))
         case Some(parts):
             first, *others = [_required(part) for part in parts] or [()]
-            for names in others:
-                first = [name for name in first if name in names]
+            for other in others:
+                first = [name for name in first if name in other]
             return first
     assert isinstance(level, Own)
     names: list[str] = level.place.content.get("required", [])

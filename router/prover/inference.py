@@ -122,7 +122,8 @@ def of_constant(value: Any) -> Value:
     if isinstance(value, str):
         empty = NO if value else YES
         return of_type("string", empty=empty, longest=len(value))
-    return next(found for types, found in _CONSTANTS if isinstance(value, types))
+    kinds = (found for types, found in _CONSTANTS if isinstance(value, types))
+    return next(kinds)
 
 
 def of_path(messages: SchemaProver | None, steps: Steps | None) -> Value:
@@ -283,8 +284,7 @@ def _first_of(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     others = zip(values[:-1], paths[:-1], strict=True)
     for other, steps in reversed(list(others)):
         types = other.types
-        is_plain = steps is not None and EACH not in steps
-        if wanted is TRUTHY and messages is not None and is_plain:
+        if wanted is TRUTHY and messages and steps and EACH not in steps:
             types = types_if_true(messages, steps, types)
         value = _either(other, types, value, wanted)
     known = [path for path in paths if path is not None and EACH not in path]

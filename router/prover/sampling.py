@@ -368,7 +368,7 @@ def _common_constants(schemas: Schemas) -> list[Any] | None:
     common: list[Any] | None = None
     for schema in schemas:
         if "enum" in schema or "const" in schema:
-            listed = constants_of(dict(schema))
+            listed = constants_of(schema)
             if common is None:
                 common = listed
             else:
@@ -425,7 +425,7 @@ def _near(bounds: list[Decimal]) -> list[Decimal]:
     near: list[Decimal] = []
     for bound in bounds:
         near += [bound, bound + 1, bound - 1]
-    return [*near, sum(bounds) / 2] if len(bounds) == 2 else near
+    return [*near, sum(bounds, Decimal()) / 2] if len(bounds) == 2 else near
 
 
 def _around(number: Decimal) -> tuple[int, int]:

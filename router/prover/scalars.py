@@ -9,7 +9,7 @@ from router.prover.patterns import UndecidedPattern, find_outside
 from router.prover.predicates import DECODER, ENCODER, Schema
 from router.prover.text_patterns import distinctive_patterns, example_of
 
-Schemas = Sequence[Mapping[str, Any]]
+Schemas = Sequence[Schema]
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
 _FAR = 10**7
@@ -90,7 +90,7 @@ def number_bounds(
 
 def _add_bounds(
     found: list[int | Decimal],
-    schema: Mapping[str, Any],
+    schema: Schema,
     inclusive: str,
     exclusive: str,
     beyond: int | Decimal,
@@ -124,7 +124,7 @@ def generate_text(schemas: Schemas, variant: int) -> str:
     return _shortest(tuple(patterns), least) or padded[0]
 
 
-def _of_text(schema: Mapping[str, Any]) -> Schema:
+def _of_text(schema: Schema) -> Schema:
     return {key: schema[key] for key in _OF_TEXT if key in schema}
 
 
@@ -203,7 +203,7 @@ def _number(schemas: Schemas, variant: int) -> int | Decimal:
         low = None
     if high is not None and high > _NO_BOUND:
         high = None
-    step = (given(schemas, "multipleOf") or [1])[0]
+    step: int | Decimal = (given(schemas, "multipleOf") or [1])[0]
     # The nearest multiple within a bound: rounded up from the lower one, or else down.
     first = (high or 0) // step * step if low is None else -(-low // step) * step
     if variant % 4 == 0:

@@ -120,9 +120,12 @@ class SizeBounds:
             sizes.append(bounds.characters * BYTES_OF_A_CHARACTER)
         if "number" in types:
             sizes.append(NUMBER_BYTES)
-        if "array" in types and bounds.bytes == inf:
+        # Constants have a size, so that no part of them is looked at.
+        if bounds.bytes < inf and not types.isdisjoint(("array", "object")):
+            return bounds.bytes
+        if "array" in types:
             sizes.append(self._list_bytes(level, bounds, depth))
-        if "object" in types and bounds.bytes == inf:
+        if "object" in types:
             sizes.append(self._object_bytes(level, bounds, depth))
         return min(bounds.bytes, max(sizes))
 
@@ -240,7 +243,7 @@ def _own(place: Location) -> _ValueBounds:
 
 def _characters(schema: Schema, values: list[Any] | None) -> float:
     """Return the most characters of a text of a subschema."""
-    lengths = [
+    lengths: list[float] = [
         schema.get("maxLength", inf),
         _LENGTHS.get(schema.get("format", ""), inf),
     ]
