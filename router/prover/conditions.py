@@ -26,7 +26,7 @@ from router.prover.predicates import (
     there,
 )
 from router.prover.schema_prover import Answer, SchemaProver
-from router.runtime.program.expressions import Names, Tree, path_of
+from router.runtime.program.expressions import Names, Tree, is_true, path_of
 from router.runtime.program.expressions.compile import (
     InvalidExpression,
     compile_condition,
@@ -113,7 +113,7 @@ def translate(tree: Tree, wanted: bool) -> Condition:
     children = tree["children"]
     match tree["type"]:
         case "literal":
-            return _exactly({} if _is_true(tree["value"]) else NOTHING, wanted)
+            return _exactly({} if is_true(tree["value"]) else NOTHING, wanted)
         case "not_expression":
             return translate(children[0], not wanted)
         case "subexpression" if _is_negated_path(children[0]):
@@ -131,10 +131,6 @@ def translate(tree: Tree, wanted: bool) -> Condition:
 
 def _is_negated_path(tree: Tree) -> bool:
     return tree["type"] == "not_expression" and bool(path_of(tree["children"][0]))
-
-
-def _is_true(value: Any) -> bool:
-    return value is not None and value is not False and value not in ("", [], {})
 
 
 def _combine(parts: list[Condition], conjunction: bool) -> Condition:

@@ -4,7 +4,6 @@ Values are those of expressions, constants and templates.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +25,7 @@ from router.prover.predicates import (
     there,
 )
 from router.prover.schema_prover import Answer, SchemaProver
-from router.runtime.program.expressions import Names, Tree, path_of
+from router.runtime.program.expressions import Names, Tree, kind_of, path_of
 
 YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
@@ -122,8 +121,9 @@ def of_constant(value: Any) -> Value:
     if isinstance(value, str):
         empty = NO if value else YES
         return of_type("string", empty=empty, longest=len(value))
-    kinds = (found for types, found in _CONSTANTS if isinstance(value, types))
-    return next(kinds)
+    kind = kind_of(value)
+    assert kind
+    return of_type(kind)
 
 
 def of_path(messages: SchemaProver | None, steps: Steps | None) -> Value:
@@ -284,7 +284,7 @@ def _first_of(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     others = zip(values[:-1], paths[:-1], strict=True)
     for other, steps in reversed(list(others)):
         types = other.types
-        if wanted is TRUTHY and messages and steps and EACH not in steps:
+        if wanted is TRUTHY and messages and steps is not None and EACH not in steps:
             types = types_if_true(messages, steps, types)
         value = _either(other, types, value, wanted)
     known = [path for path in paths if path is not None and EACH not in path]
@@ -434,12 +434,6 @@ _NUMBER = of_type("number")
 _BOOLEAN = of_type("boolean")
 _ARRAY = of_type("array")
 _OBJECT = of_type("object")
-_CONSTANTS: tuple[tuple[Any, Value], ...] = (
-    (bool, _BOOLEAN),
-    ((int, Decimal), _NUMBER),
-    (list, _ARRAY),
-    (dict, _OBJECT),
-)
 _EMPTY: Schema = {"enum": [""]}
 _IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
 """The text of a number in JSON, for which `to_number` has a value."""
