@@ -40,11 +40,9 @@ SMALL_BYTES = 100
 Three choices in it have some 200 ways.
 """
 _MAX_LEVELS = 500
+# The most subschemas and references inside each other that are followed. A schema
+# with more is not affordable.
 _MAX_DEPTH = 150
-"""The most subschemas and references inside each other that are followed.
-
-A schema with more is not affordable.
-"""
 _DEPENDENCIES = ("dependentRequired", "dependentSchemas", "dependencies")
 _ELEMENTS = ("items", "contains", "additionalItems")
 _STRUCTURED = (
@@ -59,16 +57,13 @@ _STRUCTURED = (
     "items",
     *_DEPENDENCIES,
 )
+# The beginnings of the keywords of which `is_affordable` counts the ways. References
+# are among them, as it follows these.
 _OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
-"""The beginnings of the keywords of which `is_affordable` counts the ways.
-
-References are among them, as it follows these.
-"""
+# A number such as 1e999999. The library writes out its digits, which takes seconds.
 _FAR_EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]{4}")
-"""A number such as 1e999999.
-
-The library writes out its digits, which takes seconds.
-"""
+# Lengths implied by formats. The library ignores these formats in older drafts, in
+# which the router asserts them.
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "uuid": {"minLength": 36, "maxLength": 36},
     "duration": {"minLength": 2},
@@ -76,10 +71,6 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "iri": {"minLength": 1},
     "relative-json-pointer": {"minLength": 1},
 }
-"""Lengths implied by formats.
-
-The library ignores these formats in older drafts, in which the router asserts them.
-"""
 _IMPLYING = (b'"format"', b'"pattern"')
 
 
@@ -117,14 +108,12 @@ def _make(uri: str, texts: Texts) -> "CanonicalSchema | None":
     )
 
 
+# The caches of schemas up to so many bytes. A schema takes some nine times its bytes,
+# so that all take 150 MB at most.
 _KEPT = (
     (8 * 1024, lru_cache(maxsize=1024)(_make)),
     (256 * 1024, lru_cache(maxsize=32)(_make)),
 )
-"""The caches of schemas up to so many bytes.
-
-A schema takes some nine times its bytes, so that all take 150 MB at most.
-"""
 
 
 @lru_cache(maxsize=16384)

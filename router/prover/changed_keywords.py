@@ -14,6 +14,7 @@ from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
+# The keywords that can refuse a value by themselves.
 _ASSERTIONS = frozenset(
     (
         "type",
@@ -46,9 +47,9 @@ _ASSERTIONS = frozenset(
         *_CLOSING,
     )
 )
-"""The keywords that can refuse a value by themselves."""
+# The keywords that say of which type a value is.
 _TYPING = ("type", "enum", "const", *KEYWORDS)
-"""The keywords that say of which type a value is."""
+# The keywords by which a bound can decide which schema a value satisfies.
 _CHOOSING = frozenset(
     (
         "anyOf",
@@ -60,7 +61,6 @@ _CHOOSING = frozenset(
         "contains",
     )
 )
-"""The keywords by which a bound can decide which schema a value satisfies."""
 Spot = tuple[str, Path]
 """A place in a schema: the URI of its document, and its path there."""
 

@@ -41,8 +41,8 @@ _SWAPPED = {
     "ne": "ne",
 }
 _EQUALITIES = ("eq", "ne")
+# Lengths over that are not translated.
 _MAX_LENGTH = 1_000_000
-"""Lengths over that are not translated."""
 
 
 class Condition(Struct, frozen=True):
@@ -87,8 +87,8 @@ def types_if_true(
     found = dict(types)
     for kind, answer in types.items():
         if answer is Answer.YES and kind != "number":
-            is_true = all_of([{"type": kind}, TRUTHY])
-            found[kind] = messages.holds_at(steps, {"not": is_true}).opposite()
+            truthy = all_of([{"type": kind}, TRUTHY])
+            found[kind] = messages.holds_at(steps, {"not": truthy}).opposite()
     return {kind: answer for kind, answer in found.items() if answer is not Answer.NO}
 
 
@@ -185,16 +185,14 @@ def _order(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
     return Condition(all_of([{"not": holds}, {"not": is_text}]), True, True)
 
 
+# Bounds in the keywords that all drafts share. `exclusiveMinimum` has another meaning
+# in draft 4.
 _BOUNDS: Mapping[str, Callable[[Any], Schema]] = {
     "gt": lambda value: {"not": {"maximum": value}},
     "gte": lambda value: {"minimum": value},
     "lt": lambda value: {"not": {"minimum": value}},
     "lte": lambda value: {"maximum": value},
 }
-"""Bounds in the keywords that all drafts share.
-
-`exclusiveMinimum` has another meaning in draft 4.
-"""
 
 
 def _length(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
@@ -202,9 +200,8 @@ def _length(names: Names, operator: str, value: Any, wanted: bool) -> Condition:
 
     That raises an error for a value that has no length.
     """
-    if isinstance(value, bool) or not isinstance(value, int):
-        return _partly(there(names, _of_length()), wanted)
-    if not 0 <= value < _MAX_LENGTH:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or not 0 <= value < _MAX_LENGTH:
         return _partly(there(names, _of_length()), wanted)
     match operator:
         case "gt":

@@ -16,6 +16,8 @@ from router.prover.value_types import types_in
 from router.runtime.program.schemas.documents import ASSERTED_SINCE
 from router.runtime.program.schemas.references import KEYWORDS, Location, Locations
 
+# Keywords that validate nothing. An `$id` decides what references lead to. They are
+# followed before.
 _ANNOTATIONS = frozenset(
     (
         "$schema",
@@ -38,13 +40,10 @@ _ANNOTATIONS = frozenset(
         "contentSchema",
     )
 )
-"""Keywords that validate nothing.
-
-An `$id` decides what references lead to. They are followed before.
-"""
 _OBJECTS = ("properties", "patternProperties", "additionalProperties")
 _LOWER = ("minimum", "exclusiveMinimum")
 _UPPER = ("maximum", "exclusiveMaximum")
+# Keywords that mean something only together.
 _GROUPS: tuple[tuple[str, ...], ...] = (
     ("items", "prefixItems", "additionalItems"),
     ("if", "then", "else"),
@@ -52,14 +51,13 @@ _GROUPS: tuple[tuple[str, ...], ...] = (
     _LOWER,
     _UPPER,
 )
-"""Keywords that mean something only together."""
 _BOUNDS = (*_LOWER, *_UPPER)
 _UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
+# The pairs of subschemas that are compared.
 _MOST_PAIRS = 20_000
-"""The pairs of subschemas that are compared."""
 _CHOICES = ("anyOf", "oneOf")
+# A step of a path that no schema has.
 _OTHERS = "other properties"
-"""A step of a path that no schema has."""
 _Key = tuple[str, Path, str, Path]
 Follows = Callable[[Schema, Any], bool]
 
@@ -361,6 +359,7 @@ def _at_most(name: str) -> Follows:
     return lambda old, new: name in old and old[name] <= new
 
 
+# Whether a keyword follows from an old schema in which it is another.
 _COMPARED: Mapping[str, Follows] = {
     "type": _type_follows,
     "enum": _choice_follows,
@@ -376,4 +375,3 @@ _COMPARED: Mapping[str, Follows] = {
     "maxItems": _at_most("maxItems"),
     "maxProperties": _at_most("maxProperties"),
 }
-"""Whether a keyword follows from an old schema in which it is another."""

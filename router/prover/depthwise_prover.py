@@ -36,7 +36,7 @@ from router.prover.subschema_walker import (
     own_types,
 )
 from router.prover.text_patterns import one_of, patterns_in
-from router.prover.value_generation import MISSING, Fault
+from router.prover.value_generation import MISSING, Fault, JsonPath
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import (
     DEFAULT_DRAFT,
@@ -50,29 +50,23 @@ if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
 
 _T = TypeVar("_T")
+# Sets of keywords to leave out, one after another. The library decides little about
+# some together.
 _WEAKER = (
     frozenset(("pattern",)),
     frozenset(("format",)),
     frozenset(("pattern", "format")),
     frozenset(("pattern", "format", "uniqueItems", "multipleOf")),
 )
-"""Sets of keywords to leave out, one after another.
-
-The library decides little about some together.
-"""
+# How many levels below a path are part of a question to the library. It answers up to
+# five.
 _DEPTH = 2
-"""How many levels below a path are part of a question to the library.
-
-It answers up to five.
-"""
 _MOST_BRANCHES = 16
+# The most values that must be there and are looked at, from the root on.
 _MOST_REQUIRED = 20
-"""The most values that must be there and are looked at, from the root on."""
+# The most branches of a choice for whose error there is memory. One of 8,000 takes
+# 700 MB.
 _MOST_EXPLAINED = 200
-"""The most branches of a choice for whose error there is memory.
-
-One of 8,000 takes 700 MB.
-"""
 Parse = Callable[[int, bytes], "CanonicalSchema"]
 Holds = Callable[[Any], bool]
 
@@ -417,7 +411,7 @@ class _Faults:
     def __init__(self, validation: Validation) -> None:
         self._validation = validation
 
-    def first(self, message: Any) -> Sequence[str | int] | None:
+    def first(self, message: Any) -> JsonPath | None:
         """Return the path of what fails first; None for a valid message.
 
         If errors are large, that is the root.

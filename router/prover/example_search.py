@@ -24,12 +24,13 @@ from router.prover.value_generation import (
     constants_of,
 )
 
+# The messages that are made as the base of others.
 _VARIANTS = 6
-"""The messages that are made as the base of others."""
+# With those whose choices are made by chance.
 _MORE = 12
-"""With those whose choices are made by chance."""
 _MOST_GIVEN = 8
 _LONGEST = 4096
+# Values that are tried at each path.
 _PROBES: Sequence[Any] = (
     MISSING,
     None,
@@ -57,7 +58,7 @@ _PROBES: Sequence[Any] = (
     {},
     {"x": 1},
 )
-"""Values that are tried at each path."""
+# Values at which transforms and conversions fail seldom.
 _RARE: Sequence[Any] = (
     "9" * 45,
     "1e999",
@@ -70,7 +71,8 @@ _RARE: Sequence[Any] = (
     {"x": None},
     "a!" * _LONGEST,
 )
-"""Values at which transforms and conversions fail seldom."""
+# Values that grow. A text may be Base64, JSON or a number. It may be in a list or an
+# object.
 _LIKELY: Sequence[Any] = (
     "x",
     "QUJD",
@@ -84,11 +86,8 @@ _LIKELY: Sequence[Any] = (
     "QUJD" * 1024,
     f'"{"x" * _LONGEST}"',
 )
-"""Values that grow.
-
-A text may be Base64, JSON or a number. It may be in a list or an object.
-"""
 Wanted = Callable[[Any], bool]
+Paths = Sequence[Steps]
 
 
 class Growth(Struct, frozen=True):
@@ -143,10 +142,10 @@ class ExampleSearch:
 
     def find(
         self,
-        paths: Sequence[Steps],
+        paths: Paths,
         wanted: Wanted,
-        there: Sequence[Steps] = (),
-        tested: Sequence[Steps] = (),
+        there: Paths = (),
+        tested: Paths = (),
         known: FoundValue | None = None,
     ) -> Any:
         """Return a wanted message with an unusual value at or near one of the paths.
@@ -173,9 +172,9 @@ class ExampleSearch:
 
     def _changed(
         self,
-        paths: Sequence[Steps],
-        there: Sequence[Steps],
-        tested: Sequence[Steps],
+        paths: Paths,
+        there: Paths,
+        tested: Paths,
         last: FoundValue,
     ) -> Iterator[Any]:
         """Yield messages with another value at or near a path.
@@ -191,7 +190,7 @@ class ExampleSearch:
         last.path = ()
 
     def _changed_together(
-        self, paths: Sequence[Steps], there: Sequence[Steps], tested: Sequence[Steps]
+        self, paths: Paths, there: Paths, tested: Paths
     ) -> Iterator[Any]:
         """Yield messages with one value at several paths."""
         if len(paths) < 2:
@@ -215,8 +214,8 @@ class ExampleSearch:
         self,
         steps: Steps,
         growth: Growth,
-        there: Sequence[Steps] = (),
-        tested: Sequence[Steps] = (),
+        there: Paths = (),
+        tested: Paths = (),
     ) -> Any:
         """Return a message that exceeds a limit with a larger value at a path.
 
@@ -235,7 +234,7 @@ class ExampleSearch:
         return MISSING
 
     def _starts(
-        self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps]
+        self, steps: Steps, there: Paths, tested: Paths
     ) -> Iterator[tuple[Any, Any]]:
         """Yield values at a path, each with a message that has it there.
 
@@ -261,9 +260,7 @@ class ExampleSearch:
         suggested = chain(self._suggested(steps), self._by_chance(steps))
         yield from {repr(value): value for value in suggested}.values()
 
-    def _grown(
-        self, steps: Steps, there: Sequence[Steps], tested: Sequence[Steps] = ()
-    ) -> Iterator[Any]:
+    def _grown(self, steps: Steps, there: Paths, tested: Paths = ()) -> Iterator[Any]:
         """Yield messages that conditions accept.
 
         They have a parent of the path, and something at the paths `there`.
@@ -274,7 +271,7 @@ class ExampleSearch:
                 message = self._with(base, (_parent(steps), *there), index)
             yield self._adjusted(message, tested)
 
-    def _with(self, message: Any, there: Sequence[Steps], index: int) -> Any:
+    def _with(self, message: Any, there: Paths, index: int) -> Any:
         """Return a message that has something at the paths; MISSING if invalid."""
         grow = self._generator.grow
         try:
@@ -284,7 +281,7 @@ class ExampleSearch:
             return MISSING
         return self._generator.repaired(message, self._root, there, self._fault)
 
-    def _adjusted(self, message: Any, tested: Sequence[Steps]) -> Any:
+    def _adjusted(self, message: Any, tested: Paths) -> Any:
         """Return a message with another value at one of the paths that are tested.
 
         It is returned as it is, if it is accepted, or no value makes it so.
@@ -390,7 +387,7 @@ def _parent(steps: Steps) -> Steps:
     return steps if steps[-1:] == (EACH,) else steps[:-1]
 
 
-def _near(found: Sequence[Steps]) -> list[Steps]:
+def _near(found: Paths) -> list[Steps]:
     """Return paths, each followed by that to its elements and those around it."""
     seen: dict[Steps, None] = {}
     for steps in found:

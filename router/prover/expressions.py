@@ -9,14 +9,13 @@ from router.prover.predicates import EACH, Steps
 from router.runtime.program.expressions import Names, Tree, path_of
 from router.runtime.program.expressions.syntax import SyntaxFault, parse
 
+# Nodes whose first child is evaluated on the input. The others are evaluated on each
+# element of its value.
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
-"""Nodes whose first child is evaluated on the input.
-
-The others are evaluated on each element of its value.
-"""
+# Nodes of which each child is evaluated on the value of the one before.
 _CHAINS = ("subexpression", "pipe", "index_expression")
-"""Nodes of which each child is evaluated on the value of the one before."""
 _OF_FIRST_CHILD = frozenset((*_CHAINS, *_PROJECTIONS))
+# Nodes whose value depends on nothing but those of their children, and a field.
 _OF_CHILDREN = frozenset(
     (
         "field",
@@ -32,7 +31,6 @@ _OF_CHILDREN = frozenset(
         "key_val_pair",
     )
 )
-"""Nodes whose value depends on nothing but those of their children, and a field."""
 
 
 class Scope(Struct, frozen=True):
@@ -81,8 +79,7 @@ def list_of(text: str) -> Steps | None:
 
     None for any other expression.
     """
-    tree = tree_of(text)
-    names = None if tree is None else path_of(tree)
+    names = Scope().path(tree_of(text))
     return None if names is None else (*names, EACH)
 
 

@@ -31,6 +31,8 @@ YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
 """The types of values; null counts as missing."""
 ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNOWN))
+Messages = SchemaProver | None
+"""What is known of the messages; None if nothing is."""
 _LIST = ("array",)
 _TEXT_OR_NUMBER = ("string", "number")
 MOST_CHARACTERS = 2048
@@ -126,15 +128,15 @@ def of_constant(value: Any) -> Value:
     return of_type(kind)
 
 
-def of_path(messages: SchemaProver | None, steps: Steps | None) -> Value:
+def of_path(messages: Messages, steps: Steps | None) -> Value:
     """Infer the value at a path of a message; once for all rules."""
     if messages is None or steps is None:
         return _NOTHING_KNOWN
     messages = messages.about(steps)
     known: Value | None = messages.inferred.get(steps)
-    if known is not None:
-        return known
-    return messages.keep(messages.inferred, steps, _at(messages, steps))
+    if known is None:
+        known = messages.keep(messages.inferred, steps, _at(messages, steps))
+    return known
 
 
 def _at(messages: SchemaProver, steps: Steps) -> Value:
@@ -161,7 +163,7 @@ def _at(messages: SchemaProver, steps: Steps) -> Value:
     )
 
 
-def of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree | None) -> Value:
+def of_tree(messages: Messages, scope: Scope, tree: Tree | None) -> Value:
     """Infer the value of an expression, if it does not raise an error."""
     if tree is None:
         return _NOTHING_KNOWN
@@ -181,7 +183,7 @@ def of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree | None) -> V
 
 
 def _of_element(
-    messages: SchemaProver | None, listed: Steps | None, index: int, rest: Names = ()
+    messages: Messages, listed: Steps | None, index: int, rest: Names = ()
 ) -> Value:
     """Infer the value at a path in one element of a list."""
     if messages is None or listed is None:
@@ -231,7 +233,7 @@ def _may_all_lack(messages: SchemaProver, elements: Steps, rest: Names) -> bool:
     return messages.allows(lack) is YES
 
 
-def of_list_end(messages: SchemaProver | None, listed: Value, index: int) -> Value:
+def of_list_end(messages: Messages, listed: Value, index: int) -> Value:
     """Infer the first element of a list, or with -1 its last."""
     if listed.origin is not None:
         return _of_element(messages, listed.origin, index)
@@ -240,7 +242,7 @@ def of_list_end(messages: SchemaProver | None, listed: Value, index: int) -> Val
     return _NOTHING_KNOWN
 
 
-def _of_projection(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
+def _of_projection(messages: Messages, scope: Scope, tree: Tree) -> Value:
     """Infer the value of a projection.
 
     It is a list, or missing if what it projects is no list.
@@ -270,7 +272,7 @@ def _of_projection(messages: SchemaProver | None, scope: Scope, tree: Tree) -> V
     )
 
 
-def _first_of(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
+def _first_of(messages: Messages, scope: Scope, tree: Tree) -> Value:
     """Infer the first value that is true, or that is not null.
 
     `a || b` is the first value that is true, else the last. `not_null(a, b)` is the
@@ -338,7 +340,7 @@ def _longest(lengths: Iterable[int | None]) -> int | None:
     return most
 
 
-def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
+def _of_call(messages: Messages, scope: Scope, tree: Tree) -> Value:
     """Infer the result of a function, if it does not raise an error."""
     name = tree["value"]
     if name == "not_null":
@@ -350,7 +352,7 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
     return refine(messages, [of_tree(messages, scope, child) for child in children])
 
 
-def _to_number(messages: SchemaProver | None, arguments: list[Value]) -> Value:
+def _to_number(messages: Messages, arguments: list[Value]) -> Value:
     """Infer `to_number(value)`.
 
     It is missing for all but numbers and text that is one.
@@ -371,7 +373,7 @@ def _to_number(messages: SchemaProver | None, arguments: list[Value]) -> Value:
     return replace(_NUMBER, missing=UNKNOWN)
 
 
-def _extreme(messages: SchemaProver | None, arguments: list[Value]) -> Value:
+def _extreme(messages: Messages, arguments: list[Value]) -> Value:
     """Infer `max(list)` and `min(list)`, which are missing for an empty list."""
     (listed,) = arguments
     types = of_path(messages, listed.elements).types
@@ -383,20 +385,12 @@ def _extreme(messages: SchemaProver | None, arguments: list[Value]) -> Value:
     return Value(listed.no_elements, types, gap=gap)
 
 
-def _average(messages: SchemaProver | None, arguments: list[Value]) -> Value:
-    return replace(_NUMBER, missing=arguments[0].no_elements)
-
-
-def _reverse(messages: SchemaProver | None, arguments: list[Value]) -> Value:
+def _reverse(messages: Messages, arguments: list[Value]) -> Value:
     value = arguments[0]
     return Value(NO, value.types, value.empty, value.longest)
 
 
-def _join(messages: SchemaProver | None, arguments: list[Value]) -> Value:
-    return of_joined(messages, arguments[-1])
-
-
-def of_joined(messages: SchemaProver | None, listed: Value) -> Value:
+def of_joined(messages: Messages, listed: Value) -> Value:
     """Infer the text of a list.
 
     It is empty if the list is, or if all elements are.
@@ -435,17 +429,20 @@ _BOOLEAN = of_type("boolean")
 _ARRAY = of_type("array")
 _OBJECT = of_type("object")
 _EMPTY: Schema = {"enum": [""]}
+# The text of a number in JSON, for which `to_number` has a value.
 _IS_NUMBER: Schema = {"pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"}
-"""The text of a number in JSON, for which `to_number` has a value."""
-_CALLS: Mapping[str, Callable[[SchemaProver | None, list[Value]], Value]] = {
+# Functions whose result depends on their arguments.
+_CALLS: Mapping[str, Callable[[Messages, list[Value]], Value]] = {
     "to_number": _to_number,
     "max": _extreme,
     "min": _extreme,
-    "join": _join,
-    "avg": _average,
+    "join": lambda messages, arguments: of_joined(messages, arguments[-1]),
+    "avg": lambda messages, arguments: replace(
+        _NUMBER, missing=arguments[0].no_elements
+    ),
     "reverse": _reverse,
 }
-"""Functions whose result depends on their arguments."""
+# The values of functions of JMESPath, if they do not raise an error.
 _RESULTS: Mapping[str, Value] = {
     "length": _NUMBER,
     "abs": _NUMBER,
@@ -464,30 +461,22 @@ _RESULTS: Mapping[str, Value] = {
     "map": _ARRAY,
     "to_array": _ARRAY,
 }
-"""The values of functions of JMESPath, if they do not raise an error."""
 
 
-def _literal(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
-    return of_constant(tree["value"])
-
-
-def _compared(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Value:
-    # Other comparisons have no value for other types than numbers.
-    return _BOOLEAN if tree["value"] in ("eq", "ne") else _NOTHING_KNOWN
-
-
-_KINDS: Mapping[str, Callable[[SchemaProver | None, Scope, Tree], Value]] = {
-    "literal": _literal,
+_KINDS: Mapping[str, Callable[[Messages, Scope, Tree], Value]] = {
+    "literal": lambda messages, scope, tree: of_constant(tree["value"]),
     "or_expression": _first_of,
     "function_expression": _of_call,
-    "comparator": _compared,
+    # Other comparisons than these have no value for other types than numbers.
+    "comparator": lambda messages, scope, tree: (
+        _BOOLEAN if tree["value"] in ("eq", "ne") else _NOTHING_KNOWN
+    ),
     "projection": _of_projection,
     "filter_projection": _of_projection,
 }
-"""Expressions whose values depend on the message."""
+# The values of other expressions.
 _NODES: Mapping[str, Value] = {
     "not_expression": _BOOLEAN,
     "multi_select_list": replace(_ARRAY, missing=UNKNOWN),
     "multi_select_dict": replace(_OBJECT, missing=UNKNOWN),
 }
-"""The values of other expressions."""

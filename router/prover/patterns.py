@@ -39,8 +39,8 @@ _CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D}
 _PUNCTUATION = frozenset("\\^$.|?*+()[]{}/-,:;=!#%&@'\"<>~` _")
 _META = frozenset("\\.+*?()|[]{}^$")
 _OF_SETS = ("&&", "~~", "--")
+# Characters of an example, the most readable first.
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
-"""Characters of an example, the most readable first."""
 _MAX_STATES = 3000
 MAX_STEPS = 500_000
 """The most steps from a state by a character.
@@ -57,6 +57,7 @@ SIGNS: Mapping[str, tuple[int, int | None]] = {
 
 
 _States = frozenset[int]
+_Ends = tuple[int, int]
 
 
 class UndecidedPattern(NotDecided):
@@ -214,7 +215,7 @@ def _one(char: str) -> Ranges:
     return ((ord(char), ord(char)),)
 
 
-def _only(ranges: Ranges) -> tuple[int, int]:
+def _only(ranges: Ranges) -> _Ends:
     # A class of several ranges is no end of a range.
     if len(ranges) > 1:
         raise UndecidedPattern
@@ -244,7 +245,7 @@ class _Parser:
         self.empty: list[list[tuple[int, str]]] = [[]]
         self.moves: list[list[tuple[Ranges, int]]] = [[]]
 
-    def alternatives(self) -> tuple[int, int]:
+    def alternatives(self) -> _Ends:
         first, last = self._state(), self._state()
         while True:
             start, end = self._sequence()
@@ -253,7 +254,7 @@ class _Parser:
             if not self._take("|"):
                 return first, last
 
-    def _sequence(self) -> tuple[int, int]:
+    def _sequence(self) -> _Ends:
         first = last = self._state()
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
             began = self.at
@@ -261,7 +262,7 @@ class _Parser:
             last = self._repeat(began, part, last)
         return first, last
 
-    def _repeat(self, began: int, part: tuple[int, int], last: int) -> int:
+    def _repeat(self, began: int, part: _Ends, last: int) -> int:
         """Append a part as often as its count says, and return the new last state.
 
         Each time the part is read again.
@@ -284,7 +285,7 @@ class _Parser:
         self._join(last, stop)
         return stop
 
-    def _atom(self) -> tuple[int, int]:
+    def _atom(self) -> _Ends:
         char = self._next()
         if char == "(":
             return self._group()
@@ -298,7 +299,7 @@ class _Parser:
             raise UndecidedPattern
         return self._edge(_ANY if char == "." else _one(char))
 
-    def _group(self) -> tuple[int, int]:
+    def _group(self) -> _Ends:
         # It may be a name, a flag, or a look at what is around.
         if self._take("?") and not self._take(":"):
             raise UndecidedPattern
@@ -367,7 +368,7 @@ class _Parser:
             return _one(char)
         raise UndecidedPattern
 
-    def _edge(self, ranges: Ranges | None = None, needs: str = "") -> tuple[int, int]:
+    def _edge(self, ranges: Ranges | None = None, needs: str = "") -> _Ends:
         first, last = self._state(), self._state()
         if ranges is None:
             self._join(first, last, needs)

@@ -120,6 +120,7 @@ def _all_plain(schemas: Sequence[Any]) -> bool:
     return all(map(is_plain, schemas))
 
 
+# The keywords that mean the same in every draft, with whether their value does.
 _PLAIN: Mapping[str, Callable[[Any], bool]] = {
     "enum": _any_value,
     "required": _any_value,
@@ -140,7 +141,6 @@ _PLAIN: Mapping[str, Callable[[Any], bool]] = {
     # In draft 4, 1.0 is no integer.
     "type": lambda value: "integer" not in value,
 }
-"""The keywords that mean the same in every draft, with whether their value does."""
 
 
 def keywords_of(schema: Any) -> set[str]:

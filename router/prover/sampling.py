@@ -25,24 +25,21 @@ from router.prover.scalars import (
 from router.prover.subschema_walker import branches, element_keys, property_places
 from router.prover.text_patterns import matching_text
 from router.prover.value_generation import constants_of
-from router.prover.value_types import common_types, is_of_types, named_types
+from router.prover.value_types import common_types, is_of_types
 from router.runtime.program.expressions import equal
 from router.runtime.program.schemas.documents import map_of
 from router.runtime.program.schemas.references import KEYWORDS, Location, Locations
 
+# Levels of a message that are made. Schemas that refer to themselves have messages of
+# any depth.
 _DEEPEST = 24
-"""Levels of a message that are made.
-
-Schemas that refer to themselves have messages of any depth.
-"""
+# The values in a message from which on only required properties are made. A message
+# with twice as many is given up.
 _MOST_NODES = 300
-"""The values in a message from which on only required properties are made.
-
-A message with twice as many is given up.
-"""
+# The level from which on only required properties are made.
 _SHALLOW = 6
-"""The level from which on only required properties are made."""
 _ATTEMPTS = 8
+# The types, each with keywords that suggest it where a schema names no type.
 _KINDS = {
     "object": (
         "properties",
@@ -69,7 +66,6 @@ _KINDS = {
         "multipleOf",
     ),
 }
-"""The types, each with keywords that suggest it where a schema names no type."""
 _SIMPLE = ("string", "string", "integer", "boolean", "null", "object")
 _CASES = ("if", "then", "else")
 _TEXTS = ("a", "b", "abc", "x-1", "A")
@@ -88,17 +84,15 @@ _UNUSUAL_TEXTS = (
     "ab",
 )
 _NUMBERS = tuple(map(Decimal, (1, 0, 2, -1, 10)))
-_UNUSUAL_NUMBERS = (
-    Decimal("0"),
-    Decimal("-1"),
-    Decimal("1"),
-    Decimal("1.5"),
-    Decimal("1000000"),
-    Decimal("-1000000"),
-    Decimal("7"),
-    Decimal("25"),
-    Decimal("0.001"),
+_UNUSUAL_NUMBERS = tuple(
+    map(
+        Decimal,
+        ("0", "-1", "1", "1.5", "1000000", "-1000000", "7", "25", "0.001"),
+    )
 )
+# As a schema gives the type of whole numbers alone.
+_ONLY_WHOLE = ("integer", ["integer"])
+Places = list[Location]
 
 
 class Sampler:
@@ -141,11 +135,11 @@ class Sampler:
             except (Stuck, RecursionError):
                 continue
 
-    def _value(self, places: list[Location], depth: int) -> Any:
+    def _value(self, places: Places, depth: int) -> Any:
         self._left -= 1
         if depth > _DEEPEST or self._left < -_MOST_NODES:
             raise Stuck
-        parts: list[Location] = []
+        parts: Places = []
         for place in places:
             self._gather(place, parts, 0)
         schemas = [part.content for part in parts]
@@ -165,13 +159,13 @@ class Sampler:
             case "integer":
                 return self._number(schemas, True, is_changed)
             case "number":
-                whole = any(named_types(schema) == {"integer"} for schema in schemas)
+                whole = any(each in _ONLY_WHOLE for each in given(schemas, "type"))
                 return self._number(schemas, whole, is_changed)
             case "boolean":
                 return self._random.random() < 0.5
         return None
 
-    def _gather(self, place: Location, parts: list[Location], depth: int) -> None:
+    def _gather(self, place: Location, parts: Places, depth: int) -> None:
         """Add the subschemas that apply to the same value.
 
         Of `anyOf` and `oneOf`, one alternative is added.
@@ -198,13 +192,11 @@ class Sampler:
         if "if" in schema:
             self._gather_case(place, parts, depth + 1)
 
-    def _gather_one(
-        self, alternatives: list[Location], parts: list[Location], depth: int
-    ) -> None:
+    def _gather_one(self, alternatives: Places, parts: Places, depth: int) -> None:
         leading = [each for each in alternatives if self._leads(each)]
         self._gather(self._random.choice(leading or alternatives), parts, depth)
 
-    def _gather_case(self, place: Location, parts: list[Location], depth: int) -> None:
+    def _gather_case(self, place: Location, parts: Places, depth: int) -> None:
         """Add `if` and `then`, or `else`."""
         cases = {key: place.below((key,)) for key in _CASES if key in place.content}
         outcomes = [key for key in ("then", "else") if key in cases]
@@ -227,7 +219,7 @@ class Sampler:
         # Values of any type are mostly simple ones.
         return self._random.choice(_SIMPLE)
 
-    def _object(self, parts: list[Location], depth: int) -> dict[str, Any]:
+    def _object(self, parts: Places, depth: int) -> dict[str, Any]:
         required = _names(parts, "required")
         made: dict[str, Any] = {}
         for name in self._wanted(parts, required, depth):
@@ -239,7 +231,7 @@ class Sampler:
         return made
 
     def _wanted(
-        self, parts: list[Location], required: dict[str, None], depth: int
+        self, parts: Places, required: dict[str, None], depth: int
     ) -> dict[str, None]:
         """Return the names of the properties that an object gets."""
         wanted = required.copy()
@@ -279,7 +271,7 @@ class Sampler:
     def _leads(self, place: Location) -> bool:
         return self._left > 0 and place.key in self._leading
 
-    def _array(self, parts: list[Location], depth: int) -> list[Any]:
+    def _array(self, parts: Places, depth: int) -> list[Any]:
         schemas = [part.content for part in parts]
         containing = [part.below(("contains",)) for part in _having(parts, "contains")]
         count = self._count(parts, schemas, bool(containing))
@@ -295,9 +287,7 @@ class Sampler:
             made.append(value)
         return made
 
-    def _count(
-        self, parts: list[Location], schemas: Schemas, has_contained: bool
-    ) -> int:
+    def _count(self, parts: Places, schemas: Schemas, has_contained: bool) -> int:
         """Return how many elements a list gets."""
         least = least_of(schemas, "minItems")
         most = most_of(schemas, "maxItems", least + 2)
@@ -308,7 +298,7 @@ class Sampler:
         return min(max(least, first, int(is_filled)), max(most, least))
 
     def _different(
-        self, value: Any, made: list[Any], places: list[Location], depth: int
+        self, value: Any, made: list[Any], places: Places, depth: int
     ) -> Any:
         for _ in range(_ATTEMPTS):
             other = self._value(places, depth + 1)
@@ -390,7 +380,7 @@ def _reference(schema: Schema) -> Any:
     return None
 
 
-def _names(parts: list[Location], keyword: str) -> dict[str, None]:
+def _names(parts: Places, keyword: str) -> dict[str, None]:
     """Return the names in a list or a map of several subschemas."""
     names: dict[str, None] = {}
     for part in _having(parts, keyword):
@@ -400,17 +390,17 @@ def _names(parts: list[Location], keyword: str) -> dict[str, None]:
     return names
 
 
-def _having(parts: list[Location], keyword: str) -> list[Location]:
+def _having(parts: Places, keyword: str) -> Places:
     return [part for part in parts if keyword in part.content]
 
 
-def _property_places(parts: list[Location], name: str) -> list[Location]:
+def _property_places(parts: Places, name: str) -> Places:
     return [place for part in parts for place in property_places(part, name)]
 
 
-def _element_places(parts: list[Location], index: int) -> list[Location]:
+def _element_places(parts: Places, index: int) -> Places:
     """Return the subschemas that describe an element of a list."""
-    found: list[Location] = []
+    found: Places = []
     for part in parts:
         first, count, rest = element_keys(part)
         if index < count:

@@ -10,24 +10,21 @@ from router.prover.predicates import DECODER, ENCODER, Schema
 from router.prover.text_patterns import distinctive_patterns, example_of
 
 Schemas = Sequence[Schema]
+Number = int | Decimal
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
+# The distance of a number from others. One branch of a choice may have these in
+# common with another branch.
 _FAR = 10**7
-"""The distance of a number from others.
-
-One branch of a choice may have these in common with another branch.
-"""
+# A bound so far away is none for the numbers that are made. Schemas have the bounds
+# of binary floating-point numbers.
 _NO_BOUND = 10**20
-"""A bound so far away is none for the numbers that are made.
-
-Schemas have the bounds of binary floating-point numbers.
-"""
+# DynamoDB stores no greater number. Python needs minutes for the digits of some.
 _GREATEST = 10**130
-"""DynamoDB stores no greater number. Python needs minutes for the digits of some."""
 _PRECISE = Context(prec=150)
 _MOST_CHARACTERS = 200
+# The most steps of the search for a text that matches patterns: some 50 ms.
 _MOST_STEPS = 50_000
-"""The most steps of the search for a text that matches patterns: some 50 ms."""
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 _ZEROS = "0" * 40
 FORMATS: Mapping[str, Sequence[str]] = {
@@ -74,14 +71,14 @@ def most_of(schemas: Schemas, keyword: str, default: int) -> int:
 
 
 def number_bounds(
-    schemas: Schemas, beyond: int | Decimal
-) -> tuple[int | Decimal | None, int | Decimal | None]:
+    schemas: Schemas, beyond: Number
+) -> tuple[Number | None, Number | None]:
     """Return the least and the greatest number that schemas allow; None without one.
 
     Exclusive bounds are moved by `beyond`. In draft 4 they are booleans.
     """
-    lows: list[int | Decimal] = []
-    highs: list[int | Decimal] = []
+    lows: list[Number] = []
+    highs: list[Number] = []
     for schema in schemas:
         _add_bounds(lows, schema, "minimum", "exclusiveMinimum", beyond)
         _add_bounds(highs, schema, "maximum", "exclusiveMaximum", -beyond)
@@ -89,16 +86,16 @@ def number_bounds(
 
 
 def _add_bounds(
-    found: list[int | Decimal],
+    found: list[Number],
     schema: Schema,
     inclusive: str,
     exclusive: str,
-    beyond: int | Decimal,
+    beyond: Number,
 ) -> None:
     strict = schema.get(exclusive)
     if inclusive in schema:
         found.append(schema[inclusive] + (beyond if strict is True else 0))
-    if isinstance(strict, int | Decimal) and not isinstance(strict, bool):
+    if isinstance(strict, Number) and not isinstance(strict, bool):
         found.append(strict + beyond)
 
 
@@ -197,13 +194,13 @@ def generate_number(schemas: Schemas, variant: int, *, whole: bool) -> Any:
     return int(number) if whole or number == int(number) else number
 
 
-def _number(schemas: Schemas, variant: int) -> int | Decimal:
+def _number(schemas: Schemas, variant: int) -> Number:
     low, high = number_bounds(schemas, 1)
     if low is not None and low < -_NO_BOUND:
         low = None
     if high is not None and high > _NO_BOUND:
         high = None
-    step: int | Decimal = (given(schemas, "multipleOf") or [1])[0]
+    step: Number = (given(schemas, "multipleOf") or [1])[0]
     # The nearest multiple within a bound: rounded up from the lower one, or else down.
     first = (high or 0) // step * step if low is None else -(-low // step) * step
     if variant % 4 == 0:

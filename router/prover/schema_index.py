@@ -11,13 +11,12 @@ from router.prover.budget import ProofBudget
 from router.prover.predicates import EACH, Schema, Steps, text_of
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import escape, map_of
-from router.runtime.program.schemas.references import Location
+from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")
 _CASES = ("if", "then", "else", "not")
 _DEPENDENT = ("dependentSchemas", "dependencies")
 _OF_SAME_VALUE = frozenset((*_BRANCHES, *_CASES, *_DEPENDENT))
-_DYNAMIC = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 class SchemaIndex:
@@ -92,7 +91,7 @@ class SchemaIndex:
                 if target is not None:
                     waiting.append(target)
                     continue
-            if any(key in schema for key in _DYNAMIC):
+            if any(key in schema for key in KEYWORDS):
                 self.complete = False
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")
+Question = Callable[[DepthwiseProver], bool]
 _OF_EACH_TYPE: tuple[Any, ...] = ("x", 1, True, [], {})
 MAX_SEARCH_SECONDS = 0.8
 """The time for the search of messages about one schema.
@@ -208,8 +209,8 @@ class SchemaProver:
         self,
         steps: Steps,
         answer: Answer,
-        proved: Callable[[DepthwiseProver], bool],
-        refuted: Callable[[DepthwiseProver], bool],
+        proved: Question,
+        refuted: Question,
     ) -> Answer:
         """Return an answer; if it is unknown, the one that is found level by level."""
         if answer is Answer.UNKNOWN:

@@ -34,6 +34,7 @@ MAX_VALUES = 5000
 NUMBER_BYTES = (MAX_DIGITS + 1) // 2 + 1
 BYTES_OF_A_CHARACTER = 4
 LIST_BYTES = 3
+# The longest texts of formats that have one.
 _LENGTHS = {
     "date": 10,
     "uuid": 36,
@@ -43,15 +44,14 @@ _LENGTHS = {
     "email": 320,
     "idn-email": 320,
 }
-"""The longest texts of formats that have one."""
 _FIRST_WITH_CONST = 6
+# The number of values of types that have few.
 _FEW = {
     frozenset[str](): 0,
     frozenset(("boolean",)): 2,
     frozenset(("null",)): 1,
     frozenset(("boolean", "null")): 3,
 }
-"""The number of values of types that have few."""
 _ALL_TYPES = frozenset(("string", "number", "boolean", "null", "array", "object"))
 
 

@@ -18,6 +18,7 @@ from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import SchemaDocument
 from router.runtime.program.schemas.links import PREFIX, make_validator
 
+# The keywords of schemas that can be split. The last seven say nothing.
 _SPLITTABLE = frozenset(
     (
         "type",
@@ -33,13 +34,10 @@ _SPLITTABLE = frozenset(
         "examples",
     )
 )
-"""The keywords of schemas that can be split. The last seven say nothing."""
 _REFERENCES = (b'"$ref"', b'"$dynamicRef"', b'"$recursiveRef"')
+# Keywords by which a value must be large. A `minLength` of two digits takes more than
+# ten bytes itself.
 _DEMANDING = re.compile(rb'"(?:minItems|minProperties|pattern|minLength":[0-9]{3})')
-"""Keywords by which a value must be large.
-
-A `minLength` of two digits takes more than ten bytes itself.
-"""
 _MOST_SMALL = 2048
 
 

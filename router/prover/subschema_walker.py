@@ -27,8 +27,10 @@ from router.runtime.program.schemas.references import Location, Locations
 
 MAX_PARTS = 1000
 """The most subschemas that one level is made of. What is over that is left out."""
+# The most levels that are kept to be used again.
 _MOST_KEPT = 1000
-"""The most levels that are kept to be used again."""
+# The keywords about a value itself. They mean the same in each draft, but for what
+# `_translated` changes.
 _ASSERTIONS = frozenset(
     (
         "const",
@@ -52,10 +54,7 @@ _ASSERTIONS = frozenset(
         "dependentRequired",
     )
 )
-"""The keywords about a value itself.
-
-They mean the same in each draft, but for what `_translated` changes.
-"""
+# The keywords that say nothing of other values than objects.
 _OF_OBJECTS = frozenset(
     (
         "required",
@@ -71,11 +70,10 @@ _OF_OBJECTS = frozenset(
         "examples",
     )
 )
-"""The keywords that say nothing of other values than objects."""
+# The keywords whose subschemas apply to the same value.
 _BESIDE = frozenset(("$ref", "allOf", "anyOf", "oneOf", "if"))
-"""The keywords whose subschemas apply to the same value."""
+# The last draft that ignores the keywords beside `$ref`.
 _LAST_WITHOUT_SIBLINGS = 7
-"""The last draft that ignores the keywords beside `$ref`."""
 
 
 class Every(Struct, frozen=True):
@@ -101,6 +99,7 @@ class Own(Struct, frozen=True):
 
 Level = Location | Own | Every | Some
 """What is known of the values at a path: a subschema, or several together."""
+Names = frozenset[str]
 _K = TypeVar("_K")
 _T = TypeVar("_T")
 _FromPlace = Callable[[Location], Level]
@@ -232,8 +231,8 @@ class SubschemaWalker:
         self,
         level: Level,
         depth: int,
-        without: frozenset[str] = frozenset(),
-        names: frozenset[str] | None = None,
+        without: Names = frozenset(),
+        names: Names | None = None,
     ) -> Schema:
         """Return a schema of draft 2020-12 that all values of a level satisfy.
 
@@ -257,8 +256,8 @@ class _LevelWriter:
         self,
         walker: SubschemaWalker,
         depth: int,
-        without: frozenset[str],
-        names: frozenset[str] | None,
+        without: Names,
+        names: Names | None,
     ) -> None:
         self._walker = walker
         self._without = without
@@ -346,13 +345,7 @@ def every(parts: Sequence[Level]) -> Level:
         return parts[0]
     if IMPOSSIBLE in parts:
         return IMPOSSIBLE
-    kept: list[Level] = []
-    for part in parts:
-        if isinstance(part, Every):
-            kept += part.parts
-        else:
-            kept.append(part)
-    return kept[0] if len(kept) == 1 else Every(tuple(kept))
+    return _flattened(parts, Every)
 
 
 def some(parts: Sequence[Level]) -> Level:
@@ -360,13 +353,18 @@ def some(parts: Sequence[Level]) -> Level:
 
     One part may be anything, and the others are examples.
     """
+    return _flattened(parts, Some)
+
+
+def _flattened(parts: Sequence[Level], kind: type[Every] | type[Some]) -> Level:
+    """Return a level of parts, with those of inner levels of the same kind."""
     kept: list[Level] = []
     for part in parts:
-        if isinstance(part, Some):
+        if isinstance(part, kind):
             kept += part.parts
         else:
             kept.append(part)
-    return kept[0] if len(kept) == 1 else Some(tuple(kept))
+    return kept[0] if len(kept) == 1 else kind(tuple(kept))
 
 
 def is_free(level: Level) -> bool:
@@ -420,7 +418,7 @@ def own_types(schema: Schema) -> Sequence[str]:
     return [kind for kind in types if kind not in ("array", "object")]
 
 
-def json_types(schema: Schema, values: Collection[Any] | None) -> frozenset[str]:
+def json_types(schema: Schema, values: Collection[Any] | None) -> Names:
     """Return the types of JSON that a subschema itself allows.
 
     If there are `values`, it allows only these. An integer is a number.

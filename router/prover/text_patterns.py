@@ -27,6 +27,7 @@ NO_MATCH = r"[^\s\S]"
 _TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 _DATE_PERIOD = "([0-9]+Y)?([0-9]+M)?([0-9]+D)?"
 _TIME_PERIOD = "T([0-9]+H)?([0-9]+M)?([0-9]+S)?"
+# Patterns that all texts of a format match.
 _OF_FORMATS: Mapping[str, str] = {
     "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-\[\]_a-z~]*$",
     "iri": "^[A-Za-z][A-Za-z0-9+.-]*:",
@@ -45,10 +46,9 @@ _OF_FORMATS: Mapping[str, str] = {
     "time": f"^{_TIME}",
     "uuid": "^[0-9A-Fa-f-]+$",
 }
-"""Patterns that all texts of a format match."""
 _MOST_CONSTANTS = 20
+# Greater lengths are not made a pattern, which has a state for each character.
 _LONGEST = 40
-"""Greater lengths are not made a pattern, which has a state for each character."""
 _MOST_STEPS = 10_000
 ANCHORED = re.compile(r"\^(.*)\$", re.DOTALL)
 CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\[\]\\&~])*\]", re.DOTALL)
@@ -59,30 +59,24 @@ COUNT = re.compile(r"(?:\{(\d{1,6})(?:(,)(\d{1,6})?)?\}|([?*+]))\??")
 GROUP = re.compile(r"\((?:\?:|\?P?<\w+>)?(?!\?)")
 PLAIN = re.compile(r"[^\\^$.|?*+()\[\]{}]|\.", re.DOTALL)
 _ANCHORS = re.compile(r"(?<![\\\[])(?:\^|\\[bBAz])|(?<!\\)\$(?=[|)]|$)")
+# The characters that examples have where they can.
 _FIRST = "a0A-_"
-"""The characters that examples have where they can."""
 _LONGEST_EXAMPLE = 65_536
+# How often something is repeated, at most, beyond its least number.
 _MORE = 2
-"""How often something is repeated, at most, beyond its least number."""
+# A dot that stands for characters. It comes after what is none: an escape sequence,
+# or a class.
 _DOT = re.compile(r"(\\.|\[(?:\\.|[^\]])*\])|\.", re.DOTALL)
-"""A dot that stands for characters.
-
-It comes after what is none: an escape sequence, or a class.
-"""
+# What a dot matches in the strictest dialect.
 _NO_LINE_END = "[^\n\r\u2028\u2029]"
-"""What a dot matches in the strictest dialect."""
+# Dialects differ in these.
 _SPACES = re.compile(r"\\[sS]")
-"""Dialects differ in these."""
+# Longer texts are not made, as the search would take long. A larger minimum is taken
+# for this.
 _LONGEST_MINIMUM = 64
-"""Longer texts are not made, as the search would take long.
-
-A larger minimum is taken for this.
-"""
+# The pairs of patterns that are searched. Each search takes some tenths of a second
+# at most.
 _MOST_PAIRS = 16
-"""The pairs of patterns that are searched.
-
-Each search takes some tenths of a second at most.
-"""
 
 
 def patterns_in(schema: Schema) -> list[str]:
@@ -159,6 +153,8 @@ class Choice(Struct, frozen=True):
 
 
 Node = Char | Repeat | Concatenation | Choice
+_Read = tuple[Node, int]
+_Keywords = Mapping[str, Any]
 
 
 @lru_cache(maxsize=4096)
@@ -275,7 +271,7 @@ def _example(node: Node, extra: int) -> str:
     return _example(node.nodes[extra % len(node.nodes)], extra)
 
 
-def _alternatives(text: str, start: int) -> tuple[Node, int]:
+def _alternatives(text: str, start: int) -> _Read:
     node, end = _sequence(text, start)
     nodes = [node]
     while text[end : end + 1] == "|":
@@ -284,7 +280,7 @@ def _alternatives(text: str, start: int) -> tuple[Node, int]:
     return Choice(tuple(nodes)), end
 
 
-def _sequence(text: str, start: int) -> tuple[Node, int]:
+def _sequence(text: str, start: int) -> _Read:
     nodes: list[Node] = []
     while start < len(text) and text[start] not in "|)":
         node, start = _atom(text, start)
@@ -296,7 +292,7 @@ def _sequence(text: str, start: int) -> tuple[Node, int]:
     return Concatenation(tuple(nodes)), start
 
 
-def _atom(text: str, start: int) -> tuple[Node, int]:
+def _atom(text: str, start: int) -> _Read:
     group = GROUP.match(text, start)
     if group:
         node, end = _alternatives(text, group.end())
@@ -345,7 +341,7 @@ def _text_of(node: Node, random: "Random") -> str:
     return _text_of(random.choice(node.nodes), random)
 
 
-def pattern_follows(old: Mapping[str, Any], pattern: str) -> bool:
+def pattern_follows(old: _Keywords, pattern: str) -> bool:
     """Whether it is proved that every text that a schema takes matches a pattern."""
     try:
         return find_outside(_patterns_of(old), _strict(pattern)) is None
@@ -353,9 +349,7 @@ def pattern_follows(old: Mapping[str, Any], pattern: str) -> bool:
         return False
 
 
-def texts_outside(
-    old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]
-) -> Iterator[str]:
+def texts_outside(old: Iterable[_Keywords], new: Iterable[_Keywords]) -> Iterator[str]:
     """Yield texts that one of the old schemas may take.
 
     The pattern of one of the new schemas does not match them.
@@ -370,7 +364,7 @@ def texts_outside(
             yield found
 
 
-def _patterns_of(schema: Mapping[str, Any]) -> list[str]:
+def _patterns_of(schema: _Keywords) -> list[str]:
     """Return patterns that every text matches which a schema takes.
 
     A dot is any character here.
@@ -390,7 +384,7 @@ def _patterns_of(schema: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _size(schema: Mapping[str, Any], keyword: str) -> int | None:
+def _size(schema: _Keywords, keyword: str) -> int | None:
     size = schema.get(keyword)
     return size if isinstance(size, int) and size >= 0 else None
 

@@ -35,16 +35,17 @@ BY_CHANCE = -1
 MISSING: Any = msgspec.UNSET
 """In place of a value: the path is not there."""
 _OPTIONAL_DEPTH = 2
+# Deeper and more parts are not made unless they must be there.
 _OPTIONAL = 12
-"""Deeper and more parts are not made unless they must be there."""
 _DEPTH_BY_CHANCE = 6
+# The types, the most likely first.
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
-"""The types, the most likely first."""
+# The most values that are kept to be used again.
 _MOST_KEPT = 1000
-"""The most values that are kept to be used again."""
 _ATTEMPTS = 4
 _REPAIRS = 24
-Fault = Callable[[Any], "Sequence[str | int] | None"]
+JsonPath = Sequence[str | int]
+Fault = Callable[[Any], JsonPath | None]
 """Returns the path of the first value of a message that its schema rejects.
 
 None if the message is valid.
@@ -89,7 +90,7 @@ class ValueGenerator:
         What is at the paths `there` is kept, or made again. MISSING if the message
         stays invalid.
         """
-        failed: Sequence[str | int] | None = None
+        failed: JsonPath | None = None
         up = 0
         for _ in range(_REPAIRS):
             found = fault(message)
@@ -111,7 +112,7 @@ class ValueGenerator:
         self,
         message: Any,
         root: Level,
-        path: Sequence[str | int],
+        path: JsonPath,
         there: Sequence[Steps],
     ) -> Any:
         steps = tuple(EACH if isinstance(part, int) else part for part in path)
@@ -328,7 +329,7 @@ def constants_in(schemas: Schemas) -> list[Any]:
     return values
 
 
-def replaced(message: Any, path: Sequence[str | int], value: Any) -> Any:
+def replaced(message: Any, path: JsonPath, value: Any) -> Any:
     """Return a copy of a message with another value at a path.
 
     For MISSING the copy has no value there.

@@ -9,12 +9,6 @@ from router.runtime.program.expressions import kind_of
 ALL_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
-def named_types(schema: Schema) -> set[str]:
-    """Return the types that a schema names; all if it names none."""
-    given = schema.get("type", ALL_TYPES)
-    return {given} if isinstance(given, str) else set(given)
-
-
 def types_in(given: str | Iterable[str]) -> set[str]:
     """Return the types that the keyword `type` allows. An integer is a number."""
     named = {given} if isinstance(given, str) else set(given)
