@@ -12,7 +12,7 @@ from router.model import Path, names_file, plugin_name
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.prover.predicates import exact
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.runtime.aws.references import match_key, table_name
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
@@ -22,7 +22,7 @@ from router.runtime.program.schemas.compile import Validation
 from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
-from router.tools.check.analysis.proof_cache import entailment_of, entailment_without_schema
+from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
 
 SECONDS = 1.0
@@ -80,15 +80,15 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         return ProofBudget(SECONDS)
 
     @cached_property
-    def entailment(self) -> Entailment | None:
+    def prover(self) -> SchemaProver | None:
         """What follows from its schema; None without one, or if the library does not support it."""
-        return None if self.schema is None else entailment_of(self.schema, self.budget)
+        return None if self.schema is None else prover_of(self.schema, self.budget)
 
     @cached_property
-    def messages(self) -> Entailment:
+    def messages(self) -> SchemaProver:
         """The messages that pass `when`, the earlier routes and the schema, or more than them."""
-        found = self.entailment or entailment_without_schema()
-        if self.schema is not None and self.entailment is None:
+        found = self.prover or prover_without_schema()
+        if self.schema is not None and self.prover is None:
             return found
         conditions = [when_of(self.settings.when)]
         if len(self.earlier) <= _MOST_EARLIER:

@@ -12,11 +12,11 @@ from msgspec import Struct, structs
 from router.codes import declare
 from router.model import Code, Finding, Place
 from router.runtime.config.findings import Findings
-from router.tools.check.analysis.claims import obligations
+from router.tools.check.analysis.claims import claims_of
 from router.tools.check.analysis.refutations import Refutation, refutation
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.size_counterexamples import unbounded_part
-from router.tools.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
+from router.tools.check.analysis.verdicts import Claim, ClaimKind, RouteClaim, Undecided
 from router.tools.check.rule import Found, Subject
 
 Verdict = Literal["proved", "refuted", "not decided"]
@@ -163,16 +163,16 @@ def make_ledger(
         elif each.refutes is not None:
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
-    for obligation, route, neighbours in _obligations(subject):
-        claim, locate = obligation.claim, partial(findings.locate, obligation.path)
-        codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
+    for found, route, neighbours in _claims_of_routes(subject):
+        claim, locate = found.claim, partial(findings.locate, found.path)
+        codes, doubts = refuted.get(claim, ()), (*found.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
         entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (obligation.path,))
+            findings.add_finding(finding, (found.path,))
             entries[finding] = entry
         else:
             entries[claim] = entry
@@ -244,8 +244,8 @@ def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mappin
     )
 
 
-def _obligations(subject: Subject) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
+def _claims_of_routes(subject: Subject) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue = subject.by_queue
     for route in subject.routes:
-        for each in obligations(route, by_queue[route.route.queue]):
+        for each in claims_of(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]

@@ -30,7 +30,7 @@ from router.prover.inference import (
 )
 from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.runtime.transforms.transform import EpochSeconds, SameNames, TextResult, Transform
@@ -258,7 +258,7 @@ def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | 
     return _count_at(route.mapped, route.index, steps)
 
 
-def _count_at(messages: Entailment, index: SchemaIndex, steps: Steps) -> int | None:
+def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int | None:
     kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
     if kinds == {"boolean"}:
         return 2

@@ -9,7 +9,7 @@ from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
@@ -32,13 +32,13 @@ _NO_NUMBER = "^$|[^-+.0-9eE]"
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
-def of_expression(messages: Entailment | None, scope: Scope, text: str) -> Iterator[str]:
+def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Iterator[str]:
     """Yield why an expression is not proved to be free of errors."""
     tree = tree_of(text)
     yield from () if tree is None else _of_tree(messages, scope, tree)
 
 
-def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     kind, children = tree["type"], tree["children"]
     if kind == "function_expression":
         yield from _of_call(messages, scope, tree)
@@ -59,7 +59,7 @@ def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
             inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
 
 
-def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool) -> Entailment | None:
+def _guarded(messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool) -> SchemaProver | None:
     """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
     steps = scope.path(left)
     if steps is not None and EACH not in steps:
@@ -72,7 +72,7 @@ def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool)
     return None if messages is None else messages.narrow(predicate, holds=lambda message: True)
 
 
-def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     name, function = tree["value"], FUNCTIONS.get(tree["value"])
     for index, child in enumerate(tree["children"]):
         if function is None or child["type"] == "expref":
@@ -86,7 +86,7 @@ def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
         yield "to_number() may be given a number that is too long or out of range"
 
 
-def _is_short_number(messages: Entailment | None, value: Value) -> bool:
+def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
     if value.can_be(["string"]) is NO:
         return True
@@ -98,7 +98,7 @@ def _is_short_number(messages: Entailment | None, value: Value) -> bool:
     return always_matches(messages, value.origin, _NO_NUMBER) is YES
 
 
-def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
+def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
     """Whether an argument of a function is proved to have one of the types that it takes."""
     kinds = tuple(each for each in takes if not each.startswith("array-"))
     lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
@@ -193,7 +193,7 @@ def map_steps(inferred: InferredAttribute) -> Steps | None:
 
 
 def merged_names(
-    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, steps: Steps
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, steps: Steps
 ) -> Iterator[MergedName]:
     """Yield the route's own attributes that a map at a path could bring."""
     ttl = "" if route.table is None else route.table.ttl

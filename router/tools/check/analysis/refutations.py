@@ -14,7 +14,7 @@ from router.model import Item, KeyType, Message, Table
 from router.prover.example_search import FoundValue
 from router.prover.expressions import Scope, paths_in
 from router.prover.predicates import ENCODER, Steps
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.prover.value_generation import MISSING
 from router.runtime.config import spec
 from router.runtime.engine.attributes import encode_item, identify
@@ -60,7 +60,7 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
 
 
 def _search(
-    messages: Entailment | None,
+    messages: SchemaProver | None,
     read: Sequence[Steps],
     rejects: Reject | None,
     there: Sequence[Steps] = (),

@@ -9,7 +9,7 @@ from router.model import TextFormat
 from router.prover.inference import Value
 from router.prover.predicates import Schema, Steps, wherever
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
 from router.tools.check.analysis.routes import AnalyzedRoute
 
@@ -84,7 +84,7 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
     return route.mapped.holds_at(value.origin, accepted).opposite()
 
 
-def always_matches(messages: Entailment, steps: Steps, pattern: str) -> Answer:
+def always_matches(messages: SchemaProver, steps: Steps, pattern: str) -> Answer:
     """Whether all texts at a path match a pattern."""
     answer = messages.holds_at(steps, {"pattern": pattern})
     if answer is Answer.UNKNOWN and messages.find_text(steps, (), pattern)[0] is Answer.NO:
@@ -92,7 +92,7 @@ def always_matches(messages: Entailment, steps: Steps, pattern: str) -> Answer:
     return answer
 
 
-def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
+def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool:
     """Whether keywords of the schema assert that a text has the format."""
     if form.format and messages.holds_at(steps, {"format": form.format}) is Answer.YES:
         return True

@@ -2,7 +2,7 @@
 
 from router.prover.inference import ALL_TYPES, NO, Value, of_path
 from router.prover.predicates import SOME_VALUE, Schema
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
@@ -11,12 +11,12 @@ def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
     return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
 
 
-def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:
+def holds(messages: SchemaProver | None, value: Value, leaf: Schema) -> bool:
     """Whether it is proved that each value taken from a path satisfies a predicate."""
     return messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
 
 
-def are_elements(messages: Entailment | None, value: Value, kinds: tuple[str, ...]) -> bool:
+def are_elements(messages: SchemaProver | None, value: Value, kinds: tuple[str, ...]) -> bool:
     """Whether each element of a list is proved to have one of some types, and not to be null."""
     element = of_path(messages, value.elements)
     nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)

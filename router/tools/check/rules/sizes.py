@@ -12,7 +12,7 @@ from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
@@ -75,7 +75,7 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
             yield Found(ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size"))
 
 
-def _possible(messages: Entailment, parts: list[Choices]) -> int:
+def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:

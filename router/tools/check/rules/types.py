@@ -11,7 +11,7 @@ from router.prover.expressions import tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.mapping import merge_of
@@ -218,7 +218,7 @@ def check_merges(subject: Subject) -> Iterator[Found]:
 
 
 def _check_merge(
-    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, index: SchemaIndex
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, index: SchemaIndex
 ) -> Iterator[Found]:
     inferred, claim, path = inferred_map(route, merge), route.claim("merge"), (*route.path, "merge")
     value = inferred.raw
