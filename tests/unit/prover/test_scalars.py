@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from router.prover.scalars import Stuck, generate_number
+from router.prover.scalars import Stuck, generate_number, generate_text
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,8 @@ def test_numbers_that_no_message_needs(schema: dict[str, Any]) -> None:
     """DynamoDB stores none that is so great, and Python takes minutes for one of a million digits."""
     with pytest.raises(Stuck):
         generate_number([schema], 1, whole=False)
+
+
+def test_a_long_text_is_not_searched() -> None:
+    """The automaton has a state for each character: what was tried first is returned, though it does not match."""
+    assert generate_text([{"pattern": "^a{2}$", "minLength": 300}], 0) == "a" * 300

@@ -234,3 +234,11 @@ def test_lists_of_positions(more: Any, answer: Answer) -> None:
 
     assert known
     assert known.holds_at(("n", None), {"type": "number"}) is answer
+
+
+def test_no_text() -> None:
+    """A value that is always a number has no text outside of a pattern."""
+    found = messages({"properties": {"a": {"allOf": [{"type": "integer"}, {"minimum": 1}]}}})
+
+    assert found
+    assert found.find_text(("a",), ["x"], "y") == (Answer.NO, "")
