@@ -1,4 +1,6 @@
-"""Replaces references to environment variables in the text of a config: `${NAME}` and `${NAME:-default}`."""
+"""Replaces references to environment variables in the text of a config: `${NAME}` and
+`${NAME:-default}`.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +12,13 @@ from msgspec import Struct
 
 from router.codes import declare
 from router.model import Path
-from router.runtime.config.secret_values import WRITTEN, SecretUse, SecretValues, is_secret, names_secret
+from router.runtime.config.secret_values import (
+    WRITTEN,
+    SecretUse,
+    SecretValues,
+    is_secret,
+    names_secret,
+)
 
 RT005 = declare(
     "RT005",
@@ -19,8 +27,10 @@ RT005 = declare(
 )
 
 REDACT_KEY = "ROUTER_REDACT_KEY"
-"""The variable of the key that `redact` masks values with. A config needs it without a reference, so that no file has
-the key in it."""
+"""The variable of the key that `redact` masks values with.
+
+A config needs it without a reference, so that no file has the key in it.
+"""
 
 _REFERENCE = r"\$\$\{|\$\{([^}]*)(\}?)"
 _INSIDE = r"(?s:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?)\Z"
@@ -29,9 +39,11 @@ _PLACEHOLDER = "unset"
 
 
 class EnvironmentFault(Struct, frozen=True):
-    """A reference that cannot be replaced: the path of its text, the fault, and what to do.
+    """A reference that cannot be replaced: the path of its text, the fault, and what to
+    do.
 
-    `unset` is the variable that is not set; it is empty where the reference itself is malformed.
+    `unset` is the variable that is not set; it is empty where the reference itself is
+    malformed.
     """
 
     path: Path
@@ -48,7 +60,9 @@ class Reference(Struct, frozen=True):
 
 
 def split_references(text: str) -> Iterator[str | Reference]:
-    """Split a text without faults into its references and the text between them, with `$${` as `${`."""
+    """Split a text without faults into its references and the text between them, with
+    `$${` as `${`.
+    """
     end = 0
     for match in re.finditer(_REFERENCE, text):
         yield text[end : match.start()]
@@ -91,11 +105,13 @@ def copy_plain(value: Any) -> Any:
 def replace_references(
     data: Any, paths: Iterable[Path], env: Mapping[str, str], secrets: SecretValues
 ) -> list[EnvironmentFault]:
-    """Replace references in the data itself, at the paths that `find_references` returned for it; return the faults.
+    """Replace references in the data itself, at the paths that `find_references`
+    returned for it; return the faults.
 
-    Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
-    variable that is not set or empty. `$${` is a literal `${`. The variables that hold secrets are added to `secrets`,
-    and to those that are masked in what this process writes.
+    Keys are not changed, and replaced values are text. As in a shell, the default of
+    `${NAME:-default}` is used for a variable that is not set or empty. `$${` is a
+    literal `${`. The variables that hold secrets are added to `secrets`, and to those
+    that are masked in what this process writes.
     """
     faults: list[EnvironmentFault] = []
     for path in paths:
@@ -107,9 +123,17 @@ def replace_references(
     return faults
 
 
-def _add_secrets(secrets: SecretValues, written: str, text: str, path: Path, env: Mapping[str, str]) -> None:
-    """Add the variables of a text that hold secrets: their values, and the text as a whole."""
-    names = [piece.name for piece in split_references(written) if isinstance(piece, Reference)]
+def _add_secrets(
+    secrets: SecretValues, written: str, text: str, path: Path, env: Mapping[str, str]
+) -> None:
+    """Add the variables of a text that hold secrets: their values, and the text as a
+    whole.
+    """
+    names = [
+        piece.name
+        for piece in split_references(written)
+        if isinstance(piece, Reference)
+    ]
     for name in names:
         if names_secret(name):
             secrets.uses[SecretUse(name, path)] = None
@@ -129,21 +153,28 @@ _KINDS: Mapping[Kind, tuple[str, str]] = {
 
 
 class TypedText(Struct, frozen=True):
-    """A text with references, by its path, which stands for a number, or for true or false."""
+    """A text with references, by its path, which stands for a number, or for true or
+    false.
+    """
 
     path: Path
     kind: Kind
 
 
 class Constraint(Struct, frozen=True):
-    """The keywords of JSON Schema, of which one set is to accept the value of a text with references, by its path."""
+    """The keywords of JSON Schema, of which one set is to accept the value of a text
+    with references, by its path.
+    """
 
     path: Path
     choices: tuple[dict[str, Any], ...]
 
 
 def meets(data: Any, constraint: Constraint) -> bool:
-    """Return whether the value in the data is accepted; False if that is for the schema to decide."""
+    """Return whether the value in the data is accepted.
+
+    False if that is for the schema to decide.
+    """
     value = reduce(getitem, constraint.path, data)
     return any(_accepts(choice, value) for choice in constraint.choices)
 
@@ -152,19 +183,26 @@ def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     if "enum" in keywords:
         return value in keywords["enum"]
     if not isinstance(value, str):
-        return bool(keywords.get("minimum", value) <= value <= keywords.get("maximum", value))
+        return bool(
+            keywords.get("minimum", value) <= value <= keywords.get("maximum", value)
+        )
     if "pattern" in keywords:
-        # In other letters, and at line feeds, patterns of Python are not those of JSON Schema.
+        # In other letters, and at line feeds, patterns of Python are not those of JSON
+        # Schema.
         plain = value.isascii() and "\n" not in value
         return plain and re.search(keywords["pattern"], value) is not None
-    return bool(keywords.get("minLength", 0) <= len(value) <= keywords.get("maxLength", len(value)))
+    return bool(
+        keywords.get("minLength", 0)
+        <= len(value)
+        <= keywords.get("maxLength", len(value))
+    )
 
 
 def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
     """Convert texts whose references were replaced, in the data itself.
 
-    A text that cannot be converted is removed, so that the default of its key applies: a fault says so, unless it has
-    the placeholder of a variable that is not set.
+    A text that cannot be converted is removed, so that the default of its key applies:
+    a fault says so, unless it has the placeholder of a variable that is not set.
     """
     faults = []
     for each in texts:
@@ -177,13 +215,24 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
         del holder[key]
         if not stands_for_unset(text):
             sentence = f"the variables in {str(key)!r} do not make {words}"
-            faults.append(EnvironmentFault(each.path, sentence, f"set them so that it is {words}"))
+            faults.append(
+                EnvironmentFault(each.path, sentence, f"set them so that it is {words}")
+            )
     return faults
 
 
 _AT_RUN_TIME = {
     "queues": ("encoding", "match", "redact", "unmatched"),
-    "routes": ("for_each", "item", "merge", "on_invalid", "options", "schema", "tests", "when"),
+    "routes": (
+        "for_each",
+        "item",
+        "merge",
+        "on_invalid",
+        "options",
+        "schema",
+        "tests",
+        "when",
+    ),
 }
 """The settings of queues and routes that only running code reads, by section."""
 
@@ -191,7 +240,8 @@ _AT_RUN_TIME = {
 def is_read_at_run_time(path: Path) -> bool:
     """Return whether only running code reads the text at a path, from its environment.
 
-    Texts at other paths are parts of names, ARNs, keys or settings, which a template has, or name files to pack.
+    Texts at other paths are parts of names, ARNs, keys or settings, which a template
+    has, or name files to pack.
     """
     match path:
         case ("function" | "worker", "environment", _):
@@ -206,7 +256,9 @@ def is_read_at_run_time(path: Path) -> bool:
 
 def redacts(data: Mapping[str, Any]) -> bool:
     """Return whether a queue of a file has `redact`, so that the config needs its key."""
-    return any(queue.get("redact") for queue in (data.get("queues") or {}).values() if queue)
+    return any(
+        queue.get("redact") for queue in (data.get("queues") or {}).values() if queue
+    )
 
 
 def stands_for_unset(text: str) -> bool:
@@ -217,17 +269,28 @@ def stands_for_unset(text: str) -> bool:
 def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
     """Return the names of the variables that the texts at these paths refer to."""
     texts = (reduce(getitem, path, data) for path in paths)
-    return {piece.name for text in texts for piece in split_references(text) if isinstance(piece, Reference)}
+    return {
+        piece.name
+        for text in texts
+        for piece in split_references(text)
+        if isinstance(piece, Reference)
+    }
 
 
-def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:
+def _replace(
+    text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]
+) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "${"
         inside = re.match(_INSIDE, match[1])
         if inside is None or not match[2] or "${" in match[1]:
-            shown = match[0] if len(match[0]) <= _SHOWN else f"{match[0][: _SHOWN - 1]}…"
-            faults.append(EnvironmentFault(path, f"malformed reference {shown!r}", _HOW))
+            shown = (
+                match[0] if len(match[0]) <= _SHOWN else f"{match[0][: _SHOWN - 1]}…"
+            )
+            faults.append(
+                EnvironmentFault(path, f"malformed reference {shown!r}", _HOW)
+            )
             return _PLACEHOLDER
         name, default = inside.groups()
         found = env.get(name)
@@ -239,8 +302,16 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
             return found or str(default)
         if found is None:
             sentence = f"environment variable {name!r} is not set"
-            faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}", name))
-            # Different variables need different placeholders: names of queues and tables must be unique.
+            faults.append(
+                EnvironmentFault(
+                    path,
+                    sentence,
+                    f"set it, or give it a default: ${{{name}:-…}}",
+                    name,
+                )
+            )
+            # Different variables need different placeholders: names of queues and
+            # tables must be unique.
             return f"{_PLACEHOLDER}_{name}"
         return found
 
@@ -248,7 +319,9 @@ def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[Environ
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a value can be encoded: bytes that are not UTF-8 are lone surrogates in `os.environ`."""
+    """Return whether a value can be encoded: bytes that are not UTF-8 are lone
+    surrogates in `os.environ`.
+    """
     try:
         value.encode()
     except UnicodeEncodeError:

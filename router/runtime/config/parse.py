@@ -1,4 +1,6 @@
-"""Converts a file of a config to typed structs, and reports what its JSON Schema does not accept."""
+"""Converts a file of a config to typed structs, and reports what its JSON Schema does
+not accept.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -36,19 +38,27 @@ _DIGITS = 18
 """The most digits of a whole number that is written with a fraction of zero."""
 _Part = TypeVar("_Part", spec.Config, spec.Included)
 _EMPTY = "\0empty\0"
-"""Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs omits empty keys."""
+"""Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs
+omits empty keys.
+"""
 
 
-def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part | None, set[Path]]:
-    """Return one file of a config, and the paths of the entries that are left out of it because of faults.
+def parse_part(
+    cls: type[_Part], data: Any, findings: Findings
+) -> tuple[_Part | None, set[Path]]:
+    """Return one file of a config, and the paths of its entries that are left out.
 
-    Each fault of shape is a finding. So that compilation can find its own faults in the same run, the rest is kept:
+    Each fault of shape is a finding. The rest is kept, so that compilation can find its
+    own faults in the same run:
 
-    - a misspelt key or choice is replaced by the one that it resembles; any other unknown key is removed;
-    - an optional setting with a fault gets its default;
-    - a queue, table, route, attribute or test is left out if something that it cannot do without has a fault.
+    - A misspelt key or choice is replaced by the one that it resembles.
+    - Any other unknown key is removed.
+    - An optional setting with a fault gets its default.
+    - A queue, table, route, attribute or test is left out if something that it cannot
+      do without has a fault.
 
-    The file is None if its root is not a map, or if it is a config in which `routes` as a whole has a fault.
+    The file is None if its root is not a map, or if it is a config in which `routes` as
+    a whole has a fault.
     """
     if validator(cls).is_valid(data):
         return msgspec.convert(data, cls), set()
@@ -57,10 +67,13 @@ def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part |
     return msgspec.convert(repair.data, cls) if usable else None, repair.left_out
 
 
-def without_empty_keys(cls: type[spec.Config | spec.Included], data: dict[str, Any]) -> dict[str, Any]:
+def without_empty_keys(
+    cls: type[spec.Config | spec.Included], data: dict[str, Any]
+) -> dict[str, Any]:
     """Return data of the right shape without the optional keys that have no value.
 
-    `msgspec.convert` does not accept such a key, so that a start would go through the schema.
+    `msgspec.convert` does not accept such a key, so that a start would go through the
+    schema.
     """
     if validator(cls).is_valid(data):
         return data
@@ -71,9 +84,13 @@ def without_empty_keys(cls: type[spec.Config | spec.Included], data: dict[str, A
 
 
 class _Repair:
-    """Reports the faults of one file, and removes them from a copy of its data so that it can be converted."""
+    """Reports the faults of one file, and removes them from a copy of its data so that
+    it can be converted.
+    """
 
-    def __init__(self, cls: type[spec.Config | spec.Included], data: Any, findings: Findings) -> None:
+    def __init__(
+        self, cls: type[spec.Config | spec.Included], data: Any, findings: Findings
+    ) -> None:
         self.data = _copy(data, "", _EMPTY)
         self.left_out: set[Path] = set()
         self._schema, self._validator = exact_schema(cls), validator(cls)
@@ -81,7 +98,9 @@ class _Repair:
         self._written: dict[Path, str] = {}
         """Renamed keys, each by its new path, as the file has them."""
         self._uncertain: set[Path] = set()
-        """Maps from which an unknown key was removed, which may be a misspelling of any key that they lack."""
+        """Maps from which an unknown key was removed, which may be a misspelling of any
+        key that they lack.
+        """
         self._dropped: set[Path] = set()
         self._replaced: dict[Path, Any] = {}
 
@@ -95,7 +114,10 @@ class _Repair:
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
         # A list from its end: what follows a removed element gets another index.
-        order = {path: (len(path), path[-1] if isinstance(path[-1], int) else -1) for path in self._dropped}
+        order = {
+            path: (len(path), path[-1] if isinstance(path[-1], int) else -1)
+            for path in self._dropped
+        }
         for path in sorted(order, key=order.__getitem__, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
@@ -108,14 +130,21 @@ class _Repair:
             pass
 
     def _errors(self) -> Iterator[ValidationError]:
-        """Yield the errors of the schema; of alternatives, those of the one that takes values of this type."""
+        """Yield the errors of the schema.
+
+        Of alternatives, those of the one that takes values of this type.
+        """
         for error in self._validator.iter_errors(self.data):
             yield from self._narrow(error)
 
     def _narrow(self, error: ValidationError) -> Iterator[ValidationError]:
         if isinstance(error.kind, Kind.AnyOf):
             value = self._value(self._path(error))
-            for branch, inside in zip(branches(self._schema, self._node(error)), error.kind.context, strict=False):
+            for branch, inside in zip(
+                branches(self._schema, self._node(error)),
+                error.kind.context,
+                strict=False,
+            ):
                 if takes(branch, value):
                     for each in inside:
                         yield from self._narrow(each)
@@ -123,9 +152,14 @@ class _Repair:
         yield error
 
     def _settle_keys(self, error: ValidationError) -> bool:
-        """Settle the keys that an error is about, or a whole number such as `2.0`; return whether it is about any."""
+        """Settle the keys that an error is about, or a whole number such as `2.0`.
+
+        Return whether it is about any.
+        """
         if error.kind.name == WHOLE:
-            return isinstance(error.instance, float) and self._make_whole(self._path(error))
+            return isinstance(error.instance, float) and self._make_whole(
+                self._path(error)
+            )
         path = self._path(error)
         if isinstance(error.kind, Kind.AdditionalProperties):
             unknown = set(error.kind.unexpected)
@@ -138,19 +172,36 @@ class _Repair:
         return False
 
     def _make_whole(self, path: Path) -> bool:
-        """Replace a number with a fraction of zero by a whole number; return whether it is one."""
+        """Replace a number with a fraction of zero by a whole number.
+
+        Return whether it is one.
+        """
         value = Decimal(self._value(path))
-        if not value.is_finite() or value.adjusted() >= _DIGITS or value != value.to_integral_value():
+        if (
+            not value.is_finite()
+            or value.adjusted() >= _DIGITS
+            or value != value.to_integral_value()
+        ):
             return False
         self._value(path[:-1])[path[-1]] = int(value)
         return True
 
     def _settle_unknown(self, key: str, path: Path) -> None:
-        holder, known = self._value(path), node_at(self._schema, self.data, path)["properties"]
+        holder, known = (
+            self._value(path),
+            node_at(self._schema, self.data, path)["properties"],
+        )
         near = closest(key, [name for name in known if name not in holder])
-        sentence = f"unknown key {quote(self._as_written((*path, key))[-1])} in {describe(self._as_written(path))}"
+        sentence = (
+            f"unknown key {quote(self._as_written((*path, key))[-1])} in "
+            f"{describe(self._as_written(path))}"
+        )
         self._add(
-            (RT101, sentence, f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"),
+            (
+                RT101,
+                sentence,
+                f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}",
+            ),
             (*path, key),
             key=True,
         )
@@ -177,7 +228,13 @@ class _Repair:
             case Kind.PropertyNames(error=inside):
                 name = str(inside.instance)
                 where = (*path, name)
-                text = wrong_form(inside.kind.name, self._node(error), name, self._as_written(where), key=True)
+                text = wrong_form(
+                    inside.kind.name,
+                    self._node(error),
+                    name,
+                    self._as_written(where),
+                    key=True,
+                )
                 self._add(text, where, key=True)
                 self._drop(where)
             case kind:
@@ -185,7 +242,8 @@ class _Repair:
 
     def _report_value(self, path: Path, keyword: str, node: Node) -> None:
         if path in self._written:
-            # Its key is misspelt, which is reported: whether the value is wrong too depends on what the key should be.
+            # Its key is misspelt, which is reported: whether the value is wrong too
+            # depends on what the key should be.
             self._drop(path)
             return
         value, where = self._value(path), self._as_written(path)
@@ -209,11 +267,17 @@ class _Repair:
             self._add((RT106, f"{attribute} has no source", advice), path, key=True)
         for second in given[1:]:
             sentence = f"{attribute} has two sources, {given[0]!r} and {second!r}"
-            self._add((RT106, sentence, "keep one; 'default' is for when there is no value"), (*path, second), key=True)
+            self._add(
+                (RT106, sentence, "keep one; 'default' is for when there is no value"),
+                (*path, second),
+                key=True,
+            )
         self._drop(path)
 
     def _drop(self, path: Path) -> None:
-        """Mark what is at a path for removal, or the smallest part around it that can be left out."""
+        """Mark what is at a path for removal, or the smallest part around it that can
+        be left out.
+        """
         if not path:
             self._dropped.add(path)
             return
@@ -226,8 +290,14 @@ class _Repair:
                 return
             removable = step not in self._essential(around, self._value(parent))
         else:
-            inside = around["items"] if isinstance(step, int) else around["additionalProperties"]
-            removable = any("properties" in branch for branch in branches(self._schema, inside))
+            inside = (
+                around["items"]
+                if isinstance(step, int)
+                else around["additionalProperties"]
+            )
+            removable = any(
+                "properties" in branch for branch in branches(self._schema, inside)
+            )
         if not removable:
             self._drop(parent)
             return
@@ -236,22 +306,35 @@ class _Repair:
             self.left_out.add(path)
 
     def _essential(self, node: Node, value: dict[str, Any]) -> set[str]:
-        """Return the keys without which a map cannot be used, whether or not it has them."""
+        """Return the keys without which a map cannot be used, whether or not it has
+        them.
+        """
         keys = set(node["required"])
         if node is self._schema and "include" in node["properties"]:
-            keys.add("routes" if "routes" in value or "include" not in value else "include")
+            keys.add(
+                "routes" if "routes" in value or "include" not in value else "include"
+            )
         elif node["title"] == "Queue":
-            keys |= {"dead_letter", "s3_pointer", "envelope" if "s3_pointer" in value else "s3_pointer"}
+            keys |= {
+                "dead_letter",
+                "s3_pointer",
+                "envelope" if "s3_pointer" in value else "s3_pointer",
+            }
         elif node["title"] == "Attribute":
             keys |= set(SOURCES)
         return keys
 
     def _add(self, text: Text, path: Path, key: bool = False) -> None:
         code, sentence, suggestion = text
-        self._findings.add(code, sentence, self._as_written(path), key=key, suggestion=suggestion)
+        self._findings.add(
+            code, sentence, self._as_written(path), key=key, suggestion=suggestion
+        )
 
     def _as_written(self, path: Path) -> Path:
-        steps = (self._written.get(path[: depth + 1], step) for depth, step in enumerate(path))
+        steps = (
+            self._written.get(path[: depth + 1], step)
+            for depth, step in enumerate(path)
+        )
         return tuple("" if step == _EMPTY else step for step in steps)
 
     def _node(self, error: ValidationError) -> Node:
@@ -260,10 +343,17 @@ class _Repair:
         return node
 
     def _path(self, error: ValidationError) -> Path:
-        """Return the path of an error; jsonschema-rs reports a key that is a number, such as "7", as an index."""
+        """Return the path of an error.
+
+        Jsonschema-rs reports a key that is a number, such as "7", as an index.
+        """
         value, path = self.data, []
         for step in error.instance_path:
-            path.append(_key_of(value, step) if isinstance(value, dict) and isinstance(step, int) else step)
+            path.append(
+                _key_of(value, step)
+                if isinstance(value, dict) and isinstance(step, int)
+                else step
+            )
             value = value[path[-1]]
         return tuple(path)
 
@@ -274,9 +364,18 @@ class _Repair:
 def _copy(value: Any, old: str, new: str) -> Any:
     """Copy data with a key renamed, and separate the values that aliases share."""
     if isinstance(value, dict):
-        return {new if name == old else name: _copy(child, old, new) for name, child in value.items()}
-    return [_copy(child, old, new) for child in value] if isinstance(value, list) else value
+        return {
+            new if name == old else name: _copy(child, old, new)
+            for name, child in value.items()
+        }
+    return (
+        [_copy(child, old, new) for child in value]
+        if isinstance(value, list)
+        else value
+    )
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:
-    return next(key for key in value if key.removeprefix("+").isdecimal() and int(key) == number)
+    return next(
+        key for key in value if key.removeprefix("+").isdecimal() and int(key) == number
+    )

@@ -1,4 +1,6 @@
-"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts of the faults that it finds."""
+"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts
+of the faults that it finds.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -12,7 +14,13 @@ from router.codes import declare
 from router.model import META_NAMES, Code, Path
 from router.runtime.config import spec
 from router.runtime.config.environment import Constraint, Kind, TypedText
-from router.runtime.config.findings import any_of, closest, describe, did_you_mean, quote
+from router.runtime.config.findings import (
+    any_of,
+    closest,
+    describe,
+    did_you_mean,
+    quote,
+)
 from router.runtime.config_types import META_PATTERN
 
 if TYPE_CHECKING:
@@ -24,14 +32,16 @@ Node = dict[str, Any]
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
 _CONSTRAINTS = ("enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
 WHOLE = "x-whole"
-"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
+"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not
+yet in Python.
+"""
 
 
 def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
     """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
 
-    With a config, routes can name the tables of that config only. `included` selects the schema of files that a config
-    includes.
+    With a config, routes can name the tables of that config only. `included` selects
+    the schema of files that a config includes.
     """
     published = _read("published.json")["Included" if included else "Config"]
     if config is not None:
@@ -41,35 +51,54 @@ def config_schema(config: spec.Config | None = None, included: bool = False) -> 
 
 @cache
 def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
-    """Return the schema of a file whose `${NAME}` references have been replaced; `make docs` writes it."""
+    """Return the schema of a file whose `${NAME}` references have been replaced.
+
+    `make docs` writes it.
+    """
     return _read("exact.json")[root.__name__]
 
 
 def _read(name: str) -> dict[str, Node]:
-    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
+    made: dict[str, Node] = msgspec.json.decode(
+        FilePath(__file__).with_name(name).read_bytes()
+    )
     return made
 
 
 @cache
 def validator(root: type[spec.Config | spec.Included]) -> "Validator":
     """Return the validator of `exact_schema`."""
-    from jsonschema_rs import RegexOptions, validator_for  # 25 ms that the start of a compiled config does not need
+    from jsonschema_rs import (
+        RegexOptions,
+        validator_for,
+    )  # 25 ms that the start of a compiled config does not need
 
-    return validator_for(exact_schema(root), pattern_options=RegexOptions(), keywords={WHOLE: _Whole})
+    return validator_for(
+        exact_schema(root), pattern_options=RegexOptions(), keywords={WHOLE: _Whole}
+    )
 
 
 def node_at(root: Node, data: Any, path: Path) -> Node:
-    """Return the node for the value at a path of the data; of alternatives, the one for the type of the value."""
+    """Return the node for the value at a path of the data.
+
+    Of alternatives, the one for the type of the value.
+    """
     node, value = _follow(root, data, path)
     return branch_for(root, node, value)
 
 
 def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
-    """Return the node for the value at a path of the data, None if nothing is known of it, and the value."""
+    """Return the node for the value at a path of the data, None if nothing is known of
+    it, and the value.
+    """
     node: Any = root
     for step in path:
         inside, data = branch_for(root, node, data), data[step]
-        known = inside.get("items") if isinstance(step, int) else inside.get("properties", {}).get(step)
+        known = (
+            inside.get("items")
+            if isinstance(step, int)
+            else inside.get("properties", {}).get(step)
+        )
         node = known or inside.get("additionalProperties")
         if not isinstance(node, dict):
             return None, data
@@ -77,15 +106,24 @@ def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
 
 
 def branch_for(root: Node, node: Node, value: Any) -> Node:
-    """Return the first of a node's alternatives that takes values of this type, or the node itself if none does."""
-    return next((branch for branch in branches(root, node) if takes(branch, value)), node)
+    """Return the first of a node's alternatives that takes values of this type, or the
+    node itself if none does.
+    """
+    return next(
+        (branch for branch in branches(root, node) if takes(branch, value)), node
+    )
 
 
 def branches(root: Node, node: Node) -> list[Node]:
-    """Return the alternatives of a node, with references resolved; a node without any is its own."""
+    """Return the alternatives of a node, with references resolved.
+
+    A node without any is its own.
+    """
     alternatives = [node] if "properties" in node else node.get("anyOf", [node])
     return [
-        root["$defs"][branch["$ref"].removeprefix("#/$defs/")] if "$ref" in branch else branch
+        root["$defs"][branch["$ref"].removeprefix("#/$defs/")]
+        if "$ref" in branch
+        else branch
         for branch in alternatives
     ]
 
@@ -100,7 +138,9 @@ def takes(node: Node, value: Any) -> bool:
 class _Whole:
     """The keyword `x-whole`."""
 
-    def __init__(self, parent_schema: Node, value: Any, schema_path: list[str | int]) -> None:
+    def __init__(
+        self, parent_schema: Node, value: Any, schema_path: list[str | int]
+    ) -> None:
         pass
 
     def validate(self, instance: Any) -> None:
@@ -109,7 +149,9 @@ class _Whole:
 
 
 def without_extensions(data: Any) -> Any:
-    """Return the data of a file without keys that begin with `x-` in maps whose keys are fixed."""
+    """Return the data of a file without keys that begin with `x-` in maps whose keys
+    are fixed.
+    """
     root = exact_schema(spec.Config)
     return _without_extensions(root, root, data)
 
@@ -117,23 +159,52 @@ def without_extensions(data: Any) -> Any:
 def _without_extensions(root: Node, node: Node, value: Any) -> Any:
     branch = branch_for(root, node, value)
     if isinstance(value, list):
-        return [_without_extensions(root, branch.get("items", {}), each) for each in value]
+        return [
+            _without_extensions(root, branch.get("items", {}), each) for each in value
+        ]
     if not isinstance(value, dict):
         return value
     known, other = branch.get("properties"), branch.get("additionalProperties")
     if known is not None:
         kept = {name: each for name, each in value.items() if not name.startswith("x-")}
-        return {name: _without_extensions(root, known.get(name, {}), each) for name, each in kept.items()}
+        return {
+            name: _without_extensions(root, known.get(name, {}), each)
+            for name, each in kept.items()
+        }
     inside = other if isinstance(other, dict) else {}
-    return {name: _without_extensions(root, inside, each) for name, each in value.items()}
+    return {
+        name: _without_extensions(root, inside, each) for name, each in value.items()
+    }
 
 
-RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
-RT102 = declare("RT102", "missing key", "The key is required: it has no default that suits every config.")
-RT103 = declare("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
-RT104 = declare("RT104", "not one of the choices", "Only the listed values have a meaning.")
-RT105 = declare("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
-RT106 = declare("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
+RT101 = declare(
+    "RT101",
+    "unknown key",
+    "Nothing reads an unknown key, so that the setting has no effect.",
+)
+RT102 = declare(
+    "RT102",
+    "missing key",
+    "The key is required: it has no default that suits every config.",
+)
+RT103 = declare(
+    "RT103",
+    "wrong kind of value",
+    "Values are not converted: text is text, and a number is a number.",
+)
+RT104 = declare(
+    "RT104", "not one of the choices", "Only the listed values have a meaning."
+)
+RT105 = declare(
+    "RT105",
+    "wrong form",
+    "The type of the value is right, but its content cannot be used.",
+)
+RT106 = declare(
+    "RT106",
+    "not exactly one source",
+    "An attribute has one value, and so exactly one source.",
+)
 
 Text = tuple[Code, str, str]
 """A code, a sentence and a suggestion, which may be empty."""
@@ -158,32 +229,51 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
     """Return the text for a value whose type none of the alternatives takes."""
     wanted = any_of(map(_words_for, alternatives))
     found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
-    return RT103, f"{describe(path)} must be {wanted}, {found}", _remedy(set(map(_kind_of, alternatives)), value)
+    return (
+        RT103,
+        f"{describe(path)} must be {wanted}, {found}",
+        _remedy(set(map(_kind_of, alternatives)), value),
+    )
 
 
 def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
     """Return the text for a value of the right type that is not one of the choices."""
     near = near_choice(value, choices)
     advice = f"did you mean {near!r}?" if near else ""
-    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", advice
+    return (
+        RT104,
+        f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}",
+        advice,
+    )
 
 
 def near_choice(value: Any, choices: list[Any]) -> str | None:
-    """Return the choice that a value is a misspelling of or a synonym for; None if it is not clear."""
+    """Return the choice that a value is a misspelling of or a synonym for.
+
+    None if it is not clear.
+    """
     if not isinstance(value, str):
         return None
     synonym = _SYNONYMS.get(value.casefold())
     return synonym if synonym in choices else closest(value, choices)
 
 
-def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> Text:
-    """Return the text for a value of the right type that a keyword of its schema does not accept."""
+def wrong_form(
+    keyword: str, node: Node, value: Any, path: Path, key: bool = False
+) -> Text:
+    """Return the text for a value of the right type that a keyword of its schema does
+    not accept.
+    """
     found = "" if key else f", not {quote(value)}"
     near = ""
     match keyword:
         case "pattern":
             wanted = node["patternErrorMessage"] + found
-            near = did_you_mean(value, META_NAMES) if node["pattern"] == META_PATTERN else ""
+            near = (
+                did_you_mean(value, META_NAMES)
+                if node["pattern"] == META_PATTERN
+                else ""
+            )
         case "minimum" | "maximum":
             wanted = f"must be a whole number from {node['minimum']} to {node['maximum']}{found}"
         case "minProperties" | "maxProperties" if "maxProperties" in node:
@@ -192,7 +282,9 @@ def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = Fal
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
         case _:
-            raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
+            raise LookupError(
+                f"the keyword {keyword!r} of the config's schema has no text"
+            )
     return RT105, f"{describe(path)} {wanted}", near
 
 
@@ -213,8 +305,12 @@ def _remedy(types: set[str], value: Any) -> str:
     return ""
 
 
-def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[TypedText]:
-    """Yield the texts at these paths of a file where the config takes a number, or true or false, and no text."""
+def find_typed(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[TypedText]:
+    """Yield the texts at these paths of a file where the config takes a number, or true
+    or false, and no text.
+    """
     schema = exact_schema(root)
     for path in paths:
         kind = _kind(schema, data, path)
@@ -222,8 +318,12 @@ def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterab
             yield TypedText(path, kind)
 
 
-def find_constraints(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[Constraint]:
-    """Yield what the config takes at these paths of a file, where that is not any text, or true and false."""
+def find_constraints(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file, where that is not any text,
+    or true and false.
+    """
     schema = exact_schema(root)
     for path in paths:
         node, _ = _follow(schema, data, path)

@@ -1,4 +1,6 @@
-"""Reads a config and the files that it includes: text into plain data with places, and that into typed structs."""
+"""Reads a config and the files that it includes: text into plain data with places, and
+that into typed structs.
+"""
 
 import pathlib
 from collections.abc import Mapping
@@ -36,28 +38,47 @@ from router.runtime.config.merge import (
 from router.runtime.config.parse import parse_part
 from router.runtime.config.schema import find_typed, without_extensions
 from router.runtime.config.secret_values import SecretValues
-from router.runtime.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
+from router.runtime.config.tree import (
+    MAP,
+    MAX_DEPTH,
+    MAX_NODES,
+    Limit,
+    LimitError,
+    Tree,
+    compose,
+)
 from router.runtime.filesystem import NOT_REGULAR, read_regular
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest size of a config file; a thousand routes take half of one MiB."""
 
 RT001 = declare("RT001", "cannot be read", "A config is a file of UTF-8 text.")
-RT002 = declare("RT002", "not YAML", "A file that a YAML reader cannot read cannot be checked any further.")
-RT003 = declare("RT003", "no config in it", "A config is a map with at least a version and a route.")
+RT002 = declare(
+    "RT002",
+    "not YAML",
+    "A file that a YAML reader cannot read cannot be checked any further.",
+)
+RT003 = declare(
+    "RT003", "no config in it", "A config is a map with at least a version and a route."
+)
 RT006 = declare(
     "RT006",
     "too deep or too large",
-    "With aliases to aliases, or by nesting, a file of a few lines can expand to more data than fits in memory.",
+    "With aliases to aliases, or by nesting, a file of a few lines can expand to more "
+    "data than fits in memory.",
 )
 
 
 def read_config(
-    path: pathlib.Path, env: Mapping[str, str], unset: Severity = "error", unsaved: Unsaved = NO_UNSAVED
+    path: pathlib.Path,
+    env: Mapping[str, str],
+    unset: Severity = "error",
+    unsaved: Unsaved = NO_UNSAVED,
 ) -> Reading:
-    """Read and parse a config and the files that it includes; every fault is a finding, none is raised.
+    """Read and parse a config and the files that it includes.
 
-    `unset` is the severity of a variable that is not set and has no default. A file in `unsaved` is read from there.
+    Every fault is a finding, none is raised. `unset` is the severity of a variable that
+    is not set and has no default. A file in `unsaved` is read from there.
     """
     try:
         root = read_source(path, env, unset=unset, unsaved=unsaved)
@@ -92,21 +113,30 @@ def read_source(
 ) -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
-    Without `env`, references stay as they are written. `unset` is the severity of a variable that is not set and has
-    no default; a placeholder replaces it. `cls` is what the file has to be. If `unsaved` has the file, it is read from
-    there. Raises ConfigError if there is no data.
+    Without `env`, references stay as they are written. `unset` is the severity of a
+    variable that is not set and has no default; a placeholder replaces it. `cls` is
+    what the file has to be. If `unsaved` has the file, it is read from there. Raises
+    ConfigError if there is no data.
     """
     file = str(path)
     raw = unsaved[path] if path in unsaved else _read_bytes(path)
     if len(raw) > MAX_BYTES:
-        advice = f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of their own"
+        advice = (
+            f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of "
+            "their own"
+        )
         raise _stop(RT001, "the config is too large", Place(file), advice)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
-        raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
+        raise _stop(
+            RT001,
+            "the config is not UTF-8 text from here on",
+            place,
+            "save it as UTF-8",
+        ) from None
     return parse_text(text, env, file, path.parent, unset, cls)
 
 
@@ -116,8 +146,14 @@ def _read_bytes(path: pathlib.Path) -> bytes:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         # It is read more than once, and what it names is in its folder.
-        advice = "save it as a file" if error.strerror == NOT_REGULAR else "check the path of the config"
-        raise _stop(RT001, f"cannot read the config: {reason}", Place(str(path)), advice) from None
+        advice = (
+            "save it as a file"
+            if error.strerror == NOT_REGULAR
+            else "check the path of the config"
+        )
+        raise _stop(
+            RT001, f"cannot read the config: {reason}", Place(str(path)), advice
+        ) from None
 
 
 def parse_text(
@@ -132,7 +168,8 @@ def parse_text(
 ) -> SourceFile:
     """Read a config from text, as `read_source` does from a file.
 
-    `as_written` keeps keys that begin with `x-`, and gives entries no owner and no tags of the file.
+    `as_written` keeps keys that begin with `x-`, and gives entries no owner and no tags
+    of the file.
     """
     tree = Tree(_compose(text, label), label)
     try:
@@ -146,16 +183,23 @@ def parse_text(
         data, faults = _with_variables(data, env, cls, tree.findings.secrets)
         for fault in faults:
             code = structs.replace(RT005, severity=unset) if fault.unset else RT005
-            tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
+            tree.findings.add(
+                code, fault.sentence, fault.path, suggestion=fault.suggestion
+            )
     if not as_written:
         data = with_defaults(data)
     return SourceFile(label, folder, data, tree.findings)
 
 
 def _with_variables(
-    data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included], secrets: SecretValues
+    data: Any,
+    env: Mapping[str, str],
+    cls: type[spec.Config | spec.Included],
+    secrets: SecretValues,
 ) -> tuple[Any, list[EnvironmentFault]]:
-    """Return data with the values of variables: text, but a number, or true or false, where the config takes that."""
+    """Return data with the values of variables: text, but a number, or true or false,
+    where the config takes that.
+    """
     replaced, paths = copy_plain(data), find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
     return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
@@ -173,7 +217,12 @@ def _compose(text: str, file: str) -> MappingNode:
         raise _stop(RT003, "the config is empty", Place(file), _SMALLEST)
     if not isinstance(root, MappingNode) or root.tag != MAP:
         place = Place(file, root.start_mark.line + 1, root.start_mark.column + 1)
-        raise _stop(RT003, f"the config must be a map of keys, not a {_kind(root)}", place, _SMALLEST)
+        raise _stop(
+            RT003,
+            f"the config must be a map of keys, not a {_kind(root)}",
+            place,
+            _SMALLEST,
+        )
     return root
 
 
@@ -188,25 +237,37 @@ def _kind(root: Node) -> str:
 
 def _over_limit(error: LimitError, file: str) -> ConfigError:
     sentence, suggestion = _LIMITS[error.limit]
-    return _stop(RT006, sentence, Place(file, error.line + 1, error.column + 1), suggestion)
+    return _stop(
+        RT006, sentence, Place(file, error.line + 1, error.column + 1), suggestion
+    )
 
 
 _LIMITS: dict[Limit, tuple[str, str]] = {
-    "levels": (f"more than {MAX_DEPTH} lists and maps inside each other", "nest less deeply"),
-    "nodes": (f"more than {MAX_NODES:,} keys and values", "use fewer aliases, or split the config"),
+    "levels": (
+        f"more than {MAX_DEPTH} lists and maps inside each other",
+        "nest less deeply",
+    ),
+    "nodes": (
+        f"more than {MAX_NODES:,} keys and values",
+        "use fewer aliases, or split the config",
+    ),
     "recursion": ("an alias is inside its own anchor", "write the value out"),
 }
 
 
 def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
-    """Return the error of the YAML reader as a finding, with advice by the character where it stopped."""
+    """Return the error of the YAML reader as a finding, with advice by the character
+    where it stopped.
+    """
     mark = getattr(error, "problem_mark", None)
     if mark is None:  # a character that YAML does not allow anywhere
         index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
         number = ord(text[index : index + 1] or " ")
         # Half of a surrogate pair is no character, which an escape could stand for.
         advice = "remove it" + (
-            f', or write it as an escape in double quotes: "\\x{number:02x}"' if number < 256 else ""
+            f', or write it as an escape in double quotes: "\\x{number:02x}"'
+            if number < 256
+            else ""
         )
         sentence = f"the character U+{number:04X} is not allowed in YAML"
         return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
@@ -218,7 +279,11 @@ def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
         place = Place(file, mark.line + 1, indentation.index("\t") + 1)
         return _stop(RT002, "a tab is used as indentation", place, "indent with spaces")
     char = line[mark.column : mark.column + 1]
-    if isinstance(error, ScannerError) and char in ("[", "{") and text.count("[") + text.count("{") > MAX_DEPTH:
+    if (
+        isinstance(error, ScannerError)
+        and char in ("[", "{")
+        and text.count("[") + text.count("{") > MAX_DEPTH
+    ):
         return _over_limit(LimitError("levels", mark), file)
     return _stop(RT002, _sentence(error), place, _ADVICE.get(char, _LOOK))
 
@@ -226,14 +291,19 @@ def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
 def _sentence(error: Exception) -> str:
     """Return the message of the YAML reader on one line."""
     problem = getattr(error, "problem", None) or "something unexpected"
-    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    context, began = (
+        getattr(error, "context", None),
+        getattr(error, "context_mark", None),
+    )
     if not context:
         return f"this is not YAML: {problem}"
     since = f" begun on line {began.line + 1}" if began else ""
     return f"this is not YAML: {context}{since}, {problem}"
 
 
-_LOOK = "look at the indentation, the quotes and the brackets here and on the line before"
+_LOOK = (
+    "look at the indentation, the quotes and the brackets here and on the line before"
+)
 _QUOTE = "put text that begins with this character in quotes"
 _ADVICE = {
     ":": "put text that has a colon and a space in it in quotes, or mend the indentation",
@@ -246,13 +316,22 @@ _ADVICE = {
 
 
 def _is_allowed(char: str) -> bool:
-    """Return whether YAML allows the character: section 5.1 of https://yaml.org/spec/1.2.2/."""
-    return char in "\t\n\r\x85" or "\x20" <= char <= "\x7e" or "\xa0" <= char <= "\ud7ff" or char >= "\ue000"
+    """Return whether YAML allows the character: section 5.1 of
+    https://yaml.org/spec/1.2.2/.
+    """
+    return (
+        char in "\t\n\r\x85"
+        or "\x20" <= char <= "\x7e"
+        or "\xa0" <= char <= "\ud7ff"
+        or char >= "\ue000"
+    )
 
 
 def _place_after(file: str, before: str) -> Place:
     """Return the place after the text `before`."""
-    return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    return Place(
+        file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    )
 
 
 def _stop(code: Code, sentence: str, place: Place, suggestion: str) -> ConfigError:

@@ -1,4 +1,6 @@
-"""Composes YAML by the core schema of YAML 1.2, within bounds, and builds plain data with the places of its parts."""
+"""Composes YAML by the core schema of YAML 1.2, within bounds, and builds plain data
+with the places of its parts.
+"""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -20,18 +22,25 @@ else:
 MAX_NODES = 1_000_000
 """The most keys and values of a file, with aliases expanded."""
 MAX_DEPTH = 100
-"""The deepest nesting of maps and lists. DynamoDB stores 32 levels; schemas may need more."""
+"""The deepest nesting of maps and lists.
+
+DynamoDB stores 32 levels; schemas may need more.
+"""
 _DEEPEST = MAX_DEPTH + 1
 
 _TAG = "tag:yaml.org,2002:"
 MAP, LIST, TEXT, MERGE = f"{_TAG}map", f"{_TAG}seq", f"{_TAG}str", f"{_TAG}merge"
 _NULL, _BOOL, _INT, _FLOAT = f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"
 
-# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but which is in common use.
+# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but
+# which is in common use.
 _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
     _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
     _BOOL: (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
-    _INT: (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), list("-+0123456789")),
+    _INT: (
+        re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"),
+        list("-+0123456789"),
+    ),
     _FLOAT: (
         re.compile(
             r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
@@ -44,7 +53,9 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """Return the patterns by the first character that they can match, as PyYAML requires."""
+    """Return the patterns by the first character that they can match, as PyYAML
+    requires.
+    """
     resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for tag, (pattern, firsts) in _PATTERNS.items():
         for first in firsts:
@@ -57,7 +68,8 @@ _RESOLVERS = _resolvers()
 
 @lru_cache(maxsize=1024)
 def _resolve(kind: type[Node], value: Any, implicit: Any) -> str:
-    """Return the tag of a node without an explicit one: PyYAML's own method, without path resolvers.
+    """Return the tag of a node without an explicit one: PyYAML's own method, without
+    path resolvers.
 
     The same few names and values are most of a config, so that they are kept.
     """
@@ -84,10 +96,12 @@ class LimitError(Exception):
 
 
 class CoreSchema:
-    """A mixin that makes a PyYAML loader read the core schema, and stop at the bounds while it composes.
+    """A mixin that makes a PyYAML loader read the core schema, and stop at the bounds
+    while it composes.
 
-    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that is not an alias. It is the
-    cheapest place to count nodes, and it precedes the recursion into the node.
+    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that
+    is not an alias. It is the cheapest place to count nodes, and it precedes the
+    recursion into the node.
     """
 
     yaml_implicit_resolvers = _RESOLVERS
@@ -114,7 +128,9 @@ class CoreSchema:
 
 
 def _most_nodes(text: str) -> int:
-    """Return how many nodes a text can have: an entry, of at most two, begins with one of a few characters."""
+    """Return how many nodes a text can have: an entry, of at most two, begins with one
+    of a few characters.
+    """
     return 1 + 2 * sum(map(text.count, "-:?,[{"))
 
 
@@ -123,7 +139,10 @@ class CoreLoader(CoreSchema, _FastestLoader):
 
 
 def compose(text: str, loader: Any = CoreLoader) -> Node | None:
-    """Return the root node of the one document in `text`, or None; raises YAMLError and LimitError."""
+    """Return the root node of the one document in `text`, or None.
+
+    Raises YAMLError and LimitError.
+    """
     reader = loader(text)
     try:
         node: Node | None = reader.get_single_node()
@@ -133,7 +152,10 @@ def compose(text: str, loader: Any = CoreLoader) -> Node | None:
 
 
 def plain_value(node: ScalarNode) -> Any:
-    """Return the value of a scalar: str, int, Decimal, bool or None; raises ValueError if it has none."""
+    """Return the value of a scalar: str, int, Decimal, bool or None.
+
+    Raises ValueError if it has none.
+    """
     text: str = node.value
     if node.tag in (TEXT, MERGE):
         return text
@@ -161,18 +183,24 @@ def _number(text: str) -> int | Decimal:
 
 def short_tag(node: Node) -> str:
     """Return the tag of a node as it is written in YAML: `!!binary`, `!mine`."""
-    return "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else str(node.tag)
+    return (
+        "!!" + node.tag.removeprefix(_TAG)
+        if node.tag.startswith(_TAG)
+        else str(node.tag)
+    )
 
 
 RT004 = declare(
     "RT004",
     "duplicate key",
-    "Readers of YAML keep one of two equal keys, and drop the other silently, so that its value has no effect.",
+    "Readers of YAML keep one of two equal keys, and drop the other silently, so that "
+    "its value has no effect.",
 )
 RT007 = declare(
     "RT007",
     "not a plain value",
-    "A config contains the values of JSON: text, numbers, true, false, null, lists and maps with text keys. Tags that "
+    "A config contains the values of JSON: text, numbers, true, false, null, lists and "
+    "maps with text keys. Tags that "
     "create objects can run code, and DynamoDB stores neither infinity nor not-a-number.",
 )
 
@@ -182,7 +210,10 @@ _UNFINISHED: Any = object()
 
 
 class Tree:
-    """The nodes of one file; places are looked up in them on demand. `findings` are the faults of nodes."""
+    """The nodes of one file; places are looked up in them on demand.
+
+    `findings` are the faults of nodes.
+    """
 
     def __init__(self, root: MappingNode, file: str) -> None:
         self.findings = Findings(self.locate)
@@ -191,7 +222,9 @@ class Tree:
         self._entries: dict[int, _Entries] = {}
         self._built: dict[int, Any] = {}
         self._has_aliases = False
-        """Whether a list or a map has an alias: those of other values are as many as their places."""
+        """Whether a list or a map has an alias: those of other values are as many as
+        their places.
+        """
         self._nodes = 1
         self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
         self._merged = 0
@@ -199,26 +232,37 @@ class Tree:
     def data(self) -> dict[str, Any]:
         """Return the plain data, and add `findings`; raises LimitError."""
         data: dict[str, Any] = self._build(self._root)
-        if self._has_aliases or self._nodes > MAX_NODES:  # the loader has counted only what is no alias
+        if (
+            self._has_aliases or self._nodes > MAX_NODES
+        ):  # the loader has counted only what is no alias
             _measure(self._root, {})
         return data
 
     def locate(self, path: Path, key: bool = False) -> Place:
-        """Return the place of the value (or of its key) at `path`, or of the nearest parent that exists.
+        """Return the place of the value (or of its key) at `path`, or of the nearest
+        parent that exists.
 
-        An element of a list has no key: the place is that of its value. An empty value has the place of its key.
+        An element of a list has no key: the place is that of its value. An empty value
+        has the place of its key.
         """
         key_node, node, _ = self._found.get(path) or self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
 
     def _find(self, path: Path) -> tuple[Node, Node, bool]:
-        """Return the nodes of the key and of the value at `path`, or of the nearest parent that exists: then False."""
+        """Return the nodes of the key and of the value at `path`, or of the nearest
+        parent that exists: then False.
+        """
         key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
         step = path[-1]
         if exists and isinstance(step, str) and step in self._entries.get(id(node), ()):
             key_node, node = self._entries[id(node)][step]
-        elif exists and isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
+        elif (
+            exists
+            and isinstance(step, int)
+            and isinstance(node, SequenceNode)
+            and step < len(node.value)
+        ):
             key_node = node = node.value[step]
         else:
             exists = False
@@ -243,16 +287,22 @@ class Tree:
                 raise LimitError("recursion", node.start_mark)
             return self._built[mark]
         self._built[mark] = _UNFINISHED
-        built = self._built[mark] = self._map(node) if isinstance(node, MappingNode) else self._list(node)
+        built = self._built[mark] = (
+            self._map(node) if isinstance(node, MappingNode) else self._list(node)
+        )
         if node.tag not in (MAP, LIST):
-            self._fault(RT007, f"the tag {short_tag(node)} is not supported", node, "remove it")
+            self._fault(
+                RT007, f"the tag {short_tag(node)} is not supported", node, "remove it"
+            )
         return built
 
     def _scalar(self, node: ScalarNode) -> Any:
         try:
             return plain_value(node)
         except ValueError as error:
-            self._fault(RT007, str(error), node, "write text in quotes, or a plain number")
+            self._fault(
+                RT007, str(error), node, "write text in quotes, or a plain number"
+            )
             return node.value or short_tag(node)
 
     def _list(self, node: Node) -> list[Any]:
@@ -266,14 +316,25 @@ class Tree:
         own: dict[str, Node] = {}
         for key_node, value_node in node.value:
             if isinstance(value_node, ScalarNode):  # as most are
-                value = value_node.value if value_node.tag == TEXT else self._scalar(value_node)
+                value = (
+                    value_node.value
+                    if value_node.tag == TEXT
+                    else self._scalar(value_node)
+                )
             else:
                 value = self._build(value_node)
-            name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
+            name = (
+                key_node.value
+                if isinstance(key_node, ScalarNode)
+                else self._key(key_node)
+            )
             if name in own:
                 first = own[name].start_mark.line + 1
                 self._fault(
-                    RT004, f"duplicate key {name!r}; the first is on line {first}", key_node, "keep one of the two"
+                    RT004,
+                    f"duplicate key {name!r}; the first is on line {first}",
+                    key_node,
+                    "keep one of the two",
                 )
                 continue
             own[name] = key_node
@@ -286,16 +347,31 @@ class Tree:
         return data
 
     def _key(self, node: Node) -> str:
-        """Return the text that stands for a key that is not one; `5` and `on` are text here."""
+        """Return the text that stands for a key that is not one.
+
+        `5` and `on` are text here.
+        """
         self._build(node)
-        self._fault(RT007, "a key must be text, not a list or a map", node, "write text before the colon")
+        self._fault(
+            RT007,
+            "a key must be text, not a list or a map",
+            node,
+            "write text before the colon",
+        )
         return f"(key on line {node.start_mark.line + 1}, column {node.start_mark.column + 1})"
 
     def _merge(self, node: Node, data: dict[str, Any], entries: _Entries) -> None:
-        """Add the entries of a `<<` whose keys neither the map nor an earlier source has."""
+        """Add the entries of a `<<` whose keys neither the map nor an earlier source
+        has.
+        """
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
-                self._fault(RT007, "'<<' takes a map, or a list of maps", source, "name an anchor of a map: <<: *name")
+                self._fault(
+                    RT007,
+                    "'<<' takes a map, or a list of maps",
+                    source,
+                    "name an anchor of a map: <<: *name",
+                )
                 continue
             merged = self._build(source)
             self._merged += len(merged)
@@ -308,9 +384,10 @@ class Tree:
 
 
 def _measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Return the number of nodes of a value with aliases expanded, and its depth; raises LimitError.
+    """Return the number of nodes of a value with aliases expanded, and its depth.
 
-    `known` are those of lists and maps by identity: an alias counts as often as it is written.
+    Raises LimitError. `known` are those of lists and maps by identity: an alias counts
+    as often as it is written.
     """
     if isinstance(node, ScalarNode):
         return 1, 1

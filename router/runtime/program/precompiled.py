@@ -1,8 +1,9 @@
 """Writes and reads compiled configs.
 
-Five lines of JSON: the head; the files of the config as data, with their `${…}`; the schema files; the trees of
-expressions; and the positions in the files, which are decoded only if there is a finding. Numbers are exact, and
-the same config always makes the same bytes.
+Five lines of JSON: the head; the files of the config as data, with their `${…}`; the
+schema files; the trees of expressions; and the positions in the files, which are
+decoded only if there is a finding. Numbers are exact, and the same config always makes
+the same bytes.
 """
 
 import zlib
@@ -46,16 +47,21 @@ _DIGITS = frozenset("-0123456789")
 
 
 Shape = tuple[str, dict[str, Any]]
-"""What a value of a file becomes, as the name of a structure, `MAP` or `TUPLE`; and its parts that have a shape."""
+"""What a value of a file becomes, and which of its parts have a shape.
+
+It becomes the structure of a name, a map for `MAP`, or a tuple for `TUPLE`.
+"""
 MAP, TUPLE = "", "[]"
 
 
 class File(Struct, frozen=True):
     """A file of a config: the config itself first, then what it includes, in order.
 
-    `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
-    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false,
-    `constraints` are what the config takes there, if not any text. No variable changes `shape`.
+    `name` is relative to the config's folder. `folder` is the file's own folder from
+    there, or empty. `references` are the paths of the texts in `data` that have a `${`
+    in them. Of these, `typed` are those that stand for numbers, or true or false.
+    `constraints` are what the config takes there, if not any text. No variable changes
+    `shape`.
     """
 
     name: str
@@ -68,14 +74,20 @@ class File(Struct, frozen=True):
 
 
 class Files(Struct, frozen=True):
-    """The files of a config; `include` are its patterns in the environment in which it was compiled."""
+    """The files of a config.
+
+    `include` are its patterns in the environment in which it was compiled.
+    """
 
     include: tuple[str, ...]
     files: tuple[File, ...]
 
 
 class Bundle(Struct, frozen=True):
-    """Schema files by their names relative to the config; `links` are symbolic links to them."""
+    """Schema files by their names relative to the config.
+
+    `links` are symbolic links to them.
+    """
 
     files: Mapping[str, Any] = {}
     links: Mapping[str, str] = {}
@@ -115,20 +127,34 @@ def is_precompiled(path: FilePath) -> bool:
         return False
 
 
-def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], places: Sequence[Sequence[int]]) -> bytes:
-    """Return the bytes of a compiled config; raises UsageError for text that UTF-8 cannot encode."""
+def write(
+    files: Files,
+    schemas: Bundle,
+    trees: Mapping[str, dict[str, Any]],
+    places: Sequence[Sequence[int]],
+) -> bytes:
+    """Return the bytes of a compiled config.
+
+    Raises UsageError for text that UTF-8 cannot encode.
+    """
     try:
-        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in (files, schemas, trees, places))
+        body = b"".join(
+            _ENCODER.encode(_exact(part)) + b"\n"
+            for part in (files, schemas, trees, places)
+        )
     except UnicodeEncodeError:
-        raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
+        raise UsageError(
+            "the config has half of a surrogate pair in it, which no file can hold"
+        ) from None
     return _ENCODER.encode(_Head(FORMAT, __version__, zlib.crc32(body))) + b"\n" + body
 
 
 def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     """Decode a compiled config, named `label` in errors.
 
-    Raises UsageError if another version made it, or if it is damaged. With `any_version`, another version of the router
-    may have made it, in the same format: good enough to look at, without its trees, which are made from the texts.
+    Raises UsageError if another version made it, or if it is damaged. With
+    `any_version`, another version of the router may have made it, in the same format:
+    good enough to look at, without its trees, which are made from the texts.
     """
     head, _, body = content.partition(b"\n")
     try:
@@ -136,11 +162,19 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     except msgspec.DecodeError:
         decoded = None
     known = decoded is not None and decoded.compiled_router_config == FORMAT
-    if decoded is None or not known or not (any_version or decoded.router == __version__):
+    if (
+        decoded is None
+        or not known
+        or not (any_version or decoded.router == __version__)
+    ):
         maker = (
-            f"router {decoded.router}" if decoded and decoded.router != __version__ else "another version of the router"
+            f"router {decoded.router}"
+            if decoded and decoded.router != __version__
+            else "another version of the router"
         )
-        raise UsageError(f"{label} was compiled by {maker}, and this is router {__version__}: {_AGAIN}")
+        raise UsageError(
+            f"{label} was compiled by {maker}, and this is router {__version__}: {_AGAIN}"
+        )
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
@@ -149,7 +183,9 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
 
 
 def _exact(value: Any) -> Any:
-    """Return the value with decimals as raw JSON: without an exponent, a whole decimal would be read as an integer."""
+    """Return the value with decimals as raw JSON: without an exponent, a whole decimal
+    would be read as an integer.
+    """
     if isinstance(value, Struct):
         value = structs.asdict(value)
     if isinstance(value, dict):
@@ -165,16 +201,22 @@ def _decode(line: bytes, kind: Any) -> Any:
     return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
 
 
-def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = False) -> tuple[Reading, Opened]:
-    """Read a compiled config with an environment: the findings are those that the YAML files would have in it.
+def read_config(
+    path: FilePath, env: Mapping[str, str], any_version: bool = False
+) -> tuple[Reading, Opened]:
+    """Read a compiled config with an environment: the findings are those that the YAML
+    files would have in it.
 
-    Raises UsageError if another version compiled it (but with `any_version`), if it is damaged, or for files that it
-    includes only in this environment.
+    Raises UsageError if another version compiled it (but with `any_version`), if it is
+    damaged, or for files that it includes only in this environment.
     """
     opened = unpack(read_regular(path), str(path), any_version)
     places = cache(opened.places)
     files = opened.files.files
-    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
+    sources = [
+        _put_in(file, path.parent, env, index, places)
+        for index, file in enumerate(files)
+    ]
     root = sources[0]
     config, left_out = _parse(spec.Config, files[0], root)
     include = config.include if config else ()
@@ -185,16 +227,23 @@ def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = Fals
             content, without = _parse(spec.Included, file, source)
             assert content is not None  # it can do without any of its keys
             included.append(IncludedFile(source, file.folder, content, without))
-    elif given and not root.findings.failed:  # with a variable missing, no file is included
+    elif (
+        given and not root.findings.failed
+    ):  # with a variable missing, no file is included
         raise UsageError(
-            f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
+            f"{path} was compiled to include {_listed(opened.files.include)}, and is "
+            f"to include {_listed(given)} "
             "in this environment: compile it in this one, or name the same files in all of them"
         )
     return merge(root, config, left_out, included), opened
 
 
 def _put_in(
-    file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
+    file: File,
+    folder: FilePath,
+    env: Mapping[str, str],
+    index: int,
+    places: Callable[[], list[list[int]]],
 ) -> SourceFile:
     """Return a file with its variables replaced."""
     label = str(folder / file.name)
@@ -214,16 +263,25 @@ def _put_in(
     return SourceFile(label, folder, file.data, findings)
 
 
-def _parse(cls: type[_Kind], file: File, source: SourceFile) -> tuple[_Kind | None, set[Path]]:
+def _parse(
+    cls: type[_Kind], file: File, source: SourceFile
+) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
-    The values in the file had no faults when it was compiled, so that only what variables have changed is examined. If
-    that may have a fault, the parser that reports faults is imported.
+    The values in the file had no faults when it was compiled, so that only what
+    variables have changed is examined. If that may have a fault, the parser that
+    reports faults is imported.
     """
-    if file.shape and not source.findings.failed and all(meets(file.data, each) for each in file.constraints):
+    if (
+        file.shape
+        and not source.findings.failed
+        and all(meets(file.data, each) for each in file.constraints)
+    ):
         part: _Kind = _build(file.data, file.shape)
         return part, set()
-    from router.runtime.config.parse import parse_part  # start-up does without it, but for a fault
+    from router.runtime.config.parse import (
+        parse_part,
+    )  # start-up does without it, but for a fault
 
     return parse_part(cls, source.data, source.findings)
 
@@ -232,8 +290,14 @@ def _build(value: Any, shape: Shape) -> Any:
     """Return a value without faults in its shape."""
     name, inside = shape
     if name == TUPLE:
-        return tuple(_build(each, inside[str(at)]) if str(at) in inside else each for at, each in enumerate(value))
-    parts_of = {**value, **{step: _build(value[step], each) for step, each in inside.items()}}
+        return tuple(
+            _build(each, inside[str(at)]) if str(at) in inside else each
+            for at, each in enumerate(value)
+        )
+    parts_of = {
+        **value,
+        **{step: _build(value[step], each) for step, each in inside.items()},
+    }
     if name == MAP:
         return parts_of
     structure, fields = _structures()[name]
@@ -242,9 +306,16 @@ def _build(value: Any, shape: Shape) -> Any:
 
 @cache
 def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
-    """Return the structures by their published names, with the names of their fields by those of their keys."""
+    """Return the structures by their published names, with the names of their fields by
+    those of their keys.
+    """
     return {
-        name: (each, dict(zip(each.__struct_encode_fields__, each.__struct_fields__, strict=True)))
+        name: (
+            each,
+            dict(
+                zip(each.__struct_encode_fields__, each.__struct_fields__, strict=True)
+            ),
+        )
         for name, each in structures().items()
     }
 
@@ -254,11 +325,14 @@ def _listed(patterns: tuple[str, ...]) -> str:
 
 
 _Spot = tuple[Place, Place, dict[str | int, Any]]
-"""The places of a key and of its value, and the same for everything inside the value."""
+"""The places of a key and of its value, and the same for everything inside the value.
+"""
 
 
 def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
-    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
+    """Return line and column of the root, then of each key and its value, or of each
+    element, depth first.
+    """
 
     def walk(value: Any, path: Path) -> Iterator[Place]:
         for step, child in parts(value):
@@ -273,9 +347,11 @@ def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
 
 
 def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
-    """Return the function that finds places in the numbers which `list_places` returned for this data.
+    """Return the function that finds places in the numbers which `list_places` returned
+    for this data.
 
-    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
+    For a path that does not exist, it finds the nearest parent that does, as for the
+    file itself.
     """
     numbers = iter(listed)
 
@@ -284,7 +360,11 @@ def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
 
     def read(value: Any) -> dict[str | int, Any]:
         return {
-            step: ((here := place()), place() if isinstance(step, str) else here, read(child))
+            step: (
+                (here := place()),
+                place() if isinstance(step, str) else here,
+                read(child),
+            )
             for step, child in parts(value)
         }
 

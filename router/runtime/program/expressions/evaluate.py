@@ -1,7 +1,9 @@
-"""Compiles the tree of a JMESPath expression to a callable that evaluates it on exact numbers.
+"""Compiles the tree of a JMESPath expression to a callable that evaluates it on exact
+numbers.
 
-https://jmespath.org/specification.html; the trees are those of jmespath.py's parser. Each kind of node is compiled once
-into a callable of its own, so that a message is not walked through by names.
+https://jmespath.org/specification.html; the trees are those of jmespath.py's parser.
+Each kind of node is compiled once into a callable of its own, so that a message is not
+walked through by names.
 """
 
 import operator
@@ -14,7 +16,10 @@ from router.runtime.program.expressions import Tree, equal, is_true
 from router.runtime.program.expressions.functions import FUNCTIONS, check_argument
 
 Look = Callable[[Any], Any]
-"""Takes data and returns the value of an expression; raises various exceptions for values of unsuitable types."""
+"""Takes data and returns the value of an expression.
+
+Raises various exceptions for values of unsuitable types.
+"""
 _ORDERINGS: Mapping[str, Callable[..., bool]] = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -67,7 +72,11 @@ def _sequence(tree: Tree) -> Look:
 
 def _index(tree: Tree) -> Look:
     index = tree["value"]
-    return lambda data: data[index] if isinstance(data, list) and -len(data) <= index < len(data) else None
+    return lambda data: (
+        data[index]
+        if isinstance(data, list) and -len(data) <= index < len(data)
+        else None
+    )
 
 
 def _slice(tree: Tree) -> Look:
@@ -82,13 +91,19 @@ def _flatten(tree: Tree) -> Look:
         lists = base(data)
         if not isinstance(lists, list):
             return None
-        return [inner for each in lists for inner in (each if isinstance(each, list) else (each,))]
+        return [
+            inner
+            for each in lists
+            for inner in (each if isinstance(each, list) else (each,))
+        ]
 
     return look
 
 
 def _projection(tree: Tree) -> Look:
-    """Apply the second part to the elements of the first, a list, for which the third part, if any, is true."""
+    """Apply the second part to the elements of the first, a list, for which the third
+    part, if any, is true.
+    """
     base, right, *conditions = _parts(tree)
     condition = conditions[0] if conditions else None
 
@@ -96,7 +111,11 @@ def _projection(tree: Tree) -> Look:
         elements = base(data)
         if not isinstance(elements, list):
             return None
-        chosen = elements if condition is None else (each for each in elements if is_true(condition(each)))
+        chosen = (
+            elements
+            if condition is None
+            else (each for each in elements if is_true(condition(each)))
+        )
         return [found for element in chosen if (found := right(element)) is not None]
 
     return look
@@ -109,7 +128,11 @@ def _value_projection(tree: Tree) -> Look:
         holder = base(data)
         if not isinstance(holder, dict):
             return None
-        return [found for element in holder.values() if (found := right(element)) is not None]
+        return [
+            found
+            for element in holder.values()
+            if (found := right(element)) is not None
+        ]
 
     return look
 
@@ -120,8 +143,13 @@ def _multi_select_list(tree: Tree) -> Look:
 
 
 def _multi_select_dict(tree: Tree) -> Look:
-    parts = [(child["value"], compile_tree(child["children"][0])) for child in tree["children"]]
-    return lambda data: None if data is None else {name: part(data) for name, part in parts}
+    parts = [
+        (child["value"], compile_tree(child["children"][0]))
+        for child in tree["children"]
+    ]
+    return lambda data: (
+        None if data is None else {name: part(data) for name, part in parts}
+    )
 
 
 def _or(tree: Tree) -> Look:
@@ -156,15 +184,23 @@ def _comparator(tree: Tree) -> Look:
 
 
 def _has_order(value: Any) -> bool:
-    """Return whether a value is ordered: numbers, and text as in the library, though not in the specification."""
-    return isinstance(value, int | Decimal | str | float) and not isinstance(value, bool)
+    """Return whether a value is ordered: numbers, and text as in the library, though
+    not in the specification.
+    """
+    return isinstance(value, int | Decimal | str | float) and not isinstance(
+        value, bool
+    )
 
 
 def _call(tree: Tree) -> Look:
     name = tree["value"]
     function = FUNCTIONS[name]
     arguments = [_argument(child) for child in tree["children"]]
-    checks = [(index, types) for index, types in enumerate(function.takes) if types and types != ("expref",)]
+    checks = [
+        (index, types)
+        for index, types in enumerate(function.takes)
+        if types and types != ("expref",)
+    ]
 
     def look(data: Any) -> Any:
         values = [argument(data) for argument in arguments]

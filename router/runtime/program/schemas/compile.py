@@ -1,4 +1,6 @@
-"""Compiles JSON Schemas into checks that say where a message fails, and never a value of it."""
+"""Compiles JSON Schemas into checks that say where a message fails, and never a value
+of it.
+"""
 
 import pathlib
 from collections.abc import Callable, Mapping
@@ -37,14 +39,17 @@ if TYPE_CHECKING:
 
 
 class Invalid(Struct, frozen=True):
-    """Why a message fails its schema: keyword and place in the schema, and a JSON Pointer into the message."""
+    """Why a message fails its schema: keyword and place in the schema, and a JSON
+    Pointer into the message.
+    """
 
     reason: str
     pointer: str
 
 
 class Validation(Struct, frozen=True, dict=True):
-    """A compiled schema: the library's validator, and the documents by URI, the root first.
+    """A compiled schema: the library's validator, and the documents by URI, the root
+    first.
 
     `path` is the first path in the config that names the schema.
     """
@@ -72,12 +77,18 @@ _Report = Callable[..., None]
 class SchemaStore:
     """The schemas of one load: each file is read, checked, compiled and reported once.
 
-    `folder` is that of the config, `documents` are their contents by the name that findings use. `validations` has
-    what is behind each check. Files in the `bundle` of a compiled config are not read again, and were checked when it
-    was made. A file in `unsaved` is read from there.
+    `folder` is that of the config, `documents` are their contents by the name that
+    findings use. `validations` has what is behind each check. Files in the `bundle` of
+    a compiled config are not read again, and were checked when it was made. A file in
+    `unsaved` is read from there.
     """
 
-    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE, unsaved: Unsaved = NO_UNSAVED) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        bundle: Bundle = NO_BUNDLE,
+        unsaved: Unsaved = NO_UNSAVED,
+    ) -> None:
         self.documents: dict[str, Any] = {}
         self.validations: dict[Check, Validation] = {}
         self.folder = folder
@@ -94,32 +105,64 @@ class SchemaStore:
 
     def bundle(self) -> Bundle:
         """Return the files that were read and have no errors."""
-        names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
+        names = [
+            file.relative_to(self._root).as_posix()
+            for file, document in self._opened.items()
+            if document
+        ]
         files = {name: self.documents[name] for name in sorted(names)}
-        return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
+        return Bundle(
+            files,
+            {link: name for link, name in sorted(self._links.items()) if name in files},
+        )
 
-    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
-        """Return the validation of a schema that was compiled for `path`; None if it has errors."""
-        file = self._inside(self._root / schema) if isinstance(schema, str) else _inline(path)
+    def linked(
+        self, schema: str | dict[str, Any] | bool, path: Path
+    ) -> Validation | None:
+        """Return the validation of a schema that was compiled for `path`.
+
+        None if it has errors.
+        """
+        file = (
+            self._inside(self._root / schema)
+            if isinstance(schema, str)
+            else _inline(path)
+        )
         check = None if file is None else self._checks.get(file)
         return None if check is None else self.validations[check]
 
     def standalone(self, check: Check | None) -> Any:
-        """Return the content of the schema behind a check; None if it has references or names, or an old draft."""
+        """Return the content of the schema behind a check.
+
+        None if it has references or names, or an old draft.
+        """
         root = self.validations[check].root if check else None
         return root.content if root and root.stands_alone else None
 
-    def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
-        """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
+    def compile(
+        self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path
+    ) -> Check | None:
+        """Compile a schema, a file relative to the folder or the schema itself.
+
+        None after an error.
+        """
 
         def report(*faults: ConfigFault) -> None:
             for fault in faults:
-                findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+                findings.add(
+                    fault.code,
+                    fault.sentence,
+                    path,
+                    suggestion=fault.suggestion,
+                    place=fault.place,
+                )
 
         import_validator()
         if not isinstance(schema, str):
             inline = _inline(path)
-            document = self._accept(schema, "the inline schema", inline, self._root, report)
+            document = self._accept(
+                schema, "the inline schema", inline, self._root, report
+            )
             self._checks[inline] = self._link(document, path, report)
             return self._checks[inline]
         file = self._inside(self._root / schema)
@@ -134,7 +177,11 @@ class SchemaStore:
 
     def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
         """Resolve symbolic links; None for a file outside the folder."""
-        asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
+        asked = (
+            file.relative_to(self._root).as_posix()
+            if file.is_relative_to(self._root)
+            else ""
+        )
         known = self._bundle.links.get(asked, asked)
         if known in self._bundle.files:
             return self._root / known
@@ -147,15 +194,22 @@ class SchemaStore:
         return real
 
     def _is_there(self, file: pathlib.Path) -> bool:
-        return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
+        return (
+            file.relative_to(self._root).as_posix() in self._bundle.files
+            or file.is_file()
+        )
 
     def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
-        """Return the document in a file, or None if it has errors, which are reported once."""
+        """Return the document in a file, or None if it has errors, which are reported
+        once.
+        """
         if file not in self._opened:
             name = file.relative_to(self._root).as_posix()
             self._opened[file] = None
             if name in self._bundle.files:
-                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", name, file.parent)
+                self._opened[file] = self._take(
+                    self._bundle.files[name], f"schema '{name}'", name, file.parent
+                )
                 return self._opened[file]
             try:
                 shown = self.folder / name
@@ -163,7 +217,9 @@ class SchemaStore:
             except SchemaError as error:
                 report(*error.faults)
             else:
-                self._opened[file] = self._accept(content, f"schema '{name}'", name, file.parent, report)
+                self._opened[file] = self._accept(
+                    content, f"schema '{name}'", name, file.parent, report
+                )
         return self._opened[file]
 
     def _accept(
@@ -184,7 +240,9 @@ class SchemaStore:
             self._verified[text] = content
         return self._take(content, name, shown, folder)
 
-    def _take(self, content: Any, name: str, shown: str, folder: pathlib.Path) -> SchemaDocument:
+    def _take(
+        self, content: Any, name: str, shown: str, folder: pathlib.Path
+    ) -> SchemaDocument:
         """Keep a document without errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
@@ -193,7 +251,9 @@ class SchemaStore:
             content = {"$schema": DEFAULT_DRAFT, **content}
         return SchemaDocument(name, self._base + quote(shown), folder, content, draft)
 
-    def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
+    def _link(
+        self, document: SchemaDocument | None, path: Path, report: _Report
+    ) -> Check | None:
         """Compile a document with those that it refers to; None if one has errors."""
         if document is None:
             return None
@@ -210,7 +270,9 @@ class SchemaStore:
             return referred
 
         linker = Linker(document, refer)
-        validator = self._validators.get(document.text) if document.stands_alone else None
+        validator = (
+            self._validators.get(document.text) if document.stands_alone else None
+        )
         if validator is not None:
             return self._keep(linker, Validation(validator, linker.reached, path))
         try:
@@ -221,7 +283,8 @@ class SchemaStore:
         validation = Validation(validator, linker.reached, path)
         fault = None
         if not self._bundle.files:
-            # The schemas of a compiled config were examined: it is loaded without the module.
+            # The schemas of a compiled config were examined: it is loaded without the
+            # module.
             from router.runtime.program.schemas.cost import cost_fault
 
             fault = cost_fault(document, validation.locations)
@@ -245,7 +308,9 @@ def _inline(path: Path) -> str:
 
 
 class _Explanation:
-    """Why messages fail a schema: what it takes is made at the first failure, because schemas may be large."""
+    """Why messages fail a schema: what it takes is made at the first failure, because
+    schemas may be large.
+    """
 
     def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
         self._documents = linker.reached
@@ -256,7 +321,9 @@ class _Explanation:
     @cached_property
     def _names(self) -> frozenset[str]:
         """The names that the schemas declare."""
-        return frozenset[str]().union(*(declared_names(document.content) for document in self._documents.values()))
+        return frozenset[str]().union(
+            *(declared_names(document.content) for document in self._documents.values())
+        )
 
     @cached_property
     def _locator(self) -> "Locator":
@@ -267,7 +334,10 @@ class _Explanation:
     def of(self, data: Any) -> Invalid:
         """Return why data fails; raises ValueError."""
         failure = self._locator.locate(data)
-        shown = [part if isinstance(part, int) or part in self._names else "*" for part in failure.instance_path]
+        shown = [
+            part if isinstance(part, int) or part in self._names else "*"
+            for part in failure.instance_path
+        ]
         return Invalid(_reason(failure, self._root, self._documents), escape(shown))
 
 
@@ -278,14 +348,21 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
     def check(data: Any) -> Invalid | None:
         try:
             return None if is_valid(data) else explanation.of(data)
-        except ValueError:  # bytes, or half of a surrogate pair: only a plugin can create these values
+        except (
+            ValueError
+        ):  # bytes, or half of a surrogate pair: only a plugin can create these values
             return Invalid("holds a value that JSON does not have", "")
 
     return check
 
 
-def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
-    """Return the keyword and its place in the schema; it holds no name but those of the schema."""
+def _reason(
+    failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]
+) -> str:
+    """Return the keyword and its place in the schema.
+
+    It holds no name but those of the schema.
+    """
     if failure.schema_path is None:
         return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
     where = pointer(failure.schema_path)

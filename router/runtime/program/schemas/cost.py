@@ -1,7 +1,7 @@
 """Finds schemas that keep the router busy for long with a small message.
 
-A subschema may apply to one value often, once references are followed; and a recursive schema may apply to a part of a
-message several times at each level of nesting.
+A subschema may apply to one value often, once references are followed; and a recursive
+schema may apply to a part of a message several times at each level of nesting.
 """
 
 from collections.abc import Iterator
@@ -9,26 +9,53 @@ from collections.abc import Iterator
 from router.codes import declare
 from router.model import Path
 from router.runtime.config.findings import ConfigFault
-from router.runtime.program.schemas.documents import UNEVALUATED, SchemaDocument, parts_of, pointer, subschemas
+from router.runtime.program.schemas.documents import (
+    UNEVALUATED,
+    SchemaDocument,
+    parts_of,
+    pointer,
+    subschemas,
+)
 from router.runtime.program.schemas.references import KEYWORDS, Location, Locations
 
 TOO_MUCH_WORK = declare(
     "RT315",
     "schema that multiplies when its references are followed",
-    "Each subschema that applies to the same value is work for each message. Definitions that each refer twice to the "
-    "next double it, so that thirty short ones keep the router busy for minutes with one small message.",
+    "Each subschema that applies to the same value is work for each message. "
+    "Definitions that each refer twice to the "
+    "next double it, so that thirty short ones keep the router busy for minutes with "
+    "one small message.",
 )
 REPEATED = declare(
     "RT316",
     "recursive schema that applies to a part of a message several times",
-    "Two parts of an `allOf` that both lead to the whole schema for the same property double the work at each level of "
+    "Two parts of an `allOf` that both lead to the whole schema for the same property "
+    "double the work at each level of "
     "a message: with 30 levels, one of a few hundred bytes keeps the router busy for minutes.",
 )
 MAX_APPLIED = 10_000
-"""Maximum subschemas that apply to one value; the largest schema in public use has 377 (of 536 of SchemaStore)."""
+"""Maximum subschemas that apply to one value.
+
+The largest schema in public use has 377 (of 536 of SchemaStore).
+"""
 MAX_STEPS = 20_000
-"""The most subschemas, and pairs of them, that are looked at; a schema with more is not examined further."""
-_IN_PLACE = frozenset(("allOf", "anyOf", "dependencies", "dependentSchemas", "else", "if", "not", "oneOf", "then"))
+"""The most subschemas, and pairs of them, that are looked at.
+
+A schema with more is not examined further.
+"""
+_IN_PLACE = frozenset(
+    (
+        "allOf",
+        "anyOf",
+        "dependencies",
+        "dependentSchemas",
+        "else",
+        "if",
+        "not",
+        "oneOf",
+        "then",
+    )
+)
 _DEFINITIONS = frozenset(("$defs", "definitions"))
 
 _MULTIPLYING = frozenset((*KEYWORDS, *UNEVALUATED))
@@ -47,15 +74,25 @@ def cost_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None
 
 
 def _may_multiply(root: SchemaDocument) -> bool:
-    """Whether a subschema may apply more often than it stands in the document; False for most, which are small."""
-    if root.text.count(b"{") <= MAX_APPLIED and not any(keyword in root.text for keyword in _MULTIPLYING_TEXTS):
+    """Whether a subschema may apply more often than it stands in the document.
+
+    False for most, which are small.
+    """
+    if root.text.count(b"{") <= MAX_APPLIED and not any(
+        keyword in root.text for keyword in _MULTIPLYING_TEXTS
+    ):
         return False  # a subschema has a brace
     parts = [part for _, part in subschemas(root.content)]
-    return len(parts) > MAX_APPLIED or not all(_MULTIPLYING.isdisjoint(part) for part in parts)
+    return len(parts) > MAX_APPLIED or not all(
+        _MULTIPLYING.isdisjoint(part) for part in parts
+    )
 
 
 def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
-    """Return a fault if too many subschemas apply to one value; each place in the documents is counted once."""
+    """Return a fault if too many subschemas apply to one value.
+
+    Each place in the documents is counted once.
+    """
     sizes: dict[_Key, int] = {}
     start = Location.of(root)
     waiting, seen = [start], {start.key}
@@ -63,23 +100,35 @@ def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | N
         large = _count(place, locations, sizes)
         if large is not None:
             sentence = (
-                f"{root.name} applies more than {MAX_APPLIED:,} subschemas to one value, once its references are "
+                f"{root.name} applies more than {MAX_APPLIED:,} subschemas to one "
+                "value, once its references are "
                 f"followed, at {pointer(large.path)}"
             )
             if large.document.uri != root.uri:
                 sentence += f" of {large.document.name}"
-            return ConfigFault(TOO_MUCH_WORK, sentence, "let its allOf, anyOf and oneOf refer to a definition once")
-        for part in (*_parts(place, in_place=True), *_parts(place, in_place=False), *locations.referred(place)):
+            return ConfigFault(
+                TOO_MUCH_WORK,
+                sentence,
+                "let its allOf, anyOf and oneOf refer to a definition once",
+            )
+        for part in (
+            *_parts(place, in_place=True),
+            *_parts(place, in_place=False),
+            *locations.referred(place),
+        ):
             if part.key not in seen:
                 seen.add(part.key)
                 waiting.append(part)
     return None
 
 
-def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Location | None:
-    """Add the sizes of a place and of those that apply in it; return the innermost that is too large.
+def _count(
+    start: Location, locations: Locations, sizes: dict[_Key, int]
+) -> Location | None:
+    """Add the sizes of a place and of those that apply in it.
 
-    A place that leads back to itself counts once. What unevaluated keywords look into is applied a second time.
+    Return the innermost that is too large. A place that leads back to itself counts
+    once. What unevaluated keywords look into is applied a second time.
     """
     stack = [(start, False)]
     opened: set[_Key] = set()
@@ -93,7 +142,11 @@ def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Loc
             opened.add(key)
             stack += [(place, True), *((part, False) for part in parts)]
             continue
-        times = 2 if any(keyword in place.content for keyword in UNEVALUATED if parts) else 1
+        times = (
+            2
+            if any(keyword in place.content for keyword in UNEVALUATED if parts)
+            else 1
+        )
         sizes[key] = 1 + times * sum(sizes.get(part.key, 1) for part in parts)
         if sizes[key] > MAX_APPLIED:
             return place
@@ -101,14 +154,18 @@ def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Loc
 
 
 def _parts(place: Location, *, in_place: bool) -> Iterator[Location]:
-    """Yield the subschemas that apply to the same value, or those that apply to values inside of it."""
+    """Yield the subschemas that apply to the same value, or those that apply to values
+    inside of it.
+    """
     for path in parts_of(place.content) if isinstance(place.content, dict) else ():
         if (path[0] in _IN_PLACE) is in_place and path[0] not in _DEFINITIONS:
             yield place.below(path)
 
 
 def _repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
-    """Return a fault if a place of the schema leads back to itself on two ways for the same part of a message."""
+    """Return a fault if a place of the schema leads back to itself on two ways for the
+    same part of a message.
+    """
     levels = _Levels(locations)
     start = levels.target(Location.of(root))
     waiting, seen = [start], {start.key}
@@ -119,10 +176,15 @@ def _repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault
         for step, targets in children.items():
             if len(targets) > 1 and levels.both_return(targets, place.key):
                 name = "its elements" if step is None else f"'{step}'"
-                sentence = f"{root.name} applies to {name} of each level several times, at {pointer(place.path)}"
+                sentence = (
+                    f"{root.name} applies to {name} of each level several times, at "
+                    f"{pointer(place.path)}"
+                )
                 if place.document.uri != root.uri:
                     sentence += f" of {place.document.name}"
-                return ConfigFault(REPEATED, sentence, "declare it in one part of allOf")
+                return ConfigFault(
+                    REPEATED, sentence, "declare it in one part of allOf"
+                )
             for target in targets:
                 if target.key not in seen:
                     seen.add(target.key)
@@ -131,7 +193,9 @@ def _repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault
 
 
 class _Levels:
-    """The subschemas that apply to the parts of a value for which a subschema holds, as often as they do."""
+    """The subschemas that apply to the parts of a value for which a subschema holds, as
+    often as they do.
+    """
 
     def __init__(self, locations: Locations) -> None:
         self._locations = locations
@@ -139,7 +203,9 @@ class _Levels:
         self.left = MAX_STEPS
 
     def below(self, start: Location) -> dict[_Step, list[Location]]:
-        """Return the subschemas for each property, and for the elements, by all of `allOf` and references."""
+        """Return the subschemas for each property, and for the elements, by all of
+        `allOf` and references.
+        """
         key = start.key
         if key not in self._below:
             found: dict[_Step, list[Location]] = {}
@@ -149,18 +215,30 @@ class _Levels:
                 place, around = waiting.pop()
                 for step, target in _own(place):
                     found.setdefault(step, []).append(self.target(target))
-                waiting += [(each, around | {each.key}) for each in self._beside(place) if each.key not in around]
+                waiting += [
+                    (each, around | {each.key})
+                    for each in self._beside(place)
+                    if each.key not in around
+                ]
             self._below[key] = found
         return self._below[key]
 
     def target(self, place: Location) -> Location:
-        """Return what a reference leads to that has no parts of its own: one place for each of them."""
+        """Return what a reference leads to that has no parts of its own: one place for
+        each of them.
+        """
         seen = set()
         while isinstance(place.content, dict) and place.key not in seen:
             seen.add(place.key)
             text = place.content.get("$ref")
-            has_parts = not place.is_reference and not place.content.keys().isdisjoint(_FOLLOWED)
-            found = self._locations.follow(place, text) if isinstance(text, str) and not has_parts else None
+            has_parts = not place.is_reference and not place.content.keys().isdisjoint(
+                _FOLLOWED
+            )
+            found = (
+                self._locations.follow(place, text)
+                if isinstance(text, str) and not has_parts
+                else None
+            )
             if found is None:
                 break
             place = found
@@ -170,10 +248,14 @@ class _Levels:
         content = place.content if isinstance(place.content, dict) else {}
         yield from self._locations.referred(place)
         if not place.is_reference and isinstance(content.get("allOf"), list):
-            yield from (place.below(("allOf", index)) for index in range(len(content["allOf"])))
+            yield from (
+                place.below(("allOf", index)) for index in range(len(content["allOf"]))
+            )
 
     def both_return(self, targets: list[Location], home: _Key) -> bool:
-        """Whether two of the subschemas for one part of a value lead to a place by the same further steps."""
+        """Whether two of the subschemas for one part of a value lead to a place by the
+        same further steps.
+        """
         waiting = [(targets, targets)]
         seen: set[tuple[_Key, _Key]] = set()
         while waiting:
@@ -189,12 +271,17 @@ class _Levels:
                     if keys not in seen:
                         seen.add(keys)
                         left, right = self.below(one), self.below(other)
-                        waiting += [(left[step], [*right[step]]) for step in left.keys() & right.keys()]
+                        waiting += [
+                            (left[step], [*right[step]])
+                            for step in left.keys() & right.keys()
+                        ]
         return False
 
 
 def _own(place: Location) -> Iterator[tuple[_Step, Location]]:
-    """Yield the subschemas that a subschema itself names for a property, or for all elements."""
+    """Yield the subschemas that a subschema itself names for a property, or for all
+    elements.
+    """
     content = place.content
     if not isinstance(content, dict) or place.is_reference:
         return

@@ -1,9 +1,11 @@
-"""Finds where a message fails its schema, in time and memory that are proportional to the message.
+"""Finds where a message fails its schema.
 
-jsonschema-rs builds all errors of all branches of an `anyOf` or `oneOf` that fails, each with a copy of what it is
-about: 45 KB of a message can take gigabytes. So the validator that finds the place has each `anyOf` and `oneOf` inside
-`not: {not: ...}`, which gives the same verdict and stops at the first error. The branch that fits best is then found by
-validating the branches one after the other, each up to its first error.
+Its time and memory are proportional to the message. jsonschema-rs builds all errors of
+all branches of an `anyOf` or `oneOf` that fails, each with a copy of the value: 45 KB
+of a message can take gigabytes. So the validator that finds the place has each `anyOf`
+and `oneOf` inside `not: {not: ...}`, which gives the same verdict and stops at the
+first error. The branch that fits best is then found by validating the branches one
+after the other, each up to its first error.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import UNEVALUATED, SchemaDocument, subschemas
+from router.runtime.program.schemas.documents import (
+    UNEVALUATED,
+    SchemaDocument,
+    subschemas,
+)
 from router.runtime.program.schemas.references import Location, Locations, own_base
 
 if TYPE_CHECKING:
@@ -24,19 +30,24 @@ if TYPE_CHECKING:
 MAX_BRANCHES = 64
 """Branches of `anyOf` and `oneOf` that are validated for one message."""
 MAX_REFERENCES = 8
-"""References that are followed from a branch to the properties that tell branches apart."""
+"""References that are followed from a branch to the properties that tell branches
+apart.
+"""
 _CHOICES = ("anyOf", "oneOf")
 _GUARD = (0, "not", "not")
 
 Build = Callable[[Any, str, Mapping[str, Any]], "Validator"]
-"""Builds a validator from a schema, its base URI, and the contents of all documents by URI."""
+"""Builds a validator from a schema, its base URI, and the contents of all documents by
+URI.
+"""
 
 
 class Failure(Struct, frozen=True):
-    """Where validation fails: the keyword, its place in a document of the schema, and the place in the message.
+    """Where validation fails: the keyword, its place in a document of the schema, and
+    the place in the message.
 
-    `missing` is the property that the keyword requires, or None. `keyword` is "" and `schema_path` is None where they
-    are not known.
+    `missing` is the property that the keyword requires, or None. `keyword` is "" and
+    `schema_path` is None where they are not known.
     """
 
     keyword: str
@@ -47,13 +58,18 @@ class Failure(Struct, frozen=True):
 
 
 class Locator:
-    """Locates failures in one schema; `documents` are the root and all that it refers to, by URI.
+    """Locates failures in one schema.
 
-    Validators of branches are compiled when a message first fails there, and kept.
+    `documents` are the root and all that it refers to, by URI. Validators of branches
+    are compiled when a message first fails there, and kept.
     """
 
     def __init__(
-        self, root: str, documents: Mapping[str, SchemaDocument], validator: "Validator", build: Build
+        self,
+        root: str,
+        documents: Mapping[str, SchemaDocument],
+        validator: "Validator",
+        build: Build,
     ) -> None:
         self._root = root
         self._documents = documents
@@ -73,7 +89,11 @@ class Locator:
     @cached_property
     def _contents(self) -> dict[str, Any] | None:
         """The documents with guarded choices; None if no document has any."""
-        parts = (part for document in self._documents.values() for _, part in subschemas(document.content))
+        parts = (
+            part
+            for document in self._documents.values()
+            for _, part in subschemas(document.content)
+        )
         if not any(key in part for part in parts for key in _CHOICES):
             return None
         return {
@@ -88,7 +108,10 @@ class Locator:
 
     @cached_property
     def _first_only(self) -> "Validator | None":
-        """The validator that stops at the first error; None if the guarded documents cannot be linked."""
+        """The validator that stops at the first error.
+
+        None if the guarded documents cannot be linked.
+        """
         if self._contents is None:
             return self._original
         try:
@@ -97,7 +120,9 @@ class Locator:
             return None
 
     def _elsewhere(self) -> Failure:
-        """What is known where the guarded schema takes the data: what is left out of it decides."""
+        """What is known where the guarded schema takes the data: what is left out of it
+        decides.
+        """
         places = [
             (uri, (*path, keyword))
             for uri, document in self._documents.items()
@@ -109,10 +134,14 @@ class Locator:
         if len(places) == 1:
             ((uri, path),) = places
             return Failure(str(path[-1]), path, uri, ())
-        return Failure(next(iter(keywords)) if len(keywords) == 1 else "", None, self._root, ())
+        return Failure(
+            next(iter(keywords)) if len(keywords) == 1 else "", None, self._root, ()
+        )
 
     def _descend(self, error: "ValidationError", data: Any) -> Failure:
-        """The error, or the one of the branch that fits best, as far down as one branch fits better than the others."""
+        """The error, or the one of the branch that fits best, as far down as one branch
+        fits better than the others.
+        """
         base: Path = ()
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
@@ -123,17 +152,29 @@ class Locator:
             error, base = found, at
         return self._place(error, base, data)
 
-    def _best_branch(self, error: "ValidationError", value: Any, left: int) -> "tuple[ValidationError | None, int]":
-        """The first error of the only branch that fits best, or None; and how many more branches may be tried."""
+    def _best_branch(
+        self, error: "ValidationError", value: Any, left: int
+    ) -> "tuple[ValidationError | None, int]":
+        """The first error of the only branch that fits best, or None.
+
+        And how many more branches may be tried.
+        """
         uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
         unguarded = "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
         place = self._locations.find(f"{uri}#{unguarded}")
-        # A document inside of another is not one that the validators of branches can refer to.
-        if place is None or uri not in (self._contents or ()) or len(place.content) > left:
+        # A document inside of another is not one that the validators of branches can
+        # refer to.
+        if (
+            place is None
+            or uri not in (self._contents or ())
+            or len(place.content) > left
+        ):
             return None, left
         ranked = []
         for index in range(len(place.content)):
-            branch = "/".join((fragment, *map(str, _GUARD), error.kind.name, str(index)))
+            branch = "/".join(
+                (fragment, *map(str, _GUARD), error.kind.name, str(index))
+            )
             failure = self._branch_error(uri, branch, value)
             if failure is not None:
                 depth = len(failure.instance_path)
@@ -144,29 +185,45 @@ class Locator:
         alone = ranked and (len(ranked) == 1 or ranked[0][0] < ranked[1][0])
         return (ranked[0][2] if alone else None), left - len(place.content)
 
-    def _branch_error(self, uri: str, fragment: str, value: Any) -> "ValidationError | None":
+    def _branch_error(
+        self, uri: str, fragment: str, value: Any
+    ) -> "ValidationError | None":
         reference = f"{uri}#{fragment}"
         if reference not in self._branches:
             self._branches[reference] = self._compile({"$ref": reference})
         return first_error(self._branches[reference], value)
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
-        """Whether the properties that a branch fixes by `const` or `enum` have such values."""
+        """Whether the properties that a branch fixes by `const` or `enum` have such
+        values.
+        """
         key = branch.key
         if key not in self._discriminators:
             fixed = self._fixed_properties(branch)
-            self._discriminators[key] = self._compile({"properties": fixed}) if fixed else None
+            self._discriminators[key] = (
+                self._compile({"properties": fixed}) if fixed else None
+            )
         validator = self._discriminators[key]
         return validator is None or validator.is_valid(value)
 
     def _fixed_properties(self, branch: Location) -> dict[str, Any]:
-        """The properties that a branch, or what it refers to, fixes by `const` or `enum`, with that keyword."""
+        """The properties that a branch, or what it refers to, fixes by `const` or
+        `enum`, with that keyword.
+        """
         place: Location | None = branch
         for _ in range(MAX_REFERENCES):
-            if place is None or not isinstance(place.content, dict) or "$ref" not in place.content:
+            if (
+                place is None
+                or not isinstance(place.content, dict)
+                or "$ref" not in place.content
+            ):
                 break
             place = self._locations.follow(place, place.content["$ref"])
-        properties = place.content.get("properties", {}) if place and isinstance(place.content, dict) else {}
+        properties = (
+            place.content.get("properties", {})
+            if place and isinstance(place.content, dict)
+            else {}
+        )
         return {
             name: {keyword: schema[keyword]}
             for name, schema in properties.items()
@@ -178,7 +235,9 @@ class Locator:
     def _compile(self, schema: dict[str, Any]) -> "Validator":
         assert self._contents is not None  # only guarded documents have choices
         draft = self._contents[self._root]["$schema"]
-        return self._build({"$schema": draft, **schema}, f"{self._root}/branch", self._contents)
+        return self._build(
+            {"$schema": draft, **schema}, f"{self._root}/branch", self._contents
+        )
 
     def _place(self, error: "ValidationError", base: Path, data: Any) -> Failure:
         keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
@@ -189,13 +248,19 @@ class Locator:
 
 
 def named_steps(data: Any, path: Path) -> Path:
-    """Return a path in data with the names of properties: the library reports one that is a number as an index.
+    """Return a path in data with the names of properties: the library reports one that
+    is a number as an index.
 
-    Of names that are one number, such as `7` and `007`, it may be the wrong one, where the path then ends.
+    Of names that are one number, such as `7` and `007`, it may be the wrong one, where
+    the path then ends.
     """
     steps: list[str | int] = []
     for step in path:
-        name = _name_of(data, step) if isinstance(step, int) and isinstance(data, dict) else step
+        name = (
+            _name_of(data, step)
+            if isinstance(step, int) and isinstance(data, dict)
+            else step
+        )
         try:
             data = data[name]
         except (LookupError, TypeError):
@@ -205,12 +270,19 @@ def named_steps(data: Any, path: Path) -> Path:
 
 
 def _name_of(data: Mapping[str, Any], number: int) -> str:
-    names = (name for name in data if name.isascii() and name.removeprefix("+").isdecimal() and int(name) == number)
+    names = (
+        name
+        for name in data
+        if name.isascii() and name.removeprefix("+").isdecimal() and int(name) == number
+    )
     return str(number) if str(number) in data else next(names)
 
 
 def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
-    """Return the first error of data; `iter_errors` makes all, whose memory grows with the square of the data."""
+    """Return the first error of data.
+
+    `iter_errors` makes all, whose memory grows with the square of the data.
+    """
     from jsonschema_rs import ValidationError
 
     try:
@@ -221,9 +293,11 @@ def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
 
 
 def _guarded(content: Any) -> Any:
-    """A copy of a document whose choices are guarded, with references that pass through them led on.
+    """A copy of a document whose choices are guarded, with references that pass through
+    them led on.
 
-    Keywords that need what branches have evaluated are left out: inside `not` nothing is.
+    Keywords that need what branches have evaluated are left out: inside `not` nothing
+    is.
     """
     content = deepcopy(content)
     for _, part in list(subschemas(content)):
@@ -254,6 +328,9 @@ def _without_guards(path: Path) -> Path:
     at = 0
     while at < len(path):
         kept.append(path[at])
-        guarded = path[at] in _CHOICES and tuple(map(str, path[at + 1 : at + 5])) == (*map(str, _GUARD), path[at])
+        guarded = path[at] in _CHOICES and tuple(map(str, path[at + 1 : at + 5])) == (
+            *map(str, _GUARD),
+            path[at],
+        )
         at += 5 if guarded else 1
     return tuple(kept)

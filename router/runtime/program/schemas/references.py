@@ -11,7 +11,11 @@ from urllib.parse import quote, unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import SchemaDocument, steps_of, subschemas
+from router.runtime.program.schemas.documents import (
+    SchemaDocument,
+    steps_of,
+    subschemas,
+)
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
@@ -40,17 +44,27 @@ class Location(Struct, frozen=True):
 
     @property
     def is_reference(self) -> bool:
-        """Whether it is only a reference, because its draft ignores what stands beside it."""
+        """Whether it is only a reference, because its draft ignores what stands beside
+        it.
+        """
         content = self.content
-        return self.document.draft <= _LAST_WITHOUT_SIBLINGS and isinstance(content, dict) and "$ref" in content
+        return (
+            self.document.draft <= _LAST_WITHOUT_SIBLINGS
+            and isinstance(content, dict)
+            and "$ref" in content
+        )
 
     def below(self, path: Path) -> "Location":
         """Return the place at a path inside of this one, which must exist."""
-        return Location(self.document, (*self.path, *path), reduce(getitem, path, self.content))
+        return Location(
+            self.document, (*self.path, *path), reduce(getitem, path, self.content)
+        )
 
 
 class SchemaReference(Struct, frozen=True):
-    """A reference: the path of its keyword in the document, its text, and the URI that it leads to."""
+    """A reference: the path of its keyword in the document, its text, and the URI that
+    it leads to.
+    """
 
     path: Path
     text: str
@@ -58,7 +72,9 @@ class SchemaReference(Struct, frozen=True):
 
 
 class Locations:
-    """The places of some documents by URI: with the URI of a file, or an `$id`, and an anchor or a JSON Pointer."""
+    """The places of some documents by URI: with the URI of a file, or an `$id`, and an
+    anchor or a JSON Pointer.
+    """
 
     def __init__(self, documents: Iterable[SchemaDocument]) -> None:
         self._documents = tuple(documents)
@@ -66,7 +82,9 @@ class Locations:
 
     @cached_property
     def _places(self) -> tuple[dict[str, Location], dict[tuple[str, Path], str]]:
-        """The places by URI, and the URIs that references in subschemas are relative to: most schemas have none."""
+        """The places by URI, and the URIs that references in subschemas are relative
+        to: most schemas have none.
+        """
         known: dict[str, Location] = {}
         bases: dict[tuple[str, Path], str] = {}
         for document in self._documents:
@@ -74,8 +92,14 @@ class Locations:
             for path, part, base in _parts(document):
                 bases[document.uri, path] = base
                 fragments = [urldefrag(own).fragment for own in _ids(document, part)]
-                for fragment in (*fragments, *(part[key] for key in _ANCHORS if key in part)):
-                    known.setdefault(f"{base}#{fragment}".removesuffix("#"), Location(document, path, part))
+                for fragment in (
+                    *fragments,
+                    *(part[key] for key in _ANCHORS if key in part),
+                ):
+                    known.setdefault(
+                        f"{base}#{fragment}".removesuffix("#"),
+                        Location(document, path, part),
+                    )
         return known, bases
 
     def find(self, uri: str) -> Location | None:
@@ -92,7 +116,9 @@ class Locations:
             return found
         path, content = [*start.path], start.content
         for name in steps_of(unquote(fragment)):
-            step: str | int = int(name) if isinstance(content, list) and name.isdecimal() else name
+            step: str | int = (
+                int(name) if isinstance(content, list) and name.isdecimal() else name
+            )
             try:
                 content = content[step]
             except (LookupError, TypeError):
@@ -110,14 +136,19 @@ class Locations:
     def referred(self, place: Location) -> Iterator[Location]:
         """Yield the places that the references of a place lead to."""
         content = place.content if isinstance(place.content, dict) else {}
-        texts = [content[keyword] for keyword in KEYWORDS if isinstance(content.get(keyword), str)]
+        texts = [
+            content[keyword]
+            for keyword in KEYWORDS
+            if isinstance(content.get(keyword), str)
+        ]
         yield from filter(None, (self.follow(place, text) for text in texts))
 
 
 def with_escaped_references(content: Any) -> Any:
-    """Return a document whose references escape what a URI must; a copy, if they did not.
+    """Return a document whose references escape what a URI must.
 
-    Generators and bundlers write names of definitions as they are: `#/definitions/Map<string>`.
+    A copy, if they did not. Generators and bundlers write names of definitions as they
+    are: `#/definitions/Map<string>`.
     """
     if not any(re.search(_NOT_IN_URI, text) for _, _, text in _texts(content)):
         return content
@@ -129,7 +160,11 @@ def with_escaped_references(content: Any) -> Any:
 
 def _texts(content: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
     for _, part in subschemas(content):
-        yield from ((part, keyword, part[keyword]) for keyword in KEYWORDS if isinstance(part.get(keyword), str))
+        yield from (
+            (part, keyword, part[keyword])
+            for keyword in KEYWORDS
+            if isinstance(part.get(keyword), str)
+        )
 
 
 def references_of(document: SchemaDocument) -> Iterator[SchemaReference]:
@@ -155,8 +190,17 @@ def _parts(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str
     """Yield the subschemas of a document, each with the base URI of its references."""
     bases: dict[Path, str] = {}
     for path, part in subschemas(document.content):
-        above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
-        bases[path] = next((urldefrag(_join(above, own)).url for own in _ids(document, part)), above)
+        above = next(
+            (
+                bases[path[:end]]
+                for end in range(len(path) - 1, -1, -1)
+                if path[:end] in bases
+            ),
+            document.uri,
+        )
+        bases[path] = next(
+            (urldefrag(_join(above, own)).url for own in _ids(document, part)), above
+        )
         yield path, part, bases[path]
 
 
@@ -168,5 +212,6 @@ def _ids(document: SchemaDocument, part: dict[str, Any]) -> list[str]:
 
 
 def _join(base: str, reference: str) -> str:
-    # urljoin does not join a fragment to a URI whose scheme it does not know, such as `urn:`.
+    # urljoin does not join a fragment to a URI whose scheme it does not know, such as
+    # `urn:`.
     return base + reference if reference.startswith("#") else urljoin(base, reference)
