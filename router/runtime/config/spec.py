@@ -62,7 +62,7 @@ __all__ = [
     "Test",
     "Worker",
     "WriteSettings",
-    "short_form",
+    "long_form",
 ]
 
 if TYPE_CHECKING:
@@ -138,9 +138,9 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     ] = UNSET
 
 
-def short_form(expression: str) -> Attribute:
-    """Return the attribute that an expression alone stands for."""
-    return Attribute(from_=expression)
+def long_form(given: str | Attribute) -> Attribute:
+    """Return an attribute; an expression alone stands for one with that `from`."""
+    return Attribute(from_=given) if isinstance(given, str) else given
 
 
 class MergeSettings(Spec, frozen=True, kw_only=True):

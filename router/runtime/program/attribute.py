@@ -14,6 +14,7 @@ from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, Transform
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
+from router.runtime.config_types import or_none
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
@@ -82,11 +83,11 @@ class Getter(Struct, frozen=True):
     reads_data: bool = True
 
 
-class Site(Struct, frozen=True):
-    """An attribute's name, path, route, write mode and `type` or "": what its source is
-    compiled with.
+class AttributeContext(Struct, frozen=True):
+    """What the source of an attribute is compiled with.
 
-    An attribute in its `short` form is an expression alone.
+    An attribute that `is_short` is an expression alone. `type` is its type, or "".
+    `config` is what all attributes share.
     """
 
     name: str
@@ -94,66 +95,61 @@ class Site(Struct, frozen=True):
     route: str
     mode: Mode
     is_key: bool
-    short: bool
+    is_short: bool
     type: str
-    context: CompileContext
+    config: CompileContext
 
     def expression(self, text: str, place: Path) -> CompiledExpression | None:
         """Compile an expression at a place of the attribute; None after a finding."""
-        return self.context.expression(text, self._path(place))
+        return self.config.expression(text, self._path(place))
 
     def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
         """Add a finding at a place of the attribute."""
-        self.context.findings.add(
+        self.config.findings.add(
             code, sentence, self._path(place), suggestion=suggestion
         )
 
     def _path(self, place: Path) -> Path:
-        return self.path if self.short else (*self.path, *place)
+        return self.path if self.is_short else (*self.path, *place)
 
 
-def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
+def compile_attribute(
+    context: AttributeContext, attribute: spec.Attribute
+) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    name, path, findings = site.name, site.path, site.context.findings
+    path, findings = context.path, context.config.findings
     kind, given = source_of(attribute)
-    source = kind.compile(given, site)
+    source = kind.compile(given, context)
     steps = compile_transforms(
         attribute.transform,
-        site.context.plugins.transforms,
+        context.config.plugins.transforms,
         findings,
         (*path, "transform"),
     )
-    convert = (
-        None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
-    )
-    constants = (
-        {} if source is None or attribute.transform else {kind.key: source.constant}
-    )
+    type_ = or_none(attribute.type)
+    convert = None if type_ is None else CONVERTERS[type_]
+    constants = {}
+    if source is not None and not attribute.transform:
+        constants[kind.key] = source.constant
     default = _compile_default(attribute, constants, convert, findings, path)
-    if (
-        not _policies_fit(site, attribute)
-        or source is None
-        or steps is None
-        or default is None
-    ):
+    fits = _policies_fit(context, attribute)
+    if source is None or steps is None or default is None or not fits:
         return None
-    absent = _policy(attribute.missing, site, source.pointer, "missing")
+    absent = _policy(attribute.missing, context, source.pointer, "missing")
     if not isinstance(attribute.null, UnsetType):
-        if not _null_differs(site, attribute, source.pointer):
+        if not _null_differs(context, attribute, source.pointer):
             return None
-        absent = _null_or_missing(
-            source.pointer,
-            _policy(attribute.null, site, source.pointer, "null"),
-            absent,
-        )
+        on_null = _policy(attribute.null, context, source.pointer, "null")
+        absent = _null_or_missing(source.pointer, on_null, absent)
     get = _compose(source.get, steps, convert, default)
     return Getter(
-        name,
-        get,
-        absent,
-        source.pointer,
-        source.path if get is source.get else (),
-        source.reads_data,
+        name=context.name,
+        get=get,
+        absent=absent,
+        pointer=source.pointer,
+        # A value that a step or a type changes is another one than that at the path.
+        path=source.path if get is source.get else (),
+        reads_data=source.reads_data,
     )
 
 
@@ -166,20 +162,18 @@ def _compile_default(
 ) -> Callable[[], Any] | None:
     """Return a callable for the default, converted to its type; None if it has faults."""
     value = attribute.default
-    faulty = False
+    is_faulty = False
     # A constant is checked at load, because it fails on each message or on none.
     for field, constant in {**constants, "default": value}.items():
-        if convert and constant is not UNSET and constant is not None:
-            try:
-                convert(constant)
-            except ValueError as error:
-                findings.add(
-                    CONSTANT_TYPE,
-                    f"'{field}' {error}, as 'type: {attribute.type}' asks",
-                    (*path, field),
-                )
-                faulty = True
-    if faulty:
+        if convert is None or constant is UNSET or constant is None:
+            continue
+        try:
+            convert(constant)
+        except ValueError as error:
+            sentence = f"'{field}' {error}, as 'type: {attribute.type}' asks"
+            findings.add(CONSTANT_TYPE, sentence, (*path, field))
+            is_faulty = True
+    if is_faulty:
         return None
     if value is UNSET or value is None:
         return _return_none
@@ -219,69 +213,78 @@ def _compose(
     return get_value
 
 
-def _policies_fit(site: Site, attribute: spec.Attribute) -> bool:
-    """Return whether `missing` and `null` fit the attribute and the mode.
-
-    If not, after findings.
-    """
-    fitting = True
+def _policies_fit(context: AttributeContext, attribute: spec.Attribute) -> bool:
+    """Whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
+    fits = True
+    advice = "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
     for key, policy in (("missing", attribute.missing), ("null", attribute.null)):
-        removes = policy == "remove" and site.mode.stores != "attributes"
-        if removes or (site.is_key and policy in ("omit", "null", "remove")):
-            sentence = f"'{key}: {policy}' does not fit attribute '{site.name}'"
-            advice = (
-                "write 'error'" if site.is_key else "write 'omit', 'null' or 'error'"
+        leaves_key_out = context.is_key and policy in ("omit", "null", "remove")
+        # Only a mode that stores attributes one by one can remove one.
+        removes_none = policy == "remove" and context.mode.stores != "attributes"
+        if leaves_key_out or removes_none:
+            sentence = f"'{key}: {policy}' does not fit attribute '{context.name}'"
+            where = (*context.path, key)
+            context.config.findings.add(
+                MISSING_POLICY, sentence, where, suggestion=advice
             )
-            site.context.findings.add(
-                MISSING_POLICY, sentence, (*site.path, key), suggestion=advice
-            )
-            fitting = False
-    return fitting
+            fits = False
+    return fits
 
 
-def _null_differs(site: Site, attribute: spec.Attribute, pointer: str) -> bool:
-    """Return whether a null of the attribute differs from no value.
-
-    If not, after a finding.
-    """
-    sentence = advice = ""
+def _null_differs(
+    context: AttributeContext, attribute: spec.Attribute, pointer: str
+) -> bool:
+    """Whether a null of the attribute differs from no value; if not, after a finding."""
     if not pointer:
         sentence = (
-            f"'null' of attribute '{site.name}' needs a 'from' that is names with "
+            f"'null' of attribute '{context.name}' needs a 'from' that is names with "
             "dots between"
         )
         advice = "other values cannot be absent in one way and null in another"
     elif attribute.default is not UNSET:
         sentence = (
-            f"'null' and 'default' of attribute '{site.name}' contradict each other"
+            f"'null' and 'default' of attribute '{context.name}' contradict each other"
         )
         advice = "leave one out: the default stands for a null, too"
-    if sentence:
-        site.context.findings.add(
-            NULL_POLICY, sentence, (*site.path, "null"), key=True, suggestion=advice
-        )
-    return not sentence
+    else:
+        return True
+    where = (*context.path, "null")
+    context.config.findings.add(
+        NULL_POLICY, sentence, where, key=True, suggestion=advice
+    )
+    return False
 
 
 def _policy(
-    policy: str | UnsetType, site: Site, pointer: str, what: str
+    policy: str | UnsetType, context: AttributeContext, pointer: str, what: str
 ) -> Callable[[Any], Any]:
     """Return a callable that does what `missing` or `null` says.
 
     `what` is why, for a reason.
     """
-    if policy == "error" or site.is_key:
-        subject, code = (
-            ("key attribute", BAD_KEY) if site.is_key else ("attribute", UNMAPPABLE)
-        )
-        rejection = (code, f"{subject} '{site.name}' is {what}", pointer)
-
-        def refuse(data: Any) -> Any:
-            raise Rejection(*rejection)
-
-        return refuse
-    result = {"null": None, "remove": REMOVE}.get(str(policy), UNSET)
+    if policy == "error" or context.is_key:
+        return _refusal(context, pointer, what)
+    result: Any = UNSET
+    if policy == "null":
+        result = None
+    elif policy == "remove":
+        result = REMOVE
     return lambda data: result
+
+
+def _refusal(
+    context: AttributeContext, pointer: str, what: str
+) -> Callable[[Any], Any]:
+    """Return a callable that rejects the message."""
+    subject, code = "attribute", UNMAPPABLE
+    if context.is_key:
+        subject, code = "key attribute", BAD_KEY
+    reason = f"{subject} '{context.name}' is {what}"
+
+    def refuse(data: Any) -> Any:
+        raise Rejection(code, reason, pointer)
+
+    return refuse
 
 
 def _null_or_missing(
@@ -295,9 +298,8 @@ def _null_or_missing(
             if not isinstance(value, dict) or name not in value:
                 return on_missing(data)
             value = value[name]
-            if (
-                value is None
-            ):  # also one that the path leads through: what is in it is null with it
+            # A null that the path leads through makes all that is in it null.
+            if value is None:
                 return on_null(data)
         return on_missing(data)
 

@@ -247,7 +247,7 @@ def find_needs(
 
 
 def _metadata(item: Iterable[str | spec.Attribute]) -> set[str]:
-    given = (spec.short_form(each) if isinstance(each, str) else each for each in item)
+    given = (spec.long_form(each) for each in item)
     return {name for attribute in given for name in meta_of(attribute)}
 
 
@@ -307,7 +307,7 @@ class _Reader:
         """Return the paths, and which of the message attributes, that an attribute of
         the item may be made of.
         """
-        attribute = spec.short_form(given) if isinstance(given, str) else given
+        attribute = spec.long_form(given)
         read = frozenset[str]().union(
             *(self.read(use.text) for use in expressions_of(attribute))
         )
