@@ -31,7 +31,6 @@ from router.runtime.engine.decode import (
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.envelopes import EnvelopeFormat
 from router.runtime.program.expressions import kind_of
-from router.runtime.program.overlap import reveals, scalars
 from router.runtime.sources.hash import canonical_json
 
 EACH: Final = 0
@@ -58,13 +57,17 @@ _MASK = re.compile(
     r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z"
 )
 _FROM_PLUGINS = frozenset(
-    code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED)
+    code.id
+    for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED)
 )
 """The codes of reasons that a plugin may have written."""
 _NOT_DECODED = frozenset(
-    code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
+    code.id
+    for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
 )
-_NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
+_NOT_SHOWN = (
+    "a plugin's reason, which is not shown: it may have a redacted value in it"
+)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -234,7 +237,9 @@ class Redaction(Struct, frozen=True):
         found = {}
         for path in self.paths:
             places = path.places(root)
-            masks = [(holder, key) for holder, key in places if is_mask(holder[key])]
+            masks = [
+                (holder, key) for holder, key in places if is_mask(holder[key])
+            ]
             if masks:
                 found[path.text] = masks
         return found
@@ -246,21 +251,25 @@ class Redaction(Struct, frozen=True):
             return Outcome("rejected", codes.REDACTED.id, reason)
         if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
             return structs.replace(outcome, reason=_NOT_SHOWN)
-        if outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason):
+        if outcome.code in _FROM_PLUGINS and self.shares(
+            record, outcome.reason
+        ):
             return structs.replace(outcome, reason=_NOT_SHOWN)
         return outcome
 
     def shares(self, record: Record, reason: str) -> bool:
         """Whether a text may have a part of a redacted value of a record in it."""
+        # Most messages do without the module: only dead letters need it.
+        from router.runtime.program.overlap import reveals
+
         try:
-            values = list(self._texts(record))
+            return reveals(reason, self._values(record))
         except Exception:
             # What cannot be searched may have it anywhere. A plugin may raise anything.
             return True
-        return reveals(reason, values)
 
-    def _texts(self, record: Record) -> Iterator[str]:
-        """Yield the redacted values of a record as text."""
+    def _values(self, record: Record) -> list[Any]:
+        """Return the redacted values of a record."""
         given = record.message_attributes
         values: list[Any] = [
             content_of(given[name]) for name in self.attributes & given.keys()
@@ -269,8 +278,7 @@ class Redaction(Struct, frozen=True):
         values += [value for name, value in carried if name in self.attributes]
         for path in self.paths:
             values += [holder[key] for holder, key in path.places([data])]
-        for value in values:
-            yield from scalars(value)
+        return values
 
     def _decode(self, record: Record) -> tuple[Any, list[tuple[str, Any]]]:
         """Return the data of a record, and the attributes that its envelopes carry."""
@@ -323,7 +331,9 @@ class Redaction(Struct, frozen=True):
                 found[path.text] = None
         return root[0]
 
-    def _mask_identity(self, record: Record, found: dict[str, None]) -> dict[str, str]:
+    def _mask_identity(
+        self, record: Record, found: dict[str, None]
+    ) -> dict[str, str]:
         """Return the ids that the sender chose, masked if they may reveal a value."""
         identity = {}
         for name, key in IDENTITY.items():
@@ -335,13 +345,17 @@ class Redaction(Struct, frozen=True):
                 identity[key] = masked
         return identity
 
-    def _mask_carried(self, name: str, value: Any, found: dict[str, None]) -> Any:
+    def _mask_carried(
+        self, name: str, value: Any, found: dict[str, None]
+    ) -> Any:
         if name not in self.attributes or value is None:
             return value
         found[attribute_path(name)] = None
         return self.masker.mask(value)
 
-    def _masked_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _masked_attribute(
+        self, attribute: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         mask = self.masker.mask(content_of(attribute))
         return {"DataType": "String", "StringValue": mask}
 

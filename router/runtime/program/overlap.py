@@ -7,6 +7,7 @@ in another case, without accents, escaped or encoded.
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 from unicodedata import normalize
 
@@ -20,24 +21,25 @@ _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _PERCENT = re.compile(rb"%([0-9a-fA-F]{2})")
 
 
-def reveals(text: str, values: Iterable[str]) -> bool:
+def reveals(text: str, values: Iterable[Any]) -> bool:
     """Whether a text may have a part of one of some values, in any form of its characters."""
-    given = [value for value in values if value]
+    scalars = chain.from_iterable(map(_scalars, values))
+    given = [value for value in scalars if value]
     if len(text) > _MAX_TEXT:
         return bool(given)
     forms = (text, _unescaped(text), _unescaped(text.replace("\\x", "%")))
     return any(_overlap(value, form) for value in given for form in forms)
 
 
-def scalars(value: Any) -> Iterator[str]:
+def _scalars(value: Any) -> Iterator[str]:
     """Yield the text of each scalar in a value, and the names in its objects."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield name
-            yield from scalars(each)
+            yield from _scalars(each)
     elif isinstance(value, list):
         for each in value:
-            yield from scalars(each)
+            yield from _scalars(each)
     elif isinstance(value, bytes):
         yield value.decode(errors="replace")
     elif isinstance(value, str):
@@ -91,5 +93,7 @@ def _unescaped(text: str) -> str:
     text = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
     # Pairs of surrogates become the characters that they stand for.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    data = _PERCENT.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    data = _PERCENT.sub(
+        lambda found: bytes.fromhex(found[1].decode()), text.encode()
+    )
     return data.decode(errors="replace")
