@@ -12,7 +12,11 @@ from msgspec import UnsetType
 
 from router.runtime.engine.engine import RouteIndex
 from router.runtime.program.expressions import Names, Tree, path_of
-from router.runtime.program.expressions.compile import Trees, look_up, parse_expression
+from router.runtime.program.expressions.compile import (
+    Trees,
+    look_up,
+    parse_expression,
+)
 
 MIN_SPARED = 3
 """An index is asked in the time of about two conditions."""
@@ -42,13 +46,15 @@ def required_texts(tree: Tree) -> Required:
             values = listed.get("value")
             if isinstance(values, list):
                 return _one_of(
-                    sought, [{"type": "literal", "value": value} for value in values]
+                    sought,
+                    [{"type": "literal", "value": value} for value in values],
                 )
         case "and_expression":
             # The condition is false wherever one side is, also if the other side fails.
             left, right = map(required_texts, tree["children"])
             both = {
-                path: texts & right.get(path, texts) for path, texts in left.items()
+                path: texts & right.get(path, texts)
+                for path, texts in left.items()
             }
             return {**right, **both}
         case "or_expression":
@@ -68,34 +74,30 @@ def index_routes(
 
     None where it would not pay.
     """
-    required = [
-        {}
-        if isinstance(text, UnsetType)
-        else required_texts(parse_expression(text, trees))
-        for text in conditions
-    ]
+    required: list[Required] = []
+    for text in conditions:
+        if isinstance(text, UnsetType):
+            required.append({})
+        else:
+            required.append(required_texts(parse_expression(text, trees)))
     best = _best_path(required)
     if best is None:
         return None
-    texts = {text for each in required for text in each.get(best, ())}
-    unbound = sum(best not in each for each in required)
+    # The texts that a route requires; None for a route that takes each message.
+    bound = [each.get(best) for each in required]
+    texts = frozenset[str]().union(*filter(None, bound))
     if (
-        len(texts) * unbound + sum(len(each.get(best, ())) for each in required)
+        sum(len(texts if each is None else each) for each in bound)
         > MAX_ENTRIES
     ):
         return None
     by_text: dict[str, list[int]] = {text: [] for text in texts}
-    others: list[int] = []
-    for place, each in enumerate(required):
-        if best not in each:
-            others.append(place)
-        for text in each.get(best, texts):
+    for place, each in enumerate(bound):
+        for text in texts if each is None else each:
             by_text[text].append(place)
-    return RouteIndex(
-        look_up(best),
-        {text: tuple(found) for text, found in by_text.items()},
-        tuple(others),
-    )
+    others = tuple(place for place, each in enumerate(bound) if each is None)
+    found = {text: tuple(places) for text, places in by_text.items()}
+    return RouteIndex(look_up(best), found, others)
 
 
 def _best_path(required: Sequence[Required]) -> Names | None:
@@ -125,5 +127,7 @@ def _one_of(sought: Tree, literals: Sequence[Tree]) -> Required:
         if each["type"] == "literal" and isinstance(each["value"], str)
     ]
     return (
-        {} if path is None or len(texts) < len(literals) else {path: frozenset(texts)}
+        {}
+        if path is None or len(texts) < len(literals)
+        else {path: frozenset(texts)}
     )

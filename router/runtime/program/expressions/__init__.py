@@ -57,15 +57,21 @@ def fields_read(tree: Tree) -> frozenset[str] | None:
 
     None if it may read all of them.
     """
-    if tree["type"] == "field":
+    kind = tree["type"]
+    if kind == "field":
         return frozenset((tree["value"],))
-    if tree["type"] in ("current", "identity", "index", "slice"):
+    if kind in ("current", "identity", "index", "slice"):
         return None
-    if tree["type"] in ("literal", "expref"):
-        return frozenset()
-    children = tree["children"][:1] if tree["type"] in _ON_RESULT else tree["children"]
-    read = [fields_read(child) for child in children]
-    return None if None in read else frozenset[str]().union(*filter(None, read))
+    read: set[str] = set()
+    if kind in ("literal", "expref"):
+        return frozenset(read)
+    children = tree["children"]
+    for child in children[:1] if kind in _ON_RESULT else children:
+        fields = fields_read(child)
+        if fields is None:
+            return None
+        read |= fields
+    return frozenset(read)
 
 
 def paths_read(tree: Tree) -> list[Names]:
@@ -76,11 +82,11 @@ def paths_read(tree: Tree) -> list[Names]:
     plain = path_of(tree)
     if plain is not None:
         return [plain]
-    children = tree["children"]
-    if tree["type"] in _ON_DATA and not any(
-        child["type"] == "expref" for child in children
-    ):
-        return [names for child in children for names in paths_read(child)]
+    if tree["type"] in _ON_DATA:
+        children = tree["children"]
+        # An expression that is passed to a function is evaluated on something else.
+        if all(child["type"] != "expref" for child in children):
+            return [names for child in children for names in paths_read(child)]
     read = fields_read(tree)
     return [()] if read is None else [(name,) for name in read]
 
@@ -91,18 +97,19 @@ def path_of(tree: Tree) -> Names | None:
     None for any other expression.
     """
     kind = tree["type"]
-    if kind == "field":  # as most are
+    # Most expressions are a field.
+    if kind == "field":
         return (tree["value"],)
+    if kind == "current":
+        return ()
     if kind != "subexpression":
-        return () if kind == "current" else None
+        return None
     steps = tree["children"]
     if steps[0]["type"] == "current":
         steps = steps[1:]
-    return (
-        tuple(step["value"] for step in steps)
-        if all(step["type"] == "field" for step in steps)
-        else None
-    )
+    if any(step["type"] != "field" for step in steps):
+        return None
+    return tuple(step["value"] for step in steps)
 
 
 def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
@@ -111,11 +118,10 @@ def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
     while stack:
         node, depth = stack.pop()
         yield node, depth
-        stack += [
-            (child, depth + 1)
-            for child in reversed(node["children"])
-            if isinstance(child, dict)
+        children = [
+            child for child in node["children"] if isinstance(child, dict)
         ]
+        stack += [(child, depth + 1) for child in reversed(children)]
 
 
 def kind_of(value: Any) -> str | None:
@@ -136,9 +142,9 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(equal, left, right))
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(
-            equal(value, right[key]) for key, value in left.items()
-        )
+        if left.keys() != right.keys():
+            return False
+        return all(equal(value, right[key]) for key, value in left.items())
     return bool(left == right)
 
 

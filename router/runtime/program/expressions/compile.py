@@ -9,7 +9,13 @@ from typing import Any
 
 from router.codes import declare
 from router.errors import ExpressionError
-from router.runtime.program.expressions import MAX_LENGTH, Tree, is_true, nodes, path_of
+from router.runtime.program.expressions import (
+    MAX_LENGTH,
+    Tree,
+    is_true,
+    nodes,
+    path_of,
+)
 
 INVALID_EXPRESSION = declare(
     "RT401",
@@ -31,7 +37,13 @@ Trees = Mapping[str, Tree]
 """Trees of expressions by their text, which are not parsed again."""
 NO_TREES: Trees = MappingProxyType({})
 
-_FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_FAILURES = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 """Exceptions of an evaluation on values of unsuitable types."""
 _SHOWN = 60
 
@@ -69,7 +81,9 @@ def is_plain_path(text: str) -> bool:
     )
 
 
-def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:
+def compile_condition(
+    text: str, trees: Trees = NO_TREES
+) -> Callable[[Any], bool]:
     """Return a callable from message data to JMESPath's truth of the expression.
 
     A failed expression is False.
@@ -104,7 +118,9 @@ def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
         left, right = node["children"]
         if "literal" in (left["type"], right["type"]):
             continue
-        found += [side["value"] for side in (right, left) if side.get("quoted")][:1]
+        found += [
+            side["value"] for side in (right, left) if side.get("quoted")
+        ][:1]
     return found
 
 
@@ -139,13 +155,11 @@ def look_up(names: Sequence[str]) -> Look:
         case []:
             return lambda data: data
         case [name]:
-            return lambda data: data.get(name) if isinstance(data, dict) else None
-        case [first, second]:
             return lambda data: (
-                inner.get(second)
-                if isinstance(data, dict) and isinstance(inner := data.get(first), dict)
-                else None
+                data.get(name) if isinstance(data, dict) else None
             )
+        case [first, second]:
+            return _look_up_two(first, second)
 
     def follow(data: Any) -> Any:
         for name in names:
@@ -155,6 +169,16 @@ def look_up(names: Sequence[str]) -> Look:
         return data
 
     return follow
+
+
+def _look_up_two(first: str, second: str) -> Look:
+    def look(data: Any) -> Any:
+        if not isinstance(data, dict):
+            return None
+        inner = data.get(first)
+        return inner.get(second) if isinstance(inner, dict) else None
+
+    return look
 
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
@@ -185,7 +209,9 @@ def _interpreted(tree: Tree, text: str) -> Look:
         except (*_FAILURES, ExpressionError) as error:
             # Raised without a cause, because the text of an exception may hold values
             # of the message.
-            raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
+            raise ExpressionError(
+                f"{quoted} failed: {_reason(error)}"
+            ) from None
 
     return evaluate
 

@@ -9,7 +9,7 @@ from jmespath import exceptions, lexer, parser
 
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import MAX_LENGTH, Tree, nodes
-from router.runtime.program.expressions.functions import FUNCTIONS
+from router.runtime.program.expressions.functions import FUNCTIONS, Function
 from router.runtime.transforms.text import nests_deeper
 
 MAX_DEPTH = 150
@@ -54,9 +54,8 @@ class ExactLexer(lexer.Lexer):
             word = _cut(lexeme.strip())
             reason = f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)"
             raise SyntaxFault(reason, start) from None
-        if nests_deeper(
-            value, MAX_DEPTH - 1
-        ):  # not every Python's JSON reader refuses it
+        # Not every Python's JSON reader refuses it.
+        if nests_deeper(value, MAX_DEPTH - 1):
             raise SyntaxFault("it nests too deeply")
         return {
             "type": "literal",
@@ -69,15 +68,15 @@ class ExactLexer(lexer.Lexer):
         try:
             token: dict[str, Any] = super()._consume_quoted_identifier()
         except exceptions.LexerError as error:
-            raise SyntaxFault(
-                "the name in double quotes is not a JSON string", error.lexer_position
-            ) from None
+            reason = "the name in double quotes is not a JSON string"
+            raise SyntaxFault(reason, error.lexer_position) from None
         return token
 
 
 class ExactParser(parser.Parser):
-    """The library's parser with `ExactLexer`, and without the cache that all parsers of
-    the library share.
+    """The library's parser with `ExactLexer`.
+
+    It has no cache: all parsers of the library share theirs.
     """
 
     def tree(self, text: str) -> Tree:
@@ -91,9 +90,8 @@ class ExactParser(parser.Parser):
 
     def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> Tree:
         if self._current_token() == "lparen":
-            raise SyntaxFault(
-                "the name of a function is written without quotes", token["start"]
-            )
+            reason = "the name of a function is written without quotes"
+            raise SyntaxFault(reason, token["start"])
         return {
             "type": "field",
             "children": [],
@@ -134,11 +132,10 @@ def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:
     if isinstance(error, exceptions.LexerError) and error.lexer_value == "=":
         return SyntaxFault("'=' is no operator (write '==')", position)
     value = getattr(error, "token_value", "")
-    shown = (
-        value
-        if isinstance(value, str) and text.startswith(value, position) and value
-        else text[position]
-    )
+    shown = text[position]
+    # The value of a token in quotes, or of a number, is not what stands in the text.
+    if isinstance(value, str) and value and text.startswith(value, position):
+        shown = value
     return SyntaxFault(f"unexpected {_cut(shown)!r}", position)
 
 
@@ -151,36 +148,45 @@ def _check(tree: Tree) -> None:
             raise SyntaxFault("it nests too deeply")
         if node["type"] == "function_expression":
             _check_call(node)
-        elif any(
-            isinstance(child, dict) and child["type"] == "expref"
-            for child in node["children"]
-        ):
-            raise SyntaxFault("'&' stands only before an argument of a function")
+        elif _has_reference(node):
+            raise SyntaxFault(
+                "'&' stands only before an argument of a function"
+            )
         elif node["type"] == "slice" and node["children"][2] == 0:
             raise SyntaxFault("the step of a slice cannot be 0")
 
 
+def _has_reference(node: Tree) -> bool:
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    return any(child["type"] == "expref" for child in children)
+
+
 def _check_call(node: Tree) -> None:
-    name, given, start = node["value"], len(node["children"]), node["start"]
+    name, start = node["value"], node["start"]
     if name not in FUNCTIONS:
         near = closest(name, FUNCTIONS)
         hint = f" (did you mean '{near}'?)" if near else ""
         raise SyntaxFault(f"there is no function '{_cut(name)}'{hint}", start)
-    expected, variadic = FUNCTIONS[name].takes, FUNCTIONS[name].variadic
-    if given < len(expected) or (given > len(expected) and not variadic):
-        least = "at least " if variadic else ""
-        plural = "" if len(expected) == 1 else "s"
-        raise SyntaxFault(
-            f"{name}() takes {least}{len(expected)} argument{plural} and is given {given}",
-            start,
-        )
+    _check_count(node, FUNCTIONS[name])
+    expected = FUNCTIONS[name].takes
     for index, child in enumerate(node["children"]):
-        wanted = "expref" in expected[min(index, len(expected) - 1)]
-        if wanted != (child["type"] == "expref"):
-            verb = "needs" if wanted else "cannot have"
-            raise SyntaxFault(
-                f"argument {index + 1} of {name}() {verb} a '&' before it", start
-            )
+        # The last types are also those of all that follow in a variadic function.
+        is_wanted = "expref" in expected[min(index, len(expected) - 1)]
+        if is_wanted != (child["type"] == "expref"):
+            verb = "needs" if is_wanted else "cannot have"
+            reason = f"argument {index + 1} of {name}() {verb} a '&' before it"
+            raise SyntaxFault(reason, start)
+
+
+def _check_count(node: Tree, function: Function) -> None:
+    given, expected = len(node["children"]), len(function.takes)
+    is_more = given > expected and function.variadic
+    if given == expected or is_more:
+        return
+    least = "at least " if function.variadic else ""
+    plural = "" if expected == 1 else "s"
+    takes = f"{node['value']}() takes {least}{expected} argument{plural}"
+    raise SyntaxFault(f"{takes} and is given {given}", node["start"])
 
 
 def _refuse_constant(name: str) -> NoReturn:

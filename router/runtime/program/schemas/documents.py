@@ -32,7 +32,12 @@ MAX_BYTES = 4 * 1024 * 1024
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_FAILURES = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
+_FAILURES = (
+    msgspec.DecodeError,
+    UnicodeError,
+    RecursionError,
+    InvalidOperation,
+)
 
 
 INVALID_SCHEMA = declare(
@@ -128,7 +133,12 @@ ASSERTED_SINCE: Mapping[str, int] = {
 """The formats that are checked, and the first draft in which jsonschema-rs checks them
 by default.
 """
-_NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
+_NAMING = (
+    "properties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+)
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
 
@@ -150,14 +160,18 @@ def read_schema(
     """
     raw = _read_bytes(file, name) if unsaved is None else unsaved
     if len(raw) > MAX_BYTES:
-        sentence = f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        sentence = (
+            f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        )
         raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "split it"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         sentence = "the schema is not UTF-8 text"
         raise SchemaError(
-            ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label))
+            ConfigFault(
+                UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label)
+            )
         ) from None
     if file.suffix in (".yaml", ".yml"):
         return _parse_yaml(text, label)
@@ -175,7 +189,9 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
         advice = "a schema is a file, relative to the config"
         raise SchemaError(
             ConfigFault(
-                UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice
+                UNREADABLE_SCHEMA,
+                f"cannot read schema '{name}': {reason}",
+                advice,
             )
         ) from None
 
@@ -195,7 +211,9 @@ def _not_json(text: str, label: str) -> ConfigFault:
         advice = "it nests too deeply, or has a number that is too long"
     else:
         advice = "NaN, Infinity, half of a surrogate pair and an exponent without end are no JSON"
-    return ConfigFault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
+    return ConfigFault(
+        UNREADABLE_SCHEMA, "the schema is not JSON", advice, place
+    )
 
 
 def _parse_yaml(text: str, label: str) -> Any:
@@ -209,7 +227,9 @@ def _parse_yaml(text: str, label: str) -> Any:
         first = error.findings[0]
         sentence = "the schema is not a map in YAML"
         raise SchemaError(
-            ConfigFault(UNREADABLE_SCHEMA, sentence, first.suggestion, first.place)
+            ConfigFault(
+                UNREADABLE_SCHEMA, sentence, first.suggestion, first.place
+            )
         ) from None
     faults = [
         ConfigFault(found.code, found.sentence, found.suggestion, found.place)
@@ -268,66 +288,47 @@ def pointer(path: Path | list[str | int]) -> str:
 
 def escape(path: Path | list[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901)."""
-    return "".join(
-        "/" + str(part).replace("~", "~0").replace("/", "~1") for part in path
-    )
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
 
 
 def steps_of(json_pointer: str) -> list[str]:
     """Return the steps of a JSON Pointer (RFC 6901)."""
-    return [
-        part.replace("~1", "/").replace("~0", "~")
-        for part in json_pointer.split("/")[1:]
-    ]
+    _, *steps = json_pointer.split("/")
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
 def draft_of(content: Any) -> int | None:
-    """Return the draft that a document names in `$schema`, 2020 if it names none, None
-    if it is unknown.
+    """Return the draft that a document names in `$schema`.
+
+    2020 if it names none, None if it is unknown.
     """
-    named = (
-        content.get("$schema", DEFAULT_DRAFT)
-        if isinstance(content, dict)
-        else DEFAULT_DRAFT
-    )
-    return _BY_URI.get(named.removesuffix("#")) if isinstance(named, str) else 2020
+    named = content.get("$schema") if isinstance(content, dict) else None
+    if isinstance(named, str):
+        return _BY_URI.get(named.removesuffix("#"))
+    return 2020
 
 
 def verify(content: Any, name: str) -> list[ConfigFault]:
     """Return the faults of one document, except those of its references."""
     if not isinstance(content, dict | bool):
-        return [
-            ConfigFault(
-                INVALID_SCHEMA,
-                f"{name} is not a schema",
-                "a schema is an object, or true or false",
-            )
-        ]
+        advice = "a schema is an object, or true or false"
+        return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", advice)]
     if nests_deeper(content, MAX_DEPTH):
-        return [
-            ConfigFault(
-                INVALID_SCHEMA,
-                f"{name} nests deeper than {MAX_DEPTH} levels",
-                "use $defs and $ref",
-            )
-        ]
+        sentence = f"{name} nests deeper than {MAX_DEPTH} levels"
+        return [ConfigFault(INVALID_SCHEMA, sentence, "use $defs and $ref")]
     if draft_of(content) is None and isinstance(content, dict):
+        named = content["$schema"]
+        sentence = f"{name} has an unknown $schema '{named}'"
         advice = did_you_mean(
-            content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
+            named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
         )
-        return [
-            ConfigFault(
-                UNKNOWN_DRAFT,
-                f"{name} has an unknown $schema '{content['$schema']}'",
-                advice,
-            )
-        ]
-    parts = [*subschemas(content)]
-    return [
-        *_check_meta(content, name),
-        *_check_patterns(parts, name),
-        *_check_formats(parts, name),
-    ]
+        return [ConfigFault(UNKNOWN_DRAFT, sentence, advice)]
+    parts = list(subschemas(content))
+    faults = _check_meta(content, name)
+    faults += _check_patterns(parts, name)
+    faults += _check_formats(parts, name)
+    return faults
 
 
 def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -341,15 +342,17 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         if not isinstance(schema, dict):
             continue
         yield path, schema
+        # From the last, as a stack gives them back in reverse.
+        below = reversed(list(parts_of(schema)))
         stack += [
-            ((*path, *steps), reduce(getitem, steps, schema))
-            for steps in reversed([*parts_of(schema)])
+            ((*path, *steps), reduce(getitem, steps, schema)) for steps in below
         ]
 
 
 def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
     """Yield the paths of the subschemas that are directly in a subschema."""
-    if _WITH_PARTS.isdisjoint(schema):  # as in most
+    # Most have none of the keywords.
+    if _WITH_PARTS.isdisjoint(schema):
         return
     for key, value in schema.items():
         if key in _ONE_PART and isinstance(value, dict):
@@ -361,46 +364,43 @@ def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
 
 
 def with_whole_limits(content: Any, text: bytes) -> Any:
-    """Return a verified document, of which `text` is the JSON, with lengths and counts
-    as int; a copy, if not all were.
+    """Return a verified document with lengths and counts as int.
 
-    JSON Schema takes `3.0` and `3e0` for 3. A limit above 10**18, which no message
-    reaches, becomes that.
+    It is a copy, if not all were. `text` is its JSON. JSON Schema takes `3.0` and `3e0`
+    for 3. A limit above 10**18, which no message reaches, becomes that.
     """
     if not _FRACTION.search(text):
         return content
     content = deepcopy(content)
     for _, part in subschemas(content):
-        part.update(
-            {
-                key: int(min(value, 10**18))
-                for key, value in part.items()
-                if _is_whole(key, value)
-            }
-        )
+        for keyword in _LIMITS.intersection(part):
+            limit = part[keyword]
+            if isinstance(limit, Decimal):
+                part[keyword] = int(min(limit, 10**18))
     return content
 
 
-def _is_whole(keyword: str, value: Any) -> bool:
-    return keyword in _LIMITS and isinstance(value, Decimal)
-
-
 def declared_names(content: Any) -> set[str]:
-    """Return the property names that a document declares: messages may show them,
-    others may be secrets.
+    """Return the property names that a document declares.
+
+    Messages may show them; other names may be secrets.
     """
     names: set[str] = set()
     for _, schema in subschemas(content):
-        lists = [schema.get("required")]
+        lists = [
+            schema.get("required"),
+            map_of(schema, "propertyNames").get("enum"),
+        ]
         for key in _NAMING:
-            if isinstance(schema.get(key), dict):
-                names.update(schema[key])
-                lists += schema[key].values()
-        if isinstance(schema.get("propertyNames"), dict):
-            lists.append(schema["propertyNames"].get("enum"))
+            declared = map_of(schema, key)
+            names.update(declared)
+            # The names that others depend on.
+            lists += declared.values()
         for entries in lists:
             if isinstance(entries, list):
-                names.update(entry for entry in entries if isinstance(entry, str))
+                names.update(
+                    entry for entry in entries if isinstance(entry, str)
+                )
     return names
 
 
@@ -428,12 +428,11 @@ def _check_patterns(
     parts: Iterable[tuple[Path, dict[str, Any]]], name: str
 ) -> Iterator[ConfigFault]:
     for path, schema in parts:
-        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
-        if isinstance(schema.get("patternProperties"), dict):
-            places += [
-                (key, (*path, "patternProperties", key))
-                for key in schema["patternProperties"]
-            ]
+        places: list[tuple[Any, Path]] = [
+            (schema.get("pattern"), (*path, "pattern"))
+        ]
+        patterns = map_of(schema, "patternProperties")
+        places += [(key, (*path, "patternProperties", key)) for key in patterns]
         for pattern, where in places:
             if isinstance(pattern, str) and not _is_linear(pattern):
                 yield unsupported(where, name)
@@ -442,15 +441,23 @@ def _check_patterns(
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
     """Return the fault of a pattern at `path` that the regex engine does not support."""
     sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
-    advice = "write it without look-around and back-references; check its brackets"
+    advice = (
+        "write it without look-around and back-references; check its brackets"
+    )
     return ConfigFault(UNSUPPORTED_PATTERN, sentence, advice)
 
 
 def _is_linear(pattern: str) -> bool:
-    from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+    from jsonschema_rs import (
+        Draft202012Validator,
+        RegexOptions,
+        ValidationError,
+    )
 
     try:
-        Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
+        Draft202012Validator(
+            {"pattern": pattern}, pattern_options=RegexOptions()
+        )
     except ValidationError:
         return False
     return True
@@ -463,9 +470,7 @@ def _check_formats(
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*path, "format"))
-            sentence = (
-                f"{name} has an unknown format '{named}' at {where}: nothing is checked"
-            )
+            sentence = f"{name} has an unknown format '{named}' at {where}: nothing is checked"
             yield ConfigFault(
                 UNKNOWN_FORMAT, sentence, did_you_mean(named, ASSERTED_SINCE)
             )

@@ -83,11 +83,17 @@ class Linker:
         try:
             validator = self._validator(self._root.draft)
             oldest = self._oldest()
-            return validator if oldest == self._root.draft else self._validator(oldest)
+            return (
+                validator
+                if oldest == self._root.draft
+                else self._validator(oldest)
+            )
         except ValidationError as error:
             raise SchemaError(*self._faults(error)) from None
 
-    def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
+    def build(
+        self, schema: Any, uri: str, contents: Mapping[str, Any]
+    ) -> "Validator":
         """A validator of another schema at `uri`, with these contents in place of the
         documents'; raises ValueError.
         """
@@ -98,7 +104,9 @@ class Linker:
 
     def _validator(self, draft: int) -> "Validator":
         # With a retriever, the library reads no file and makes no request itself.
-        return make_validator(self._root.content, self._root.uri, self._retrieve, draft)
+        return make_validator(
+            self._root.content, self._root.uri, self._retrieve, draft
+        )
 
     def _retrieve(self, uri: str) -> Any:
         """Return the content of the document at `uri`.
@@ -129,17 +137,15 @@ class Linker:
 
         if isinstance(error.kind, ValidationErrorKind.Referencing):
             return self._unresolved()
-        name = next(
-            (
-                found.name
-                for found in self.reached.values()
-                if _at(found.content, error.instance_path) == error.instance
-            ),
-            self._root.name,
-        )
+        path = error.instance_path
+        name = self._root.name
+        for document in self.reached.values():
+            if _at(document.content, path) == error.instance:
+                name = document.name
+                break
         if getattr(error.kind, "format", "") == "regex":
-            return [unsupported(error.instance_path, name)]
-        return [invalid(error.instance_path, error.kind.name, name)]
+            return [unsupported(path, name)]
+        return [invalid(path, error.kind.name, name)]
 
     def _unresolved(self) -> list[ConfigFault]:
         """Return a fault for every unresolved reference.
@@ -159,7 +165,9 @@ class Linker:
                         f"{document.name} refers to '{reference.text}' at "
                         f"{pointer(reference.path)}"
                     )
-                    faults.append(ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}"))
+                    faults.append(
+                        ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}")
+                    )
         if not faults and not self._refused:
             sentence = (
                 f"{self._root.name} has an $id, a $schema or a reference that cannot "
@@ -169,20 +177,19 @@ class Linker:
         return faults
 
     def _retrieve_all(self) -> None:
-        """Retrieve the documents that are referred to and that the library did not
-        retrieve.
-        """
-        known = {
-            base for document in self.reached.values() for base in bases_of(document)
-        }
+        """Retrieve the documents that the library did not reach."""
+        known = set[str]()
+        for document in self.reached.values():
+            known |= bases_of(document)
         waiting = list(self.reached.values())
         for document in waiting:
             for reference in references_of(document):
                 url = urldefrag(reference.target).url
-                if url not in known | self.reached.keys() | self._refused.keys():
-                    with contextlib.suppress(Unresolved):
-                        self._retrieve(url)
-                    waiting += [self.reached[url]] if url in self.reached else []
+                if url in known or url in self.reached or url in self._refused:
+                    continue
+                with contextlib.suppress(Unresolved):
+                    self._retrieve(url)
+                    waiting.append(self.reached[url])
 
 
 def make_validator(
