@@ -40,8 +40,12 @@ class Plugins(Struct, frozen=True, weakref=True):
 
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    transforms: Mapping[str, Transform] = field(default_factory=lambda: TRANSFORMS)
-    envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
+    transforms: Mapping[str, Transform] = field(
+        default_factory=lambda: TRANSFORMS
+    )
+    envelopes: Mapping[str, EnvelopeFormat] = field(
+        default_factory=lambda: ENVELOPES
+    )
     checks: tuple[Check, ...] = ()
     message_steps: Mapping[str, MessageStep] = {}
     item_steps: Mapping[str, ItemStep] = {}
@@ -56,7 +60,9 @@ class Plugins(Struct, frozen=True, weakref=True):
         """
         return _select(self.message_steps, names)
 
-    def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
+    def item_pipeline(
+        self, names: Sequence[str] | None = None
+    ) -> tuple[ItemStep, ...]:
         """Return the steps that transform items, of the named plugins in that order.
 
         Of all for None.
@@ -78,6 +84,7 @@ class Plugins(Struct, frozen=True, weakref=True):
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                # A plugin may call sys.exit(): the error must name the plugin.
                 raise PluginError(plugin, "router_start", error) from error
 
     def stop(self, router: Router) -> None:
@@ -98,6 +105,7 @@ class Plugins(Struct, frozen=True, weakref=True):
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                # A plugin that calls sys.exit() must not end the router.
                 _LOG.error("%s", PluginError(plugin, hook, error))
 
 
@@ -105,8 +113,7 @@ def _select(
     steps: Mapping[str, _Step], names: Sequence[str] | None
 ) -> tuple[_Step, ...]:
     """Return the steps of the names, without those that have none."""
-    return (
-        tuple(steps.values())
-        if names is None
-        else tuple(steps[name] for name in names if name in steps)
+    chosen = (
+        steps if names is None else [name for name in names if name in steps]
     )
+    return tuple(steps[name] for name in chosen)

@@ -28,7 +28,13 @@ from router.model import (
 )
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
+from router.runtime.program.hooks import (
+    Check,
+    ItemStep,
+    MessageStep,
+    Plugins,
+    specs,
+)
 from router.runtime.program.hooks.modules import (
     HOOKS,
     describe,
@@ -53,10 +59,17 @@ BAD_REGISTRATION = declare(
 
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
+_OBSERVED = (
+    "router_outcome",
+    "router_batch_done",
+    "router_start",
+    "router_stop",
+)
 
 
-def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
+def load_plugins(
+    entries: Sequence[str], folder: Path, findings: Findings
+) -> Plugins:
     """Load the plugins of a config, in its order.
 
     All faults of all plugins become findings at their entries; a plugin with a fault is
@@ -128,7 +141,9 @@ def _add(
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
-        sentence = f"plugin {name!r} is the module that is plugin {same!r} already"
+        sentence = (
+            f"plugin {name!r} is the module that is plugin {same!r} already"
+        )
         return [ConfigFault(SAME_NAME, sentence, "take one out")]
     manager.register(module, name)
     registered = _Registration(name, before)
@@ -151,7 +166,9 @@ def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
 
 
 def _collect(
-    manager: PluginManager, registered: "_Registration", left_out: tuple[str, ...]
+    manager: PluginManager,
+    registered: "_Registration",
+    left_out: tuple[str, ...],
 ) -> Plugins:
     """Return what is loaded, in the order of the config.
 
@@ -175,10 +192,13 @@ def _collect(
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=compiled("router_transform_message", _compile_message_step),
+        message_steps=compiled(
+            "router_transform_message", _compile_message_step
+        ),
         item_steps=compiled("router_transform_item", _compile_item_step),
         observers={
-            hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED
+            hook: tuple(compiled(hook, _compile_call).items())
+            for hook in _OBSERVED
         },
     )
 
@@ -189,7 +209,9 @@ class _Registration:
     With one of its `faults`, nothing of it counts.
     """
 
-    def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
+    def __init__(
+        self, plugin: str = "", before: "_Registration | None" = None
+    ) -> None:
         self.transforms: dict[str, Transform] = dict(
             before.transforms if before else TRANSFORMS
         )
@@ -214,10 +236,13 @@ class _Registration:
         for hook, register in takes.items():
             if hook in hooks:
                 try:
-                    hooks[hook].function(*([register] if hooks[hook].argnames else []))
+                    hooks[hook].function(
+                        *([register] if hooks[hook].argnames else [])
+                    )
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
+                    # A plugin may call sys.exit(): that is a fault of it, too.
                     self._fault(f"{hook} raised {describe(error, folder)}")
 
     def _fault(self, what: str, suggestion: str = "") -> None:
@@ -241,16 +266,21 @@ class _Registration:
             self._is_free("envelope", name, self.envelopes)
             and self._is_plain(f"the envelope {name!r}", unwrap)
             and (
-                wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap)
+                wrap is None
+                or self._is_plain(f"'wrap' of the envelope {name!r}", wrap)
             )
         ):
-            self.envelopes[name] = _guard_envelope(self._plugin, name, unwrap, wrap)
+            self.envelopes[name] = _guard_envelope(
+                self._plugin, name, unwrap, wrap
+            )
             self._owners["envelope", name] = self._plugin
 
     def register_check(self, function: Check) -> None:
         if function in self._own_checks:
             self._fault("a check is registered twice", "register it once")
-        elif self._is_plain(f"a check of type {type(function).__name__}", function):
+        elif self._is_plain(
+            f"a check of type {type(function).__name__}", function
+        ):
             self._own_checks.append(function)
             self.checks.append(_guard_check(self._plugin, function))
 
@@ -261,7 +291,11 @@ class _Registration:
             return False
         if name in known:
             owner = self._owners.get((kind, name))
-            by = f"registered already, by plugin {owner!r}" if owner else "built in"
+            by = (
+                f"registered already, by plugin {owner!r}"
+                if owner
+                else "built in"
+            )
             self._fault(f"the {kind} {name!r} is {by}", "choose another name")
         return name not in known
 
@@ -306,7 +340,10 @@ def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
 
     It raises Drop, Reject and Retry of the plugin, else PluginError.
     """
-    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+    plugin, transform = (
+        implementation.plugin_name,
+        _compile_call(hook, implementation),
+    )
 
     def step(message: Message, route: Route) -> Message:
         try:
@@ -326,7 +363,10 @@ def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
 
 def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
     """Return a step to the next item; it raises as a step of messages does."""
-    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+    plugin, transform = (
+        implementation.plugin_name,
+        _compile_call(hook, implementation),
+    )
 
     def step(item: Item, message: Message, route: Route) -> Item:
         try:
@@ -368,7 +408,11 @@ def _guard_envelope(
 
     if wrap is not None:
         wrap = _guard(
-            wrap, plugin, f"wrap of {what}", lambda text: isinstance(text, str), "text"
+            wrap,
+            plugin,
+            f"wrap of {what}",
+            lambda text: isinstance(text, str),
+            "text",
         )
     return EnvelopeFormat(name, guarded, wrap, None, lambda value: False)
 
@@ -406,7 +450,10 @@ def _guard(
             value = function(given)
         except Exception as error:
             raise PluginError(
-                plugin, what, error, f"{registered}raised {type(error).__name__}"
+                plugin,
+                what,
+                error,
+                f"{registered}raised {type(error).__name__}",
             ) from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)
