@@ -14,14 +14,20 @@ from jsonschema_rs import ValidationErrorKind as Kind
 
 from router.model import Path
 from router.runtime.config import spec
-from router.runtime.config.findings import Findings, closest, describe, quote, stopped
+from router.runtime.config.findings import (
+    ConfigFault,
+    Findings,
+    closest,
+    describe,
+    quote,
+    stopped,
+)
 from router.runtime.config.schema import (
     RT101,
     RT102,
     RT106,
     WHOLE,
     Node,
-    Text,
     branches,
     exact_schema,
     near_choice,
@@ -64,7 +70,9 @@ def parse_part(
         return msgspec.convert(data, cls), set()
     repair = _Repair(cls, data, findings)
     usable = repair.run()
-    return msgspec.convert(repair.data, cls) if usable else None, repair.left_out
+    return msgspec.convert(
+        repair.data, cls
+    ) if usable else None, repair.left_out
 
 
 def without_empty_keys(
@@ -84,23 +92,26 @@ def without_empty_keys(
 
 
 class _Repair:
-    """Reports the faults of one file, and removes them from a copy of its data so that
-    it can be converted.
+    """Reports the faults of one file, and removes them from a copy of its data.
+
+    The copy can then be converted.
     """
 
     def __init__(
-        self, cls: type[spec.Config | spec.Included], data: Any, findings: Findings
+        self,
+        cls: type[spec.Config | spec.Included],
+        data: Any,
+        findings: Findings,
     ) -> None:
         self.data = _copy(data, "", _EMPTY)
         self.left_out: set[Path] = set()
         self._schema, self._validator = exact_schema(cls), validator(cls)
         self._findings = findings
+        # Renamed keys, each by its new path, as the file has them.
         self._written: dict[Path, str] = {}
-        """Renamed keys, each by its new path, as the file has them."""
+        # Maps from which an unknown key was removed: it may be a misspelling of any key
+        # that they lack.
         self._uncertain: set[Path] = set()
-        """Maps from which an unknown key was removed, which may be a misspelling of any
-        key that they lack.
-        """
         self._dropped: set[Path] = set()
         self._replaced: dict[Path, Any] = {}
 
@@ -114,11 +125,7 @@ class _Repair:
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
         # A list from its end: what follows a removed element gets another index.
-        order = {
-            path: (len(path), path[-1] if isinstance(path[-1], int) else -1)
-            for path in self._dropped
-        }
-        for path in sorted(order, key=order.__getitem__, reverse=True):
+        for path in sorted(self._dropped, key=_order, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
         return True
@@ -140,11 +147,9 @@ class _Repair:
     def _narrow(self, error: ValidationError) -> Iterator[ValidationError]:
         if isinstance(error.kind, Kind.AnyOf):
             value = self._value(self._path(error))
-            for branch, inside in zip(
-                branches(self._schema, self._node(error)),
-                error.kind.context,
-                strict=False,
-            ):
+            alternatives = branches(self._schema, self._node(error))
+            found = zip(alternatives, error.kind.context, strict=False)
+            for branch, inside in found:
                 if takes(branch, value):
                     for each in inside:
                         yield from self._narrow(each)
@@ -156,11 +161,10 @@ class _Repair:
 
         Return whether it is about any.
         """
-        if error.kind.name == WHOLE:
-            return isinstance(error.instance, float) and self._make_whole(
-                self._path(error)
-            )
         path = self._path(error)
+        if error.kind.name == WHOLE:
+            is_number = isinstance(error.instance, float)
+            return is_number and self._make_whole(path)
         if isinstance(error.kind, Kind.AdditionalProperties):
             unknown = set(error.kind.unexpected)
             for key in [key for key in self._value(path) if key in unknown]:
@@ -177,34 +181,25 @@ class _Repair:
         Return whether it is one.
         """
         value = Decimal(self._value(path))
-        if (
-            not value.is_finite()
-            or value.adjusted() >= _DIGITS
-            or value != value.to_integral_value()
-        ):
+        is_short = value.is_finite() and value.adjusted() < _DIGITS
+        if not is_short or value != value.to_integral_value():
             return False
         self._value(path[:-1])[path[-1]] = int(value)
         return True
 
     def _settle_unknown(self, key: str, path: Path) -> None:
-        holder, known = (
-            self._value(path),
-            node_at(self._schema, self.data, path)["properties"],
-        )
+        holder = self._value(path)
+        known = node_at(self._schema, self.data, path)["properties"]
         near = closest(key, [name for name in known if name not in holder])
-        sentence = (
-            f"unknown key {quote(self._as_written((*path, key))[-1])} in "
-            f"{describe(self._as_written(path))}"
+        where = (*path, key)
+        name = quote(self._as_written(where)[-1])
+        sentence = f"unknown key {name} in {describe(self._as_written(path))}"
+        advice = (
+            f"did you mean {near!r}?"
+            if near
+            else f"it takes {', '.join(known)}"
         )
-        self._add(
-            (
-                RT101,
-                sentence,
-                f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}",
-            ),
-            (*path, key),
-            key=True,
-        )
+        self._add(ConfigFault(RT101, sentence, advice), where, key=True)
         value = holder.pop(key)
         if near:
             holder[near] = value
@@ -220,22 +215,21 @@ class _Repair:
         path = self._path(error)
         match error.kind:
             case Kind.Required(property=key):
-                sentence = f"missing key {key!r} in {describe(self._as_written(path))}"
-                self._add((RT102, sentence, f"add '{key}: …'"), path, key=True)
+                sentence = (
+                    f"missing key {key!r} in {describe(self._as_written(path))}"
+                )
+                fault = ConfigFault(RT102, sentence, f"add '{key}: …'")
+                self._add(fault, path, key=True)
                 self._drop((*path, key))
             case Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
                 self._report_sources(path)
             case Kind.PropertyNames(error=inside):
                 name = str(inside.instance)
                 where = (*path, name)
-                text = wrong_form(
-                    inside.kind.name,
-                    self._node(error),
-                    name,
-                    self._as_written(where),
-                    key=True,
-                )
-                self._add(text, where, key=True)
+                shown = self._as_written(where)
+                keyword, node = inside.kind.name, self._node(error)
+                fault = wrong_form(keyword, node, name, shown, key=True)
+                self._add(fault, where, key=True)
                 self._drop(where)
             case kind:
                 self._report_value(path, kind.name, self._node(error))
@@ -252,7 +246,8 @@ class _Repair:
             self._add(wrong_type(alternatives, value, where), path)
         elif keyword == "enum":
             self._add(wrong_choice(node["enum"], value, where), path)
-            if near := near_choice(value, node["enum"]):
+            near = near_choice(value, node["enum"])
+            if near:
                 self._replaced[path] = near
                 return
         else:
@@ -263,79 +258,83 @@ class _Repair:
         attribute = describe(self._as_written(path))
         given = [name for name in SOURCES if name in self._value(path)]
         if not given and path not in self._uncertain:
+            sentence = f"{attribute} has no source"
             advice = f"give it one of {', '.join(SOURCES)}"
-            self._add((RT106, f"{attribute} has no source", advice), path, key=True)
+            self._add(ConfigFault(RT106, sentence, advice), path, key=True)
         for second in given[1:]:
-            sentence = f"{attribute} has two sources, {given[0]!r} and {second!r}"
-            self._add(
-                (RT106, sentence, "keep one; 'default' is for when there is no value"),
-                (*path, second),
-                key=True,
+            sentence = (
+                f"{attribute} has two sources, {given[0]!r} and {second!r}"
             )
+            advice = "keep one; 'default' is for when there is no value"
+            fault = ConfigFault(RT106, sentence, advice)
+            self._add(fault, (*path, second), key=True)
         self._drop(path)
 
     def _drop(self, path: Path) -> None:
-        """Mark what is at a path for removal, or the smallest part around it that can
-        be left out.
+        """Mark what is at a path for removal.
+
+        Or the smallest part around it that can be left out.
         """
         if not path:
             self._dropped.add(path)
             return
         parent, step = path[:-1], path[-1]
         around = node_at(self._schema, self.data, parent)
-        if "properties" in around:
+        is_fixed = "properties" in around
+        if is_fixed:
             choices = around["properties"][step].get("enum", ())
             if len(choices) == 1:
                 self._replaced[path] = choices[0]
                 return
-            removable = step not in self._essential(around, self._value(parent))
+            is_removable = step not in self._essential(
+                around, self._value(parent)
+            )
         else:
-            inside = (
-                around["items"]
-                if isinstance(step, int)
-                else around["additionalProperties"]
-            )
-            removable = any(
-                "properties" in branch for branch in branches(self._schema, inside)
-            )
-        if not removable:
+            key = "items" if isinstance(step, int) else "additionalProperties"
+            inside = branches(self._schema, around[key])
+            is_removable = any("properties" in branch for branch in inside)
+        if not is_removable:
             self._drop(parent)
             return
         self._dropped.add(path)
-        if not parent or ("properties" not in around and isinstance(step, str)):
+        # An entry of a map has a name that others may refer to.
+        if not parent or (not is_fixed and isinstance(step, str)):
             self.left_out.add(path)
 
     def _essential(self, node: Node, value: dict[str, Any]) -> set[str]:
-        """Return the keys without which a map cannot be used, whether or not it has
-        them.
+        """Return the keys without which a map cannot be used.
+
+        It may lack them.
         """
         keys = set(node["required"])
         if node is self._schema and "include" in node["properties"]:
-            keys.add(
-                "routes" if "routes" in value or "include" not in value else "include"
-            )
+            has_routes = "routes" in value or "include" not in value
+            keys.add("routes" if has_routes else "include")
         elif node["title"] == "Queue":
-            keys |= {
-                "dead_letter",
-                "s3_pointer",
-                "envelope" if "s3_pointer" in value else "s3_pointer",
-            }
+            keys |= {"dead_letter", "s3_pointer"}
+            if "s3_pointer" in value:
+                keys.add("envelope")
         elif node["title"] == "Attribute":
             keys |= set(SOURCES)
         return keys
 
-    def _add(self, text: Text, path: Path, key: bool = False) -> None:
-        code, sentence, suggestion = text
+    def _add(self, fault: ConfigFault, path: Path, key: bool = False) -> None:
+        where = self._as_written(path)
         self._findings.add(
-            code, sentence, self._as_written(path), key=key, suggestion=suggestion
+            fault.code,
+            fault.sentence,
+            where,
+            key=key,
+            suggestion=fault.suggestion,
         )
 
     def _as_written(self, path: Path) -> Path:
-        steps = (
-            self._written.get(path[: depth + 1], step)
-            for depth, step in enumerate(path)
-        )
-        return tuple("" if step == _EMPTY else step for step in steps)
+        """Return a path with the keys that the file has."""
+        written: list[str | int] = []
+        for depth, step in enumerate(path):
+            key = self._written.get(path[: depth + 1], step)
+            written.append("" if key == _EMPTY else key)
+        return tuple(written)
 
     def _node(self, error: ValidationError) -> Node:
         """Return the node with the keyword that an error is about."""
@@ -349,12 +348,11 @@ class _Repair:
         """
         value, path = self.data, []
         for step in error.instance_path:
-            path.append(
-                _key_of(value, step)
-                if isinstance(value, dict) and isinstance(step, int)
-                else step
-            )
-            value = value[path[-1]]
+            key = step
+            if isinstance(value, dict) and isinstance(step, int):
+                key = _key_of(value, step)
+            path.append(key)
+            value = value[key]
         return tuple(path)
 
     def _value(self, path: Any) -> Any:
@@ -363,19 +361,25 @@ class _Repair:
 
 def _copy(value: Any, old: str, new: str) -> Any:
     """Copy data with a key renamed, and separate the values that aliases share."""
-    if isinstance(value, dict):
-        return {
-            new if name == old else name: _copy(child, old, new)
-            for name, child in value.items()
-        }
-    return (
-        [_copy(child, old, new) for child in value]
-        if isinstance(value, list)
-        else value
-    )
+    if isinstance(value, list):
+        return [_copy(child, old, new) for child in value]
+    if not isinstance(value, dict):
+        return value
+    copied = {}
+    for name, child in value.items():
+        copied[new if name == old else name] = _copy(child, old, new)
+    return copied
+
+
+def _order(path: Path) -> tuple[int, int]:
+    """Return the depth of a path, and the index of its last step in a list."""
+    last = path[-1]
+    return len(path), last if isinstance(last, int) else -1
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:
     return next(
-        key for key in value if key.removeprefix("+").isdecimal() and int(key) == number
+        key
+        for key in value
+        if key.removeprefix("+").isdecimal() and int(key) == number
     )

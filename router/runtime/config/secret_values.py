@@ -94,7 +94,9 @@ def find_secret(content: bytes) -> int | None:
 
 def names_secret(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
-    return re.search(_HOLDER, name) is not None and re.search(_NO_HOLDER, name) is None
+    if re.search(_NO_HOLDER, name) is not None:
+        return False
+    return re.search(_HOLDER, name) is not None
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -107,17 +109,16 @@ def is_secret(name: str, value: str) -> bool:
 
 
 class SecretUse(Struct, frozen=True):
-    """A variable that is named like a secret, and the path of a text of the config that
-    refers to it.
-    """
+    """A variable that is named like a secret, and the path of a text that refers to it."""
 
     name: str
     path: Path
 
 
 class SecretValues:
-    """The values of variables that hold secrets, each with the text that is shown in
-    its place.
+    """The values of variables that hold secrets.
+
+    Each has a text that is shown in its place.
     """
 
     def __init__(self) -> None:
@@ -129,9 +130,7 @@ class SecretValues:
         return bool(self._shown)
 
     def add(self, value: str, shown: str) -> None:
-        """Add a value, or a text of the config that a value is part of, and what is
-        shown instead.
-        """
+        """Add a value, or a text that it is part of, and what is shown instead."""
         if value and value not in self._shown:
             self._shown[value] = shown
             self._mask = None
@@ -149,8 +148,9 @@ class SecretValues:
         self._mask = None
 
     def mask(self, text: str) -> str:
-        """Return a text without the values: neither whole, nor quoted, escaped, cut or
-        in parts.
+        """Return a text without the values.
+
+        They are neither whole in it, nor quoted, escaped, cut or in parts.
         """
         if not self._shown:
             return text
@@ -159,23 +159,25 @@ class SecretValues:
         return self._mask(text)
 
     def refer(self, text: str, escape: Callable[[str], str]) -> str:
-        """Return the text of a config for a value: references for the values in it, and
-        the rest escaped.
+        """Return the text of a config for a value.
+
+        It has references for the values in it; the rest is escaped.
         """
         for value in sorted(self._shown, key=len, reverse=True):
             if value == text or (len(value) >= LONG and value in text):
                 before, _, after = text.partition(value)
-                return (
-                    self.refer(before, escape)
-                    + self._shown[value]
-                    + self.refer(after, escape)
+                start, end = (
+                    self.refer(before, escape),
+                    self.refer(after, escape),
                 )
+                return f"{start}{self._shown[value]}{end}"
         return escape(text)
 
 
 WRITTEN = SecretValues()
-"""The secrets of the configs that this process has loaded: what it writes is masked by
-them.
+"""The secrets of the configs that this process has loaded.
+
+They are masked in what it writes.
 """
 
 
@@ -194,10 +196,11 @@ class _Mask:
         ordered = sorted(patterns, key=len, reverse=True)
         # What stands for a value may have another value in its name, and stays as it
         # is.
-        references = sorted(map(re.escape, set(shown.values())), key=len, reverse=True)
-        self._pattern = re.compile(
-            "|".join((*references, *(patterns[form] for form in ordered)))
+        references = sorted(
+            map(re.escape, set(shown.values())), key=len, reverse=True
         )
+        forms = [patterns[form] for form in ordered]
+        self._pattern = re.compile("|".join(references + forms))
 
     def __call__(self, text: str) -> str:
         masked = self._pattern.sub(self._replace, text)
@@ -208,20 +211,21 @@ class _Mask:
         if shown is None:
             # It is a reference.
             return found[0]
-        if found.string.startswith('":', found.end()) and re.fullmatch(
-            "[A-Za-z_$]+", found[0]
-        ):
+        text, start, end = found.string, found.start(), found.end()
+        is_key = text.startswith('":', end)
+        if is_key and re.fullmatch("[A-Za-z_$]+", found[0]):
             # A key of JSON that is a word names a field of a report, and is no value.
             return found[0]
-        if found[0].isdigit() and re.search(
-            r"[:,\[]\s*\Z", found.string[: found.start()][-_BESIDE:]
-        ):
+        before, after = (
+            text[max(0, start - _BESIDE) : start],
+            text[end : end + _BESIDE],
+        )
+        is_value = re.search(r"[:,\[]\s*\Z", before) and re.match(
+            r"\s*[,\]}]", after
+        )
+        if found[0].isdigit() and is_value:
             # A number of JSON becomes a text.
-            is_json = (
-                re.match(r"\s*[,\]}]", found.string[found.end() :][:_BESIDE])
-                is not None
-            )
-            return f'"{shown}"' if is_json else shown
+            return f'"{shown}"'
         return shown
 
     def _without_cut(self, text: str) -> str:
