@@ -63,12 +63,17 @@ class Findings:
         # A value whose text has a fault is a placeholder: further faults of it would
         # mislead.
         if code.id in OF_THE_TEXT or where not in self._unreadable:
-            self.add_finding(Finding(code, sentence, where, suggestion), (path,))
+            self.add_finding(
+                Finding(code, sentence, where, suggestion), (path,)
+            )
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
         return iter(
-            sorted(self._found, key=lambda finding: (finding.place, finding.code.id))
+            sorted(
+                self._found,
+                key=lambda finding: (finding.place, finding.code.id),
+            )
         )
 
     def add_finding(self, finding: Finding, paths: Iterable[Path] = ()) -> None:
@@ -85,11 +90,14 @@ class Findings:
             return finding
         mask = self.secrets.mask
         code = finding.code
-        if (title := mask(code.title)) != code.title:
+        title = mask(code.title)
+        if title != code.title:
             # The remark of a plugin's check has its sentence as its title.
             code = structs.replace(code, title=title)
         place = structs.replace(finding.place, file=mask(finding.place.file))
-        return Finding(code, mask(finding.sentence), place, mask(finding.suggestion))
+        return Finding(
+            code, mask(finding.sentence), place, mask(finding.suggestion)
+        )
 
     def take(self, others: "Findings") -> None:
         """Add the findings of another file of the config, and its secrets."""
@@ -103,11 +111,9 @@ class Findings:
         It is for checks whose result would only be a consequence of another fault.
         """
         view = Findings(self._locate, codes)
-        view._found, view._unreadable, view.secrets = (
-            self._found,
-            self._unreadable,
-            self.secrets,
-        )
+        view._found = self._found
+        view._unreadable = self._unreadable
+        view.secrets = self.secrets
         return view
 
     def locate(self, path: Path, key: bool = False) -> Place:
@@ -127,8 +133,9 @@ class Findings:
 
 
 def stopped(found: Iterable[Finding]) -> Findings:
-    """Return the findings of a config that could not be read any further, and so has no
-    places for more.
+    """Return the findings of a config that could not be read any further.
+
+    It has no places for more.
     """
     findings = Findings(lambda path, key: next(iter(found)).place)
     for finding in found:
@@ -137,8 +144,9 @@ def stopped(found: Iterable[Finding]) -> Findings:
 
 
 def describe(path: Path) -> str:
-    """Return the name of a path in findings: `'type' of attribute 'tags' of route
-    'user-metadata'`.
+    """Return the name of a path in findings.
+
+    As `'type' of attribute 'tags' of route 'user-metadata'`.
     """
     if not path:
         return "the config"
@@ -146,15 +154,11 @@ def describe(path: Path) -> str:
     parent = tuple(before)
     if len(path) == 2 and parent[0] in _NAMED:
         return f"{_NAMED[str(parent[0])]} {quote(last)}"
-    if len(path) == 4 and path[0] == "routes" and path[2] == "item":
-        return f"attribute {quote(last)} of {describe(path[:2])}"
-    if (
-        len(path) == 4
-        and path[0] == "routes"
-        and path[2] == "tests"
-        and isinstance(last, int)
-    ):
-        return f"test {last + 1} of {describe(path[:2])}"
+    if len(path) == 4 and path[0] == "routes":
+        if path[2] == "item":
+            return f"attribute {quote(last)} of {describe(path[:2])}"
+        if path[2] == "tests" and isinstance(last, int):
+            return f"test {last + 1} of {describe(path[:2])}"
     name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
     return f"{name} of {describe(parent)}" if parent else name
 
@@ -171,28 +175,28 @@ def any_of(words: Iterable[Any]) -> str:
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
-def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
+def closest(
+    word: str, candidates: Iterable[str], likeness: float = 0.6
+) -> str | None:
     """Return the candidate that is most like a word, whatever its case.
 
     None if none is like it. `likeness` is the least ratio of difflib.SequenceMatcher at
     which two words are alike.
     """
-    from difflib import (
-        get_close_matches,
-    )  # only a config with a fault needs it: a cold start does not import it
+    # Only a config with a fault needs it: a cold start does not import it.
+    from difflib import get_close_matches
 
     word = word.casefold()[:_LONGEST]
     letters = set(word)
-    folded = {
-        candidate.casefold(): candidate
-        for candidate in candidates
-        if not letters.isdisjoint(candidate.casefold())
-    }
-    near = get_close_matches(word, folded, 1, likeness) if folded else []
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    likely = [each for each in folded if not letters.isdisjoint(each)]
+    near = get_close_matches(word, likely, 1, likeness)
     return folded[near[0]] if near else None
 
 
-def did_you_mean(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(
+    word: str, candidates: Iterable[str], otherwise: str = ""
+) -> str:
     """Return a suggestion of the candidate that is most like a word, or `otherwise`."""
     near = closest(word, candidates)
     return f"did you mean {near!r}?" if near else otherwise

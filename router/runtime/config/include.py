@@ -40,11 +40,12 @@ def included_files(
 
     A pattern that matches none is a finding.
     """
-    patterns: dict[Path, str] = {
-        ("include", index): pattern for index, pattern in enumerate(include)
-    }
+    patterns: dict[Path, str] = {}
     if isinstance(include, str):
-        patterns = {("include",): include}
+        patterns["include",] = include
+    else:
+        for index, pattern in enumerate(include):
+            patterns["include", index] = pattern
     seen = {path.resolve()}
     for where, pattern in patterns.items():
         for file in _files(path, pattern, where, findings):
@@ -57,28 +58,28 @@ def included_files(
 def _files(
     path: FilePath, pattern: str, where: Path, findings: Findings
 ) -> list[FilePath]:
-    """Return the files that a pattern matches, sorted by name, without the config
-    itself.
-    """
+    """Return the files that a pattern matches, sorted by name, but not the config."""
+    own = path.resolve()
+    fault, advice = (
+        "finds no files",
+        "it is relative to the folder of this file",
+    )
+    files = []
     try:
-        files = [
-            file
-            for file in _search(path.parent, pattern)
-            if file.resolve() != path.resolve()
-        ]
-        fault, advice = "finds no files", "it is relative to the folder of this file"
+        found = _search(path.parent, pattern)
+        files = [file for file in found if file.resolve() != own]
     except _UnsafeError as error:
-        files, fault, advice = [], str(error), error.advice
+        fault, advice = str(error), error.advice
     if not files:
-        findings.add(
-            NO_FILES, f"include {quote(pattern)} {fault}", where, suggestion=advice
-        )
+        sentence = f"include {quote(pattern)} {fault}"
+        findings.add(NO_FILES, sentence, where, suggestion=advice)
     return files
 
 
 class _UnsafeError(Exception):
-    """Raised for a pattern that leads out of the folder, looks at too much, or at a
-    folder that cannot be read.
+    """Raised for a pattern that cannot be searched safely.
+
+    It leads out of the folder, looks at too much, or at a folder that cannot be read.
     """
 
     def __init__(self, fault: str, advice: str) -> None:
@@ -87,8 +88,10 @@ class _UnsafeError(Exception):
 
 
 class _Folder(Struct, frozen=True):
-    """A folder to search: its path, the same with links resolved, and the number of
-    parts of the pattern before.
+    """A folder to search.
+
+    It has its path, the same with links resolved, and the number of parts of the
+    pattern that lead to it.
     """
 
     path: FilePath
@@ -108,36 +111,39 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
     root = folder.resolve()
     found: list[FilePath] = []
     seen: set[tuple[FilePath, int]] = set()
-    pending, entries = deque([_Folder(folder, root, 0)]), 0
+    pending = deque([_Folder(folder, root, 0)])
+    entries = 0
     while pending:
         here = pending.pop()
-        if (here.real, here.at) in seen:  # links can lead in circles
+        # Links can lead in circles.
+        if (here.real, here.at) in seen:
             continue
         seen.add((here.real, here.at))
         part, is_last = parts[here.at], here.at == len(parts) - 1
-        if part == _ANY_DEPTH and not is_last:
+        is_any_depth = part == _ANY_DEPTH
+        if is_any_depth and not is_last:
             pending.append(structs.replace(here, at=here.at + 1))
         names = _names(here.real, part, MAX_ENTRIES + 1 - entries)
         entries += len(names)
         if entries > MAX_ENTRIES:
-            raise _UnsafeError(
-                f"looks at more than {MAX_ENTRIES:,} files and folders", _NARROW
-            )
+            fault = f"looks at more than {MAX_ENTRIES:,} files and folders"
+            raise _UnsafeError(fault, _NARROW)
         for name in names:
-            if _matches(name, part):
-                path, entry = here.path / name, here.real / name
-                if entry.is_dir() and (part == _ANY_DEPTH or not is_last):
-                    inner = _Folder(
-                        path, _resolve(path, folder), here.at + (part != _ANY_DEPTH)
-                    )
-                    # Links come last: a file that has two names is found under that
-                    # without a link.
-                    (pending.appendleft if entry.is_symlink() else pending.append)(
-                        inner
-                    )
-                elif is_last and entry.is_file():
-                    _resolve(path, folder)
-                    found.append(path)
+            if not _matches(name, part):
+                continue
+            path, entry = here.path / name, here.real / name
+            if entry.is_dir() and (is_any_depth or not is_last):
+                at = here.at if is_any_depth else here.at + 1
+                inner = _Folder(path, _resolve(path, folder), at)
+                # Links come last: a file that has two names is found under that without
+                # a link.
+                if entry.is_symlink():
+                    pending.appendleft(inner)
+                else:
+                    pending.append(inner)
+            elif is_last and entry.is_file():
+                _resolve(path, folder)
+                found.append(path)
     return sorted(found, key=str)
 
 
@@ -172,6 +178,7 @@ def _resolve(path: FilePath, folder: FilePath) -> FilePath:
     real = resolve_inside(folder, path.relative_to(folder))
     if real is None:
         raise _UnsafeError(
-            f"{_OUT}, by the link '{path.relative_to(folder).as_posix()}'", _NARROW
+            f"{_OUT}, by the link '{path.relative_to(folder).as_posix()}'",
+            _NARROW,
         )
     return real

@@ -59,7 +59,9 @@ RT002 = declare(
     "A file that a YAML reader cannot read cannot be checked any further.",
 )
 RT003 = declare(
-    "RT003", "no config in it", "A config is a map with at least a version and a route."
+    "RT003",
+    "no config in it",
+    "A config is a map with at least a version and a route.",
 )
 RT006 = declare(
     "RT006",
@@ -87,9 +89,13 @@ def read_config(
     config, left_out = parse_part(spec.Config, root.data, root.findings)
     parts: list[IncludedFile] = []
     unreadable: list[Finding] = []
-    for file in included_files(path, config.include, root.findings) if config else ():
+    for file in (
+        included_files(path, config.include, root.findings) if config else ()
+    ):
         try:
-            source = read_source(file, env, unset, spec.Included, unsaved=unsaved)
+            source = read_source(
+                file, env, unset, spec.Included, unsaved=unsaved
+            )
         except ConfigError as error:
             unreadable += error.findings
         else:
@@ -131,12 +137,8 @@ def read_source(
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
-        raise _stop(
-            RT001,
-            "the config is not UTF-8 text from here on",
-            place,
-            "save it as UTF-8",
-        ) from None
+        sentence = "the config is not UTF-8 text from here on"
+        raise _stop(RT001, sentence, place, "save it as UTF-8") from None
     return parse_text(text, env, file, path.parent, unset, cls)
 
 
@@ -145,15 +147,12 @@ def _read_bytes(path: pathlib.Path) -> bytes:
         return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        # It is read more than once, and what it names is in its folder.
-        advice = (
-            "save it as a file"
-            if error.strerror == NOT_REGULAR
-            else "check the path of the config"
-        )
-        raise _stop(
-            RT001, f"cannot read the config: {reason}", Place(str(path)), advice
-        ) from None
+        sentence = f"cannot read the config: {reason}"
+        advice = "check the path of the config"
+        if error.strerror == NOT_REGULAR:
+            # It is read more than once, and what it names is in its folder.
+            advice = "save it as a file"
+        raise _stop(RT001, sentence, Place(str(path)), advice) from None
 
 
 def parse_text(
@@ -182,9 +181,12 @@ def parse_text(
     if env is not None and ("${" in text or "\\" in text):
         data, faults = _with_variables(data, env, cls, tree.findings.secrets)
         for fault in faults:
-            code = structs.replace(RT005, severity=unset) if fault.unset else RT005
+            code = (
+                structs.replace(RT005, severity=unset) if fault.unset else RT005
+            )
+            advice = fault.suggestion
             tree.findings.add(
-                code, fault.sentence, fault.path, suggestion=fault.suggestion
+                code, fault.sentence, fault.path, suggestion=advice
             )
     if not as_written:
         data = with_defaults(data)
@@ -197,12 +199,15 @@ def _with_variables(
     cls: type[spec.Config | spec.Included],
     secrets: SecretValues,
 ) -> tuple[Any, list[EnvironmentFault]]:
-    """Return data with the values of variables: text, but a number, or true or false,
-    where the config takes that.
+    """Return data with the values of variables.
+
+    They are text, but a number, or true or false, where the config takes that.
     """
     replaced, paths = copy_plain(data), find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
-    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
+    return replaced, faults + convert_texts(
+        replaced, find_typed(cls, data, paths)
+    )
 
 
 def _compose(text: str, file: str) -> MappingNode:
@@ -216,13 +221,11 @@ def _compose(text: str, file: str) -> MappingNode:
     if root is None:
         raise _stop(RT003, "the config is empty", Place(file), _SMALLEST)
     if not isinstance(root, MappingNode) or root.tag != MAP:
-        place = Place(file, root.start_mark.line + 1, root.start_mark.column + 1)
-        raise _stop(
-            RT003,
-            f"the config must be a map of keys, not a {_kind(root)}",
-            place,
-            _SMALLEST,
+        place = Place(
+            file, root.start_mark.line + 1, root.start_mark.column + 1
         )
+        sentence = f"the config must be a map of keys, not a {_kind(root)}"
+        raise _stop(RT003, sentence, place, _SMALLEST)
     return root
 
 
@@ -237,9 +240,8 @@ def _kind(root: Node) -> str:
 
 def _over_limit(error: LimitError, file: str) -> ConfigError:
     sentence, suggestion = _LIMITS[error.limit]
-    return _stop(
-        RT006, sentence, Place(file, error.line + 1, error.column + 1), suggestion
-    )
+    place = Place(file, error.line + 1, error.column + 1)
+    return _stop(RT006, sentence, place, suggestion)
 
 
 _LIMITS: dict[Limit, tuple[str, str]] = {
@@ -256,54 +258,56 @@ _LIMITS: dict[Limit, tuple[str, str]] = {
 
 
 def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
-    """Return the error of the YAML reader as a finding, with advice by the character
-    where it stopped.
+    """Return the error of the YAML reader as a finding.
+
+    Its advice depends on the character where the reader stopped.
     """
     mark = getattr(error, "problem_mark", None)
-    if mark is None:  # a character that YAML does not allow anywhere
-        index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
-        number = ord(text[index : index + 1] or " ")
-        # Half of a surrogate pair is no character, which an escape could stand for.
-        advice = "remove it" + (
-            f', or write it as an escape in double quotes: "\\x{number:02x}"'
-            if number < 256
-            else ""
-        )
-        sentence = f"the character U+{number:04X} is not allowed in YAML"
-        return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
+    if mark is None:
+        return _not_allowed(text, file)
     lines = text.split("\n")
     line = lines[mark.line] if mark.line < len(lines) else ""
     place = Place(file, mark.line + 1, mark.column + 1)
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         place = Place(file, mark.line + 1, indentation.index("\t") + 1)
-        return _stop(RT002, "a tab is used as indentation", place, "indent with spaces")
+        return _stop(
+            RT002, "a tab is used as indentation", place, "indent with spaces"
+        )
     char = line[mark.column : mark.column + 1]
-    if (
-        isinstance(error, ScannerError)
-        and char in ("[", "{")
-        and text.count("[") + text.count("{") > MAX_DEPTH
-    ):
+    # The scanner gives up at a bracket that is too deep.
+    is_bracket = isinstance(error, ScannerError) and char in ("[", "{")
+    if is_bracket and text.count("[") + text.count("{") > MAX_DEPTH:
         return _over_limit(LimitError("levels", mark), file)
     return _stop(RT002, _sentence(error), place, _ADVICE.get(char, _LOOK))
+
+
+def _not_allowed(text: str, file: str) -> ConfigError:
+    """Return the error for a character that YAML does not allow anywhere."""
+    index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
+    number = ord(text[index : index + 1] or " ")
+    advice = "remove it"
+    # Half of a surrogate pair is no character, which an escape could stand for.
+    if number < 256:
+        advice += (
+            f', or write it as an escape in double quotes: "\\x{number:02x}"'
+        )
+    sentence = f"the character U+{number:04X} is not allowed in YAML"
+    return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
 
 
 def _sentence(error: Exception) -> str:
     """Return the message of the YAML reader on one line."""
     problem = getattr(error, "problem", None) or "something unexpected"
-    context, began = (
-        getattr(error, "context", None),
-        getattr(error, "context_mark", None),
-    )
+    context = getattr(error, "context", None)
+    began = getattr(error, "context_mark", None)
     if not context:
         return f"this is not YAML: {problem}"
     since = f" begun on line {began.line + 1}" if began else ""
     return f"this is not YAML: {context}{since}, {problem}"
 
 
-_LOOK = (
-    "look at the indentation, the quotes and the brackets here and on the line before"
-)
+_LOOK = "look at the indentation, the quotes and the brackets here and on the line before"
 _QUOTE = "put text that begins with this character in quotes"
 _ADVICE = {
     ":": "put text that has a colon and a space in it in quotes, or mend the indentation",
@@ -334,5 +338,7 @@ def _place_after(file: str, before: str) -> Place:
     )
 
 
-def _stop(code: Code, sentence: str, place: Place, suggestion: str) -> ConfigError:
+def _stop(
+    code: Code, sentence: str, place: Place, suggestion: str
+) -> ConfigError:
     return ConfigError([Finding(code, sentence, place, suggestion)])
