@@ -159,15 +159,13 @@ def _names(folder: FilePath, part: str, most: int) -> list[str]:
             return sorted(entry.name for entry in islice(entries, most))
     except OSError as error:
         reason = (error.strerror or "").lower()
-        raise _UnsafeError(
-            f"cannot read the folder '{folder.name}': {reason}", _NARROW
-        ) from None
+        fault = f"cannot read the folder '{folder.name}': {reason}"
+        raise _UnsafeError(fault, _NARROW) from None
 
 
 def _matches(name: str, part: str) -> bool:
-    return (part.startswith(".") or not name.startswith(".")) and fnmatchcase(
-        name, part
-    )
+    is_hidden = name.startswith(".") and not part.startswith(".")
+    return not is_hidden and fnmatchcase(name, part)
 
 
 def _resolve(path: FilePath, folder: FilePath) -> FilePath:
@@ -175,10 +173,8 @@ def _resolve(path: FilePath, folder: FilePath) -> FilePath:
 
     Raises _UnsafeError for one outside of the folder.
     """
-    real = resolve_inside(folder, path.relative_to(folder))
+    name = path.relative_to(folder)
+    real = resolve_inside(folder, name)
     if real is None:
-        raise _UnsafeError(
-            f"{_OUT}, by the link '{path.relative_to(folder).as_posix()}'",
-            _NARROW,
-        )
+        raise _UnsafeError(f"{_OUT}, by the link '{name.as_posix()}'", _NARROW)
     return real
