@@ -276,5 +276,5 @@ def _key(route: RouteVersion) -> list[bytes]:
 
 def _mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
-    attribute = (route.attributes or {}).get(name, spec.short_form(name))
+    attribute = (route.attributes or {}).get(name, spec.long_form(name))
     return exact([attribute, None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each])

@@ -104,7 +104,7 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         item = self.settings.item
         if isinstance(item, UnsetType):
             return None
-        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+        return {name: spec.long_form(each) for name, each in item.items()}
 
     @cached_property
     def earlier(self) -> tuple["str | UnsetType", ...]:

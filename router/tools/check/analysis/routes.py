@@ -134,7 +134,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+        return {name: spec.long_form(each) for name, each in item.items()}
 
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
