@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Raw
 
 from router.model import WRITTEN, Table
-from router.runtime.deliver.lanes import Chain
+from router.runtime.deliver.item_writes import CoalescedWrites
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import PlannedMessage, Write
 
@@ -26,29 +26,29 @@ _SMALL = MAX_BATCH_BYTES // MAX_BATCH_ITEMS // _MAX_EXPANSION
 
 
 class Batch:
-    """Writes of one table that are sent in one call: those of `chains`, or of `messages` without any.
+    """Writes of one table that are sent in one call: those of `steps`, or of `messages` without any.
 
     `superseded` has the earlier messages of the same item, by the message whose write is sent.
     """
 
-    __slots__ = ("chains", "messages", "superseded", "table")
+    __slots__ = ("messages", "steps", "superseded", "table")
 
     def __init__(
         self,
         table: Table,
-        chains: list[Chain],
+        steps: list[CoalescedWrites],
         messages: Sequence[PlannedMessage] = (),
         superseded: Mapping[PlannedMessage, list[PlannedMessage]] | None = None,
     ) -> None:
         self.table = table
-        self.chains = chains
+        self.steps = steps
         self.messages = messages
         self.superseded = superseded or {}
 
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together."""
-        return [each.writes[0] for each in self.messages] or [chain.write for chain in self.chains]
+        return [each.writes[0] for each in self.messages] or [step.write for step in self.steps]
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests of BatchWriteItem, in the order of the writes."""
@@ -62,27 +62,27 @@ class Batch:
         """Return the messages of the item of one of `messages`, in the order of receipt."""
         return [*self.superseded.get(planned, ()), planned]
 
-    def with_chains(self, messages: Iterable[PlannedMessage]) -> "Batch":
-        """Return a batch of some of the messages with a chain for each."""
-        return Batch(self.table, [self._chain(planned) for planned in messages])
+    def with_steps(self, messages: Iterable[PlannedMessage]) -> "Batch":
+        """Return a batch of some of the messages with a step for each."""
+        return Batch(self.table, [self._coalesce(planned) for planned in messages])
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Return two smaller batches, to find the item that the table refuses."""
-        middle = len(self.chains) // 2
-        return Batch(self.table, self.chains[:middle]), Batch(self.table, self.chains[middle:])
+        middle = len(self.steps) // 2
+        return Batch(self.table, self.steps[:middle]), Batch(self.table, self.steps[middle:])
 
-    def settle(self, unprocessed: Iterable[dict[str, Any]]) -> list[Chain]:
-        """Settle the chains that were written; return those whose requests are unprocessed.
+    def settle(self, unprocessed: Iterable[dict[str, Any]]) -> list[CoalescedWrites]:
+        """Settle the steps that were written; return those whose requests are unprocessed.
 
         Requests are matched by table and key, since a server may write a number in another form than it was sent in.
         """
         again = self._identities(unprocessed)
         left = []
-        for chain in self.chains:
-            if again and chain.write.identity in again:
-                left.append(chain)
+        for step in self.steps:
+            if again and step.write.identity in again:
+                left.append(step)
             else:
-                chain.settle(WRITTEN)
+                step.settle(WRITTEN)
         return left
 
     def settle_messages(self, unprocessed: Iterable[dict[str, Any]]) -> list[PlannedMessage]:
@@ -97,12 +97,12 @@ class Batch:
                 earlier.outcome = WRITTEN
         return left
 
-    def _chain(self, planned: PlannedMessage) -> Chain:
+    def _coalesce(self, planned: PlannedMessage) -> CoalescedWrites:
         first, *later = self.of_item(planned)
-        chain = Chain(first, first.writes[0])
+        step = CoalescedWrites(first, first.writes[0])
         for each in later:
-            chain.add(each, each.writes[0])
-        return chain
+            step.add(each, each.writes[0])
+        return step
 
     def _identities(self, requests: Iterable[dict[str, Any]]) -> set[tuple[str, ...]]:
         items = [
@@ -117,7 +117,7 @@ def count_units(write: Write) -> int:
 
 
 def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
-    """Return batches of messages that need no chains, in order; None if some need them.
+    """Return batches of messages that need no steps, in order; None if some need them.
 
     Each makes one plain put or delete: of those of one item the last is sent, in the place of the first. They fit into
     batches by their number alone.
@@ -149,16 +149,16 @@ def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
 
 
 def pack(
-    chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
+    steps: Iterable[CoalescedWrites], most_units: Callable[[Table], float] = lambda table: table.write_units
 ) -> list[Batch]:
     """Return batches of one table each, in order: at most 25 items, 16 MB, and the units of a table with a budget."""
-    by_table: dict[str, list[Chain]] = {}
-    for chain in chains:
-        by_table.setdefault(chain.write.table.name, []).append(chain)
+    by_table: dict[str, list[CoalescedWrites]] = {}
+    for step in steps:
+        by_table.setdefault(step.write.table.name, []).append(step)
     batches = []
     for same in by_table.values():
         table = same[0].write.table
-        if table.write_units or max([chain.write.size for chain in same]) > _SMALL:
+        if table.write_units or max([step.write.size for step in same]) > _SMALL:
             parts = _split(same, most_units(table))
         else:
             parts = [same[start : start + MAX_BATCH_ITEMS] for start in range(0, len(same), MAX_BATCH_ITEMS)]
@@ -166,19 +166,19 @@ def pack(
     return batches
 
 
-def _split(chains: list[Chain], most_units: float) -> list[list[Chain]]:
-    """Return the chains of one table in parts that fit in a batch by their number, bytes and write units."""
-    parts: list[list[Chain]] = []
+def _split(steps: list[CoalescedWrites], most_units: float) -> list[list[CoalescedWrites]]:
+    """Return the steps of one table in parts that fit in a batch by their number, bytes and write units."""
+    parts: list[list[CoalescedWrites]] = []
     room = units_left = 0.0
-    for chain in chains:
-        write = chain.write
+    for step in steps:
+        write = step.write
         weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else write.request_bytes()
         units = count_units(write) if write.table.write_units else 0
         full = not parts or len(parts[-1]) == MAX_BATCH_ITEMS
         if full or weight > room or (units and units > units_left):
             parts.append([])
             room, units_left = MAX_BATCH_BYTES, most_units
-        parts[-1].append(chain)
+        parts[-1].append(step)
         room -= weight
         units_left -= units
     return parts

@@ -38,8 +38,8 @@ def send_dead_letters(
     url = queues.url(queue.dead_letter, timeout) if timeout > 0 else OUT_OF_TIME
     if isinstance(url, AwsFault):
         return {record.message_id: _not_sent(queue, outcome, url) for record, outcome in rejected}
-    letters = [_dead_letter(queue, record, outcome, config) for record, outcome in rejected]
-    failed = queues.send(url, letters, limit.final_timeout(clock()))
+    dead_letters = [_dead_letter(queue, record, outcome, config) for record, outcome in rejected]
+    failed = queues.send(url, dead_letters, limit.final_timeout(clock()))
     by_id = {record.message_id: outcome for record, outcome in rejected}
     return {message_id: _not_sent(queue, by_id[message_id], fault) for message_id, fault in failed.items()}
 
@@ -68,7 +68,7 @@ def _dead_letter(queue: CompiledQueue, record: Record, outcome: Outcome, config:
     failed = describe_failure(queue, structs.replace(record, attributes=masked.attributes), outcome, config)
     failed = structs.replace(
         failed,
-        # Of a letter that was sent before its queue had `redact`.
+        # Of a dead letter that was sent before its queue had `redact`.
         group_id=queue.redaction.mask_shared(record, failed.group_id),
         deduplication_id=queue.redaction.mask_shared(record, failed.deduplication_id),
         redacted=tuple(dict.fromkeys((*failed.redacted, *names))),

@@ -277,7 +277,7 @@ _GROUP_BLOCKED = Outcome(
 )
 
 
-def met_outage(outcome: Outcome) -> bool:
+def is_infrastructure_failure(outcome: Outcome) -> bool:
     """Return whether no message is at fault: a configuration error, or a table, bucket or queue that fails."""
     return outcome.configuration_error or outcome.code in _OUTAGE
 
@@ -296,7 +296,7 @@ def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | Non
     outcome, receive_count = delivered.outcome, delivered.record.receive_count
     if outcome.kind == "rejected":
         return None
-    if met_outage(outcome):
+    if is_infrastructure_failure(outcome):
         return min(queue.outage.wait(receive_count), longest)
     if outcome.delay is not None:
         return min(math.ceil(outcome.delay), longest)

@@ -18,7 +18,15 @@ from router.runtime.aws.calls import (
 from router.runtime.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
 from router.runtime.deliver.batches import Batch, pack, pack_plain
 from router.runtime.deliver.budgets import Reservation, WriteBudgets
-from router.runtime.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of
+from router.runtime.deliver.item_writes import (
+    CoalescedWrites,
+    ItemWrites,
+    Step,
+    Steps,
+    retry_later,
+    schedule,
+    tables_of,
+)
 from router.runtime.deliver.time_limits import StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.writes import PlannedMessage
@@ -32,7 +40,7 @@ MAX_TRIES = 8
 KEY_SECONDS = 1.0
 """How long the key of a table is kept: a table cannot be deleted and created with another key in less."""
 
-FEW_SHARE = 0.1
+THROTTLED_MINORITY = 0.1
 """If no larger share of the writes is left, their keys are throttled; otherwise the table is at its capacity."""
 
 Job = Batch | Step
@@ -77,7 +85,7 @@ class Writer:
     ) -> Iterator[None]:
         """Make the writes of all messages without outcome, as `write` does.
 
-        Of plain puts and deletes, lanes are made only for what the first try leaves.
+        Of plain puts and deletes, items are made only for what the first try leaves.
         """
         still_open = [planned for planned in messages if planned.outcome is None]
         batches = None if atomic else pack_plain(still_open)
@@ -87,30 +95,30 @@ class Writer:
             running = [left[planned] for planned in still_open if planned in left] if left else []
             yield from self._run(running, sum([len(batch.messages) for batch in batches]), limit, waits)
             return
-        for lanes in schedule(still_open, atomic=atomic):
-            yield from self.write(lanes, limit, waits)
+        for items in schedule(still_open, atomic=atomic):
+            yield from self.write(items, limit, waits)
 
-    def write(self, lanes: Iterable[Lane], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
-        """Send the steps of all lanes until each is settled, or no call may start any more.
+    def write(self, items: Iterable[Steps], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
+        """Send the steps of all items until each is settled, or no call may start any more.
 
         Yields before each wait for retries: what is settled by then can be acknowledged meanwhile. A table at its
         capacity takes some writes with each try. If few writes are left, or a try had no effect, the time of the next
         one is taken from `waits`; if that has too little, the writes are left for the next delivery of their messages.
         """
-        running = [RunningLane(lane) for lane in lanes]
+        running = [ItemWrites(item) for item in items]
         yield from self._run(running, len(running), limit, waits)
 
-    def _run(self, running: list[RunningLane], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
-        """Run lanes; `tried` is the number of writes of the last try."""
+    def _run(self, running: list[ItemWrites], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
+        """Run items; `tried` is the number of writes of the last try."""
         reserved = since = 0.0
         while running:
             now = self._clock()
             if now >= limit.moment:
-                for lane in running:
-                    why = ", whose write_units are used up" if lane.waits_for_units else ""
-                    lane.abandon(retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
+                for item in running:
+                    why = ", whose write_units are used up" if item.waits_for_units else ""
+                    item.abandon(retry_later(f"the deadline passed before it was written to {item.tables}{why}"))
                 return
-            ready = [lane for lane in running if lane.ready_at <= now]
+            ready = [item for item in running if item.ready_at <= now]
             if ready:
                 self._send(ready, limit)
                 if reserved:
@@ -119,16 +127,16 @@ class Writer:
                     waits.correct(took - reserved)
                     waits.waited += took
                     reserved = 0.0
-                running = [lane for lane in running if lane.steps]
+                running = [item for item in running if item.steps]
                 continue
-            wake = min(lane.ready_at for lane in running)
+            wake = min(item.ready_at for item in running)
             # The budget of a table is a bound that holds for all messages: nothing is gained by leaving some.
-            waits_for_units = any(lane.waits_for_units for lane in running)
-            takes_some = FEW_SHARE * tried < len(running) < tried
+            waits_for_units = any(item.waits_for_units for item in running)
+            takes_some = THROTTLED_MINORITY * tried < len(running) < tried
             reserved = 0.0 if takes_some or waits_for_units else min(wake, limit.moment) - now
             if reserved and not waits.take(reserved):
-                for lane in running:
-                    lane.give_up()
+                for item in running:
+                    item.give_up()
                 return
             yield
             tried = len(running)
@@ -139,36 +147,38 @@ class Writer:
             # Further receivers would not make a budget larger, as they would overlap other waits.
             waits.waited += 0 if waits_for_units or reserved else seconds
 
-    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, RunningLane]:
-        """Send batches of messages; return the lanes of those items that are not settled, by their first message."""
-        lanes: dict[Step, RunningLane] = {}
-        by_message: dict[PlannedMessage, RunningLane] = {}
+    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, ItemWrites]:
+        """Send batches of messages; return the items of those items that are not settled, by their first message."""
+        items: dict[Step, ItemWrites] = {}
+        by_message: dict[PlannedMessage, ItemWrites] = {}
         refused: list[Job] = []
         for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
             left = batch.messages if response is None or response.fault else batch.settle_messages(response.unprocessed)
             if not left:
                 continue
-            chained = batch.with_chains(left)
-            for planned, chain in zip(left, chained.chains, strict=True):
-                by_message[batch.of_item(planned)[0]] = lanes[chain] = RunningLane([chain])
+            coalesced = batch.with_steps(left)
+            for planned, step in zip(left, coalesced.steps, strict=True):
+                by_message[batch.of_item(planned)[0]] = items[step] = ItemWrites([step])
             if response is not None:
-                refused += self._handle_batch(chained, response, lanes, limit)
-        self._make(refused, lanes, limit)
-        return {planned: lane for planned, lane in by_message.items() if lane.steps}
+                refused += self._handle_batch(coalesced, response, items, limit)
+        self._make(refused, items, limit)
+        return {planned: item for planned, item in by_message.items() if item.steps}
 
-    def _send(self, ready: Sequence[RunningLane], limit: StartLimit) -> None:
-        """Send the first step of each lane."""
-        lanes: dict[Step, RunningLane] = {lane.steps[0]: lane for lane in ready}
+    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> None:
+        """Send the first step of each item."""
+        items: dict[Step, ItemWrites] = {item.steps[0]: item for item in ready}
         jobs: list[Job] = [
-            *pack([step for step in lanes if isinstance(step, Chain) and step.batched], self._budgets.most_units)
+            *pack(
+                [step for step in items if isinstance(step, CoalescedWrites) and step.batched], self._budgets.most_units
+            )
         ]
-        jobs += [step for step in lanes if not step.batched]
-        self._make(jobs, lanes, limit)
+        jobs += [step for step in items if not step.batched]
+        self._make(jobs, items, limit)
 
-    def _make(self, jobs: list[Job], lanes: dict[Step, RunningLane], limit: StartLimit) -> None:
+    def _make(self, jobs: list[Job], items: dict[Step, ItemWrites], limit: StartLimit) -> None:
         """Make calls, and at once those for the halves of batches that were refused."""
         while jobs:
-            jobs, reservations = self._reserve(jobs, lanes)
+            jobs, reservations = self._reserve(jobs, items)
             responses = self._calls.make(jobs, limit)
             made = list(zip(jobs, responses, strict=True))
             jobs = []
@@ -178,14 +188,14 @@ class Writer:
                 if response is None:
                     continue
                 if isinstance(job, Batch):
-                    jobs += self._handle_batch(job, response, lanes, limit)
+                    jobs += self._handle_batch(job, response, items, limit)
                 else:
-                    self._handle_step(job, response, lanes[job], limit)
+                    self._handle_step(job, response, items[job], limit)
 
     def _reserve(
-        self, jobs: Sequence[Job], lanes: Mapping[Step, RunningLane]
+        self, jobs: Sequence[Job], items: Mapping[Step, ItemWrites]
     ) -> tuple[list[Job], dict[Job, Reservation]]:
-        """Return the calls that the budgets of their tables allow, with what is reserved; the lanes of others wait."""
+        """Return the calls that the budgets of their tables allow, with what is reserved; the items of others wait."""
         allowed: list[Job] = []
         reservations: dict[Job, Reservation] = {}
         for job in jobs:
@@ -193,8 +203,8 @@ class Writer:
                 transactional = not isinstance(job, Batch) and len(job.actions()) > 1
                 reservation = self._budgets.reserve(job.writes, transactional=transactional)
                 if reservation.wait:
-                    for step in job.chains if isinstance(job, Batch) else (job,):
-                        lanes[step].wait_for_units(self._clock() + reservation.wait)
+                    for step in job.steps if isinstance(job, Batch) else (job,):
+                        items[step].wait_for_units(self._clock() + reservation.wait)
                     continue
                 reservations[job] = reservation
             allowed.append(job)
@@ -210,59 +220,59 @@ class Writer:
         return self._tables.write(*actions[0], timeout, measured)
 
     def _handle_batch(
-        self, batch: Batch, response: WriteResponse, lanes: dict[Step, RunningLane], limit: StartLimit
+        self, batch: Batch, response: WriteResponse, items: dict[Step, ItemWrites], limit: StartLimit
     ) -> list[Job]:
         """Handle the response to a BatchWriteItem; return the batches to send at once."""
         fault = response.fault
         if fault is None:
             left = batch.settle(response.unprocessed)
-            for chain in batch.chains:
-                if not left or chain not in left:
-                    lanes[chain].advance(more=False)
+            for step in batch.steps:
+                if not left or step not in left:
+                    items[step].advance(more=False)
             if left:
-                self._retry([lanes[chain] for chain in left], "the table was throttled")
+                self._retry([items[step] for step in left], "the table was throttled")
         elif fault.kind == "retry":
-            self._retry([lanes[chain] for chain in batch.chains], fault.code)
+            self._retry([items[step] for step in batch.steps], fault.code)
         elif fault.kind == "configuration":
-            for chain in batch.chains:
-                lanes[chain].abandon(_configuration_error(f"{lanes[chain].tables}: {fault.code}"))
-        elif len(batch.chains) > 1:
+            for step in batch.steps:
+                items[step].abandon(_configuration_error(f"{items[step].tables}: {fault.code}"))
+        elif len(batch.steps) > 1:
             return list(batch.halves())
         else:
-            (chain,) = batch.chains
-            self._refuse(chain, fault, lanes[chain], limit)
+            (step,) = batch.steps
+            self._refuse(step, fault, items[step], limit)
         return []
 
-    def _handle_step(self, step: Step, response: WriteResponse, lane: RunningLane, limit: StartLimit) -> None:
+    def _handle_step(self, step: Step, response: WriteResponse, item: ItemWrites, limit: StartLimit) -> None:
         """Handle the response to a PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
         fault = response.fault
         if fault is None:
-            lane.advance(step.settle(WRITTEN))
+            item.advance(step.settle(WRITTEN))
         elif fault.kind == "condition":
-            lane.advance(step.settle(step.condition_failed(response.position, response.stored)))
+            item.advance(step.settle(step.condition_failed(response.position, response.stored)))
         elif fault.kind == "retry":
-            self._retry([lane], fault.code)
+            self._retry([item], fault.code)
         elif fault.kind == "configuration":
-            lane.abandon(_configuration_error(f"{lane.tables}: {fault.code}"))
+            item.abandon(_configuration_error(f"{item.tables}: {fault.code}"))
         else:
-            self._refuse(step, fault, lane, limit)
+            self._refuse(step, fault, item, limit)
 
-    def _refuse(self, step: Step, fault: AwsFault, lane: RunningLane, limit: StartLimit) -> None:
+    def _refuse(self, step: Step, fault: AwsFault, item: ItemWrites, limit: StartLimit) -> None:
         """Handle a refused item that was sent alone: either the configured key of its table is wrong, or the item."""
         for table in tables_of(step):
             key = self._key_of(table, limit)
             if isinstance(key, AwsFault) and key.kind == "retry":
-                self._retry([lane], key.code)
+                self._retry([item], key.code)
                 return
             if isinstance(key, AwsFault):
-                lane.abandon(_configuration_error(f"table '{table.name}': {key.code}"))
+                item.abandon(_configuration_error(f"table '{table.name}': {key.code}"))
                 return
             if key != table.key:
-                lane.abandon(_configuration_error(f"table '{table.name}' has another key than the config says"))
+                item.abandon(_configuration_error(f"table '{table.name}' has another key than the config says"))
                 return
         write = step.writes[0]
         reason = f"table '{write.table.name}' refused the item: {fault.code}"
-        lane.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
+        item.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
 
     def _key_of(self, table: Table, limit: StartLimit) -> KeySchema | AwsFault:
         """Return the key that a table has now; while many items are refused, it is looked up once in KEY_SECONDS."""
@@ -275,20 +285,20 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, lanes: Sequence[RunningLane], reason: str) -> None:
-        """Retry after a back-off; lanes with equally many tries wait equally long, to be sent together again."""
-        by_tries: dict[int, list[RunningLane]] = {}
-        for lane in lanes:
-            by_tries.setdefault(lane.tries, []).append(lane)
+    def _retry(self, items: Sequence[ItemWrites], reason: str) -> None:
+        """Retry after a back-off; items with equally many tries wait equally long, to be sent together again."""
+        by_tries: dict[int, list[ItemWrites]] = {}
+        for item in items:
+            by_tries.setdefault(item.tries, []).append(item)
         for tries, alike in by_tries.items():
             wait = self._jitter(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))
-            for lane in alike:
-                lane.tries += 1
-                lane.waits_for_units = False
-                lane.ready_at = self._clock() + wait
-                lane.failure = reason
-                if lane.tries == self._max_tries:
-                    lane.give_up()
+            for item in alike:
+                item.tries += 1
+                item.waits_for_units = False
+                item.ready_at = self._clock() + wait
+                item.failure = reason
+                if item.tries == self._max_tries:
+                    item.give_up()
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:

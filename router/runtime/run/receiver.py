@@ -10,10 +10,10 @@ from msgspec import Struct
 from router.model import Record
 from router.runtime.aws.calls import blocking, boottime
 from router.runtime.aws.protocols import AwsFault, NonBlockingQueues, Queues
-from router.runtime.deliver.delivery import Delivered, Delivery, met_outage, visibility_timeouts
+from router.runtime.deliver.delivery import Delivered, Delivery, is_infrastructure_failure, visibility_timeouts
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
-from router.runtime.deliver.writer import FEW_SHARE
+from router.runtime.deliver.writer import THROTTLED_MINORITY
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements
 from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
@@ -241,7 +241,7 @@ class Receiver:
                 self._leases.forget(lease, {each.record.message_id for each in part})
             settled += len(acknowledged)
             # Messages that were not started, as those of a blocked group, say nothing about the tables.
-            throttled += sum([met_outage(each.outcome) for each in kept])
+            throttled += sum([is_infrastructure_failure(each.outcome) for each in kept])
         if not written and self._outage.add(met):
             LOGGER.warning("an outage began", extra={"fields": {"queue": polled.queue.name}})
         elif written and self._outage.may_begin and self._outage.end():
@@ -270,7 +270,7 @@ class Receiver:
         return [
             Probe(each.record, received_at, since)
             for each in kept
-            if met_outage(each.outcome) and each.record.message_id not in failed
+            if is_infrastructure_failure(each.outcome) and each.record.message_id not in failed
         ]
 
     def _probe(self) -> Round:
@@ -314,7 +314,7 @@ class Receiver:
         if not finished.failed:
             # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken. A few
             # messages use up few receives, and each pause delays the others by more than its length.
-            share = finished.throttled if finished.throttled > FEW_SHARE else 0.0
+            share = finished.throttled if finished.throttled > THROTTLED_MINORITY else 0.0
             longest = min(longest, finished.seconds * share / (1 - share)) if share < 1 else longest
         wait = self._jitter(longest / 2, longest) if longest else 0.0
         over = False

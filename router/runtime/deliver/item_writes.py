@@ -10,15 +10,15 @@ from router.model import WRITTEN, Action, Outcome, Table
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 
 _NONE: list[tuple[PlannedMessage, Write]] = []
-"""Shared by the chains of one write, which are most: none has a list of its own."""
+"""Shared by the steps of one write, which are most: none has a list of its own."""
 
 
-class Chain:
+class CoalescedWrites:
     """Neighbouring writes of one item, each with its message, of which one is sent.
 
     Of plain puts and deletes, the last received is sent: once it is written, the others are superseded; if it is
     rejected, the one before is sent. Of writes that combine by version, the greatest version is sent: once it is
-    written, the lesser ones are stale. Any other write is a chain by itself.
+    written, the lesser ones are stale. Any other write is a step by itself.
     """
 
     __slots__ = ("_before", "_planned", "batched", "write")
@@ -93,7 +93,7 @@ class Chain:
 
 
 class Transaction:
-    """A message whose writes are one transaction; it has the interface of a chain."""
+    """A message whose writes are one transaction; it has the interface of a step."""
 
     __slots__ = ("_parts", "_planned")
 
@@ -153,14 +153,14 @@ def _can_combine(write: Write, later: Write) -> bool:
             return False
 
 
-Step = Chain | Transaction
-Lane = list[Step]
+Step = CoalescedWrites | Transaction
+Steps = list[Step]
 """The steps of one item in order: each is sent when the one before has ended. Lanes are independent of each other."""
 _TOO_EARLY = Outcome("retry", NOT_STARTED.id, "an earlier write of one of its items is still to be made")
 
 
-def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[list[Lane]]:
-    """Yield the lanes of all messages without outcome, in groups to be sent one after the other."""
+def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[list[Steps]]:
+    """Yield the items of all messages without outcome, in groups to be sent one after the other."""
     still_open = [planned for planned in messages if planned.outcome is None]
     if not atomic:
         yield coalesce(still_open)
@@ -174,28 +174,28 @@ def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[li
                 blocked |= _items(planned)
 
 
-def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
-    """Return a lane of chains for each item, in the order of each item's first write."""
-    lanes: dict[tuple[str, ...], list[Any]] = {}
+def coalesce(messages: Iterable[PlannedMessage]) -> list[Steps]:
+    """Return a item of steps for each item, in the order of each item's first write."""
+    items: dict[tuple[str, ...], list[Any]] = {}
     for planned in messages:
         for write in planned.writes:
-            lane = lanes.get(write.identity)
-            if lane is None:
-                lanes[write.identity] = [Chain(planned, write)]
-            elif not lane[-1].add(planned, write):
-                lane.append(Chain(planned, write))
-    return list(lanes.values())
+            item = items.get(write.identity)
+            if item is None:
+                items[write.identity] = [CoalescedWrites(planned, write)]
+            elif not item[-1].add(planned, write):
+                item.append(CoalescedWrites(planned, write))
+    return list(items.values())
 
 
-class RunningLane:
-    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
+class ItemWrites:
+    """A item under way; `tries` are those of its first step, which may be sent from `ready_at` on.
 
     `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
     """
 
     __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
 
-    def __init__(self, steps: Lane) -> None:
+    def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self.tries = 0
         self.ready_at = float("-inf")
