@@ -79,13 +79,13 @@ class Tuning(Struct, frozen=True):
     single receiver, which has no contention. The CPU shares are of one core.
     """
 
-    receivers: int = 32
     batch_messages: int = 200
     batch_seconds: float = 1.0
     contended_ratio: float = 1.5
     overloaded_ratio: float = 2.5
     contended_cpu: float = 0.75
     overloaded_cpu: float = 0.9
+    receivers: int = 32
 
 
 DEFAULT_TUNING = Tuning()

@@ -63,7 +63,7 @@ class RunLock:
     def acquire(self, group: "RunGroup") -> int:
         """Wait for a turn, and return its number.
 
-        The lock is taken over from an owner that keeps it for too long.
+        An owner that keeps it for too long loses it.
         """
         with self._guard:
             if not self._owned:
