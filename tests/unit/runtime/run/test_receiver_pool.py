@@ -18,9 +18,10 @@ from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
 
 GRACE = 60.0
-UNTIMED = Tuning(200, *[float("inf")] * 5)
+EVER = float("inf")
+UNTIMED = Tuning(200, EVER, EVER, EVER, EVER, EVER)
 """Neither the duration of rounds nor the load of this process matters."""
-ONE_CALL = Tuning(10, *[float("inf")] * 5)
+ONE_CALL = Tuning(10, EVER, EVER, EVER, EVER, EVER)
 """A receive of ten messages is the largest."""
 
 
