@@ -77,7 +77,7 @@ def count_receiver(server: Server) -> dict[str, float]:
     from router.runtime.program.load import load_program
     from router.runtime.run.concurrency import Round, Tuning
     from router.runtime.run.leases import Leases
-    from router.runtime.run.receiver import PolledQueue, Receiver, StopEvent
+    from router.runtime.run.receiver import PolledQueue, Receiver, ReceiverContext, StopEvent
 
     program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
     aws, queue = connect(1), program.engine.queues["small"]
@@ -95,7 +95,8 @@ def count_receiver(server: Server) -> dict[str, float]:
             return left > 0
 
         delivery = Delivery(program, aws)
-        Receiver(polled, aws.queues, delivery, Leases(aws.queues), StopEvent(), on_round, tuning).run()
+        context = ReceiverContext(aws.queues, delivery, Leases(aws.queues), StopEvent(), tuning)
+        Receiver(polled, context, on_round).run()
 
     def a_message(counted: Callable[[Callable[[], None]], int]) -> float:
         few, many = (counted(partial(drain, count)) for count in DRAINED)

@@ -33,7 +33,7 @@ from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.deliver.delivery import Delivered, Delivery, met_outage
+from router.runtime.deliver.delivery import Delivered, Delivery, is_infrastructure_failure
 from router.runtime.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.deliver.writer import Writer
@@ -140,7 +140,7 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
 
 def _set_visibility(queue: CompiledQueue, arn: str, failed: Sequence[Delivered], deadline: FixedDeadline) -> None:
     """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
-    outage = [each for each in failed if met_outage(each.outcome)]
+    outage = [each for each in failed if is_infrastructure_failure(each.outcome)]
     chosen = failed if queue.backoff.in_lambda else outage
     if not chosen:
         return

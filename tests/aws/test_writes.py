@@ -8,7 +8,7 @@ import pytest
 
 from router.model import REMOVE, Item, Message, Record, Table
 from router.runtime.aws.protocols import Aws, AwsFault, WriteResponse
-from tests.support.deliver import Chain, Transaction
+from tests.support.deliver import CoalescedWrites, Transaction
 from tests.support.engine import IdempotencyConfig, PlannedMessage, Write, WriteConfig, encode_item
 from tests.support.modes import MODES
 
@@ -70,7 +70,7 @@ def send(aws: Aws, plan: Callable[..., Write]) -> Send:
 
     def call(mode: Any, **given: Any) -> WriteResponse:
         write = plan(mode, **given)
-        actions = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()
+        actions = CoalescedWrites(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()
         return aws.tables.write(*actions[0], 60) if len(actions) == 1 else aws.tables.transact(actions, 60)
 
     return call
@@ -315,7 +315,7 @@ def test_no_such_table(aws: Aws, plan: Callable[..., Write], name: str, mode: st
     nowhere = Table(f"{name}-nowhere", (("key.name", "S"), ("order", "N")))
     config = WriteConfig("r", nowhere, MODES[mode], "v")
     write = config.mode.plan(config, key() | {"v": 1}, Message({}, "m"), 0)
-    action = Chain(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()[0]
+    action = CoalescedWrites(PlannedMessage(Record("m", "h", ""), None, [write]), write).actions()[0]
 
     answers = [aws.tables.write(*action, 60), aws.tables.transact([action], 60)]
 

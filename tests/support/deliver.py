@@ -2,7 +2,7 @@
 
 from router.runtime.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
 from router.runtime.deliver.delivery import Delivery
-from router.runtime.deliver.lanes import Chain, Transaction
+from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
 from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
@@ -26,7 +26,7 @@ __all__ = [
     "QUICK_PLANNING_SECONDS",
     "RESERVE_SECONDS",
     "WAIT_SHARE",
-    "Chain",
+    "CoalescedWrites",
     "Delivery",
     "FixedDeadline",
     "JsonLines",

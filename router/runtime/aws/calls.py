@@ -122,7 +122,7 @@ class Limit(Protocol):
         """Return how many seconds a call may take that starts now."""
 
 
-class _Allowance:
+class ConcurrencyWindow:
     """How many calls of a batch may be under way at a time: `calls`, at most `most`."""
 
     __slots__ = ("_count", "_most", "_throttled", "calls")
@@ -286,7 +286,7 @@ class PolledCalls(Generic[Job, R]):
 
     def make(self, jobs: Sequence[Job], limit: Limit) -> list[R | None]:
         """Return the response to each call; None where it was too late to start it."""
-        allowed = _Allowance(self._allowed, self._most, len(jobs))
+        allowed = ConcurrencyWindow(self._allowed, self._most, len(jobs))
         responses: list[R | None] = [None] * len(jobs)
         under_way: CallsUnderWay[R] = CallsUnderWay(self._clock)
         left: Iterator[tuple[int, Job | None]] = iter(enumerate(jobs))

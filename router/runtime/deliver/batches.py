@@ -4,111 +4,134 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Batch
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from msgspec import Raw
 
 from router.model import WRITTEN, Table
-from router.runtime.deliver.lanes import Chain
+from router.runtime.aws.protocols import Request
+from router.runtime.deliver.item_writes import CoalescedWrites
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import PlannedMessage, Write
 
+T = TypeVar("T")
+
 UNIT_BYTES = 1024
-"""One write unit writes so many bytes of an item, or a part of them; in a transaction it takes two units:
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html"""
+"""One write unit writes so many bytes of an item, or a part of them.
+
+A transaction takes two units instead of one:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+"""
 MAX_BATCH_ITEMS = 25
 MAX_BATCH_BYTES = 16 * 1024 * 1024
-# JSON text is at most so many times longer than what DynamoDB counts: a number of two digits counts two bytes, and is
-# written with up to 134 characters, two quotes and a comma (-1.2E-130 in a set); nothing else comes near. An item is
-# encoded to measure it only where that could matter.
 _MAX_EXPANSION = 70
+"""JSON text is at most so many times longer than what DynamoDB counts.
+
+The worst case is a number of two digits in a set. It counts two bytes, and is written with up to
+134 characters, two quotes and a comma: -1.2E-130.
+"""
 _SMALL = MAX_BATCH_BYTES // MAX_BATCH_ITEMS // _MAX_EXPANSION
+"""Items of at most this size fit into a batch by their number alone.
+
+They are not encoded to be measured.
+"""
 
 
 class Batch:
-    """Writes of one table that are sent in one call: those of `chains`, or of `messages` without any.
+    """Writes of one table that are sent in one call.
 
-    `superseded` has the earlier messages of the same item, by the message whose write is sent.
+    A batch has either `steps`, or `messages` whose writes need no steps. `superseded` has the
+    earlier messages of the same item, by the message whose write is sent.
     """
 
-    __slots__ = ("chains", "messages", "superseded", "table")
+    __slots__ = ("messages", "steps", "superseded", "table")
 
     def __init__(
         self,
         table: Table,
-        chains: list[Chain],
+        steps: list[CoalescedWrites],
         messages: Sequence[PlannedMessage] = (),
         superseded: Mapping[PlannedMessage, list[PlannedMessage]] | None = None,
     ) -> None:
         self.table = table
-        self.chains = chains
+        self.steps = steps
         self.messages = messages
         self.superseded = superseded or {}
 
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together."""
-        return [each.writes[0] for each in self.messages] or [chain.write for chain in self.chains]
+        if self.messages:
+            return [planned.writes[0] for planned in self.messages]
+        return [step.write for step in self.steps]
 
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[Request]:
         """Return the requests of BatchWriteItem, in the order of the writes."""
         return [write.batch_request() for write in self.writes]
 
-    def encodable_requests(self) -> list[dict[str, Any] | Raw]:
-        """Return the requests, those that are encoded already as their text."""
+    def encodable_requests(self) -> list[Request | Raw]:
+        """Return the requests as they are encoded fastest: as text if that was made already."""
         return [write.request or write.batch_request() for write in self.writes]
 
     def of_item(self, planned: PlannedMessage) -> list[PlannedMessage]:
         """Return the messages of the item of one of `messages`, in the order of receipt."""
         return [*self.superseded.get(planned, ()), planned]
 
-    def with_chains(self, messages: Iterable[PlannedMessage]) -> "Batch":
-        """Return a batch of some of the messages with a chain for each."""
-        return Batch(self.table, [self._chain(planned) for planned in messages])
+    def with_steps(self, messages: Iterable[PlannedMessage]) -> "Batch":
+        """Return a batch of some of the messages, with a step for each."""
+        return Batch(self.table, [self._step(planned) for planned in messages])
 
     def halves(self) -> "tuple[Batch, Batch]":
         """Return two smaller batches, to find the item that the table refuses."""
-        middle = len(self.chains) // 2
-        return Batch(self.table, self.chains[:middle]), Batch(self.table, self.chains[middle:])
+        middle = len(self.steps) // 2
+        return Batch(self.table, self.steps[:middle]), Batch(self.table, self.steps[middle:])
 
-    def settle(self, unprocessed: Iterable[dict[str, Any]]) -> list[Chain]:
-        """Settle the chains that were written; return those whose requests are unprocessed.
-
-        Requests are matched by table and key, since a server may write a number in another form than it was sent in.
-        """
+    def settle(self, unprocessed: Sequence[Request]) -> list[CoalescedWrites]:
+        """Settle the steps that were written; return those whose requests are unprocessed."""
         again = self._identities(unprocessed)
         left = []
-        for chain in self.chains:
-            if again and chain.write.identity in again:
-                left.append(chain)
+        for step in self.steps:
+            if step.write.identity in again:
+                left.append(step)
             else:
-                chain.settle(WRITTEN)
+                step.settle(WRITTEN)
         return left
 
-    def settle_messages(self, unprocessed: Iterable[dict[str, Any]]) -> list[PlannedMessage]:
-        """Settle the messages that were written; return those whose requests are unprocessed, as `settle` does."""
-        again = self._identities(unprocessed)
-        left = [planned for planned in self.messages if planned.writes[0].identity in again] if again else []
-        written = [planned for planned in self.messages if planned not in left] if left else self.messages
+    def settle_messages(self, unprocessed: Sequence[Request]) -> list[PlannedMessage]:
+        """Settle the messages that were written; return those whose requests are unprocessed."""
+        left: list[PlannedMessage] = []
+        written = self.messages
+        if unprocessed:
+            again = self._identities(unprocessed)
+            left = [planned for planned in self.messages if planned.writes[0].identity in again]
+            written = [planned for planned in self.messages if planned not in left]
         for planned in written:
             planned.outcome = WRITTEN
-        for planned in self.superseded.keys() & written if self.superseded else ():
-            for earlier in self.superseded[planned]:
-                earlier.outcome = WRITTEN
+        if self.superseded:
+            for planned in self.superseded.keys() & written:
+                for earlier in self.superseded[planned]:
+                    earlier.outcome = WRITTEN
         return left
 
-    def _chain(self, planned: PlannedMessage) -> Chain:
+    def _step(self, planned: PlannedMessage) -> CoalescedWrites:
         first, *later = self.of_item(planned)
-        chain = Chain(first, first.writes[0])
+        step = CoalescedWrites(first, first.writes[0])
         for each in later:
-            chain.add(each, each.writes[0])
-        return chain
+            step.add(each, each.writes[0])
+        return step
 
-    def _identities(self, requests: Iterable[dict[str, Any]]) -> set[tuple[str, ...]]:
-        items = [
-            each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"] for each in requests
-        ]
-        return {identify(self.table.name, self.table.key, item) for item in items}
+    def _identities(self, requests: Iterable[Request]) -> set[tuple[str, ...]]:
+        """Return the tables and keys of requests.
+
+        Requests are matched by them, since a server may write a number in another form than it was
+        sent in.
+        """
+        identities = set()
+        for request in requests:
+            put = request.get("PutRequest")
+            item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
+            identities.add(identify(self.table.name, self.table.key, item))
+        return identities
 
 
 def count_units(write: Write) -> int:
@@ -117,68 +140,96 @@ def count_units(write: Write) -> int:
 
 
 def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
-    """Return batches of messages that need no chains, in order; None if some need them.
+    """Return batches of messages that need no steps, in order; None if some need them.
 
-    Each makes one plain put or delete: of those of one item the last is sent, in the place of the first. They fit into
-    batches by their number alone.
+    Each message makes one plain put or delete that fits into a batch by its number alone. Of the
+    writes of one item the last is sent, in the place of the first.
     """
-    writes = [
-        write
-        for each in messages
-        if len(each.writes) == 1
-        and (write := each.writes[0]).call is None
-        and (write.request is not None or write.size <= _SMALL)
-    ]
+    # Each message of nearly every batch passes here: loops over all do without a call for each.
+    writes: list[Write] = []
+    for planned in messages:
+        if len(planned.writes) != 1:
+            return None
+        write = planned.writes[0]
+        if write.call is not None or (write.request is None and write.size > _SMALL):
+            return None
+        writes.append(write)
     tables = {write.table.name: write.table for write in writes}
-    if len(writes) < len(messages) or any(table.write_units for table in tables.values()):
+    if any(table.write_units for table in tables.values()):
         return None
     last_of = {write.identity: each for write, each in zip(writes, messages, strict=True)}
-    superseded: dict[PlannedMessage, list[PlannedMessage]] = {}
     sent = [*last_of.values()]
-    if len(sent) < len(messages):
-        last = set(sent)
-        for each in messages:
-            if each not in last:
-                superseded.setdefault(last_of[each.writes[0].identity], []).append(each)
-    return [
-        Batch(table, [], same[start : start + MAX_BATCH_ITEMS], superseded)
-        for name, table in tables.items()
-        for same in [sent if len(tables) == 1 else [each for each in sent if each.writes[0].table.name == name]]
-        for start in range(0, len(same), MAX_BATCH_ITEMS)
-    ]
+    superseded = _superseded(messages, last_of) if len(sent) < len(messages) else {}
+    batches = []
+    for name, table in tables.items():
+        of_table = sent
+        if len(tables) > 1:
+            of_table = [planned for planned in sent if planned.writes[0].table.name == name]
+        batches += [Batch(table, [], part, superseded) for part in _by_number(of_table)]
+    return batches
+
+
+def _superseded(
+    messages: Sequence[PlannedMessage],
+    last_of: Mapping[tuple[str, ...], PlannedMessage],
+) -> dict[PlannedMessage, list[PlannedMessage]]:
+    """Return the earlier messages of an item, by its last message."""
+    superseded: dict[PlannedMessage, list[PlannedMessage]] = {}
+    # Nearly all messages are the only ones of their items.
+    last = set(last_of.values())
+    for planned in messages:
+        if planned not in last:
+            identity = planned.writes[0].identity
+            superseded.setdefault(last_of[identity], []).append(planned)
+    return superseded
 
 
 def pack(
-    chains: Iterable[Chain], most_units: Callable[[Table], float] = lambda table: table.write_units
+    steps: Iterable[CoalescedWrites],
+    most_units: Callable[[Table], float] = lambda table: table.write_units,
 ) -> list[Batch]:
-    """Return batches of one table each, in order: at most 25 items, 16 MB, and the units of a table with a budget."""
-    by_table: dict[str, list[Chain]] = {}
-    for chain in chains:
-        by_table.setdefault(chain.write.table.name, []).append(chain)
+    """Return batches of one table each, in order.
+
+    A batch has at most 25 items, 16 MB, and the units that a table with a budget has.
+    """
+    by_table: dict[str, list[CoalescedWrites]] = {}
+    for step in steps:
+        by_table.setdefault(step.write.table.name, []).append(step)
     batches = []
     for same in by_table.values():
         table = same[0].write.table
-        if table.write_units or max([chain.write.size for chain in same]) > _SMALL:
+        if table.write_units or max([step.write.size for step in same]) > _SMALL:
             parts = _split(same, most_units(table))
         else:
-            parts = [same[start : start + MAX_BATCH_ITEMS] for start in range(0, len(same), MAX_BATCH_ITEMS)]
+            parts = _by_number(same)
         batches += [Batch(table, part) for part in parts]
     return batches
 
 
-def _split(chains: list[Chain], most_units: float) -> list[list[Chain]]:
-    """Return the chains of one table in parts that fit in a batch by their number, bytes and write units."""
-    parts: list[list[Chain]] = []
-    room = units_left = 0.0
-    for chain in chains:
-        write = chain.write
-        weight = write.size * _MAX_EXPANSION if write.size <= _SMALL else write.request_bytes()
+def _by_number(each: list[T]) -> list[list[T]]:
+    """Return parts of at most 25."""
+    starts = range(0, len(each), MAX_BATCH_ITEMS)
+    return [each[start : start + MAX_BATCH_ITEMS] for start in starts]
+
+
+def _split(steps: list[CoalescedWrites], most_units: float) -> list[list[CoalescedWrites]]:
+    """Return the steps of one table in parts that fit by their number, bytes and write units."""
+    parts: list[list[CoalescedWrites]] = []
+    part: list[CoalescedWrites] = []
+    bytes_left = units_left = 0.0
+    for step in steps:
+        write = step.write
+        # Small items are not encoded to measure them.
+        is_small = write.size <= _SMALL
+        size = write.size * _MAX_EXPANSION if is_small else write.request_bytes()
         units = count_units(write) if write.table.write_units else 0
-        full = not parts or len(parts[-1]) == MAX_BATCH_ITEMS
-        if full or weight > room or (units and units > units_left):
-            parts.append([])
-            room, units_left = MAX_BATCH_BYTES, most_units
-        parts[-1].append(chain)
-        room -= weight
+        is_full = len(part) in (0, MAX_BATCH_ITEMS) or size > bytes_left
+        if is_full or units > max(0, units_left):
+            part = []
+            parts.append(part)
+            bytes_left = MAX_BATCH_BYTES
+            units_left = most_units
+        part.append(step)
+        bytes_left -= size
         units_left -= units
     return parts

@@ -1,5 +1,6 @@
 """The write capacity that a process may use of a table: `write_units` and `share` of the config."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from threading import Lock
 
@@ -14,7 +15,7 @@ MIN_RATE = 0.05
 DECREASE = 0.7
 """Throttling multiplies the rate by this: multiplicative decrease."""
 DECREASE_SECONDS = 0.5
-"""The rate is lowered once in this time: calls under way at the same moment meet the same throttling."""
+"""The rate is lowered once in this time: calls under way together meet the same throttling."""
 INCREASE = 0.1
 """In each second the rate grows by this share of the budget: additive increase."""
 MIN_WAIT = 0.001
@@ -24,23 +25,31 @@ RATIO_WEIGHT = 0.2
 THROTTLED_WEIGHT = 0.1
 """The weight of the latest call in the share of writes that are throttled."""
 THROTTLED_SHARE = 0.25
-"""If a larger share of the writes is throttled, the table is at its capacity; else some keys are."""
+"""If a larger share of the writes is throttled, the table is at its capacity.
+
+Otherwise some keys are.
+"""
 
 
 class WriteBudget:
     """A token bucket that holds the units of one second; thread-safe.
 
-    Estimates are corrected by what DynamoDB says that calls consumed, with secondary indexes and replaced items.
+    Estimates are corrected by what DynamoDB says that calls consumed. That includes secondary
+    indexes and replaced items.
     """
 
     def __init__(self, units: float, clock: Clock = boottime) -> None:
         """`units` are per second."""
-        self._budget = self._rate = self._balance = units
+        self._budget = units
+        self._rate = units
+        self._balance = units
         self._clock = clock
         self._filled_at = clock()
         self._lowered_at = float("-inf")
         self._ratio = 1.0
+        """Of consumed to estimated units."""
         self._throttled = 0.0
+        """The share of the latest writes that were throttled."""
         self._lock = Lock()
 
     @property
@@ -49,9 +58,12 @@ class WriteBudget:
         return self._rate / self._ratio
 
     def reserve(self, estimate: float) -> tuple[float, float]:
-        """Reserve the units of a call; return them, or 0.0 and the seconds until there may be enough.
+        """Reserve the units of a call.
 
-        A call of more than a second's units is made when the bucket is full, and later ones wait for the difference.
+        Return the units, or 0.0 and the seconds until there may be enough.
+
+        A call of more than a second's units is made when the bucket is full. Later calls wait for
+        the difference.
         """
         with self._lock:
             self._fill()
@@ -66,21 +78,30 @@ class WriteBudget:
         """Give back the units of a call that was not made."""
         self._correct(reserved, 0.0)
 
-    def settle(self, reserved: float, estimate: float, consumed: float, throttled: float) -> None:
-        """Correct the balance after a call, of whose writes a share was throttled, and the rest consumed units."""
-        written = estimate * (1 - throttled)
+    def settle(
+        self,
+        reserved: float,
+        estimate: float,
+        consumed: float,
+        throttled: float,
+    ) -> None:
+        """Correct the balance after a call that consumed units.
+
+        `throttled` is the share of its writes that were not made.
+        """
         self._correct(reserved, consumed)
+        written = estimate * (1 - throttled)
         with self._lock:
             if written and consumed:
                 self._ratio += RATIO_WEIGHT * (consumed / written - self._ratio)
             self._throttled += THROTTLED_WEIGHT * (throttled - self._throttled)
-            if (
-                throttled
-                and self._throttled > THROTTLED_SHARE
-                and self._filled_at - self._lowered_at >= DECREASE_SECONDS
-            ):
-                self._lowered_at = self._filled_at
-                self._rate = max(self._budget * MIN_RATE, self._rate * DECREASE)
+            if throttled and self._throttled > THROTTLED_SHARE:
+                self._lower_rate()
+
+    def _lower_rate(self) -> None:
+        if self._filled_at - self._lowered_at >= DECREASE_SECONDS:
+            self._lowered_at = self._filled_at
+            self._rate = max(self._budget * MIN_RATE, self._rate * DECREASE)
 
     def _correct(self, reserved: float, consumed: float) -> None:
         with self._lock:
@@ -100,6 +121,7 @@ class Reservation:
 
     def __init__(self) -> None:
         self._parts: list[tuple[WriteBudget, float, float]] = []
+        """Of each table: its budget, the reserved units, and the estimated ones."""
         self.wait = 0.0
         """The seconds until the call may be made; 0.0 if its units are reserved."""
 
@@ -119,18 +141,23 @@ class Reservation:
         self._parts = []
 
     def settle(self, response: WriteResponse | None, writes: int) -> None:
-        """Correct the budgets after the response to a call of `writes` writes; None if the call was not made.
+        """Correct the budgets after the response to a call of `writes` writes.
 
-        A call whose effect is not known counts as reserved. DynamoDB does not say what failed conditions consume.
+        The response is None if the call was not made. A call whose effect is not known counts as
+        reserved. DynamoDB does not say what failed conditions consume.
         """
         if response is None:
             self.cancel()
             return
-        throttled = float(response.is_throttled) or len(response.unprocessed) / writes
+        throttled = 1.0 if response.is_throttled else len(response.unprocessed) / writes
         total = sum([reserved for _, reserved, _ in self._parts])
-        consumed = total * (1 - throttled) if response.consumed is None else response.consumed
+        consumed = response.consumed
+        if consumed is None:
+            consumed = total * (1 - throttled)
         for budget, reserved, estimate in self._parts:
-            budget.settle(reserved, estimate, consumed * reserved / total, throttled)
+            # The response has one figure for all tables.
+            share = consumed * reserved / total
+            budget.settle(reserved, estimate, share, throttled)
 
 
 class WriteBudgets:
@@ -142,12 +169,13 @@ class WriteBudgets:
 
     def reserve(self, writes: Sequence[Write], *, transactional: bool) -> Reservation:
         """Reserve the units of a call."""
-        estimates: dict[Table, float] = {}
+        estimates: defaultdict[Table, float] = defaultdict(float)
+        units_of_one = 2 if transactional else 1
         for write in writes:
-            estimates[write.table] = estimates.get(write.table, 0) + count_units(write) * (1 + transactional)
+            estimates[write.table] += count_units(write) * units_of_one
             if write.idempotency_key:
-                key_table = write.idempotency_key.table
-                estimates[key_table] = estimates.get(key_table, 0) + 2
+                # The key is small, and always a part of a transaction.
+                estimates[write.idempotency_key.table] += 2
         reservation = Reservation()
         for table, estimate in estimates.items():
             if table.write_units and not reservation.wait:
@@ -160,5 +188,8 @@ class WriteBudgets:
 
     def _of(self, table: Table) -> WriteBudget:
         budget = self._budgets.get(table.name)
-        # If two threads make one, both use that which is stored first.
-        return budget or self._budgets.setdefault(table.name, WriteBudget(table.write_units, self._clock))
+        if budget is None:
+            # If two threads make one, both use that which is stored first.
+            new = WriteBudget(table.write_units, self._clock)
+            budget = self._budgets.setdefault(table.name, new)
+        return budget

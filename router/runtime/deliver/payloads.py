@@ -36,17 +36,32 @@ from router.runtime.engine.decode import Pointer, PointerFinder
 from router.runtime.engine.writes import PlannedMessage
 
 MAX_TRIES = 4
-"""The tries of one delivery; after them, the object is left for the next delivery of its message."""
+"""The tries of one delivery; then the object is left for the next delivery of its message."""
 BACKOFF_BASE = 0.1
-"""Seconds; the wait before the first retry is random up to twice this, and the bound doubles with each further one."""
+"""Seconds; the wait before the first retry is random up to twice this.
+
+The bound doubles with each further one.
+"""
 MAX_BATCH_BYTES = 128 * 1024 * 1024
 """The most that is kept of the payloads of a batch together, or one of them that is larger."""
+_NOT_FETCHED = Outcome(
+    "retry",
+    codes.NOT_STARTED.id,
+    "the deadline passed before its payload was fetched",
+)
+_NO_ROOM_LEFT = Outcome(
+    "retry",
+    codes.NOT_STARTED.id,
+    "the payloads before it in the batch are too many",
+    delay=0,
+)
 
 
 class Fetcher:
-    """Fetches through one connection; between batches it keeps how long fetches take, and how many may overlap.
+    """Fetches through one connection.
 
-    `jitter` chooses a wait between two bounds in seconds.
+    Between batches it keeps how long fetches take, and how many may overlap. `jitter` chooses a
+    wait between two bounds in seconds.
     """
 
     def __init__(
@@ -61,12 +76,7 @@ class Fetcher:
         self._sleep = sleep
         self._jitter = jitter
         self._max_batch_bytes = max_batch_bytes
-        objects = aws.objects
-        self._calls: PolledCalls[_Fetch, bytes | AwsFault] | ThreadedCalls[_Fetch, bytes | AwsFault] = (
-            PolledCalls(lambda fetch, seconds: fetch.begin(objects, seconds), _result, clock, MOST_CALLS)
-            if isinstance(objects, NonBlockingObjects)
-            else ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
-        )
+        self._calls = _calls_of(aws.objects, clock)
 
     @property
     def duration(self) -> Duration:
@@ -74,34 +84,55 @@ class Fetcher:
         return self._calls.duration
 
     def fetch(
-        self, finder: PointerFinder, records: Iterable[Record], limit: StartLimit, waits: WaitBudget
+        self,
+        finder: PointerFinder,
+        records: Iterable[Record],
+        limit: StartLimit,
+        waits: WaitBudget,
     ) -> list[Record | PlannedMessage]:
-        """Return each record, with its payload if it has a pointer; a decided message if there is no payload."""
-        found = [(record, _find(finder, record)) for record in records]
+        """Return each record, with its payload if it has a pointer.
+
+        A decided message is returned if there is no payload.
+        """
         room = _Room(self._max_batch_bytes)
-        fetches = [_Fetch(place, finder.max_bytes, room) for _, place in found if isinstance(place, Pointer)]
+        found: list[tuple[Record, _Fetch | Outcome | None]] = []
+        fetches: list[_Fetch] = []
+        for record in records:
+            place = _find(finder, record)
+            if isinstance(place, Pointer):
+                fetch = _Fetch(place, finder.max_bytes, room)
+                fetches.append(fetch)
+                found.append((record, fetch))
+            else:
+                found.append((record, place))
         self._fetch(fetches, FetchLimit(limit, self._clock()), waits)
-        payloads = iter([fetch.result() for fetch in fetches])
-        return [_resolve(record, next(payloads) if isinstance(place, Pointer) else place) for record, place in found]
+        return [_resolve(record, result) for record, result in found]
 
     def _fetch(self, fetches: Sequence["_Fetch"], limit: FetchLimit, waits: WaitBudget) -> None:
         """Make fetches, and those that fail for a transient reason again."""
-        left, tries = fetches, 0
+        left = fetches
+        tries = 0
         while left:
-            for fetch, response in zip(left, self._calls.make(left, limit), strict=True):
+            responses = self._calls.make(left, limit)
+            for fetch, response in zip(left, responses, strict=True):
                 fetch.end(response)
             tries += 1
-            left = [fetch for fetch in left if isinstance(fetch.response, AwsFault) and fetch.response.kind == "retry"]
+            left = [fetch for fetch in left if fetch.is_to_be_tried_again]
+            if not left or tries == MAX_TRIES:
+                return
             until_deadline = limit.moment - self._clock()
-            seconds = min(self._jitter(0, BACKOFF_BASE * 2**tries), until_deadline)
-            if not left or tries == MAX_TRIES or until_deadline <= 0 or not waits.take(seconds):
+            wait = min(self._jitter(0, BACKOFF_BASE * 2**tries), until_deadline)
+            if until_deadline <= 0 or not waits.take(wait):
                 return
             with blocking:
-                self._sleep(seconds)
+                self._sleep(wait)
 
 
 class _Room:
-    """How many bytes the payloads of a batch may still take; the first of them may take more."""
+    """How many bytes the payloads of a batch may still take; thread-safe.
+
+    The first of them may take more: a large object would never be fetched otherwise.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
@@ -115,7 +146,8 @@ class _Room:
     def take(self, size: int) -> bool:
         """Take room for so many bytes; return False if there is not so much."""
         with self._taking:
-            if self._taken and self._taken + size > self._max_bytes:
+            is_first = self._taken == 0
+            if not is_first and self._taken + size > self._max_bytes:
                 return False
             self._taken += size
             return True
@@ -126,7 +158,10 @@ class _Room:
 
 
 class _Fetch:
-    """The fetch of an object; `response` is that of its last try, None if it was too late for any."""
+    """The fetch of an object.
+
+    `response` is that of its last try, None if it was too late for any.
+    """
 
     def __init__(self, pointer: Pointer, max_bytes: int, room: _Room) -> None:
         self.response: bytes | AwsFault | None = None
@@ -135,21 +170,46 @@ class _Fetch:
         self._room = room
         self._taken = 0
 
-    def begin(self, objects: NonBlockingObjects, seconds: float) -> PendingResponse[bytes | AwsFault]:
+    @property
+    def is_to_be_tried_again(self) -> bool:
+        """Whether the last try failed for a reason that may pass."""
+        return isinstance(self.response, AwsFault) and self.response.kind == "retry"
+
+    def begin(
+        self,
+        objects: NonBlockingObjects,
+        seconds: float,
+    ) -> PendingResponse[bytes | AwsFault]:
         """Send the request, if there is room for more objects."""
         if self._room.is_full:
             return EndedCall(NO_ROOM)
-        return objects.begin_fetch(self._pointer.bucket, self._pointer.key, self._max_bytes, seconds, self._has_room)
+        return objects.begin_fetch(
+            self._pointer.bucket,
+            self._pointer.key,
+            self._max_bytes,
+            seconds,
+            self._has_room,
+        )
 
     def call(self, objects: Objects, seconds: float) -> bytes | AwsFault:
         """Fetch the object, if there is room for more of them."""
         if self._room.is_full:
             return NO_ROOM
-        response = objects.fetch(self._pointer.bucket, self._pointer.key, self._max_bytes, seconds)
-        return response if isinstance(response, AwsFault) or self._has_room(len(response)) else NO_ROOM
+        response = objects.fetch(
+            self._pointer.bucket,
+            self._pointer.key,
+            self._max_bytes,
+            seconds,
+        )
+        if isinstance(response, AwsFault) or self._has_room(len(response)):
+            return response
+        return NO_ROOM
 
     def end(self, response: bytes | AwsFault | None) -> None:
-        """Keep the response, and without one that of the try before; one without the object needs no room."""
+        """Keep the response; without one, that of the try before is kept.
+
+        A response without the object needs no room.
+        """
         if response is not None:
             self.response = response
         if not isinstance(response, bytes):
@@ -159,7 +219,7 @@ class _Fetch:
     def result(self) -> bytes | Outcome:
         """The payload, or the outcome of its message."""
         if self.response is None:
-            return Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before its payload was fetched")
+            return _NOT_FETCHED
         if isinstance(self.response, AwsFault):
             return _outcome(self._pointer, self.response, self._max_bytes)
         return self.response
@@ -171,8 +231,24 @@ class _Fetch:
         return True
 
 
-def _result(response: bytes | AwsFault) -> CallResult:
-    return result_of(response if isinstance(response, AwsFault) else None)
+_Calls = PolledCalls[_Fetch, bytes | AwsFault] | ThreadedCalls[_Fetch, bytes | AwsFault]
+
+
+def _calls_of(objects: Objects, clock: Clock) -> _Calls:
+    """Return what makes the calls: in one thread if the client can send now and read later."""
+    if isinstance(objects, NonBlockingObjects):
+        return PolledCalls(
+            lambda fetch, seconds: fetch.begin(objects, seconds),
+            _call_result,
+            clock,
+            MOST_CALLS,
+        )
+    return ThreadedCalls(lambda fetch, seconds: fetch.call(objects, seconds), clock)
+
+
+def _call_result(response: bytes | AwsFault) -> CallResult:
+    fault = response if isinstance(response, AwsFault) else None
+    return result_of(fault)
 
 
 def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
@@ -182,22 +258,31 @@ def _find(finder: PointerFinder, record: Record) -> Pointer | Outcome | None:
         return _rejected(rejection.code, rejection.reason)
 
 
-def _resolve(record: Record, found: bytes | Outcome | None) -> Record | PlannedMessage:
-    if isinstance(found, Outcome):
-        return PlannedMessage(record, found)
-    return record if found is None else structs.replace(record, fetched=found)
+def _resolve(record: Record, found: _Fetch | Outcome | None) -> Record | PlannedMessage:
+    """Return a record with its payload, or as a message with the outcome of its fetch."""
+    result = found.result() if isinstance(found, _Fetch) else found
+    if result is None:
+        return record
+    if isinstance(result, Outcome):
+        return PlannedMessage(record, result)
+    return structs.replace(record, fetched=result)
 
 
 def _outcome(pointer: Pointer, fault: AwsFault, max_bytes: int) -> Outcome:
-    """The outcome of a message whose payload was not fetched; its bucket is one that the config names."""
+    """The outcome of a message whose payload was not fetched.
+
+    Its bucket is one that the config names.
+    """
     if fault == NO_ROOM:
-        return Outcome("retry", codes.NOT_STARTED.id, "the payloads before it in the batch are too many", delay=0)
+        return _NO_ROOM_LEFT
     if fault == TOO_LARGE:
-        return _rejected(codes.OUT_OF_BOUNDS, f"its object in S3 has more than {max_bytes} bytes")
+        reason = f"its object in S3 has more than {max_bytes} bytes"
+        return _rejected(codes.OUT_OF_BOUNDS, reason)
     reason = f"its object in bucket '{pointer.bucket}' cannot be fetched: {fault.code}"
     match fault.kind:
         case "configuration":
-            return Outcome("retry", codes.CONFIGURATION_ERROR.id, reason, configuration_error=True)
+            code = codes.CONFIGURATION_ERROR.id
+            return Outcome("retry", code, reason, configuration_error=True)
         case "retry":
             return Outcome("retry", codes.RETRY_LATER.id, reason)
         case _:

@@ -1,7 +1,9 @@
 """Logs and metrics of batches, with the same names in Lambda and in the worker.
 
-A line of JSON is logged for each message that is not written, and one for each batch. Metrics have CloudWatch's
-embedded metric format in Lambda, and that of Prometheus in the worker:
+A line of JSON is logged for each message that is not written, and one for each batch.
+
+Metrics have the format of Prometheus in the worker, and CloudWatch's embedded metric format in
+Lambda:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -28,9 +30,10 @@ _LEVELS = {
 
 
 class JsonLines(logging.Formatter):
-    """Formats a record as one line of JSON: time, level, message, and the fields of `extra={"fields": …}`.
+    """Formats a record as one line of JSON.
 
-    No line has the value of a variable that holds a secret.
+    It has the time, level, message, and the fields of `extra={"fields": …}`. No line has the value
+    of a variable that holds a secret.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -41,18 +44,20 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
-        if record.exc_info and (kind := record.exc_info[0]) is not None:
+        if record.exc_info and record.exc_info[0] is not None:
             # Only the type: the text of an exception may contain a value of a message.
-            line["exception"] = kind.__name__
+            line["exception"] = record.exc_info[0].__name__
         text = WRITTEN.mask(msgspec.json.encode(line).decode())
-        return text if text.isprintable() else printable_json(text)
+        if text.isprintable():
+            return text
+        return printable_json(text)
 
 
 def set_up_logging(handler: logging.Handler | None = None, level: int = logging.INFO) -> None:
     """Write the lines of the router, and only those, by a handler.
 
-    By default they are written to standard error at once, as Lambda needs it: after an invocation the process is
-    frozen, perhaps for ever, and lines that wait to be written would be lost.
+    By default they are written to standard error at once, as Lambda needs it. After an invocation
+    the process is frozen, perhaps for ever: lines that wait to be written would be lost.
     """
     handler = handler or logging.StreamHandler()
     handler.setFormatter(JsonLines())
@@ -111,38 +116,60 @@ def log_batch(summary: Summary, config: str) -> None:
 def _log(level: int, message: str, fields: Mapping[str, Any]) -> None:
     """Log a line as `LOGGER.log` does, without looking for the caller."""
     if LOGGER.isEnabledFor(level):
-        LOGGER.handle(LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra={"fields": fields}))
+        extra = {"fields": fields}
+        record = LOGGER.makeRecord(LOGGER.name, level, "", 0, message, (), None, extra=extra)
+        LOGGER.handle(record)
 
 
 NAMESPACE = "MessageRouter"
 """The CloudWatch namespace."""
-SERVICE, QUEUE = "service", "queue"
-"""The dimensions (in Prometheus: labels): what `service_name` returns, and the queue's name in the config."""
+SERVICE = "service"
+"""A dimension, in Prometheus a label: what `service_name` returns."""
+QUEUE = "queue"
+"""A dimension, in Prometheus a label: the queue's name in the config."""
 SERVICE_VARIABLE = "ROUTER_SERVICE"
-"""The environment variable that names the service: stages in one account have metrics of their own."""
+"""The environment variable that names the service.
+
+Stages in one account have metrics of their own with it.
+"""
 CONFIGURATION_ERRORS = "router_configuration_errors_total"
 LINES_DROPPED = "router_log_lines_dropped_total"
 Unit = Literal["Count", "Seconds"]
+_KINDS: tuple[OutcomeKind, ...] = get_args(OutcomeKind)
+_MESSAGES: Mapping[str, tuple[Unit, str]] = {
+    # Each outcome has a metric of its own.
+    f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
+    for kind in _KINDS
+}
 METRICS: Mapping[str, tuple[Unit, str]] = {
-    **{
-        f"router_messages_{kind}_total": ("Count", f"Messages with the outcome {kind}.")
-        for kind in get_args(OutcomeKind)
-    },
-    "router_conflicts_total": ("Count", "Duplicate or stale messages whose content differs from the stored item."),
-    CONFIGURATION_ERRORS: ("Count", "Messages that met a configuration error: no such table, no permission."),
+    **_MESSAGES,
+    "router_conflicts_total": (
+        "Count",
+        "Duplicate or stale messages whose content differs from the stored item.",
+    ),
+    CONFIGURATION_ERRORS: (
+        "Count",
+        "Messages that met a configuration error: no such table, no permission.",
+    ),
     "router_malformed_failures_total": (
         "Count",
         "Messages whose attribute `router` was ignored: it does not describe a dead letter.",
     ),
     "router_batches_total": ("Count", "Batches of messages that were processed."),
     "router_batch_seconds_total": ("Seconds", "Total wall time of the batches."),
-    LINES_DROPPED: ("Count", "Log lines of a worker that were dropped, because nobody read the log."),
+    LINES_DROPPED: (
+        "Count",
+        "Log lines of a worker that were dropped, because nobody read the log.",
+    ),
 }
 """Each metric: its unit, and what it counts."""
 
 
 def service_name(env: Mapping[str, str] = os.environ) -> str:
-    """Return ROUTER_SERVICE of the environment, else the name of the Lambda function, else `message-router`."""
+    """Return ROUTER_SERVICE of the environment.
+
+    Without it, return the name of the Lambda function, else `message-router`.
+    """
     return env.get(SERVICE_VARIABLE) or env.get("AWS_LAMBDA_FUNCTION_NAME") or "message-router"
 
 
@@ -152,7 +179,9 @@ Meter = Callable[[Summary], None]
 
 def measure(summary: Summary) -> dict[str, float]:
     """Return what a batch adds to each metric; zeros are left out."""
-    values: dict[str, float] = {f"router_messages_{kind}_total": number for kind, number in summary.counts.items()}
+    values: dict[str, float] = {}
+    for kind, number in summary.counts.items():
+        values[f"router_messages_{kind}_total"] = number
     values["router_batches_total"] = 1
     values["router_batch_seconds_total"] = round(summary.seconds, 6)
     if summary.conflicts:
@@ -169,10 +198,13 @@ def embedded(summary: Summary) -> str:
     values = measure(summary)
     directives = [_directive([SERVICE, QUEUE], values)]
     if summary.configuration_errors:
-        # For one alarm on all queues, those included that the config does not know: it cannot name them.
+        # For one alarm on all queues. It cannot name those that the config does not know.
         directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
     line: dict[str, Any] = {
-        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": directives},
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": directives,
+        },
         SERVICE: service_name(),
         QUEUE: summary.queue,
         **values,

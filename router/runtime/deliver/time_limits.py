@@ -1,4 +1,8 @@
-"""The time of a batch: until when its calls may start, and how long it may wait for retries and plan its messages."""
+"""The time of a batch.
+
+It says until when its calls may start, and how long the batch may wait for retries and plan its
+messages.
+"""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -10,28 +14,41 @@ from router.runtime.aws.calls import Clock, Duration, boottime
 from router.runtime.engine.engine import Budget, OutOfBudget
 
 MARGIN_SECONDS = 0.5
-"""Kept free before a deadline besides the time of calls under way: for dead letters and visibility timeouts."""
+"""Kept free before a deadline besides the time of calls under way.
+
+It is for dead letters and visibility timeouts.
+"""
 RESERVE_SECONDS = 0.25
-"""The part of the margin in which no write or fetch is under way any more: what has hung is timed out by then."""
+"""The part of the margin in which no write or fetch is under way any more.
+
+What has hung is timed out by then.
+"""
 MAX_WAIT_SECONDS = 1.0
 """The longest that a caller waits at a time for retries that are likely to fail again."""
 WAIT_SHARE = 0.1
-"""The largest share of a caller's time for them, so that a few messages that keep failing hardly slow the others."""
+"""The largest share of a caller's time for such waits.
+
+A few messages that keep failing hardly slow the others then.
+"""
 FIRST_WAIT_SECONDS = 0.2
 """What the receivers of a queue may wait before they have worked for some time."""
 MIN_LEFT_SECONDS = 0.1
-"""With less left there is no wait: short ones, as a budget that is refilled all the time allows, are of little use."""
+"""With less left there is no wait.
+
+A budget that is refilled all the time would allow many short waits, which are of little use.
+"""
 QUICK_PLANNING_SECONDS = 0.2
 """CPU time; a message that takes longer is planned after the others of its batch are written."""
 MAX_PLANNING_SECONDS = 5.0
-"""CPU time; a message that takes longer is rejected. CPU time, so that a busy machine rejects nothing."""
+"""CPU time, so that a busy machine rejects nothing; a message that takes longer is rejected."""
 
 
 class Deadline(Protocol):
     """When a batch must be done: `end` is a moment by the clock.
 
-    Below the caller of the batch it is only read. It may move while the batch is processed: a worker's ends later when
-    the visibility of the messages is extended, and earlier when the worker stops.
+    Below the caller of the batch it is only read. It may move while the batch is processed: a
+    worker's ends later when the visibility of the messages is extended, and earlier when the worker
+    stops.
     """
 
     @property
@@ -48,8 +65,8 @@ class FixedDeadline(Struct, frozen=True):
 class StartLimit:
     """Until when the calls of a batch may start, and how long each may take.
 
-    A call that has just begun must be able to end by the deadline, and after it those of `final`, the calls that end
-    the work on a batch: dead letters and visibility timeouts.
+    A call that has just begun must be able to end by the deadline. So must the calls after it that
+    end the work on a batch: dead letters and visibility timeouts, whose duration is `final`.
 
     Why it is handed down: docs/decisions/2026-11-26-deadlines-are-handed-down.md
     """
@@ -57,7 +74,11 @@ class StartLimit:
     __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")
 
     def __init__(
-        self, deadline: Deadline, now: float, durations: Sequence[Duration], final: Duration | None = None
+        self,
+        deadline: Deadline,
+        now: float,
+        durations: Sequence[Duration],
+        final: Duration | None = None,
     ) -> None:
         self._deadline = deadline
         self._durations = durations
@@ -68,7 +89,8 @@ class StartLimit:
     @property
     def moment(self) -> float:
         """The moment, by the clock, from which on no call may start."""
-        margin = MARGIN_SECONDS + 2 * (max([each.seconds for each in self._durations]) + self._final.seconds)
+        slowest = max([duration.seconds for duration in self._durations])
+        margin = MARGIN_SECONDS + 2 * (slowest + self._final.seconds)
         return self._deadline.end - min(margin, self._longest_margin)
 
     def timeout(self, now: float) -> float:
@@ -76,15 +98,20 @@ class StartLimit:
         return self._deadline.end - RESERVE_SECONDS - now
 
     def final_timeout(self, now: float) -> float:
-        """Return how many seconds the final calls may take that start now; 0 if they are not likely to end in time."""
+        """Return how many seconds the final calls may take that start now.
+
+        Return 0 if they are not likely to end in time.
+        """
         left = self._deadline.end - now
-        return left if left > min(self._final.seconds, self._longest_margin / 2) else 0.0
+        needed = min(self._final.seconds, self._longest_margin / 2)
+        return left if left > needed else 0.0
 
 
 class FetchLimit:
-    """Until when the payloads of a batch may be fetched: half of its time is left to write the others.
+    """Until when the payloads of a batch may be fetched.
 
-    One object that does not come would else take the time of all messages.
+    Half of its time is left to write the others: one object that does not come would else take the
+    time of all messages.
     """
 
     __slots__ = ("_limit", "_started")
@@ -120,12 +147,20 @@ class _SharedWaits:
 
 
 class WaitBudget:
-    """The time that a caller may spend waiting for retries, refilled as time passes; thread-safe."""
+    """The time that a caller may wait for retries, refilled as time passes; thread-safe."""
 
-    def __init__(self, clock: Clock = boottime, seconds: float = MAX_WAIT_SECONDS, left: float | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock = boottime,
+        seconds: float = MAX_WAIT_SECONDS,
+        left: float | None = None,
+    ) -> None:
         """It has at most `seconds`, and `left` of them at first; all without it."""
         self.waited = 0.0
-        """The seconds of all waits of a writer, whether counted or not, and of the retries that are counted."""
+        """The seconds of all waits of a writer, whether they are taken from the budget or not.
+
+        A retry whose wait is taken from it counts too.
+        """
         self.taken = 0.0
         """The seconds that were taken from the budget."""
         self._clock = clock
@@ -133,7 +168,7 @@ class WaitBudget:
         self._filled_at = clock()
 
     def shared(self) -> "WaitBudget":
-        """Return the budget of another caller, of which each takes what both have left, and refills it."""
+        """Return the budget of another caller: both take what is left, and each refills it."""
         budget = WaitBudget(self._clock)
         budget._shared = self._shared
         return budget
@@ -143,7 +178,8 @@ class WaitBudget:
         shared = self._shared
         with shared.lock:
             now = self._clock()
-            shared.left = min(shared.most, shared.left + (now - self._filled_at) * WAIT_SHARE)
+            refill = (now - self._filled_at) * WAIT_SHARE
+            shared.left = min(shared.most, shared.left + refill)
             self._filled_at = now
             if shared.left < max(seconds, MIN_LEFT_SECONDS):
                 return False
@@ -152,7 +188,7 @@ class WaitBudget:
             return True
 
     def correct(self, seconds: float) -> None:
-        """Take the time by which a wait and its retry were longer, or give back that by which they were shorter."""
+        """Take the time by which a wait and its retry were longer; below 0, give it back."""
         with self._shared.lock:
             self._shared.left -= seconds
             self.taken += seconds

@@ -1,4 +1,6 @@
-"""Sends the planned writes: calls overlap, and each write is retried by itself until it is settled.
+"""Sends the planned writes.
+
+Calls overlap, and each write is retried by itself until it is settled.
 
 Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 """
@@ -18,33 +20,58 @@ from router.runtime.aws.calls import (
     boottime,
     result_of_write,
 )
-from router.runtime.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
+from router.runtime.aws.protocols import (
+    AwsFault,
+    KeySchema,
+    NonBlockingTables,
+    PendingWrite,
+    Tables,
+    WriteResponse,
+)
 from router.runtime.deliver.batches import Batch, pack, pack_plain
 from router.runtime.deliver.budgets import Reservation, WriteBudgets
-from router.runtime.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of
+from router.runtime.deliver.item_writes import (
+    CoalescedWrites,
+    ItemWrites,
+    Step,
+    Steps,
+    retry_later,
+    schedule,
+    tables_of,
+)
 from router.runtime.deliver.time_limits import StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.writes import PlannedMessage
 
 BACKOFF_BASE = 0.05
-"""Seconds; the wait before the first retry is random up to twice this, and the bound doubles with each further one."""
+"""Seconds; the wait before the first retry is random up to twice this.
+
+The bound doubles with each further one.
+"""
 BACKOFF_CAP = 5.0
 """Seconds; no wait is longer."""
 MAX_TRIES = 8
-"""The tries of one delivery; after them, the write is left for the next delivery of its message."""
+"""The tries of one delivery; then the write is left for the next delivery of its message."""
 KEY_SECONDS = 1.0
-"""How long the key of a table is kept: a table cannot be deleted and created with another key in less."""
+"""How long the key of a table is kept.
 
-FEW_SHARE = 0.1
-"""If no larger share of the writes is left, their keys are throttled; otherwise the table is at its capacity."""
+A table cannot be deleted and created with another key in less.
+"""
+THROTTLED_MINORITY = 0.1
+"""If no larger share of the writes is left, their keys are throttled.
+
+Otherwise the table is at its capacity.
+"""
 
 Job = Batch | Step
+"""What one call writes."""
 
 
 class Writer:
-    """Writes through one connection; between calls of `write` it keeps how long calls take, and the keys of tables.
+    """Writes through one connection.
 
-    `jitter` chooses a wait between two bounds in seconds. At most `most_calls` are under way at a time.
+    Between calls of `write` it keeps how long calls take, and the keys of tables. `jitter` chooses
+    a wait between two bounds in seconds. At most `most_calls` are under way at a time.
     """
 
     def __init__(
@@ -61,14 +88,14 @@ class Writer:
         self._sleep = sleep
         self._jitter = jitter
         self._max_tries = MAX_TRIES if max_tries is None else max_tries
-        # The key of a table, and when it was looked up.
         self._keys: dict[str, tuple[KeySchema, float]] = {}
+        """The key of a table, and when it was looked up."""
         self._budgets = WriteBudgets(clock)
-        self._calls: PolledCalls[Job, WriteResponse] | ThreadedCalls[Job, WriteResponse] = (
-            PolledCalls(_begin(tables), result_of_write, clock, most_calls)
-            if isinstance(tables, NonBlockingTables)
-            else ThreadedCalls(self._call, clock)
-        )
+        self._calls: PolledCalls[Job, WriteResponse] | ThreadedCalls[Job, WriteResponse]
+        if isinstance(tables, NonBlockingTables):
+            self._calls = PolledCalls(_begin(tables), result_of_write, clock, most_calls)
+        else:
+            self._calls = ThreadedCalls(self._call, clock)
 
     @property
     def duration(self) -> Duration:
@@ -76,44 +103,59 @@ class Writer:
         return self._calls.duration
 
     def write_messages(
-        self, messages: Sequence[PlannedMessage], limit: StartLimit, waits: WaitBudget, *, atomic: bool
+        self,
+        messages: Sequence[PlannedMessage],
+        limit: StartLimit,
+        waits: WaitBudget,
+        *,
+        atomic: bool,
     ) -> Iterator[None]:
         """Make the writes of all messages without outcome, as `write` does.
 
-        Of plain puts and deletes, lanes are made only for what the first try leaves.
+        Of plain puts and deletes, steps are made only for what the first try leaves.
         """
         still_open = [planned for planned in messages if planned.outcome is None]
         batches = None if atomic else pack_plain(still_open)
-        if batches is not None:
-            left = self._send_plain(batches, limit)
-            # In the order of the messages again, whose tables may alternate.
-            running = [left[planned] for planned in still_open if planned in left] if left else []
-            yield from self._run(running, sum([len(batch.messages) for batch in batches]), limit, waits)
+        if batches is None:
+            for steps in schedule(still_open, atomic=atomic):
+                yield from self.write(steps, limit, waits)
             return
-        for lanes in schedule(still_open, atomic=atomic):
-            yield from self.write(lanes, limit, waits)
+        left = self._send_plain(batches, limit)
+        if left:
+            # In the order of the messages again, whose tables may alternate.
+            running = [left[planned] for planned in still_open if planned in left]
+            tried = sum([len(batch.messages) for batch in batches])
+            yield from self._run(running, tried, limit, waits)
 
-    def write(self, lanes: Iterable[Lane], limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
-        """Send the steps of all lanes until each is settled, or no call may start any more.
+    def write(
+        self,
+        items: Iterable[Steps],
+        limit: StartLimit,
+        waits: WaitBudget,
+    ) -> Iterator[None]:
+        """Send the steps of all items until each is settled, or no call may start any more.
 
-        Yields before each wait for retries: what is settled by then can be acknowledged meanwhile. A table at its
-        capacity takes some writes with each try. If few writes are left, or a try had no effect, the time of the next
-        one is taken from `waits`; if that has too little, the writes are left for the next delivery of their messages.
+        Yields before each wait for retries: what is settled by then can be acknowledged meanwhile.
         """
-        running = [RunningLane(lane) for lane in lanes]
+        running = [ItemWrites(steps) for steps in items]
         yield from self._run(running, len(running), limit, waits)
 
-    def _run(self, running: list[RunningLane], tried: int, limit: StartLimit, waits: WaitBudget) -> Iterator[None]:
-        """Run lanes; `tried` is the number of writes of the last try."""
-        reserved = since = 0.0
+    def _run(
+        self,
+        running: list[ItemWrites],
+        tried: int,
+        limit: StartLimit,
+        waits: WaitBudget,
+    ) -> Iterator[None]:
+        """Send the steps of items; `tried` is the number of writes of the last try."""
+        reserved = 0.0
+        since = 0.0
         while running:
             now = self._clock()
             if now >= limit.moment:
-                for lane in running:
-                    why = ", whose write_units are used up" if lane.waits_for_units else ""
-                    lane.abandon(retry_later(f"the deadline passed before it was written to {lane.tables}{why}"))
+                _abandon(running)
                 return
-            ready = [lane for lane in running if lane.ready_at <= now]
+            ready = [item for item in running if item.ready_at <= now]
             if ready:
                 self._send(ready, limit)
                 if reserved:
@@ -122,85 +164,112 @@ class Writer:
                     waits.correct(took - reserved)
                     waits.waited += took
                     reserved = 0.0
-                running = [lane for lane in running if lane.steps]
+                running = [item for item in running if item.steps]
                 continue
-            wake = min(lane.ready_at for lane in running)
-            # The budget of a table is a bound that holds for all messages: nothing is gained by leaving some.
-            waits_for_units = any(lane.waits_for_units for lane in running)
-            takes_some = FEW_SHARE * tried < len(running) < tried
-            reserved = 0.0 if takes_some or waits_for_units else min(wake, limit.moment) - now
+            wake = min([item.ready_at for item in running])
+            waits_for_units = any(item.waits_for_units for item in running)
+            # A table at its capacity takes some writes with each try.
+            takes_some = THROTTLED_MINORITY * tried < len(running) < tried
+            # The budget of a table bounds all messages alike: nothing is gained by leaving some.
+            is_worth_waiting = takes_some or waits_for_units
+            # Else a few writes cost the whole batch a wait, which is paid from `waits`. When that
+            # is used up, SQS delivers their messages again later.
+            reserved = 0.0 if is_worth_waiting else min(wake, limit.moment) - now
             if reserved and not waits.take(reserved):
-                for lane in running:
-                    lane.give_up()
+                for item in running:
+                    item.give_up()
                 return
             yield
             tried = len(running)
             since = self._clock()
-            seconds = max(0.0, min(wake, limit.moment) - since)
+            wait = max(0.0, min(wake, limit.moment) - since)
             with blocking:
-                self._sleep(seconds)
-            # Further receivers would not make a budget larger, as they would overlap other waits.
-            waits.waited += 0 if waits_for_units or reserved else seconds
+                self._sleep(wait)
+            if not waits_for_units and not reserved:
+                # Further receivers could use this time. They would not make a budget larger.
+                waits.waited += wait
 
-    def _send_plain(self, batches: Sequence[Batch], limit: StartLimit) -> dict[PlannedMessage, RunningLane]:
-        """Send batches of messages; return the lanes of those items that are not settled, by their first message."""
-        lanes: dict[Step, RunningLane] = {}
-        by_message: dict[PlannedMessage, RunningLane] = {}
+    def _send_plain(
+        self,
+        batches: Sequence[Batch],
+        limit: StartLimit,
+    ) -> dict[PlannedMessage, ItemWrites]:
+        """Send batches of messages.
+
+        Return the items that are not settled, by their first message.
+        """
+        by_step: dict[Step, ItemWrites] = {}
+        by_message: dict[PlannedMessage, ItemWrites] = {}
         refused: list[Job] = []
-        for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
-            left = batch.messages if response is None or response.fault else batch.settle_messages(response.unprocessed)
+        responses = self._calls.make(batches, limit)
+        for batch, response in zip(batches, responses, strict=True):
+            left = batch.messages
+            if response is not None and response.fault is None:
+                left = batch.settle_messages(response.unprocessed)
             if not left:
                 continue
-            chained = batch.with_chains(left)
-            for planned, chain in zip(left, chained.chains, strict=True):
-                by_message[batch.of_item(planned)[0]] = lanes[chain] = RunningLane([chain])
+            with_steps = batch.with_steps(left)
+            for planned, step in zip(left, with_steps.steps, strict=True):
+                item = ItemWrites([step])
+                by_step[step] = item
+                by_message[batch.of_item(planned)[0]] = item
             if response is not None:
-                refused += self._handle_batch(chained, response, lanes, limit)
-        self._make(refused, lanes, limit)
-        return {planned: lane for planned, lane in by_message.items() if lane.steps}
+                refused += self._handle_batch(with_steps, response, by_step, limit)
+        self._make(refused, by_step, limit)
+        return {planned: item for planned, item in by_message.items() if item.steps}
 
-    def _send(self, ready: Sequence[RunningLane], limit: StartLimit) -> None:
-        """Send the first step of each lane."""
-        lanes: dict[Step, RunningLane] = {lane.steps[0]: lane for lane in ready}
-        jobs: list[Job] = [
-            *pack([step for step in lanes if isinstance(step, Chain) and step.batched], self._budgets.most_units)
-        ]
-        jobs += [step for step in lanes if not step.batched]
-        self._make(jobs, lanes, limit)
+    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> None:
+        """Send the first step of each item."""
+        by_step: dict[Step, ItemWrites] = {item.steps[0]: item for item in ready}
+        batched: list[CoalescedWrites] = []
+        alone: list[Job] = []
+        for step in by_step:
+            if isinstance(step, CoalescedWrites) and step.batched:
+                batched.append(step)
+            else:
+                alone.append(step)
+        self._make([*pack(batched, self._budgets.most_units), *alone], by_step, limit)
 
-    def _make(self, jobs: list[Job], lanes: dict[Step, RunningLane], limit: StartLimit) -> None:
+    def _make(self, jobs: list[Job], by_step: Mapping[Step, ItemWrites], limit: StartLimit) -> None:
         """Make calls, and at once those for the halves of batches that were refused."""
         while jobs:
-            jobs, reservations = self._reserve(jobs, lanes)
-            responses = self._calls.make(jobs, limit)
-            made = list(zip(jobs, responses, strict=True))
+            allowed, reservations = self._reserve(jobs, by_step)
+            responses = self._calls.make(allowed, limit)
             jobs = []
-            for job, response in made:
+            for job, response in zip(allowed, responses, strict=True):
                 if job in reservations:
                     reservations[job].settle(response, len(job.writes))
                 if response is None:
                     continue
                 if isinstance(job, Batch):
-                    jobs += self._handle_batch(job, response, lanes, limit)
+                    jobs += self._handle_batch(job, response, by_step, limit)
                 else:
-                    self._handle_step(job, response, lanes[job], limit)
+                    self._handle_step(job, response, by_step[job], limit)
 
     def _reserve(
-        self, jobs: Sequence[Job], lanes: Mapping[Step, RunningLane]
+        self,
+        jobs: Sequence[Job],
+        by_step: Mapping[Step, ItemWrites],
     ) -> tuple[list[Job], dict[Job, Reservation]]:
-        """Return the calls that the budgets of their tables allow, with what is reserved; the lanes of others wait."""
+        """Return the calls that the budgets of their tables allow, with what is reserved.
+
+        The items of other calls wait.
+        """
         allowed: list[Job] = []
         reservations: dict[Job, Reservation] = {}
         for job in jobs:
-            if _is_measured(job):
-                transactional = not isinstance(job, Batch) and len(job.actions()) > 1
-                reservation = self._budgets.reserve(job.writes, transactional=transactional)
-                if reservation.wait:
-                    for step in job.chains if isinstance(job, Batch) else (job,):
-                        lanes[step].wait_for_units(self._clock() + reservation.wait)
-                    continue
+            if not _is_measured(job):
+                allowed.append(job)
+                continue
+            transactional = not isinstance(job, Batch) and len(job.actions()) > 1
+            reservation = self._budgets.reserve(job.writes, transactional=transactional)
+            if not reservation.wait:
+                allowed.append(job)
                 reservations[job] = reservation
-            allowed.append(job)
+                continue
+            steps = job.steps if isinstance(job, Batch) else [job]
+            for step in steps:
+                by_step[step].wait_for_units(self._clock() + reservation.wait)
         return allowed, reservations
 
     def _call(self, job: Job, timeout: float) -> WriteResponse:
@@ -213,92 +282,117 @@ class Writer:
         return self._tables.write(*actions[0], timeout, measured)
 
     def _handle_batch(
-        self, batch: Batch, response: WriteResponse, lanes: dict[Step, RunningLane], limit: StartLimit
-    ) -> list[Job]:
+        self,
+        batch: Batch,
+        response: WriteResponse,
+        by_step: Mapping[Step, ItemWrites],
+        limit: StartLimit,
+    ) -> Sequence[Job]:
         """Handle the response to a BatchWriteItem; return the batches to send at once."""
+        items = [by_step[step] for step in batch.steps]
         fault = response.fault
         if fault is None:
-            left = batch.settle(response.unprocessed)
-            for chain in batch.chains:
-                if not left or chain not in left:
-                    lanes[chain].advance(more=False)
+            left = {by_step[step] for step in batch.settle(response.unprocessed)}
+            for item in items:
+                if item not in left:
+                    item.advance(more=False)
             if left:
-                self._retry([lanes[chain] for chain in left], "the table was throttled")
+                self._retry([item for item in items if item in left], "the table was throttled")
         elif fault.kind == "retry":
-            self._retry([lanes[chain] for chain in batch.chains], fault.code)
+            self._retry(items, fault.code)
         elif fault.kind == "configuration":
-            for chain in batch.chains:
-                lanes[chain].abandon(_configuration_error(f"{lanes[chain].tables}: {fault.code}"))
-        elif len(batch.chains) > 1:
-            return list(batch.halves())
+            for item in items:
+                item.abandon(_configuration_error(f"{item.tables}: {fault.code}"))
+        elif len(items) > 1:
+            return batch.halves()
         else:
-            (chain,) = batch.chains
-            self._refuse(chain, fault, lanes[chain], limit)
+            self._refuse(batch.steps[0], fault, items[0], limit)
         return []
 
-    def _handle_step(self, step: Step, response: WriteResponse, lane: RunningLane, limit: StartLimit) -> None:
+    def _handle_step(
+        self,
+        step: Step,
+        response: WriteResponse,
+        item: ItemWrites,
+        limit: StartLimit,
+    ) -> None:
         """Handle the response to a PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
         fault = response.fault
         if fault is None:
-            lane.advance(step.settle(WRITTEN))
+            item.advance(step.settle(WRITTEN))
         elif fault.kind == "condition":
-            lane.advance(step.settle(step.condition_failed(response.position, response.stored)))
+            outcome = step.condition_failed(response.position, response.stored)
+            item.advance(step.settle(outcome))
         elif fault.kind == "retry":
-            self._retry([lane], fault.code)
+            self._retry([item], fault.code)
         elif fault.kind == "configuration":
-            lane.abandon(_configuration_error(f"{lane.tables}: {fault.code}"))
+            item.abandon(_configuration_error(f"{item.tables}: {fault.code}"))
         else:
-            self._refuse(step, fault, lane, limit)
+            self._refuse(step, fault, item, limit)
 
-    def _refuse(self, step: Step, fault: AwsFault, lane: RunningLane, limit: StartLimit) -> None:
-        """Handle a refused item that was sent alone: either the configured key of its table is wrong, or the item."""
+    def _refuse(self, step: Step, fault: AwsFault, item: ItemWrites, limit: StartLimit) -> None:
+        """Handle a refused item that was sent alone.
+
+        Either the item is wrong, or the configured key of its table.
+        """
         for table in tables_of(step):
             key = self._key_of(table, limit)
-            if isinstance(key, AwsFault) and key.kind == "retry":
-                self._retry([lane], key.code)
-                return
             if isinstance(key, AwsFault):
-                lane.abandon(_configuration_error(f"table '{table.name}': {key.code}"))
+                if key.kind == "retry":
+                    self._retry([item], key.code)
+                else:
+                    item.abandon(_configuration_error(f"table '{table.name}': {key.code}"))
                 return
             if key != table.key:
-                lane.abandon(_configuration_error(f"table '{table.name}' has another key than the config says"))
+                reason = f"table '{table.name}' has another key than the config says"
+                item.abandon(_configuration_error(reason))
                 return
         write = step.writes[0]
         reason = f"table '{write.table.name}' refused the item: {fault.code}"
-        lane.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
+        item.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
 
     def _key_of(self, table: Table, limit: StartLimit) -> KeySchema | AwsFault:
-        """Return the key that a table has now; while many items are refused, it is looked up once in KEY_SECONDS."""
+        """Return the key that a table has now.
+
+        While many items are refused, it is looked up once in KEY_SECONDS.
+        """
         now = self._clock()
-        key, since = self._keys.get(table.name, ((), now))
-        if key and now - since < KEY_SECONDS:
-            return key
+        known = self._keys.get(table.name)
+        if known:
+            key, looked_up_at = known
+            if now - looked_up_at < KEY_SECONDS:
+                return key
         found = self._tables.key_schema(table.name, limit.timeout(now))
         if not isinstance(found, AwsFault):
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, lanes: Sequence[RunningLane], reason: str) -> None:
-        """Retry after a back-off; lanes with equally many tries wait equally long, to be sent together again."""
-        by_tries: dict[int, list[RunningLane]] = {}
-        for lane in lanes:
-            by_tries.setdefault(lane.tries, []).append(lane)
+    def _retry(self, items: Sequence[ItemWrites], reason: str) -> None:
+        """Retry after a back-off.
+
+        Items with equally many tries wait equally long, to be sent together again.
+        """
+        by_tries: dict[int, list[ItemWrites]] = {}
+        for item in items:
+            by_tries.setdefault(item.tries, []).append(item)
         for tries, alike in by_tries.items():
             wait = self._jitter(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))
-            for lane in alike:
-                lane.tries += 1
-                lane.waits_for_units = False
-                lane.ready_at = self._clock() + wait
-                lane.failure = reason
-                if lane.tries == self._max_tries:
-                    lane.give_up()
+            for item in alike:
+                item.tries += 1
+                item.waits_for_units = False
+                item.ready_at = self._clock() + wait
+                item.failure = reason
+                if item.tries == self._max_tries:
+                    item.give_up()
 
 
 def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
     def begin(job: Job, timeout: float) -> PendingWrite:
+        measured = _is_measured(job)
         if isinstance(job, Batch):
-            return tables.begin_batch_write(job.table.name, job.encodable_requests(), timeout, _is_measured(job))
-        return tables.begin_actions(job.actions(), timeout, _is_measured(job))
+            requests = job.encodable_requests()
+            return tables.begin_batch_write(job.table.name, requests, timeout, measured)
+        return tables.begin_actions(job.actions(), timeout, measured)
 
     return begin
 
@@ -308,6 +402,15 @@ def _is_measured(job: Job) -> bool:
     if isinstance(job, Batch):
         return job.table.write_units > 0
     return any(table.write_units for table in tables_of(job))
+
+
+def _abandon(running: Iterable[ItemWrites]) -> None:
+    """Leave items for the next delivery of their messages, as no call may start any more."""
+    for item in running:
+        reason = f"the deadline passed before it was written to {item.tables}"
+        if item.waits_for_units:
+            reason += ", whose write_units are used up"
+        item.abandon(retry_later(reason))
 
 
 def _configuration_error(reason: str) -> Outcome:

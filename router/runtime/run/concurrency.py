@@ -1,4 +1,7 @@
-"""Adaptive concurrency: how many receivers a queue gets, and how many messages a receiver requests at a time."""
+"""Adaptive concurrency.
+
+It says how many receivers a queue gets, and how many messages a receiver requests at a time.
+"""
 
 import threading
 import time
@@ -6,7 +9,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, boottime
 
 MAX_MESSAGES = 10
 """Messages of one ReceiveMessage call:
@@ -14,28 +17,42 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Receiv
 MAX_BATCH_CHARACTERS = 1024 * 1024
 """Characters of the bodies of one receive batch, estimated from the previous batch."""
 BACKLOG_SHARE = 0.6
-"""A receive this full indicates a backlog; double the next request. Not every call of a large request is full, because
-a short poll samples only some of SQS's servers:
+"""A receive this full indicates a backlog: the next request is doubled.
+
+Not every call of a large request is full, because a short poll samples only some of SQS's servers:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html"""
 SPARSE_MESSAGES = 5
 """A round with fewer messages indicates more receivers than the queue needs."""
 BASELINE_GROWTH = 0.005
-"""The shortest round time grows by this share each second, so that an old measurement does not apply indefinitely."""
+"""The shortest round time grows by this share each second.
+
+An old measurement does not apply for ever then.
+"""
 THROTTLED_SHARE = 0.5
-"""If a larger share of a queue's messages is throttled, that is due to its tables; else it is due to some messages."""
+"""If a larger share of a queue's messages is throttled, its tables are the cause.
+
+Otherwise some of the messages are.
+"""
 SHARE_WINDOW = 100
-"""The messages of which the throttled share is measured: few enough to notice an outage within ten receives, and so
-many that one message of a quiet queue, which is received again and again, is a small share."""
+"""The messages of which the throttled share is measured.
+
+They are few enough to notice an outage within ten receives. They are so many that one message of a
+quiet queue, which is received again and again, is a small share.
+"""
 CPU_WINDOW_SECONDS = 0.05
-"""The CPU share is measured over at least this time: accurate enough, and short beside the growth of receivers."""
+"""The CPU share is measured over at least this time.
+
+It is accurate enough then, and the time is short beside the growth of receivers.
+"""
 
 
 class Round(Struct, frozen=True):
     """The measurements of one round of a receiver.
 
-    `received` counts its messages; `full` says that the queue has a backlog and the batch had its maximum size;
-    `seconds` is its duration. `throttled` is the share of the queue's latest messages that were throttled or met
-    another outage; 0 if none of this round was. `failed` says that the queue could not be read in time.
+    `received` counts its messages. `full` says that the queue has a backlog and the batch had its
+    maximum size. `seconds` is its duration. `throttled` is the share of the queue's latest messages
+    that were throttled or met another outage; 0 if none of this round was. `failed` says that the
+    queue could not be read in time.
     """
 
     received: int = 0
@@ -51,13 +68,15 @@ class Round(Struct, frozen=True):
 
 
 class Tuning(Struct, frozen=True):
-    """The limits of a receive batch, and the thresholds at which receivers are added and removed.
+    """The limits of a receive batch, and when receivers of a queue are added and removed.
 
-    A batch has at most `batch_messages` (eight full BatchWriteItem calls, twenty of ReceiveMessage) and an estimated
-    processing time of at most `batch_seconds`, so that a worker with slow plugins or a throttled table can stop within
-    its grace period. The ratios compare the time of a round with that of a single receiver, which has no contention;
-    the CPU shares are of one core. Up to the `contended_*` values receivers are added, above the `overloaded_*` values
-    they are removed.
+    A batch has at most `batch_messages`: eight full BatchWriteItem calls, twenty of ReceiveMessage.
+    Its estimated processing time is at most `batch_seconds`. A worker with slow plugins or a
+    throttled table can stop within its grace period then.
+
+    A queue has at most `receivers`. Up to the `contended_*` values receivers are added, above the
+    `overloaded_*` values they are removed. The ratios compare the time of a round with that of a
+    single receiver, which has no contention. The CPU shares are of one core.
     """
 
     batch_messages: int = 200
@@ -66,6 +85,7 @@ class Tuning(Struct, frozen=True):
     overloaded_ratio: float = 2.5
     contended_cpu: float = 0.75
     overloaded_cpu: float = 0.9
+    receivers: int = 32
 
 
 DEFAULT_TUNING = Tuning()
@@ -74,8 +94,8 @@ DEFAULT_TUNING = Tuning()
 class AdaptiveBatch:
     """The number of messages that a receiver requests: `size`, in steps of one full call.
 
-    It doubles while receives indicate a backlog, up to `max_messages` and `max_seconds` of estimated processing time,
-    and follows the number of received messages otherwise.
+    It doubles while receives indicate a backlog, up to `max_messages` and `max_seconds` of
+    estimated processing time. Otherwise it follows the number of received messages.
     """
 
     def __init__(
@@ -88,11 +108,16 @@ class AdaptiveBatch:
         self._max_seconds = max_seconds
 
     def update(self, requested: int, received: int, characters: int, seconds: float) -> bool:
-        """Set the next size after a batch and its processing time; returns whether the largest batch left a backlog."""
+        """Set the next size after a batch and its processing time.
+
+        Return whether the largest batch left a backlog.
+        """
         limit = self._limit(received, characters, seconds)
-        backlog = received >= max(MAX_MESSAGES, requested * BACKLOG_SHARE)
-        self.size = min(limit, 2 * requested if backlog else _full_calls(received + MAX_MESSAGES - 1))
-        return backlog and requested >= limit
+        has_backlog = received >= max(MAX_MESSAGES, requested * BACKLOG_SHARE)
+        as_received = _full_calls(received + MAX_MESSAGES - 1)
+        wanted = 2 * requested if has_backlog else as_received
+        self.size = min(limit, wanted)
+        return has_backlog and requested >= limit
 
     def reset(self) -> None:
         """Request one call's messages next."""
@@ -102,12 +127,16 @@ class AdaptiveBatch:
         if self._max_messages == MAX_MESSAGES:
             return MAX_MESSAGES
         by_characters = MAX_BATCH_CHARACTERS * received // max(1, characters)
-        by_seconds = int(min(self._max_seconds * received / max(seconds, 0.001), self._max_messages))
-        return max(MAX_MESSAGES, _full_calls(min(by_characters, by_seconds)))
+        by_seconds = self._max_seconds * received / max(seconds, 0.001)
+        most = min(by_characters, int(min(by_seconds, self._max_messages)))
+        return max(MAX_MESSAGES, _full_calls(most))
 
 
 class ThrottledShare:
-    """The share of the latest messages of a queue that were throttled or met another outage; thread-safe."""
+    """The share of the latest messages of a queue that were throttled; thread-safe.
+
+    Those that met another outage count too.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -115,46 +144,65 @@ class ThrottledShare:
         self._throttled = 0.0
 
     def add(self, settled: int, throttled: int) -> float:
-        """Count the messages of a batch, and return the share; the more messages it has, the less older ones count."""
+        """Count the messages of a batch, and return the share.
+
+        It is 0 if none of the batch was throttled. The more messages the batch has, the less older
+        ones count.
+        """
         with self._lock:
             kept = max(0.0, 1 - (settled + throttled) / SHARE_WINDOW)
             self._settled = self._settled * kept + settled
             self._throttled = self._throttled * kept + throttled
-            return self._throttled / (self._settled + self._throttled) if throttled else 0.0
+            if not throttled:
+                return 0.0
+            return self._throttled / (self._settled + self._throttled)
 
 
 class CpuShare:
-    """Measures the share of one core that this process uses; with the global interpreter lock it is at most about 1."""
+    """Measures the share of one core that this process uses.
+
+    With the global interpreter lock it is at most about 1.
+    """
 
     def __init__(
-        self, clock: Callable[[], float] = boottime, cpu_time: Callable[[], float] = time.process_time
+        self,
+        clock: Clock = boottime,
+        cpu_time: Clock = time.process_time,
     ) -> None:
         self._clock = clock
         self._cpu_time = cpu_time
-        self._measured = clock(), cpu_time()
+        self._measured_at = clock()
+        self._cpu_then = cpu_time()
         self._share = 0.0
 
     def __call__(self) -> float:
         """Return the share during the last complete window."""
-        now, cpu_time = self._clock(), self._cpu_time()
-        before, cpu_time_before = self._measured
-        if now - before >= CPU_WINDOW_SECONDS:
-            self._measured = now, cpu_time
-            self._share = (cpu_time - cpu_time_before) / (now - before)
+        now = self._clock()
+        cpu_now = self._cpu_time()
+        passed = now - self._measured_at
+        if passed >= CPU_WINDOW_SECONDS:
+            self._share = (cpu_now - self._cpu_then) / passed
+            self._measured_at = now
+            self._cpu_then = cpu_now
         return self._share
 
 
 class AdaptiveConcurrency:
     """The number of receivers that a queue should have: `target`, from 1 to `limit`.
 
-    A full round adds a receiver, which doubles them within the time of a round, until rounds become slower or the
-    process uses most of a core. After an overload, a receiver is added only when each has had a full round. An empty
-    round, a failed one, and one of a throttled queue halves the target. A sparse round removes a receiver, so that
-    those left receive larger batches.
+    A full round adds a receiver, which doubles them within the time of a round. That ends when
+    rounds become slower or the process uses most of a core. After an overload, a receiver is added
+    only when each has had a full round.
+
+    An empty round, a failed one, and one of a throttled queue halves the target. A sparse round
+    removes a receiver, so that those left receive larger batches.
     """
 
     def __init__(
-        self, limit: int, cpu_share: Callable[[], float] = lambda: 0.0, tuning: Tuning = DEFAULT_TUNING
+        self,
+        limit: int,
+        cpu_share: Callable[[], float] = lambda: 0.0,
+        tuning: Tuning = DEFAULT_TUNING,
     ) -> None:
         self.target = 1
         self._limit = limit
@@ -180,22 +228,32 @@ class AdaptiveConcurrency:
         self.target = min(self._limit, running + 1)
 
     def _update_full(self, finished: Round, may_grow: Callable[[], bool]) -> None:
-        seconds, tuning = finished.seconds, self._tuning
-        # A single receiver has no contention, so its rounds are the baseline.
-        known = seconds if self.target == 1 else self._baseline * (1 + BASELINE_GROWTH * seconds / self.target)
-        self._baseline = min(seconds, known)
+        seconds = finished.seconds
+        if self.target == 1:
+            # A single receiver has no contention, so its rounds are the baseline.
+            self._baseline = seconds
+        else:
+            growth = 1 + BASELINE_GROWTH * seconds / self.target
+            self._baseline = min(seconds, self._baseline * growth)
         cpu_share = self._cpu_share()
-        if seconds <= tuning.contended_ratio * self._baseline and cpu_share <= tuning.contended_cpu:
+        tuning = self._tuning
+        contended_from = tuning.contended_ratio * self._baseline
+        overloaded_from = tuning.overloaded_ratio * self._baseline
+        if seconds <= contended_from and cpu_share <= tuning.contended_cpu:
             self._grow(may_grow)
-        elif self.target > 1 and (
-            seconds > tuning.overloaded_ratio * self._baseline or cpu_share > tuning.overloaded_cpu
-        ):
-            # Every receiver reports the same overload; remove one receiver for all these reports.
-            self._overloaded_rounds += 1
-            if self._overloaded_rounds >= self.target:
-                self._overloaded_rounds = self._good_rounds = 0
-                self._was_overloaded = True
-                self.target -= 1
+            return
+        is_overloaded = seconds > overloaded_from or cpu_share > tuning.overloaded_cpu
+        if is_overloaded and self.target > 1:
+            self._note_overload()
+
+    def _note_overload(self) -> None:
+        # Every receiver reports the same overload; remove one receiver for all these reports.
+        self._overloaded_rounds += 1
+        if self._overloaded_rounds >= self.target:
+            self._overloaded_rounds = 0
+            self._good_rounds = 0
+            self._was_overloaded = True
+            self.target -= 1
 
     def _grow(self, may_grow: Callable[[], bool]) -> None:
         self._good_rounds += 1

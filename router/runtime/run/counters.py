@@ -1,7 +1,8 @@
 """The metrics of worker processes by queue, and the text in which Prometheus scrapes them.
 
-One of several processes keeps its metrics in a file in memory, which it shares with its parent: each scrape has what
-all processes did so far, and what a process did is still there after it was killed.
+One of several processes keeps its metrics in a file in memory, which it shares with its parent.
+Each scrape has what all processes did so far. What a process did is still there after it was
+killed.
 """
 
 import os
@@ -27,7 +28,10 @@ _NUMBER_BYTES = 8
 
 
 def open_counters_file() -> int:
-    """Return the descriptor of a new file in memory, or where the system has no such files, of a temporary one."""
+    """Return the descriptor of a new file in memory.
+
+    Where the system has no such files, it is a temporary file.
+    """
     # A container may have no directory to write to.
     if hasattr(os, "memfd_create"):
         return os.memfd_create("router-counters")
@@ -38,9 +42,9 @@ def open_counters_file() -> int:
 class QueueCounters:
     """The metrics of this process by queue; safe to use from several threads.
 
-    They are kept in a file too if its descriptor is given. It begins with the names of the metrics, as JSON; a row for
-    each queue follows, of its name and its numbers. Texts have their length before them and are padded, so that numbers
-    are aligned and are written whole.
+    They are kept in a file too if its descriptor is given. It begins with the names of the metrics,
+    as JSON. A row for each queue follows, of its name and its numbers. Texts have their length
+    before them and are padded, so that numbers are aligned and are written whole.
     """
 
     def __init__(self, file: int | None = None) -> None:
@@ -48,9 +52,10 @@ class QueueCounters:
         self._file = file
         if file is not None:
             os.set_inheritable(file, False)
-        # The numbers of each queue in the order of METRICS, and where they are in the file.
         self._rows: dict[str, tuple[array[float], int]] = {}
+        """The numbers of each queue in the order of METRICS, and where they are in the file."""
         self._end = 0
+        """The length of the file."""
         self._append(msgspec.json.encode(list(METRICS)))
 
     def record(self, summary: Summary) -> None:
@@ -59,8 +64,7 @@ class QueueCounters:
             numbers, at = self._row(summary.queue)
             for name, value in measure(summary).items():
                 numbers[_POSITIONS[name]] += value
-            if self._file is not None:
-                os.pwrite(self._file, numbers, at)
+            self._write(numbers, at)
 
     def set_dropped_lines(self, number: int) -> None:
         """Set how many log lines were dropped, which concerns no queue."""
@@ -68,28 +72,34 @@ class QueueCounters:
             with self._lock:
                 numbers, at = self._row("")
                 numbers[_POSITIONS[LINES_DROPPED]] = number
-                if self._file is not None:
-                    os.pwrite(self._file, numbers, at)
+                self._write(numbers, at)
 
     def totals(self) -> Totals:
         """Return a copy of all totals that are not 0."""
         with self._lock:
-            return _by_metric(list(METRICS), [(queue, list(numbers)) for queue, (numbers, _) in self._rows.items()])
+            rows = {queue: numbers for queue, (numbers, _) in self._rows.items()}
+            return _by_metric(list(METRICS), rows)
 
     def _row(self, queue: str) -> "tuple[array[float], int]":
         row = self._rows.get(queue)
         if row is None:
-            numbers = array("d", bytes(_NUMBER_BYTES * len(METRICS)))
-            self._append(queue.encode(), numbers.tobytes())
-            row = self._rows[queue] = numbers, self._end - _NUMBER_BYTES * len(METRICS)
+            size = _NUMBER_BYTES * len(METRICS)
+            numbers = array("d", bytes(size))
+            self._append(queue.encode(), bytes(size))
+            row = numbers, self._end - size
+            self._rows[queue] = row
         return row
 
     def _append(self, text: bytes, numbers: bytes = b"") -> None:
-        """Append to the file in one piece, so that the parent reads the whole row or none of it."""
-        written = _LENGTH.pack(len(text)) + text + bytes(-len(text) % _NUMBER_BYTES) + numbers
-        if self._file is not None:
-            os.pwrite(self._file, written, self._end)
+        padding = bytes(-len(text) % _NUMBER_BYTES)
+        # In one piece, so that the parent reads the whole row or none of it.
+        written = _LENGTH.pack(len(text)) + text + padding + numbers
+        self._write(written, self._end)
         self._end += len(written)
+
+    def _write(self, data: "bytes | array[float]", at: int) -> None:
+        if self._file is not None:
+            os.pwrite(self._file, data, at)
 
 
 def read_counters(file: int) -> Totals:
@@ -99,24 +109,28 @@ def read_counters(file: int) -> Totals:
         return {}
     header, at = _read_text(data, 0)
     metrics = msgspec.json.decode(header, type=list[str])
-    rows: list[tuple[str, list[float]]] = []
+    rows: dict[str, array[float]] = {}
     size = _NUMBER_BYTES * len(metrics)
     while at < len(data):
         queue, at = _read_text(data, at)
-        rows.append((queue.decode(), list(array("d", data[at : at + size]))))
+        rows[queue.decode()] = array("d", data[at : at + size])
         at += size
     return _by_metric(metrics, rows)
 
 
 def _read_text(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return the text at a position, and the position of what follows it."""
     (length,) = _LENGTH.unpack_from(data, at)
     start = at + _LENGTH.size
-    return data[start : start + length], start + length + -length % _NUMBER_BYTES
+    end = start + length
+    padding = -length % _NUMBER_BYTES
+    return data[start:end], end + padding
 
 
-def _by_metric(metrics: list[str], rows: list[tuple[str, list[float]]]) -> Totals:
+def _by_metric(metrics: list[str], rows: "Mapping[str, array[float]]") -> Totals:
+    """Return the numbers of rows by metric and queue, without zeros."""
     totals: dict[str, dict[str, float]] = {}
-    for queue, numbers in rows:
+    for queue, numbers in rows.items():
         for name, number in zip(metrics, numbers, strict=True):
             if number:
                 totals.setdefault(name, {})[queue] = number
@@ -135,7 +149,10 @@ def add_totals(parts: Iterable[Totals]) -> Totals:
 
 
 def exposition(totals: Totals, service: str, config: str = "") -> bytes:
-    """Return the totals of a service, and the hash of its config, in the text format that Prometheus scrapes."""
+    """Return the totals of a service in the text format that Prometheus scrapes.
+
+    `config` is the hash of its config.
+    """
     registry = CollectorRegistry()
     registry.register(_TotalsCollector(totals, service, config))
     return generate_latest(registry)
@@ -149,7 +166,11 @@ class _TotalsCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         if self._config:
-            info = InfoMetricFamily("router_config", "The config that runs, by its hash.", labels=[SERVICE])
+            info = InfoMetricFamily(
+                "router_config",
+                "The config that runs, by its hash.",
+                labels=[SERVICE],
+            )
             info.add_metric([self._service], {"config": self._config})
             yield info
         for name, (_, description) in METRICS.items():

@@ -6,30 +6,52 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from router.model import Record
-from router.runtime.aws.calls import boottime
+from router.runtime.aws.calls import Clock, boottime
 from router.runtime.aws.protocols import AwsFault, Queues
 from router.runtime.deliver.telemetry import LOGGER
 
 MAX_SECONDS = 12 * 60 * 60
-"""The longest total visibility timeout from receipt, however often it is extended:
+"""The longest total visibility timeout from receipt, however often it is extended.
+
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 MAX_CHARACTERS = 64 * 1024 * 1024
-"""While the leased bodies together are larger, a worker adds no receivers, and each requests one call's messages."""
+"""While the leased bodies together are larger, a worker adds no receivers.
+
+Each receiver requests the messages of one call then.
+"""
 _HEARTBEAT_SECONDS = 0.25
 
 
 class Lease:
-    """The messages of one receive batch, invisible to other consumers until `until` (by the clock of the leases).
+    """The messages of one receive batch, invisible to other consumers until `until`.
 
-    `size` is the total length of their bodies in characters. The lease is counted from `since`, when the messages were
-    requested: SQS can have made them invisible at any moment from then on.
+    Moments are by the clock of the leases. `size` is the total length of the bodies in characters.
+    The lease starts at `since`, when the messages were requested. SQS may have hidden them at any
+    moment after that.
 
     Why from the request: docs/decisions/2026-11-26-leases-count-from-the-request.md
     """
 
-    __slots__ = ("_due_at", "_since", "_visibility", "ended", "forgotten", "ids", "renewing", "size", "until", "url")
+    __slots__ = (
+        "_due_at",
+        "_since",
+        "_visibility",
+        "ended",
+        "forgotten",
+        "ids",
+        "renewing",
+        "size",
+        "until",
+        "url",
+    )
 
-    def __init__(self, url: str, visibility: int, records: Sequence[Record], since: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        visibility: int,
+        records: Sequence[Record],
+        since: float,
+    ) -> None:
         self.url = url
         self.ids = tuple([record.message_id for record in records])
         self.forgotten: set[str] = set()
@@ -45,32 +67,41 @@ class Lease:
         self._due_at = since + visibility / 2
 
     def is_due(self, now: float) -> bool:
-        """Return whether it is to be extended: half of the remaining time is over, and it can last longer.
-
-        One that is over is not extended: other consumers may have received the messages.
-        """
-        is_due = self._due_at <= now < self.until < now + self.seconds_at(now)
-        return is_due and not self.renewing and not self.ended
+        """Return whether it is to be extended."""
+        if self.renewing or self.ended:
+            return False
+        # Once it is over, another consumer may have received the messages.
+        is_over = now >= self.until
+        can_last_longer = self.until < now + self.seconds_at(now)
+        return self._due_at <= now and can_last_longer and not is_over
 
     def seconds_at(self, now: float) -> int:
         """Return the longest visibility timeout that can be set at this time."""
         return min(self._visibility, int(self._since + MAX_SECONDS - now))
 
     def renewed(self, asked_at: float, now: float, *, completely: bool) -> None:
-        """Record a renewal that was requested at a time; `until` moves only if every message was renewed."""
+        """Record a renewal that was requested at a time.
+
+        `until` moves only if every message was renewed.
+        """
         if completely:
             self.until = asked_at + self.seconds_at(asked_at)
+        # Half of the remaining time is left for further tries.
         self._due_at = now + (self.until - now) / 2
 
 
 class Leases:
-    """All leases of a process; a message that was received twice is renewed by its newest receipt handle.
+    """All leases of a process.
 
-    `size` is the total length of all leased bodies in characters.
+    A message that was received twice is renewed by its newest receipt handle. `size` is the total
+    length of all leased bodies in characters.
     """
 
     def __init__(
-        self, queues: Queues, clock: Callable[[], float] = boottime, max_characters: int = MAX_CHARACTERS
+        self,
+        queues: Queues,
+        clock: Clock = boottime,
+        max_characters: int = MAX_CHARACTERS,
     ) -> None:
         self.size = 0
         self._queues = queues
@@ -78,16 +109,23 @@ class Leases:
         self._max_characters = max_characters
         self._lock = threading.Lock()
         self._leases: dict[Lease, None] = {}
-        # By queue: the newest receipt handle of each message, and how many leases it has besides the first.
         self._handles: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        """By queue: the newest receipt handle of each message."""
         self._further: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """By queue: how many leases a message has besides the first, if there are any."""
 
     @property
     def is_full(self) -> bool:
         """Whether the limit of leased characters is reached."""
         return self.size >= self._max_characters
 
-    def acquire(self, url: str, visibility: int, records: Sequence[Record], since: float) -> Lease:
+    def acquire(
+        self,
+        url: str,
+        visibility: int,
+        records: Sequence[Record],
+        since: float,
+    ) -> Lease:
         """Lease messages that were requested at a time of the clock."""
         lease = Lease(url, visibility, records, since)
         handles = {record.message_id: record.receipt_handle for record in records}
@@ -95,7 +133,9 @@ class Leases:
             self._leases[lease] = None
             self.size += lease.size
             known = self._handles[url]
-            if len(handles) == len(lease.ids) and known.keys().isdisjoint(handles):
+            are_distinct = len(handles) == len(lease.ids)
+            if are_distinct and known.keys().isdisjoint(handles):
+                # Nearly always: no message was received twice.
                 known.update(handles)
                 return lease
             for record in records:
@@ -123,20 +163,21 @@ class Leases:
             self._drop(lease.url, lease.ids)
 
     def _drop(self, url: str, ids: Iterable[str]) -> None:
-        known, further = self._handles[url], self._further[url]
-        if not further:
-            for id_ in ids:
-                del known[id_]
-            return
+        known = self._handles[url]
+        further = self._further[url]
         for id_ in ids:
-            more = further.pop(id_, 0)
-            if more > 1:
-                further[id_] = more - 1
-            if not more:
+            # Few messages have further leases: most batches do without a look for each.
+            leases_left = further.pop(id_, 0) if further else 0
+            if not leases_left:
                 del known[id_]
+            elif leases_left > 1:
+                further[id_] = leases_left - 1
 
     def renew(self) -> list[threading.Thread]:
-        """Begin to extend each lease that is due, in a thread for each, so that a slow call delays no other lease."""
+        """Begin to extend each lease that is due.
+
+        Each has a thread, so that a slow call delays no other lease.
+        """
         now = self._clock()
         with self._lock:
             due = [lease for lease in self._leases if lease.is_due(now)]
@@ -145,9 +186,10 @@ class Leases:
         return _start(self._renew, due)
 
     def release_all(self, deadline: float) -> None:
-        """Set the visibility timeout of all leased messages to 0; a call that is slow is waited for until the deadline.
+        """Set the visibility timeout of all leased messages to 0.
 
-        Leases that are over are left out: their receipt handles are no longer valid.
+        Slow calls are waited for until the deadline. Leases that are over are left out: their
+        receipt handles are no longer valid.
         """
         now = self._clock()
         with self._lock:
@@ -167,15 +209,18 @@ class Leases:
         """Extend a lease, ten messages a call; logs errors."""
         asked_at = self._clock()
         seconds = lease.seconds_at(asked_at)
-        failed: Mapping[str, AwsFault] | None = None
+        failed: Mapping[str, AwsFault] = {}
+        completely = False
         try:
             messages = [(id_, handle, seconds) for id_, handle in self._handles_of(lease)]
             failed = self._queues.change_visibility(lease.url, messages, lease.until - asked_at)
-        except Exception:  # a message that is not renewed becomes visible, and is received again
+            completely = not failed
+        except Exception:
+            # A message that is not renewed becomes visible, and is received again.
             LOGGER.exception("unexpected error while extending visibility timeouts")
-        lease.renewed(asked_at, self._clock(), completely=failed == {})
+        lease.renewed(asked_at, self._clock(), completely=completely)
         lease.renewing = False
-        for id_, fault in (failed or {}).items():
+        for id_, fault in failed.items():
             fields = {"message_id": id_, "error": fault.code}
             LOGGER.warning("cannot extend the visibility timeout", extra={"fields": fields})
 
@@ -183,17 +228,26 @@ class Leases:
         messages = [(id_, handle, 0) for id_, handle in self._handles_of(lease)]
         try:
             self._queues.change_visibility(lease.url, messages, deadline - self._clock())
-        except Exception:  # they become visible at the end of the lease
+        except Exception:
+            # They become visible at the end of the lease.
             LOGGER.exception("unexpected error while making messages visible")
 
     def _handles_of(self, lease: Lease) -> list[tuple[str, str]]:
         with self._lock:
             known = self._handles[lease.url]
-            return [(id_, known[id_]) for id_ in lease.ids if id_ in known and id_ not in lease.forgotten]
+            return [
+                (id_, known[id_])
+                for id_ in lease.ids
+                # A lease that was released meanwhile may have no handles any more.
+                if id_ in known and id_ not in lease.forgotten
+            ]
 
 
 def _start(do: Callable[[Lease], None], leases: Iterable[Lease]) -> list[threading.Thread]:
-    """Call a function for each lease in a thread of its own, or here if the system has no further thread."""
+    """Call a function for each lease in a thread of its own.
+
+    If the system has no further thread, it is called here.
+    """
     threads = []
     for lease in leases:
         # A daemon thread, so that a call that hangs does not keep the process alive.

@@ -1,4 +1,7 @@
-"""The log of a worker, written by a thread of its own: a log that nobody reads does not stop delivery."""
+"""The log of a worker, written by a thread of its own.
+
+A log that nobody reads does not stop delivery.
+"""
 
 import logging
 import os
@@ -17,15 +20,18 @@ BLOCKED_SECONDS = 1.0
 FLUSH_SECONDS = 1.0
 """The longest time to write what is queued when the process ends."""
 _GATHER_SECONDS = 0.02
-"""Lines that follow a first one within this time are written with it: fewer switches between threads."""
+"""Lines that follow a first one within this time are written with it.
+
+That takes fewer switches between threads.
+"""
 _REPORT_SECONDS = 1.0
 
 
 class LogQueue(logging.Handler):
     """Queues lines for the thread that writes them to a file descriptor.
 
-    `dropped` is the number of lines for which there was no room, or that could not be written. It is logged as soon as
-    a line can be written again.
+    `dropped` is the number of lines for which there was no room, or that could not be written. It
+    is logged as soon as a line can be written again.
     """
 
     def __init__(self, descriptor: int, limit: int = QUEUE_BYTES) -> None:
@@ -36,8 +42,11 @@ class LogQueue(logging.Handler):
         self._lines: deque[bytes] = deque()
         self._size = 0
         self._any = Event()
+        """Set while there are lines that the thread has not taken."""
         self._writing_since: float | None = None
+        """When the thread began to write what it has taken; None while it waits for lines."""
         self._reported = 0
+        """How many dropped lines were logged, the last of them at `_reported_at`."""
         self._reported_at = 0.0
         Thread(target=self._run, name="log", daemon=True).start()
 
@@ -51,7 +60,8 @@ class LogQueue(logging.Handler):
         """Queue a line; never blocks."""
         try:
             line = self.format(record).encode() + b"\n"
-        except Exception:  # arguments that do not fit the message, for example in a plugin
+        except Exception:
+            # Arguments that do not fit the message, for example in a plugin.
             self.dropped += 1
             return
         if self._size + len(line) > self._limit:
@@ -65,7 +75,10 @@ class LogQueue(logging.Handler):
     def flush(self) -> None:
         """Wait until all lines are written, at most FLUSH_SECONDS."""
         end = boottime() + FLUSH_SECONDS
-        while (self._any.is_set() or self._writing_since is not None) and boottime() < end:
+        while boottime() < end:
+            is_done = not self._any.is_set() and self._writing_since is None
+            if is_done:
+                return
             time.sleep(0.005)
 
     def _run(self) -> None:
@@ -82,13 +95,19 @@ class LogQueue(logging.Handler):
             self._writing_since = None
 
     def _take(self) -> list[bytes]:
-        """Return the next lines, as many as a pipe takes at once: processes that share it do not mix their lines."""
+        """Return the next lines, at least one, and as many as a pipe takes at once.
+
+        Processes that share a pipe do not mix their lines then.
+        """
         taken: list[bytes] = []
         size = 0
         self.acquire()
-        while self._lines and (not taken or size + len(self._lines[0]) <= select.PIPE_BUF):
+        while self._lines:
+            size_with_next = size + len(self._lines[0])
+            if taken and size_with_next > select.PIPE_BUF:
+                break
             taken.append(self._lines.popleft())
-            size += len(taken[-1])
+            size = size_with_next
         self._size -= size
         self.release()
         return taken
@@ -100,9 +119,11 @@ class LogQueue(logging.Handler):
         while left:
             try:
                 left = left[os.write(self._descriptor, left) :]
-            except BlockingIOError:  # another process has made the shared pipe non-blocking
+            except BlockingIOError:
+                # Another process has made the shared pipe non-blocking.
                 select.select([], [self._descriptor], [])
-            except OSError:  # the other end is closed, or the disk is full
+            except OSError:
+                # The other end is closed, or the disk is full.
                 return False
         return True
 
@@ -116,8 +137,18 @@ class LogQueue(logging.Handler):
         dropped = self.dropped
         if dropped == self._reported:
             return
-        fields = {"fields": {"dropped": dropped - self._reported}}
-        record = LOGGER.makeRecord(LOGGER.name, logging.WARNING, "", 0, "log lines dropped", (), None, None, fields)
+        # Not by the logger, whose lines would be queued, and dropped too.
+        record = LOGGER.makeRecord(
+            LOGGER.name,
+            logging.WARNING,
+            fn="",
+            lno=0,
+            msg="log lines dropped",
+            args=(),
+            exc_info=None,
+            extra={"fields": {"dropped": dropped - self._reported}},
+        )
         self.filter(record)
         if self._write(self.format(record).encode() + b"\n"):
-            self._reported, self._reported_at = dropped, boottime()
+            self._reported = dropped
+            self._reported_at = boottime()

@@ -1,7 +1,7 @@
 """Health and metrics of a worker over HTTP: `/healthz`, `/readyz` and `/metrics`.
 
-The server stays reachable whatever its clients and the process do. One thread serves all connections; their number and
-the time of each are bounded, and file descriptors are reserved.
+The server stays reachable whatever its clients and the process do. One thread serves all
+connections. Their number and the time of each are bounded, and file descriptors are reserved.
 """
 
 import errno
@@ -22,7 +22,7 @@ from router.runtime.deliver.telemetry import LOGGER, service_name
 from router.runtime.run.counters import Totals, exposition
 
 MAX_CONNECTIONS = 64
-"""For one more, the oldest is closed: a client that has sent its request is served before."""
+"""For one more, the oldest is closed; a client that has sent its request is served before."""
 CONNECTION_SECONDS = 5.0
 """From the connection until the client has read the response; later it is closed."""
 MAX_REQUEST_BYTES = 8192
@@ -31,7 +31,10 @@ RESERVED_FILES = 8
 ACCEPT_PAUSE = 0.1
 """Seconds without accepting connections if the system has no file descriptor or memory for one."""
 _ACCEPTS = 16
-"""Connections that are accepted before others are served: fewer than MAX_CONNECTIONS, so that each new one is read."""
+"""Connections that are accepted before others are served.
+
+They are fewer than MAX_CONNECTIONS, so that each new one is read.
+"""
 _POLL_SECONDS = 1.0
 """How often connections are looked for that are to be closed."""
 _MAX_PORT = 65535
@@ -54,7 +57,10 @@ class _Connection:
 
 
 class PageServer:
-    """Serves GET requests: `page` returns the page for a path. Raises OSError, OverflowError if it cannot listen."""
+    """Serves GET requests: `page` returns the page for a path.
+
+    Raises OSError or OverflowError if it cannot listen.
+    """
 
     def __init__(self, host: str, port: int, page: Callable[[str], Page]) -> None:
         if not 0 <= port <= _MAX_PORT:
@@ -91,12 +97,14 @@ class PageServer:
                 elif key.fileobj is self._listener:
                     self._accept()
             now = boottime()
-            for connection in [each for each in self._connections if each.until <= now]:
+            late = [each for each in self._connections if each.until <= now]
+            for connection in late:
                 self._close(connection)
         for connection in list(self._connections):
             self._close(connection)
-        for each in (self._selector, self._listener, self._woken):
-            each.close()
+        self._selector.close()
+        self._listener.close()
+        self._woken.close()
         while self._reserve:
             os.close(self._reserve.pop())
 
@@ -108,13 +116,15 @@ class PageServer:
                 return
 
     def _accept(self) -> None:
-        # For a new connection an older one is closed, but none that was accepted here: its request is not read yet.
+        # For a new connection an older one is closed. Those that are accepted here are not: their
+        # requests are not read yet.
         older = list(self._connections)
         for _ in range(_ACCEPTS):
             try:
                 accepted, _ = self._listener.accept()
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE) and self._release_file(older):
+                lacks_files = error.errno in (errno.EMFILE, errno.ENFILE)
+                if lacks_files and self._release_file(older):
                     continue
                 if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                     # The client still waits, so that the next poll would return at once.
@@ -127,7 +137,10 @@ class PageServer:
             self._selector.register(accepted, selectors.EVENT_READ, connection)
 
     def _release_file(self, older: list[_Connection]) -> bool:
-        """Close a reserved file descriptor, or else the first of some connections; return whether there was one."""
+        """Close a reserved file descriptor, or else the first of some connections.
+
+        Return whether there was one.
+        """
         if self._reserve:
             os.close(self._reserve.pop())
         elif older:
@@ -137,7 +150,10 @@ class PageServer:
         return True
 
     def _make_room(self, connection: _Connection) -> None:
-        """Close a connection for a new one, but serve it if its request has come: it may not have been read yet."""
+        """Close a connection for a new one.
+
+        If its request has come, it is served before: it may not have been read yet.
+        """
         self._serve(connection)
         if connection in self._connections:
             self._close(connection)
@@ -148,16 +164,11 @@ class PageServer:
             # Closed for another one since the poll.
             return
         try:
-            if not connection.response:
-                received = connection.socket.recv(MAX_REQUEST_BYTES)
-                connection.request += received
-                ended = b"\r\n\r\n" in connection.request or b"\n\n" in connection.request
-                if received and not ended and len(connection.request) < MAX_REQUEST_BYTES:
-                    return
-                connection.response = memoryview(self._respond(connection.request, ended) if received else b"")
-                self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+            if not connection.response and not self._read(connection):
+                return
             if connection.response:
-                connection.response = connection.response[connection.socket.send(connection.response) :]
+                sent = connection.socket.send(connection.response)
+                connection.response = connection.response[sent:]
         except BlockingIOError:
             return
         except OSError:
@@ -166,25 +177,48 @@ class PageServer:
         if not connection.response:
             self._close(connection)
 
+    def _read(self, connection: _Connection) -> bool:
+        """Read what has come of a request; return False if it is not complete.
+
+        The response is empty if the client has closed the connection.
+        """
+        received = connection.socket.recv(MAX_REQUEST_BYTES)
+        connection.request += received
+        request = connection.request
+        if received:
+            ended = b"\r\n\r\n" in request or b"\n\n" in request
+            if not ended and len(request) < MAX_REQUEST_BYTES:
+                return False
+            connection.response = memoryview(self._respond(request, ended))
+        self._selector.modify(connection.socket, selectors.EVENT_WRITE, connection)
+        return True
+
     def _respond(self, request: bytes, ended: bool) -> bytes:
         line = request.partition(b"\n")[0].decode("latin-1").split()
         if not ended:
-            status, content_type, body = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "text/plain", b""
+            page = _error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         elif len(line) != 3 or not line[2].startswith("HTTP/"):
-            status, content_type, body = HTTPStatus.BAD_REQUEST, "text/plain", b""
+            page = _error(HTTPStatus.BAD_REQUEST)
         elif line[0] not in ("GET", "HEAD"):
-            status, content_type, body = HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b""
+            page = _error(HTTPStatus.METHOD_NOT_ALLOWED)
         else:
             try:
-                status, content_type, body = self._page(line[1].partition("?")[0])
-            except Exception:  # the next request may succeed
+                page = self._page(line[1].partition("?")[0])
+            except Exception:
+                # The next request may succeed.
                 LOGGER.exception("unexpected error in a page")
-                status, content_type, body = HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", b""
-        head = (
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                page = _error(HTTPStatus.INTERNAL_SERVER_ERROR)
+        status, content_type, body = page
+        lines = (
+            f"HTTP/1.1 {status.value} {status.phrase}",
+            f"Content-Type: {content_type}",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
         )
-        return head.encode() + (b"" if line[:1] == ["HEAD"] else body)
+        head = "\r\n".join(lines).encode() + b"\r\n\r\n"
+        if line[:1] == ["HEAD"]:
+            return head
+        return head + body
 
     def _close(self, connection: _Connection) -> None:
         del self._connections[connection]
@@ -192,12 +226,17 @@ class PageServer:
         connection.socket.close()
 
 
+def _error(status: HTTPStatus) -> Page:
+    return status, "text/plain", b""
+
+
 class WorkerStatus(Struct, frozen=True):
     """The status of one or several worker processes.
 
-    `alive`: every receiver runs and none is stuck. `ready`: messages of every queue are received. `log_blocked`: nobody
-    reads the log. `config` is the hash of the running config; of several, each once, with commas. `paused` are the
-    queues that are not polled for now, because of an outage.
+    `alive` says that every receiver runs and none is stuck, `ready` that messages of every queue
+    are received, `log_blocked` that nobody reads the log. `config` is the hash of the running
+    config; of several, each once, with commas. `paused` are the queues that are not polled for now,
+    because of an outage.
     """
 
     alive: bool = False
@@ -208,8 +247,15 @@ class WorkerStatus(Struct, frozen=True):
 
 
 @contextmanager
-def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], Totals]) -> Iterator[int]:
-    """Serve the pages on HOST:PORT, or nothing if it is empty; yields the port. Raises UsageError."""
+def serve(
+    listen: str,
+    status: Callable[[], WorkerStatus],
+    totals: Callable[[], Totals],
+) -> Iterator[int]:
+    """Serve the pages on HOST:PORT, or nothing if it is empty; yields the port.
+
+    Raises UsageError.
+    """
     if not listen:
         yield 0
         return
@@ -218,10 +264,7 @@ def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], 
         match path:
             case "/healthz":
                 now = status()
-                # Messages are delivered all the same, and a restart would not help: not a reason to be ended.
-                lines = [f"config {now.config}\n"] if now.config else []
-                lines += [f"paused {queue}\n" for queue in now.paused]
-                return _probe(now.alive, "".join(lines).encode() + (_LOG_BLOCKED if now.log_blocked else b""))
+                return _probe(now.alive, _remarks(now))
             case "/readyz":
                 return _probe(status().ready)
             case "/metrics":
@@ -234,7 +277,8 @@ def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], 
     try:
         server = PageServer(host.strip("[]"), int(port), page)
     except (OSError, ValueError, OverflowError) as error:
-        raise UsageError(f"cannot listen on '{listen}': {error}; give HOST:PORT, e.g. 127.0.0.1:9090") from None
+        hint = "give HOST:PORT, e.g. 127.0.0.1:9090"
+        raise UsageError(f"cannot listen on '{listen}': {error}; {hint}") from None
     LOGGER.info("listening", extra={"fields": {"port": server.port}})
     try:
         yield server.port
@@ -242,9 +286,20 @@ def serve(listen: str, status: Callable[[], WorkerStatus], totals: Callable[[], 
         server.close()
 
 
-_LOG_BLOCKED = b"the log is not read: its lines are queued, then dropped\n"
+def _remarks(status: WorkerStatus) -> str:
+    """Return what `/healthz` says besides.
+
+    Nothing of it is a reason to end the worker: a restart would not help.
+    """
+    lines = [f"paused {queue}\n" for queue in status.paused]
+    if status.config:
+        lines.insert(0, f"config {status.config}\n")
+    if status.log_blocked:
+        lines.append("the log is not read: its lines are queued, then dropped\n")
+    return "".join(lines)
 
 
-def _probe(passes: bool, remark: bytes = b"") -> Page:
-    status, text = (HTTPStatus.OK, b"ok\n") if passes else (HTTPStatus.SERVICE_UNAVAILABLE, b"no\n")
-    return status, "text/plain", text + remark
+def _probe(passes: bool, remarks: str = "") -> Page:
+    if passes:
+        return HTTPStatus.OK, "text/plain", f"ok\n{remarks}".encode()
+    return HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", f"no\n{remarks}".encode()

@@ -1,39 +1,67 @@
-"""A receiver: receives a batch of one queue, delivers it, deletes what was acknowledged, and repeats."""
+"""A receiver: receives a batch of one queue, delivers it, deletes what was acknowledged.
+
+It repeats that until it is stopped.
+"""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
-from random import uniform
 
 from msgspec import Struct
 
 from router.model import Record
-from router.runtime.aws.calls import blocking, boottime
-from router.runtime.aws.protocols import AwsFault, NonBlockingQueues, Queues
-from router.runtime.deliver.delivery import Delivered, Delivery, met_outage, visibility_timeouts
+from router.runtime.aws.calls import Clock, blocking, boottime
+from router.runtime.aws.protocols import (
+    AwsFault,
+    NonBlockingQueues,
+    Queues,
+    Receipt,
+    VisibilityTimeout,
+)
+from router.runtime.deliver.delivery import (
+    Delivered,
+    Delivery,
+    is_infrastructure_failure,
+    visibility_timeouts,
+)
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
-from router.runtime.deliver.writer import FEW_SHARE
+from router.runtime.deliver.writer import THROTTLED_MINORITY
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements
-from router.runtime.run.concurrency import DEFAULT_TUNING, MAX_MESSAGES, AdaptiveBatch, Round, ThrottledShare, Tuning
+from router.runtime.run.concurrency import (
+    DEFAULT_TUNING,
+    MAX_MESSAGES,
+    AdaptiveBatch,
+    Round,
+    ThrottledShare,
+    Tuning,
+)
 from router.runtime.run.leases import Lease, Leases
 from router.runtime.run.outages import Outage, Probe, longest_wait
+from router.runtime.run.timing import REAL_TIMING, Timing
 
 MIN_LEASE_SECONDS = 10
-"""What a long poll leaves of a visibility timeout of 20 seconds or more; of a shorter one it leaves half."""
+"""What a long poll leaves of a visibility timeout of 20 seconds or more.
+
+Of a shorter one it leaves half.
+"""
 PROBE_SECONDS = 5.0
 """In a pause during an outage, the time between deliveries of messages that met it."""
 MAX_VISIBLE_AT_STOP = 1000
-"""The messages that a receiver makes visible when it stops, at most: the next start may have what ends the outage."""
+"""The messages that a receiver makes visible when it stops, at most.
+
+The next start may have what ends the outage.
+"""
 WROTE = ("written", "duplicate", "stale")
 """The outcomes of a message that a table took or knows."""
 PAUSE_BASE = 1.0
 PAUSE_CAP = 60.0
-"""Seconds; while a queue or its tables fail, the pause between polls doubles from PAUSE_BASE up to PAUSE_CAP. While
-only a share of its messages is throttled, polls become less frequent by that share, unless it is small."""
+"""Seconds; while a queue or its tables fail, the pause between polls doubles up to PAUSE_CAP."""
 SHORT_PAUSE = 0.1
-"""Seconds; the responses of deletes are read before a longer pause, else during the next receive."""
+"""Seconds; the responses of deletes are read before a longer pause.
+
+Else they are read during the next receive.
+"""
 ACKNOWLEDGE_SECONDS = 60
 """The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
 DELETE_RESERVE = 0.5
@@ -56,7 +84,10 @@ class StopEvent(threading.Event):
 
 
 class PolledQueue(Struct, frozen=True):
-    """A queue and how it is polled: its visibility timeout and the wait time of long polling, both in seconds."""
+    """A queue and how it is polled.
+
+    `visibility` is its visibility timeout, `wait` the wait time of long polling, both in seconds.
+    """
 
     queue: CompiledQueue
     url: str
@@ -65,22 +96,41 @@ class PolledQueue(Struct, frozen=True):
 
     @property
     def longest_wait(self) -> int:
-        """The wait time that leaves enough of the visibility timeout, which is counted from the request."""
-        return min(self.wait, max(self.visibility - MIN_LEASE_SECONDS, self.visibility // 2))
+        """The wait time that leaves enough of the visibility timeout to process the messages.
+
+        SQS may hide them as soon as they are requested.
+        """
+        longest = max(self.visibility - MIN_LEASE_SECONDS, self.visibility // 2)
+        return min(self.wait, longest)
 
 
 class QueueState:
     """What the receivers of a queue share."""
 
-    def __init__(self, queue: CompiledQueue, clock: Callable[[], float] = boottime) -> None:
+    def __init__(self, queue: CompiledQueue, clock: Clock = boottime) -> None:
         self.share = ThrottledShare()
         self.outage = Outage(queue.outage, clock)
-        # A busy queue begins and ends many receivers: with a budget of its own, each would wait for long.
+        # A busy queue begins and ends many receivers. With a budget of its own, each would wait for
+        # long.
         self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
 
 
+class ReceiverContext(Struct, frozen=True):
+    """What the receivers of all queues of a program share."""
+
+    queues: Queues
+    delivery: Delivery
+    leases: Leases
+    stop: StopEvent
+    tuning: Tuning = DEFAULT_TUNING
+    timing: Timing = REAL_TIMING
+
+
 class _BatchDeadline:
-    """The deadline of a batch: the end of its lease, which a heartbeat moves, or of the grace period once stopped."""
+    """The deadline of a batch: the end of its lease, which a heartbeat moves.
+
+    Once the worker is stopped, the grace period may end earlier.
+    """
 
     __slots__ = ("_lease", "_stop")
 
@@ -94,50 +144,55 @@ class _BatchDeadline:
 
 
 class Receiver:
-    """Polls one queue until stopped, or until `on_round` returns False after a round; batches in progress are finished.
+    """Polls one queue until stopped, or until `on_round` returns False after a round.
 
-    `healthy` says whether the last receive succeeded, `seen_at` (by `boottime`) when the last round began, and
-    `busy_since` when the processing of the current batch began, or None between batches.
+    Batches in progress are finished. `healthy` says whether the last receive succeeded. `seen_at`,
+    by the clock, says when the last round began. `busy_since` says when the processing of the
+    current batch began; it is None between batches.
     """
 
     def __init__(
         self,
         polled: PolledQueue,
-        queues: Queues,
-        delivery: Delivery,
-        leases: Leases,
-        stop: StopEvent,
+        context: ReceiverContext,
         on_round: Callable[["Receiver", Round], bool] = lambda receiver, finished: True,
-        tuning: Tuning = DEFAULT_TUNING,
         state: QueueState | None = None,
-        jitter: Callable[[float, float], float] = uniform,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = boottime,
     ) -> None:
-        """`state` is of all receivers of the queue; `jitter` chooses a wait between bounds."""
-        state = state or QueueState(polled.queue, clock)
+        """`state` is of all receivers of the queue."""
+        timing = context.timing
+        state = state or QueueState(polled.queue, timing.clock)
         self.polled = polled
         self.healthy = True
-        self.seen_at = clock()
+        self.seen_at = timing.clock()
         self.busy_since: float | None = None
-        self._queues = queues
-        self._overlapping = queues if isinstance(queues, NonBlockingQueues) else None
-        self._delivery = delivery
-        self._leases = leases
-        self._stop = stop
+        self._queues = context.queues
+        self._overlapping: NonBlockingQueues | None = None
+        if isinstance(context.queues, NonBlockingQueues):
+            self._overlapping = context.queues
+        self._delivery = context.delivery
+        self._leases = context.leases
+        self._stop = context.stop
         self._on_round = on_round
         self._share = state.share
         self._waits = state.waits.shared()
         self._outage = state.outage
-        self._jitter = jitter
-        self._clock = clock
+        self._jitter = timing.jitter
+        self._clock = timing.clock
         self._acknowledgements = Acknowledgements(
-            polled.queue, polled.url, queues, leases, stop.timeout, jitter, sleep, clock
+            polled.queue,
+            polled.url,
+            context.queues,
+            context.leases,
+            context.stop.timeout,
+            timing,
         )
         self._pauses = 0
-        # A large batch of a FIFO queue would block its message groups, and payloads in S3 can be large.
-        single = polled.queue.fifo or polled.queue.pointers is not None
-        self._batch = AdaptiveBatch(MAX_MESSAGES if single else tuning.batch_messages, tuning.batch_seconds)
+        """The pauses in a row for a failure."""
+        # A large batch of a FIFO queue would block its message groups. Payloads in S3 can be large.
+        single_call = polled.queue.fifo or polled.queue.pointers is not None
+        tuning = context.tuning
+        most = MAX_MESSAGES if single_call else tuning.batch_messages
+        self._batch = AdaptiveBatch(most, tuning.batch_seconds)
 
     @property
     def paused(self) -> bool:
@@ -160,18 +215,19 @@ class Receiver:
     def _try(self, step: Callable[[], Round]) -> Round:
         try:
             return step()
-        except BaseException:  # the messages become visible again, and the next round receives them
-            LOGGER.exception("unexpected error", extra={"fields": {"queue": self.polled.queue.name}})
+        except BaseException:
+            # Whatever a plugin raises, the receiver must go on. The messages become visible again,
+            # and the next round receives them.
+            fields = {"queue": self.polled.queue.name}
+            LOGGER.exception("unexpected error", extra={"fields": fields})
             return Round(failed=True)
 
     def _round(self) -> Round:
         polled = self.polled
-        requested = MAX_MESSAGES if self._leases.is_full or self._outage.lasts else self._batch.size
-        # Only a single call uses long polling: a larger request follows a backlog, which is there already.
-        waits = requested == MAX_MESSAGES
+        needs_few = self._leases.is_full or self._outage.lasts
+        requested = MAX_MESSAGES if needs_few else self._batch.size
         requested_at = self._clock()
-        wait = polled.longest_wait if waits else 0
-        received = self._receive(requested, wait)
+        received = self._receive(requested)
         self._batch.reset()
         self.healthy = not isinstance(received, AwsFault)
         if isinstance(received, AwsFault):
@@ -181,14 +237,18 @@ class Receiver:
             self._make_visible(requested)
             return Round(throttled=float(self._outage.lasts))
         if self._clock() >= requested_at + polled.visibility:
-            # The process or the response was delayed. Others may have received these messages and later ones.
+            # The process or the response was delayed. Another consumer may have received these
+            # messages, and later ones of their groups.
             fields = {"queue": polled.queue.name, "messages": len(received)}
-            LOGGER.warning("received after the visibility timeout, and discarded", extra={"fields": fields})
+            message = "received after the visibility timeout, and discarded"
+            LOGGER.warning(message, extra={"fields": fields})
             return Round(failed=True)
         lease = self._leases.acquire(polled.url, polled.visibility, received, requested_at)
-        waited, taken = self._waits.waited, self._waits.taken
+        waited_before = self._waits.waited
+        taken_before = self._waits.taken
+        began = self._clock()
+        self.busy_since = began
         try:
-            self.busy_since = began = self._clock()
             throttled = self._deliver(received, lease, requested_at)
         finally:
             self.busy_since = None
@@ -196,16 +256,19 @@ class Receiver:
         if not throttled:
             self._make_visible(self._batch.size)
         ended = self._clock()
-        # A few writes that are throttled need no smaller batches, which more of them would delay.
-        taken = self._waits.taken - taken
-        full = self._batch.update(requested, len(received), lease.size, ended - began - taken)
+        # A few writes that are throttled need no smaller batches, which would delay more of them.
+        processing = ended - began - (self._waits.taken - taken_before)
+        full = self._batch.update(requested, len(received), lease.size, processing)
         # A wait for retries is no contention, which further receivers would increase.
-        waited = self._waits.waited - waited
-        return Round(len(received), full, ended - self.seen_at - waited, throttled)
+        seconds = ended - self.seen_at - (self._waits.waited - waited_before)
+        return Round(len(received), full, seconds, throttled)
 
-    def _receive(self, count: int, wait: int) -> list[Record] | AwsFault:
+    def _receive(self, count: int) -> list[Record] | AwsFault:
         """Receive messages, while those of the batch before are deleted."""
-        url, visibility = self.polled.url, self.polled.visibility
+        url = self.polled.url
+        visibility = self.polled.visibility
+        # Only a single call uses long polling: a larger request follows a backlog.
+        wait = self.polled.longest_wait if count == MAX_MESSAGES else 0
         if self._overlapping is None:
             return self._queues.receive(url, count, wait, visibility)
         pending = self._overlapping.begin_receive(url, count, wait, visibility)
@@ -213,114 +276,133 @@ class Receiver:
         return pending.finish()
 
     def _deliver(self, records: Sequence[Record], lease: Lease, received_at: float) -> float:
-        """Deliver and acknowledge a batch, of which no message was received before a time of the clock.
+        """Deliver and acknowledge a batch, of which no message was received before `received_at`.
 
-        Return the throttled share of the queue's messages if some of the batch are; 1 while an outage lasts.
+        Return the throttled share of the queue's messages if some of the batch are; 1 while an
+        outage lasts.
         """
         polled = self.polled
         if self._stop.is_set():
             # Delivery has not begun: let other consumers receive the messages at once.
             visible = [(id_, handle, 0) for id_, handle in self._handles(records)]
-            self._queues.change_visibility(polled.url, visible, self._stop.timeout())
+            self._change_visibility(visible)
             return 0.0
         left = len(set(lease.ids))
-        settled = throttled = 0
+        settled = 0
+        throttled = 0
         written = False
-        met: list[Probe] = []
+        failed: list[Probe] = []
         blocked: set[str | None] = set()
         deadline = _BatchDeadline(lease, self._stop)
-        for part in self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits):
+        parts = self._delivery.deliver_in_parts(polled.queue, records, deadline, self._waits)
+        for part in parts:
             left -= len(part)
             acknowledged = [each.record for each in part if each.acknowledged]
-            kept = [each for each in part if not each.acknowledged] if len(acknowledged) < len(part) else []
+            kept: list[Delivered] = []
+            if len(acknowledged) < len(part):
+                kept = [each for each in part if not each.acknowledged]
             written = written or any(each.outcome.kind in WROTE for each in part)
             self._acknowledgements.delete(acknowledged, blocked, last=not left)
-            # Unless a message was written, an outage depends on whether the visibility timeouts can be set.
-            met += self._set_visibility(kept, lease, received_at, overlaps=bool(kept and written and not left))
+            # Unless a message was written, an outage may begin. It must be known at once then
+            # whether the visibility timeouts are set.
+            overlaps = bool(kept) and written and not left
+            failed += self._set_visibility(kept, lease, received_at, overlaps=overlaps)
             if left:
                 self._leases.forget(lease, {each.record.message_id for each in part})
             settled += len(acknowledged)
-            # Messages that were not started, as those of a blocked group, say nothing about the tables.
-            throttled += sum([met_outage(each.outcome) for each in kept])
-        if not written and self._outage.add(met):
-            LOGGER.warning("an outage began", extra={"fields": {"queue": polled.queue.name}})
-        elif written and self._outage.may_begin and self._outage.end():
-            LOGGER.info("the outage is over", extra={"fields": {"queue": polled.queue.name}})
+            # Messages that were not started say nothing about the tables.
+            throttled += sum([is_infrastructure_failure(each.outcome) for each in kept])
+        self._note_outage(failed, written=written)
         share = self._share.add(settled, throttled)
         return 1.0 if self._outage.lasts else share
 
-    def _set_visibility(
-        self, kept: Sequence[Delivered], lease: Lease, received_at: float, *, overlaps: bool
-    ) -> list[Probe]:
-        """Set the visibility timeouts of messages that are not acknowledged; return those that met an outage.
+    def _note_outage(self, failed: Sequence[Probe], *, written: bool) -> None:
+        """Begin or end the outage of the queue after a batch."""
+        fields = {"queue": self.polled.queue.name}
+        if written:
+            if self._outage.may_begin and self._outage.end():
+                LOGGER.info("the outage is over", extra={"fields": fields})
+        elif self._outage.add(failed):
+            LOGGER.warning("an outage began", extra={"fields": fields})
 
-        None is returned if the calls overlap the next receive.
+    def _set_visibility(
+        self,
+        kept: Sequence[Delivered],
+        lease: Lease,
+        received_at: float,
+        *,
+        overlaps: bool,
+    ) -> list[Probe]:
+        """Set the visibility timeouts of messages that are not acknowledged.
+
+        Return those that met an outage; none if the calls overlap the next receive.
         """
-        polled, since = self.polled, self._clock()
-        # The receipt handles of a lease that is over may be invalid, and their messages another consumer's.
+        polled = self.polled
+        since = self._clock()
+        # Once the lease is over, its receipt handles may be invalid, and another consumer may have
+        # its messages.
         left = min(self._stop.timeout(), lease.until - since)
         if left <= 0:
             return []
         longest = longest_wait(received_at, since)
-        if overlaps and self._acknowledgements.set_visibility(visibility_timeouts(polled.queue, kept, longest), lease):
-            return []
-        failed = self._delivery.set_visibility(polled.queue, polled.url, kept, left, longest)
-        for message_id, fault in failed.items():
+        if overlaps:
+            timeouts = visibility_timeouts(polled.queue, kept, longest)
+            if self._acknowledgements.set_visibility(timeouts, lease):
+                return []
+        faults = self._delivery.set_visibility(polled.queue, polled.url, kept, left, longest)
+        for message_id, fault in faults.items():
             self._log_error(CANNOT_SET_VISIBILITY, fault, message_id)
-        return [
-            Probe(each.record, received_at, since)
-            for each in kept
-            if met_outage(each.outcome) and each.record.message_id not in failed
-        ]
+        failures = [each.record for each in kept if is_infrastructure_failure(each.outcome)]
+        invisible = [record for record in failures if record.message_id not in faults]
+        return [Probe(record, received_at, since) for record in invisible]
 
     def _probe(self) -> Round:
-        """Deliver messages that met the outage again, without another receive, to find out whether it is over."""
+        """Deliver messages that met the outage again, to find out whether it is over.
+
+        That takes no further receive.
+        """
         polled = self.polled
-        self.seen_at = requested_at = self._clock()
+        requested_at = self._clock()
+        self.seen_at = requested_at
         probes = self._outage.take_probes(polled.visibility)
-        handles = [(probe.record.message_id, probe.record.receipt_handle, polled.visibility) for probe in probes]
-        failed = self._queues.change_visibility(polled.url, handles, self._stop.timeout())
-        records = [probe.record for probe in probes if probe.record.message_id not in failed]
+        taken = [probe.record for probe in probes]
+        handles = [(each.message_id, each.receipt_handle, polled.visibility) for each in taken]
+        faults = self._change_visibility(handles)
+        records = [record for record in taken if record.message_id not in faults]
         if records:
+            received_at = min([probe.received_at for probe in probes])
             lease = self._leases.acquire(polled.url, polled.visibility, records, requested_at)
             try:
-                self._deliver(records, lease, min(probe.received_at for probe in probes))
+                self._deliver(records, lease, received_at)
             finally:
                 self._acknowledgements.release(lease)
             self._acknowledgements.settle()
         if self._outage.lasts:
-            self._outage.extend(lambda kept: self._queues.change_visibility(polled.url, kept, self._stop.timeout()))
+            self._outage.extend(self._change_visibility)
         return self._make_visible(self._batch.size)
 
     def _make_visible(self, count: int) -> Round:
         """Set the visibility timeout of messages that met an outage to 0 if it is over."""
-        if not self._outage.lasts and (messages := self._outage.take_invisible(count)):
-            self._queues.change_visibility(self.polled.url, messages, self._stop.timeout())
+        if not self._outage.lasts:
+            messages = self._outage.take_invisible(count)
+            if messages:
+                self._change_visibility(messages)
         return Round()
 
-    def _handles(self, records: Sequence[Record]) -> list[tuple[str, str]]:
-        return self._leases.handles(self.polled.url, dict.fromkeys(record.message_id for record in records))
+    def _change_visibility(self, messages: Sequence[VisibilityTimeout]) -> dict[str, AwsFault]:
+        timeout = self._stop.timeout()
+        return self._queues.change_visibility(self.polled.url, messages, timeout)
+
+    def _handles(self, records: Sequence[Record]) -> list[Receipt]:
+        ids = dict.fromkeys([record.message_id for record in records])
+        return self._leases.handles(self.polled.url, ids)
 
     def _pause(self, finished: Round) -> None:
         """Wait before the next round if this one failed or had throttled messages."""
-        if not finished.failed and not finished.received:
-            # An empty round uses up no receive, even in an outage.
-            self._pauses = 0
-        longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
-        if finished.failed or finished.is_throttled:
-            self._pauses += 1
-        else:
-            self._pauses = 0
-        if not finished.failed:
-            # For the share that is throttled, do not poll: for s / (1 - s) of the time that the round has taken. A few
-            # messages use up few receives, and each pause delays the others by more than its length.
-            share = finished.throttled if finished.throttled > FEW_SHARE else 0.0
-            longest = min(longest, finished.seconds * share / (1 - share)) if share < 1 else longest
-        wait = self._jitter(longest / 2, longest) if longest else 0.0
-        over = False
+        wait = self._next_pause(finished)
         if wait > SHORT_PAUSE:
             self._acknowledgements.settle()
-        while wait > 0 and not over and not self._stop.is_set():
+        while wait > 0 and not self._stop.is_set():
             in_outage = self._outage.lasts
             part = min(wait, PROBE_SECONDS)
             with blocking:
@@ -328,10 +410,34 @@ class Receiver:
             wait -= part
             if in_outage and not self._stop.is_set():
                 self._try(self._probe)
-                over = not self._outage.lasts
-        if over:
+                if not self._outage.lasts:
+                    self._pauses = 0
+                    return
+
+    def _next_pause(self, finished: Round) -> float:
+        """Return how many seconds to wait after a round, and count the pauses for failures."""
+        is_empty = not finished.failed and not finished.received
+        if is_empty:
+            # It uses up no receive, even in an outage.
             self._pauses = 0
+        longest = min(PAUSE_CAP, PAUSE_BASE * 2**self._pauses)
+        if finished.failed or finished.is_throttled:
+            self._pauses += 1
+        else:
+            self._pauses = 0
+        share = finished.throttled
+        if not finished.failed and share < 1:
+            if share <= THROTTLED_MINORITY:
+                # A few messages use up few receives. Each pause would delay the others by more than
+                # its length.
+                return 0.0
+            # Do not poll for the share that is throttled. Of a share s, that is s / (1 - s) of the
+            # time that the round has taken.
+            longest = min(longest, finished.seconds * share / (1 - share))
+        return self._jitter(longest / 2, longest) if longest else 0.0
 
     def _log_error(self, message: str, fault: AwsFault, message_id: str = "") -> None:
-        fields = {"queue": self.polled.queue.name, "error": fault.code, "message_id": message_id}
-        LOGGER.error(message, extra={"fields": {name: value for name, value in fields.items() if value}})
+        fields = {"queue": self.polled.queue.name, "error": fault.code}
+        if message_id:
+            fields["message_id"] = message_id
+        LOGGER.error(message, extra={"fields": fields})

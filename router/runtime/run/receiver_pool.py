@@ -1,4 +1,7 @@
-"""The receiver pool: scales the receivers of each queue of one program, and starts and stops them together."""
+"""The receiver pool of one program.
+
+It scales the receivers of each queue, and starts and stops them together.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,59 +12,79 @@ from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.telemetry import LOGGER, Meter
 from router.runtime.program.load import Program
-from router.runtime.run.concurrency import DEFAULT_TUNING, AdaptiveConcurrency, CpuShare, Round, Tuning
+from router.runtime.run.concurrency import (
+    DEFAULT_TUNING,
+    AdaptiveConcurrency,
+    CpuShare,
+    Round,
+    Tuning,
+)
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import PolledQueue, QueueState, Receiver, StopEvent
+from router.runtime.run.receiver import (
+    PolledQueue,
+    QueueState,
+    Receiver,
+    ReceiverContext,
+    StopEvent,
+)
 from router.runtime.run.run_lock import RunLock
 
 BUSY_SECONDS = 1.0
-"""If all receivers of a queue have been processing for this long, one is added, so that new messages are received …"""
+"""If all receivers of a queue have been processing for this long, one is added …
+
+New messages are received then.
+"""
 BUSY_MAX_RECEIVERS = 4
 """… up to this many: if a table is throttled, further receivers do not help."""
 STUCK_SECONDS = 300
-"""A receiver is stuck if it began no round for this long, plus its wait time and visibility timeout."""
+"""A receiver is stuck if it began no round for this long.
+
+Its wait time and its visibility timeout are added.
+"""
 
 
 class ReceiverPool:
-    """Runs the receivers of each queue in their own threads: one at first, up to `limit` while there is a backlog."""
+    """Runs the receivers of each queue in their own threads.
+
+    A queue has one at first, and up to `tuning.receivers` while there is a backlog.
+    """
 
     def __init__(
         self,
         program: Program,
         polled: Sequence[PolledQueue],
-        limit: int,
         aws: Aws,
         leases: Leases,
         meter: Meter,
         tuning: Tuning = DEFAULT_TUNING,
         run_lock: Callable[[], RunLock] = RunLock,
     ) -> None:
-        """`run_lock` makes the lock with which receivers process one at a time, and queues in turns."""
+        """`run_lock` makes the lock with which receivers process one at a time, queues in turns."""
         self._program = program
         self.config = program.hash
-        """The hash of the config: known before a plugin starts, which may use up all file descriptors."""
+        """The hash of the config.
+
+        It is known before a plugin starts, which may use up all file descriptors.
+        """
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
         delivery = Delivery(program, aws, meter=meter)
-
-        def may_grow() -> bool:
-            return not leases.is_full
-
-        cpu_share, lock = CpuShare(), run_lock()
-
-        def receivers_of(each: PolledQueue) -> _QueueReceivers:
-            # A receiver that can block on other I/O than SQS and DynamoDB would block the others with the lock.
+        context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning)
+        cpu_share = CpuShare()
+        lock = run_lock()
+        self._by_queue: list[_QueueReceivers] = []
+        for each in polled:
+            # A receiver may block on other I/O than SQS and DynamoDB, which does not release the
+            # lock. It would block the others.
             blocks = program.plugins.names or each.queue.pointers is not None
-            concurrency = AdaptiveConcurrency(limit, cpu_share, tuning)
-            state = QueueState(each.queue)
-
-            def spawn(on_round: Callable[[Receiver, Round], bool]) -> Receiver:
-                return Receiver(each, aws.queues, delivery, leases, self._stop, on_round, tuning, state)
-
-            return _QueueReceivers(each, concurrency, spawn, may_grow, nullcontext() if blocks else lock.group())
-
-        self._by_queue = [receivers_of(each) for each in polled]
+            receivers = _QueueReceivers(
+                each,
+                context,
+                AdaptiveConcurrency(tuning.receivers, cpu_share, tuning),
+                nullcontext() if blocks else lock.group(),
+            )
+            self._by_queue.append(receivers)
 
     def start_plugins(self) -> None:
         """Start the plugins; raises PluginError."""
@@ -92,21 +115,20 @@ class ReceiverPool:
 
     def join(self, until: float) -> bool:
         """Wait for all receivers until a moment of `boottime`; returns whether they have ended."""
-        threads = [thread for queue in self._by_queue for thread in (*queue.threads, *queue.ending)]
-        for thread in threads:
+        for thread in self._all_threads():
             thread.join(max(0.0, until - boottime()))
-        return not any(thread.is_alive() for queue in self._by_queue for thread in (*queue.threads, *queue.ending))
+        # Looked up again: a receiver may have been started meanwhile.
+        return not any(thread.is_alive() for thread in self._all_threads())
 
     def is_alive(self, now: float) -> bool:
         """Return whether every receiver runs and none is stuck, at a moment of `boottime`."""
-        return self._all_run() and all(
-            now - receiver.seen_at < STUCK_SECONDS + receiver.polled.wait + receiver.polled.visibility
-            for receiver in self.receivers
-        )
+        return self._all_run() and not any(_is_stuck(each, now) for each in self.receivers)
 
     def is_ready(self) -> bool:
         """Return whether messages of every queue are received."""
-        return self._all_run() and not self.stopping and all(receiver.healthy for receiver in self.receivers)
+        if self.stopping or not self._all_run():
+            return False
+        return all(receiver.healthy for receiver in self.receivers)
 
     @property
     def queues(self) -> list[str]:
@@ -120,8 +142,9 @@ class ReceiverPool:
 
     @property
     def paused(self) -> tuple[str, ...]:
-        """The names of the queues that are not polled for now: no message of them can be written."""
-        return tuple(dict.fromkeys(each.polled.queue.name for each in self.receivers if each.paused))
+        """The names of the queues that are not polled for now, as no message can be written."""
+        names = [each.polled.queue.name for each in self.receivers if each.paused]
+        return tuple(dict.fromkeys(names))
 
     @property
     def stopping(self) -> bool:
@@ -131,6 +154,19 @@ class ReceiverPool:
     def _all_run(self) -> bool:
         return all(thread.is_alive() for queue in self._by_queue for thread in queue.threads)
 
+    def _all_threads(self) -> list[threading.Thread]:
+        """Return the threads of all receivers, those that end included."""
+        threads = []
+        for queue in self._by_queue:
+            threads += queue.threads
+            threads += queue.ending
+        return threads
+
+
+def _is_stuck(receiver: Receiver, now: float) -> bool:
+    polled = receiver.polled
+    return now - receiver.seen_at >= STUCK_SECONDS + polled.wait + polled.visibility
+
 
 class _QueueReceivers:
     """The receivers of one queue, as many as its adaptive concurrency targets."""
@@ -138,16 +174,15 @@ class _QueueReceivers:
     def __init__(
         self,
         polled: PolledQueue,
+        context: ReceiverContext,
         concurrency: AdaptiveConcurrency,
-        spawn: Callable[[Callable[[Receiver, Round], bool]], Receiver],
-        may_grow: Callable[[], bool],
         run_lock: AbstractContextManager[None],
     ) -> None:
         self.polled = polled
+        self._context = context
         self._concurrency = concurrency
-        self._spawn = spawn
-        self._may_grow = may_grow
         self._run_lock = run_lock
+        self._state = QueueState(polled.queue)
         self._lock = threading.Lock()
         self._closed = False
         self._lacks_threads = False
@@ -164,7 +199,10 @@ class _QueueReceivers:
 
     @property
     def threads(self) -> list[threading.Thread]:
-        """The threads of the current receivers, including those that ended without being scaled down."""
+        """The threads of the current receivers.
+
+        Those that ended without being scaled down are included.
+        """
         with self._lock:
             return [*self._threads.values()]
 
@@ -174,11 +212,19 @@ class _QueueReceivers:
             self._start_missing()
 
     def unblock(self, now: float) -> None:
-        """Add a receiver if all have been processing for long; one that pauses does so to poll the queue less."""
-        busy = [receiver.busy_since for receiver in self.receivers]
-        if len(busy) < BUSY_MAX_RECEIVERS and all(since and now - since >= BUSY_SECONDS for since in busy):
-            self._concurrency.add(len(busy))
-            self.scale()
+        """Add a receiver if all have been processing for long.
+
+        One that pauses is not processing: it is to poll the queue less.
+        """
+        receivers = self.receivers
+        if len(receivers) >= BUSY_MAX_RECEIVERS:
+            return
+        for receiver in receivers:
+            since = receiver.busy_since
+            if since is None or now - since < BUSY_SECONDS:
+                return
+        self._concurrency.add(len(receivers))
+        self.scale()
 
     def close(self) -> None:
         """Start no further receivers."""
@@ -189,17 +235,20 @@ class _QueueReceivers:
         while len(self._threads) < self._concurrency.target and not self._closed:
             try:
                 self._start_one()
-            except RuntimeError as error:  # the system has no further thread
-                if not self._threads:
+            except RuntimeError as error:
+                # The system has no further thread. Those that run go on.
+                running = len(self._threads)
+                if not running:
                     raise
-                self._concurrency.target = len(self._threads)
+                self._concurrency.target = running
                 if not self._lacks_threads:
                     self._lacks_threads = True
-                    fields = {"queue": self.polled.queue.name, "receivers": len(self._threads)}
-                    LOGGER.warning("cannot start another receiver: %s", error, extra={"fields": fields})
+                    fields = {"queue": self.polled.queue.name, "receivers": running}
+                    message = "cannot start another receiver: %s"
+                    LOGGER.warning(message, error, extra={"fields": fields})
 
     def _start_one(self) -> None:
-        receiver = self._spawn(self._on_round)
+        receiver = Receiver(self.polled, self._context, self._on_round, self._state)
 
         def run() -> None:
             with self._run_lock:
@@ -210,16 +259,21 @@ class _QueueReceivers:
         self._spawned += 1
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
-        # Only now: one that cannot be started, nobody can wait for. Its receiver looks for it under the lock.
+        # Only now: a thread that could not be started cannot be waited for. The receiver looks for
+        # its thread under the lock, which is held here.
         self._threads[receiver] = thread
 
     def _on_round(self, receiver: Receiver, finished: Round) -> bool:
         """Scale after a round; returns whether the receiver continues."""
         with self._lock:
             self._concurrency.update(finished, self._may_grow)
-            if len(self._threads) > self._concurrency.target and not self._closed:
+            are_too_many = len(self._threads) > self._concurrency.target
+            if are_too_many and not self._closed:
                 self.ending = [thread for thread in self.ending if thread.is_alive()]
                 self.ending.append(self._threads.pop(receiver))
                 return False
             self._start_missing()
             return True
+
+    def _may_grow(self) -> bool:
+        return not self._context.leases.is_full

@@ -9,10 +9,16 @@ from types import TracebackType
 from router.runtime.aws.calls import blocking
 
 MAX_TURN_SECONDS = 0.05
-"""After this time another thread gets the run lock: its owner may be in a call that does not release it."""
+"""After this time another thread gets the run lock.
+
+Its owner may be in a call that does not release it.
+"""
 
 Wait = Callable[[threading.Lock], bool]
-"""Acquires the lock of a turn, which is released when the turn begins; returns False if that takes too long."""
+"""Acquires the lock of a turn, which is released when the turn begins.
+
+Returns False if that takes too long.
+"""
 wait_for_turn: Wait = methodcaller("acquire", timeout=MAX_TURN_SECONDS)
 
 
@@ -37,22 +43,28 @@ class _Turn:
 
 
 class RunLock:
-    """Lets one thread run at a time; groups of threads take turns, so that a busy one delays no other for long."""
+    """Lets one thread run at a time.
+
+    Groups of threads take turns, so that a busy one delays no other for long.
+    """
 
     def __init__(self, wait: Wait = wait_for_turn) -> None:
         self._wait = wait
         self._guard = threading.Lock()
         self._owned = False
         self._number = 0
-        # By group, in the order in which the groups have their next turns.
         self._waiting: dict[RunGroup, deque[_Turn]] = {}
+        """By group, in the order in which the groups have their next turns."""
 
     def group(self) -> "RunGroup":
         """Return a group of threads, such as those of one queue."""
         return RunGroup(self)
 
     def acquire(self, group: "RunGroup") -> int:
-        """Wait for a turn, and return its number; take the lock over from an owner that keeps it for too long."""
+        """Wait for a turn, and return its number.
+
+        An owner that keeps it for too long loses it.
+        """
         with self._guard:
             if not self._owned:
                 self._owned = True
@@ -62,7 +74,9 @@ class RunLock:
             self._waiting.setdefault(group, deque()).append(turn)
         while not self._wait(turn.gate):
             with self._guard:
-                if not turn.number and self._number == seen:
+                has_begun = turn.number != 0
+                if not has_begun and self._number == seen:
+                    # The same owner for all of this wait.
                     self._waiting[group].remove(turn)
                     turn.number = self._begin()
                     return turn.number
@@ -73,14 +87,17 @@ class RunLock:
         """End a turn, unless another thread took the lock over, and begin the next one."""
         with self._guard:
             if number != self._number:
+                # Another thread took the lock over.
                 return
             while self._waiting:
                 group = next(iter(self._waiting))
                 waiting = self._waiting.pop(group)
                 if waiting:
+                    # The other groups have their turns before the next one of this group.
                     self._waiting[group] = waiting
-                    waiting[0].number = self._begin()
-                    waiting.popleft().gate.release()
+                    turn = waiting.popleft()
+                    turn.number = self._begin()
+                    turn.gate.release()
                     return
             self._owned = False
 
@@ -100,7 +117,10 @@ class RunGroup:
         self.acquire()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.release()
         blocking.lock = None

@@ -1,9 +1,13 @@
-"""The parent of several worker processes: starts, restarts and signals them, and serves their health and metrics.
+"""The parent of several worker processes.
 
-The parent writes `?` to a control socket for each question; the child answers with its status as a line of JSON. On
-`!`, or when the parent's end is closed, the child stops as on SIGTERM. The parent sends no signal to a child that has
-started: where a service manager signals all processes, that would be the second one, which ends the child at once. The
-parent reads the child's metrics from a file that both have open.
+It starts, restarts and signals them, and serves their health and metrics.
+
+The parent writes `?` to a control socket for each question; the child answers with its status as a
+line of JSON. On `!`, or when the parent's end is closed, the child stops as on SIGTERM. The parent
+reads the child's metrics from a file that both have open.
+
+The parent sends no signal to a child that has started. Where a service manager signals all
+processes, that would be the second signal, which ends the child at once.
 """
 
 import os
@@ -50,11 +54,19 @@ class ControlServer:
         os.set_inheritable(descriptor, False)
 
     def start(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
-        """Answer questions in a thread; the first answer tells the parent that the worker has started.
+        """Answer questions in a thread.
+
+        The first answer tells the parent that the worker has started.
 
         `stop` begins to stop the worker; it may be called several times.
         """
-        threading.Thread(target=self._serve, args=(status, stop), name="control", daemon=True).start()
+        thread = threading.Thread(
+            target=self._serve,
+            args=(status, stop),
+            name="control",
+            daemon=True,
+        )
+        thread.start()
 
     def _serve(self, status: Callable[[], WorkerStatus], stop: Callable[[], None]) -> None:
         # An error of the connection is its end, too.
@@ -64,7 +76,7 @@ class ControlServer:
                     stop()
                 for _ in range(received.count(QUESTION)):
                     connection.sendall(msgspec.json.encode(status()) + b"\n")
-        # The parent is gone: nothing else would stop this process, and a new parent starts its own workers.
+        # The parent is gone. Nothing else would stop this process, and a new parent starts its own.
         stop()
 
 
@@ -86,9 +98,14 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._unread = b""
-        self._asked_at = self._answered_at = self._started_at = 0.0
-        self._awaits_answer = self._reload_pending = False
+        """The beginning of an answer."""
+        self._started_at = 0.0
+        self._asked_at = 0.0
+        self._answered_at = 0.0
+        self._awaits_answer = False
+        self._reload_pending = False
         self._exits = 0
+        """How often it ended before it had run for SETTLED_SECONDS."""
 
     @property
     def pid(self) -> int:
@@ -101,16 +118,9 @@ class ChildProcess:
             return
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        options = ["--control", theirs.fileno(), "--counters", self._counters, "--number", self.number]
         with theirs:
             try:
-                # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it once.
-                self._process = subprocess.Popen(  # noqa: S603 — the command that this process was started by
-                    [*self._command, *map(str, options)],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno(), self._counters],
-                    process_group=0,
-                )
+                self._process = self._popen(theirs.fileno())
             except OSError as error:
                 # Out of memory or of process ids, which can be temporary.
                 ours.close()
@@ -118,12 +128,17 @@ class ChildProcess:
                 self._delay_restart(now)
                 return
         self._socket = ours
-        self._started_at = self._answered_at = now
-        self._awaits_answer = self._reload_pending = False
+        self._started_at = now
+        self._answered_at = now
+        self._awaits_answer = False
+        self._reload_pending = False
         self._unread = b""
 
     def poll(self, now: float) -> int | None:
-        """Exchange messages with the process; returns its exit code (negative: a signal) once, after it has ended."""
+        """Exchange messages with the process.
+
+        Return its exit code once, after it has ended; a negative one is a signal.
+        """
         if self._process is None or self._socket is None:
             return None
         code = self._process.poll()
@@ -131,7 +146,8 @@ class ChildProcess:
         if code is None:
             return None
         self._socket.close()
-        self._process = self._socket = None
+        self._socket = None
+        self._process = None
         self.past_totals = self.totals()
         os.ftruncate(self._counters, 0)
         self.status = None
@@ -146,10 +162,15 @@ class ChildProcess:
 
     def is_silent(self, now: float) -> bool:
         """Return whether it has started, but has not answered for long."""
-        return self.status is not None and self._awaits_answer and now - self._answered_at >= SILENT_SECONDS
+        if self.status is None or not self._awaits_answer:
+            return False
+        return now - self._answered_at >= SILENT_SECONDS
 
     def send(self, number: int) -> None:
-        """Send a signal; SIGHUP waits until the process has started, which may have read the old config already."""
+        """Send a signal.
+
+        SIGHUP waits until the process has started: it may have read the old config already.
+        """
         if self._process is None:
             return
         if number == signal.SIGHUP and self.status is None:
@@ -166,33 +187,59 @@ class ChildProcess:
                 return
         self.send(signal.SIGTERM)
 
+    def _popen(self, control: int) -> "subprocess.Popen[bytes]":
+        options = [
+            *("--control", str(control)),
+            *("--counters", str(self._counters)),
+            *("--number", str(self.number)),
+        ]
+        # Its own process group: Ctrl-C in a terminal reaches the parent only, which forwards it
+        # once.
+        return subprocess.Popen(  # noqa: S603 — the command that this process was started by
+            [*self._command, *options],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[control, self._counters],
+            process_group=0,
+        )
+
     def _delay_restart(self, now: float) -> None:
         self.start_at = now + min(RESTART_CAP, RESTART_SECONDS * 2**self._exits)
         self._exits += 1
 
     def _exchange(self, connection: socket.socket, now: float) -> None:
-        # An error means that no more data is there, or that the process has ended, which its exit code tells.
+        # An error means that no more data is there, or that the process has ended. Its exit code
+        # tells that.
         with suppress(OSError):
             while data := connection.recv(_READ_BYTES):
                 self._unread += data
         *answers, self._unread = self._unread.split(b"\n")
         for answer in answers:
             self.status = msgspec.json.decode(answer, type=WorkerStatus)
-            self._answered_at, self._awaits_answer = now, False
+            self._answered_at = now
+            self._awaits_answer = False
         if not self._awaits_answer and now - self._asked_at >= QUESTION_SECONDS:
             with suppress(OSError):
                 connection.sendall(QUESTION)
-                self._asked_at, self._awaits_answer = now, True
+                self._asked_at = now
+                self._awaits_answer = True
         if self._reload_pending and self.status is not None:
             self._reload_pending = False
             self.send(signal.SIGHUP)
 
 
 class Supervisor:
-    """Runs `count` worker processes by `command`, the command of this process; `grace` is in seconds."""
+    """Runs `count` worker processes by `command`, the command of this process.
+
+    `grace` is in seconds.
+    """
 
     def __init__(
-        self, command: Sequence[str], count: int, grace: float, listen: str, log: LogQueue | None = None
+        self,
+        command: Sequence[str],
+        count: int,
+        grace: float,
+        listen: str,
+        log: LogQueue | None = None,
     ) -> None:
         self._children = [ChildProcess(number, command) for number in range(count)]
         self._grace = grace
@@ -205,7 +252,10 @@ class Supervisor:
         self._stopped_at: float | None = None
 
     def run(self) -> int:
-        """Run until stopped; returns 0, 1 if a child did not finish, or the code of a first child that cannot start."""
+        """Run until stopped; returns the exit code.
+
+        It is 0, or 1 if a child did not finish, or the code of a first child that cannot start.
+        """
         for handled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(handled, self._on_signal)
         with serve(self._listen, self.status, self.totals):
@@ -226,11 +276,15 @@ class Supervisor:
         with self._lock:
             statuses = [child.status for child in self._children]
         known = [status for status in statuses if status is not None]
-        log = self._log
+        is_running = self._stopped_at is None and len(known) == len(statuses)
+        any_silent = any(child.is_silent(now) for child in self._children)
+        blocked = [status.log_blocked for status in known]
+        if self._log is not None:
+            blocked.append(self._log.blocked)
         return WorkerStatus(
-            alive=all(status.alive for status in known) and not any(child.is_silent(now) for child in self._children),
-            ready=self._stopped_at is None and len(known) == len(statuses) and all(status.ready for status in known),
-            log_blocked=bool(log and log.blocked) or any(status.log_blocked for status in known),
+            alive=not any_silent and all(status.alive for status in known),
+            ready=is_running and all(status.ready for status in known),
+            log_blocked=any(blocked),
             config=",".join(sorted({status.config for status in known})),
             paused=tuple(sorted({queue for status in known for queue in status.paused})),
         )
@@ -244,21 +298,26 @@ class Supervisor:
         return add_totals(totals)
 
     def _poll(self, now: float) -> int | None:
-        """Poll the children and start those that do not run; returns the first one's exit code if it cannot start.
+        """Poll the children and start those that do not run.
 
-        The first child starts alone, so that configuration errors are logged once.
+        Return the first one's exit code if it cannot start. It starts alone, so that configuration
+        errors are logged once.
         """
-        for child in self._children if self._first_started else self._children[:1]:
+        children = self._children if self._first_started else self._children[:1]
+        for child in children:
             with self._lock:
                 code = child.poll(now)
-            if code is not None and not self._first_started and code >= 0:
-                return code
             if code is not None:
-                LOGGER.error("process ended", extra={"fields": {"process": child.number, "exit_code": code}})
+                was_ended_by_signal = code < 0
+                if not self._first_started and not was_ended_by_signal:
+                    return code
+                fields = {"process": child.number, "exit_code": code}
+                LOGGER.error("process ended", extra={"fields": fields})
             child.start(now)
         if not self._first_started and self._children[0].status is not None:
             self._first_started = True
-            LOGGER.info("processes started", extra={"fields": {"processes": len(self._children)}})
+            fields = {"processes": len(self._children)}
+            LOGGER.info("processes started", extra={"fields": fields})
         return None
 
     def _next_signal(self) -> int | None:

@@ -1,7 +1,7 @@
 """The worker process: runs a receiver pool until SIGTERM or SIGINT; SIGHUP reloads the config.
 
-The main thread waits for signals, and for nothing else: a reload has a thread of its own, and all that stopping waits
-for has a limit.
+The main thread waits for signals, and for nothing else. A reload has a thread of its own, and all
+that stopping waits for has a limit.
 """
 
 import gc
@@ -36,7 +36,7 @@ from router.runtime.run.supervisor import ControlServer
 
 POLL_SECONDS = 0.5
 FILES_PER_RECEIVER = 2 * DEFAULT_TUNING.batch_messages // MAX_MESSAGES + 1 + CONCURRENT_CALLS
-"""Connections: those of receives, of the deletes and visibility timeouts meanwhile, and of writes."""
+"""Connections: those of receives, of the calls that acknowledge meanwhile, and of writes."""
 OTHER_FILES = 200
 """Other open files: the log, plugins, clients of health and metrics."""
 MIN_VISIBILITY_SECONDS = 2
@@ -44,30 +44,34 @@ MIN_VISIBILITY_SECONDS = 2
 RESOLVE_SECONDS = 30.0
 """The most that each of the two calls may take that look up a queue."""
 RESOLVING_THREADS = 16
-"""So many queues are looked up at a time: the calls for 1,000 then take a second at 8 ms each, and 16 connections."""
+"""So many queues are looked up at a time.
+
+The calls for 1,000 queues take a second then at 8 ms each, and 16 connections.
+"""
 RELEASE_SECONDS = 2.0
-"""The part of the grace period that is reserved for making unfinished messages visible, at most a quarter …"""
+"""The part of the grace period for making unfinished messages visible, at most a quarter …"""
 END_SECONDS = 0.5
 """… and the part for what remains to be done then, at most an eighth."""
 
 
 class WorkerOptions(Struct, frozen=True):
-    """The options of a worker: names of `queues` (empty: all), at most `receivers` of each, `wait`, `grace` in seconds.
-
-    `listen` is HOST:PORT for health and metrics, or "". With `bare_names`, queues and tables are called by name alone.
-    `control` and `counters` are the file descriptors of the control socket and of the file for metrics if this is one
-    of several processes.
-    """
+    """The options of a worker; `wait` and `grace` are in seconds."""
 
     config: Path
     queues: tuple[str, ...] = ()
+    """The names of the queues that are read; empty: all."""
     receivers: int = 32
+    """Of each queue, at most."""
     wait: int = 10
     grace: int = 20
     listen: str = ""
+    """HOST:PORT for health and metrics, or ""."""
     bare_names: bool = False
+    """Whether queues and tables are called by name alone."""
     control: int | None = None
+    """The file descriptor of the control socket, if this is one of several processes."""
     counters: int | None = None
+    """The file descriptor of the file for metrics, if this is one of several processes."""
 
 
 class WorkerService:
@@ -80,7 +84,10 @@ class WorkerService:
         connect: Callable[[int], Aws] = connect,
         log: LogQueue | None = None,
     ) -> None:
-        """`connect` makes the AWS client for a number of connections; raises RouterError."""
+        """`connect` makes the AWS client for a number of connections.
+
+        Raises RouterError.
+        """
         self._log = log
         self._options = options
         self._env = env
@@ -97,20 +104,31 @@ class WorkerService:
         self._control = None if options.control is None else ControlServer(options.control)
         program = self._load()
         chosen = _choose(program, options.queues)
-        raise_file_limit(len(chosen) * options.receivers * FILES_PER_RECEIVER + OTHER_FILES)
+        receivers = len(chosen) * options.receivers
+        raise_file_limit(receivers * FILES_PER_RECEIVER + OTHER_FILES)
         # One call of each receiver, the concurrent writes, and some for heartbeats.
-        self._aws = connect(len(chosen) * options.receivers + CONCURRENT_CALLS + 4)
+        self._aws = connect(receivers + CONCURRENT_CALLS + 4)
         self._leases = Leases(self._aws.queues)
         self._counters = QueueCounters(options.counters)
         self._pool = self._new_pool(program)
 
     def run(self) -> int:
-        """Route until stopped; returns the exit code: 0, or 1 if a batch was not finished within the grace period."""
+        """Route until stopped; returns the exit code.
+
+        It is 0, or 1 if a batch was not finished within the grace period.
+        """
         _tune_garbage_collector()
         ended = threading.Event()
-        threading.Thread(target=self._leases.heartbeat, args=(ended,), name="heartbeat", daemon=True).start()
+        heartbeat = threading.Thread(
+            target=self._leases.heartbeat,
+            args=(ended,),
+            name="heartbeat",
+            daemon=True,
+        )
+        heartbeat.start()
         with serve(self._options.listen, self.status, self.totals):
-            # Until a plugin that hangs here has started, a signal ends the process: no message is received yet.
+            # Signals have no handler yet: a plugin that hangs here is ended by one. No message is
+            # received yet.
             self._pool.start_plugins()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, self._on_signal)
@@ -125,17 +143,25 @@ class WorkerService:
 
     def status(self) -> WorkerStatus:
         """Return the current status."""
-        pool, log = self._pool, self._log
         # Here too: a parent reads the metrics from their file.
-        self._counters.set_dropped_lines(log.dropped if log else 0)
+        self._count_dropped_lines()
+        pool = self._pool
         return WorkerStatus(
-            pool.is_alive(boottime()), pool.is_ready(), bool(log and log.blocked), pool.config, pool.paused
+            alive=pool.is_alive(boottime()),
+            ready=pool.is_ready(),
+            log_blocked=self._log is not None and self._log.blocked,
+            config=pool.config,
+            paused=pool.paused,
         )
 
     def totals(self) -> Totals:
         """Return the current metrics."""
-        self._counters.set_dropped_lines(self._log.dropped if self._log else 0)
+        self._count_dropped_lines()
         return self._counters.totals()
+
+    def _count_dropped_lines(self) -> None:
+        if self._log is not None:
+            self._counters.set_dropped_lines(self._log.dropped)
 
     def _wait_for_stop(self) -> float:
         """Reload on SIGHUP until the worker is to stop; return when that was requested.
@@ -145,7 +171,7 @@ class WorkerService:
         while self._stopped_at is None:
             if self._reloading and not self._reloading.is_alive():
                 self._reloading = None
-                # Here, where nothing refers to the old pool any more, not even a call of this thread.
+                # Here nothing refers to the old pool any more, not even a call of this thread.
                 _tune_garbage_collector()
             if self._reload_wanted and self._reloading is None:
                 self._reload_wanted = False
@@ -158,7 +184,7 @@ class WorkerService:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            # One that comes during a reload is answered after it, since the old config may have been read.
+            # A signal during a reload is answered after it: the old config may have been read.
             self._reload_wanted = True
             self._wake.put(None)
         elif self._signalled:
@@ -178,12 +204,12 @@ class WorkerService:
         LOGGER.info("stopping: finishing the batches in progress")
         grace = self._options.grace
         end = requested_at + grace - min(END_SECONDS, grace / 8)
-        until = end - min(RELEASE_SECONDS, grace / 4)
+        batches_until = end - min(RELEASE_SECONDS, grace / 4)
         with self._swapping:
             pools = [self._pool, *self._retired]
         for pool in pools:
-            pool.stop(until - boottime())
-        finished = [pool for pool in pools if pool.join(until)]
+            pool.stop(batches_until - boottime())
+        finished = [pool for pool in pools if pool.join(batches_until)]
         self._leases.release_all(end)
         for pool in finished:
             try:
@@ -193,7 +219,10 @@ class WorkerService:
         return len(finished) == len(pools)
 
     def _reload(self) -> None:
-        """Replace the pool by one of the current config; if that fails, continue with the old one."""
+        """Replace the pool by one of the current config.
+
+        If that fails, continue with the old one.
+        """
         try:
             pool = self._new_pool(self._load())
             pool.start_plugins()
@@ -203,42 +232,64 @@ class WorkerService:
             LOGGER.error("the config has errors: continuing with the old one")
         except RouterError as error:
             LOGGER.error("cannot reload: %s; continuing with the old config", error)
-        except BaseException as error:  # what a plugin raises, KeyboardInterrupt for example
-            LOGGER.error("cannot reload: %s was raised; continuing with the old config", type(error).__name__)
+        except BaseException as error:
+            # A plugin may raise anything, KeyboardInterrupt for example. Only the type is logged:
+            # the text may contain a value.
+            message = "cannot reload: %s was raised; continuing with the old config"
+            LOGGER.error(message, type(error).__name__)
         else:
             self._swap(pool)
 
     def _swap(self, pool: ReceiverPool) -> None:
-        """Let another pool poll instead of the current one, whose batches are finished; not if the worker stops."""
+        """Let another pool poll instead of the current one, whose batches are finished.
+
+        If the worker stops, the new pool is retired at once.
+        """
         with self._swapping:
-            old = pool
+            retired = pool
             if self._stopped_at is None:
                 try:
                     pool.start()
-                    old, self._pool = self._pool, pool
-                except RuntimeError as error:  # there is no further thread: those that have started end
+                    retired = self._pool
+                    self._pool = pool
+                except RuntimeError as error:
+                    # There is no further thread: those that have started end.
                     LOGGER.error("cannot reload: %s; continuing with the old config", error)
-            self._retired.append(old)
-        old.stop(self._options.grace)
-        old.join(boottime() + self._options.grace)
-        # Batches that take longer are looked at again by the next reload, and when the worker stops.
-        for ended in [each for each in self._retired if each.join(0.0)]:
-            ended.stop_plugins()
-            self._retired.remove(ended)
+            self._retired.append(retired)
+        grace = self._options.grace
+        retired.stop(grace)
+        retired.join(boottime() + grace)
+        # Batches that take longer are looked at again by the next reload, and by `_stop`.
+        ended = [each for each in self._retired if each.join(0.0)]
+        for each in ended:
+            each.stop_plugins()
+            self._retired.remove(each)
         if self._pool is pool:
             LOGGER.info("config reloaded", extra={"fields": _fields(pool)})
 
     def _load(self) -> Program:
         program = load_program(self._options.config, self._env)
-        return with_bare_names(program) if self._options.bare_names else program
+        if self._options.bare_names:
+            return with_bare_names(program)
+        return program
 
     def _new_pool(self, program: Program) -> ReceiverPool:
         options = self._options
         # A long poll cannot be cancelled, and must end within the grace period.
         wait = min(options.wait, max(0, options.grace // 2))
-        chosen = _choose(program, options.queues)
-        polled = overlap(lambda queue: _resolve(self._aws, queue, wait), chosen, RESOLVING_THREADS)
-        return ReceiverPool(program, polled, options.receivers, self._aws, self._leases, self._counters.record)
+        polled = overlap(
+            lambda queue: _resolve(self._aws, queue, wait),
+            _choose(program, options.queues),
+            RESOLVING_THREADS,
+        )
+        return ReceiverPool(
+            program,
+            polled,
+            self._aws,
+            self._leases,
+            self._counters.record,
+            structs.replace(DEFAULT_TUNING, receivers=options.receivers),
+        )
 
 
 def raise_file_limit(
@@ -246,17 +297,19 @@ def raise_file_limit(
     get: Callable[[int], tuple[int, int]] = resource.getrlimit,
     set_: Callable[[int, tuple[int, int]], None] = resource.setrlimit,
 ) -> None:
-    """Raise this process's soft limit of open files to what is needed, as far as the hard limit permits."""
+    """Raise this process's soft limit of open files to what is needed.
+
+    The hard limit may permit less.
+    """
     soft, hard = get(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
     limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     set_(resource.RLIMIT_NOFILE, (limit, hard))
     if limit < needed:
-        LOGGER.warning(
-            "all receivers together may need more open files than the system allows: raise 'ulimit -Hn'",
-            extra={"fields": {"limit": limit, "needed": needed}},
-        )
+        cause = "all receivers together may need more open files than the system allows"
+        fields = {"limit": limit, "needed": needed}
+        LOGGER.warning(f"{cause}: raise 'ulimit -Hn'", extra={"fields": fields})
 
 
 def _fields(pool: ReceiverPool) -> dict[str, Any]:
@@ -275,7 +328,8 @@ def _choose(program: Program, names: Sequence[str]) -> list[CompiledQueue]:
     queues = program.engine.queues
     for name in names:
         if name not in queues:
-            raise UsageError(f"no route reads the queue '{name}'; the config has {', '.join(queues)}")
+            known = ", ".join(queues)
+            raise UsageError(f"no route reads the queue '{name}'; the config has {known}")
     return [queues[name] for name in names or queues]
 
 
@@ -290,4 +344,5 @@ def _resolve(aws: Aws, queue: CompiledQueue, wait: int) -> PolledQueue:
     outage = structs.replace(queue.outage, max_receive_count=found.max_receive_count)
     visibility = max(found.visibility, MIN_VISIBILITY_SECONDS)
     # Dead letters name the queue by its URL, which is unique.
-    return PolledQueue(structs.replace(queue, outage=outage, reference=url), url, visibility, wait)
+    resolved = structs.replace(queue, outage=outage, reference=url)
+    return PolledQueue(resolved, url, visibility, wait)

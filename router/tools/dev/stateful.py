@@ -9,7 +9,7 @@ from router.model import Item, Table
 from router.runtime.aws.calls import Duration, boottime
 from router.runtime.aws.protocols import Tables
 from router.runtime.config import spec
-from router.runtime.deliver.lanes import schedule
+from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import FixedDeadline, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.writes import PlannedMessage
@@ -95,8 +95,8 @@ def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any
 def write_together(messages: Sequence[PlannedMessage], tables: Tables, atomic: bool) -> None:
     """Make the writes of messages that are delivered in one batch, in the order of a delivery."""
     limit = StartLimit(FixedDeadline(boottime() + _SECONDS), boottime(), (Duration(),))
-    for lanes in schedule(messages, atomic=atomic):
-        for lane in lanes:
+    for items in schedule(messages, atomic=atomic):
+        for item in items:
             # A writer for each: none waits for the `write_units` of a table.
-            for _ in Writer(tables).write([lane], limit, WaitBudget()):
+            for _ in Writer(tables).write([item], limit, WaitBudget()):
                 pass  # tables in memory fail no call that could be retried

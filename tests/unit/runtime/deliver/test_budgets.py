@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, WriteBudgets
-from router.runtime.deliver.lanes import schedule
+from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import (
     FixedDeadline,
     StartLimit,
@@ -67,8 +67,8 @@ def write(dynamo: Any, clock: Clock, messages: Sequence[PlannedMessage], seconds
     """Write messages within so many seconds, and return their outcomes."""
     writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
     limit = StartLimit(FixedDeadline(clock.now + seconds), clock.now, (Duration(),))
-    for lanes in schedule(messages, atomic=False):
-        for _ in writer.write(lanes, limit, WaitBudget(clock, seconds=0.0)):
+    for items in schedule(messages, atomic=False):
+        for _ in writer.write(items, limit, WaitBudget(clock, seconds=0.0)):
             pass
     return [planned.outcome for planned in messages]
 
@@ -138,10 +138,10 @@ def test_units_of_a_write(dynamo: Any, clock: Clock, mode: str, table: Table, ke
     """Each takes one unit, and in a transaction two, of its table and that of its idempotency key."""
     dynamo.during = lambda: None
     once: Any = {"add": frozenset({"n"}), "once": IdempotencyConfig(keys, "")} if keys else {}
-    (lanes,) = schedule([put(f"{n}", table, mode, **once) for n in range(20)], atomic=False)
+    (items,) = schedule([put(f"{n}", table, mode, **once) for n in range(20)], atomic=False)
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
 
-    next(Writer(dynamo.tables, clock, clock.sleep).write(lanes, limit, WaitBudget(clock)))
+    next(Writer(dynamo.tables, clock, clock.sleep).write(items, limit, WaitBudget(clock)))
 
     assert len(dynamo.items[table.name]) == count
 
@@ -170,9 +170,9 @@ def test_waits_for_units_are_not_counted(dynamo: Any, clock: Clock) -> None:
     """Further receivers would not make a budget larger."""
     writer, waits = Writer(dynamo.tables, clock, clock.sleep), WaitBudget(clock)
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
-    (lanes,) = schedule([put(f"{n}") for n in range(30)], atomic=False)
+    (items,) = schedule([put(f"{n}") for n in range(30)], atomic=False)
 
-    pauses = len([*writer.write(lanes, limit, waits)])
+    pauses = len([*writer.write(items, limit, waits)])
 
     assert (pauses > 0, waits.waited, waits.taken) == (True, 0.0, 0.0)
 
@@ -248,12 +248,12 @@ def test_calls_that_could_not_start_use_no_units(dynamo: Any, clock: Clock) -> N
     """Of several calls whose limit passes, each one gives back what was reserved for it."""
     writer = Writer(dynamo.tables, clock, clock.sleep)
     (late,) = schedule([put(f"late {n}", mode="insert") for n in range(5)], atomic=False)
-    (lanes,) = schedule([put(f"{n}", mode="insert") for n in range(10)], atomic=False)
+    (items,) = schedule([put(f"{n}", mode="insert") for n in range(10)], atomic=False)
     unstarted: Any = ShortLimit()
 
     pauses = [*writer.write(late, unstarted, WaitBudget(clock))]
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
-    pauses += writer.write(lanes, limit, WaitBudget(clock))
+    pauses += writer.write(items, limit, WaitBudget(clock))
 
     assert (pauses, len(dynamo.calls)) == ([], 10)
 

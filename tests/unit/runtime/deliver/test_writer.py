@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.runtime.deliver.lanes import schedule
+from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, KEY_SECONDS, MAX_TRIES, Writer
 from tests.support.aws import CONCURRENT_CALLS, WriteResponse
@@ -57,17 +57,17 @@ def write(dynamo: Any, clock: Any) -> Any:
 
     def run(*messages: Any, atomic: Any = False, until: float = 3600.0, jitter: Any = None) -> Any:
         writer = Writer(dynamo.tables, clock, clock.sleep, **({"jitter": jitter} if jitter else {}))
-        for lanes in schedule(messages, atomic=atomic):
-            finish(writer, lanes, until)
+        for items in schedule(messages, atomic=atomic):
+            finish(writer, items, until)
         return [planned.outcome for planned in messages]
 
     return run
 
 
-def finish(writer: Writer, lanes: Any, until: float) -> None:
-    """Write lanes, with enough time to wait for retries; no call starts from a moment on."""
+def finish(writer: Writer, items: Any, until: float) -> None:
+    """Write items, with enough time to wait for retries; no call starts from a moment on."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
-    for _ in writer.write(lanes, limit, WaitBudget(seconds=1e9)):
+    for _ in writer.write(items, limit, WaitBudget(seconds=1e9)):
         pass
 
 
@@ -179,10 +179,10 @@ class NonBlocking:
 def test_calls_that_do_not_block(dynamo: Any, clock: Any) -> None:
     """Each kind of write begins by its own call, if the tables can begin calls."""
     messages = [one("a"), one("b"), one("d", "insert"), add("e", 1)]
-    (lanes,) = schedule(messages, atomic=False)
+    (items,) = schedule(messages, atomic=False)
     tables: Any = NonBlocking(dynamo.tables)
 
-    finish(Writer(tables, clock, clock.sleep), lanes, 3600.0)
+    finish(Writer(tables, clock, clock.sleep), items, 3600.0)
 
     assert ([planned.outcome for planned in messages], sorted(operations(dynamo))) == (
         [WRITTEN] * 4,
@@ -268,9 +268,9 @@ def test_each_call_has_the_time_that_is_left(clock: Any, kind: Any, mode: str, n
     """And the units that it consumes are requested, if its table has a budget of them."""
     tables, table = kind(), Table("things", THINGS.key, units)
     once = {"add": frozenset({"n"}), "once": IdempotencyConfig(MARKERS, "")} if mode == "update" else {}
-    (lanes,) = schedule([one("a", mode, table, shape=once, n=1)], atomic=False)
+    (items,) = schedule([one("a", mode, table, shape=once, n=1)], atomic=False)
 
-    finish(Writer(tables, clock, clock.sleep), lanes, 3600.0)
+    finish(Writer(tables, clock, clock.sleep), items, 3600.0)
 
     assert tables.calls == [(name, 3600.0, units > 0)]
 
@@ -279,9 +279,9 @@ def test_each_call_has_the_time_that_is_left(clock: Any, kind: Any, mode: str, n
 def test_most_calls(clock: Any, most: int) -> None:
     """As many calls are under way at a time as the writer may have."""
     tables: Any = RecordedNonBlocking()
-    (lanes,) = schedule([one(str(number), "insert") for number in range(20)], atomic=False)
+    (items,) = schedule([one(str(number), "insert") for number in range(20)], atomic=False)
 
-    finish(Writer(tables, clock, clock.sleep, most_calls=most), lanes, 3600.0)
+    finish(Writer(tables, clock, clock.sleep, most_calls=most), items, 3600.0)
 
     assert (len(tables.calls), tables.most) == (20, most)
 
@@ -332,8 +332,8 @@ def test_waits_grow_and_have_a_bound(write: Any, dynamo: Any, clock: Any) -> Non
     assert all(0 <= slept <= bound for slept, bound in zip(clock.slept, bounds, strict=True))
 
 
-def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock: Any) -> None:
-    """A lane that is ready is sent while another waits."""
+def test_a_throttled_item_does_not_hold_up_others(write: Any, dynamo: Any, clock: Any) -> None:
+    """An item that is ready is sent while another waits."""
     dynamo.fault = lambda operation: THROTTLED if operation == "BatchWriteItem" and clock.now == 0 else None
 
     write(one("a"), one("b", "insert"), one("b", "update", x=1))
@@ -347,7 +347,7 @@ def test_a_throttled_lane_does_not_hold_up_others(write: Any, dynamo: Any, clock
     [(THROTTLED, retry(THROTTLED)), ("AccessDeniedException", configuration_error(CONFIGURATION_ERROR))],
 )
 def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fault: Any, outcome: Any) -> None:
-    """Later writes of the lane are not made either; other lanes go on."""
+    """Later writes of the item are not made either; other items go on."""
     dynamo.fault = lambda operation: fault if operation == "Update" else None
 
     outcomes = write(one("a"), one("a", "update", x=1), one("a", x=2), one("a", "insert"), one("b"))
@@ -356,7 +356,7 @@ def test_nothing_overtakes_a_write_that_is_not_made(write: Any, dynamo: Any, fau
     assert dynamo.items["things"] == {"a": {"id": {"S": "a"}}, "b": {"id": {"S": "b"}}}
 
 
-def test_a_rejected_write_does_not_hold_up_its_lane(write: Any, dynamo: Any) -> None:
+def test_a_rejected_write_does_not_hold_up_its_item(write: Any, dynamo: Any) -> None:
     """The rejected write will never be made."""
     outcomes = write(one("a", "insert", index=1), one("a", "update", x=2))
 
@@ -535,9 +535,9 @@ def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     """The limit may be between a batch and its halves."""
     clock = Clock(tick=1.0)
     messages = [one("a"), one("b", index=1)]
-    (lanes,) = schedule(messages, atomic=False)
+    (items,) = schedule(messages, atomic=False)
 
-    finish(Writer(dynamo.tables, clock, clock.sleep), lanes, 3.5)
+    finish(Writer(dynamo.tables, clock, clock.sleep), items, 3.5)
 
     assert [planned.outcome for planned in messages] == [
         Outcome("retry", "RT814", "the deadline passed before it was written to table 'things'", "r")
@@ -621,8 +621,8 @@ def test_duration_of_calls(dynamo: Any) -> None:
     seconds = []
     for tick in (4.0, 1.0):
         clock.tick = tick
-        (lanes,) = schedule([one("a")], atomic=False)
-        finish(writer, lanes, 3600.0)
+        (items,) = schedule([one("a")], atomic=False)
+        finish(writer, items, 3600.0)
         seconds.append(writer.duration.seconds)
 
     assert seconds == [4.0, 3.8]
@@ -640,8 +640,8 @@ def test_recreated_table(dynamo: Any, clock: Any) -> None:
     for key in (THINGS.key, (("other", "S"),)):
         dynamo.keys["things"] = key
         messages = [one(str(number), message=str(number), index=1) for number in range(300)]
-        for lanes in schedule(messages, atomic=False):
-            finish(writer, lanes, clock.now + 3600.0)
+        for items in schedule(messages, atomic=False):
+            finish(writer, items, clock.now + 3600.0)
         outcomes.append({(each.outcome.kind, each.outcome.code) for each in messages})
         clock.now += KEY_SECONDS
 
@@ -653,8 +653,8 @@ def test_key_is_looked_up_again(dynamo: Any, clock: Any) -> None:
     writer = Writer(dynamo.tables, clock, clock.sleep)
     for number in range(40):
         message = one(str(number), index=1)
-        for lanes in schedule([message], atomic=False):
-            finish(writer, lanes, clock.now + 3600.0)
+        for items in schedule([message], atomic=False):
+            finish(writer, items, clock.now + 3600.0)
         clock.now += KEY_SECONDS / 4
 
     assert described(dynamo) == 10

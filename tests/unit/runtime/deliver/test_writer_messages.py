@@ -1,4 +1,4 @@
-"""The writer's short form, without lanes for what the first try writes, does what lanes do: calls, waits, outcomes."""
+"""The writer's short form, without steps for what the first try writes, does what steps do: calls, waits, outcomes."""
 
 import sys
 from types import FrameType, SimpleNamespace
@@ -12,7 +12,7 @@ from msgspec import Raw, structs
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.batches import pack_plain
-from router.runtime.deliver.lanes import schedule
+from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import WaitBudget
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import WriteResponse
@@ -87,7 +87,7 @@ def message_of(number: int, planned: Planned) -> PlannedMessage:
 
 
 def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: float, *, short: bool) -> dict[str, Any]:
-    """Write messages in the short form or by lanes; return all that can be seen of it."""
+    """Write messages in the short form or by steps; return all that can be seen of it."""
     dynamo.clear()
     left = list(faults)
     dynamo.fault = lambda operation: left.pop(0) if left else None
@@ -99,7 +99,7 @@ def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: floa
     if short:
         pauses = list(writer.write_messages(messages, limit, waits, atomic=False))
     else:
-        pauses = [_ for lanes in schedule(messages, atomic=False) for _ in writer.write(lanes, limit, waits)]
+        pauses = [_ for items in schedule(messages, atomic=False) for _ in writer.write(items, limit, waits)]
     return {
         "outcomes": [planned.outcome for planned in messages],
         "sent": tables.sent,
@@ -158,9 +158,9 @@ def dynamo(dynamo_of: Any) -> Any:
 )
 def test_both_forms_do_the_same(dynamo: Any, batch: list[Planned], faults: list[str | None], until: float) -> None:
     """Whatever fails, and whether keys occur twice or not: the same bytes in the same calls and order, and outcomes."""
-    by_lanes = run(dynamo, batch, faults, until, short=False)
+    by_steps = run(dynamo, batch, faults, until, short=False)
 
-    assert run(dynamo, batch, faults, until, short=True) == by_lanes
+    assert run(dynamo, batch, faults, until, short=True) == by_steps
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_both_forms_do_the_same(dynamo: Any, batch: list[Planned], faults: list[
         ([Planned((("a", "things"),), "text", "x" * 20_000)], [1]),
     ],
 )
-def test_which_messages_need_no_lanes(batch: list[Planned], sizes: list[int] | None) -> None:
+def test_which_messages_need_no_steps(batch: list[Planned], sizes: list[int] | None) -> None:
     """Those of one plain write each that fit into batches by their number; of each item one is sent."""
     batches = pack_plain([message_of(number, planned) for number, planned in enumerate(batch)])
 
@@ -224,7 +224,7 @@ def test_a_hot_key_costs_the_other_messages_little() -> None:
     assert count_instructions(with_) < 1.4 * count_instructions(without)
 
 
-def test_a_conditional_write_needs_a_lane(dynamo: Any) -> None:
+def test_a_conditional_write_is_sent_by_steps(dynamo: Any) -> None:
     """It is a call of its own."""
     dynamo.clear()
     config = WriteConfig("r", TABLES["things"], MODES["insert"])

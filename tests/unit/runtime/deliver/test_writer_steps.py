@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from router.model import Record, Table
-from router.runtime.deliver.lanes import Chain
+from router.runtime.deliver.item_writes import CoalescedWrites
 from router.runtime.deliver.time_limits import WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, Writer
 from tests.support.aws import AwsFault, WriteResponse
@@ -19,23 +19,23 @@ THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
 Open = Callable[..., PlannedMessage]
 
 
-def write(tables: Any, time_: Any, lanes: list[Any], until: float = 1e9, waits: float = 1e9) -> WaitBudget:
-    """Write lanes until a moment, with so many seconds for waits, each of which has its upper bound; return these."""
+def write(tables: Any, time_: Any, items: list[Any], until: float = 1e9, waits: float = 1e9) -> WaitBudget:
+    """Write items until a moment, with so many seconds for waits, each of which has its upper bound; return these."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
     writer, budget = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high), WaitBudget(time_, waits)
-    for _ in writer.write(lanes, limit, budget):
+    for _ in writer.write(items, limit, budget):
         pass
     return budget
 
 
 @pytest.fixture
-def lane() -> Callable[..., tuple[list[Any], list[PlannedMessage]]]:
-    """A lane of puts of items, one after the other, and their messages."""
+def item() -> Callable[..., tuple[list[Any], list[PlannedMessage]]]:
+    """The steps of an item: puts one after the other; and their messages."""
 
     def make(*ids: str) -> tuple[list[Any], list[PlannedMessage]]:
         writes = [Write("r", THINGS, MODES["put"], ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
         messages = [PlannedMessage(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
-        return [Chain(planned, write) for planned, write in zip(messages, writes, strict=True)], messages
+        return [CoalescedWrites(planned, write) for planned, write in zip(messages, writes, strict=True)], messages
 
     return make
 
@@ -44,10 +44,10 @@ def kinds(messages: list[PlannedMessage]) -> list[str]:
     return [planned.outcome.kind if planned.outcome else "" for planned in messages]
 
 
-def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
+def test_waits_double(tables: Any, time_: Any, item: Any) -> None:
     """Each wait may be twice as long as the one before, up to a bound."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, messages = lane("a")
+    steps, messages = item("a")
 
     write(tables, time_, [steps])
 
@@ -55,20 +55,20 @@ def test_waits_double(tables: Any, time_: Any, lane: Any) -> None:
     assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
 
 
-def test_wait_ends_at_the_deadline(tables: Any, time_: Any, lane: Any) -> None:
+def test_wait_ends_at_the_deadline(tables: Any, time_: Any, item: Any) -> None:
     """No wait is longer than until the limit; then open writes are given up."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, messages = lane("a", "b")
+    steps, messages = item("a", "b")
 
     write(tables, time_, [steps], until=100.25)
 
     assert (kinds(messages), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
 
 
-def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
-    """A lane that waits does not hold up another one."""
+def test_items_wait_by_themselves(tables: Any, time_: Any, item: Any) -> None:
+    """An item that waits does not hold up another one."""
     tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
-    (first, first_messages), (second, second_messages) = lane("a1", "a2"), lane("b1", "b2")
+    (first, first_messages), (second, second_messages) = item("a1", "a2"), item("b1", "b2")
 
     write(tables, time_, [first, second])
 
@@ -78,10 +78,10 @@ def test_lanes_wait_by_themselves(tables: Any, time_: Any, lane: Any) -> None:
     )
 
 
-def test_tries_of_each_write(tables: Any, time_: Any, lane: Any) -> None:
-    """Each write of a lane has all of the tries."""
+def test_tries_of_each_write(tables: Any, time_: Any, item: Any) -> None:
+    """Each write of an item has all of the tries."""
     tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
-    steps, messages = lane("a", "b")
+    steps, messages = item("a", "b")
 
     write(tables, time_, [steps])
 
@@ -107,7 +107,7 @@ def unprocessed(*ids: str) -> WriteResponse:
 def test_waits_are_limited(
     tables: Any,
     time_: Any,
-    lane: Any,
+    item: Any,
     count: int,
     responses: list[WriteResponse],
     outcomes: list[str],
@@ -115,46 +115,46 @@ def test_waits_are_limited(
 ) -> None:
     """A batch waits for as long as a table takes more; for few writes, and for a try without effect, not for long."""
     tables.answers.extend(responses)
-    lanes = [lane(str(number)) for number in range(count)]
+    items = [item(str(number)) for number in range(count)]
 
-    write(tables, time_, [steps for steps, _ in lanes], waits=0.25)
+    write(tables, time_, [steps for steps, _ in items], waits=0.25)
 
-    assert kinds([planned for _, messages in lanes for planned in messages]) == outcomes
+    assert kinds([planned for _, messages in items for planned in messages]) == outcomes
     assert time_.slept == pytest.approx(slept)
 
 
-def test_waits_are_counted(tables: Any, time_: Any, lane: Any) -> None:
+def test_waits_are_counted(tables: Any, time_: Any, item: Any) -> None:
     """All of them, and those that were taken from the budget; a write at once after a retry takes nothing of it."""
     tables.answers.extend([unprocessed("0", "1", "2"), *[THROTTLED] * 2])
-    lanes = [lane(str(number))[0] for number in range(4)]
-    lanes[0] += lane("x")[0]
+    items = [item(str(number))[0] for number in range(4)]
+    items[0] += item("x")[0]
 
-    waits = write(tables, time_, lanes)
+    waits = write(tables, time_, items)
 
     assert [*time_.slept, waits.waited, waits.taken] == pytest.approx([0.1, 0.2, 0.4, 0.7, 0.6])
 
 
-def test_configuration_error_ends_the_lane(tables: Any, time_: Any, lane: Any) -> None:
-    """After a configuration error the later writes of the lane are not sent."""
+def test_configuration_error_ends_the_item(tables: Any, time_: Any, item: Any) -> None:
+    """After a configuration error the later writes of the item are not sent."""
     tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
-    steps, messages = lane("a", "b")
+    steps, messages = item("a", "b")
 
     write(tables, time_, [steps])
 
     assert ([planned.outcome.code for planned in messages if planned.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
 
 
-def test_no_call_after_the_limit(tables: Any, time_: Any, lane: Any) -> None:
+def test_no_call_after_the_limit(tables: Any, time_: Any, item: Any) -> None:
     """A call that would start after the limit is not made, even if others were sent together with it."""
     time_.step = 1
-    steps, messages = lane("a")
+    steps, messages = item("a")
 
     write(tables, time_, [steps], until=101.5)
 
     assert (kinds(messages), tables.calls) == (["retry"], [])
 
 
-def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, lane: Any) -> None:
+def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, item: Any) -> None:
     """Of a second for waits, two retries whose calls take half a second leave nothing."""
     tables.answers.extend([THROTTLED] * 8)
     send = tables.batch_write
@@ -164,7 +164,7 @@ def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, lane
         return send(*given)
 
     tables.batch_write = slow
-    steps, messages = lane("a")
+    steps, messages = item("a")
 
     write(tables, time_, [steps], waits=1.0)
 

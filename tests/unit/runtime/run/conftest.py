@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import PolledQueue, Receiver, StopEvent
+from router.runtime.run.receiver import PolledQueue, Receiver, ReceiverContext, StopEvent
+from router.runtime.run.timing import Timing
 from tests.support.aws import OUT_OF_TIME, Aws, AwsFault, boottime
 from tests.support.deliver import Delivery, Writer
 
@@ -145,14 +146,12 @@ def receive(
         left = iter(range(rounds - 1))
         leases = options.pop("leases", None) or Leases(queues, clock)
         with caplog.at_level(logging.ERROR, "router"):
+            delivery = Delivery(program, aws, clock, writer=writer)
+            timing = Timing(**{"jitter": lambda low, high: 0.0, "clock": clock, **options})
             Receiver(
                 PolledQueue(program.engine.queues["q"], "url", 30, 0),
-                overlapping,
-                Delivery(program, aws, clock, writer=writer),
-                leases,
-                stop,
+                ReceiverContext(overlapping, delivery, leases, stop, timing=timing),
                 lambda receiver, finished: next(left, None) is not None,
-                **{"jitter": lambda low, high: 0.0, "clock": clock, **options},
             ).run()
         assert leases.size == 0, "a lease was not released"
         steps: list[str] = overlapping.steps

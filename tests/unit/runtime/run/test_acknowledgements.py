@@ -10,6 +10,7 @@ import pytest
 from router.model import Record
 from router.runtime.run.acknowledgements import DELETE_ATTEMPTS, VISIBILITY_ATTEMPTS, Acknowledgements
 from router.runtime.run.leases import Leases
+from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import Writer
 from tests.unit.runtime.run.conftest import TICKET
@@ -356,7 +357,7 @@ def delete(compile_: Any, overlapping: Any, messages: Any, time_: Any) -> Callab
         leases = Leases(overlapping, time_)
         leases.acquire("url", 30, messages(*ids), time_.now)
         acknowledgements = Acknowledgements(
-            queue, "url", overlapping, leases, lambda: 5.0, lambda low, high: high, time_.sleep, time_
+            queue, "url", overlapping, leases, lambda: 5.0, Timing(lambda low, high: high, time_.sleep, time_)
         )
         acknowledgements.delete(messages(*ids), set(), last=last)
         return acknowledgements
@@ -393,9 +394,7 @@ def test_visibility_timeouts_that_do_not_overlap(
         overlapping if "fifo" in queue else queues,
         leases,
         lambda: 5.0,
-        lambda low, high: high,
-        time_.sleep,
-        time_,
+        Timing(lambda low, high: high, time_.sleep, time_),
     )
 
     assert not acknowledgements.set_visibility([("m-a", "handle-m-a", 9)], lease)
@@ -434,9 +433,9 @@ def test_in_order(compile_: Any, queues: Any, time_: Any) -> None:
         return high
 
     queues.delete = delete
-    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, longest, time_.sleep, time_).delete(
-        records, set(), last=True
-    )
+    timing = Timing(longest, time_.sleep, time_)
+
+    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, timing).delete(records, set(), last=True)
 
     assert calls == [("url", ["a1", "b1"], 5.0), *[("url", ["b1"], 5.0)] * 3]
     assert [high for _, high in pauses] == time_.slept == pytest.approx([0.2, 0.4, 0.8])
@@ -452,9 +451,9 @@ def test_attempts_in_order(compile_: Any, queues: Any, time_: Any, caplog: pytes
     queues.faults["a"] = BUSY
     blocked: set[str | None] = set()
 
-    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, lambda low, high: high, time_.sleep, time_).delete(
-        records, blocked, last=True
-    )
+    timing = Timing(lambda low, high: high, time_.sleep, time_)
+
+    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, timing).delete(records, blocked, last=True)
 
     assert (len(queues.deleted), len(time_.slept), blocked) == (DELETE_ATTEMPTS, DELETE_ATTEMPTS - 1, {"g"})
     assert [entry.getMessage() for entry in caplog.records] == ["cannot delete"]

@@ -19,8 +19,10 @@ from router.runtime.run.receiver import (
     PolledQueue,
     QueueState,
     Receiver,
+    ReceiverContext,
     StopEvent,
 )
+from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer
 
@@ -76,19 +78,11 @@ def receive(
         queues.on_receive = on_receive
         polled = PolledQueue(program.engine.queues["q"], "url", visibility, wait)
         leases = Leases(queues, clock, max_leased)
-        receiver = Receiver(
-            polled,
-            queues,
-            Delivery(program, aws, clock, writer=writer or Writer(aws.tables, clock, jitter=lambda low, high: 0.0)),
-            leases,
-            stop,
-            on_round,
-            tuning,
-            state=state,
-            jitter=jitter,
-            sleep=lambda seconds: None,
-            clock=clock,
-        )
+        writer = writer or Writer(aws.tables, clock, jitter=lambda low, high: 0.0)
+        delivery = Delivery(program, aws, clock, writer=writer)
+        timing = Timing(jitter, lambda seconds: None, clock)
+        context = ReceiverContext(queues, delivery, leases, stop, tuning, timing)
+        receiver = Receiver(polled, context, on_round, state)
         with caplog.at_level(logging.INFO, "router"):
             receiver.run()
         return receiver, stop
@@ -881,7 +875,7 @@ def test_stopped_while_receiving(queues: Any, aws: Aws, tables: Any, compile_: A
     queues.on_receive = lambda: stop.stop(10)
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
 
-    Receiver(polled, queues, Delivery(program, aws), Leases(queues), stop).run()
+    Receiver(polled, ReceiverContext(queues, Delivery(program, aws), Leases(queues), stop)).run()
 
     assert (tables.calls, queues.deleted, queues.released) == (
         [],
@@ -939,7 +933,9 @@ def test_deletes_before_a_wait(
     delivery = Delivery(program, aws, writer=Writer(aws.tables, jitter=lambda low, high: 0.01))
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 0)
 
-    Receiver(polled, queues, delivery, Leases(queues), StopEvent(), lambda receiver, finished: False).run()
+    context = ReceiverContext(queues, delivery, Leases(queues), StopEvent())
+
+    Receiver(polled, context, lambda receiver, finished: False).run()
 
     assert (deleted_before[:2], [[id_ for id_, _ in call] for call in queues.deleted]) == ([0, 1], deletes)
 
@@ -982,9 +978,8 @@ def test_what_a_message_costs(
 
         tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "0"}}}}] if hot else []))
         queues.receive = lambda *given: messages(*[str(number) for number in range(received)])
-        receiver = Receiver(
-            polled, overlapping, delivery, Leases(queues), StopEvent(), lambda receiver, finished: False
-        )
+        context = ReceiverContext(overlapping, delivery, Leases(queues), StopEvent())
+        receiver = Receiver(polled, context, lambda receiver, finished: False)
         before = sys.gettrace()
         sys.settrace(trace)
         try:

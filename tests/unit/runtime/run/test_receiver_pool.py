@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.model import Summary
-from router.runtime.run.concurrency import Tuning
+from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
 from router.runtime.run.receiver import PolledQueue
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
@@ -17,9 +18,10 @@ from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
 
 GRACE = 60.0
-UNTIMED = Tuning(200, *[float("inf")] * 5)
+EVER = float("inf")
+UNTIMED = Tuning(200, EVER, EVER, EVER, EVER, EVER)
 """Neither the duration of rounds nor the load of this process matters."""
-ONE_CALL = Tuning(10, *[float("inf")] * 5)
+ONE_CALL = Tuning(10, EVER, EVER, EVER, EVER, EVER)
 """A receive of ten messages is the largest."""
 
 
@@ -62,11 +64,13 @@ def make_pool(aws: Aws, queues: Any, compile_: Any) -> Iterator[Callable[..., Re
         config: Mapping[str, str] = {},
         urls: str = "u",
         meter: Callable[[Summary], None] = lambda summary: None,
+        tuning: Tuning = DEFAULT_TUNING,
         **options: Any,
     ) -> ReceiverPool:
         program = compile_(**config)
         polled = [PolledQueue(program.engine.queues["q"], url, 30, 10) for url in urls]
-        pool = ReceiverPool(program, polled, limit, aws, Leases(queues), meter, **options)
+        tuning = structs.replace(tuning, receivers=limit)
+        pool = ReceiverPool(program, polled, aws, Leases(queues), meter, tuning, **options)
         pools.append(pool)
         return pool
 
@@ -429,7 +433,8 @@ def test_join_waits_for_deletes(aws: Aws, overlapping: Any, queues: Any, compile
     program = compile_()
     polled = PolledQueue(program.engine.queues["q"], "url", 30, 10)
     aws = Aws(aws.tables, overlapping)
-    pool = ReceiverPool(program, [polled], 2, aws, Leases(queues), lambda summary: None, tuning=ONE_CALL)
+    tuning = structs.replace(ONE_CALL, receivers=2)
+    pool = ReceiverPool(program, [polled], aws, Leases(queues), lambda summary: None, tuning)
     pool.start()
     wait_until(lambda: deleting.waiting and len(pool.receivers) == 1)
     pool.stop(GRACE)

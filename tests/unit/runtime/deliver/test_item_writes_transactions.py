@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
-from router.runtime.deliver.lanes import Chain, Transaction, coalesce
+from router.runtime.deliver.item_writes import CoalescedWrites, Transaction, coalesce
 from tests.support.engine import IdempotencyConfig, PlannedMessage, WriteConfig
 from tests.support.modes import MODES
 
@@ -43,7 +43,7 @@ def test_an_update_and_its_idempotency_key_are_one_transaction(make: Any) -> Non
     )
 
 
-@pytest.mark.parametrize("step", [Chain, lambda planned, write: Transaction(planned)])
+@pytest.mark.parametrize("step", [CoalescedWrites, lambda planned, write: Transaction(planned)])
 def test_a_failed_condition_is_read_by_the_mode(step: Any) -> None:
     """From the stored item."""
     insert = write(ITEM, "insert")

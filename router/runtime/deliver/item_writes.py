@@ -1,7 +1,6 @@
 """The order in which the writes of an item are sent, and which of them are."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -10,15 +9,19 @@ from router.model import WRITTEN, Action, Outcome, Table
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 
 _NONE: list[tuple[PlannedMessage, Write]] = []
-"""Shared by the chains of one write, which are most: none has a list of its own."""
+"""Shared by all that have one write, which are most: none has a list of its own."""
 
 
-class Chain:
+class CoalescedWrites:
     """Neighbouring writes of one item, each with its message, of which one is sent.
 
-    Of plain puts and deletes, the last received is sent: once it is written, the others are superseded; if it is
-    rejected, the one before is sent. Of writes that combine by version, the greatest version is sent: once it is
-    written, the lesser ones are stale. Any other write is a chain by itself.
+    Of plain puts and deletes, the last received is sent. Once it is written, the others are
+    superseded. If it is rejected, the one before is sent.
+
+    Of writes that combine by version, the greatest version is sent. Once it is written, the lesser
+    ones are stale.
+
+    Any other write is alone.
     """
 
     __slots__ = ("_before", "_planned", "batched", "write")
@@ -30,6 +33,7 @@ class Chain:
         """The write to send."""
         self._planned = planned
         self._before: list[tuple[PlannedMessage, Write]] = _NONE
+        """The writes to send if this one is rejected: the last of them first."""
 
     @property
     def writes(self) -> list[Write]:
@@ -50,50 +54,64 @@ class Chain:
             return False
         if self._before is _NONE:
             self._before = []
-        before, at = self._before, len(self._before)
-        if not self.batched:
-            # Of equal versions the first received is sent first.
-            order = write.version_order
-            if self.write.version_order >= order:
-                while at and before[at - 1][1].version_order >= order:
-                    at -= 1
-                before.insert(at, (planned, write))
-                return True
-        before.append((self._planned, self.write))
-        self._planned, self.write = planned, write
+        # A lesser version is never sent before a greater one.
+        is_lesser = not self.batched and self.write.version_order >= write.version_order
+        if is_lesser:
+            self._insert(planned, write)
+        else:
+            self._before.append((self._planned, self.write))
+            self._planned = planned
+            self.write = write
         return True
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle the write that was sent; return whether another one is to be sent now."""
-        self._planned.settle(outcome if outcome is WRITTEN else _of(self.write, outcome))
+        self._planned.settle(_with_route(outcome, self.write))
         if self._before is _NONE:
             return False
         if outcome.kind != "rejected":
-            if not self.batched and outcome.kind != "retry":
+            # A rejected write says nothing about those before.
+            is_by_version = not self.batched and outcome.kind != "retry"
+            if is_by_version:
                 self._settle_lesser()
             else:
-                while self._before:
-                    planned, write = self._before.pop()
-                    planned.settle(outcome if outcome is WRITTEN else _of(write, outcome))
+                self._settle_before(outcome)
         if not self._before:
             return False
         self._planned, self.write = self._before.pop()
         return True
 
+    def _insert(self, planned: PlannedMessage, write: Write) -> None:
+        """Insert a write by its version; of equal versions the first received is sent first."""
+        before = self._before
+        order = write.version_order
+        at = len(before)
+        while at and before[at - 1][1].version_order >= order:
+            at -= 1
+        before.insert(at, (planned, write))
+
+    def _settle_before(self, outcome: Outcome) -> None:
+        """Settle all writes before the one that was sent, as it was: it superseded them."""
+        while self._before:
+            planned, write = self._before.pop()
+            planned.settle(_with_route(outcome, write))
+
     def _settle_lesser(self) -> None:
         """Settle the writes whose version is less than the one that was sent."""
         greatest = self.write.version_order
-        left, self._before = self._before, []
-        for planned, write in left:
+        left = []
+        for planned, write in self._before:
             if write.version_order < greatest:
-                reason = f"a greater '{write.version_name}' for table '{write.table.name}' came in the same batch"
+                version = f"'{write.version_name}' for table '{write.table.name}'"
+                reason = f"a greater {version} came in the same batch"
                 planned.settle(Outcome("stale", SUPERSEDED.id, reason, write.route))
             else:
-                self._before.append((planned, write))
+                left.append((planned, write))
+        self._before = left
 
 
 class Transaction:
-    """A message whose writes are one transaction; it has the interface of a chain."""
+    """A message whose writes are one transaction; it has the interface of `CoalescedWrites`."""
 
     __slots__ = ("_parts", "_planned")
 
@@ -101,7 +119,10 @@ class Transaction:
 
     def __init__(self, planned: PlannedMessage) -> None:
         self._planned = planned
-        self._parts = [(action, write) for write in planned.writes for action in _actions(write)]
+        self._parts: list[tuple[Action, Write]] = []
+        """The actions in order, each with its write."""
+        for write in planned.writes:
+            self._parts += [(action, write) for action in _actions(write)]
 
     @property
     def writes(self) -> list[Write]:
@@ -113,24 +134,31 @@ class Transaction:
         return [action for action, _ in self._parts]
 
     def condition_failed(self, position: int, stored: StoredItem | None) -> Outcome:
-        """Return the outcome if the condition of the action at `position` failed, so that nothing was written."""
+        """Return the outcome if the condition of the action at `position` failed.
+
+        Nothing was written then.
+        """
         action, write = self._parts[position]
         return _condition_failed(write, action, stored)
 
     def settle(self, outcome: Outcome) -> bool:
         """Settle all writes; there is never another one to send."""
         for write in self.writes:
-            self._planned.settle(_of(write, outcome))
+            self._planned.settle(_with_route(outcome, write))
         return False
 
 
-def _of(write: Write, outcome: Outcome) -> Outcome:
+def _with_route(outcome: Outcome, write: Write) -> Outcome:
     """Return an outcome with the route of its write, unless it has one."""
-    return outcome if outcome is WRITTEN or outcome.route else structs.replace(outcome, route=write.route)
+    if outcome is WRITTEN or outcome.route:
+        return outcome
+    return structs.replace(outcome, route=write.route)
 
 
 def _actions(write: Write) -> list[Action]:
-    return [("Put", write.idempotency_key.call), write.action()] if write.idempotency_key else [write.action()]
+    if write.idempotency_key:
+        return [("Put", write.idempotency_key.call), write.action()]
+    return [write.action()]
 
 
 def _condition_failed(write: Write, action: Action, stored: StoredItem | None) -> Outcome:
@@ -147,20 +175,30 @@ def _can_combine(write: Write, later: Write) -> bool:
         case "last":
             return write.call is None and later.call is None
         case "greatest version":
-            # Versions of different types have no order: the table decides about them in the order of receipt.
+            # Versions of different types have no order: the table decides, in the order of receipt.
             return write.version_order[0] == later.version_order[0]
         case "never":
             return False
 
 
-Step = Chain | Transaction
-Lane = list[Step]
-"""The steps of one item in order: each is sent when the one before has ended. Lanes are independent of each other."""
-_TOO_EARLY = Outcome("retry", NOT_STARTED.id, "an earlier write of one of its items is still to be made")
+Step = CoalescedWrites | Transaction
+Steps = Sequence[Step]
+"""The steps of one item in order: each is sent when the one before has ended.
+
+Those of different items are independent of each other.
+"""
+_TOO_EARLY = Outcome(
+    "retry",
+    NOT_STARTED.id,
+    "an earlier write of one of its items is still to be made",
+)
 
 
-def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[list[Lane]]:
-    """Yield the lanes of all messages without outcome, in groups to be sent one after the other."""
+def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[Sequence[Steps]]:
+    """Yield the steps of all messages without outcome, by item.
+
+    What is yielded together may be sent together. What is yielded next is sent after it.
+    """
     still_open = [planned for planned in messages if planned.outcome is None]
     if not atomic:
         yield coalesce(still_open)
@@ -174,29 +212,29 @@ def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[li
                 blocked |= _items(planned)
 
 
-def coalesce(messages: Iterable[PlannedMessage]) -> list[Lane]:
-    """Return a lane of chains for each item, in the order of each item's first write."""
-    lanes: dict[tuple[str, ...], list[Any]] = {}
+def coalesce(messages: Iterable[PlannedMessage]) -> list[list[CoalescedWrites]]:
+    """Return the steps of each item, in the order of each item's first write."""
+    by_item: dict[tuple[str, ...], list[CoalescedWrites]] = {}
     for planned in messages:
         for write in planned.writes:
-            lane = lanes.get(write.identity)
-            if lane is None:
-                lanes[write.identity] = [Chain(planned, write)]
-            elif not lane[-1].add(planned, write):
-                lane.append(Chain(planned, write))
-    return list(lanes.values())
+            steps = by_item.setdefault(write.identity, [])
+            if not steps or not steps[-1].add(planned, write):
+                steps.append(CoalescedWrites(planned, write))
+    return [*by_item.values()]
 
 
-class RunningLane:
-    """A lane under way; `tries` are those of its first step, which may be sent from `ready_at` on.
+class ItemWrites:
+    """The writes of one item, or one transaction, under way.
 
-    `failure` says why the last try failed; `waits_for_units`, that the first step waits for the budget of its table.
+    `tries` are those of its first step, which may be sent from `ready_at` on. `failure` says why
+    the last try failed. `waits_for_units` says that the first step waits for the budget of its
+    table.
     """
 
     __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
 
-    def __init__(self, steps: Lane) -> None:
-        self.steps = steps
+    def __init__(self, steps: Steps) -> None:
+        self.steps = [*steps]
         self.tries = 0
         self.ready_at = float("-inf")
         self.failure = ""
@@ -204,12 +242,15 @@ class RunningLane:
 
     @property
     def tables(self) -> str:
-        """The table of the first step, for a reason: AWS does not say which table of a transaction it means."""
-        names = dict.fromkeys(f"'{table.name}'" for table in tables_of(self.steps[0]))
+        """The tables of the first step, for a reason.
+
+        AWS does not say which table of a transaction it means.
+        """
+        names = dict.fromkeys([f"'{table.name}'" for table in tables_of(self.steps[0])])
         return f"table {' or '.join(names)}"
 
     def advance(self, more: bool) -> None:
-        """Go on after a response to the first step; with `more`, the step has another write to send."""
+        """Go on after a response to the first step; with `more` it has another write to send."""
         self.tries = 0
         self.waits_for_units = False
         if not more:
@@ -221,20 +262,25 @@ class RunningLane:
         self.waits_for_units = True
 
     def abandon(self, outcome: Outcome) -> None:
-        """Settle all steps without sending them: the later writes of an item must not be made before the first."""
+        """Settle all steps without sending them.
+
+        The later writes of an item must not be made before the first.
+        """
         for step in self.steps:
             step.settle(outcome)
         self.steps.clear()
 
     def give_up(self) -> None:
-        """Leave all steps for the next delivery of their messages, as the first one fails each time."""
-        self.abandon(retry_later(f"{self.tables} did not accept the write in time: {self.failure}"))
+        """Leave all steps for the next delivery of their messages: the first one keeps failing."""
+        reason = f"{self.tables} did not accept the write in time: {self.failure}"
+        self.abandon(retry_later(reason))
 
 
 def tables_of(step: Step) -> list[Table]:
     """Return the tables that a step writes to."""
     tables = [write.table for write in step.writes]
-    return tables + [write.idempotency_key.table for write in step.writes if write.idempotency_key]
+    keys = [write.idempotency_key for write in step.writes]
+    return tables + [key.table for key in keys if key]
 
 
 def retry_later(reason: str) -> Outcome:
@@ -243,12 +289,15 @@ def retry_later(reason: str) -> Outcome:
 
 
 def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:
-    """Return whether an earlier write of one of the message's items is still to be made; it is then retried."""
+    """Return whether an earlier write of one of the message's items is still to be made.
+
+    The message is then retried, and blocks all its items.
+    """
     items = _items(planned)
     if blocked.isdisjoint(items):
         return False
     for write in planned.writes:
-        planned.settle(_of(write, _TOO_EARLY))
+        planned.settle(_with_route(_TOO_EARLY, write))
     blocked |= items
     return True
 
@@ -258,12 +307,15 @@ def _items(planned: PlannedMessage) -> set[tuple[str, ...]]:
 
 
 def _disjoint(messages: Iterable[PlannedMessage]) -> list[list[PlannedMessage]]:
-    """Return messages in waves: those of a wave write different items; of two that write one, the earlier is first."""
+    """Return messages in waves: those of a wave write different items.
+
+    Of two messages that write one item, the earlier is in an earlier wave.
+    """
     waves: list[list[PlannedMessage]] = []
     next_wave: dict[tuple[str, ...], int] = {}
     for planned in messages:
-        items = [write.identity for write in planned.writes]
-        number = max(next_wave.get(item, 0) for item in items)
+        items = _items(planned)
+        number = max([next_wave.get(item, 0) for item in items])
         if number == len(waves):
             waves.append([])
         waves[number].append(planned)

@@ -1,4 +1,4 @@
-"""From messages to what is sent, and from answers back to messages: chains, lanes, batches, and their outcomes."""
+"""From messages to what is sent, and from answers back to messages: steps, batches, and their outcomes."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from msgspec import Raw, structs
 
 from router.model import WRITTEN, Outcome, Record, Table, worst
 from router.runtime.deliver.batches import pack
-from router.runtime.deliver.lanes import Chain, Transaction, coalesce, schedule
+from router.runtime.deliver.item_writes import CoalescedWrites, Transaction, coalesce, schedule
 from tests.support.engine import PlannedMessage, Write, encode_item, identify
 from tests.support.modes import MODES
 
@@ -51,11 +51,11 @@ def newest(version: Any) -> Any:
     return special("newest", version if isinstance(version, dict) else {"N": str(version)})
 
 
-def chains(messages: Any) -> list[list[Chain]]:
-    """The lanes of messages whose steps are all chains."""
-    lanes = coalesce(messages)
-    assert all(isinstance(step, Chain) for lane in lanes for step in lane)
-    return [[step for step in lane if isinstance(step, Chain)] for lane in lanes]
+def steps(messages: Any) -> list[list[CoalescedWrites]]:
+    """The steps of each item, which are all writes that are coalesced."""
+    items = coalesce(messages)
+    assert all(isinstance(step, CoalescedWrites) for item in items for step in item)
+    return [[step for step in item if isinstance(step, CoalescedWrites)] for item in items]
 
 
 def planned(*writes: Any) -> Any:
@@ -68,13 +68,13 @@ def outcomes(*messages: Any) -> Any:
     return [each.outcome for each in messages]
 
 
-def test_neighbouring_puts_and_deletes_are_one_chain() -> None:
+def test_neighbouring_puts_and_deletes_are_coalesced() -> None:
     """In the order of receipt: of each item the last one is sent, whatever its message."""
     writes = [put({"id": "a", "x": 1}), put({"id": "b"}), delete({"id": "a"}), put({"id": "a", "x": 2})]
 
-    lanes = chains([planned(writes[0], writes[1]), planned(writes[2]), planned(writes[3])])
+    items = steps([planned(writes[0], writes[1]), planned(writes[2]), planned(writes[3])])
 
-    assert [[chain.write for chain in lane] for lane in lanes] == [[writes[3]], [writes[1]]]
+    assert [[step.write for step in item] for item in items] == [[writes[3]], [writes[1]]]
 
 
 @pytest.mark.parametrize("one", [1, Decimal("1.0"), Decimal("1E0")])
@@ -91,22 +91,22 @@ def test_the_same_key_in_two_tables_is_two_items() -> None:
 
 
 @pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
-def test_the_other_writes_of_a_chain_have_the_outcome_of_the_last(outcome: Any) -> None:
+def test_the_other_coalesced_writes_have_the_outcome_of_the_last(outcome: Any) -> None:
     """Once the last one is written, they are superseded."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    more = chain.settle(outcome)
+    more = step.settle(outcome)
 
     assert (more, outcomes(*messages)) == (False, [outcome] * 3)
 
 
-def test_each_write_of_a_chain_has_its_own_route() -> None:
+def test_each_coalesced_write_has_its_own_route() -> None:
     """An outcome for all of them, which has none, is that of each one's route."""
     messages = [planned(put_by(route, x)) for x, route in enumerate(("r1", "r2"))]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    chain.settle(Outcome("retry", "RT814"))
+    step.settle(Outcome("retry", "RT814"))
 
     assert outcomes(*messages) == [Outcome("retry", "RT814", route="r1"), Outcome("retry", "RT814", route="r2")]
 
@@ -114,29 +114,29 @@ def test_each_write_of_a_chain_has_its_own_route() -> None:
 def test_after_a_rejected_write_the_one_before_is_sent() -> None:
     """Down to the first."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    sent = [(chain.write.item["x"]["N"], chain.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
+    sent = [(step.write.item["x"]["N"], step.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
 
     assert (sent, outcomes(*messages)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
 
 
-def test_a_chain_of_rejected_writes_ends() -> None:
+def test_coalesced_writes_that_are_all_rejected_end() -> None:
     """There is none before the first."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(2)]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    assert [chain.settle(REJECTED), chain.settle(REJECTED), *outcomes(*messages)] == [True, False, REJECTED, REJECTED]
+    assert [step.settle(REJECTED), step.settle(REJECTED), *outcomes(*messages)] == [True, False, REJECTED, REJECTED]
 
 
 def test_one_message_may_write_an_item_twice() -> None:
     """It has its outcome once both writes are settled."""
     twice = planned(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
-    ((chain,),) = chains([twice])
+    ((step,),) = steps([twice])
 
-    chain.settle(REJECTED)
+    step.settle(REJECTED)
     before = twice.outcome
-    chain.settle(WRITTEN)
+    step.settle(WRITTEN)
 
     assert (before, twice.outcome, twice.results) == (None, REJECTED, [REJECTED, WRITTEN])
 
@@ -148,28 +148,28 @@ def test_other_modes_are_barriers() -> None:
         *(special("insert"), newest(1), newest(2), put({"id": "a", "x": 3}), delete({"id": "a"})),
     ]
 
-    (lane,) = chains([planned(write) for write in writes])
+    (item,) = steps([planned(write) for write in writes])
 
-    assert [chain.write for chain in lane] == [writes[at] for at in (1, 2, 3, 4, 6, 8)]
-    assert [chain.batched for chain in lane] == [True, False, False, False, False, True]
+    assert [step.write for step in item] == [writes[at] for at in (1, 2, 3, 4, 6, 8)]
+    assert [step.batched for step in item] == [True, False, False, False, False, True]
 
 
 def test_a_delete_with_a_version_is_a_barrier() -> None:
     """Its condition may fail, so that neither it nor a put of its item replaces the other one."""
     writes = [put({"id": "a", "x": 1}), special("delete", {"N": "1"}), put({"id": "a", "x": 2})]
 
-    (lane,) = chains([planned(write) for write in writes])
+    (item,) = steps([planned(write) for write in writes])
 
-    assert [chain.write for chain in lane] == writes
+    assert [step.write for step in item] == writes
 
 
 def test_the_greatest_version_is_sent_first() -> None:
     """Lesser ones are then stale without a call; equal ones are sent, the first received first."""
     versions = (2, 3, 1, 3)
     messages = [planned(newest(version)) for version in versions]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    more = [chain.settle(WRITTEN), chain.settle(Outcome("duplicate"))]
+    more = [step.settle(WRITTEN), step.settle(Outcome("duplicate"))]
 
     assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate", route="r")])
 
@@ -178,13 +178,13 @@ def test_the_greatest_version_is_sent_first() -> None:
 def test_versions_are_sent_in_order(versions: list[int]) -> None:
     """While they are rejected: the greatest first, and of equal ones the first received."""
     writes = [newest(version) for version in versions]
-    ((chain,),) = chains([planned(write) for write in writes])
+    ((step,),) = steps([planned(write) for write in writes])
 
     sent: list[int] = []
     more = True
     while more and len(sent) < len(writes):
-        sent.append(next(number for number, write in enumerate(writes) if write is chain.write))
-        more = chain.settle(REJECTED)
+        sent.append(next(number for number, write in enumerate(writes) if write is step.write))
+        more = step.settle(REJECTED)
 
     assert sent == sorted(range(len(versions)), key=lambda number: (-versions[number], number))
 
@@ -192,9 +192,9 @@ def test_versions_are_sent_in_order(versions: list[int]) -> None:
 def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
     """If it is rejected, the next one is sent."""
     messages = [planned(newest(version)) for version in (1, 2, 3)]
-    ((chain,),) = chains(messages)
+    ((step,),) = steps(messages)
 
-    more = [chain.settle(REJECTED), chain.settle(RETRY)]
+    more = [step.settle(REJECTED), step.settle(RETRY)]
 
     assert (more, outcomes(*messages)) == ([True, False], [RETRY, RETRY, REJECTED])
 
@@ -202,9 +202,9 @@ def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
 def test_versions_of_different_types_have_no_order() -> None:
     """They are sent in the order of receipt: the table decides about each type."""
     messages = [planned(newest(version)) for version in (7, {"S": "w"}, {"S": "x"}, 8)]
-    (lane,) = chains(messages)
+    (item,) = steps(messages)
 
-    sent = [(chain.write.version, chain.settle(WRITTEN)) for chain in lane]
+    sent = [(step.write.version, step.settle(WRITTEN)) for step in item]
 
     assert sent == [({"N": "7"}, False), ({"S": "x"}, False), ({"N": "8"}, False)]
     assert outcomes(*messages) == [WRITTEN, STALE, WRITTEN, WRITTEN]
@@ -216,7 +216,7 @@ def test_decided_messages_have_nothing_to_send() -> None:
 
     (((step,),),) = schedule([decided, planned(put({"id": "a"}))], atomic=False)
 
-    assert isinstance(step, Chain)
+    assert isinstance(step, CoalescedWrites)
     assert step.write.identity == ("things", "a")
 
 
@@ -227,9 +227,9 @@ def test_transactions_of_one_item_are_sent_in_order() -> None:
 
     waves = list(schedule([one, two, three, four], atomic=True))
 
-    writes = [[lane[0].writes for lane in wave] for wave in waves]
+    writes = [[item[0].writes for item in wave] for wave in waves]
     assert writes == [[one.writes, three.writes], [two.writes], [four.writes]]
-    assert all(type(lane) is list and type(lane[0]) is Transaction for wave in waves for lane in wave)
+    assert all(type(item) is list and type(item[0]) is Transaction for wave in waves for item in wave)
 
 
 @pytest.mark.parametrize(
@@ -263,14 +263,14 @@ def test_items_of_several_waves_are_blocked() -> None:
     assert sent == [messages[0].writes, messages[3].writes]
 
 
-def chains_of(*writes: Any) -> Any:
-    """A chain for each write."""
-    return [Chain(planned(write), write) for write in writes]
+def steps_of(*writes: Any) -> Any:
+    """A step for each write."""
+    return [CoalescedWrites(planned(write), write) for write in writes]
 
 
-def sizes(chains: Any) -> Any:
+def sizes(steps: Any) -> Any:
     """The table and the number of writes of each batch."""
-    return [(batch.table.name, len(batch.chains)) for batch in pack(chains)]
+    return [(batch.table.name, len(batch.steps)) for batch in pack(steps)]
 
 
 @pytest.mark.parametrize(
@@ -278,13 +278,13 @@ def sizes(chains: Any) -> Any:
 )
 def test_a_batch_has_25_items_at_most(count: Any, batches: Any) -> None:
     """In their order."""
-    chains = chains_of(*(put({"id": str(number)}) for number in range(count)))
+    steps = steps_of(*(put({"id": str(number)}) for number in range(count)))
 
-    packed = pack(chains)
+    packed = pack(steps)
 
-    assert ([len(batch.chains) for batch in packed], [chain for batch in packed for chain in batch.chains]) == (
+    assert ([len(batch.steps) for batch in packed], [step for batch in packed for step in batch.steps]) == (
         batches,
-        chains,
+        steps,
     )
 
 
@@ -292,7 +292,7 @@ def test_a_batch_has_one_table() -> None:
     """Batches of each table are filled separately."""
     writes = [put({"id": str(number)}) if number % 2 else put({"n": number}, COUNTS) for number in range(60)]
 
-    assert sizes(chains_of(*writes)) == [("counts", 25), ("counts", 5), ("things", 25), ("things", 5)]
+    assert sizes(steps_of(*writes)) == [("counts", 25), ("counts", 5), ("things", 25), ("things", 5)]
 
 
 LONGEST = {
@@ -316,10 +316,10 @@ LONGEST = {
 )
 def test_a_batch_has_16_mb_at_most(value: Any, batches: Any) -> None:
     """Of JSON, which is far longer than DynamoDB's count for escaped characters and very small numbers."""
-    packed = pack(chains_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
+    packed = pack(steps_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
 
     lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
-    assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+    assert ([len(batch.steps) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
 
 
 @pytest.mark.parametrize(
@@ -335,10 +335,10 @@ def test_items_of_many_sizes(first: Any, others: Any, table: Table, batches: Any
     """A batch of large and small items, or of a table with a budget, keeps all limits: items, bytes and units."""
     writes = [put({"id": str(number), "x": value}, table) for number, value in enumerate([first, *others])]
 
-    packed = pack(chains_of(*writes))
+    packed = pack(steps_of(*writes))
 
     lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
-    assert ([len(batch.chains) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+    assert ([len(batch.steps) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
 
 
 @pytest.mark.parametrize(("more", "batches"), [(0, [2]), (1, [1, 1])])
@@ -347,12 +347,12 @@ def test_requests_may_fill_a_batch(more: int, batches: list[int]) -> None:
     requests = [Raw(b"0" * length) for length in (2**23, 2**23 + more)]
     writes = [structs.replace(put({"id": "a"}), size=400_000, request=request) for request in requests]
 
-    assert [len(batch.chains) for batch in pack(chains_of(*writes))] == batches
+    assert [len(batch.steps) for batch in pack(steps_of(*writes))] == batches
 
 
 def test_requests_are_those_of_batch_write_item() -> None:
-    """In the order of the chains."""
-    (batch,) = pack(chains_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
+    """In the order of the steps."""
+    (batch,) = pack(steps_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
 
     assert batch.requests() == [
         {"PutRequest": {"Item": {"id": {"S": "a"}, "x": {"N": "1"}}}},
@@ -363,20 +363,20 @@ def test_requests_are_those_of_batch_write_item() -> None:
 @pytest.mark.parametrize("count", [2, 3, 25])
 def test_halves_are_the_whole(count: Any) -> None:
     """Each is smaller, and in order."""
-    (batch,) = pack(chains_of(*(put({"id": str(number)}) for number in range(count))))
+    (batch,) = pack(steps_of(*(put({"id": str(number)}) for number in range(count))))
 
     one, other = batch.halves()
 
-    assert (one.chains + other.chains, one.table, other.table) == (batch.chains, batch.table, batch.table)
-    assert 0 < len(one.chains) <= len(other.chains) < count
+    assert (one.steps + other.steps, one.table, other.table) == (batch.steps, batch.table, batch.table)
+    assert 0 < len(one.steps) <= len(other.steps) < count
 
 
 @pytest.mark.parametrize("form", ["1", "1.0", "1E0", "1e+0", "0.1E1"])
 @pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
-def test_unprocessed_requests_are_matched_to_chains(form: Any, write: Any) -> None:
+def test_unprocessed_requests_are_matched_to_steps(form: Any, write: Any) -> None:
     """By key, though the server returns the number in another form."""
     messages = [planned(write), planned(put({"n": 2}, COUNTS))]
-    (batch,) = pack(lane[0] for lane in chains(messages))
+    (batch,) = pack(item[0] for item in steps(messages))
     (request,) = (
         {kind: {part: {**item, "n": {"N": form}}}}
         for kind, body in batch.requests()[0].items()
@@ -385,13 +385,13 @@ def test_unprocessed_requests_are_matched_to_chains(form: Any, write: Any) -> No
 
     left = batch.settle([request])
 
-    assert (left, outcomes(*messages)) == ([batch.chains[0]], [None, WRITTEN])
+    assert (left, outcomes(*messages)) == ([batch.steps[0]], [None, WRITTEN])
 
 
 def test_all_are_written_if_nothing_is_unprocessed() -> None:
     """The usual answer."""
     messages = [planned(put({"id": "a"})), planned(put({"id": "b"}))]
-    (batch,) = pack(lane[0] for lane in chains(messages))
+    (batch,) = pack(item[0] for item in steps(messages))
 
     assert (batch.settle([]), outcomes(*messages)) == ([], [WRITTEN, WRITTEN])
 
@@ -423,37 +423,37 @@ class FakeTables:
 
     def write(self, batch: Any) -> Any:
         """What is left to send, and what is to be sent at once, after one call."""
-        if any(is_bad(chain.write) for chain in batch.chains):
+        if any(is_bad(step.write) for step in batch.steps):
             return None
         left = []
-        for chain, request in zip(batch.chains, batch.requests(), strict=True):
+        for step, request in zip(batch.steps, batch.requests(), strict=True):
             if not next(self.takes, True):
                 left.append(request)
             elif "PutRequest" in request:
-                self.items[chain.write.identity] = request["PutRequest"]["Item"]
+                self.items[step.write.identity] = request["PutRequest"]["Item"]
             else:
-                self.items.pop(chain.write.identity, None)
+                self.items.pop(step.write.identity, None)
         return left
 
 
-def send_all(lanes: Any, tables: Any, rounds: Any) -> Any:
-    """Send all lanes as the writer does, for so many rounds; returns the items of what is then left for a retry."""
-    chains = [lane[0] for lane in lanes]
+def send_all(items: Any, tables: Any, rounds: Any) -> Any:
+    """Send all steps as the writer does, for so many rounds; returns the keys of what is then left for a retry."""
+    steps = [item[0] for item in items]
     for _ in range(rounds):
-        batches = pack(chains)
-        chains = []
+        batches = pack(steps)
+        steps = []
         while batches:
             batch = batches.pop()
             unprocessed = tables.write(batch)
             if unprocessed is not None:
-                chains += batch.settle(unprocessed)
-            elif len(batch.chains) > 1:
+                steps += batch.settle(unprocessed)
+            elif len(batch.steps) > 1:
                 batches += batch.halves()
-            elif batch.chains[0].settle(REJECTED):
-                chains += batch.chains
-    left = {chain.write.identity for chain in chains}
-    for chain in chains:
-        chain.settle(RETRY)
+            elif batch.steps[0].settle(REJECTED):
+                steps += batch.steps
+    left = {step.write.identity for step in steps}
+    for step in steps:
+        step.settle(RETRY)
     return left
 
 
