@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.runtime.aws.protocols import AwsFault, FaultKind, WriteResponse
+from router.runtime.aws.protocols import UNREADABLE_ERRORS, AwsFault, FaultKind, WriteResponse
 
 # Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
 # ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject, and of the calls of `router check --live`
@@ -99,12 +99,18 @@ _DECIDING: tuple[FaultKind, ...] = ("condition", "refused", "configuration", "re
 
 
 def read_cancellation(reasons: Sequence[Mapping[str, Any]]) -> WriteResponse | None:
-    """Return the response to a canceled transaction, from one reason for each action; None if no reason is given."""
-    found = [
-        (translate(reason["Code"], 400), position, reason.get("Item"))
-        for position, reason in enumerate(reasons)
-        if reason.get("Code", "None") != "None"
-    ]
+    """Return the response to a canceled transaction, from one reason for each action.
+
+    None if no reason is given, or one is malformed.
+    """
+    try:
+        found = [
+            (translate(reason["Code"], 400), position, reason.get("Item"))
+            for position, reason in enumerate(reasons)
+            if reason.get("Code", "None") != "None"
+        ]
+    except UNREADABLE_ERRORS:
+        return None
     for kind in _DECIDING:
         for fault, position, stored in found:
             if fault.kind == kind:

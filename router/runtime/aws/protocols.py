@@ -303,7 +303,9 @@ OUT_OF_TIME = AwsFault("retry", "OutOfTime")
 TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
 """A call was not answered in time."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
-"""A response with status 200 that is not what the operation returns, such as a proxy's page."""
+"""A response that is not what the operation returns, such as a proxy's page with status 200."""
+UNREADABLE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""The exceptions of code that reads a response which is JSON, but not what the operation returns."""
 
 
 MEASURED = {"ReturnConsumedCapacity": "TOTAL"}

@@ -8,7 +8,9 @@ from typing import Any
 
 from msgspec import Raw
 
+from router.errors import Rejection
 from router.model import WRITTEN, Table
+from router.runtime.aws.protocols import UNREADABLE_ERRORS
 from router.runtime.deliver.lanes import Chain
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import PlannedMessage, Write
@@ -75,8 +77,11 @@ class Batch:
         """Settle the chains that were written; return those whose requests are unprocessed.
 
         Requests are matched by table and key, since a server may write a number in another form than it was sent in.
+        If one is none of the batch, it is not known what was written: all are unprocessed.
         """
         again = self._identities(unprocessed)
+        if again is None:
+            return [*self.chains]
         left = []
         for chain in self.chains:
             if again and chain.write.identity in again:
@@ -88,6 +93,8 @@ class Batch:
     def settle_messages(self, unprocessed: Iterable[dict[str, Any]]) -> list[PlannedMessage]:
         """Settle the messages that were written; return those whose requests are unprocessed, as `settle` does."""
         again = self._identities(unprocessed)
+        if again is None:
+            return [*self.messages]
         left = [planned for planned in self.messages if planned.writes[0].identity in again] if again else []
         written = [planned for planned in self.messages if planned not in left] if left else self.messages
         for planned in written:
@@ -104,11 +111,18 @@ class Batch:
             chain.add(each, each.writes[0])
         return chain
 
-    def _identities(self, requests: Iterable[dict[str, Any]]) -> set[tuple[str, ...]]:
-        items = [
-            each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"] for each in requests
-        ]
-        return {identify(self.table.name, self.table.key, item) for item in items}
+    def _identities(self, requests: Iterable[dict[str, Any]]) -> set[tuple[str, ...]] | None:
+        """Return what requests identify; None if one is malformed, or none of the batch."""
+        identities = set()
+        try:
+            for each in requests:
+                item = each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"]
+                identities.add(identify(self.table.name, self.table.key, item))
+        except (*UNREADABLE_ERRORS, Rejection):
+            return None
+        if identities and not identities.issubset([write.identity for write in self.writes]):
+            return None
+        return identities
 
 
 def count_units(write: Write) -> int:

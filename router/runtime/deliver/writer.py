@@ -15,7 +15,16 @@ from router.runtime.aws.calls import (
     boottime,
     result_of_write,
 )
-from router.runtime.aws.protocols import AwsFault, KeySchema, NonBlockingTables, PendingWrite, Tables, WriteResponse
+from router.runtime.aws.protocols import (
+    UNREADABLE,
+    UNREADABLE_ERRORS,
+    AwsFault,
+    KeySchema,
+    NonBlockingTables,
+    PendingWrite,
+    Tables,
+    WriteResponse,
+)
 from router.runtime.deliver.batches import Batch, pack, pack_plain
 from router.runtime.deliver.budgets import Reservation, WriteBudgets
 from router.runtime.deliver.lanes import Chain, Lane, RunningLane, Step, retry_later, schedule, tables_of
@@ -239,7 +248,11 @@ class Writer:
         if fault is None:
             lane.advance(step.settle(WRITTEN))
         elif fault.kind == "condition":
-            lane.advance(step.settle(step.condition_failed(response.position, response.stored)))
+            outcome = _outcome_of_condition(step, response)
+            if outcome is None:
+                self._retry([lane], UNREADABLE.code)
+            else:
+                lane.advance(step.settle(outcome))
         elif fault.kind == "retry":
             self._retry([lane], fault.code)
         elif fault.kind == "configuration":
@@ -298,6 +311,23 @@ def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
         return tables.begin_actions(job.actions(), timeout, _is_measured(job))
 
     return begin
+
+
+def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:
+    """Return the outcome of a write whose condition failed; None if the response contradicts the write.
+
+    A message that is taken for stale or for a duplicate is lost if it is none.
+    """
+    actions = step.actions()
+    if not 0 <= response.position < len(actions):
+        return None
+    _, parameters = actions[response.position]
+    if "ConditionExpression" not in parameters:
+        return None
+    try:
+        return step.condition_failed(response.position, response.stored)
+    except UNREADABLE_ERRORS:
+        return None
 
 
 def _is_measured(job: Job) -> bool:
