@@ -15,7 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from router.errors import UsageError
 from router.model import Action, Operation
-from router.runtime.aws.calls import RESPONSE_SECONDS, run_within
+from router.runtime.aws.calls import RESPONSE_SECONDS, NoThreadError, run_within
 from router.runtime.aws.faults import read_cancellation, translate
 from router.runtime.aws.protocols import (
     MEASURED,
@@ -184,6 +184,8 @@ def _within(timeout: float, function: Callable[[], T]) -> T | AwsFault:
         return function() if timeout == float("inf") else run_within(timeout, function)
     except TimeoutError:
         return TIMED_OUT
+    except NoThreadError:
+        return AwsFault("retry", "NoThread")
     except UNREADABLE_ERRORS:
         # Raised by botocore too, where it reads the response.
         return UNREADABLE

@@ -1,6 +1,7 @@
 """The shell around the engine: plans a batch, writes it, sends dead letters, and says what may be acknowledged."""
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,19 +12,25 @@ from msgspec import Struct
 
 from router import codes
 from router.model import WRITTEN, Outcome, Record, Result, Summary
-from router.runtime.aws.calls import Clock, Duration, boottime
+from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault, VisibilityTimeout
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.telemetry import Meter, ignore, log_batch, log_result
+from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import MAX_PLANNING_SECONDS, Deadline, PlanningBudget, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
+from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
 from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
 from router.runtime.engine.identity import is_malformed
-from router.runtime.engine.writes import PlannedMessage
+from router.runtime.engine.writes import PlannedMessage, Write
+from router.runtime.program.hooks import ObserverHook
 from router.runtime.program.load import Program
 
+MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
+"""The memory that the items of a batch may take before the first are written; the last of them may exceed it."""
+LARGE_BODY = 16 * 1024
+"""Characters; the one item of a message with a shorter body is not counted."""
 T = TypeVar("T")
 
 
@@ -51,7 +58,9 @@ class Delivery:
         cpu: Clock = time.thread_time,
         *,
         sends_dead_letters: bool = True,
+        interruptible: bool = False,
     ) -> None:
+        """Without `interruptible`, as where no signal raises it, KeyboardInterrupt is an exception of a plugin."""
         self._program = program
         self._aws = aws
         self._clock = clock
@@ -62,6 +71,8 @@ class Delivery:
         self._final_duration = Duration()
         self._meter = meter
         self._sends_dead_letters = sends_dead_letters
+        self._interruptible = interruptible
+        self._process = os.getpid()
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
         self._observes_batches = program.plugins.observes("router_batch_done")
@@ -115,13 +126,17 @@ class Delivery:
             assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
         budget = PlanningBudget(limit, self._clock, self._cpu)
-        messages, costly = _plan_quickly(queue, found, budget)
+        messages, costly = _plan_quickly(queue, found, budget, self._interruptible)
+        end_copy(self._process)
         yield from self._settle(queue, messages, limit, waits, delivered)
+        messages.clear()
         for record in costly:
             yield
             # The quick messages of the batch are written by now. A group goes on only if all before is acknowledged.
             if not queue.fifo or _is_group_done(record, distinct.values(), delivered):
-                yield from self._settle(queue, [_plan_costly(queue, record, budget)], limit, waits, delivered)
+                planned = _plan_costly(queue, record, budget, self._interruptible)
+                end_copy(self._process)
+                yield from self._settle(queue, [planned], limit, waits, delivered)
 
     def _settle(
         self,
@@ -201,7 +216,7 @@ class Delivery:
         for each in shown:
             result = Result(each.record.message_id, queue.name, each.outcome, each.record.receive_count)
             log_result(result)
-            self._program.plugins.notify("router_outcome", result)
+            self._notify("router_outcome", result)
 
     def _summarize(self, queue: CompiledQueue, results: Sequence[Delivered], seconds: float) -> None:
         """Log a batch, and show it to observers."""
@@ -221,7 +236,16 @@ class Delivery:
         log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
-            self._program.plugins.notify("router_batch_done", summary)
+            self._notify("router_batch_done", summary)
+
+    def _notify(self, hook: ObserverHook, seen: object) -> None:
+        try:
+            self._program.plugins.notify(hook, seen)
+        except KeyboardInterrupt:
+            if self._interruptible:
+                raise
+            LOGGER.error("%s of a plugin raised KeyboardInterrupt", hook)
+        end_copy(self._process)
 
 
 _NOT_PLANNED = Outcome("retry", codes.NOT_STARTED.id, "the deadline passed before it was planned", delay=0)
@@ -232,35 +256,56 @@ TOO_COSTLY = Outcome(
 
 
 def _plan_quickly(
-    queue: CompiledQueue, found: Iterable[PlannedMessage | Record], budget: PlanningBudget
+    queue: CompiledQueue, found: Iterable[PlannedMessage | Record], budget: PlanningBudget, interruptible: bool
 ) -> tuple[list[PlannedMessage], list[Record]]:
-    """Plan records; return those that take more than a moment unplanned, with the later ones of their FIFO groups."""
+    """Plan records; return those that take more than a moment unplanned, with the later ones of their FIFO groups.
+
+    Once the items of the batch take MAX_PLANNED_BATCH_BYTES, the rest of it is returned unplanned too.
+    """
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
     short = short_plan(queue)
+    room = MAX_PLANNED_BATCH_BYTES
     # The limit, which may move, is asked only where it may be reached.
     clock, moment = budget.clock, budget.limit.moment
     for each in found:
         if isinstance(each, PlannedMessage):
             messages.append(each)
-        elif costly_groups and each.group_id in costly_groups:
+        elif room <= 0 or (costly_groups and each.group_id in costly_groups):
             costly.append(each)
         elif clock() >= moment and budget.is_late:
             messages.append(PlannedMessage(each, _NOT_PLANNED))
-        elif short is not None and (planned := short(each)) is not None:
-            messages.append(planned)
         else:
             try:
-                messages.append(plan(queue, each, None, budget))
+                planned = short(each) if short is not None else None
+                if planned is None:
+                    planned = plan(queue, each, None, budget)
             except OutOfBudget:
                 costly.append(each)
                 if queue.fifo:
                     costly_groups.add(each.group_id)
+                continue
+            except BaseException as error:
+                planned = _not_planned(each, error, interruptible)
+            messages.append(planned)
+            if len(planned.writes) > 1 or len(each.body) > LARGE_BODY:
+                room -= sum([_memory_of(write) for write in planned.writes])
     return messages, costly
 
 
-def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> PlannedMessage:
+def _memory_of(write: Write) -> int:
+    return write.size if write.request is not None else memory_bytes(write.item)
+
+
+def _not_planned(record: Record, error: BaseException, interruptible: bool) -> PlannedMessage:
+    """Return the message of a plugin that raised what no plugin should; it stays on its queue."""
+    if interruptible and isinstance(error, KeyboardInterrupt):
+        raise error
+    return PlannedMessage(record, Outcome("retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}"))
+
+
+def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget, interruptible: bool) -> PlannedMessage:
     """Plan a record that takes long; reject it if it takes too long, and retry it if the batch has no time left."""
     if budget.is_late:
         return PlannedMessage(record, _NOT_PLANNED)
@@ -269,6 +314,8 @@ def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -
         return plan(queue, record, None, budget)
     except OutOfBudget:
         return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
+    except BaseException as error:
+        return _not_planned(record, error, interruptible)
 
 
 _OUTAGE = (codes.RETRY_LATER.id, codes.NO_DEAD_LETTER.id)
