@@ -333,7 +333,11 @@ def read_consumed(response: Mapping[str, Any]) -> float | None:
     found = response.get("ConsumedCapacity")
     if not found:
         return None
-    return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
+    try:
+        return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
+    except UNREADABLE_ERRORS:
+        # The write was made all the same.
+        return None
 
 
 def read_key_schema(description: Mapping[str, Any]) -> KeySchema:

@@ -27,6 +27,11 @@ THROTTLED_SHARE = 0.25
 """If a larger share of the writes is throttled, the table is at its capacity; else some keys are."""
 
 
+MAX_CONSUMED = 2 * 400 * (1 + 20 + 5)
+"""The most units that a write can consume: of 400 KB, in a transaction, to a table with 20 global and 5 local indexes:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+
+
 class WriteBudget:
     """A token bucket that holds the units of one second; thread-safe.
 
@@ -126,9 +131,11 @@ class Reservation:
         if response is None:
             self.cancel()
             return
-        throttled = float(response.is_throttled) or len(response.unprocessed) / writes
+        throttled = float(response.is_throttled) or min(1.0, len(response.unprocessed) / writes)
         total = sum([reserved for _, reserved, _ in self._parts])
-        consumed = total * (1 - throttled) if response.consumed is None else response.consumed
+        consumed = response.consumed
+        if consumed is None or not 0 <= consumed <= writes * MAX_CONSUMED:
+            consumed = total * (1 - throttled)
         for budget, reserved, estimate in self._parts:
             budget.settle(reserved, estimate, consumed * reserved / total, throttled)
 

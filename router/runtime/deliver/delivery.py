@@ -289,7 +289,7 @@ def _plan_quickly(
             except BaseException as error:
                 planned = _not_planned(each, error, interruptible)
             messages.append(planned)
-            if len(planned.writes) > 1 or len(each.body) > LARGE_BODY:
+            if planned.writes and (len(planned.writes) > 1 or len(each.body) > LARGE_BODY):
                 room -= sum([_memory_of(write) for write in planned.writes])
     return messages, costly
 
