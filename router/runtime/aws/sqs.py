@@ -31,7 +31,7 @@ UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
 """The response to a batch does not mention the entry."""
 
 
-class ReceivedMessage(Struct, gc=False, rename="pascal"):
+class ResponseMessage(Struct, gc=False, rename="pascal"):
     """A message of ReceiveMessage."""
 
     message_id: str
@@ -245,15 +245,15 @@ def receive_request(url: str, count: int, wait_seconds: int, visibility: int) ->
     }
 
 
-def read_message(message: Any) -> ReceivedMessage | None:
+def read_message(message: Any) -> ResponseMessage | None:
     """Return a message of a response; None if it is malformed."""
     try:
-        return msgspec.convert(message, ReceivedMessage)
+        return msgspec.convert(message, ResponseMessage)
     except msgspec.ValidationError:
         return None
 
 
-def read_records(messages: Iterable[ReceivedMessage | None], read_binary: Callable[[Any], bytes]) -> Iterator[Record]:
+def read_records(messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]) -> Iterator[Record]:
     """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again."""
     for message in messages:
         if message is None:

@@ -26,7 +26,7 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.aws.sqs import (
     BATCH_ENTRIES,
     EntryBatch,
-    ReceivedMessage,
+    ResponseMessage,
     SqsQueues,
     batch_request,
     delete_batches,
@@ -56,7 +56,7 @@ _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 class _Received(Struct, rename="pascal"):
     """The response of ReceiveMessage."""
 
-    messages: list[ReceivedMessage | None] | None = None
+    messages: list[ResponseMessage | None] | None = None
 
 
 _decode_well_formed = msgspec.json.Decoder(_Received).decode
