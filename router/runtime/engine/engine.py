@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection
@@ -312,6 +312,9 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
     if is_shared and (route.transform_message or route.transform_item):
         # A plugin may change the data in place, and another route must not see that.
         message = message.with_data(deepcopy(message.data))
+    if route.transform_message or route.transform_item:
+        # What SQS reported is the record's own: its group decides about the order of writes.
+        message = structs.replace(message, attributes=dict(message.attributes), system=dict(message.system))
     for transform in route.transform_message:
         message = transform(message, source)
     if trace and route.transform_message:

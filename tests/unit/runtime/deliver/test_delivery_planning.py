@@ -156,3 +156,31 @@ def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, t
     assert (early[0][0], early[1]) == (("usual", "written", ""), ["x", "y"])
     assert [kind for _, kind, _ in early[0]] == ["written", "written", "rejected", "rejected"]
     assert tables.items["x"] == {"id": {"S": "x"}, "a": {"S": "usual"}}
+
+
+@pytest.mark.parametrize("queue", ["dead_letter: letters", FIFO])
+def test_items_of_a_batch_that_take_much_memory(
+    aws: Aws, compile_: Any, lines: Any, tables: Any, monkeypatch: pytest.MonkeyPatch, queue: str
+) -> None:
+    """The first messages are written before the next ones are planned: they are not in memory together."""
+    monkeypatch.setattr("router.runtime.deliver.delivery.MAX_PLANNED_BATCH_BYTES", 1_500)
+    program = compile_(LINES, queue)
+    records = [lines(name, 3, group=name) for name in "abcd"]
+
+    delivered = Delivery(program, aws, lambda: 1.0).deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert [kind for _, kind, _ in ends(delivered)] == ["written"] * 4
+    assert [len(call) for call in tables.calls] == [6, 3, 3]
+
+
+def test_large_bodies_take_memory_too(
+    aws: Aws, compile_: Any, arrive: Any, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of empty lists takes a hundred times its bytes."""
+    monkeypatch.setattr("router.runtime.deliver.delivery.MAX_PLANNED_BATCH_BYTES", 3_000_000)
+    program = compile_()
+    records = [arrive(json.dumps({"id": id_, "lists": [[]] * 6_000}), id_) for id_ in "abc"]
+
+    delivered = Delivery(program, aws, lambda: 1.0).deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert ([kind for _, kind, _ in ends(delivered)], tables.calls) == (["written"] * 3, [["a", "b"], ["c"]])
