@@ -28,12 +28,16 @@ class RegisterEnvelope(Protocol):
     Optionally also with what wraps a payload in it.
     """
 
-    def __call__(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
+    def __call__(
+        self, name: str, unwrap: Envelope, wrap: Wrap | None = None
+    ) -> None:
         """Register the envelope."""
 
 
 @hookspec
-def router_register_transforms(register: Callable[[str, Transform], None]) -> None:
+def router_register_transforms(
+    register: Callable[[str, Transform], None],
+) -> None:
     """Name functions for `transform:` — `register("strip", str.strip)`.
 
     Called once, at load.
@@ -70,7 +74,9 @@ def router_transform_message(message: Message, route: Route) -> Message | None:
 
 
 @hookspec
-def router_transform_item(item: Item, message: Message, route: Route) -> Item | None:
+def router_transform_item(
+    item: Item, message: Message, route: Route
+) -> Item | None:
     """Return the item to write, or None to leave it as it is.
 
     Called after the item is mapped.
