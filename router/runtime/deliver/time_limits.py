@@ -50,6 +50,8 @@ class StartLimit:
 
     A call that has just begun must be able to end by the deadline, and after it those of `final`, the calls that end
     the work on a batch: dead letters and visibility timeouts.
+
+    Why it is handed down: docs/decisions/2026-11-26-deadlines-are-handed-down.md
     """
 
     __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")

@@ -1,4 +1,7 @@
-"""Sends the planned writes: calls overlap, and each write is retried by itself until it is settled."""
+"""Sends the planned writes: calls overlap, and each write is retried by itself until it is settled.
+
+Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

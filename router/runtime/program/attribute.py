@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.errors import Rejection, Signal, TransformError
-from router.model import REMOVE, Code, Message, Path, Transform
+from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
 from router.runtime.config_types import or_none
@@ -19,7 +19,7 @@ from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
 from router.runtime.sources import CompiledExpression, GetValue, source_of
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import is_built_in
 
 CONSTANT_TYPE = declare(
     "RT406",
@@ -323,7 +323,7 @@ def _return_none() -> Any:
 
 def compile_transforms(
     given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
-    transforms: Mapping[str, Transform],
+    transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
@@ -356,7 +356,7 @@ def compile_transforms(
 def _compile_step(
     name: str,
     argument: Any,
-    transforms: Mapping[str, Transform],
+    transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> Step | None:
@@ -396,12 +396,12 @@ def _compile_step(
         function,
         arguments,
         keywords,
-        is_foreign=function is not TRANSFORMS.get(name),
+        is_foreign=not is_built_in(name, function),
     )
 
 
 def _takes(
-    function: Transform, count: int, keywords: Mapping[str, Any]
+    function: TransformFunction, count: int, keywords: Mapping[str, Any]
 ) -> bool:
     """Return whether a function is known to take the value, `count` more arguments, and
     the keywords.
@@ -427,7 +427,7 @@ def _takes(
 
 def _argument_fault(
     name: str,
-    function: Transform,
+    function: TransformFunction,
     arguments: Sequence[Any],
     keywords: Mapping[str, Any],
 ) -> tuple[str, str] | None:
@@ -453,7 +453,7 @@ def _argument_fault(
 
 def _bind(
     name: str,
-    function: Transform,
+    function: TransformFunction,
     arguments: Sequence[Any],
     keywords: Mapping[str, Any],
     *,

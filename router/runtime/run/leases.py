@@ -23,6 +23,8 @@ class Lease:
 
     `size` is the total length of their bodies in characters. The lease is counted from `since`, when the messages were
     requested: SQS can have made them invisible at any moment from then on.
+
+    Why from the request: docs/decisions/2026-11-26-leases-count-from-the-request.md
     """
 
     __slots__ = ("_due_at", "_since", "_visibility", "ended", "forgotten", "ids", "renewing", "size", "until", "url")

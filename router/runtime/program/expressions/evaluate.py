@@ -4,6 +4,8 @@ numbers.
 https://jmespath.org/specification.html; the trees are those of jmespath.py's parser.
 Each kind of node is compiled once into a callable of its own, so that a message is not
 walked through by names.
+
+Why not the library's: docs/decisions/2026-11-25-jmespath-exact.md
 """
 
 import operator

@@ -10,9 +10,9 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct, field
 
 from router.errors import PluginError
-from router.model import Item, Message, Remark, Route, Router, Transform
+from router.model import Item, Message, Remark, Route, Router, TransformFunction
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import FUNCTIONS
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
@@ -40,8 +40,8 @@ class Plugins(Struct, frozen=True, weakref=True):
 
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    transforms: Mapping[str, Transform] = field(
-        default_factory=lambda: TRANSFORMS
+    transforms: Mapping[str, TransformFunction] = field(
+        default_factory=lambda: FUNCTIONS
     )
     envelopes: Mapping[str, EnvelopeFormat] = field(
         default_factory=lambda: ENVELOPES

@@ -20,7 +20,7 @@ from router.model import (
     Message,
     Remark,
     Route,
-    Transform,
+    TransformFunction,
     Unwrapped,
     Wrap,
     names_file,
@@ -42,7 +42,7 @@ from router.runtime.program.hooks.modules import (
     load_module,
     odd_form,
 )
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import FUNCTIONS
 
 SAME_NAME = declare(
     "RT502",
@@ -212,8 +212,8 @@ class _Registration:
     def __init__(
         self, plugin: str = "", before: "_Registration | None" = None
     ) -> None:
-        self.transforms: dict[str, Transform] = dict(
-            before.transforms if before else TRANSFORMS
+        self.transforms: dict[str, TransformFunction] = dict(
+            before.transforms if before else FUNCTIONS
         )
         self.envelopes: dict[str, EnvelopeFormat] = dict(
             before.envelopes if before else ENVELOPES
@@ -252,7 +252,9 @@ class _Registration:
             )
         )
 
-    def register_transform(self, name: str, function: Transform) -> None:
+    def register_transform(
+        self, name: str, function: TransformFunction
+    ) -> None:
         if self._is_free("transform", name, self.transforms) and self._is_plain(
             f"the transform {name!r}", function
         ):

@@ -14,7 +14,7 @@ from router.model import (
     Route,
     Router,
     Summary,
-    Transform,
+    TransformFunction,
     Wrap,
 )
 
@@ -36,7 +36,7 @@ class RegisterEnvelope(Protocol):
 
 @hookspec
 def router_register_transforms(
-    register: Callable[[str, Transform], None],
+    register: Callable[[str, TransformFunction], None],
 ) -> None:
     """Name functions for `transform:` — `register("strip", str.strip)`.
 

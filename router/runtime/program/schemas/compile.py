@@ -1,5 +1,7 @@
 """Compiles JSON Schemas into checks that say where a message fails, and never a value
 of it.
+
+Why jsonschema-rs: docs/decisions/2026-11-25-jsonschema-rs-validates.md
 """
 
 import pathlib

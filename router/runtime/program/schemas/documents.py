@@ -396,7 +396,7 @@ def with_whole_limits(content: Any, text: bytes) -> Any:
         for keyword in _LIMITS.intersection(part):
             limit: Any = part[keyword]
             if isinstance(limit, Decimal):
-                part[keyword] = min(int(limit), 10**18)
+                part[keyword] = int(min(limit, Decimal(10**18)))
     return content
 
 

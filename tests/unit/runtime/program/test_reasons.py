@@ -10,6 +10,7 @@ import pytest
 
 from router.model import Place
 from router.runtime.program.schemas.compile import Invalid, SchemaStore
+from router.runtime.program.schemas.reasons import named_steps
 from tests.support.config import Findings
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
