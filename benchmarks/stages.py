@@ -74,11 +74,11 @@ def main() -> None:
 def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     """Return the seconds of each stage for the whole batch, or the reason why there are none."""
     from router.lambda_handler import handler
-    from router.runtime.program.generated import WARM
+    from router.runtime.program.generated import COMPILE_AFTER
 
     given = event(size, count)
     # Then the short form of the route is compiled.
-    for _ in range(0, WARM + 1, count):
+    for _ in range(0, COMPILE_AFTER + 1, count):
         handler(given, None)
     made = [*stages(size, given), TimedStage("whole", lambda: given, lambda event: handler(event, None))]
     # The collector must not traverse objects of the stages during the handler.

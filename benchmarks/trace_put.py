@@ -29,13 +29,13 @@ def main() -> None:
     with serve() as server:
         os.environ.update(prepare(server.endpoint))
         from router.lambda_handler import handler
-        from router.runtime.program.generated import WARM
+        from router.runtime.program.generated import COMPILE_AFTER
 
         ways = {}
         with quiet():
             for which in ("the first batch", "a later batch"):
                 ways[which] = trace(lambda: handler(event("small", 1), None))
-            handler(event("small", WARM), None)
+            handler(event("small", COMPILE_AFTER), None)
             ways["a batch in the short form"] = trace(lambda: handler(event("small", 1), None))
     for which, way in ways.items():
         print(f"{which}: {len(way)} modules, {sum(map(len, way.values()))} functions")

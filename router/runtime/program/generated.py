@@ -32,7 +32,7 @@ from router.runtime.program.attribute import Getter
 if TYPE_CHECKING:
     from router.runtime.program.typed import FieldShape
 
-WARM = 50
+COMPILE_AFTER = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
 MAX_ATTRIBUTES = 80
 """Items of more are mapped in the general way, which needs no code for each."""
@@ -89,7 +89,7 @@ def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schem
             getters, table.key, schema
         )
 
-    return ShortForm(make, WARM)
+    return ShortForm(make, COMPILE_AFTER)
 
 
 def shared_parts(getters: Sequence[Getter]) -> frozenset[int]:

@@ -16,10 +16,10 @@ from router.errors import ConfigError
 from router.model import Record, Table
 from router.runtime.program.attribute import Getter
 from router.runtime.program.generated import (
+    COMPILE_AFTER,
     MAX_ATTRIBUTES,
     MAX_NAMES,
     MAX_SHARED,
-    WARM,
     SourceShape,
     shared_parts,
     short_form,
@@ -141,7 +141,7 @@ def planned_each_way(queue: CompiledQueue, body: str) -> list[tuple[Any, list[by
 def warm_up(queue: CompiledQueue) -> None:
     """Count messages until the route has its short form, if it can have one."""
     (route,) = queue.routes
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         if route.short is not None:
             route.short.count()
 
@@ -240,7 +240,7 @@ def test_a_list_is_written_from_the_text_of_its_message(queue_of: Compile, encod
     assert queue is not None
     text = '{"id": "x", "a": ["\\""]}'
     record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, record)
 
     (write,) = plan(queue, record).writes
@@ -355,11 +355,11 @@ def test_the_general_way_comes_first(queue_of: Compile) -> None:
     assert route.short is not None
 
     compiled = []
-    for number in range(WARM + 1):
+    for number in range(COMPILE_AFTER + 1):
         plan(queue, Record(str(number), "", '{"id": "x"}'))
         compiled.append(route.short.write is not None)
 
-    assert compiled == [False] * (WARM - 1) + [True, True]
+    assert compiled == [False] * (COMPILE_AFTER - 1) + [True, True]
 
 
 @pytest.mark.parametrize(
@@ -469,7 +469,7 @@ def test_a_long_list_is_refused_before_it_is_written(queue_of: Compile, encoding
     """As soon as in the general way, which counts its bytes: each value would take a hundred times of them."""
     queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, queues={"q": {"encoding": encoding}})
     assert queue is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, Record("m1", "", base64.b64encode(b"{}").decode() if encoding == "base64" else "{}"))
     text = '{"id": "x", "a": [' + "[]," * 300_000 + "[]]}"
     record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
@@ -486,7 +486,7 @@ def test_a_list_that_attributes_share_is_written_once(queue_of: Compile, other: 
     item = {"id": "id", "whole": "a"} | {f"again{number}": other for number in range(5)}
     queue = queue_of(item, {"id": "S"}, {"mode": "put"})
     assert queue is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, Record("m1", "", '{"id": "x", "a": {"b": []}}'))
     record = Record("m2", "", '{"id": "x", "a": {"b": [' + "[]," * 130_000 + "[]]}}")
     (route,) = queue.routes

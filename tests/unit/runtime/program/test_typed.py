@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record
-from router.runtime.program.generated import WARM
+from router.runtime.program.generated import COMPILE_AFTER
 from router.runtime.program.load import load_program
 from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
 from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, ShortForm, plan, short_plan
@@ -111,7 +111,7 @@ def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
         path.write_text(json.dumps(config), encoding="utf-8")
         queue = load_program(path, {}).engine.queues["q"]
         assert queue.routes[0].short is not None
-        for _ in range(WARM):
+        for _ in range(COMPILE_AFTER):
             queue.routes[0].short.count()
         return queue
 
@@ -280,7 +280,7 @@ def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
 
-    command = [sys.executable, "-c", DEEP, str(path), str(WARM)]
+    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
@@ -354,7 +354,7 @@ def test_a_transform_raises_what_is_no_exception(tmp_path: Path) -> None:
     queue = load_program(path, {}).engine.queues["q"]
     short = queue.routes[0].short
     assert short is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         short.count()
     plan_short, record = short_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
     assert short.typed is not None
