@@ -19,7 +19,7 @@ from router.runtime.deliver.telemetry import Meter, ignore, log_batch, log_resul
 from router.runtime.deliver.time_limits import MAX_PLANNING_SECONDS, Deadline, PlanningBudget, StartLimit, WaitBudget
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
+from router.runtime.engine.engine import CompiledQueue, OutOfBudget, fast_plan, plan
 from router.runtime.engine.identity import is_malformed
 from router.runtime.engine.writes import PlannedMessage
 from router.runtime.program.load import Program
@@ -238,7 +238,7 @@ def _plan_quickly(
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
-    short = short_plan(queue)
+    short = fast_plan(queue)
     # The limit, which may move, is asked only where it may be reached.
     clock, moment = budget.clock, budget.limit.moment
     for each in found:

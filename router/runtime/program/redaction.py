@@ -419,7 +419,7 @@ def guard_route(
         when=when and holds,
         validate=validate if needs.early or check is not None else None,
         map_items=map_guarded,
-        short=None,
+        fast_path=None,
     )
 
 

@@ -21,7 +21,7 @@ from router.runtime.engine.writes import (
 )
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
-from router.runtime.program.generated import short_form
+from router.runtime.program.generated import make_fast_path
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import compile_mapping, failure_of
 
@@ -125,7 +125,7 @@ def compile_route(
     has_hooks = transform_message or transform_item
     if mapped.getters and not has_hooks and not queue.atomic:
         schema = context.schemas.standalone(validate)
-        fast_path = short_form(
+        fast_path = make_fast_path(
             mapped.getters, write, failure_of(mapped.getters), schema
         )
     compiled = CompiledRoute(
@@ -137,7 +137,7 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        short=fast_path,
+        fast_path=fast_path,
     )
     if queue.redaction is None:
         return compiled

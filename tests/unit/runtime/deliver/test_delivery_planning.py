@@ -136,7 +136,7 @@ def test_time_runs_out(deliver: Deliver, lines: Any) -> None:
 
 
 def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, tables: Any) -> None:
-    """A queue that has its short form by then plans each message as before, the unusual ones too."""
+    """A queue that has its fast path by then plans each message as before, the unusual ones too."""
     program = compile_("{queue: q, table: things, item: {id: id, a: {meta: message_id}}}")
     delivery = Delivery(program, aws, time_)
     deadline = FixedDeadline(time_.now + 1000 + MARGIN_SECONDS)
