@@ -30,7 +30,7 @@ from router.runtime.deliver.time_limits import (
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
+from router.runtime.engine.engine import CompiledQueue, OutOfBudget, fast_plan, plan
 from router.runtime.engine.identity import is_malformed
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.hooks import ObserverHook
@@ -380,7 +380,7 @@ def _plan_quickly(
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
-    short = short_plan(queue)
+    fast = fast_plan(queue)
     clock = budget.clock
     # The limit may move, and takes several calls: it is asked only where it may be reached.
     moment = budget.limit.moment
@@ -396,7 +396,7 @@ def _plan_quickly(
             messages.append(PlannedMessage(each, _NOT_PLANNED))
             continue
         try:
-            planned = None if short is None else short(each)
+            planned = None if fast is None else fast(each)
             if planned is None:
                 planned = plan(queue, each, None, budget)
         except OutOfBudget:

@@ -70,7 +70,7 @@ class Write(Struct, frozen=True, gc=False):
     expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
     stored value is that of `item` once the update is applied.
 
-    The short form of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
+    The fast path of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
     the length of that text.
     """
 

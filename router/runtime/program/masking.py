@@ -145,13 +145,16 @@ class Masker(Struct, frozen=True):
 
     def mask_item(self, item: Item, names: frozenset[str] | None) -> Item:
         """Return an item with masks for the attributes of these names, or for all."""
-        masked = dict(item)
-        for name in item if names is None else names & item.keys():
-            value = item[name]
-            if isinstance(value, set | frozenset):
-                value = sorted(value)
-            masked[name] = self.mask(value)
-        return masked
+        return {
+            name: self._mask_stored(value)
+            if names is None or name in names
+            else value
+            for name, value in item.items()
+        }
+
+    def _mask_stored(self, value: Any) -> Any:
+        is_set = isinstance(value, set | frozenset)
+        return self.mask(sorted(value) if is_set else value)
 
     def _digest(self, data: bytes) -> str:
         return hmac.digest(self.key, data, "sha256")[:_BYTES].hex()
@@ -211,10 +214,10 @@ class Redaction(Struct, frozen=True):
 
         The attribute of the router is left as it is.
         """
-        attributes = dict(record.message_attributes)
-        for name, attribute in record.message_attributes.items():
-            if name != ATTRIBUTE:
-                attributes[name] = self._masked_attribute(attribute)
+        attributes = {
+            name: each if name == ATTRIBUTE else self._masked_attribute(each)
+            for name, each in record.message_attributes.items()
+        }
         identity = {
             key: self.masker.mask(record.attributes[key])
             for key in IDENTITY.values()
@@ -247,8 +250,11 @@ class Redaction(Struct, frozen=True):
     def hide(self, record: Record, outcome: Outcome) -> Outcome:
         """Return an outcome whose reason contains no part of a redacted value."""
         if outcome.code in _NOT_DECODED and is_mask(record.body):
-            reason = "its body is redacted in this dead letter"
-            return Outcome("rejected", codes.REDACTED.id, reason)
+            return Outcome(
+                "rejected",
+                codes.REDACTED.id,
+                "its body is redacted in this dead letter",
+            )
         if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
             return structs.replace(outcome, reason=_NOT_SHOWN)
         if outcome.code in _FROM_PLUGINS and self.shares(

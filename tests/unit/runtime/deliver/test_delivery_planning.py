@@ -12,7 +12,7 @@ from router.runtime.deliver.delivery import Delivered, Delivery
 from router.runtime.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import Aws, AwsFault, WriteResponse
-from tests.support.program import WARM
+from tests.support.program import COMPILE_AFTER
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"
 FIFO = "name: q.fifo, dead_letter: letters.fifo"
@@ -136,7 +136,7 @@ def test_time_runs_out(deliver: Deliver, lines: Any) -> None:
 
 
 def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, tables: Any) -> None:
-    """A queue that has its short form by then plans each message as before, the unusual ones too."""
+    """A queue that has its fast path by then plans each message as before, the unusual ones too."""
     program = compile_("{queue: q, table: things, item: {id: id, a: {meta: message_id}}}")
     delivery = Delivery(program, aws, time_)
     deadline = FixedDeadline(time_.now + 1000 + MARGIN_SECONDS)
@@ -149,7 +149,8 @@ def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, t
     ]
 
     early, *_, late = [
-        (ends(delivery.deliver(program.engine.queues["q"], batch, deadline)), tables.calls[-1]) for _ in range(WARM)
+        (ends(delivery.deliver(program.engine.queues["q"], batch, deadline)), tables.calls[-1])
+        for _ in range(COMPILE_AFTER)
     ]
 
     assert early == late
