@@ -7,11 +7,9 @@ JSON, in hex. Equal values have equal masks wherever the key is the same. That o
 
 import hmac
 import re
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
-from unicodedata import normalize
 
 import msgspec
 from msgspec import Struct, structs
@@ -32,6 +30,7 @@ from router.runtime.engine.decode import (
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.envelopes import EnvelopeFormat
 from router.runtime.program.expressions import kind_of
+from router.runtime.program.revealing import readings_of, reveals, texts_of
 from router.runtime.sources.hash import canonical_json
 
 EACH: Final = 0
@@ -49,8 +48,6 @@ MIN_KEY = 16
 """Characters of a key; the values that a shorter one masks could be found by trying keys."""
 _BYTES = 16
 _MASK = re.compile(r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z")
-_SHARED = 4
-"""The length of a common substring by which a reason is taken to reveal a redacted value."""
 _MAX_REASON = 1000
 _FROM_PLUGINS = frozenset(code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED))
 """The codes of reasons that a plugin may have written."""
@@ -221,8 +218,8 @@ class Redaction(Struct, frozen=True):
             return True
         if len(reason) > _MAX_REASON:
             return bool(values)
-        texts = (reason, _unescaped(reason), _unescaped(reason.replace("\\x", "%")))
-        return any(_overlap(value, text) for value in values for text in texts)
+        readings = readings_of(reason)
+        return any(reveals(text, value) for value in values for text in readings)
 
     def _texts(self, record: Record) -> Iterator[str]:
         """Yield the redacted values of a record as text."""
@@ -304,48 +301,6 @@ class Redaction(Struct, frozen=True):
         return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
 
 
-def _overlap(value: str, text: str) -> bool:
-    """Return whether a text has enough of a value in it to reveal a part of it."""
-    if any(encoded in text for encoded in _encoded(value)):
-        return True
-    return _has_run(value.casefold(), text.casefold()) or _has_run(_plain(value), _plain(text), least=_SHARED)
-
-
-def _has_run(value: str, text: str, least: int = 1) -> bool:
-    """Return whether a text has a run of a value, or all of a shorter value that has at least so many characters."""
-    if len(value) < _SHARED:
-        return len(value) >= least and value in text
-    return any(text[at : at + _SHARED] in value for at in range(len(text) - _SHARED + 1))
-
-
-def _plain(text: str) -> str:
-    """Return the letters and digits of a text, without case, marks and other forms of the same characters."""
-    return "".join(char for char in normalize("NFKD", text).casefold() if char.isalnum())
-
-
-def _encoded(value: str) -> Iterator[str]:
-    """Yield how a value begins in Base64 and in hexadecimal digits."""
-    data = value.encode(errors="surrogatepass")
-    whole = len(data) // 3 * 3  # what follows a value changes its last characters in Base64
-    if whole:
-        yield b64encode(data[:whole]).decode()
-        yield data.hex()
-
-
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
-
-
-def _unescaped(text: str) -> str:
-    """Return a text in which escapes of JSON, Python and URLs are the characters that they stand for.
-
-    `\\xHH` is a character, as in text of Python; in its bytes, it is what `%HH` is in URLs.
-    """
-    text = _ESCAPE.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of surrogates
-    data = text.encode()
-    return re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), data).decode(errors="replace")
-
-
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
     """Return the value of a message attribute."""
     value: str | bytes = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
@@ -395,6 +350,6 @@ def _scalars(value: Any) -> Iterator[str]:
         for each in value:
             yield from _scalars(each)
     elif isinstance(value, bytes):
-        yield value.decode(errors="replace")
+        yield from texts_of(value)
     elif value is not None:
         yield value if isinstance(value, str) else canonical_json(value)
