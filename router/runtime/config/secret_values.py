@@ -11,12 +11,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for
 """
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
 from router.model import Path
+from router.runtime.config.secret_patterns import LONG, pattern_of, seed_of
 
 # Patterns of names. They are compiled when they are needed: a cold start without variables needs none.
 _HOLDER = "(?i:pass|pwd|secret|token|credential|private|auth|key|dsn)"
@@ -38,16 +39,13 @@ _LOOKS = (
 )
 _MARKS = ("AKIA", "ASIA", "PRIVATE KEY", "gh", "glpat-", "xox", "k_live_", "AIza", "npm_", "pypi-", "://")
 """A value that looks like a secret by itself has one of these."""
-LONG = 6
-"""Characters from which a value is masked anywhere; a shorter one only as a word of its own."""
-SHORT = 3
-"""Characters of the shortest word that is masked. A shorter value, which anybody can guess, is masked in quotes only:
-a secret `a` would mask each article of a sentence."""
 DYNAMIC_REFERENCE = "{{resolve:"
 """Begins a text that CloudFormation replaces by a secret or a parameter."""
 _CUT = 4
 """Characters of a cut value that are masked beside the `…`."""
 _ELLIPSIS = "…"
+_MOST_SEARCHES = 64
+"""The most combinations of values whose compiled patterns are kept."""
 _BESIDE = 40
 """Characters beside a number that tell whether it is one of JSON."""
 
@@ -134,32 +132,27 @@ WRITTEN = SecretValues()
 """The secrets of the configs that this process has loaded: what it writes is masked by them."""
 
 
-class _Mask:
-    """Replaces values in texts."""
+class _Secret(Struct, frozen=True):
+    """The pattern of a value or of a part of it, what is shown instead, and what each text that has it has too."""
 
-    def __init__(self, shown: dict[str, str]) -> None:
-        self._shown: dict[str, str] = {}
-        patterns: dict[str, str] = {}
-        for value, instead in shown.items():
-            for form in _forms(value):
-                self._shown.setdefault(form.casefold(), instead)
-                patterns.setdefault(form, _pattern(form))
-        self._long = [form for form in patterns if len(form) >= LONG]
-        # The longest first: one value may be part of another.
-        ordered = sorted(patterns, key=len, reverse=True)
-        # What stands for a value may have another value in its name, and stays as it is.
-        references = sorted(map(re.escape, set(shown.values())), key=len, reverse=True)
-        self._pattern = re.compile("|".join((*references, *(patterns[form] for form in ordered))))
+    pattern: str
+    instead: str
+    seed: str
 
-    def __call__(self, text: str) -> str:
-        masked = self._pattern.sub(self._replace, text)
-        return self._without_cut(masked) if _ELLIPSIS in masked else masked
 
-    def _replace(self, found: re.Match[str]) -> str:
-        shown = self._shown.get(found[0].casefold())
-        if shown is None:
-            # It is a reference.
-            return found[0]
+class _Search(Struct, frozen=True):
+    """A pattern with a group for each of what is looked for, and what is shown instead of each group."""
+
+    pattern: re.Pattern[str]
+    instead: Sequence[str]
+
+    def replace(self, text: str) -> str:
+        """Return a text without what is found."""
+        return self.pattern.sub(self._shown, text)
+
+    def _shown(self, found: re.Match[str]) -> str:
+        assert found.lastindex is not None  # each alternative is a group
+        shown = self.instead[found.lastindex - 1]
         if found.string.startswith('":', found.end()) and re.fullmatch("[A-Za-z_$]+", found[0]):
             # A key of JSON that is a word names a field of a report, and is no value.
             return found[0]
@@ -168,6 +161,39 @@ class _Mask:
             is_json = re.match(r"\s*[,\]}]", found.string[found.end() :][:_BESIDE]) is not None
             return f'"{shown}"' if is_json else shown
         return shown
+
+
+class _Mask:
+    """Replaces values in texts."""
+
+    def __init__(self, shown: dict[str, str]) -> None:
+        self._shown: dict[str, str] = {}
+        secrets: dict[str, _Secret] = {}
+        for value, instead in shown.items():
+            for each in (value, *_parts(value)):
+                pattern = pattern_of(each)
+                secrets.setdefault(pattern, _Secret(pattern, instead, seed_of(each)))
+            for form in _forms(value):
+                self._shown.setdefault(form.casefold(), instead)
+        self._long = [form for form in self._shown if len(form) >= LONG]
+        # The longest first: one value may be part of another.
+        self._secrets = sorted(secrets.values(), key=lambda each: len(each.pattern), reverse=True)
+        # What stands for a value may have another value in its name, and stays as it is.
+        self._references = sorted(set(shown.values()), key=len, reverse=True)
+        self._search = lru_cache(_MOST_SEARCHES)(self._compile)
+
+    def __call__(self, text: str) -> str:
+        folded = text.casefold()
+        # A search for all values takes long, and most texts have none.
+        found = tuple(index for index, each in enumerate(self._secrets) if each.seed in folded)
+        masked = self._search(found).replace(text) if found else text
+        return self._without_cut(masked) if _ELLIPSIS in masked else masked
+
+    def _compile(self, indexes: Sequence[int]) -> _Search:
+        secrets = [self._secrets[index] for index in indexes]
+        patterns = [*map(re.escape, self._references), *(f"(?i:{each.pattern})" for each in secrets)]
+        pattern = re.compile("|".join(f"({each})" for each in patterns))
+        return _Search(pattern, [*self._references, *(each.instead for each in secrets)])
 
     def _without_cut(self, text: str) -> str:
         """Return a text without what is left of values that were cut."""
@@ -194,29 +220,27 @@ class _Mask:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a value as it may be in a text: as it is, quoted or escaped, and its parts that tell something."""
-    # For a cold start, which masks nothing.
+    """Yield a value as it may be in a sentence that cuts it: as it is, quoted or escaped, and its parts."""
     from html import escape
     from json import dumps
-    from urllib.parse import quote, quote_plus
 
     quoted = repr(value)[1:-1]
-    for text in (value, quoted, dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1], dumps(quoted)[1:-1]):
-        yield text
-        # In HTML, and in the texts and attributes of XML.
-        yield from (escape(text), escape(text, quote=False), escape(text, quote=False).replace('"', "&quot;"))
-    encoded = value.encode(errors="surrogateescape")
-    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded))
-    # An ARN, a URL or an expression is taken apart by what reads it.
+    in_json = dumps(dumps(value, ensure_ascii=False))[3:-3]
+    for text in (
+        value,
+        quoted,
+        dumps(value)[1:-1],
+        dumps(value, ensure_ascii=False)[1:-1],
+        dumps(quoted)[1:-1],
+        in_json,
+    ):
+        # In HTML, and in the texts of XML.
+        yield from (text, escape(text), escape(text, quote=False))
+    yield from _parts(value)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield the parts of a value that tell something: what reads an ARN, a URL or an expression takes it apart."""
     for part in re.findall(r"[^\W_]+", value):
         if len(part) >= LONG and not part.isalpha():
             yield part
-
-
-def _pattern(form: str) -> str:
-    literal = re.escape(form)
-    if len(form) >= LONG:
-        return f"(?i:{literal})"
-    if len(form) >= SHORT:
-        return rf"(?<![^\W_]){literal}(?![^\W_])"
-    return f"(?<=['\"]){literal}(?=['\"])"

@@ -114,6 +114,50 @@ def test_a_command(words: tuple[str, ...]) -> None:
     assert [mark for mark in MARKS if mark in written] == []
 
 
+REFUTED = """\
+version: 1
+queues: {{one: {{dead_letter: dlq}}}}
+tables: {{one: {{key: {{id: S}}}}}}
+routes:
+  one:
+    queue: one
+    table: one
+    schema:
+      type: object
+      required: [a, id, kind]
+      properties: {{a: {{const: {filler}}}, id: {{type: string}}, kind: {{const: "${{TEXT_SECRET}}"}}}}
+    item: {{id: id}}
+"""
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("length", [1, 150, 155, 160, 165])
+@pytest.mark.parametrize("words", [("--unproved",), ("--format", "json", "--unproved")])
+def test_the_message_that_refutes_a_claim(length: int, words: tuple[str, ...]) -> None:
+    """It is JSON in a report in JSON, and is cut in a table."""
+    Path("routes.yaml").write_text(REFUTED.format(filler="q" * length))
+
+    done = run("check", *words)
+
+    assert "refuted" in done.stdout
+    assert [mark for mark in (*MARKS, "zq7", "it's") if mark in done.stdout] == []
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("length", range(150, 200, 7))
+def test_a_plugin_that_cannot_be_loaded(length: int) -> None:
+    """Its error is cut, and has the first of its lines only."""
+    Path("routes.yaml").write_text(CONFIG.replace("version: 1", "version: 1\nplugins: [p.py]"))
+    Path("p.py").write_text(f"import os\nraise ValueError('x' * {length} + os.environ['TEXT_SECRET'])")
+    secret = "correct horse\nbattery staple"
+
+    cut = run("check")
+    first = run("check", variables=SECRETS | {"TEXT_SECRET": secret})
+
+    assert ("RT501" in cut.stdout, "RT501" in first.stdout) == (True, True)
+    assert [mark for mark in (*MARKS, "xzq", "correct") if mark in cut.stdout + first.stdout] == []
+
+
 @pytest.mark.usefixtures("folder")
 def test_json_stays_json() -> None:
     """A number in an item that is a secret becomes a text."""
