@@ -21,7 +21,7 @@ def masking() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = WRITTEN.mask(error.message)  # type: ignore[misc] — final for others
+        error.message = WRITTEN.mask(error.message)  # type: ignore[misc]
         raise
     except SystemExit as error:
         if isinstance(error.code, str):

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from router.runtime.program.load import load
 from router.tools.check.analysis.config_names import names_of
+from tests.support.program import load
 
 CONFIG = """
 version: 1
