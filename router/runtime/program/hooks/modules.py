@@ -22,6 +22,7 @@ from router.codes import declare
 from router.model import names_file, plugin_name
 from router.runtime.config.findings import ConfigFault, did_you_mean
 from router.runtime.config.merge import resolve_inside
+from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import NOT_REGULAR, read_regular
 from router.runtime.program.hooks import specs
 
@@ -309,7 +310,8 @@ def describe(error: BaseException, folder: Path) -> str:
     load: at run time the text may hold a value of a message.
     """
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    first = next(iter(text.splitlines()), "")[:_TEXT_LENGTH]
+    # Before it is cut: a part of a secret is not found any more.
+    first = next(iter(WRITTEN.mask(text).splitlines()), "")[:_TEXT_LENGTH]
     where = _line_of(error)
     at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
     said = f": {first}" if first else ""
