@@ -75,6 +75,7 @@ lint: $(STAMP) ## style, types, architecture
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
+	$(RUN) -m tests.words
 
 format: $(STAMP) ## write the code as `make lint` wants it
 	$(RUN) -m ruff format .

@@ -313,6 +313,6 @@ Replace = Callable[[Any, str, Callable[[str, Any], Any]], str]
 what replaces the value of an attribute that the envelope carries, by the attribute's name; returns the text."""
 Wrap = Callable[[str], str]
 """The inverse of an envelope decoder: takes the text of a payload, and returns the text of the envelope around it."""
-Transform = Callable[..., Any]
-"""A named function for `transform:`; takes the value, then the arguments from the config."""
+TransformFunction = Callable[..., Any]
+"""The function of a transform; takes the value, then the arguments from the config."""
 Number = int | Decimal

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
 
+from tests.support.config import WRITTEN
 from tests.support.dev import LocalAws, clients, clients_of, local_aws
 
 pytest_plugins = ["tests.support.marks", "tests.support.retry"]
@@ -84,6 +85,13 @@ def sqs(server: LocalAws) -> Any:
 def s3(server: LocalAws) -> Any:
     """A plain boto3 client, to set up what the seam only reads."""
     return clients_of(server)("s3")
+
+
+@pytest.fixture(autouse=True)
+def forgotten_secrets() -> Iterator[None]:
+    """The secrets of configs that a test has loaded are not masked in the next one."""
+    yield
+    WRITTEN.clear()
 
 
 @pytest.fixture

@@ -41,34 +41,36 @@ configs: an error is a breaking change, a warning a risky one.
 
 ## What is proved
 
-Rules find faults. Besides, `router check` makes claims about each route, and says of each whether it is *proved*,
-*refuted* by a finding or by a message (RT244), or *not decided*:
+Rules find faults. Besides, `router check` makes claims about each route. It says of each that it is *proved*, or *not
+decided*, or what may happen to a message. It knows of such a message by a finding, or found an example (RT244):
 
-| claim | of every message that the schema of the route accepts |
-|---|---|
-| `when`, `for_each` | the expression can be evaluated; `for_each` finds a list |
-| `mapping` of each attribute | its source and its transforms do not fail, and a value that must be there is there |
-| `type` of each attribute with a `type` | its value converts to that type |
-| `merge` | it finds a map of at most `max` entries, without a name that `item` maps or that is the time to live |
-| `key` of each key attribute | it is there, of the table's type, not empty, and not too long |
-| `version`, `once_key` | it is there, and of a type that can be compared, or be a key |
-| `ttl` | it is a number of seconds, if it is there |
-| `size` | the item has at most 400 KB |
+| claim | of every message that the schema of the route accepts | otherwise a message |
+|---|---|---|
+| `when` | the expression can be evaluated | may fail: the condition then is false |
+| `for_each` | the expression can be evaluated, and finds a list | may be rejected |
+| `mapping` of each attribute | source and transforms do not fail, and a value that must be there is | may be rejected |
+| `type` of each attribute with a `type` | its value converts to that type | may be rejected |
+| `merge` | it finds a map of at most `max` entries, without a name of the route's own | may be rejected |
+| `key` of each key attribute | it is there, of the table's type, not empty, and not too long | may be rejected |
+| `once_key` | it is there, and can be a key | may be rejected |
+| `version` | it is there, and of a type that can be compared | may be rejected or misordered |
+| `ttl` | it is a number of seconds, if it is there | may never expire |
+| `size` | the item has at most 400 KB | may be rejected |
 
 A claim that is proved holds for each such message whose numbers DynamoDB can store (38 digits) and that nests at most
 32 levels. Plugins that change items are assumed to leave them valid; after one that changes messages, nothing is
 proved.
 
 Where neither a proof nor a rule decides, `router check` makes messages that satisfy the schema, with unusual values
-where the claim is about, and runs the code of the route on them. One that is rejected refutes the claim. Transforms of
+where the claim is about, and runs the code of the route on them. One that is rejected is the example. Transforms of
 plugins are not run.
 
-`router check` ends with a line such as `proved 41 of 44 claims; 2 refuted; 1 not decided: --unproved shows them`. The
-table of `--unproved` has the reason of each: the part of the schema or the expression that could not be decided, or the
-message that is rejected. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that
-are not decided or that a message refutes, except those of routes without a schema, of whose messages nothing is known
-(RT242), and a `size` that only a long value makes too large (RT623): few schemas bound each text. A claim can be
-accepted as other findings are:
+`router check` ends with a line such as `proved 41 of 44 claims; 2 things to look at; 1 not decided: --unproved shows
+them`. The table of `--unproved` has the reason of each: the part of the schema or the expression that could not be
+decided, or an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on
+claims that are not decided and on those with an example. There are two exceptions: routes without a schema, of whose
+messages nothing is known (RT242), and a `size` that only a long value makes too large (RT623), as few schemas bound
+each text. A claim can be accepted as other findings are:
 
 ```yaml
 ignore:
@@ -77,9 +79,9 @@ ignore:
 
 In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
 attribute, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
-they apply `codes` (the findings that refute it), `example` (a message that does), `assumes` (what a proof takes for
-granted) and `ignored` (the reason in the config). In SARIF, claims that are not decided are results of the kind `open`,
-and those that a message refutes are notes.
+they apply `codes` (those of the findings), `example` (a message, as JSON text), `assumes` (what a proof takes for
+granted) and `ignored` (the reason in the config). `refuted` is a claim that does not hold for each message. In SARIF,
+claims that are not decided are results of the kind `open`, and those with an example are notes.
 `router explain --claims` shows the claims about the routes of a queue.
 
 ## In CI

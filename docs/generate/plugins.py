@@ -6,10 +6,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from router.model import Transform
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.program.hooks import specs
 from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms.transform import Transform
 
 _TRANSFORMS_INTRO = """\
 # Transforms
@@ -135,19 +135,19 @@ def plugins_page() -> str:
 
 
 def _transform_row(transform: Transform) -> str:
-    text = inspect.getdoc(transform) or ""
+    text = inspect.getdoc(transform.apply) or ""
     example = doctest.DocTestParser().get_examples(text)[0]
     cells = (
-        f"`{transform.__name__}{_arguments(transform)}`",
+        f"`{transform.name}{_arguments(transform.apply)}`",
         text.partition("\n\n")[0].replace("\n", " "),
         f"`{example.source.strip()}` → `{example.want.strip()}`",
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
-def _arguments(transform: Callable[..., Any]) -> str:
+def _arguments(function: Callable[..., Any]) -> str:
     """Return the arguments that a config can pass, as in a call; empty if the transform takes only the value."""
-    _, *parameters = inspect.signature(transform).parameters.values()
+    _, *parameters = inspect.signature(function).parameters.values()
     plain = [parameter.replace(annotation=parameter.empty) for parameter in parameters]
     return str(inspect.Signature(plain)) if plain else ""
 

@@ -1,1 +1,4 @@
-"""Answers about JSON Schemas, and about JMESPath over their values; knows no route, queue or table."""
+"""Answers about JSON Schemas, and about JMESPath over their values.
+
+It knows no route, queue or table.
+"""

@@ -1,10 +1,10 @@
-"""Makes canonical schemas of jsonschema-rs, if that takes little work, and keeps them, as most are needed again.
+"""Makes canonical schemas of jsonschema-rs, if that takes little work, and keeps them.
 
-The work is estimated by the number of ways to satisfy a schema.
+Most are needed again. The work is estimated by the number of ways to satisfy a schema.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urldefrag, urljoin
@@ -30,19 +30,40 @@ Ways = dict[Steps, int]
 """The number of ways by the path in the message."""
 
 MAX_BRANCHES = 1500
-"""The most ways to satisfy a part of a schema: the library takes up to a millisecond and 100 KiB for each."""
+"""The most ways to satisfy a part of a schema.
+
+The library takes up to a millisecond and 100 KiB for each.
+"""
 SMALL_BYTES = 100
-"""A schema of so many bytes, as JSON, without references is affordable: three choices in it have some 200 ways."""
+"""A schema of so many bytes, as JSON, without references is affordable.
+
+Three choices in it have some 200 ways.
+"""
 _MAX_LEVELS = 500
+# The most subschemas and references inside each other that are followed. A schema
+# with more is not affordable.
 _MAX_DEPTH = 150
-"""The most subschemas and references inside each other that are followed: a schema with more is not affordable."""
 _DEPENDENCIES = ("dependentRequired", "dependentSchemas", "dependencies")
 _ELEMENTS = ("items", "contains", "additionalItems")
-_STRUCTURED = ("properties", "required", "allOf", "anyOf", "oneOf", "$ref", "not", "if", "items", *_DEPENDENCIES)
+_STRUCTURED = (
+    "properties",
+    "required",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "$ref",
+    "not",
+    "if",
+    "items",
+    *_DEPENDENCIES,
+)
+# The beginnings of the keywords of which `is_affordable` counts the ways. References
+# are among them, as it follows these.
 _OF_WAYS = (b'"anyOf"', b'"oneOf"', b'"not"', b'"if"', b'"dependen', b'"$ref"')
-"""The beginnings of the keywords of which `is_affordable` counts the ways, and of the references that it follows."""
+# A number such as 1e999999. The library writes out its digits, which takes seconds.
 _FAR_EXPONENT = re.compile(rb"[0-9.][eE][+-]?[0-9]{4}")
-"""A number such as 1e999999, whose digits the library writes out: that takes it seconds."""
+# Lengths implied by formats. The library ignores these formats in older drafts, in
+# which the router asserts them.
 _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "uuid": {"minLength": 36, "maxLength": 36},
     "duration": {"minLength": 2},
@@ -50,28 +71,35 @@ _IMPLIED_BY_FORMAT: Mapping[str, Schema] = {
     "iri": {"minLength": 1},
     "relative-json-pointer": {"minLength": 1},
 }
-"""Lengths implied by formats that the library ignores in older drafts, in which the router asserts them."""
 _IMPLYING = (b'"format"', b'"pattern"')
 
 
 def canonical_of(uri: str, texts: Texts) -> "CanonicalSchema | None":
-    """Return the canonical schema of the document at a URI, with all documents; None if there is none."""
+    """Return the canonical schema of the document at a URI, with all documents.
+
+    None if there is none.
+    """
     size = sum(len(text) for _, text in texts)
-    make = next((kept for most, kept in _KEPT if size <= most), _make)
-    return make(uri, texts)
+    for most, kept in _KEPT:
+        if size <= most:
+            return kept(uri, texts)
+    return _make(uri, texts)
 
 
 def _make(uri: str, texts: Texts) -> "CanonicalSchema | None":
-    from jsonschema_rs import RegexOptions, canonicalize  # takes up to 50 ms, which configs without schemas do not need
+    # This takes up to 50 ms, which configs without schemas do not need.
+    from jsonschema_rs import RegexOptions, canonicalize
 
     if any(_FAR_EXPONENT.search(text) for _, text in texts):
         return None
     documents = {name: _decoded(text) for name, text in texts}
-    if any(_has_ways(text) for _, text in texts) and not is_affordable(documents[uri], uri, documents):
+    content = documents[uri]
+    has_ways = any(_has(text, _OF_WAYS) for _, text in texts)
+    if has_ways and not is_affordable(content, uri, documents):
         return None
     return attempt(
         lambda: canonicalize(
-            documents[uri],
+            content,
             validate_formats=True,
             pattern_options=RegexOptions(),
             base_uri=uri or None,
@@ -80,104 +108,158 @@ def _make(uri: str, texts: Texts) -> "CanonicalSchema | None":
     )
 
 
-_KEPT = tuple((most, lru_cache(maxsize=number)(_make)) for most, number in ((8 * 1024, 1024), (256 * 1024, 32)))
-"""The caches of schemas up to so many bytes: one takes some nine times its bytes, so that all take 150 MB at most."""
+# The caches of schemas up to so many bytes. A schema takes some nine times its bytes,
+# so that all take 150 MB at most.
+_KEPT = (
+    (8 * 1024, lru_cache(maxsize=1024)(_make)),
+    (256 * 1024, lru_cache(maxsize=32)(_make)),
+)
 
 
 @lru_cache(maxsize=16384)
 def parsed(draft: int, text: bytes) -> "CanonicalSchema":
-    """Return the canonical schema of a document without references, as JSON, of a draft; raises BudgetSpent."""
+    """Return the canonical schema of a document without references, as JSON.
+
+    Raises BudgetSpent if that is not affordable.
+    """
     from jsonschema_rs import RegexOptions, canonicalize
 
     content = DECODER.decode(text)
-    if _FAR_EXPONENT.search(text) or (len(text) > SMALL_BYTES and not is_affordable(content)):
+    if _FAR_EXPONENT.search(text):
         raise BudgetSpent
-    return canonicalize(content, draft=draft, validate_formats=True, pattern_options=RegexOptions())
+    if len(text) > SMALL_BYTES and not is_affordable(content):
+        raise BudgetSpent
+    return canonicalize(
+        content,
+        draft=draft,
+        validate_formats=True,
+        pattern_options=RegexOptions(),
+    )
 
 
 def _decoded(text: bytes) -> Any:
     """Return a document with the lengths that it implies."""
     content = DECODER.decode(text)
-    return _with_implied(content) if any(keyword in text for keyword in _IMPLYING) else content
+    return _with_implied(content) if _has(text, _IMPLYING) else content
 
 
-def _has_ways(text: bytes) -> bool:
-    """Whether there may be several ways to satisfy a document: most have no keyword for that."""
-    return any(keyword in text for keyword in _OF_WAYS)
+def _has(text: bytes, keywords: Iterable[bytes]) -> bool:
+    """Whether a document may have one of the keywords. Most have none of them."""
+    return any(keyword in text for keyword in keywords)
 
 
 def _with_implied(content: Any) -> Any:
-    """Add the lengths that patterns imply, and formats that the draft of the document does not assert."""
+    """Add the lengths that patterns imply.
+
+    Add those of formats, too, that the draft of the document does not assert.
+    """
     draft = draft_of(content) or 0
     for _, schema in list(subschemas(content)):
-        named = schema.get("format")
-        if isinstance(named, str) and named in _IMPLIED_BY_FORMAT and ASSERTED_SINCE[named] > draft:
-            schema["allOf"] = [*schema.get("allOf", []), _IMPLIED_BY_FORMAT[named]]
+        implied = _IMPLIED_BY_FORMAT.get(str(schema.get("format")))
+        if implied is not None and ASSERTED_SINCE[schema["format"]] > draft:
+            _add(schema, implied)
         pattern = schema.get("pattern")
         length = longest_match(pattern) if isinstance(pattern, str) else None
         if length is not None:
-            schema["allOf"] = [*schema.get("allOf", []), {"maxLength": length}]
+            _add(schema, {"maxLength": length})
     return content
 
 
-def is_affordable(content: Any, uri: str = "", documents: Mapping[str, Any] | None = None) -> bool:
-    """Whether a schema can be made canonical within the budget; `documents` are those that it refers to, by URI."""
+def _add(schema: Schema, implied: Schema) -> None:
+    schema["allOf"] = [*schema.get("allOf", []), implied]
+
+
+def is_affordable(
+    content: Any,
+    uri: str = "",
+    documents: Mapping[str, Any] | None = None,
+) -> bool:
+    """Whether a schema can be made canonical within the budget.
+
+    `documents` are those that it refers to, by URI.
+    """
     counter = _Counter(documents or {uri: content})
     counter.count(content, uri, 0)
     return counter.most <= MAX_BRANCHES
 
 
 class _Counter:
-    """Counts the ways to satisfy schemas; `most` is the greatest number that it has met."""
+    """Counts the ways to satisfy schemas.
+
+    `most` is the greatest number that it has met.
+    """
 
     def __init__(self, documents: Mapping[str, Any]) -> None:
         self.most = 1
-        named = {part["$id"].removesuffix("#"): part for part in documents.values() if _is_named(part)}
-        self._documents = {**named, **documents}
+        self._documents: dict[str, Any] = {}
         self._known: dict[int, Ways] = {}
+        for part in documents.values():
+            if _is_named(part):
+                self._documents[part["$id"].removesuffix("#")] = part
+        # A document is found by where it is, too, whatever others are named.
+        self._documents.update(documents)
 
     def count(self, schema: Any, base: str, depth: int) -> Ways:
-        """Return the ways to satisfy a schema: parts that all apply to a value multiply, and alternatives add up."""
+        """Return the ways to satisfy a schema.
+
+        Those of parts that all apply to a value multiply; those of alternatives add up.
+        """
         if depth > _MAX_DEPTH:
             self.most = MAX_BRANCHES + 1
         if not isinstance(schema, dict) or self.most > MAX_BRANCHES:
             return {}
-        if id(schema) not in self._known:
-            self._known[id(schema)] = {}  # a recursive reference
-            ways: Ways = {}
-            for factor in self._factors(schema, base, depth + 1):
-                for steps, number in factor.items():
-                    if len(ways) < _MAX_LEVELS or steps in ways:
-                        ways[steps] = ways.get(steps, 1) * number
-            self.most = max(self.most, *ways.values(), 1)
-            self._known[id(schema)] = ways
-        return self._known[id(schema)]
+        key = id(schema)
+        if key in self._known:
+            return self._known[key]
+        # A recursive reference finds nothing here, so that the count ends.
+        self._known[key] = {}
+        ways: Ways = {}
+        for factor in self._factors(schema, base, depth + 1):
+            for steps, number in factor.items():
+                if len(ways) < _MAX_LEVELS or steps in ways:
+                    ways[steps] = ways.get(steps, 1) * number
+        self.most = max(self.most, *ways.values(), 1)
+        self._known[key] = ways
+        return ways
 
-    def _factors(self, schema: dict[str, Any], base: str, depth: int) -> Iterator[Ways]:
+    def _factors(self, schema: Schema, base: str, depth: int) -> Iterator[Ways]:
         for part in list_of(schema, "allOf"):
             yield self.count(part, base, depth)
         if isinstance(schema.get("$ref"), str):
             yield self._referred(schema["$ref"], base, depth)
         for key in ("anyOf", "oneOf"):
-            if list_of(schema, key):
-                yield _alternatives([self.count(part, base, depth) for part in list_of(schema, key)])
+            parts = list_of(schema, key)
+            if parts:
+                yield _alternatives([self.count(part, base, depth) for part in parts])
         if "if" in schema and ("then" in schema or "else" in schema):
-            parts = [self.count(schema.get(key), base, depth) for key in ("if", "then", "else")]
-            yield _alternatives(parts)
+            parts = [schema.get(key) for key in ("if", "then", "else")]
+            yield _alternatives([self.count(part, base, depth) for part in parts])
         for key in _DEPENDENCIES:
             for part in map_of(schema, key).values():
                 yield _alternatives([{}, {}, self.count(part, base, depth)])
         denied = schema.get("not")
-        if isinstance(denied, dict) and any(key in denied for key in _STRUCTURED):
-            sizes = sum(len(value) for key in _STRUCTURED if isinstance(value := denied.get(key), list | dict))
-            yield _alternatives([self.count(denied, base, depth), *({} for _ in range(sizes))])
+        if isinstance(denied, dict):
+            yield from self._denied(denied, base, depth)
         yield from self._inside(schema, base, depth)
 
-    def _inside(self, schema: dict[str, Any], base: str, depth: int) -> Iterator[Ways]:
-        """Yield the ways at the levels below: the same property in parts that all apply."""
+    def _denied(self, denied: Schema, base: str, depth: int) -> Iterator[Ways]:
+        """Yield the ways of `not`: each structured keyword can be what fails."""
+        if denied.keys().isdisjoint(_STRUCTURED):
+            return
+        values = [denied.get(key) for key in _STRUCTURED]
+        size = sum(len(value) for value in values if isinstance(value, list | dict))
+        nothing: list[Ways] = [{}]
+        yield _alternatives([self.count(denied, base, depth), *nothing * size])
+
+    def _inside(self, schema: Schema, base: str, depth: int) -> Iterator[Ways]:
+        """Yield the ways at the levels below.
+
+        The same property can be in several parts that all apply.
+        """
         for name, part in map_of(schema, "properties").items():
             yield _ways_below(name, self.count(part, base, depth))
-        for part in (*map_of(schema, "patternProperties").values(), schema.get("additionalProperties")):
+        unnamed = map_of(schema, "patternProperties").values()
+        for part in (*unnamed, schema.get("additionalProperties")):
             yield _ways_below("*", self.count(part, base, depth))
         for key in _ELEMENTS:
             part = schema.get(key)
@@ -189,14 +271,22 @@ class _Counter:
     def _referred(self, reference: str, base: str, depth: int) -> Ways:
         root: Any = self._documents.get(base)
         own = root["$id"] if _is_named(root) else base
-        uri, fragment = urldefrag(own + reference if reference.startswith("#") else urljoin(own, reference))
-        content = self._documents.get(uri, root if reference.startswith("#") else None)
+        is_local = reference.startswith("#")
+        target = own + reference if is_local else urljoin(own, reference)
+        uri, fragment = urldefrag(target)
+        content = self._documents.get(uri, root if is_local else None)
         for name in steps_of(unquote(fragment)):
-            if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
-                content = content[int(name)]
-            else:
-                content = content.get(name) if isinstance(content, dict) else None
+            content = _step_into(content, name)
         return self.count(content, uri, depth)
+
+
+def _step_into(content: Any, name: str) -> Any:
+    """Return what a step of a JSON pointer leads to; None if it leads nowhere."""
+    if isinstance(content, dict):
+        return content.get(name)
+    if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
+        return content[int(name)]
+    return None
 
 
 def _is_named(content: Any) -> bool:
@@ -204,7 +294,10 @@ def _is_named(content: Any) -> bool:
 
 
 def _alternatives(parts: list[Ways]) -> Ways:
-    """Return the ways of alternatives: they add up at this level; at the levels below they stay apart."""
+    """Return the ways of alternatives.
+
+    They add up at this level. At the levels below they stay apart.
+    """
     ways: Ways = {}
     for part in parts:
         for steps, number in part.items():

@@ -1,101 +1,179 @@
-"""Finds where two schemas differ, and what of a message leads there: other messages seldom show the difference."""
+"""Finds where two schemas differ, and what of a message leads there.
+
+Other messages seldom show the difference.
+"""
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from router.model import Path
-from router.prover.predicates import exact
+from router.prover.predicates import Schema, exact
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import list_of, map_of, subschemas
 from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _CLOSING = frozenset(("additionalProperties", "unevaluatedProperties"))
+# The keywords that can refuse a value by themselves.
 _ASSERTIONS = frozenset(
     (
-        *("type", "enum", "const", "format", "pattern", "minLength", "maxLength", "not", "propertyNames"),
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-        *("required", "dependentRequired", "dependencies", "minProperties", "maxProperties"),
-        *("minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains"),
-        *("additionalItems", "unevaluatedItems", *_CLOSING),
+        "type",
+        "enum",
+        "const",
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "not",
+        "propertyNames",
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "required",
+        "dependentRequired",
+        "dependencies",
+        "minProperties",
+        "maxProperties",
+        "minItems",
+        "maxItems",
+        "uniqueItems",
+        "contains",
+        "minContains",
+        "maxContains",
+        "additionalItems",
+        "unevaluatedItems",
+        *_CLOSING,
     )
 )
-"""The keywords that can refuse a value by themselves."""
+# The keywords that say of which type a value is.
 _TYPING = ("type", "enum", "const", *KEYWORDS)
-"""The keywords that say of which type a value is."""
-_CHOOSING = frozenset(("anyOf", "oneOf", "not", "if", "dependentSchemas", "dependencies", "contains"))
-"""The keywords by which a bound can decide which schema a value satisfies."""
+# The keywords by which a bound can decide which schema a value satisfies.
+_CHOOSING = frozenset(
+    (
+        "anyOf",
+        "oneOf",
+        "not",
+        "if",
+        "dependentSchemas",
+        "dependencies",
+        "contains",
+    )
+)
 Spot = tuple[str, Path]
 """A place in a schema: the URI of its document, and its path there."""
 
 
 def changed_places(one: Validation, two: Validation) -> dict[Spot, Any]:
-    """Return the innermost subschemas of `one` that `two` does not have alike, with their content."""
+    """Return the innermost subschemas of `one` that `two` does not have alike.
+
+    Each is returned with its content.
+    """
     changed: dict[Spot, Any] = {}
     for uri, subschemas_of_one, counterparts in _documents(one, two):
         differing = {
             path: content
             for path, content in subschemas_of_one.items()
-            if path not in counterparts or exact(counterparts[path]) != exact(content)
+            if not _has_alike(counterparts, path, content)
         }
         outer = {path[:end] for path in differing for end in range(len(path))}
-        changed |= {(uri, path): content for path, content in differing.items() if path not in outer}
+        for path, content in differing.items():
+            if path not in outer:
+                changed[uri, path] = content
     return changed
 
 
-def changed_keywords(one: Validation, two: Validation) -> Iterator[tuple[Spot, dict[str, Any]]]:
-    """Yield each subschema of `two` with a keyword that `one` does not have alike, as if it had it as `one` has it.
+def changed_keywords(one: Validation, two: Validation) -> Iterator[tuple[Spot, Schema]]:
+    """Yield each subschema of `two` with a keyword that `one` does not have alike.
 
-    Of keywords that contain schemas, only those that close a map or list are taken; of `required` each new name.
+    It is yielded as if it had the keyword as `one` has it. Of keywords that contain
+    schemas, only those that close a map or list are taken; of `required` each new name.
     """
     for uri, after, before in _documents(two, one):
         for path, content in after.items():
-            was = before.get(path, {})
-            closes = _names(content) != _names(was)
-            for keyword in filter(_ASSERTIONS.__contains__, content):
-                same = keyword in was and exact(was[keyword]) == exact(content[keyword])
-                if same and not (closes and keyword in _CLOSING and content[keyword] is False):
-                    continue
-                others = {name: value for name, value in content.items() if name != keyword}
-                if keyword == "required" and isinstance(content[keyword], list):
-                    for name in [each for each in content[keyword] if each not in list_of(was, keyword)]:
-                        yield (uri, path), {**others, keyword: [each for each in content[keyword] if each != name]}
-                else:
-                    yield (uri, path), {**others, **({keyword: was[keyword]} if keyword in was and not same else {})}
+            for changed in _each_undone(before.get(path, {}), content):
+                yield (uri, path), changed
+
+
+def _each_undone(was: Schema, content: Schema) -> Iterator[Schema]:
+    """Yield a subschema with one of its changed keywords as it was."""
+    closes = _names(content) != _names(was)
+    for keyword in filter(_ASSERTIONS.__contains__, content):
+        value = content[keyword]
+        others = {name: each for name, each in content.items() if name != keyword}
+        if _has_alike(was, keyword, value):
+            # The same keyword refuses other names, if others are declared beside it.
+            if closes and keyword in _CLOSING and value is False:
+                yield others
+        elif keyword == "required" and isinstance(value, list):
+            for name in value:
+                if name not in list_of(was, keyword):
+                    yield {**others, keyword: [each for each in value if each != name]}
+        elif keyword in was:
+            yield {**others, keyword: was[keyword]}
+        else:
+            yield others
+
+
+def _has_alike(known: Mapping[Any, Any], key: Any, value: Any) -> bool:
+    return key in known and exact(known[key]) == exact(value)
 
 
 def typing_of(schema: Validation | None) -> bytes:
-    """Return what decides about the types of values, as text: not their bounds, unless they choose between schemas."""
+    """Return what decides about the types of values, as text.
+
+    The bounds of values are not part of it, unless they choose between schemas.
+    """
     documents = schema.documents.values() if schema else ()
-    parts = [part for document in documents for part in subschemas(document.content)]
-    if any(not _CHOOSING.isdisjoint(content) for _, content in parts):
-        return exact([document.content for document in documents])
-    return exact([(path, {key: content[key] for key in _TYPING if key in content}) for path, content in parts])
+    typing: list[Any] = []
+    for document in documents:
+        for path, content in subschemas(document.content):
+            if not _CHOOSING.isdisjoint(content):
+                return exact([each.content for each in documents])
+            named = {key: content[key] for key in _TYPING if key in content}
+            typing.append((path, named))
+    return exact(typing)
 
 
-def _names(content: Mapping[str, Any]) -> list[str]:
+def _names(content: Schema) -> list[str]:
     """Return the names of properties and of patterns that a schema describes."""
-    return [*map_of(dict(content), "properties"), *map_of(dict(content), "patternProperties")]
+    return [*map_of(content, "properties"), *map_of(content, "patternProperties")]
 
 
-def _documents(one: Validation, two: Validation) -> Iterator[tuple[str, dict[Path, Any], dict[Path, Any]]]:
-    """Yield the URI of each document of `one` with its subschemas, and those of the same document of `two`."""
-    others = {_name(two, uri): dict(subschemas(each.content)) for uri, each in two.documents.items()}
+def _documents(
+    one: Validation, two: Validation
+) -> Iterator[tuple[str, dict[Path, Any], dict[Path, Any]]]:
+    """Yield the URI of each document of `one` with its subschemas.
+
+    Those of the same document of `two` are beside them.
+    """
+    others: dict[str, dict[Path, Any]] = {}
+    for uri, document in two.documents.items():
+        others[_name(two, uri)] = dict(subschemas(document.content))
     for uri, document in one.documents.items():
-        yield uri, dict(subschemas(document.content)), others.get(_name(one, uri), {})
+        found = others.get(_name(one, uri), {})
+        yield uri, dict(subschemas(document.content)), found
 
 
 def _name(schema: Validation, uri: str) -> str:
-    """Return the name of a document from the folder of the first, which has none: that file may have another name."""
-    return "" if uri == schema.root.uri else posixpath.relpath(uri, posixpath.dirname(schema.root.uri))
+    """Return the name of a document, seen from the folder of the first.
+
+    The first has none, as its file may have another name in another version.
+    """
+    root = schema.root.uri
+    return "" if uri == root else posixpath.relpath(uri, posixpath.dirname(root))
 
 
-def leading_to(schema: Validation, targets: Iterable[Spot]) -> frozenset[Spot]:
-    """Return the targets, and the subschemas that contain one or refer to one, whatever lies between."""
+def leading_to(schema: Validation, changed: Iterable[Spot]) -> frozenset[Spot]:
+    """Return the changed places, and the subschemas that contain or refer to one.
+
+    Any number of subschemas may lie between.
+    """
     reached_from: dict[Spot, list[Spot]] = {}
     for source, target in _steps(schema):
         reached_from.setdefault(target, []).append(source)
-    found = set(targets)
+    found = set(changed)
     waiting = list(found)
     while waiting:
         for source in reached_from.get(waiting.pop(), ()):
@@ -110,8 +188,10 @@ def _steps(schema: Validation) -> Iterator[tuple[Spot, Spot]]:
     for uri, document in schema.documents.items():
         known: Mapping[Path, Any] = dict(subschemas(document.content))
         for path, content in known.items():
-            outer = next((path[:end] for end in range(len(path) - 1, -1, -1) if path[:end] in known), None)
-            if outer is not None:
-                yield (uri, outer), (uri, path)
-            for target in schema.locations.referred(Location(document, path, content)):
+            for end in range(len(path) - 1, -1, -1):
+                if path[:end] in known:
+                    yield (uri, path[:end]), (uri, path)
+                    break
+            place = Location(document, path, content)
+            for target in schema.locations.referred(place):
                 yield (uri, path), target.key

@@ -1,7 +1,8 @@
-"""Decides whether all texts of one pattern match another: searches the product of their automata for one that does not.
+"""Decides whether all texts of one pattern match another.
 
-A pattern is read as JSON Schema does: it matches somewhere in the text. Classes of characters may be larger here than
-for a validator, so that a text that is found is to be tried on the validator, too.
+The product of their automata is searched for a text that does not. A pattern is read as
+JSON Schema does: it matches somewhere in the text. Classes of characters may be larger
+here than for a validator, so that a text that is found is to be tried on it, too.
 """
 
 import re
@@ -22,20 +23,41 @@ _CLASSES: Mapping[str, Ranges] = {
     "d": ((0x30, 0x39),),
     "w": ((0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)),
     "s": (
-        *((0x09, 0x0D), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A), (0x2028, 0x2029)),
-        *((0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
+        (0x09, 0x0D),
+        (0x20, 0x20),
+        (0xA0, 0xA0),
+        (0x1680, 0x1680),
+        (0x2000, 0x200A),
+        (0x2028, 0x2029),
+        (0x202F, 0x202F),
+        (0x205F, 0x205F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
     ),
 }
 _CONTROLS = {"t": 0x09, "n": 0x0A, "v": 0x0B, "f": 0x0C, "r": 0x0D}
 _PUNCTUATION = frozenset("\\^$.|?*+()[]{}/-,:;=!#%&@'\"<>~` _")
 _META = frozenset("\\.+*?()|[]{}^$")
+_OF_SETS = ("&&", "~~", "--")
+# Characters of an example, the most readable first.
 _PREFERRED = tuple(map(ord, "a0A-x .!"))
-"""Characters of an example, the most readable first."""
 _MAX_STATES = 3000
 MAX_STEPS = 500_000
-"""The most steps from a state by a character: some patterns have exponentially many sets of states."""
+"""The most steps from a state by a character.
+
+Some patterns have exponentially many sets of states.
+"""
 _COUNT = re.compile(r"(?:([?*+])|\{(\d{1,6})(?:(,)(\d{1,6})?)?\})\??", re.ASCII)
-_SIGNS: Mapping[str, tuple[int, int | None]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
+SIGNS: Mapping[str, tuple[int, int | None]] = {
+    "?": (0, 1),
+    "*": (0, None),
+    "+": (1, None),
+}
+"""How often something occurs before each sign; None is without end."""
+
+
+_States = frozenset[int]
+_Ends = tuple[int, int]
 
 
 class UndecidedPattern(NotDecided):
@@ -43,43 +65,54 @@ class UndecidedPattern(NotDecided):
 
 
 class _Automaton(Struct, frozen=True):
-    """A non-deterministic automaton: for each state, its edges without a character, and those with one.
+    """A non-deterministic automaton.
 
-    An edge without a character may require the start (`^`) or the end (`$`) of the text. State 0 is the first one, and
-    `last` accepts.
+    Each state has edges without a character (`empty`), and with one (`moves`). An edge
+    without a character may require the start (`^`) or the end (`$`) of the text. State
+    0 is the first one, and `last` accepts.
     """
 
     empty: list[list[tuple[int, str]]]
     moves: list[list[tuple[Ranges, int]]]
     last: int
 
-    def closure(self, states: frozenset[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
-        """Return the states that are reached from others without a character."""
-        reached, left = set(states), [*states]
+    def closure(self, states: _States, passed: str = "") -> _States:
+        """Return the states that are reached from others without a character.
+
+        `passed` are the requirements of edges that are met: `^`, `$`, both or none.
+        """
+        reached = set(states)
+        left = list(states)
         while left:
             for target, needs in self.empty[left.pop()]:
-                if target not in reached and (not needs or (start and needs == "^") or (end and needs == "$")):
+                if target not in reached and needs in passed:
                     reached.add(target)
                     left.append(target)
         return frozenset(reached)
 
-    def stepper(self) -> Callable[[frozenset[int], int], frozenset[int]]:
-        """Return what returns the states after a character, and keeps them: few sets come in many combinations."""
+    def stepper(self) -> Callable[[_States, int], _States]:
+        """Return what returns the states after a character, and keeps them.
+
+        Few sets of states come in many combinations.
+        """
         close = cache(self.closure)
 
         @cache
         def targets(char: int, state: int) -> tuple[int, ...]:
-            return tuple([target for ranges, target in self.moves[state] if _is_in(char, ranges)])
+            return tuple(
+                [target for ranges, target in self.moves[state] if _is_in(char, ranges)]
+            )
 
         @cache
-        def step(states: frozenset[int], char: int) -> frozenset[int]:
-            return close(frozenset(chain.from_iterable(map(targets, repeat(char), states))))
+        def step(states: _States, char: int) -> _States:
+            reached = map(targets, repeat(char), states)
+            return close(frozenset(chain.from_iterable(reached)))
 
         return step
 
-    def accepts(self, states: frozenset[int], *, start: bool) -> bool:
+    def accepts(self, states: _States, text: str) -> bool:
         """Whether a text that has led to these states matches."""
-        return self.last in self.closure(states, start=start, end=True)
+        return self.last in self.closure(states, "$" if text else "^$")
 
 
 def escaped(text: str) -> str:
@@ -87,54 +120,78 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
-def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
-    """Return a shortest text that matches all patterns and not `accepted`, or None; raises UndecidedPattern."""
+def find_outside(
+    patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS
+) -> str | None:
+    """Return a shortest text that matches all patterns and not `accepted`, or None.
+
+    Raises UndecidedPattern.
+    """
     return _search((*patterns, accepted), most_steps)
 
 
 @lru_cache(maxsize=256)
 def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
-    """Return what `find_outside` does; the last pattern is the one that the text does not match."""
+    """Return what `find_outside` does.
+
+    The last pattern is the one that the text does not match.
+    """
     automata = [_compiled(pattern) for pattern in patterns]
     steppers = [each.stepper() for each in automata]
     chars = _representatives(automata)
-    first = tuple(each.closure(frozenset((0,)), start=True) for each in automata)
-    queue: deque[tuple[tuple[frozenset[int], ...], str]] = deque([(first, "")])
-    # Not `first`: the same states after a character can differ in what they accept, as the text is not empty.
-    seen, steps = set[tuple[frozenset[int], ...]](), 0
+    first = tuple(each.closure(frozenset((0,)), "^") for each in automata)
+    queue = deque([(first, "")])
+    # Not `first`: the same states after a character can differ in what they accept, as
+    # the text is not empty.
+    seen: set[tuple[_States, ...]] = set()
+    steps = 0
     while queue:
         states, text = queue.popleft()
-        *inside, outside = (each.accepts(at, start=not text) for each, at in zip(automata, states, strict=True))
-        if all(inside) and not outside:
+        if _is_outside(automata, states, text):
             return text
         work = sum(map(len, states)) + 1
         for char in chars:
             steps += work
             if steps > most_steps:
                 raise UndecidedPattern
-            after = tuple([step(at, char) for step, at in zip(steppers, states, strict=True)])
+            pairs = zip(steppers, states, strict=True)
+            after = tuple([step(each, char) for step, each in pairs])
             if after not in seen and all(after[:-1]):
                 seen.add(after)
                 queue.append((after, text + chr(char)))
     return None
 
 
+def _is_outside(
+    automata: Sequence[_Automaton], states: Sequence[_States], text: str
+) -> bool:
+    """Whether a text matches all patterns but the last."""
+    pairs = zip(automata, states, strict=True)
+    *inside, outside = [each.accepts(reached, text) for each, reached in pairs]
+    return all(inside) and not outside
+
+
 def _representatives(automata: Sequence[_Automaton]) -> list[int]:
-    """Return one character of each set of characters that the automata do not tell apart."""
-    classes = {ranges for each in automata for moves in each.moves for ranges, _ in moves}
+    """Return one character of each set that automata do not tell apart."""
+    classes: set[Ranges] = set()
+    for moves in chain.from_iterable(each.moves for each in automata):
+        classes.update(ranges for ranges, _ in moves)
     starts = {0, 0x20, 0x7F, 0xD800, 0xE000}
-    for ranges in classes:
-        starts.update(low for low, _ in ranges)
-        starts.update(high + 1 for _, high in ranges if high < _LAST)
-    bounds = [*sorted(starts), _LAST + 1]
-    intervals = [(low, after) for low, after in pairwise(bounds) if low != 0xD800]
-    found = [next((char for char in _PREFERRED if low <= char < after), low) for low, after in intervals]
+    for low, high in chain.from_iterable(classes):
+        starts |= {low, high + 1}
+    found: list[int] = []
+    for low, after in pairwise(sorted({*starts, _LAST + 1})):
+        # Halves of surrogate pairs are no characters.
+        if low != 0xD800:
+            preferred = [char for char in _PREFERRED if low <= char < after]
+            found.append(preferred[0] if preferred else low)
     found.sort(key=lambda char: (char not in _PREFERRED, not 0x20 < char < 0x7F, char))
-    # Those of several intervals can be in the same classes, as in those of `[\s\S]`: the first is preferred.
+    # Those of several intervals can be in the same classes, as in those of `[\s\S]`.
+    # The first is preferred.
     distinct: dict[tuple[bool, ...], int] = {}
     for char in found:
         distinct.setdefault(tuple([_is_in(char, ranges) for ranges in classes]), char)
-    return [*distinct.values()]
+    return list(distinct.values())
 
 
 def _is_in(char: int, ranges: Ranges) -> bool:
@@ -147,7 +204,7 @@ def _compiled(pattern: str) -> _Automaton:
     start, end = parser.alternatives()
     if parser.at < len(pattern):
         raise UndecidedPattern
-    # It matches somewhere: any characters before it and after it.
+    # It matches somewhere: any characters may come before it and after it.
     parser.empty[0].append((start, ""))
     for state in (0, end):
         parser.moves[state].append((_ANY, state))
@@ -158,24 +215,29 @@ def _one(char: str) -> Ranges:
     return ((ord(char), ord(char)),)
 
 
-def _only(ranges: Ranges) -> tuple[int, int]:
+def _only(ranges: Ranges) -> _Ends:
+    # A class of several ranges is no end of a range.
     if len(ranges) > 1:
-        raise UndecidedPattern  # no end of a range
+        raise UndecidedPattern
     return ranges[0]
 
 
 def _inverse(ranges: Sequence[tuple[int, int]]) -> Ranges:
     """Return all other characters."""
-    found, after = [], 0
-    for low, high in sorted(ranges):
+    found: list[tuple[int, int]] = []
+    after = 0
+    for low, high in [*sorted(ranges), (_LAST + 1, _LAST)]:
         if low > after:
             found.append((after, low - 1))
         after = max(after, high + 1)
-    return (*found, (after, _LAST)) if after <= _LAST else tuple(found)
+    return tuple(found)
 
 
 class _Parser:
-    """Reads a pattern, and builds an automaton of it: each method returns the first and last state of a part."""
+    """Reads a pattern, and builds an automaton of it.
+
+    Each method returns the first and last state of a part.
+    """
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
@@ -183,7 +245,7 @@ class _Parser:
         self.empty: list[list[tuple[int, str]]] = [[]]
         self.moves: list[list[tuple[Ranges, int]]] = [[]]
 
-    def alternatives(self) -> tuple[int, int]:
+    def alternatives(self) -> _Ends:
         first, last = self._state(), self._state()
         while True:
             start, end = self._sequence()
@@ -192,7 +254,7 @@ class _Parser:
             if not self._take("|"):
                 return first, last
 
-    def _sequence(self) -> tuple[int, int]:
+    def _sequence(self) -> _Ends:
         first = last = self._state()
         while self.at < len(self.pattern) and self.pattern[self.at] not in "|)":
             began = self.at
@@ -200,10 +262,14 @@ class _Parser:
             last = self._repeat(began, part, last)
         return first, last
 
-    def _repeat(self, began: int, part: tuple[int, int], last: int) -> int:
-        """Append a part as often as its count says, and return the new last state; each time it is read again."""
+    def _repeat(self, began: int, part: _Ends, last: int) -> int:
+        """Append a part as often as its count says, and return the new last state.
+
+        Each time the part is read again.
+        """
         least, most = self._count()
-        ended, stop = self.at, self._state()
+        ended = self.at
+        stop = self._state()
         start, end = part
         for index in range(max(least, 1) if most is None else most):
             if index:
@@ -219,7 +285,7 @@ class _Parser:
         self._join(last, stop)
         return stop
 
-    def _atom(self) -> tuple[int, int]:
+    def _atom(self) -> _Ends:
         char = self._next()
         if char == "(":
             return self._group()
@@ -233,47 +299,62 @@ class _Parser:
             raise UndecidedPattern
         return self._edge(_ANY if char == "." else _one(char))
 
-    def _group(self) -> tuple[int, int]:
+    def _group(self) -> _Ends:
+        # It may be a name, a flag, or a look at what is around.
         if self._take("?") and not self._take(":"):
-            raise UndecidedPattern  # a name, a flag, or a look at what is around
+            raise UndecidedPattern
         part = self.alternatives()
         if not self._take(")"):
             raise UndecidedPattern
         return part
 
     def _count(self) -> tuple[int, int | None]:
-        """Read how often an atom may occur, None without a limit: once, if no count follows it."""
+        """Read how often an atom may occur: once, if no count follows it.
+
+        The most is None without a limit.
+        """
         count = _COUNT.match(self.pattern, self.at)
         if count is None:
             return 1, 1
         self.at = count.end()
+        # A count of a count is no pattern in some dialects.
         if self.pattern.startswith(("?", "*", "+", "{"), self.at):
-            raise UndecidedPattern  # a count of a count
+            raise UndecidedPattern
         sign, least, comma, most = count.groups()
         if sign:
-            return _SIGNS[sign]
-        return int(least), (int(most) if most else None) if comma else int(least)
+            return SIGNS[sign]
+        if comma:
+            return int(least), int(most) if most else None
+        return int(least), int(least)
 
     def _class(self) -> Ranges:
         inverse = self._take("^")
+        # Dialects differ in what an empty class is.
         if self._take("]"):
-            raise UndecidedPattern  # dialects differ
+            raise UndecidedPattern
         found: list[tuple[int, int]] = []
         while not self._take("]"):
             members = self._member()
-            if self.pattern.startswith("-", self.at) and not self.pattern.startswith("-]", self.at):
+            if self._at_range():
                 self.at += 1
-                (low, end), (high, other) = _only(members), _only(self._member())
+                low, end = _only(members)
+                high, other = _only(self._member())
                 if low != end or high != other:
                     raise UndecidedPattern
                 members = ((low, high),)
             found += members
         return _inverse(found) if inverse else tuple(found)
 
+    def _at_range(self) -> bool:
+        """Whether a dash follows that is not the last character of a class."""
+        following = self.pattern[self.at : self.at + 2]
+        return following[:1] == "-" and following != "-]"
+
     def _member(self) -> Ranges:
         char = self._next()
-        if char == "[" or self.pattern[self.at - 1 : self.at + 1] in ("&&", "~~", "--"):
-            raise UndecidedPattern  # sets of classes are another dialect
+        # Sets of classes are another dialect.
+        if char == "[" or self.pattern[self.at - 1 : self.at + 1] in _OF_SETS:
+            raise UndecidedPattern
         return self._escape() if char == "\\" else _one(char)
 
     def _escape(self) -> Ranges:
@@ -287,7 +368,7 @@ class _Parser:
             return _one(char)
         raise UndecidedPattern
 
-    def _edge(self, ranges: Ranges | None = None, needs: str = "") -> tuple[int, int]:
+    def _edge(self, ranges: Ranges | None = None, needs: str = "") -> _Ends:
         first, last = self._state(), self._state()
         if ranges is None:
             self._join(first, last, needs)

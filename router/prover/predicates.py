@@ -34,38 +34,58 @@ _SORTED_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
 def exact(value: Any) -> bytes:
-    """Return JSON text that is equal exactly if the values are, types and the digits of numbers included."""
+    """Return JSON text that is equal exactly if the values are.
+
+    Types and the digits of numbers are part of a value.
+    """
     return _SORTED_ENCODER.encode(value)
 
 
 def text_of(steps: Steps) -> str:
     """Return a path as text: `lines[].sku`."""
-    return "".join("[]" if step is EACH else f".{step}" for step in steps).removeprefix(".") or "@"
+    text = "".join("[]" if step is EACH else f".{step}" for step in steps)
+    return text.removeprefix(".") or "@"
 
 
 def wherever(steps: Steps, leaf: Schema) -> Schema:
-    """Return the predicate that each value at the path, if there is one, satisfies `leaf`."""
+    """Return the predicate that each value at the path satisfies `leaf`.
+
+    There may be no value at the path.
+    """
     for step in reversed(steps):
         leaf = {"items": leaf} if step is EACH else {"properties": {step: leaf}}
     return leaf
 
 
 def in_element(steps: Steps) -> int:
-    """Return how many steps of a path lead to the elements of its last list; 0 without a list."""
+    """Return how many steps of a path lead to the elements of its last list.
+
+    Without a list, that is 0.
+    """
     return len(steps) - steps[::-1].index(EACH) if EACH in steps else 0
 
 
 def there(names: Sequence[str | None], leaf: Schema) -> Schema:
-    """Return the predicate that there is a value at the names, and that it satisfies `leaf`."""
+    """Return the predicate that a value at the names is there and satisfies `leaf`."""
     for name in reversed(names):
-        leaf = {"type": "object", "required": [name], "properties": {name: leaf}}
+        leaf = {
+            "type": "object",
+            "required": [name],
+            "properties": {name: leaf},
+        }
     return leaf
 
 
 def somewhere(steps: Steps, leaf: Schema) -> Schema:
-    """Return the predicate that there are values at the path, in lists that are not empty, and all satisfy `leaf`."""
+    """Return the predicate that there are values at the path, and all satisfy `leaf`.
+
+    No list on the way is empty.
+    """
     for step in reversed(steps):
-        leaf = {"type": "array", "minItems": 1, "items": leaf} if step is EACH else there((step,), leaf)
+        if step is EACH:
+            leaf = {"type": "array", "minItems": 1, "items": leaf}
+        else:
+            leaf = there((step,), leaf)
     return leaf
 
 
@@ -87,24 +107,46 @@ def in_words(types: Sequence[str]) -> str:
 
 def is_plain(schema: Any) -> bool:
     """Whether a schema means the same in every draft, so that its opposite is exact."""
-    if isinstance(schema, bool):
-        return True
-    return isinstance(schema, dict) and all(key in _PLAIN and _PLAIN[key](value) for key, value in schema.items())
+    if not isinstance(schema, dict):
+        return isinstance(schema, bool)
+    return all(key in _PLAIN and _PLAIN[key](schema[key]) for key in schema)
 
 
+def _any_value(value: Any) -> bool:
+    return True
+
+
+def _all_plain(schemas: Sequence[Any]) -> bool:
+    return all(map(is_plain, schemas))
+
+
+# The keywords that mean the same in every draft, with whether their value does.
 _PLAIN: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("enum", "required", "minLength", "maxLength", "minItems", "maxItems"), lambda value: True),
-    **dict.fromkeys(("minProperties", "maxProperties", "minimum", "maximum", "pattern"), lambda value: True),
-    **dict.fromkeys(("not", "items"), is_plain),
-    **dict.fromkeys(("allOf", "anyOf"), lambda value: all(map(is_plain, value))),
-    "properties": lambda value: all(map(is_plain, value.values())),
-    "type": lambda value: "integer" not in value,  # 1.0 is none in draft 4
+    "enum": _any_value,
+    "required": _any_value,
+    "minLength": _any_value,
+    "maxLength": _any_value,
+    "minItems": _any_value,
+    "maxItems": _any_value,
+    "minProperties": _any_value,
+    "maxProperties": _any_value,
+    "minimum": _any_value,
+    "maximum": _any_value,
+    "pattern": _any_value,
+    "not": is_plain,
+    "items": is_plain,
+    "allOf": _all_plain,
+    "anyOf": _all_plain,
+    "properties": lambda value: _all_plain(value.values()),
+    # In draft 4, 1.0 is no integer.
+    "type": lambda value: "integer" not in value,
 }
-"""The keywords that mean the same in every draft, with whether their value does."""
 
 
 def keywords_of(schema: Any) -> set[str]:
     """Return all keys in a plain schema."""
     if isinstance(schema, list):
         return set[str]().union(*map(keywords_of, schema))
-    return set(schema).union(*map(keywords_of, schema.values())) if isinstance(schema, dict) else set()
+    if isinstance(schema, dict):
+        return set(schema).union(*map(keywords_of, schema.values()))
+    return set()

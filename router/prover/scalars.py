@@ -9,18 +9,22 @@ from router.prover.patterns import UndecidedPattern, find_outside
 from router.prover.predicates import DECODER, ENCODER, Schema
 from router.prover.text_patterns import distinctive_patterns, example_of
 
+Schemas = Sequence[Schema]
+Number = int | Decimal
 MOST_BYTES = 1024 * 1024
 """The longest message of SQS."""
+# The distance of a number from others. One branch of a choice may have these in
+# common with another branch.
 _FAR = 10**7
-"""How far a number is from others that one branch of a choice may have in common with another."""
+# A bound so far away is none for the numbers that are made. Schemas have the bounds
+# of binary floating-point numbers.
 _NO_BOUND = 10**20
-"""A bound so far away, as that of binary floating-point numbers, is none for the numbers that are made."""
+# DynamoDB stores no greater number. Python needs minutes for the digits of some.
 _GREATEST = 10**130
-"""DynamoDB stores no greater number, and Python needs minutes for the digits of some."""
 _PRECISE = Context(prec=150)
 _MOST_CHARACTERS = 200
+# The most steps of the search for a text that matches patterns: some 50 ms.
 _MOST_STEPS = 50_000
-"""The most steps of the search for a text that matches patterns: some 50 ms."""
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 _ZEROS = "0" * 40
 FORMATS: Mapping[str, Sequence[str]] = {
@@ -51,47 +55,115 @@ class Stuck(Exception):
     """Raised if no value can be made."""
 
 
-def make_text(schemas: list[Any], variant: int) -> str:
-    """Return a text that satisfies all schemas, if there is one among some usual ones."""
-    least = max((schema.get("minLength", 0) for schema in schemas), default=0)
-    most = min((schema.get("maxLength", MOST_BYTES) for schema in schemas), default=MOST_BYTES)
+def given(schemas: Schemas, keyword: str) -> list[Any]:
+    """Return the values of a keyword in the schemas that have it."""
+    return [schema[keyword] for schema in schemas if keyword in schema]
+
+
+def least_of(schemas: Schemas, keyword: str) -> int:
+    """Return the size that a keyword such as `minLength` demands of a value."""
+    return max(map(int, given(schemas, keyword)), default=0)
+
+
+def most_of(schemas: Schemas, keyword: str, default: int) -> int:
+    """Return the size that a keyword such as `maxLength` allows for a value."""
+    return min(map(int, given(schemas, keyword)), default=default)
+
+
+def number_bounds(
+    schemas: Schemas, beyond: Number
+) -> tuple[Number | None, Number | None]:
+    """Return the least and the greatest number that schemas allow; None without one.
+
+    Exclusive bounds are moved by `beyond`. In draft 4 they are booleans.
+    """
+    lows: list[Number] = []
+    highs: list[Number] = []
+    for schema in schemas:
+        _add_bounds(lows, schema, "minimum", "exclusiveMinimum", beyond)
+        _add_bounds(highs, schema, "maximum", "exclusiveMaximum", -beyond)
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _add_bounds(
+    found: list[Number],
+    schema: Schema,
+    inclusive: str,
+    exclusive: str,
+    beyond: Number,
+) -> None:
+    strict = schema.get(exclusive)
+    if inclusive in schema:
+        found.append(schema[inclusive] + (beyond if strict is True else 0))
+    if isinstance(strict, Number) and not isinstance(strict, bool):
+        found.append(strict + beyond)
+
+
+def lengthened(text: str, least: int) -> str:
+    """Return a text of at least so many characters: its last one is repeated."""
+    return text.ljust(least, text[-1:] or "a")
+
+
+def generate_text(schemas: Schemas, variant: int) -> str:
+    """Return a text that satisfies all schemas, if there is one among usual ones."""
+    least = least_of(schemas, "minLength")
+    most = most_of(schemas, "maxLength", MOST_BYTES)
     if least > MOST_BYTES:
         raise Stuck
-    patterns = [schema["pattern"] for schema in schemas if "pattern" in schema]
-    formats = [text for schema in schemas for text in FORMATS.get(str(schema.get("format")), ())]
-    found = [
-        text for extra in (variant, 1, 0, 8) for pattern in patterns for text in [example_of(pattern, extra)] if text
-    ]
-    tried = [
-        *formats,
-        *found,
-        *(pattern.strip("^$") for pattern in patterns),
-        "a" if variant < 2 else "Ab1" * (variant % 7),
-    ]
-    tried += [f"{text[:-1]}.{'0' * least}{text[-1]}" for text in formats if least]  # a time with a fraction
-    padded: list[str] = [text.ljust(least, text[-1:] or "a")[:most] for text in tried]
-    satisfying = validator_of(
-        {"allOf": [{key: schema[key] for key in _OF_TEXT if key in schema} for schema in schemas]}
-    )
-    found_text = next(filter(satisfying, padded), None)
-    if found_text is not None:
-        return found_text
-    return _shortest(tuple(pattern for each in schemas for pattern in distinctive_patterns(each)), least) or padded[0]
+    is_valid = validator_of({"allOf": [_of_text(schema) for schema in schemas]})
+    padded = [lengthened(text, least)[:most] for text in _texts(schemas, variant)]
+    for text in padded:
+        if is_valid(text):
+            return text
+    patterns: list[str] = []
+    for schema in schemas:
+        patterns += distinctive_patterns(schema)
+    return _shortest(tuple(patterns), least) or padded[0]
+
+
+def _of_text(schema: Schema) -> Schema:
+    return {key: schema[key] for key in _OF_TEXT if key in schema}
+
+
+def _texts(schemas: Schemas, variant: int) -> list[str]:
+    """Return texts that may satisfy schemas, but for their length."""
+    formats: list[str] = []
+    for name in given(schemas, "format"):
+        formats += FORMATS.get(str(name), ())
+    tried = formats.copy()
+    patterns = given(schemas, "pattern")
+    for extra in (variant, 1, 0, 8):
+        found = [example_of(pattern, extra) for pattern in patterns]
+        tried += filter(None, found)
+    tried += [pattern.strip("^$") for pattern in patterns]
+    tried.append("a" if variant < 2 else "Ab1" * (variant % 7))
+    least = least_of(schemas, "minLength")
+    if least:
+        # A time becomes longer by a fraction.
+        tried += [f"{text[:-1]}.{'0' * least}{text[-1]}" for text in formats]
+    return tried
 
 
 @lru_cache(maxsize=1024)
 def _shortest(patterns: tuple[str, ...], least: int) -> str | None:
-    """Return a shortest text of at least so many characters that matches patterns; None if none is found."""
+    """Return a shortest text of at least so many characters that matches patterns.
+
+    None if none is found.
+    """
     if not patterns or least > _MOST_CHARACTERS:
         return None
+    long_enough = rf"^[\s\S]{{{least},}}$"
     try:
-        return find_outside([*patterns, rf"^[\s\S]{{{least},}}$"], r"[^\s\S]", _MOST_STEPS)
+        return find_outside([*patterns, long_enough], r"[^\s\S]", _MOST_STEPS)
     except UndecidedPattern:
         return None
 
 
 def validator_of(schema: Schema) -> Callable[[Any], bool]:
-    """Return a callable that tells whether a value satisfies a schema of draft 2020-12."""
+    """Return a callable that tells whether a value satisfies a schema.
+
+    The schema is of draft 2020-12.
+    """
     return _validator(ENCODER.encode(schema))
 
 
@@ -99,14 +171,18 @@ def validator_of(schema: Schema) -> Callable[[Any], bool]:
 def _validator(text: bytes) -> Callable[[Any], bool]:
     from jsonschema_rs import Draft202012Validator, RegexOptions
 
-    schema = DECODER.decode(text)
-    return Draft202012Validator(schema, validate_formats=True, pattern_options=RegexOptions()).is_valid
+    return Draft202012Validator(
+        DECODER.decode(text),
+        validate_formats=True,
+        pattern_options=RegexOptions(),
+    ).is_valid
 
 
-def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
-    """Return a number within the bounds of all schemas, or a whole one: of four variants, two are near the bounds.
+def generate_number(schemas: Schemas, variant: int, *, whole: bool) -> Any:
+    """Return a number within the bounds of all schemas, or a whole one.
 
-    Raises Stuck if they leave only numbers of very many digits.
+    Of four variants, two are near the bounds. Raises Stuck if the bounds leave only
+    numbers of very many digits.
     """
     try:
         with localcontext(_PRECISE):
@@ -118,19 +194,17 @@ def make_number(schemas: list[Any], variant: int, *, whole: bool) -> Any:
     return int(number) if whole or number == int(number) else number
 
 
-def _number(schemas: list[Any], variant: int) -> int | Decimal:
-    lows = [schema["exclusiveMinimum"] + 1 for schema in schemas if _is_number(schema.get("exclusiveMinimum"))]
-    highs = [schema["exclusiveMaximum"] - 1 for schema in schemas if _is_number(schema.get("exclusiveMaximum"))]
-    low = max((*lows, *(schema["minimum"] for schema in schemas if "minimum" in schema)), default=None)
-    high = min((*highs, *(schema["maximum"] for schema in schemas if "maximum" in schema)), default=None)
-    low = None if low is not None and low < -_NO_BOUND else low
-    high = None if high is not None and high > _NO_BOUND else high
-    step = next((schema["multipleOf"] for schema in schemas if "multipleOf" in schema), 1)
+def _number(schemas: Schemas, variant: int) -> Number:
+    low, high = number_bounds(schemas, 1)
+    if low is not None and low < -_NO_BOUND:
+        low = None
+    if high is not None and high > _NO_BOUND:
+        high = None
+    step: Number = (given(schemas, "multipleOf") or [1])[0]
+    # The nearest multiple within a bound: rounded up from the lower one, or else down.
     first = (high or 0) // step * step if low is None else -(-low // step) * step
-    distance = (step, _FAR // step * step)[variant // 2 % 2]
+    if variant % 4 == 0:
+        return first
+    distance = _FAR // step * step if variant % 4 > 1 else step
     second = first - distance if low is None and high is not None else first + distance
-    return second if variant % 4 and (high is None or second <= high) else first
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return second if high is None or second <= high else first

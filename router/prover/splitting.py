@@ -1,8 +1,9 @@
-"""Takes a schema apart by the properties of its messages, so that routes share what is proved of equal parts.
+"""Splits a schema by the properties of its messages.
 
-Whether a message is valid is decided for each property alone, if the schema says no more of messages than the schemas
-of their properties, and which there must be. All that can be at a property in a message of such a part can be there in
-a message of the whole, if there is one.
+Routes share what is proved of equal parts. Whether a message is valid is decided for
+each property alone, if the schema says no more of messages than the schemas of their
+properties, and which there must be. All that can be at a property in a message of such
+a part can be there in a message of the whole, if there is one.
 """
 
 import re
@@ -10,26 +11,38 @@ from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from router.prover.predicates import DECODER, ENCODER, Schema, all_of
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import SchemaDocument
 from router.runtime.program.schemas.links import PREFIX, make_validator
 
-_SAYING_NOTHING = frozenset(("$schema", "$id", "$comment", "title", "description", "default", "examples"))
-_APART = frozenset(("type", "required", "properties", "additionalProperties", *_SAYING_NOTHING))
-"""The keywords of schemas that can be taken apart."""
+# The keywords of schemas that can be split. The last seven say nothing.
+_SPLITTABLE = frozenset(
+    (
+        "type",
+        "required",
+        "properties",
+        "additionalProperties",
+        "$schema",
+        "$id",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+    )
+)
 _REFERENCES = (b'"$ref"', b'"$dynamicRef"', b'"$recursiveRef"')
-
-
+# Keywords by which a value must be large. A `minLength` of two digits takes more than
+# ten bytes itself.
 _DEMANDING = re.compile(rb'"(?:minItems|minProperties|pattern|minLength":[0-9]{3})')
-"""Keywords by which a value must be large; a `minLength` of two digits takes more than ten bytes itself."""
 _MOST_SMALL = 2048
 
 
-class SchemaPart(Struct, frozen=True):
-    """The part of a schema about one property of messages, as JSON, and the predicates about it."""
+class PropertySchema(Struct, frozen=True):
+    """The part of a schema about one property, as JSON, and the predicates about it."""
 
     draft: int
     schema: bytes
@@ -37,47 +50,57 @@ class SchemaPart(Struct, frozen=True):
 
     def compile(self) -> Validation:
         """Return the validation of messages that have only this property."""
+        uri = f"{PREFIX}/part"
         content = DECODER.decode(self.schema)
-        document = SchemaDocument("a part of a schema", f"{PREFIX}/part", FilePath(), content, self.draft)
+        document = SchemaDocument(
+            "a part of a schema",
+            uri,
+            FilePath(),
+            content,
+            self.draft,
+        )
         nothing: dict[str, Any] = {}
-        validator = make_validator(content, document.uri, nothing.__getitem__, self.draft)
-        return Validation(validator, {document.uri: document})
+        validator = make_validator(content, uri, nothing.__getitem__, self.draft)
+        return Validation(validator, {uri: document})
 
 
-class Parts(Struct, frozen=True):
-    """A schema of objects that can be taken apart, and predicates that each are about one property.
+class SplitSchema(Struct, frozen=True):
+    """A schema of objects that can be split, and predicates about one property each.
 
-    `text` is its JSON. `find` returns what follows from a part, which is kept for all schemas; None if nothing does.
-    `known` are the parts that were taken out.
+    `text` is its JSON. `find` returns what follows from a part; None if nothing does.
+    That is kept for all schemas. `known` are the parts that were taken out.
     """
 
     content: Mapping[str, Any]
     text: bytes
     draft: int
-    find: Callable[[SchemaPart], Any]
+    find: Callable[[PropertySchema], Any]
     predicates: tuple[tuple[str, Schema], ...] = ()
-    known: dict[str, SchemaPart | None] = field(default_factory=dict)
+    known: dict[str, PropertySchema | None] = field(default_factory=dict)
 
     @property
     def demands_little(self) -> bool:
-        """Whether no property must have more than a few bytes for each byte that the schema says of it."""
-        text = self.text
-        return len(text) <= _MOST_SMALL and _DEMANDING.search(text) is None
+        """Whether no property must be large for what the schema says of it.
 
-    def narrow(self, predicate: Schema) -> "Parts | None":
+        It must have no more than a few bytes for each byte of the schema.
+        """
+        return len(self.text) <= _MOST_SMALL and not _DEMANDING.search(self.text)
+
+    def narrow(self, predicate: Schema) -> "SplitSchema | None":
         """Add a predicate; None if it is about several properties at once."""
         found = _by_name(predicate)
-        return (
-            None if found is None else Parts(self.content, self.text, self.draft, self.find, (*self.predicates, *found))
-        )
+        if found is None:
+            return None
+        predicates = (*self.predicates, *found)
+        return structs.replace(self, predicates=predicates, known={})
 
-    def part(self, name: str) -> SchemaPart | None:
+    def part(self, name: str) -> PropertySchema | None:
         """Return the part about a property; None if it cannot be taken out."""
         if name not in self.known:
             self.known[name] = self._part(name)
         return self.known[name]
 
-    def _part(self, name: str) -> SchemaPart | None:
+    def _part(self, name: str) -> PropertySchema | None:
         content = self.content
         kept: Schema = {"$schema": content["$schema"], "type": "object"}
         if name in content.get("required", ()):
@@ -89,38 +112,55 @@ class Parts(Struct, frozen=True):
         text = ENCODER.encode(kept)
         if any(keyword in text for keyword in _REFERENCES):
             return None
-        predicates = [predicate for about, predicate in self.predicates if about == name]
-        return SchemaPart(self.draft, text, ENCODER.encode(all_of(predicates)))
+        predicates = [each for about, each in self.predicates if about == name]
+        return PropertySchema(self.draft, text, ENCODER.encode(all_of(predicates)))
 
 
-def parts_of(schema: Validation, find: Callable[[SchemaPart], Any]) -> Parts | None:
-    """Return a schema that can be taken apart by properties; None if it cannot be."""
-    content = schema.root.content
-    if len(schema.documents) > 1 or not isinstance(content, dict) or content.get("type") != "object":
+def split_by_property(
+    schema: Validation,
+    find: Callable[[PropertySchema], Any],
+) -> SplitSchema | None:
+    """Return a schema that can be split by properties; None if it cannot be."""
+    root = schema.root
+    content = root.content
+    if not isinstance(content, dict) or content.get("type") != "object":
         return None
-    return Parts(content, schema.root.text, schema.root.draft, find) if content.keys() <= _APART else None
+    if len(schema.documents) > 1 or not content.keys() <= _SPLITTABLE:
+        return None
+    return SplitSchema(content, root.text, root.draft, find)
 
 
 def _by_name(predicate: Schema) -> list[tuple[str, Schema]] | None:
-    """Return a predicate as several ones, all of which hold if it does, each with the one property that it is about."""
+    """Return a predicate as several ones, each with the property that it is about.
+
+    All of them hold exactly if it does. None if it cannot be split so.
+    """
     if predicate.keys() == {"allOf"}:
-        parts = [_by_name(each) for each in predicate["allOf"]]
-        return None if None in parts else [each for part in parts if part is not None for each in part]
+        split: list[tuple[str, Schema]] = []
+        for each in predicate["allOf"]:
+            part = _by_name(each)
+            if part is None:
+                return None
+            split += part
+        return split
     names = names_of(predicate)
-    return [(min(names), predicate)] if names is not None and len(names) == 1 else None
+    if names is None or len(names) != 1:
+        return None
+    return [(names.pop(), predicate)]
 
 
 def names_of(predicate: Schema) -> set[str] | None:
-    """Return the properties of messages that a predicate is about; None if it is about more."""
+    """Return the properties that a predicate is about; None if it is about more."""
     found: set[str] = set()
     for key, value in predicate.items():
         if key in ("required", "properties"):
             found.update(value)
         elif key in ("allOf", "anyOf", "not"):
-            parts = [names_of(each) for each in ([value] if key == "not" else value)]
-            if None in parts:
-                return None
-            found.update(*(part for part in parts if part is not None))
+            for each in [value] if key == "not" else value:
+                names = names_of(each)
+                if names is None:
+                    return None
+                found |= names
         elif key != "type" or value != "object":
             return None
     return found

@@ -1,4 +1,7 @@
-"""Makes values of a level of a schema: usual ones, others by chance, and valid ones by making again what is invalid."""
+"""Makes values of a level of a schema: usual ones, and others by chance.
+
+What is invalid is made again, until the value is valid.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -9,8 +12,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.prover.predicates import EACH, Schema, Steps
-from router.prover.scalars import Stuck, make_number, make_text
-from router.prover.subschema_walker import Every, Level, Levels, Own, Some
+from router.prover.scalars import (
+    Schemas,
+    Stuck,
+    generate_number,
+    generate_text,
+    given,
+    least_of,
+)
+from router.prover.subschema_walker import Every, Level, Own, Some, SubschemaWalker
+from router.prover.value_types import types_in
 from router.runtime.program.schemas.documents import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -24,49 +35,62 @@ BY_CHANCE = -1
 MISSING: Any = msgspec.UNSET
 """In place of a value: the path is not there."""
 _OPTIONAL_DEPTH = 2
+# Deeper and more parts are not made unless they must be there.
 _OPTIONAL = 12
-"""Deeper and more parts are not made unless they must be there."""
 _DEPTH_BY_CHANCE = 6
+# The types, the most likely first.
 _TYPES = ("object", "string", "integer", "array", "boolean", "number", "null")
+# The most values that are kept to be used again.
 _MOST_KEPT = 1000
-"""The most values that are kept to be used again."""
 _ATTEMPTS = 4
 _REPAIRS = 24
-Fault = Callable[[Any], "Sequence[str | int] | None"]
-"""Returns the path of the first value of a message that its schema rejects; None if the message is valid."""
+JsonPath = Sequence[str | int]
+Fault = Callable[[Any], JsonPath | None]
+"""Returns the path of the first value of a message that its schema rejects.
+
+None if the message is valid.
+"""
 
 
-class ValueMaker:
+class ValueGenerator:
     """Makes values of the levels of one schema; the same ones in each run."""
 
-    def __init__(self, levels: Levels) -> None:
-        self._levels = levels
+    def __init__(self, walker: SubschemaWalker) -> None:
+        self._walker = walker
         self._left = MAX_VALUES
+        # Values of variants, with the number of values in them, by the identity of
+        # their level, which is kept too. They are the same each time.
         self._kept: dict[tuple[int, int, int], tuple[Level, Any, int]] = {}
-        """Values of variants, which are the same each time, by the identity of their level, with their number."""
 
     @cached_property
     def _chance(self) -> "Random":
-        from random import Random  # few messages need it
+        # Few messages need it.
+        from random import Random
 
         return Random(0)  # noqa: S311 — no secret, and the same in each run
 
     def make(self, level: Level, toward: Steps, variant: int) -> Any:
-        """Return a value of a level, with something at the path `toward`; raises Stuck."""
+        """Return a value of a level, with something at a path; raises Stuck."""
         self._left = MAX_VALUES
         return self._make(level, toward, variant, 0)
 
     def grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
-        """Return a value with something at a path: what is missing on the way is made; raises Stuck."""
+        """Return a value with something at a path; raises Stuck.
+
+        What is missing on the way is made.
+        """
         self._left = MAX_VALUES
         return self._grow(value, level, toward, variant)
 
-    def repaired(self, message: Any, root: Level, there: Sequence[Steps], fault: Fault) -> Any:
-        """Return a message in which what `fault` finds is made again; MISSING if it stays invalid.
+    def repaired(
+        self, message: Any, root: Level, there: Sequence[Steps], fault: Fault
+    ) -> Any:
+        """Return a message in which what `fault` finds is made again.
 
-        What is at the paths `there` is kept, or made again.
+        What is at the paths `there` is kept, or made again. MISSING if the message
+        stays invalid.
         """
-        failed: Sequence[str | int] | None = None
+        failed: JsonPath | None = None
         up = 0
         for _ in range(_REPAIRS):
             found = fault(message)
@@ -84,79 +108,108 @@ class ValueMaker:
                 continue
         return MISSING
 
-    def _made_again(self, message: Any, root: Level, path: Sequence[str | int], there: Sequence[Steps]) -> Any:
+    def _made_again(
+        self,
+        message: Any,
+        root: Level,
+        path: JsonPath,
+        there: Sequence[Steps],
+    ) -> Any:
         steps = tuple(EACH if isinstance(part, int) else part for part in path)
-        toward = [each[len(steps) :] for each in there if each[: len(steps)] == steps]
-        value = self.make(self._levels.below_all(root, steps), max(toward, key=len, default=()), BY_CHANCE)
+        end = len(steps)
+        toward = [each[end:] for each in there if each[:end] == steps]
+        level = self._walker.below_all(root, steps)
+        value = self.make(level, max(toward, key=len, default=()), BY_CHANCE)
         return replaced(message, path, value)
 
     def _grow(self, value: Any, level: Level, toward: Steps, variant: int) -> Any:
         if not toward:
             return value
-        step, rest = toward[0], toward[1:]
-        below = self._levels.below(level, step)
-        match value:
-            case [] if step is EACH:
-                return [self._make(below, rest, variant, 1)]
-            case [first, *others] if step is EACH:
-                return [self._grow(first, below, rest, variant), *others]
-            case {} if step is not EACH and step in value:
-                return {**value, step: self._grow(value[step], below, rest, variant)}
-            case {} if step is not EACH:
-                return {**value, step: self._make(below, rest, variant, 1)}
-        raise Stuck
+        step, *rest = toward
+        further = tuple(rest)
+        below = self._walker.below(level, step)
+        if step is EACH and isinstance(value, list):
+            if not value:
+                return [self._make(below, further, variant, 1)]
+            return [self._grow(value[0], below, further, variant), *value[1:]]
+        if step is EACH or not isinstance(value, dict):
+            raise Stuck
+        if step in value:
+            inner = self._grow(value[step], below, further, variant)
+        else:
+            inner = self._make(below, further, variant, 1)
+        return {**value, step: inner}
 
     def _pick(self, variant: int, count: int) -> int:
         return variant % count if variant >= 0 else self._chance.randrange(count)
 
     def _make(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
-        """Return a value of a level; by chance, the choices that leave none are made again."""
-        parts = self._levels.parts(level)
+        """Return a value of a level.
+
+        By chance, the choices that leave no value are made again.
+        """
+        parts = self._walker.parts(level)
+        if variant < 0 or toward:
+            return self._attempt(parts, toward, variant, depth)
         key = id(parts), variant, depth
-        if variant >= 0 and not toward and key in self._kept and self._kept[key][2] <= self._left:
-            _, value, count = self._kept[key]
-            self._left -= count
-            return value
+        kept = self._kept.get(key)
+        if kept is not None and kept[2] <= self._left:
+            self._left -= kept[2]
+            return kept[1]
         before = self._left
+        value = self._attempt(parts, toward, variant, depth)
+        if len(self._kept) < _MOST_KEPT:
+            self._kept[key] = parts, value, before - self._left
+        return value
+
+    def _attempt(self, parts: Level, toward: Steps, variant: int, depth: int) -> Any:
         for _ in range(_ATTEMPTS if variant < 0 else 1):
             self._left -= 1
             if self._left < 0 or depth > MAX_DEPTH:
                 break
             try:
-                value = self._make_once(parts, toward, variant, depth)
+                return self._make_once(parts, toward, variant, depth)
             except Stuck:
                 continue
-            if variant >= 0 and not toward and len(self._kept) < _MOST_KEPT:
-                self._kept[key] = parts, value, before - self._left
-            return value
         raise Stuck
 
     def _make_once(self, level: Level, toward: Steps, variant: int, depth: int) -> Any:
-        chosen = (level,) if isinstance(level, Own) else tuple(self._chosen(level, variant))
+        chosen = tuple(self._chosen(level, variant))
         schemas = [part.place.content for part in chosen]
-        values = [value for schema in schemas for value in constants_of(schema)]
+        values = constants_in(schemas)
         if values:
             return values[self._pick(variant, len(values))]
-        given = [schema["type"] for schema in schemas if "type" in schema]
-        kinds: Sequence[str] = _TYPES if not toward else ("array",) if toward[0] is EACH else ("object",)
-        for types in given:
-            taken = (types,) if isinstance(types, str) else types
-            kinds = [kind for kind in kinds if kind in taken or (kind == "integer" and "number" in taken)]
+        match self._kind(schemas, toward, variant):
+            case "object":
+                together = self._walker.together(chosen)
+                return self._make_object(together, schemas, toward, variant, depth)
+            case "array":
+                together = self._walker.together(chosen)
+                return self._make_list(together, schemas, toward, variant, depth)
+            case "string":
+                text = self._pick(variant, 8) if variant < 0 else variant
+                return generate_text(schemas, text)
+            case "integer":
+                return generate_number(schemas, self._pick(variant, 4), whole=True)
+            case "number":
+                return generate_number(schemas, self._pick(variant, 4), whole=False)
+            case "boolean":
+                return self._pick(variant, 2) == 0
+        return None
+
+    def _kind(self, schemas: Schemas, toward: Steps, variant: int) -> str:
+        """Return a type that all schemas allow, and that has something on the way."""
+        kinds: Sequence[str] = _TYPES
+        if toward:
+            kinds = ("array",) if toward[0] is EACH else ("object",)
+        named = given(schemas, "type")
+        for types in named:
+            allowed = types_in(types)
+            kinds = [kind for kind in kinds if kind in allowed]
         if not kinds:
             raise Stuck
         # Without a type, an object is the most likely value.
-        typed = bool(given)
-        kind = kinds[self._pick(variant, len(kinds))] if typed else kinds[0]
-        match kind:
-            case "object":
-                return self._make_object(self._levels.together(chosen), schemas, toward, variant, depth)
-            case "array":
-                return self._make_list(self._levels.together(chosen), schemas, toward, variant, depth)
-            case "string":
-                return make_text(schemas, self._pick(variant, 8) if variant < 0 else variant)
-            case "integer" | "number":
-                return make_number(schemas, self._pick(variant, 4), whole=kind == "integer")
-        return self._pick(variant, 2) == 0 if kind == "boolean" else None
+        return kinds[self._pick(variant, len(kinds))] if named else kinds[0]
 
     def _chosen(self, level: Level, variant: int) -> Iterator[Own]:
         """Yield the subschemas of a level, with one branch of each choice."""
@@ -168,58 +221,87 @@ class ValueMaker:
                 if not parts:
                     raise Stuck
                 branch = parts[self._pick(variant, len(parts))]
-                yield from self._chosen(branch, variant if variant < 0 else variant // len(parts) + variant)
+                # Choices in branches differ from those around them.
+                inner = variant if variant < 0 else variant // len(parts) + variant
+                yield from self._chosen(branch, inner)
             case _:
                 assert isinstance(level, Own)
                 yield level
 
-    def _make_object(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
-        required = [name for schema in schemas for name in schema.get("required", ())]
-        made = {}
-        for name in dict.fromkeys([str(toward[0]), *required] if toward else required):
-            inner = toward[1:] if toward[:1] == (name,) else ()
-            made[name] = self._make(self._levels.below(level, name), inner, variant, depth + 1)
-        least = max((schema.get("minProperties", 0) for schema in schemas), default=0)
+    def _make_object(
+        self, level: Level, schemas: Schemas, toward: Steps, variant: int, depth: int
+    ) -> Any:
+        made: dict[str, Any] = {}
+
+        def add(name: str, further: Steps = ()) -> None:
+            below = self._walker.below(level, name)
+            made[name] = self._make(below, further, variant, depth + 1)
+
+        if toward:
+            add(str(toward[0]), toward[1:])
+        for names in given(schemas, "required"):
+            for name in names:
+                if name not in made:
+                    add(name)
+        least = least_of(schemas, "minProperties")
         for name in self._optional(schemas, least - len(made), variant, depth):
             if name not in made:
                 try:
-                    made[name] = self._make(self._levels.below(level, name), (), variant, depth + 1)
+                    add(name)
                 except Stuck:
                     continue
-        if not made and variant < 0 and any(isinstance(each.get("additionalProperties"), dict) for each in schemas):
+        if not made and variant < 0 and _describes_others(schemas):
             least = max(least, self._pick(variant, 2))
         for number in range(least - len(made)):
-            made[f"x{number}"] = self._make(self._levels.below(level, f"x{number}"), (), variant, depth + 1)
+            add(f"x{number}")
         return made
 
-    def _optional(self, schemas: list[Any], least: int, variant: int, depth: int) -> list[str]:
+    def _optional(
+        self, schemas: Schemas, least: int, variant: int, depth: int
+    ) -> list[str]:
         """Return optional properties that an object gets."""
-        most = max(_OPTIONAL if variant % 2 and depth < _OPTIONAL_DEPTH else 0, least)
+        is_full = variant % 2 and depth < _OPTIONAL_DEPTH
+        most = max(_OPTIONAL if is_full else 0, least)
         if variant >= 0 and not most:
             return []
-        names = [name for schema in schemas for name in schema.get("properties", ())]
-        if variant < 0:
-            share = 3 if depth < _DEPTH_BY_CHANCE else len(names) + 1
-            return [name for name in names if self._chance.randrange(share) == 0][: max(least, _OPTIONAL)]
-        return names[:most]
+        names: list[str] = []
+        for properties in given(schemas, "properties"):
+            names += properties
+        if variant >= 0:
+            return names[:most]
+        # Of a deep object by chance, only about one property is made.
+        share = 3 if depth < _DEPTH_BY_CHANCE else len(names) + 1
+        chosen = [name for name in names if self._chance.randrange(share) == 0]
+        return chosen[: max(least, _OPTIONAL)]
 
-    def _make_list(self, level: Level, schemas: list[Any], toward: Steps, variant: int, depth: int) -> Any:
-        least = max((schema.get("minItems", 0) for schema in schemas), default=0)
-        more = depth < _OPTIONAL_DEPTH and self._pick(variant, 2)
-        count = max(least, 1 if toward or more else 0)
+    def _make_list(
+        self, level: Level, schemas: Schemas, toward: Steps, variant: int, depth: int
+    ) -> Any:
+        has_more = depth < _OPTIONAL_DEPTH and self._pick(variant, 2)
+        count = max(least_of(schemas, "minItems"), 1 if toward or has_more else 0)
         if count > MOST_ITEMS:
             raise Stuck
-        element = self._levels.below(level, EACH)
-        made = [self._make(element, toward[1:], variant, depth + 1) for _ in range(count)]
-        if any(schema.get("uniqueItems") for schema in schemas):
-            listed = [constants_of(part.place.content) for part in self._chosen(self._levels.parts(element), variant)]
-            different = next((values[:count] for values in listed if len(values) >= count > 1), None)
-            made = different or [varied(value, index) if index else value for index, value in enumerate(made)]
-        return made
+        element = self._walker.below(level, EACH)
+        further = toward[1:]
+        made = [self._make(element, further, variant, depth + 1) for _ in range(count)]
+        if not any(given(schemas, "uniqueItems")):
+            return made
+        for part in self._chosen(self._walker.parts(element), variant):
+            values = constants_of(part.place.content)
+            if len(values) >= count > 1:
+                return values[:count]
+        return [varied(value, index) for index, value in enumerate(made)]
+
+
+def _describes_others(schemas: Schemas) -> bool:
+    others = given(schemas, "additionalProperties")
+    return any(isinstance(each, dict) for each in others)
 
 
 def varied(value: Any, number: int) -> Any:
-    """Return a value that differs from a value by a number."""
+    """Return a value that differs from a value by a number; for 0 the same."""
+    if not number:
+        return value
     match value:
         case bool():
             return value is (number % 2 == 0)
@@ -239,11 +321,22 @@ def constants_of(schema: Schema) -> list[Any]:
     return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
 
 
-def replaced(message: Any, path: Sequence[str | int], value: Any) -> Any:
-    """Return a copy of a message with another value at a path, or without it for MISSING."""
+def constants_in(schemas: Schemas) -> list[Any]:
+    """Return the values that subschemas list."""
+    values: list[Any] = []
+    for schema in schemas:
+        values += constants_of(schema)
+    return values
+
+
+def replaced(message: Any, path: JsonPath, value: Any) -> Any:
+    """Return a copy of a message with another value at a path.
+
+    For MISSING the copy has no value there.
+    """
     if not path:
         return value
-    first, rest = path[0], path[1:]
+    first, *rest = path
     changed: Any = copy(message)
     if not rest and value is MISSING:
         del changed[first]

@@ -2,6 +2,7 @@
 
 from router.runtime.program.context import CompileContext
 from router.runtime.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
+from router.runtime.program.expressions.functions import FUNCTIONS as EXPRESSION_FUNCTIONS
 from router.runtime.program.generated import WARM
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.hooks.modules import HOOKS
@@ -20,6 +21,7 @@ from router.runtime.program.schemas.references import Location, Locations
 __all__ = [
     "ASSERTED_SINCE",
     "COMPILED_NAME",
+    "EXPRESSION_FUNCTIONS",
     "HOOKS",
     "MAX_APPLIED",
     "MAX_BRANCHES",

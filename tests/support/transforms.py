@@ -1,12 +1,26 @@
 """What tests of other rooms use of `router.runtime.transforms`."""
 
-from router.runtime.transforms import TEXT_FORMATS, TRANSFORMS
+from router.runtime.transforms import FUNCTIONS, TRANSFORMS
 from router.runtime.transforms.times import seconds_of
+from router.runtime.transforms.transform import (
+    TEXT,
+    EmptyIfMatches,
+    TextResult,
+    Transform,
+    WholeNumber,
+    as_before,
+)
 from router.runtime.transforms.values import MAX_COLLISIONS
 
 __all__ = [
+    "FUNCTIONS",
     "MAX_COLLISIONS",
-    "TEXT_FORMATS",
+    "TEXT",
     "TRANSFORMS",
+    "EmptyIfMatches",
+    "TextResult",
+    "Transform",
+    "WholeNumber",
+    "as_before",
     "seconds_of",
 ]

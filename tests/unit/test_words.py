@@ -1,73 +1,16 @@
-"""The project uses the terms of the field: no private word stands for something that AWS or Python has a name for.
+"""Texts use the terms of the field, and pages for users none of proofs; `tests/words.py` checks names."""
 
-`python tests/unit/test_words.py` lists each leftover and counts them by directory.
-"""
-
-import ast
 import re
-import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.words import FOLDERS, private_names
 
 ROOT = Path(__file__).parents[2]
-CODE = sorted(path for folder in ("router", "plugins", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-PROSE = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*.md")])
-
-# Words that no identifier consists of or contains between underscores, each with the word to use instead.
-IDENTIFIERS = {
-    "crew": "receiver pool",
-    "dialect": "emulator quirks",
-    "endings": "results",
-    "heed": "adaptive concurrency",
-    "hire": "spawn",
-    "holders": "cleanup",
-    "letters_tens": "batches",
-    "lifeline": "parent watchdog",
-    "meant": "target",
-    "pace": "adaptive concurrency",
-    "parcels": "outgoing messages",
-    "patience": "timeout",
-    "plenty": "backlog",
-    "relieve": "scale",
-    "said": "reply",
-    "sendings": "samples",
-    "setup_fault": "configuration error",
-    "tens": "batches",
-    "told": "report",
-    "turns": "run lock",
-}
-IDENTIFIER_PHRASES = {
-    "had_already": "already_applied",
-    "let_go": "release",
-    "plain_names": "literal_names",
-    "shown_again": "visibility set to 0",
-    "take_over": "import",
-}
-MODULES = {
-    "absent",
-    "asking",
-    "away",
-    "cloud",
-    "facts",
-    "following",
-    "garbage",
-    "hold",
-    "homes",
-    "made",
-    "parcels",
-    "play",
-    "proof",
-    "proposal",
-    "readers",
-    "shown",
-    "states",
-    "tasks",
-    "texts",
-    "things",
-}
+CODE = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+OF_CONTRIBUTORS = ("architecture.md",)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PROSE = [*PAGES, *sorted((ROOT / "docs" / "decisions").glob("*.md")), *sorted((ROOT / ".github").rglob("*.md"))]
 
 # Phrases of documentation, docstrings, comments and messages.
 PHRASES = {
@@ -100,61 +43,49 @@ PHRASES = {
     r"a good deal\b|ever so\b": "plain quantity",
 }  # fmt: skip
 
-
-def room(path: Path) -> str:
-    """The directory that a leftover is counted for."""
-    parts = path.relative_to(ROOT).parts[:-1]
-    return "/".join(parts[: 3 if parts[:1] == ("tests",) else 2]) or "."
-
-
-def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each name that a module defines or uses."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                yield node.lineno, name
-            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
-                yield node.lineno, name
-            case ast.keyword(arg=str(name)):
-                yield node.value.lineno, name
+# Phrases of the pages for users; the verdicts in JSON stay.
+PHRASES_FOR_USERS = {
+    r"(?<!`)\brefut\w+": "may be rejected, with an example",
+}
 
 
-def words(name: str) -> list[str]:
-    """Split an identifier into lower-case words."""
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().split("_")
-
-
-def leftovers(path: Path) -> list[tuple[int, str, str]]:
-    """List the line, the private word and its replacement for each leftover in a file."""
-    if path == Path(__file__):
-        return []
+def leftovers(path: Path, phrases: Mapping[str, str]) -> list[str]:
+    """List each phrase in a file that is not one of the field, with its line and its replacement."""
     text = path.read_text(encoding="utf-8")
-    found = set()
-    if path.suffix == ".py":
-        if path.stem in MODULES:
-            found.add((0, f"module {path.stem}", "a term of the field"))
-        for line, name in identifiers(ast.parse(text)):
-            found |= {(line, name, IDENTIFIERS[word]) for word in words(name) if word in IDENTIFIERS}
-            found |= {(line, name, IDENTIFIER_PHRASES[word]) for word in IDENTIFIER_PHRASES if word in name.lower()}
-    for pattern, replacement in PHRASES.items():
-        joined = re.sub(r"\s*\n\s*(?:#:? |\.\.\. |\* |- )?", lambda gap: " " * len(gap[0]), text)
+    # A phrase may go on in the next line. Spaces take the place of the break, so that positions stay.
+    joined = re.sub(r"\s*\n\s*(?:#:? |\.\.\. |\* |- )?", lambda gap: " " * len(gap[0]), text)
+    found = []
+    for pattern, replacement in phrases.items():
         for match in re.finditer(pattern.replace(" ", " +"), joined, re.IGNORECASE):
-            found.add((text.count("\n", 0, match.start()) + 1, re.sub(" +", " ", match[0]), replacement))
-    return sorted(found)
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(f"{path.relative_to(ROOT)}:{line}: {re.sub(' +', ' ', match[0])} -> {replacement}")
+    return found
 
 
-@pytest.mark.parametrize("path", [*CODE, *PROSE], ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_no_private_words(path: Path) -> None:
-    """A file uses no private word."""
-    assert leftovers(path) == []
+def test_texts_have_the_terms_of_the_field() -> None:
+    """No page, docstring, comment or message has a private phrase."""
+    lists = (Path(__file__), ROOT / "tests" / "words.py")
+    files = [path for path in (*CODE, *PROSE) if path not in lists]
+
+    assert [each for path in files for each in leftovers(path, PHRASES)] == []
 
 
-if __name__ == "__main__":
-    counts: Counter[str] = Counter()
-    for source in [*CODE, *PROSE]:
-        for number, word, instead in leftovers(source):
-            counts[room(source)] += 1
-            if not sys.argv[1:] or source.relative_to(ROOT).as_posix().startswith(tuple(sys.argv[1:])):
-                print(f"{source.relative_to(ROOT)}:{number}: {word} -> {instead}")
-    for directory, count in counts.most_common():
-        print(f"{count:5} {directory}", file=sys.stderr)
+def test_pages_for_users_have_no_term_of_proofs() -> None:
+    """What a claim means for a message is said in words."""
+    pages = [path for path in PAGES if path.name not in OF_CONTRIBUTORS]
+
+    assert [each for path in pages for each in leftovers(path, PHRASES_FOR_USERS)] == []
+
+
+def test_private_names_are_found(tmp_path: Path) -> None:
+    """A name that consists of a private word, has one between underscores, or is that of a module."""
+    module = tmp_path / "parcels.py"
+    module.write_text("def let_go(crew): ...\nPlentyOf = call(message_sendings=1)\n", encoding="utf-8")
+
+    assert [(line, name) for line, name, _ in private_names(module)] == [
+        (0, "module parcels"),
+        (1, "crew"),
+        (1, "let_go"),
+        (2, "PlentyOf"),
+        (2, "message_sendings"),
+    ]

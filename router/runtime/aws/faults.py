@@ -1,4 +1,7 @@
-"""The one table that translates AWS's error codes into what to do about them."""
+"""The one table that translates AWS's error codes into what to do about them.
+
+Errors are values: docs/decisions/2026-11-25-aws-errors-are-values.md
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

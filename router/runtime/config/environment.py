@@ -1,4 +1,6 @@
-"""Replaces references to environment variables in the text of a config: `${NAME}` and `${NAME:-default}`."""
+"""Replaces references to environment variables in the text of a config: `${NAME}` and
+`${NAME:-default}`.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +12,13 @@ from msgspec import Struct
 
 from router.codes import declare
 from router.model import Path
-from router.runtime.config.secret_values import WRITTEN, SecretUse, SecretValues, is_secret, names_secret
+from router.runtime.config.secret_values import (
+    WRITTEN,
+    SecretUse,
+    SecretValues,
+    is_secret,
+    names_secret,
+)
 
 RT005 = declare(
     "RT005",
@@ -19,8 +27,10 @@ RT005 = declare(
 )
 
 REDACT_KEY = "ROUTER_REDACT_KEY"
-"""The variable of the key that `redact` masks values with. A config needs it without a reference, so that no file has
-the key in it."""
+"""The variable of the key that `redact` masks values with.
+
+A config needs it without a reference, so that no file has the key in it.
+"""
 
 _REFERENCE = r"\$\$\{|\$\{([^}]*)(\}?)"
 _INSIDE = r"(?s:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?)\Z"
@@ -29,9 +39,11 @@ _PLACEHOLDER = "unset"
 
 
 class EnvironmentFault(Struct, frozen=True):
-    """A reference that cannot be replaced: the path of its text, the fault, and what to do.
+    """A reference that cannot be replaced.
 
-    `unset` is the variable that is not set; it is empty where the reference itself is malformed.
+    It has the path of its text, the fault, and what to do.
+    `unset` is the variable that is not set; it is empty where the reference itself is
+    malformed.
     """
 
     path: Path
@@ -48,7 +60,10 @@ class Reference(Struct, frozen=True):
 
 
 def split_references(text: str) -> Iterator[str | Reference]:
-    """Split a text without faults into its references and the text between them, with `$${` as `${`."""
+    """Split a text without faults into its references and the text between them.
+
+    `$${` becomes `${`.
+    """
     end = 0
     for match in re.finditer(_REFERENCE, text):
         yield text[end : match.start()]
@@ -85,17 +100,25 @@ def copy_plain(value: Any) -> Any:
     """Return a copy of maps and lists, whose parts are no longer shared."""
     if isinstance(value, dict):
         return {name: copy_plain(each) for name, each in value.items()}
-    return [copy_plain(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [copy_plain(each) for each in value]
+    return value
 
 
 def replace_references(
-    data: Any, paths: Iterable[Path], env: Mapping[str, str], secrets: SecretValues
+    data: Any,
+    paths: Iterable[Path],
+    env: Mapping[str, str],
+    secrets: SecretValues,
 ) -> list[EnvironmentFault]:
-    """Replace references in the data itself, at the paths that `find_references` returned for it; return the faults.
+    """Replace references in the data itself, at the paths of `find_references`.
 
-    Keys are not changed, and replaced values are text. As in a shell, the default of `${NAME:-default}` is used for a
-    variable that is not set or empty. `$${` is a literal `${`. The variables that hold secrets are added to `secrets`,
-    and to those that are masked in what this process writes.
+    Returns the faults.
+
+    Keys are not changed, and replaced values are text. As in a shell, the default of
+    `${NAME:-default}` is used for a variable that is not set or empty. `$${` is a
+    literal `${`. The variables that hold secrets are added to `secrets`, and to those
+    that are masked in what this process writes.
     """
     faults: list[EnvironmentFault] = []
     for path in paths:
@@ -107,17 +130,33 @@ def replace_references(
     return faults
 
 
-def _add_secrets(secrets: SecretValues, written: str, text: str, path: Path, env: Mapping[str, str]) -> None:
-    """Add the variables of a text that hold secrets: their values, and the text as a whole."""
-    names = [piece.name for piece in split_references(written) if isinstance(piece, Reference)]
-    for name in names:
+def _add_secrets(
+    secrets: SecretValues,
+    written: str,
+    text: str,
+    path: Path,
+    env: Mapping[str, str],
+) -> None:
+    """Add the variables of a text that hold secrets.
+
+    Their values are masked, and the text as a whole.
+    """
+    held = []
+    for name in _names(written):
         if names_secret(name):
             secrets.uses[SecretUse(name, path)] = None
-    held = [name for name in names if is_secret(name, env.get(name, ""))]
-    for name in held:
-        secrets.add(env.get(name, ""), f"${{{name}}}")
-    if any(env.get(name) for name in held):
+        value = env.get(name, "")
+        if is_secret(name, value):
+            secrets.add(value, f"${{{name}}}")
+            held.append(value)
+    if any(held):
         secrets.add(text, written)
+
+
+def _names(text: str) -> list[str]:
+    """Return the names of the variables that a text refers to."""
+    pieces = split_references(text)
+    return [piece.name for piece in pieces if isinstance(piece, Reference)]
 
 
 Kind = Literal["integer", "boolean"]
@@ -129,21 +168,27 @@ _KINDS: Mapping[Kind, tuple[str, str]] = {
 
 
 class TypedText(Struct, frozen=True):
-    """A text with references, by its path, which stands for a number, or for true or false."""
+    """A text with references, which stands for a number, or for true or false."""
 
     path: Path
     kind: Kind
 
 
 class Constraint(Struct, frozen=True):
-    """The keywords of JSON Schema, of which one set is to accept the value of a text with references, by its path."""
+    """What the config takes for the value of a text with references.
+
+    Each of the `choices` is keywords of JSON Schema; one of them is to accept it.
+    """
 
     path: Path
     choices: tuple[dict[str, Any], ...]
 
 
 def meets(data: Any, constraint: Constraint) -> bool:
-    """Return whether the value in the data is accepted; False if that is for the schema to decide."""
+    """Return whether the value in the data is accepted.
+
+    False if that is for the schema to decide.
+    """
     value = reduce(getitem, constraint.path, data)
     return any(_accepts(choice, value) for choice in constraint.choices)
 
@@ -152,19 +197,32 @@ def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     if "enum" in keywords:
         return value in keywords["enum"]
     if not isinstance(value, str):
-        return bool(keywords.get("minimum", value) <= value <= keywords.get("maximum", value))
+        least, most = (
+            keywords.get("minimum", value),
+            keywords.get("maximum", value),
+        )
+        return bool(least <= value <= most)
     if "pattern" in keywords:
-        # In other letters, and at line feeds, patterns of Python are not those of JSON Schema.
-        plain = value.isascii() and "\n" not in value
-        return plain and re.search(keywords["pattern"], value) is not None
-    return bool(keywords.get("minLength", 0) <= len(value) <= keywords.get("maxLength", len(value)))
+        # In other letters, and at line feeds, patterns of Python are not those of JSON
+        # Schema.
+        if not value.isascii() or "\n" in value:
+            return False
+        return re.search(keywords["pattern"], value) is not None
+    length = len(value)
+    least, most = (
+        keywords.get("minLength", 0),
+        keywords.get("maxLength", length),
+    )
+    return bool(least <= length <= most)
 
 
-def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
+def convert_texts(
+    data: Any, texts: Iterable[TypedText]
+) -> list[EnvironmentFault]:
     """Convert texts whose references were replaced, in the data itself.
 
-    A text that cannot be converted is removed, so that the default of its key applies: a fault says so, unless it has
-    the placeholder of a variable that is not set.
+    A text that cannot be converted is removed, so that the default of its key applies:
+    a fault says so, unless it has the placeholder of a variable that is not set.
     """
     faults = []
     for each in texts:
@@ -172,18 +230,30 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
         text = holder[key]
         form, words = _KINDS[each.kind]
         if re.fullmatch(form, text):
-            holder[key] = int(text) if each.kind == "integer" else text[0] in "tT"
+            holder[key] = (
+                int(text) if each.kind == "integer" else text[0] in "tT"
+            )
             continue
         del holder[key]
         if not stands_for_unset(text):
             sentence = f"the variables in {str(key)!r} do not make {words}"
-            faults.append(EnvironmentFault(each.path, sentence, f"set them so that it is {words}"))
+            advice = f"set them so that it is {words}"
+            faults.append(EnvironmentFault(each.path, sentence, advice))
     return faults
 
 
 _AT_RUN_TIME = {
     "queues": ("encoding", "match", "redact", "unmatched"),
-    "routes": ("for_each", "item", "merge", "on_invalid", "options", "schema", "tests", "when"),
+    "routes": (
+        "for_each",
+        "item",
+        "merge",
+        "on_invalid",
+        "options",
+        "schema",
+        "tests",
+        "when",
+    ),
 }
 """The settings of queues and routes that only running code reads, by section."""
 
@@ -191,7 +261,8 @@ _AT_RUN_TIME = {
 def is_read_at_run_time(path: Path) -> bool:
     """Return whether only running code reads the text at a path, from its environment.
 
-    Texts at other paths are parts of names, ARNs, keys or settings, which a template has, or name files to pack.
+    Texts at other paths are parts of names, ARNs, keys or settings, which a template
+    has, or name files to pack.
     """
     match path:
         case ("function" | "worker", "environment", _):
@@ -206,7 +277,8 @@ def is_read_at_run_time(path: Path) -> bool:
 
 def redacts(data: Mapping[str, Any]) -> bool:
     """Return whether a queue of a file has `redact`, so that the config needs its key."""
-    return any(queue.get("redact") for queue in (data.get("queues") or {}).values() if queue)
+    queues = (data.get("queues") or {}).values()
+    return any(queue.get("redact") for queue in queues if queue)
 
 
 def stands_for_unset(text: str) -> bool:
@@ -216,39 +288,58 @@ def stands_for_unset(text: str) -> bool:
 
 def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
     """Return the names of the variables that the texts at these paths refer to."""
-    texts = (reduce(getitem, path, data) for path in paths)
-    return {piece.name for text in texts for piece in split_references(text) if isinstance(piece, Reference)}
+    names: set[str] = set()
+    for path in paths:
+        names.update(_names(reduce(getitem, path, data)))
+    return names
 
 
-def _replace(text: str, env: Mapping[str, str], path: Path, faults: list[EnvironmentFault]) -> str:
+def _replace(
+    text: str,
+    env: Mapping[str, str],
+    path: Path,
+    faults: list[EnvironmentFault],
+) -> str:
+    def fault(sentence: str, advice: str, unset: str = "") -> None:
+        faults.append(EnvironmentFault(path, sentence, advice, unset))
+
     def value(match: re.Match[str]) -> str:
         if match[1] is None:
             return "${"
         inside = re.match(_INSIDE, match[1])
         if inside is None or not match[2] or "${" in match[1]:
-            shown = match[0] if len(match[0]) <= _SHOWN else f"{match[0][: _SHOWN - 1]}…"
-            faults.append(EnvironmentFault(path, f"malformed reference {shown!r}", _HOW))
+            shown = match[0]
+            if len(shown) > _SHOWN:
+                shown = f"{shown[: _SHOWN - 1]}…"
+            fault(f"malformed reference {shown!r}", _HOW)
             return _PLACEHOLDER
         name, default = inside.groups()
         found = env.get(name)
+        # Different variables need different placeholders: names of queues and tables
+        # must be unique.
+        placeholder = f"{_PLACEHOLDER}_{name}"
         if found and not _is_text(found):
-            sentence = f"environment variable {name!r} is not UTF-8 text"
-            faults.append(EnvironmentFault(path, sentence, "set it to text"))
-            return f"{_PLACEHOLDER}_{name}"
+            fault(
+                f"environment variable {name!r} is not UTF-8 text",
+                "set it to text",
+            )
+            return placeholder
         if default is not None:
             return found or str(default)
         if found is None:
-            sentence = f"environment variable {name!r} is not set"
-            faults.append(EnvironmentFault(path, sentence, f"set it, or give it a default: ${{{name}:-…}}", name))
-            # Different variables need different placeholders: names of queues and tables must be unique.
-            return f"{_PLACEHOLDER}_{name}"
+            advice = f"set it, or give it a default: ${{{name}:-…}}"
+            fault(f"environment variable {name!r} is not set", advice, name)
+            return placeholder
         return found
 
     return re.sub(_REFERENCE, value, text)
 
 
 def _is_text(value: str) -> bool:
-    """Return whether a value can be encoded: bytes that are not UTF-8 are lone surrogates in `os.environ`."""
+    """Whether a value can be encoded.
+
+    Bytes that are not UTF-8 are lone surrogates in `os.environ`.
+    """
     try:
         value.encode()
     except UnicodeEncodeError:

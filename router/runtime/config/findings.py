@@ -9,17 +9,23 @@ from router.model import Code, Finding, Path, Place
 from router.runtime.config.secret_values import SecretValues
 
 Locate = Callable[[Path, bool], Place]
-"""Returns the place of the value (or, with True, of the key) at a path of the config."""
+"""Returns the place of the value (or, with True, of the key) at a path of the config.
+"""
 
 OF_THE_TEXT = frozenset(f"RT00{number}" for number in range(1, 8))
-"""Codes of faults in the text itself: in its YAML, or in its references to the environment."""
+"""Codes of faults in the text itself: in its YAML, or in its references to the
+environment.
+"""
 
 _NAMED = {"queues": "queue", "tables": "table", "routes": "route"}
 _LONGEST = 60
 
 
 class ConfigFault(Struct, frozen=True):
-    """A finding without a place in the config; `place` is one in another file, such as a schema."""
+    """A finding without a place in the config.
+
+    `place` is one in another file, such as a schema.
+    """
 
     code: Code
     sentence: str
@@ -28,7 +34,10 @@ class ConfigFault(Struct, frozen=True):
 
 
 class Findings:
-    """The findings of one config, each at the place to edit; none has the value of a variable that holds a secret."""
+    """The findings of one config, each at the place to edit.
+
+    None has the value of a variable that holds a secret.
+    """
 
     def __init__(self, locate: Locate, excluded: Iterable[Code] = ()) -> None:
         self.secrets = SecretValues()
@@ -47,15 +56,25 @@ class Findings:
         suggestion: str = "",
         place: Place | None = None,
     ) -> None:
-        """Add a finding at the value (or the key) at `path`, or at a `place` in another file."""
+        """Add a finding at the value (or the key) at `path`, or at a `place` in another
+        file.
+        """
         where = place or self._locate(path, key)
-        # A value whose text has a fault is a placeholder: further faults of it would mislead.
+        # A value whose text has a fault is a placeholder: further faults of it would
+        # mislead.
         if code.id in OF_THE_TEXT or where not in self._unreadable:
-            self.add_finding(Finding(code, sentence, where, suggestion), (path,))
+            self.add_finding(
+                Finding(code, sentence, where, suggestion), (path,)
+            )
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
-        return iter(sorted(self._found, key=lambda finding: (finding.place, finding.code.id)))
+        return iter(
+            sorted(
+                self._found,
+                key=lambda finding: (finding.place, finding.code.id),
+            )
+        )
 
     def add_finding(self, finding: Finding, paths: Iterable[Path] = ()) -> None:
         """Add a finding once, even if it is found again at each alias of an anchor."""
@@ -71,11 +90,14 @@ class Findings:
             return finding
         mask = self.secrets.mask
         code = finding.code
-        if (title := mask(code.title)) != code.title:
+        title = mask(code.title)
+        if title != code.title:
             # The remark of a plugin's check has its sentence as its title.
             code = structs.replace(code, title=title)
         place = structs.replace(finding.place, file=mask(finding.place.file))
-        return Finding(code, mask(finding.sentence), place, mask(finding.suggestion))
+        return Finding(
+            code, mask(finding.sentence), place, mask(finding.suggestion)
+        )
 
     def take(self, others: "Findings") -> None:
         """Add the findings of another file of the config, and its secrets."""
@@ -89,7 +111,9 @@ class Findings:
         It is for checks whose result would only be a consequence of another fault.
         """
         view = Findings(self._locate, codes)
-        view._found, view._unreadable, view.secrets = self._found, self._unreadable, self.secrets
+        view._found = self._found
+        view._unreadable = self._unreadable
+        view.secrets = self.secrets
         return view
 
     def locate(self, path: Path, key: bool = False) -> Place:
@@ -97,7 +121,9 @@ class Findings:
         return self._locate(path, key)
 
     def paths(self, finding: Finding) -> frozenset[Path]:
-        """Return the paths that a finding is about: several if the value is used through aliases."""
+        """Return the paths that a finding is about: several if the value is used
+        through aliases.
+        """
         return frozenset(self._found[finding])
 
     @property
@@ -107,7 +133,10 @@ class Findings:
 
 
 def stopped(found: Iterable[Finding]) -> Findings:
-    """Return the findings of a config that could not be read any further, and so has no places for more."""
+    """Return the findings of a config that could not be read any further.
+
+    It has no places for more.
+    """
     findings = Findings(lambda path, key: next(iter(found)).place)
     for finding in found:
         findings.add_finding(finding)
@@ -115,17 +144,21 @@ def stopped(found: Iterable[Finding]) -> Findings:
 
 
 def describe(path: Path) -> str:
-    """Return the name of a path in findings: `'type' of attribute 'tags' of route 'user-metadata'`."""
+    """Return the name of a path in findings.
+
+    As `'type' of attribute 'tags' of route 'user-metadata'`.
+    """
     if not path:
         return "the config"
     *before, last = path
     parent = tuple(before)
     if len(path) == 2 and parent[0] in _NAMED:
         return f"{_NAMED[str(parent[0])]} {quote(last)}"
-    if len(path) == 4 and path[0] == "routes" and path[2] == "item":
-        return f"attribute {quote(last)} of {describe(path[:2])}"
-    if len(path) == 4 and path[0] == "routes" and path[2] == "tests" and isinstance(last, int):
-        return f"test {last + 1} of {describe(path[:2])}"
+    if len(path) == 4 and path[0] == "routes":
+        if path[2] == "item":
+            return f"attribute {quote(last)} of {describe(path[:2])}"
+        if path[2] == "tests" and isinstance(last, int):
+            return f"test {last + 1} of {describe(path[:2])}"
     name = f"entry {last + 1}" if isinstance(last, int) else quote(last)
     return f"{name} of {describe(parent)}" if parent else name
 
@@ -142,23 +175,28 @@ def any_of(words: Iterable[Any]) -> str:
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
-def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the candidate that is most like a word, whatever its case; None if none is like it.
+def closest(
+    word: str, candidates: Iterable[str], likeness: float = 0.6
+) -> str | None:
+    """Return the candidate that is most like a word, whatever its case.
 
-    `likeness` is the least ratio of difflib.SequenceMatcher at which two words are alike.
+    None if none is like it. `likeness` is the least ratio of difflib.SequenceMatcher at
+    which two words are alike.
     """
-    from difflib import get_close_matches  # only a config with a fault needs it: a cold start does not import it
+    # Only a config with a fault needs it: a cold start does not import it.
+    from difflib import get_close_matches
 
     word = word.casefold()[:_LONGEST]
     letters = set(word)
-    folded = {
-        candidate.casefold(): candidate for candidate in candidates if not letters.isdisjoint(candidate.casefold())
-    }
-    near = get_close_matches(word, folded, 1, likeness) if folded else []
+    folded = {candidate.casefold(): candidate for candidate in candidates}
+    likely = [each for each in folded if not letters.isdisjoint(each)]
+    near = get_close_matches(word, likely, 1, likeness)
     return folded[near[0]] if near else None
 
 
-def did_you_mean(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
+def did_you_mean(
+    word: str, candidates: Iterable[str], otherwise: str = ""
+) -> str:
     """Return a suggestion of the candidate that is most like a word, or `otherwise`."""
     near = closest(word, candidates)
     return f"did you mean {near!r}?" if near else otherwise

@@ -1,4 +1,6 @@
-"""Converts a file of a config to typed structs, and reports what its JSON Schema does not accept."""
+"""Converts a file of a config to typed structs, and reports what its JSON Schema does
+not accept.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -12,14 +14,20 @@ from jsonschema_rs import ValidationErrorKind as Kind
 
 from router.model import Path
 from router.runtime.config import spec
-from router.runtime.config.findings import Findings, closest, describe, quote, stopped
+from router.runtime.config.findings import (
+    ConfigFault,
+    Findings,
+    closest,
+    describe,
+    quote,
+    stopped,
+)
 from router.runtime.config.schema import (
     RT101,
     RT102,
     RT106,
     WHOLE,
     Node,
-    Text,
     branches,
     exact_schema,
     near_choice,
@@ -36,31 +44,44 @@ _DIGITS = 18
 """The most digits of a whole number that is written with a fraction of zero."""
 _Part = TypeVar("_Part", spec.Config, spec.Included)
 _EMPTY = "\0empty\0"
-"""Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs omits empty keys."""
+"""Replaces the key `""` in the copy that is repaired: `instance_path` of jsonschema-rs
+omits empty keys.
+"""
 
 
-def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part | None, set[Path]]:
-    """Return one file of a config, and the paths of the entries that are left out of it because of faults.
+def parse_part(
+    cls: type[_Part], data: Any, findings: Findings
+) -> tuple[_Part | None, set[Path]]:
+    """Return one file of a config, and the paths of its entries that are left out.
 
-    Each fault of shape is a finding. So that compilation can find its own faults in the same run, the rest is kept:
+    Each fault of shape is a finding. The rest is kept, so that compilation can find its
+    own faults in the same run:
 
-    - a misspelt key or choice is replaced by the one that it resembles; any other unknown key is removed;
-    - an optional setting with a fault gets its default;
-    - a queue, table, route, attribute or test is left out if something that it cannot do without has a fault.
+    - A misspelt key or choice is replaced by the one that it resembles.
+    - Any other unknown key is removed.
+    - An optional setting with a fault gets its default.
+    - A queue, table, route, attribute or test is left out if something that it cannot
+      do without has a fault.
 
-    The file is None if its root is not a map, or if it is a config in which `routes` as a whole has a fault.
+    The file is None if its root is not a map, or if it is a config in which `routes` as
+    a whole has a fault.
     """
     if validator(cls).is_valid(data):
         return msgspec.convert(data, cls), set()
     repair = _Repair(cls, data, findings)
     usable = repair.run()
-    return msgspec.convert(repair.data, cls) if usable else None, repair.left_out
+    return msgspec.convert(
+        repair.data, cls
+    ) if usable else None, repair.left_out
 
 
-def without_empty_keys(cls: type[spec.Config | spec.Included], data: dict[str, Any]) -> dict[str, Any]:
+def without_empty_keys(
+    cls: type[spec.Config | spec.Included], data: dict[str, Any]
+) -> dict[str, Any]:
     """Return data of the right shape without the optional keys that have no value.
 
-    `msgspec.convert` does not accept such a key, so that a start would go through the schema.
+    `msgspec.convert` does not accept such a key, so that a start would go through the
+    schema.
     """
     if validator(cls).is_valid(data):
         return data
@@ -71,17 +92,26 @@ def without_empty_keys(cls: type[spec.Config | spec.Included], data: dict[str, A
 
 
 class _Repair:
-    """Reports the faults of one file, and removes them from a copy of its data so that it can be converted."""
+    """Reports the faults of one file, and removes them from a copy of its data.
 
-    def __init__(self, cls: type[spec.Config | spec.Included], data: Any, findings: Findings) -> None:
+    The copy can then be converted.
+    """
+
+    def __init__(
+        self,
+        cls: type[spec.Config | spec.Included],
+        data: Any,
+        findings: Findings,
+    ) -> None:
         self.data = _copy(data, "", _EMPTY)
         self.left_out: set[Path] = set()
         self._schema, self._validator = exact_schema(cls), validator(cls)
         self._findings = findings
+        # Renamed keys, each by its new path, as the file has them.
         self._written: dict[Path, str] = {}
-        """Renamed keys, each by its new path, as the file has them."""
+        # Maps from which an unknown key was removed: it may be a misspelling of any key
+        # that they lack.
         self._uncertain: set[Path] = set()
-        """Maps from which an unknown key was removed, which may be a misspelling of any key that they lack."""
         self._dropped: set[Path] = set()
         self._replaced: dict[Path, Any] = {}
 
@@ -95,8 +125,7 @@ class _Repair:
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
         # A list from its end: what follows a removed element gets another index.
-        order = {path: (len(path), path[-1] if isinstance(path[-1], int) else -1) for path in self._dropped}
-        for path in sorted(order, key=order.__getitem__, reverse=True):
+        for path in sorted(self._dropped, key=_order, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
         return True
@@ -108,14 +137,19 @@ class _Repair:
             pass
 
     def _errors(self) -> Iterator[ValidationError]:
-        """Yield the errors of the schema; of alternatives, those of the one that takes values of this type."""
+        """Yield the errors of the schema.
+
+        Of alternatives, those of the one that takes values of this type.
+        """
         for error in self._validator.iter_errors(self.data):
             yield from self._narrow(error)
 
     def _narrow(self, error: ValidationError) -> Iterator[ValidationError]:
         if isinstance(error.kind, Kind.AnyOf):
             value = self._value(self._path(error))
-            for branch, inside in zip(branches(self._schema, self._node(error)), error.kind.context, strict=False):
+            alternatives = branches(self._schema, self._node(error))
+            found = zip(alternatives, error.kind.context, strict=False)
+            for branch, inside in found:
                 if takes(branch, value):
                     for each in inside:
                         yield from self._narrow(each)
@@ -123,10 +157,14 @@ class _Repair:
         yield error
 
     def _settle_keys(self, error: ValidationError) -> bool:
-        """Settle the keys that an error is about, or a whole number such as `2.0`; return whether it is about any."""
-        if error.kind.name == WHOLE:
-            return isinstance(error.instance, float) and self._make_whole(self._path(error))
+        """Settle the keys that an error is about, or a whole number such as `2.0`.
+
+        Return whether it is about any.
+        """
         path = self._path(error)
+        if error.kind.name == WHOLE:
+            is_number = isinstance(error.instance, float)
+            return is_number and self._make_whole(path)
         if isinstance(error.kind, Kind.AdditionalProperties):
             unknown = set(error.kind.unexpected)
             for key in [key for key in self._value(path) if key in unknown]:
@@ -138,22 +176,30 @@ class _Repair:
         return False
 
     def _make_whole(self, path: Path) -> bool:
-        """Replace a number with a fraction of zero by a whole number; return whether it is one."""
+        """Replace a number with a fraction of zero by a whole number.
+
+        Return whether it is one.
+        """
         value = Decimal(self._value(path))
-        if not value.is_finite() or value.adjusted() >= _DIGITS or value != value.to_integral_value():
+        is_short = value.is_finite() and value.adjusted() < _DIGITS
+        if not is_short or value != value.to_integral_value():
             return False
         self._value(path[:-1])[path[-1]] = int(value)
         return True
 
     def _settle_unknown(self, key: str, path: Path) -> None:
-        holder, known = self._value(path), node_at(self._schema, self.data, path)["properties"]
+        holder = self._value(path)
+        known = node_at(self._schema, self.data, path)["properties"]
         near = closest(key, [name for name in known if name not in holder])
-        sentence = f"unknown key {quote(self._as_written((*path, key))[-1])} in {describe(self._as_written(path))}"
-        self._add(
-            (RT101, sentence, f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"),
-            (*path, key),
-            key=True,
+        where = (*path, key)
+        name = quote(self._as_written(where)[-1])
+        sentence = f"unknown key {name} in {describe(self._as_written(path))}"
+        advice = (
+            f"did you mean {near!r}?"
+            if near
+            else f"it takes {', '.join(known)}"
         )
+        self._add(ConfigFault(RT101, sentence, advice), where, key=True)
         value = holder.pop(key)
         if near:
             holder[near] = value
@@ -169,23 +215,29 @@ class _Repair:
         path = self._path(error)
         match error.kind:
             case Kind.Required(property=key):
-                sentence = f"missing key {key!r} in {describe(self._as_written(path))}"
-                self._add((RT102, sentence, f"add '{key}: …'"), path, key=True)
+                sentence = (
+                    f"missing key {key!r} in {describe(self._as_written(path))}"
+                )
+                fault = ConfigFault(RT102, sentence, f"add '{key}: …'")
+                self._add(fault, path, key=True)
                 self._drop((*path, key))
             case Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
                 self._report_sources(path)
             case Kind.PropertyNames(error=inside):
                 name = str(inside.instance)
                 where = (*path, name)
-                text = wrong_form(inside.kind.name, self._node(error), name, self._as_written(where), key=True)
-                self._add(text, where, key=True)
+                shown = self._as_written(where)
+                keyword, node = inside.kind.name, self._node(error)
+                fault = wrong_form(keyword, node, name, shown, key=True)
+                self._add(fault, where, key=True)
                 self._drop(where)
             case kind:
                 self._report_value(path, kind.name, self._node(error))
 
     def _report_value(self, path: Path, keyword: str, node: Node) -> None:
         if path in self._written:
-            # Its key is misspelt, which is reported: whether the value is wrong too depends on what the key should be.
+            # Its key is misspelt, which is reported: whether the value is wrong too
+            # depends on what the key should be.
             self._drop(path)
             return
         value, where = self._value(path), self._as_written(path)
@@ -194,7 +246,8 @@ class _Repair:
             self._add(wrong_type(alternatives, value, where), path)
         elif keyword == "enum":
             self._add(wrong_choice(node["enum"], value, where), path)
-            if near := near_choice(value, node["enum"]):
+            near = near_choice(value, node["enum"])
+            if near:
                 self._replaced[path] = near
                 return
         else:
@@ -205,54 +258,83 @@ class _Repair:
         attribute = describe(self._as_written(path))
         given = [name for name in SOURCES if name in self._value(path)]
         if not given and path not in self._uncertain:
+            sentence = f"{attribute} has no source"
             advice = f"give it one of {', '.join(SOURCES)}"
-            self._add((RT106, f"{attribute} has no source", advice), path, key=True)
+            self._add(ConfigFault(RT106, sentence, advice), path, key=True)
         for second in given[1:]:
-            sentence = f"{attribute} has two sources, {given[0]!r} and {second!r}"
-            self._add((RT106, sentence, "keep one; 'default' is for when there is no value"), (*path, second), key=True)
+            sentence = (
+                f"{attribute} has two sources, {given[0]!r} and {second!r}"
+            )
+            advice = "keep one; 'default' is for when there is no value"
+            fault = ConfigFault(RT106, sentence, advice)
+            self._add(fault, (*path, second), key=True)
         self._drop(path)
 
     def _drop(self, path: Path) -> None:
-        """Mark what is at a path for removal, or the smallest part around it that can be left out."""
+        """Mark what is at a path for removal.
+
+        Or the smallest part around it that can be left out.
+        """
         if not path:
             self._dropped.add(path)
             return
         parent, step = path[:-1], path[-1]
         around = node_at(self._schema, self.data, parent)
-        if "properties" in around:
+        is_fixed = "properties" in around
+        if is_fixed:
             choices = around["properties"][step].get("enum", ())
             if len(choices) == 1:
                 self._replaced[path] = choices[0]
                 return
-            removable = step not in self._essential(around, self._value(parent))
+            is_removable = step not in self._essential(
+                around, self._value(parent)
+            )
         else:
-            inside = around["items"] if isinstance(step, int) else around["additionalProperties"]
-            removable = any("properties" in branch for branch in branches(self._schema, inside))
-        if not removable:
+            key = "items" if isinstance(step, int) else "additionalProperties"
+            inside = branches(self._schema, around[key])
+            is_removable = any("properties" in branch for branch in inside)
+        if not is_removable:
             self._drop(parent)
             return
         self._dropped.add(path)
-        if not parent or ("properties" not in around and isinstance(step, str)):
+        # An entry of a map has a name that others may refer to.
+        if not parent or (not is_fixed and isinstance(step, str)):
             self.left_out.add(path)
 
     def _essential(self, node: Node, value: dict[str, Any]) -> set[str]:
-        """Return the keys without which a map cannot be used, whether or not it has them."""
+        """Return the keys without which a map cannot be used.
+
+        It may lack them.
+        """
         keys = set(node["required"])
         if node is self._schema and "include" in node["properties"]:
-            keys.add("routes" if "routes" in value or "include" not in value else "include")
+            has_routes = "routes" in value or "include" not in value
+            keys.add("routes" if has_routes else "include")
         elif node["title"] == "Queue":
-            keys |= {"dead_letter", "s3_pointer", "envelope" if "s3_pointer" in value else "s3_pointer"}
+            keys |= {"dead_letter", "s3_pointer"}
+            if "s3_pointer" in value:
+                keys.add("envelope")
         elif node["title"] == "Attribute":
             keys |= set(SOURCES)
         return keys
 
-    def _add(self, text: Text, path: Path, key: bool = False) -> None:
-        code, sentence, suggestion = text
-        self._findings.add(code, sentence, self._as_written(path), key=key, suggestion=suggestion)
+    def _add(self, fault: ConfigFault, path: Path, key: bool = False) -> None:
+        where = self._as_written(path)
+        self._findings.add(
+            fault.code,
+            fault.sentence,
+            where,
+            key=key,
+            suggestion=fault.suggestion,
+        )
 
     def _as_written(self, path: Path) -> Path:
-        steps = (self._written.get(path[: depth + 1], step) for depth, step in enumerate(path))
-        return tuple("" if step == _EMPTY else step for step in steps)
+        """Return a path with the keys that the file has."""
+        written: list[str | int] = []
+        for depth, step in enumerate(path):
+            key = self._written.get(path[: depth + 1], step)
+            written.append("" if key == _EMPTY else key)
+        return tuple(written)
 
     def _node(self, error: ValidationError) -> Node:
         """Return the node with the keyword that an error is about."""
@@ -260,11 +342,17 @@ class _Repair:
         return node
 
     def _path(self, error: ValidationError) -> Path:
-        """Return the path of an error; jsonschema-rs reports a key that is a number, such as "7", as an index."""
+        """Return the path of an error.
+
+        Jsonschema-rs reports a key that is a number, such as "7", as an index.
+        """
         value, path = self.data, []
         for step in error.instance_path:
-            path.append(_key_of(value, step) if isinstance(value, dict) and isinstance(step, int) else step)
-            value = value[path[-1]]
+            key = step
+            if isinstance(value, dict) and isinstance(step, int):
+                key = _key_of(value, step)
+            path.append(key)
+            value = value[key]
         return tuple(path)
 
     def _value(self, path: Any) -> Any:
@@ -273,10 +361,25 @@ class _Repair:
 
 def _copy(value: Any, old: str, new: str) -> Any:
     """Copy data with a key renamed, and separate the values that aliases share."""
-    if isinstance(value, dict):
-        return {new if name == old else name: _copy(child, old, new) for name, child in value.items()}
-    return [_copy(child, old, new) for child in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_copy(child, old, new) for child in value]
+    if not isinstance(value, dict):
+        return value
+    copied = {}
+    for name, child in value.items():
+        copied[new if name == old else name] = _copy(child, old, new)
+    return copied
+
+
+def _order(path: Path) -> tuple[int, int]:
+    """Return the depth of a path, and the index of its last step in a list."""
+    last = path[-1]
+    return len(path), last if isinstance(last, int) else -1
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:
-    return next(key for key in value if key.removeprefix("+").isdecimal() and int(key) == number)
+    return next(
+        key
+        for key in value
+        if key.removeprefix("+").isdecimal() and int(key) == number
+    )

@@ -1,4 +1,6 @@
-"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts of the faults that it finds."""
+"""The JSON Schema of `routes.yaml`, for editors and for `router check`, and the texts
+of the faults that it finds.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -9,10 +11,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from router.codes import declare
-from router.model import META_NAMES, Code, Path
+from router.model import META_NAMES, Path
 from router.runtime.config import spec
 from router.runtime.config.environment import Constraint, Kind, TypedText
-from router.runtime.config.findings import any_of, closest, describe, did_you_mean, quote
+from router.runtime.config.findings import (
+    ConfigFault,
+    any_of,
+    closest,
+    describe,
+    did_you_mean,
+    quote,
+)
 from router.runtime.config_types import META_PATTERN
 
 if TYPE_CHECKING:
@@ -21,55 +30,93 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 """A schema within the schema."""
 
-_TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer"}
-_CONSTRAINTS = ("enum", "pattern", "minLength", "maxLength", "minimum", "maximum")
+_TYPES = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+}
+_CONSTRAINTS = (
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+)
 WHOLE = "x-whole"
-"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not yet in Python."""
+"""The router's own keyword, which finds `2.0`: a whole number in JSON Schema, and not
+yet in Python.
+"""
 
 
-def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
+def config_schema(
+    config: spec.Config | None = None, included: bool = False
+) -> Node:
     """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
 
-    With a config, routes can name the tables of that config only. `included` selects the schema of files that a config
-    includes.
+    With a config, routes can name the tables of that config only. `included` selects
+    the schema of files that a config includes.
     """
     published = _read("published.json")["Included" if included else "Config"]
     if config is not None:
-        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
+        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(
+            config.tables
+        )
     return published
 
 
 @cache
 def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
-    """Return the schema of a file whose `${NAME}` references have been replaced; `make docs` writes it."""
+    """Return the schema of a file whose `${NAME}` references have been replaced.
+
+    `make docs` writes it.
+    """
     return _read("exact.json")[root.__name__]
 
 
 def _read(name: str) -> dict[str, Node]:
-    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
+    made: dict[str, Node] = msgspec.json.decode(
+        FilePath(__file__).with_name(name).read_bytes()
+    )
     return made
 
 
 @cache
 def validator(root: type[spec.Config | spec.Included]) -> "Validator":
     """Return the validator of `exact_schema`."""
-    from jsonschema_rs import RegexOptions, validator_for  # 25 ms that the start of a compiled config does not need
+    # The start of a compiled config does without the 25 ms that this takes.
+    from jsonschema_rs import RegexOptions, validator_for
 
-    return validator_for(exact_schema(root), pattern_options=RegexOptions(), keywords={WHOLE: _Whole})
+    keywords = {WHOLE: _Whole}
+    return validator_for(
+        exact_schema(root), pattern_options=RegexOptions(), keywords=keywords
+    )
 
 
 def node_at(root: Node, data: Any, path: Path) -> Node:
-    """Return the node for the value at a path of the data; of alternatives, the one for the type of the value."""
+    """Return the node for the value at a path of the data.
+
+    Of alternatives, the one for the type of the value.
+    """
     node, value = _follow(root, data, path)
     return branch_for(root, node, value)
 
 
 def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
-    """Return the node for the value at a path of the data, None if nothing is known of it, and the value."""
+    """Return the node for the value at a path of the data, and the value.
+
+    The node is None if nothing is known of it.
+    """
     node: Any = root
     for step in path:
-        inside, data = branch_for(root, node, data), data[step]
-        known = inside.get("items") if isinstance(step, int) else inside.get("properties", {}).get(step)
+        inside = branch_for(root, node, data)
+        data = data[step]
+        if isinstance(step, int):
+            known = inside.get("items")
+        else:
+            known = inside.get("properties", {}).get(step)
         node = known or inside.get("additionalProperties")
         if not isinstance(node, dict):
             return None, data
@@ -77,17 +124,30 @@ def _follow(root: Node, data: Any, path: Path) -> tuple[Any, Any]:
 
 
 def branch_for(root: Node, node: Node, value: Any) -> Node:
-    """Return the first of a node's alternatives that takes values of this type, or the node itself if none does."""
-    return next((branch for branch in branches(root, node) if takes(branch, value)), node)
+    """Return the first of a node's alternatives that takes values of this type.
+
+    The node itself if none does.
+    """
+    for branch in branches(root, node):
+        if takes(branch, value):
+            return branch
+    return node
 
 
 def branches(root: Node, node: Node) -> list[Node]:
-    """Return the alternatives of a node, with references resolved; a node without any is its own."""
+    """Return the alternatives of a node, with references resolved.
+
+    A node without any is its own.
+    """
     alternatives = [node] if "properties" in node else node.get("anyOf", [node])
-    return [
-        root["$defs"][branch["$ref"].removeprefix("#/$defs/")] if "$ref" in branch else branch
-        for branch in alternatives
-    ]
+    return [_resolved(root, branch) for branch in alternatives]
+
+
+def _resolved(root: Node, branch: Node) -> Node:
+    if "$ref" not in branch:
+        return branch
+    node: Node = root["$defs"][branch["$ref"].removeprefix("#/$defs/")]
+    return node
 
 
 def takes(node: Node, value: Any) -> bool:
@@ -100,7 +160,9 @@ def takes(node: Node, value: Any) -> bool:
 class _Whole:
     """The keyword `x-whole`."""
 
-    def __init__(self, parent_schema: Node, value: Any, schema_path: list[str | int]) -> None:
+    def __init__(
+        self, parent_schema: Node, value: Any, schema_path: list[str | int]
+    ) -> None:
         pass
 
     def validate(self, instance: Any) -> None:
@@ -109,7 +171,10 @@ class _Whole:
 
 
 def without_extensions(data: Any) -> Any:
-    """Return the data of a file without keys that begin with `x-` in maps whose keys are fixed."""
+    """Return the data of a file without keys that begin with `x-`.
+
+    Where the keys of a map are not fixed, such a key is one as others.
+    """
     root = exact_schema(spec.Config)
     return _without_extensions(root, root, data)
 
@@ -117,26 +182,49 @@ def without_extensions(data: Any) -> Any:
 def _without_extensions(root: Node, node: Node, value: Any) -> Any:
     branch = branch_for(root, node, value)
     if isinstance(value, list):
-        return [_without_extensions(root, branch.get("items", {}), each) for each in value]
+        element = branch.get("items", {})
+        return [_without_extensions(root, element, each) for each in value]
     if not isinstance(value, dict):
         return value
     known, other = branch.get("properties"), branch.get("additionalProperties")
-    if known is not None:
-        kept = {name: each for name, each in value.items() if not name.startswith("x-")}
-        return {name: _without_extensions(root, known.get(name, {}), each) for name, each in kept.items()}
     inside = other if isinstance(other, dict) else {}
-    return {name: _without_extensions(root, inside, each) for name, each in value.items()}
+    kept = {}
+    for name, each in value.items():
+        if known is not None and name.startswith("x-"):
+            continue
+        child = inside if known is None else known.get(name, {})
+        kept[name] = _without_extensions(root, child, each)
+    return kept
 
 
-RT101 = declare("RT101", "unknown key", "Nothing reads an unknown key, so that the setting has no effect.")
-RT102 = declare("RT102", "missing key", "The key is required: it has no default that suits every config.")
-RT103 = declare("RT103", "wrong kind of value", "Values are not converted: text is text, and a number is a number.")
-RT104 = declare("RT104", "not one of the choices", "Only the listed values have a meaning.")
-RT105 = declare("RT105", "wrong form", "The type of the value is right, but its content cannot be used.")
-RT106 = declare("RT106", "not exactly one source", "An attribute has one value, and so exactly one source.")
-
-Text = tuple[Code, str, str]
-"""A code, a sentence and a suggestion, which may be empty."""
+RT101 = declare(
+    "RT101",
+    "unknown key",
+    "Nothing reads an unknown key, so that the setting has no effect.",
+)
+RT102 = declare(
+    "RT102",
+    "missing key",
+    "The key is required: it has no default that suits every config.",
+)
+RT103 = declare(
+    "RT103",
+    "wrong kind of value",
+    "Values are not converted: text is text, and a number is a number.",
+)
+RT104 = declare(
+    "RT104", "not one of the choices", "Only the listed values have a meaning."
+)
+RT105 = declare(
+    "RT105",
+    "wrong form",
+    "The type of the value is right, but its content cannot be used.",
+)
+RT106 = declare(
+    "RT106",
+    "not exactly one source",
+    "An attribute has one value, and so exactly one source.",
+)
 
 _WORDS = {
     "string": "text",
@@ -154,50 +242,75 @@ _KINDS: dict[type, str] = {
 }
 
 
-def wrong_type(alternatives: list[Node], value: Any, path: Path) -> Text:
-    """Return the text for a value whose type none of the alternatives takes."""
+def wrong_type(alternatives: list[Node], value: Any, path: Path) -> ConfigFault:
+    """Return the fault of a value whose type none of the alternatives takes."""
     wanted = any_of(map(_words_for, alternatives))
-    found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
-    return RT103, f"{describe(path)} must be {wanted}, {found}", _remedy(set(map(_kind_of, alternatives)), value)
+    found = (
+        "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
+    )
+    sentence = f"{describe(path)} must be {wanted}, {found}"
+    return ConfigFault(
+        RT103, sentence, _remedy(set(map(_kind_of, alternatives)), value)
+    )
 
 
-def wrong_choice(choices: list[Any], value: Any, path: Path) -> Text:
-    """Return the text for a value of the right type that is not one of the choices."""
+def wrong_choice(choices: list[Any], value: Any, path: Path) -> ConfigFault:
+    """Return the fault of a value of the right type that is not one of the choices."""
+    wanted = any_of(map(quote, choices))
+    sentence = f"{describe(path)} must be {wanted}, not {quote(value)}"
     near = near_choice(value, choices)
-    advice = f"did you mean {near!r}?" if near else ""
-    return RT104, f"{describe(path)} must be {any_of(map(quote, choices))}, not {quote(value)}", advice
+    return ConfigFault(
+        RT104, sentence, f"did you mean {near!r}?" if near else ""
+    )
 
 
 def near_choice(value: Any, choices: list[Any]) -> str | None:
-    """Return the choice that a value is a misspelling of or a synonym for; None if it is not clear."""
+    """Return the choice that a value is a misspelling of or a synonym for.
+
+    None if it is not clear.
+    """
     if not isinstance(value, str):
         return None
     synonym = _SYNONYMS.get(value.casefold())
     return synonym if synonym in choices else closest(value, choices)
 
 
-def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> Text:
-    """Return the text for a value of the right type that a keyword of its schema does not accept."""
+def wrong_form(
+    keyword: str, node: Node, value: Any, path: Path, key: bool = False
+) -> ConfigFault:
+    """Return the fault of a value that a keyword of its schema does not accept.
+
+    It is of the right type.
+    """
     found = "" if key else f", not {quote(value)}"
     near = ""
     match keyword:
         case "pattern":
             wanted = node["patternErrorMessage"] + found
-            near = did_you_mean(value, META_NAMES) if node["pattern"] == META_PATTERN else ""
+            if node["pattern"] == META_PATTERN:
+                near = did_you_mean(value, META_NAMES)
         case "minimum" | "maximum":
-            wanted = f"must be a whole number from {node['minimum']} to {node['maximum']}{found}"
+            least, most = node["minimum"], node["maximum"]
+            wanted = f"must be a whole number from {least} to {most}{found}"
         case "minProperties" | "maxProperties" if "maxProperties" in node:
             counts = range(node["minProperties"], node["maxProperties"] + 1)
             wanted = f"must have {any_of(map(str, counts))} entries"
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
         case _:
-            raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
-    return RT105, f"{describe(path)} {wanted}", near
+            sentence = (
+                f"the keyword {keyword!r} of the config's schema has no text"
+            )
+            raise LookupError(sentence)
+    return ConfigFault(RT105, f"{describe(path)} {wanted}", near)
 
 
 def _words_for(node: Node) -> str:
-    return any_of(map(quote, node["enum"])) if "enum" in node else _WORDS[node["type"]]
+    return (
+        any_of(map(quote, node["enum"]))
+        if "enum" in node
+        else _WORDS[node["type"]]
+    )
 
 
 def _remedy(types: set[str], value: Any) -> str:
@@ -213,8 +326,13 @@ def _remedy(types: set[str], value: Any) -> str:
     return ""
 
 
-def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[TypedText]:
-    """Yield the texts at these paths of a file where the config takes a number, or true or false, and no text."""
+def find_typed(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[TypedText]:
+    """Yield the texts at these paths where the config takes no text.
+
+    It takes a number there, or true or false.
+    """
     schema = exact_schema(root)
     for path in paths:
         kind = _kind(schema, data, path)
@@ -222,20 +340,30 @@ def find_typed(root: type[spec.Config | spec.Included], data: Any, paths: Iterab
             yield TypedText(path, kind)
 
 
-def find_constraints(root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]) -> Iterator[Constraint]:
-    """Yield what the config takes at these paths of a file, where that is not any text, or true and false."""
+def find_constraints(
+    root: type[spec.Config | spec.Included], data: Any, paths: Iterable[Path]
+) -> Iterator[Constraint]:
+    """Yield what the config takes at these paths of a file.
+
+    Where it takes any text, or true and false, there is none.
+    """
     schema = exact_schema(root)
     for path in paths:
         node, _ = _follow(schema, data, path)
         wanted = _kind(schema, data, path) or "string"
-        given = [] if node is None else branches(schema, node)
-        choices = [
-            {name: branch[name] for name in _CONSTRAINTS if name in branch}
-            for branch in given
-            if not branch or _kind_of(branch) == wanted
+        if node is None:
+            continue
+        given = branches(schema, node)
+        fitting = [
+            each for each in given if not each or _kind_of(each) == wanted
         ]
+        choices = [_constraints(branch) for branch in fitting]
         if choices and all(choices):
             yield Constraint(path, tuple(choices))
+
+
+def _constraints(branch: Node) -> Node:
+    return {name: branch[name] for name in _CONSTRAINTS if name in branch}
 
 
 def _kind(schema: Node, data: Any, path: Path) -> Kind | None:

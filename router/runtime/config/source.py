@@ -1,4 +1,6 @@
-"""Reads a config and the files that it includes: text into plain data with places, and that into typed structs."""
+"""Reads a config and the files that it includes: text into plain data with places, and
+that into typed structs.
+"""
 
 import pathlib
 from collections.abc import Mapping
@@ -36,28 +38,49 @@ from router.runtime.config.merge import (
 from router.runtime.config.parse import parse_part
 from router.runtime.config.schema import find_typed, without_extensions
 from router.runtime.config.secret_values import SecretValues
-from router.runtime.config.tree import MAP, MAX_DEPTH, MAX_NODES, Limit, LimitError, Tree, compose
+from router.runtime.config.tree import (
+    MAP,
+    MAX_DEPTH,
+    MAX_NODES,
+    Limit,
+    LimitError,
+    Tree,
+    compose,
+)
 from router.runtime.filesystem import NOT_REGULAR, read_regular
 
 MAX_BYTES = 16 * 1024 * 1024
 """The largest size of a config file; a thousand routes take half of one MiB."""
 
 RT001 = declare("RT001", "cannot be read", "A config is a file of UTF-8 text.")
-RT002 = declare("RT002", "not YAML", "A file that a YAML reader cannot read cannot be checked any further.")
-RT003 = declare("RT003", "no config in it", "A config is a map with at least a version and a route.")
+RT002 = declare(
+    "RT002",
+    "not YAML",
+    "A file that a YAML reader cannot read cannot be checked any further.",
+)
+RT003 = declare(
+    "RT003",
+    "no config in it",
+    "A config is a map with at least a version and a route.",
+)
 RT006 = declare(
     "RT006",
     "too deep or too large",
-    "With aliases to aliases, or by nesting, a file of a few lines can expand to more data than fits in memory.",
+    "With aliases to aliases, or by nesting, a file of a few lines can expand to more "
+    "data than fits in memory.",
 )
 
 
 def read_config(
-    path: pathlib.Path, env: Mapping[str, str], unset: Severity = "error", unsaved: Unsaved = NO_UNSAVED
+    path: pathlib.Path,
+    env: Mapping[str, str],
+    unset: Severity = "error",
+    unsaved: Unsaved = NO_UNSAVED,
 ) -> Reading:
-    """Read and parse a config and the files that it includes; every fault is a finding, none is raised.
+    """Read and parse a config and the files that it includes.
 
-    `unset` is the severity of a variable that is not set and has no default. A file in `unsaved` is read from there.
+    Every fault is a finding, none is raised. `unset` is the severity of a variable that
+    is not set and has no default. A file in `unsaved` is read from there.
     """
     try:
         root = read_source(path, env, unset=unset, unsaved=unsaved)
@@ -66,9 +89,13 @@ def read_config(
     config, left_out = parse_part(spec.Config, root.data, root.findings)
     parts: list[IncludedFile] = []
     unreadable: list[Finding] = []
-    for file in included_files(path, config.include, root.findings) if config else ():
+    for file in (
+        included_files(path, config.include, root.findings) if config else ()
+    ):
         try:
-            source = read_source(file, env, unset, spec.Included, unsaved=unsaved)
+            source = read_source(
+                file, env, unset, spec.Included, unsaved=unsaved
+            )
         except ConfigError as error:
             unreadable += error.findings
         else:
@@ -92,21 +119,26 @@ def read_source(
 ) -> SourceFile:
     """Read the config at `path`, and replace its references to variables of `env`.
 
-    Without `env`, references stay as they are written. `unset` is the severity of a variable that is not set and has
-    no default; a placeholder replaces it. `cls` is what the file has to be. If `unsaved` has the file, it is read from
-    there. Raises ConfigError if there is no data.
+    Without `env`, references stay as they are written. `unset` is the severity of a
+    variable that is not set and has no default; a placeholder replaces it. `cls` is
+    what the file has to be. If `unsaved` has the file, it is read from there. Raises
+    ConfigError if there is no data.
     """
     file = str(path)
     raw = unsaved[path] if path in unsaved else _read_bytes(path)
     if len(raw) > MAX_BYTES:
-        advice = f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of their own"
+        advice = (
+            f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of "
+            "their own"
+        )
         raise _stop(RT001, "the config is too large", Place(file), advice)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
-        raise _stop(RT001, "the config is not UTF-8 text from here on", place, "save it as UTF-8") from None
+        sentence = "the config is not UTF-8 text from here on"
+        raise _stop(RT001, sentence, place, "save it as UTF-8") from None
     return parse_text(text, env, file, path.parent, unset, cls)
 
 
@@ -115,9 +147,12 @@ def _read_bytes(path: pathlib.Path) -> bytes:
         return read_regular(path, MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        # It is read more than once, and what it names is in its folder.
-        advice = "save it as a file" if error.strerror == NOT_REGULAR else "check the path of the config"
-        raise _stop(RT001, f"cannot read the config: {reason}", Place(str(path)), advice) from None
+        sentence = f"cannot read the config: {reason}"
+        advice = "check the path of the config"
+        if error.strerror == NOT_REGULAR:
+            # It is read more than once, and what it names is in its folder.
+            advice = "save it as a file"
+        raise _stop(RT001, sentence, Place(str(path)), advice) from None
 
 
 def parse_text(
@@ -132,7 +167,8 @@ def parse_text(
 ) -> SourceFile:
     """Read a config from text, as `read_source` does from a file.
 
-    `as_written` keeps keys that begin with `x-`, and gives entries no owner and no tags of the file.
+    `as_written` keeps keys that begin with `x-`, and gives entries no owner and no tags
+    of the file.
     """
     tree = Tree(_compose(text, label), label)
     try:
@@ -145,20 +181,33 @@ def parse_text(
     if env is not None and ("${" in text or "\\" in text):
         data, faults = _with_variables(data, env, cls, tree.findings.secrets)
         for fault in faults:
-            code = structs.replace(RT005, severity=unset) if fault.unset else RT005
-            tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
+            code = (
+                structs.replace(RT005, severity=unset) if fault.unset else RT005
+            )
+            advice = fault.suggestion
+            tree.findings.add(
+                code, fault.sentence, fault.path, suggestion=advice
+            )
     if not as_written:
         data = with_defaults(data)
     return SourceFile(label, folder, data, tree.findings)
 
 
 def _with_variables(
-    data: Any, env: Mapping[str, str], cls: type[spec.Config | spec.Included], secrets: SecretValues
+    data: Any,
+    env: Mapping[str, str],
+    cls: type[spec.Config | spec.Included],
+    secrets: SecretValues,
 ) -> tuple[Any, list[EnvironmentFault]]:
-    """Return data with the values of variables: text, but a number, or true or false, where the config takes that."""
+    """Return data with the values of variables.
+
+    They are text, but a number, or true or false, where the config takes that.
+    """
     replaced, paths = copy_plain(data), find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
-    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
+    return replaced, faults + convert_texts(
+        replaced, find_typed(cls, data, paths)
+    )
 
 
 def _compose(text: str, file: str) -> MappingNode:
@@ -172,8 +221,11 @@ def _compose(text: str, file: str) -> MappingNode:
     if root is None:
         raise _stop(RT003, "the config is empty", Place(file), _SMALLEST)
     if not isinstance(root, MappingNode) or root.tag != MAP:
-        place = Place(file, root.start_mark.line + 1, root.start_mark.column + 1)
-        raise _stop(RT003, f"the config must be a map of keys, not a {_kind(root)}", place, _SMALLEST)
+        place = Place(
+            file, root.start_mark.line + 1, root.start_mark.column + 1
+        )
+        sentence = f"the config must be a map of keys, not a {_kind(root)}"
+        raise _stop(RT003, sentence, place, _SMALLEST)
     return root
 
 
@@ -188,45 +240,67 @@ def _kind(root: Node) -> str:
 
 def _over_limit(error: LimitError, file: str) -> ConfigError:
     sentence, suggestion = _LIMITS[error.limit]
-    return _stop(RT006, sentence, Place(file, error.line + 1, error.column + 1), suggestion)
+    place = Place(file, error.line + 1, error.column + 1)
+    return _stop(RT006, sentence, place, suggestion)
 
 
 _LIMITS: dict[Limit, tuple[str, str]] = {
-    "levels": (f"more than {MAX_DEPTH} lists and maps inside each other", "nest less deeply"),
-    "nodes": (f"more than {MAX_NODES:,} keys and values", "use fewer aliases, or split the config"),
+    "levels": (
+        f"more than {MAX_DEPTH} lists and maps inside each other",
+        "nest less deeply",
+    ),
+    "nodes": (
+        f"more than {MAX_NODES:,} keys and values",
+        "use fewer aliases, or split the config",
+    ),
     "recursion": ("an alias is inside its own anchor", "write the value out"),
 }
 
 
 def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
-    """Return the error of the YAML reader as a finding, with advice by the character where it stopped."""
+    """Return the error of the YAML reader as a finding.
+
+    Its advice depends on the character where the reader stopped.
+    """
     mark = getattr(error, "problem_mark", None)
-    if mark is None:  # a character that YAML does not allow anywhere
-        index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
-        number = ord(text[index : index + 1] or " ")
-        # Half of a surrogate pair is no character, which an escape could stand for.
-        advice = "remove it" + (
-            f', or write it as an escape in double quotes: "\\x{number:02x}"' if number < 256 else ""
-        )
-        sentence = f"the character U+{number:04X} is not allowed in YAML"
-        return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
+    if mark is None:
+        return _not_allowed(text, file)
     lines = text.split("\n")
     line = lines[mark.line] if mark.line < len(lines) else ""
     place = Place(file, mark.line + 1, mark.column + 1)
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         place = Place(file, mark.line + 1, indentation.index("\t") + 1)
-        return _stop(RT002, "a tab is used as indentation", place, "indent with spaces")
+        return _stop(
+            RT002, "a tab is used as indentation", place, "indent with spaces"
+        )
     char = line[mark.column : mark.column + 1]
-    if isinstance(error, ScannerError) and char in ("[", "{") and text.count("[") + text.count("{") > MAX_DEPTH:
+    # The scanner gives up at a bracket that is too deep.
+    is_bracket = isinstance(error, ScannerError) and char in ("[", "{")
+    if is_bracket and text.count("[") + text.count("{") > MAX_DEPTH:
         return _over_limit(LimitError("levels", mark), file)
     return _stop(RT002, _sentence(error), place, _ADVICE.get(char, _LOOK))
+
+
+def _not_allowed(text: str, file: str) -> ConfigError:
+    """Return the error for a character that YAML does not allow anywhere."""
+    index = next((i for i, char in enumerate(text) if not _is_allowed(char)), 0)
+    number = ord(text[index : index + 1] or " ")
+    advice = "remove it"
+    # Half of a surrogate pair is no character, which an escape could stand for.
+    if number < 256:
+        advice += (
+            f', or write it as an escape in double quotes: "\\x{number:02x}"'
+        )
+    sentence = f"the character U+{number:04X} is not allowed in YAML"
+    return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
 
 
 def _sentence(error: Exception) -> str:
     """Return the message of the YAML reader on one line."""
     problem = getattr(error, "problem", None) or "something unexpected"
-    context, began = getattr(error, "context", None), getattr(error, "context_mark", None)
+    context = getattr(error, "context", None)
+    began = getattr(error, "context_mark", None)
     if not context:
         return f"this is not YAML: {problem}"
     since = f" begun on line {began.line + 1}" if began else ""
@@ -246,14 +320,25 @@ _ADVICE = {
 
 
 def _is_allowed(char: str) -> bool:
-    """Return whether YAML allows the character: section 5.1 of https://yaml.org/spec/1.2.2/."""
-    return char in "\t\n\r\x85" or "\x20" <= char <= "\x7e" or "\xa0" <= char <= "\ud7ff" or char >= "\ue000"
+    """Return whether YAML allows the character: section 5.1 of
+    https://yaml.org/spec/1.2.2/.
+    """
+    return (
+        char in "\t\n\r\x85"
+        or "\x20" <= char <= "\x7e"
+        or "\xa0" <= char <= "\ud7ff"
+        or char >= "\ue000"
+    )
 
 
 def _place_after(file: str, before: str) -> Place:
     """Return the place after the text `before`."""
-    return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+    return Place(
+        file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+    )
 
 
-def _stop(code: Code, sentence: str, place: Place, suggestion: str) -> ConfigError:
+def _stop(
+    code: Code, sentence: str, place: Place, suggestion: str
+) -> ConfigError:
     return ConfigError([Finding(code, sentence, place, suggestion)])

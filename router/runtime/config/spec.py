@@ -1,4 +1,6 @@
-"""The specification of `routes.yaml`: its types, its JSON Schema and its reference page come from here."""
+"""The specification of `routes.yaml`: its types, its JSON Schema and its reference page
+come from here.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,29 @@ from router.runtime.modes import DEFAULT, MODES, ModeName, names_taking
 from router.runtime.sources import SOURCES
 
 __all__ = [
-    "Attribute", "Capacity", "CapacityRange", "Config", "EventSourceMapping", "FunctionSettings", "Ignore",
-    "Included", "MergeSettings", "OwnerSettings", "Queue",
-    "ReceivedMessage", "RedactedAttribute", "RetrySettings", "RouteSettings", "S3Pointer", "StoredItems",
-    "TableSettings", "Test", "Worker", "WriteSettings", "short_form",
-]  # fmt: skip
+    "Attribute",
+    "Capacity",
+    "CapacityRange",
+    "Config",
+    "EventSourceMapping",
+    "FunctionSettings",
+    "Ignore",
+    "Included",
+    "MergeSettings",
+    "OwnerSettings",
+    "Queue",
+    "ReceivedMessage",
+    "RedactedAttribute",
+    "RetrySettings",
+    "RouteSettings",
+    "S3Pointer",
+    "StoredItems",
+    "TableSettings",
+    "Test",
+    "Worker",
+    "WriteSettings",
+    "long_form",
+]
 
 if TYPE_CHECKING:
 
@@ -52,13 +72,18 @@ if TYPE_CHECKING:
 else:
     _Sources = defstruct(
         "_Sources",
-        [(source.field, source.spec, field(name=source.key, default=UNSET)) for source in SOURCES.values()],
+        [
+            (source.field, source.spec, field(name=source.key, default=UNSET))
+            for source in SOURCES.values()
+        ],
         bases=(Spec,),
         frozen=True,
     )
 
 NOT_EMPTY = {"minProperties": 1}
-"""Only the schema has this rule: if all entries have faults, the converted map is empty."""
+"""Only the schema has this rule: if all entries have faults, the converted map is
+empty.
+"""
 
 
 _Arguments = Annotated[dict[str, Any], Meta(min_length=1)]
@@ -66,57 +91,86 @@ _Arguments = Annotated[dict[str, Any], Meta(min_length=1)]
 
 
 class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
-    __doc__ = f"An attribute of an item: one source ({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
+    __doc__ = (
+        "An attribute of an item: one source "
+        f"({', '.join(f'`{key}`' for key in SOURCES)}), and its treatment."
+    )
 
     transform: Annotated[
         str | _Arguments | tuple[str | _Arguments, ...],
         Meta(
-            description="One transform, or a list of them in order: a name, or a map of a name to its argument (a "
+            description="One transform, or a list of them in order: a name, or a map "
+            "of a name to its argument (a "
             "list: several; a map: by name).",
             examples=[{"scale": 0.01}, ["strip", {"truncate": 80}]],
         ),
     ] = ()
     type: Annotated[
         AttributeType | UnsetType,
-        Meta(description="The DynamoDB type; `json` is JSON text in an S. Default: the type of the value."),
+        Meta(
+            description="The DynamoDB type; `json` is JSON text in an S. Default: the "
+            "type of the value."
+        ),
     ] = UNSET
-    default: Annotated[Any, Meta(description="The value to use if the source has none.", examples=["unknown"])] = UNSET
+    default: Annotated[
+        Any,
+        Meta(
+            description="The value to use if the source has none.", examples=["unknown"]
+        ),
+    ] = UNSET
     missing: Annotated[
         Literal["omit", "null", "error", "remove"] | UnsetType,
         Meta(
-            description="What to do without a value: omit the attribute (an update keeps the stored one), store NULL, "
-            "reject the message, or (updates) remove it. Default: `omit`, and `error` for key attributes."
+            description="What to do without a value: omit the attribute (an update "
+            "keeps the stored one), store NULL, "
+            "reject the message, or (updates) remove it. Default: `omit`, and `error` "
+            "for key attributes."
         ),
     ] = UNSET
     null: Annotated[
         Literal["omit", "null", "error", "remove"] | UnsetType,
         Meta(
-            description="What to do with a null, if it differs from no value; `from` must be names with dots between. "
+            description="What to do with a null, if it differs from no value; `from` "
+            "must be names with dots between. "
             "Default: as `missing`.",
             examples=["remove"],
         ),
     ] = UNSET
 
 
-def short_form(expression: str) -> Attribute:
-    """Return the attribute that an expression alone stands for."""
-    return Attribute(from_=expression)
+def long_form(given: str | Attribute) -> Attribute:
+    """Return an attribute; an expression alone stands for one with that `from`."""
+    return Attribute(from_=given) if isinstance(given, str) else given
 
 
 class MergeSettings(Spec, frozen=True, kw_only=True):
-    """A map of the message whose entries become attributes of the item, besides those that `item` maps."""
+    """A map of the message whose entries become attributes of the item, beside those of `item`."""
 
     from_: Annotated[
-        Expression, Meta(description="JMESPath to the map; without it nothing is merged.", examples=["metadata"])
+        Expression,
+        Meta(
+            description="JMESPath to the map; without it nothing is merged.",
+            examples=["metadata"],
+        ),
     ] = field(name="from")
-    prefix: Annotated[str, Meta(description="Text before the name of each attribute.", examples=["meta_"])] = ""
+    prefix: Annotated[
+        str,
+        Meta(description="Text before the name of each attribute.", examples=["meta_"]),
+    ] = ""
     max: Annotated[
         int,
-        Meta(ge=1, le=10_000, description="The most entries; a message with more is rejected."),
+        Meta(
+            ge=1,
+            le=10_000,
+            description="The most entries; a message with more is rejected.",
+        ),
     ] = 100
     transform: Annotated[
         str | _Arguments | tuple[str | _Arguments, ...],
-        Meta(description="Transforms of the map, as of an attribute.", examples=["dynamodb_item"]),
+        Meta(
+            description="Transforms of the map, as of an attribute.",
+            examples=["dynamodb_item"],
+        ),
     ] = ()
 
 
@@ -124,66 +178,98 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     """How an item is written."""
 
     mode: Annotated[
-        ModeName, Meta(description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + ".")
+        ModeName,
+        Meta(
+            description="; ".join(
+                f"`{mode.name}` {mode.summary}" for mode in MODES.values()
+            )
+            + "."
+        ),
     ] = DEFAULT
     version: Annotated[
-        str | UnsetType, Meta(description="The attribute that orders writes of one key.", examples=["seen_at"])
+        str | UnsetType,
+        Meta(
+            description="The attribute that orders writes of one key.",
+            examples=["seen_at"],
+        ),
     ] = UNSET
     add: Annotated[
-        tuple[str, ...], Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set.")
+        tuple[str, ...],
+        Meta(
+            description=f"{names_taking('add')}: attributes to add to the stored number or set."
+        ),
     ] = ()
     append: Annotated[
-        tuple[str, ...], Meta(description=f"{names_taking('append')}: attributes to append to the stored list.")
+        tuple[str, ...],
+        Meta(
+            description=f"{names_taking('append')}: attributes to append to the stored list."
+        ),
     ] = ()
     keep_first: Annotated[
-        tuple[str, ...], Meta(description=f"{names_taking('keep_first')}: attributes to set only once.")
+        tuple[str, ...],
+        Meta(description=f"{names_taking('keep_first')}: attributes to set only once."),
     ] = ()
     once: Annotated[
         str | UnsetType,
         Meta(
-            description=f"{names_taking('once')}: the table of idempotency keys, by which a redelivered message does "
+            description=f"{names_taking('once')}: the table of idempotency keys, by "
+            "which a redelivered message does "
             "not add or append again."
         ),
     ] = UNSET
     once_key: Annotated[
-        Expression | UnsetType, Meta(description="The idempotency key. Default: route and message id.")
+        Expression | UnsetType,
+        Meta(description="The idempotency key. Default: route and message id."),
     ] = UNSET
 
 
 class RouteSettings(Spec, frozen=True):
     """A route from a queue to a table."""
 
-    queue: Annotated[str, Meta(min_length=1, description="A key of `queues`, else a queue's name, URL or ARN.")]
+    queue: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="A key of `queues`, else a queue's name, URL or ARN.",
+        ),
+    ]
     table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
     when: Annotated[
         Expression | UnsetType,
         Meta(
-            description="JMESPath over the message; the route takes the message if this is true. Default: always.",
+            description="JMESPath over the message; the route takes the message if "
+            "this is true. Default: always.",
             examples=["type == 'device'"],
         ),
     ] = UNSET
     schema: Annotated[
         str | dict[str, Any] | bool | UnsetType,
         Meta(
-            description="The JSON Schema of the message: a file, relative to this one, or the schema itself.",
+            description="The JSON Schema of the message: a file, relative to this one, "
+            "or the schema itself.",
             examples=["schemas/user-metadata.json"],
         ),
     ] = UNSET
     plugins: Annotated[
         tuple[str, ...] | UnsetType,
         Meta(
-            description="Plugins whose transform hooks run, in this order. Default: those of the root file, then those "
+            description="Plugins whose transform hooks run, in this order. Default: "
+            "those of the root file, then those "
             "of the file of the route."
         ),
     ] = UNSET
     options: Annotated[
         dict[str, Any],
-        Meta(description="Settings for plugins, by plugin name.", examples=[{"devices": {"unknown": "other"}}]),
+        Meta(
+            description="Settings for plugins, by plugin name.",
+            examples=[{"devices": {"unknown": "other"}}],
+        ),
     ] = field(default_factory=dict)
     for_each: Annotated[
         Expression | UnsetType,
         Meta(
-            description="JMESPath to a list; each element becomes an item. Expressions of `item` are then over "
+            description="JMESPath to a list; each element becomes an item. Expressions "
+            "of `item` are then over "
             "`element` and `message`.",
             examples=["lines"],
         ),
@@ -191,7 +277,8 @@ class RouteSettings(Spec, frozen=True):
     item: Annotated[
         dict[AttributeName, Expression | Attribute] | UnsetType,
         Meta(
-            description="The attributes of the item: JMESPath, or a map. Default: the whole message.",
+            description="The attributes of the item: JMESPath, or a map. Default: the "
+            "whole message.",
             extra_json_schema=NOT_EMPTY,
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
         ),
@@ -199,15 +286,20 @@ class RouteSettings(Spec, frozen=True):
     merge: Annotated[
         Expression | MergeSettings | UnsetType,
         Meta(
-            description="A map of the message whose entries become attributes of the item, too: JMESPath, or a map.",
+            description="A map of the message whose entries become attributes of the "
+            "item, too: JMESPath, or a map.",
             examples=["metadata", {"from": "metadata", "prefix": "meta_", "max": 20}],
         ),
     ] = UNSET
-    write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
-    on_invalid: Annotated[Disposition, Meta(description="The outcome of a message that fails the schema.")] = (
-        "dead_letter"
+    write: Annotated[WriteSettings, Meta(description="How it is written.")] = (
+        WriteSettings()
     )
-    tests: Annotated[tuple[Test, ...], Meta(description="Messages and their expected outcomes.")] = ()
+    on_invalid: Annotated[
+        Disposition, Meta(description="The outcome of a message that fails the schema.")
+    ] = "dead_letter"
+    tests: Annotated[
+        tuple[Test, ...], Meta(description="Messages and their expected outcomes.")
+    ] = ()
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)
@@ -219,8 +311,11 @@ class Ignore(Spec, frozen=True, kw_only=True):
     code: Annotated[
         str,
         Meta(
-            description="The code of the finding. A finding that prevents the router from starting cannot be ignored.",
-            extra_json_schema=form(r"^[A-Z][A-Z0-9_-]*$", "the code of a finding, as RT203"),
+            description="The code of the finding. A finding that prevents the router "
+            "from starting cannot be ignored.",
+            extra_json_schema=form(
+                r"^[A-Z][A-Z0-9_-]*$", "the code of a finding, as RT203"
+            ),
             examples=["RT203"],
         ),
     ]
@@ -235,7 +330,8 @@ class Ignore(Spec, frozen=True, kw_only=True):
     at: Annotated[
         str,
         Meta(
-            description="The part of the config, as its keys with dots between them. Default: the whole config, or the "
+            description="The part of the config, as its keys with dots between them. "
+            "Default: the whole config, or the "
             "included file.",
             examples=["queues.orders"],
         ),
@@ -245,38 +341,52 @@ class Ignore(Spec, frozen=True, kw_only=True):
 Plugins = Annotated[
     tuple[str, ...],
     Meta(
-        description="Plugins, in order: a Python file, relative to this one, or an installed module.",
+        description="Plugins, in order: a Python file, relative to this one, or an "
+        "installed module.",
         examples=[["plugins/devices.py", "acme_router_plugins"]],
     ),
 ]
-Queues = Annotated[dict[Name, Queue], Meta(description="Queues with settings, by name.")]
+Queues = Annotated[
+    dict[Name, Queue], Meta(description="Queues with settings, by name.")
+]
 Tables = Annotated[dict[Name, TableSettings], Meta(description="Tables, by name.")]
 Routes = Annotated[
     dict[Name, RouteSettings],
     Meta(
         extra_json_schema=NOT_EMPTY,
-        description="Routes, by name, in the order of matching. At least one is required, here or in an included file.",
+        description="Routes, by name, in the order of matching. At least one is "
+        "required, here or in an included file.",
     ),
 ]
-Ignored = Annotated[tuple[Ignore, ...], Meta(description="Findings that `router check` does not report.")]
+Ignored = Annotated[
+    tuple[Ignore, ...],
+    Meta(description="Findings that `router check` does not report."),
+]
 
 
 FileOwner = Annotated[
     Owner,
     Meta(
-        description="The owner of the queues, tables and routes of this file that have none.", examples=["team-orders"]
+        description="The owner of the queues, tables and routes of this file that have none.",
+        examples=["team-orders"],
     ),
 ]
 FileTags = Annotated[
     dict[TagName, TagValue],
-    Meta(max_length=MAX_TAGS, description="Tags of all queues, tables and routes of this file."),
+    Meta(
+        max_length=MAX_TAGS,
+        description="Tags of all queues, tables and routes of this file.",
+    ),
 ]
 
 
 class Included(Spec, frozen=True, kw_only=True):
     """A file that `include` names. File names in it are relative to its own folder."""
 
-    version: Annotated[Literal[1] | UnsetType, Meta(description="The version of the file that includes it.")] = UNSET
+    version: Annotated[
+        Literal[1] | UnsetType,
+        Meta(description="The version of the file that includes it."),
+    ] = UNSET
     plugins: Plugins = ()
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
@@ -287,13 +397,14 @@ class Included(Spec, frozen=True, kw_only=True):
 
 
 class Config(Spec, frozen=True, kw_only=True):
-    """All routes of one router. Keys that start with `x-` are ignored, in each map whose keys are fixed."""
+    """All routes of one router. Keys that start with `x-` are ignored in maps of fixed keys."""
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
         str | tuple[str, ...],
         Meta(
-            description="Files with more plugins, queues, tables and routes, relative to this one; `*` and `**` match "
+            description="Files with more plugins, queues, tables and routes, relative "
+            "to this one; `*` and `**` match "
             "any names. Files are included in the order of their names.",
             examples=["flows/*.yaml"],
         ),
@@ -303,16 +414,26 @@ class Config(Spec, frozen=True, kw_only=True):
     tables: Tables = field(default_factory=dict)
     routes: Routes = field(default_factory=dict)
     function: Annotated[
-        FunctionSettings, Meta(description="The Lambda function in the output of `router template`.")
+        FunctionSettings,
+        Meta(description="The Lambda function in the output of `router template`."),
     ] = FunctionSettings()
     owners: Annotated[
         dict[Owner, OwnerSettings],
         Meta(
             description="Settings of owners, by name.",
-            examples=[{"team-orders": {"alarm_topic": "arn:aws:sns:eu-west-1:123456789012:team-orders"}}],
+            examples=[
+                {
+                    "team-orders": {
+                        "alarm_topic": "arn:aws:sns:eu-west-1:123456789012:team-orders"
+                    }
+                }
+            ],
         ),
     ] = field(default_factory=dict)
-    worker: Annotated[Worker, Meta(description="The worker in the output of `router template --worker`.")] = Worker()
+    worker: Annotated[
+        Worker,
+        Meta(description="The worker in the output of `router template --worker`."),
+    ] = Worker()
     ignore: Ignored = ()
     owner: FileOwner = ""
     tags: FileTags = field(default_factory=dict)

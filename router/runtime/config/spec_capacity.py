@@ -1,7 +1,9 @@
 """The provisioned capacity of a table.
 
-Quotas: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
-Scaling: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
+Quotas:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+Scaling:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
 """
 
 from __future__ import annotations
@@ -18,16 +20,28 @@ Units = Annotated[int, Meta(ge=1, le=10_000_000)]
 class CapacityRange(Spec, frozen=True, kw_only=True):
     """The units per second of a table that are provisioned for reads or writes."""
 
-    min: Annotated[Units, Meta(description="The least units, with which the table is created.", examples=[10])]
+    min: Annotated[
+        Units,
+        Meta(
+            description="The least units, with which the table is created.",
+            examples=[10],
+        ),
+    ]
     max: Annotated[
         Units | UnsetType,
         Meta(
-            description="The most units: Application Auto Scaling follows what is consumed up to there. Default: as "
+            description="The most units: Application Auto Scaling follows what is "
+            "consumed up to there. Default: as "
             "`min`, so that the units stay as they are."
         ),
     ] = UNSET
     target: Annotated[
-        int, Meta(ge=20, le=90, description="The percentage of the units that is to be consumed, if they are scaled.")
+        int,
+        Meta(
+            ge=20,
+            le=90,
+            description="The percentage of the units that is to be consumed, if they are scaled.",
+        ),
     ] = 70
 
     @property
@@ -39,8 +53,14 @@ class CapacityRange(Spec, frozen=True, kw_only=True):
 class Capacity(Spec, frozen=True, kw_only=True):
     """Provisioned capacity of a table: write units are for 1 KB each, read units for 4 KB."""
 
-    write: Annotated[CapacityRange, Meta(description="Write capacity units.", examples=[{"min": 10, "max": 500}])]
+    write: Annotated[
+        CapacityRange,
+        Meta(description="Write capacity units.", examples=[{"min": 10, "max": 500}]),
+    ]
     read: Annotated[
         CapacityRange,
-        Meta(description="Read capacity units, for those who read the table: the router reads no items."),
+        Meta(
+            description="Read capacity units, for those who read the table: the router "
+            "reads no items."
+        ),
     ]

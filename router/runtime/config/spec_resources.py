@@ -1,8 +1,10 @@
 """Queues, tables, and the function or worker in the output of `router template`.
 
-Limits of a mapping: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
-Limits of a function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-Sizes of tasks: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+Limits of a mapping:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html Limits of a
+function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html Sizes
+of tasks:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
 """
 
 from __future__ import annotations
@@ -13,33 +15,55 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from router.model import KeyType
 from router.runtime.config.spec_capacity import Capacity
-from router.runtime.config_types import MAX_TAGS, Bucket, Disposition, Duration, Owner, Spec, TagName, TagValue, form
+from router.runtime.config_types import (
+    MAX_TAGS,
+    Bucket,
+    Disposition,
+    Duration,
+    Owner,
+    Spec,
+    TagName,
+    TagValue,
+    form,
+)
 from router.runtime.envelopes import ENVELOPES
 
 KmsKey = Annotated[
     str,
     Meta(
-        description="The ARN of the KMS key that it is encrypted with. Default: a key of AWS's own.",
-        examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+        description="The ARN of the KMS key that it is encrypted with. Default: a key "
+        "of AWS's own.",
+        examples=[
+            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+        ],
     ),
 ]
 PreviousKmsKey = Annotated[
     str,
     Meta(
-        description="The ARN of the KMS key that it was encrypted with before, or its messages or items are: it can "
+        description="The ARN of the KMS key that it was encrypted with before, or its "
+        "messages or items are: it can "
         "still be decrypted with. Remove it when nothing is left that needs it.",
-        examples=["arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"],
+        examples=[
+            "arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"
+        ],
     ),
 ]
-Architecture = Annotated[Literal["arm64", "x86_64"], Meta(description="The processor architecture.")]
+Architecture = Annotated[
+    Literal["arm64", "x86_64"], Meta(description="The processor architecture.")
+]
 LogRetention = Annotated[
     Duration,
-    Meta(description="The retention of its log: 1, 3, 5, 7, 14, 30, 60, 90 … days, as CloudWatch Logs accepts them."),
+    Meta(
+        description="The retention of its log: 1, 3, 5, 7, 14, 30, 60, 90 … days, as "
+        "CloudWatch Logs accepts them."
+    ),
 ]
 EnvironmentVariables = Annotated[
     dict[str, str],
     Meta(
-        description="More environment variables, for plugins. Variables that the config refers to as `${NAME}` are "
+        description="More environment variables, for plugins. Variables that the "
+        "config refers to as `${NAME}` are "
         "set without being named here.",
         examples=[{"GEO_TABLE": "${STAGE:-dev}-places"}],
     ),
@@ -56,14 +80,17 @@ OwnerName = Annotated[
 Description = Annotated[
     str,
     Meta(
-        max_length=500, description="What it is for, in words. The alarms of a queue have it.", examples=["paid orders"]
+        max_length=500,
+        description="What it is for, in words. The alarms of a queue have it.",
+        examples=["paid orders"],
     ),
 ]
 Tags = Annotated[
     dict[TagName, TagValue],
     Meta(
         max_length=MAX_TAGS,
-        description="Tags, added to the `tags` of the file; queues and tables that the stack creates get them, and "
+        description="Tags, added to the `tags` of the file; queues and tables that the "
+        "stack creates get them, and "
         "`owner`.",
         examples=[{"cost-center": "42"}],
     ),
@@ -77,7 +104,8 @@ class OwnerSettings(Spec, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
-            description="The ARN of the SNS topic for alarms of its queues, instead of the parameter `AlarmTopic`.",
+            description="The ARN of the SNS topic for alarms of its queues, instead of "
+            "the parameter `AlarmTopic`.",
             examples=["arn:aws:sns:eu-west-1:123456789012:team-orders"],
         ),
     ] = ""
@@ -88,35 +116,55 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
 
     batch_size: Annotated[
         Annotated[int, Meta(ge=1, le=10_000)] | UnsetType,
-        Meta(description="The most messages of an invocation. Default: 100, and 10 for a FIFO queue, its maximum."),
+        Meta(
+            description="The most messages of an invocation. Default: 100, and 10 for "
+            "a FIFO queue, its maximum."
+        ),
     ] = UNSET
     window: Annotated[
         Duration | UnsetType,
         Meta(
-            description="How long Lambda waits for a batch to fill: at most `5m`; a FIFO queue has none. Default: `1s` "
+            description="How long Lambda waits for a batch to fill: at most `5m`; a "
+            "FIFO queue has none. Default: `1s` "
             "if `batch_size` is over 10, which requires a window, else `0s`.",
             examples=["5s"],
         ),
     ] = UNSET
     maximum_concurrency: Annotated[
         Annotated[int, Meta(ge=2, le=1000)] | UnsetType,
-        Meta(description="The most concurrent invocations for this queue. Default: the limit of the account."),
+        Meta(
+            description="The most concurrent invocations for this queue. Default: the "
+            "limit of the account."
+        ),
     ] = UNSET
 
 
 class RetrySettings(Spec, frozen=True):
-    """The visibility timeout of a message to retry: random up to a bound that grows with its receive count."""
+    """The visibility timeout before a retry: random up to a bound that grows with the receives."""
 
-    base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
-    factor: Annotated[int, Meta(ge=1, le=10, description="The factor by which the bound grows with each receive.")] = 2
+    base: Annotated[
+        Duration, Meta(description="The bound after the first receive.")
+    ] = "2s"
+    factor: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=10,
+            description="The factor by which the bound grows with each receive.",
+        ),
+    ] = 2
     cap: Annotated[Duration, Meta(description="The largest bound.")] = "15m"
     lambda_: Annotated[
-        bool, Meta(description="Whether it applies in Lambda, where it costs a call for each batch with such messages.")
+        bool,
+        Meta(
+            description="Whether it applies in Lambda, where it costs a call for each "
+            "batch with such messages."
+        ),
     ] = field(name="lambda", default=False)
 
 
 class S3Pointer(Spec, frozen=True):
-    """What the envelope `s3_pointer` may fetch: messages that the Extended Client stored in S3, too large for SQS."""
+    """What the envelope `s3_pointer` may fetch: large messages that the Extended Client stored."""
 
     buckets: Annotated[
         Annotated[tuple[Bucket, ...], Meta(min_length=1)],
@@ -130,7 +178,8 @@ class S3Pointer(Spec, frozen=True):
         Meta(
             ge=1,
             le=67_108_864,
-            description="The size of the largest object that is fetched; a pointer to a larger one is rejected.",
+            description="The size of the largest object that is fetched; a pointer to "
+            "a larger one is rejected.",
         ),
     ] = 16_777_216
     kms_key: KmsKey = ""
@@ -153,7 +202,11 @@ class Queue(Spec, frozen=True):
     """An SQS queue. A queue with no settings needs no entry."""
 
     name: Annotated[
-        str, Meta(description="Its name, URL or ARN. Default: the key.", examples=["${STAGE:-dev}-user-metadata"])
+        str,
+        Meta(
+            description="Its name, URL or ARN. Default: the key.",
+            examples=["${STAGE:-dev}-user-metadata"],
+        ),
     ] = ""
     envelope: Annotated[
         tuple[str, ...],
@@ -165,7 +218,9 @@ class Queue(Spec, frozen=True):
     ] = ()
     s3_pointer: Annotated[
         S3Pointer | UnsetType,
-        Meta(description="What the envelope `s3_pointer` may fetch; required with that envelope."),
+        Meta(
+            description="What the envelope `s3_pointer` may fetch; required with that envelope."
+        ),
     ] = UNSET
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
@@ -174,52 +229,71 @@ class Queue(Spec, frozen=True):
     dead_letter: Annotated[
         str,
         Meta(
-            description="The queue for rejected messages: a key of `queues`, else a queue's name, URL or ARN. Without "
+            description="The queue for rejected messages: a key of `queues`, else a "
+            "queue's name, URL or ARN. Without "
             "it, they stay on their queue, for its own redrive policy.",
             examples=["user-metadata-dlq"],
         ),
     ] = ""
     redact: Annotated[
-        tuple[Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute, ...],
+        tuple[
+            Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute, ...
+        ],
         Meta(
             max_length=50,
-            description="Values that are masked in dead letters, by a hash with the key `ROUTER_REDACT_KEY` of the "
-            "environment: paths of names, `[*]` for each element of a list and `*` for each value of an object; or "
+            description="Values that are masked in dead letters, by a hash with the "
+            "key `ROUTER_REDACT_KEY` of the "
+            "environment: paths of names, `[*]` for each element of a list and `*` for "
+            "each value of an object; or "
             "message attributes.",
             examples=[["customer.email", "lines[*].card", {"meta": "attribute.email"}]],
         ),
     ] = ()
     match: Annotated[
         Literal["first", "all"],
-        Meta(description="Which routes get a message: the first whose `when` is true, or all of them."),
+        Meta(
+            description="Which routes get a message: the first whose `when` is true, "
+            "or all of them."
+        ),
     ] = "all"
-    unmatched: Annotated[Disposition, Meta(description="The outcome of a message that no route takes.")] = "dead_letter"
-    retry: Annotated[RetrySettings, Meta(description="The back-off of messages to retry.")] = RetrySettings()
+    unmatched: Annotated[
+        Disposition, Meta(description="The outcome of a message that no route takes.")
+    ] = "dead_letter"
+    retry: Annotated[
+        RetrySettings, Meta(description="The back-off of messages to retry.")
+    ] = RetrySettings()
     outlast: Annotated[
         Duration,
         Meta(
-            description="How long an outage its messages survive: a message that met a configuration error, or a "
-            "throttled or failing table, stays invisible so long that the receives which the redrive policy allows "
+            description="How long an outage its messages survive: a message that met a "
+            "configuration error, or a "
+            "throttled or failing table, stays invisible so long that the receives "
+            "which the redrive policy allows "
             "span this time. At most `14d`.",
             examples=["1d"],
         ),
     ] = "12h"
-    atomic: Annotated[bool, Meta(description="Write all items of one message in one transaction.")] = False
-    lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads the queue.")] = field(
-        name="lambda", default=EventSourceMapping()
-    )
+    atomic: Annotated[
+        bool, Meta(description="Write all items of one message in one transaction.")
+    ] = False
+    lambda_: Annotated[
+        EventSourceMapping, Meta(description="How Lambda reads the queue.")
+    ] = field(name="lambda", default=EventSourceMapping())
     managed: Annotated[
         bool,
         Meta(
-            description="Whether `router template` creates it, with its dead-letter queue, or only refers to it. "
+            description="Whether `router template` creates it, with its dead-letter "
+            "queue, or only refers to it. "
             "A queue named by URL or ARN is never created."
         ),
     ] = True
     deletion_policy: Annotated[
         Literal["delete", "retain"],
         Meta(
-            description="What becomes of a queue that the stack created when it leaves the stack, or the stack is "
-            "deleted: `retain` keeps it and its messages. The setting of the previous deployment counts."
+            description="What becomes of a queue that the stack created when it leaves "
+            "the stack, or the stack is "
+            "deleted: `retain` keeps it and its messages. The setting of the previous "
+            "deployment counts."
         ),
     ] = "delete"
     kms_key: KmsKey = ""
@@ -227,14 +301,16 @@ class Queue(Spec, frozen=True):
     retention: Annotated[
         Duration | UnsetType,
         Meta(
-            description="The retention of messages: `1m` to `14d`. Default: `4d`, and `14d` for a dead-letter queue, "
+            description="The retention of messages: `1m` to `14d`. Default: `4d`, and "
+            "`14d` for a dead-letter queue, "
             "whose retention must be longer than the source queue's."
         ),
     ] = UNSET
     max_receive_count: Annotated[
         Annotated[int, Meta(ge=5, le=1000)] | UnsetType,
         Meta(
-            description="The number of receives after which SQS moves a message to the dead-letter queue. Default: 10; "
+            description="The number of receives after which SQS moves a message to the "
+            "dead-letter queue. Default: 10; "
             "for an `outlast` of more than 32 hours, as many as it needs."
         ),
     ] = UNSET
@@ -258,18 +334,25 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         Meta(
             min_length=1,
             max_length=2,
-            description="The key attributes and their types: the partition key, then the sort key if there is one.",
+            description="The key attributes and their types: the partition key, then "
+            "the sort key if there is one.",
             examples=[{"user_id": "S", "at": "N"}],
         ),
     ]
     ttl: Annotated[
-        str, Meta(description="The attribute that DynamoDB's time to live reads.", examples=["expires_at"])
+        str,
+        Meta(
+            description="The attribute that DynamoDB's time to live reads.",
+            examples=["expires_at"],
+        ),
     ] = ""
     write_units: Annotated[
         Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType,
         Meta(
-            description="The write capacity units per second that the router uses of it at most. DynamoDB says what "
-            "each write consumes; while the table throttles, the rate is lowered. Default: no bound."
+            description="The write capacity units per second that the router uses of "
+            "it at most. DynamoDB says what "
+            "each write consumes; while the table throttles, the rate is lowered. "
+            "Default: no bound."
         ),
     ] = UNSET
     share: Annotated[
@@ -277,18 +360,23 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=100_000,
-            description="The number of processes that share `write_units`: workers, times their `--processes`, "
+            description="The number of processes that share `write_units`: workers, "
+            "times their `--processes`, "
             "or concurrent invocations of the function.",
         ),
     ] = 1
     capacity: Annotated[
         Capacity | UnsetType,
-        Meta(description="Provisioned capacity of a table that `router template` creates. Default: on demand."),
+        Meta(
+            description="Provisioned capacity of a table that `router template` "
+            "creates. Default: on demand."
+        ),
     ] = UNSET
     managed: Annotated[
         bool,
         Meta(
-            description="Whether `router template` creates it, or only refers to it. A table named by ARN is never "
+            description="Whether `router template` creates it, or only refers to it. A "
+            "table named by ARN is never "
             "created."
         ),
     ] = True
@@ -305,13 +393,20 @@ class FunctionSettings(Spec, frozen=True, kw_only=True):
     memory: Annotated[
         int,
         Meta(
-            ge=128, le=10_240, description="Its memory in MB; processor time is proportional to it, one core with 1769."
+            ge=128,
+            le=10_240,
+            description="Its memory in MB; processor time is proportional to it, one "
+            "core with 1769.",
         ),
     ] = 512
-    timeout: Annotated[Duration, Meta(description="The longest duration of an invocation: `1s` to `15m`.")] = "60s"
+    timeout: Annotated[
+        Duration,
+        Meta(description="The longest duration of an invocation: `1s` to `15m`."),
+    ] = "60s"
     architecture: Architecture = "arm64"
     python: Annotated[
-        Literal["3.11", "3.12", "3.13", "3.14"], Meta(description="The version of its runtime, in quotes.")
+        Literal["3.11", "3.12", "3.13", "3.14"],
+        Meta(description="The version of its runtime, in quotes."),
     ] = "3.13"
     log_retention: LogRetention = "30d"
     environment: EnvironmentVariables = field(default_factory=dict)
@@ -326,17 +421,26 @@ class Worker(Spec, frozen=True, kw_only=True):
     ] = 512
     memory: Annotated[
         int,
-        Meta(ge=512, le=122_880, description="The memory of a task in MB; `cpu` determines which values are valid."),
+        Meta(
+            ge=512,
+            le=122_880,
+            description="The memory of a task in MB; `cpu` determines which values are valid.",
+        ),
     ] = 1024
     architecture: Architecture = "arm64"
-    min_tasks: Annotated[int, Meta(ge=1, le=5000, description="The smallest number of tasks.")] = 1
-    max_tasks: Annotated[int, Meta(ge=1, le=5000, description="The largest number of tasks.")] = 10
+    min_tasks: Annotated[
+        int, Meta(ge=1, le=5000, description="The smallest number of tasks.")
+    ] = 1
+    max_tasks: Annotated[
+        int, Meta(ge=1, le=5000, description="The largest number of tasks.")
+    ] = 10
     backlog_per_task: Annotated[
         int,
         Meta(
             ge=1,
             le=1_000_000,
-            description="The number of visible messages of a queue per task above which tasks are added.",
+            description="The number of visible messages of a queue per task above "
+            "which tasks are added.",
         ),
     ] = 1000
     log_retention: LogRetention = "30d"

@@ -11,44 +11,69 @@ from router.runtime.config_types import Spec, Timestamp
 
 
 class ReceivedMessage(Spec, frozen=True):
-    """A message of a test with several, and its expected outcome. Each is received after the one before is written."""
+    """One of the messages of a test, with its outcome; received once the one before is written."""
 
     name: Annotated[str, Meta(description="What it verifies.")] = ""
-    message: Annotated[Any, Meta(description="The message; the queue's encoding and envelopes are applied to it.")] = (
-        UNSET
-    )
-    body: Annotated[str | UnsetType, Meta(description="The body of the SQS message, instead of `message`.")] = UNSET
+    message: Annotated[
+        Any,
+        Meta(
+            description="The message; the queue's encoding and envelopes are applied to it."
+        ),
+    ] = UNSET
+    body: Annotated[
+        str | UnsetType,
+        Meta(description="The body of the SQS message, instead of `message`."),
+    ] = UNSET
     record: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(description="A whole record of ReceiveMessage or of a Lambda event, instead of `message`."),
+        Meta(
+            description="A whole record of ReceiveMessage or of a Lambda event, "
+            "instead of `message`."
+        ),
     ] = UNSET
     file: Annotated[
         str | UnsetType,
         Meta(
-            description="A file, relative to the config, that holds the message as JSON, instead of `message`.",
+            description="A file, relative to the config, that holds the message as "
+            "JSON, instead of `message`.",
             examples=["messages/first.json"],
         ),
     ] = UNSET
-    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = field(
-        default_factory=dict
-    )
+    attributes: Annotated[
+        dict[str, str], Meta(description="Message attributes, as strings.")
+    ] = field(default_factory=dict)
     sent_at: Annotated[
         Timestamp | UnsetType,
-        Meta(description="When it was sent. Default: `2026-01-02T03:04:05.678Z`.", examples=["2026-01-02T03:04:06Z"]),
+        Meta(
+            description="When it was sent. Default: `2026-01-02T03:04:05.678Z`.",
+            examples=["2026-01-02T03:04:06Z"],
+        ),
     ] = UNSET
-    group: Annotated[str | UnsetType, Meta(description="Its message group. Default: `group-1`.")] = UNSET
+    group: Annotated[
+        str | UnsetType, Meta(description="Its message group. Default: `group-1`.")
+    ] = UNSET
     id: Annotated[
         str | UnsetType,
         Meta(
-            description="Its message id; messages with the same one are deliveries of one message. Default: an id of "
+            description="Its message id; messages with the same one are deliveries of "
+            "one message. Default: an id of "
             "its own.",
             examples=["m-1"],
         ),
     ] = UNSET
-    outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = "written"
-    reason: Annotated[str | UnsetType, Meta(description="The exact reason, if the message is not written.")] = UNSET
+    outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = (
+        "written"
+    )
+    reason: Annotated[
+        str | UnsetType,
+        Meta(description="The exact reason, if the message is not written."),
+    ] = UNSET
     code: Annotated[
-        str | UnsetType, Meta(description="The code of the reason, if the message is not written.", examples=["RT806"])
+        str | UnsetType,
+        Meta(
+            description="The code of the reason, if the message is not written.",
+            examples=["RT806"],
+        ),
     ] = UNSET
 
 
@@ -57,18 +82,25 @@ class StoredItems(Spec, frozen=True):
 
     items: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
-        Meta(description="All items of the table, in any order, with all their attributes."),
+        Meta(
+            description="All items of the table, in any order, with all their attributes."
+        ),
     ] = UNSET
     contains: Annotated[
-        tuple[dict[str, Any], ...], Meta(description="Items of the table: the key and some attributes of each.")
+        tuple[dict[str, Any], ...],
+        Meta(description="Items of the table: the key and some attributes of each."),
     ] = ()
     absent: Annotated[
-        tuple[dict[str, Any], ...], Meta(description="Keys of which the table holds no item.", examples=[[{"id": "a"}]])
+        tuple[dict[str, Any], ...],
+        Meta(
+            description="Keys of which the table holds no item.",
+            examples=[[{"id": "a"}]],
+        ),
     ] = ()
 
 
 class Test(ReceivedMessage, frozen=True):
-    """A message, or several, and what is expected of them, run by `router test` and sent by `router demo`."""
+    """One or more messages and what is expected of them, for `router test` and `router demo`."""
 
     given: Annotated[
         dict[str, tuple[dict[str, Any], ...]],
@@ -79,7 +111,10 @@ class Test(ReceivedMessage, frozen=True):
     ] = field(default_factory=dict)
     messages: Annotated[
         tuple[ReceivedMessage, ...],
-        Meta(description="Instead of `message`: several messages, in the order in which they are received."),
+        Meta(
+            description="Instead of `message`: several messages, in the order in which "
+            "they are received."
+        ),
     ] = ()
     env: Annotated[
         dict[str, str],
@@ -89,14 +124,18 @@ class Test(ReceivedMessage, frozen=True):
         ),
     ] = field(default_factory=dict)
     item: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="The one item that is written, with all its attributes.")
+        dict[str, Any] | UnsetType,
+        Meta(description="The one item that is written, with all its attributes."),
     ] = UNSET
     item_contains: Annotated[
-        dict[str, Any] | UnsetType, Meta(description="Attributes of the one item that is written.")
+        dict[str, Any] | UnsetType,
+        Meta(description="Attributes of the one item that is written."),
     ] = UNSET
     items: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
-        Meta(description="All items that this route writes, in order, with all their attributes."),
+        Meta(
+            description="All items that this route writes, in order, with all their attributes."
+        ),
     ] = UNSET
     write: Annotated[
         dict[str, Any] | UnsetType,
@@ -108,15 +147,23 @@ class Test(ReceivedMessage, frozen=True):
     table: Annotated[
         tuple[dict[str, Any], ...] | StoredItems | UnsetType,
         Meta(
-            description="What the route's table holds afterwards: a list of all its items, or a map.",
-            examples=[[{"user_id": "u-1", "version": 8}], {"absent": [{"user_id": "u-2"}]}],
+            description="What the route's table holds afterwards: a list of all its "
+            "items, or a map.",
+            examples=[
+                [{"user_id": "u-1", "version": 8}],
+                {"absent": [{"user_id": "u-2"}]},
+            ],
         ),
     ] = UNSET
 
     @property
     def is_stateful(self) -> bool:
         """Whether what the tables hold decides about it."""
-        return bool(self.given or self.messages) or self.table is not UNSET or self.outcome in ("duplicate", "stale")
+        return (
+            bool(self.given or self.messages)
+            or self.table is not UNSET
+            or self.outcome in ("duplicate", "stale")
+        )
 
     @property
     def received(self) -> tuple[ReceivedMessage, ...]:

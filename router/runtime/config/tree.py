@@ -1,4 +1,6 @@
-"""Composes YAML by the core schema of YAML 1.2, within bounds, and builds plain data with the places of its parts."""
+"""Composes YAML by the core schema of YAML 1.2, within bounds, and builds plain data
+with the places of its parts.
+"""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -20,18 +22,38 @@ else:
 MAX_NODES = 1_000_000
 """The most keys and values of a file, with aliases expanded."""
 MAX_DEPTH = 100
-"""The deepest nesting of maps and lists. DynamoDB stores 32 levels; schemas may need more."""
+"""The deepest nesting of maps and lists.
+
+DynamoDB stores 32 levels; schemas may need more.
+"""
 _DEEPEST = MAX_DEPTH + 1
 
 _TAG = "tag:yaml.org,2002:"
-MAP, LIST, TEXT, MERGE = f"{_TAG}map", f"{_TAG}seq", f"{_TAG}str", f"{_TAG}merge"
-_NULL, _BOOL, _INT, _FLOAT = f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"
+MAP, LIST, TEXT, MERGE = (
+    f"{_TAG}map",
+    f"{_TAG}seq",
+    f"{_TAG}str",
+    f"{_TAG}merge",
+)
+_NULL, _BOOL, _INT, _FLOAT = (
+    f"{_TAG}null",
+    f"{_TAG}bool",
+    f"{_TAG}int",
+    f"{_TAG}float",
+)
 
-# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but which is in common use.
+# Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but
+# which is in common use.
 _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
     _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
-    _BOOL: (re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
-    _INT: (re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), list("-+0123456789")),
+    _BOOL: (
+        re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"),
+        list("tTfF"),
+    ),
+    _INT: (
+        re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"),
+        list("-+0123456789"),
+    ),
     _FLOAT: (
         re.compile(
             r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
@@ -44,7 +66,7 @@ _PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
-    """Return the patterns by the first character that they can match, as PyYAML requires."""
+    """Return the patterns by the first character that they can match, as in PyYAML."""
     resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     for tag, (pattern, firsts) in _PATTERNS.items():
         for first in firsts:
@@ -57,9 +79,10 @@ _RESOLVERS = _resolvers()
 
 @lru_cache(maxsize=1024)
 def _resolve(kind: type[Node], value: Any, implicit: Any) -> str:
-    """Return the tag of a node without an explicit one: PyYAML's own method, without path resolvers.
+    """Return the tag of a node without an explicit one.
 
-    The same few names and values are most of a config, so that they are kept.
+    It is PyYAML's own method, without path resolvers. The same few names and values are
+    most of a config, so that they are kept.
     """
     if kind is not ScalarNode:
         return MAP if kind is MappingNode else LIST
@@ -84,10 +107,11 @@ class LimitError(Exception):
 
 
 class CoreSchema:
-    """A mixin that makes a PyYAML loader read the core schema, and stop at the bounds while it composes.
+    """A mixin for a loader of PyYAML: it reads the core schema, within bounds.
 
-    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that is not an alias. It is the
-    cheapest place to count nodes, and it precedes the recursion into the node.
+    PyYAML calls `descend_resolver` before, and `ascend_resolver` after, each node that
+    is not an alias. It is the cheapest place to count nodes, and it precedes the
+    recursion into the node.
     """
 
     yaml_implicit_resolvers = _RESOLVERS
@@ -114,7 +138,10 @@ class CoreSchema:
 
 
 def _most_nodes(text: str) -> int:
-    """Return how many nodes a text can have: an entry, of at most two, begins with one of a few characters."""
+    """Return how many nodes a text can have at most.
+
+    An entry, of at most two nodes, begins with one of a few characters.
+    """
     return 1 + 2 * sum(map(text.count, "-:?,[{"))
 
 
@@ -123,7 +150,10 @@ class CoreLoader(CoreSchema, _FastestLoader):
 
 
 def compose(text: str, loader: Any = CoreLoader) -> Node | None:
-    """Return the root node of the one document in `text`, or None; raises YAMLError and LimitError."""
+    """Return the root node of the one document in `text`, or None.
+
+    Raises YAMLError and LimitError.
+    """
     reader = loader(text)
     try:
         node: Node | None = reader.get_single_node()
@@ -133,14 +163,19 @@ def compose(text: str, loader: Any = CoreLoader) -> Node | None:
 
 
 def plain_value(node: ScalarNode) -> Any:
-    """Return the value of a scalar: str, int, Decimal, bool or None; raises ValueError if it has none."""
+    """Return the value of a scalar: str, int, Decimal, bool or None.
+
+    Raises ValueError if it has none.
+    """
     text: str = node.value
     if node.tag in (TEXT, MERGE):
         return text
     if node.tag not in _PATTERNS:
         raise ValueError(f"the tag {short_tag(node)} is not supported")
     if not _PATTERNS[node.tag][0].match(text):
-        raise ValueError(f"{text!r} is not a value of the tag {short_tag(node)}")
+        raise ValueError(
+            f"{text!r} is not a value of the tag {short_tag(node)}"
+        )
     if node.tag == _NULL:
         return None
     if node.tag == _BOOL:
@@ -152,7 +187,8 @@ def _number(text: str) -> int | Decimal:
     try:
         if text[:2] in ("0o", "0x"):
             return int(text, 0)
-        return Decimal(text) if any(mark in text for mark in ".eE") else int(text)
+        is_whole = set(".eE").isdisjoint(text)
+        return int(text) if is_whole else Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text} is not a number in JSON") from None
     except ValueError:
@@ -161,18 +197,21 @@ def _number(text: str) -> int | Decimal:
 
 def short_tag(node: Node) -> str:
     """Return the tag of a node as it is written in YAML: `!!binary`, `!mine`."""
-    return "!!" + node.tag.removeprefix(_TAG) if node.tag.startswith(_TAG) else str(node.tag)
+    tag = str(node.tag)
+    return f"!!{tag.removeprefix(_TAG)}" if tag.startswith(_TAG) else tag
 
 
 RT004 = declare(
     "RT004",
     "duplicate key",
-    "Readers of YAML keep one of two equal keys, and drop the other silently, so that its value has no effect.",
+    "Readers of YAML keep one of two equal keys, and drop the other silently, so that "
+    "its value has no effect.",
 )
 RT007 = declare(
     "RT007",
     "not a plain value",
-    "A config contains the values of JSON: text, numbers, true, false, null, lists and maps with text keys. Tags that "
+    "A config contains the values of JSON: text, numbers, true, false, null, lists and "
+    "maps with text keys. Tags that "
     "create objects can run code, and DynamoDB stores neither infinity nor not-a-number.",
 )
 
@@ -182,7 +221,10 @@ _UNFINISHED: Any = object()
 
 
 class Tree:
-    """The nodes of one file; places are looked up in them on demand. `findings` are the faults of nodes."""
+    """The nodes of one file; places are looked up in them on demand.
+
+    `findings` are the faults of nodes.
+    """
 
     def __init__(self, root: MappingNode, file: str) -> None:
         self.findings = Findings(self.locate)
@@ -190,47 +232,69 @@ class Tree:
         self._file = file
         self._entries: dict[int, _Entries] = {}
         self._built: dict[int, Any] = {}
+        # Whether a list or a map has an alias. Of other values, there are as many aliases
+        # as places.
         self._has_aliases = False
-        """Whether a list or a map has an alias: those of other values are as many as their places."""
         self._nodes = 1
-        self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
+        self._found: dict[Path, tuple[Node, Node, bool]] = {
+            (): (root, root, True)
+        }
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
         """Return the plain data, and add `findings`; raises LimitError."""
         data: dict[str, Any] = self._build(self._root)
-        if self._has_aliases or self._nodes > MAX_NODES:  # the loader has counted only what is no alias
+        # The loader has counted only what is no alias.
+        if self._has_aliases or self._nodes > MAX_NODES:
             _measure(self._root, {})
         return data
 
     def locate(self, path: Path, key: bool = False) -> Place:
-        """Return the place of the value (or of its key) at `path`, or of the nearest parent that exists.
+        """Return the place of the value (or of its key) at `path`.
 
-        An element of a list has no key: the place is that of its value. An empty value has the place of its key.
+        If it does not exist, that of the nearest parent that exists.
+
+        An element of a list has no key: the place is that of its value. An empty value
+        has the place of its key.
         """
         key_node, node, _ = self._found.get(path) or self._find(path)
         is_empty = node.start_mark.index == node.end_mark.index
         return self.place(key_node if key or is_empty else node)
 
     def _find(self, path: Path) -> tuple[Node, Node, bool]:
-        """Return the nodes of the key and of the value at `path`, or of the nearest parent that exists: then False."""
-        key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
+        """Return the nodes of the key and of the value at `path`, and whether it exists.
+
+        If not, they are those of the nearest parent that exists.
+        """
+        key_node, node, exists = self._found.get(path[:-1]) or self._find(
+            path[:-1]
+        )
         step = path[-1]
-        if exists and isinstance(step, str) and step in self._entries.get(id(node), ()):
-            key_node, node = self._entries[id(node)][step]
-        elif exists and isinstance(step, int) and isinstance(node, SequenceNode) and step < len(node.value):
-            key_node = node = node.value[step]
-        else:
-            exists = False
-        found = self._found[path] = key_node, node, exists
+        child = self._child(node, step) if exists else None
+        found = (key_node, node, False) if child is None else (*child, True)
+        self._found[path] = found
         return found
+
+    def _child(self, node: Node, step: str | int) -> tuple[Node, Node] | None:
+        if isinstance(step, str):
+            return self._entries.get(id(node), {}).get(step)
+        if not isinstance(node, SequenceNode) or step >= len(node.value):
+            return None
+        element = node.value[step]
+        return element, element
 
     def place(self, node: Node) -> Place:
         """Return the place where a node begins."""
-        return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
+        return Place(
+            self._file, node.start_mark.line + 1, node.start_mark.column + 1
+        )
 
-    def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
-        self.findings.add(code, sentence, place=self.place(node), suggestion=suggestion)
+    def _fault(
+        self, code: Code, sentence: str, node: Node, suggestion: str
+    ) -> None:
+        self.findings.add(
+            code, sentence, place=self.place(node), suggestion=suggestion
+        )
 
     def _build(self, node: Node) -> Any:
         """Return the value of a node; aliases share the value of their anchor."""
@@ -243,16 +307,20 @@ class Tree:
                 raise LimitError("recursion", node.start_mark)
             return self._built[mark]
         self._built[mark] = _UNFINISHED
-        built = self._built[mark] = self._map(node) if isinstance(node, MappingNode) else self._list(node)
+        is_map = isinstance(node, MappingNode)
+        built = self._map(node) if is_map else self._list(node)
+        self._built[mark] = built
         if node.tag not in (MAP, LIST):
-            self._fault(RT007, f"the tag {short_tag(node)} is not supported", node, "remove it")
+            sentence = f"the tag {short_tag(node)} is not supported"
+            self._fault(RT007, sentence, node, "remove it")
         return built
 
     def _scalar(self, node: ScalarNode) -> Any:
         try:
             return plain_value(node)
         except ValueError as error:
-            self._fault(RT007, str(error), node, "write text in quotes, or a plain number")
+            advice = "write text in quotes, or a plain number"
+            self._fault(RT007, str(error), node, advice)
             return node.value or short_tag(node)
 
     def _list(self, node: Node) -> list[Any]:
@@ -265,16 +333,22 @@ class Tree:
         entries: _Entries = {}
         own: dict[str, Node] = {}
         for key_node, value_node in node.value:
-            if isinstance(value_node, ScalarNode):  # as most are
-                value = value_node.value if value_node.tag == TEXT else self._scalar(value_node)
+            # Most are text: they are read without a call.
+            if value_node.tag == TEXT and isinstance(value_node, ScalarNode):
+                value = value_node.value
             else:
                 value = self._build(value_node)
-            name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
+            name = (
+                key_node.value
+                if isinstance(key_node, ScalarNode)
+                else self._key(key_node)
+            )
             if name in own:
                 first = own[name].start_mark.line + 1
-                self._fault(
-                    RT004, f"duplicate key {name!r}; the first is on line {first}", key_node, "keep one of the two"
+                sentence = (
+                    f"duplicate key {name!r}; the first is on line {first}"
                 )
+                self._fault(RT004, sentence, key_node, "keep one of the two")
                 continue
             own[name] = key_node
             if key_node.tag == MERGE:
@@ -286,16 +360,28 @@ class Tree:
         return data
 
     def _key(self, node: Node) -> str:
-        """Return the text that stands for a key that is not one; `5` and `on` are text here."""
-        self._build(node)
-        self._fault(RT007, "a key must be text, not a list or a map", node, "write text before the colon")
-        return f"(key on line {node.start_mark.line + 1}, column {node.start_mark.column + 1})"
+        """Return the text that stands for a key that is not one.
 
-    def _merge(self, node: Node, data: dict[str, Any], entries: _Entries) -> None:
-        """Add the entries of a `<<` whose keys neither the map nor an earlier source has."""
+        `5` and `on` are text here.
+        """
+        self._build(node)
+        sentence = "a key must be text, not a list or a map"
+        self._fault(RT007, sentence, node, "write text before the colon")
+        mark = node.start_mark
+        return f"(key on line {mark.line + 1}, column {mark.column + 1})"
+
+    def _merge(
+        self, node: Node, data: dict[str, Any], entries: _Entries
+    ) -> None:
+        """Add the entries of a `<<`.
+
+        Keys that the map or an earlier source has are left out.
+        """
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
-                self._fault(RT007, "'<<' takes a map, or a list of maps", source, "name an anchor of a map: <<: *name")
+                sentence = "'<<' takes a map, or a list of maps"
+                advice = "name an anchor of a map: <<: *name"
+                self._fault(RT007, sentence, source, advice)
                 continue
             merged = self._build(source)
             self._merged += len(merged)
@@ -308,22 +394,28 @@ class Tree:
 
 
 def _measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
-    """Return the number of nodes of a value with aliases expanded, and its depth; raises LimitError.
+    """Return the number of nodes of a value with aliases expanded, and its depth.
 
-    `known` are those of lists and maps by identity: an alias counts as often as it is written.
+    Raises LimitError. `known` are those of lists and maps by identity: an alias counts
+    as often as it is written.
     """
     if isinstance(node, ScalarNode):
         return 1, 1
     if id(node) not in known:
         size, depth = 1, 0
         for child in node.value:
-            key, value = child if isinstance(child, tuple) else (None, child)
-            value_size, value_depth = _measure(value, known)
-            if key is not None:
-                _measure(key, known)  # it counts as text: what else it is, is a fault
+            value = child
+            if isinstance(child, tuple):
+                key, value = child
+                # It counts as text: what else it is, is a fault.
+                _measure(key, known)
                 size += 1
-            size, depth = size + value_size, max(depth, value_depth)
-        if size > MAX_NODES or depth + 1 > MAX_DEPTH + 1:
-            raise LimitError("nodes" if size > MAX_NODES else "levels", node.start_mark)
+            value_size, value_depth = _measure(value, known)
+            size += value_size
+            depth = max(depth, value_depth)
+        if size > MAX_NODES:
+            raise LimitError("nodes", node.start_mark)
+        if depth > MAX_DEPTH:
+            raise LimitError("levels", node.start_mark)
         known[id(node)] = size, depth + 1
     return known[id(node)]

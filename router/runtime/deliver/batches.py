@@ -151,7 +151,7 @@ def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
     if len(writes) < len(messages):
         return None
     for write in writes:
-        # A write whose request was made already is small.
+        # A request that was made already has at most the size of an item, of which 25 fit.
         if write.call is not None or (write.request is None and write.size > _SMALL):
             return None
     tables = {write.table.name: write.table for write in writes}

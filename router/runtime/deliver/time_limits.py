@@ -67,6 +67,8 @@ class StartLimit:
 
     A call that has just begun must be able to end by the deadline. So must the calls after it that
     end the work on a batch: dead letters and visibility timeouts, whose duration is `final`.
+
+    Why it is handed down: docs/decisions/2026-11-26-deadlines-are-handed-down.md
     """
 
     __slots__ = ("_deadline", "_durations", "_final", "_longest_margin")

@@ -1,6 +1,8 @@
 """Sends the planned writes.
 
 Calls overlap, and each write is retried by itself until it is settled.
+
+Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 """
 
 import time

@@ -52,6 +52,8 @@ class OutageBackoff(Struct, frozen=True):
     """The back-off of messages that met an outage: the receives that the redrive policy allows span `outlast` seconds.
 
     `max_receive_count` is that of the redrive policy, 0 without one.
+
+    Why waits grow so: docs/decisions/2026-11-26-outage-backoff.md
     """
 
     outlast: int = 12 * 60 * 60

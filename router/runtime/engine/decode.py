@@ -2,6 +2,8 @@
 
 The Amazon SQS and SNS Extended Clients send a pointer in place of a payload that is too large: a JSON list of the name
 of a Java class and `{"s3BucketName": …, "s3Key": …}`. Any other payload was small enough to be sent itself.
+
+Why msgspec: docs/decisions/2026-11-25-msgspec-reads-json.md
 """
 
 import base64

@@ -8,7 +8,7 @@ from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
 from router.model import Code, Outcome, OutcomeKind, Record
 
 Disposition = str
-"""`dead_letter`, `drop` or `retry`."""
+"""`dead_letter`, `drop` or `retry`; the default: docs/decisions/2026-11-25-dead-letter-by-default.md"""
 
 
 def rejected(rejection: Rejection, route: str = "", subject: str = "") -> Outcome:

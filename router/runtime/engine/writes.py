@@ -235,6 +235,8 @@ class WriteConfig(Struct, frozen=True):
 class Mode(Struct, frozen=True, kw_only=True, eq=False):
     """A write mode. No facet has a default, so that mypy names those that a mode lacks.
 
+    Why an object: docs/decisions/2026-11-26-a-mode-is-an-object.md
+
     `summary`, `when_duplicate` and `when_late` are sentences without subject and full stop, for the published schema
     and the docs: what the mode does, and what it does for a duplicate and for an out-of-order message.
     """

@@ -1,4 +1,6 @@
-"""Compiles an attribute of `item` to a callable: source, transforms, default, type, missing."""
+"""Compiles an attribute of `item` to a callable: source, transforms, default, type,
+missing.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
@@ -9,19 +11,21 @@ from msgspec import UNSET, Struct, UnsetType
 
 from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.errors import Rejection, Signal, TransformError
-from router.model import REMOVE, Code, Message, Path, Transform
+from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
+from router.runtime.config_types import or_none
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
 from router.runtime.sources import CompiledExpression, GetValue, source_of
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import is_built_in
 
 CONSTANT_TYPE = declare(
     "RT406",
     "a constant is not of the attribute's type",
-    "A `value` or `default` is converted to `type` once, at load; one that cannot be would fail on each message.",
+    "A `value` or `default` is converted to `type` once, at load; one that cannot be "
+    "would fail on each message.",
 )
 MISSING_POLICY = declare(
     "RT407",
@@ -31,7 +35,8 @@ MISSING_POLICY = declare(
 NULL_POLICY = declare(
     "RT428",
     "`null` cannot be told from no value",
-    "`null` needs a value that is absent in some messages and null in others: a path. The results of other expressions "
+    "`null` needs a value that is absent in some messages and null in others: a path. "
+    "The results of other expressions "
     "and sources are null in both cases, and a `default` stands for both.",
 )
 
@@ -41,24 +46,33 @@ _EMPTY_SET: frozenset[Any] = frozenset()
 UNKNOWN_TRANSFORM = declare(
     "RT403",
     "unknown transform",
-    "No loaded plugin registers a transform of that name; the built-in ones are in docs/transforms.md.",
+    "No loaded plugin registers a transform of that name; the built-in ones are in "
+    "docs/transforms.md.",
 )
 TRANSFORM_ARGUMENTS = declare(
     "RT404",
     "arguments that the transform does not take",
-    "A transform takes the value, then the arguments of its signature; wrong ones would fail on each message.",
+    "A transform takes the value, then the arguments of its signature; wrong ones "
+    "would fail on each message.",
 )
 
 Step = Callable[[Any], Any]
-"""Takes a value and returns the next; raises ValueError for a value that it cannot take."""
+"""Takes a value and returns the next.
+
+Raises ValueError for a value that it cannot take.
+"""
 
 
 class Getter(Struct, frozen=True):
-    """A compiled attribute: `get` returns its value or None, and raises as a source does.
+    """A compiled attribute.
 
-    `absent` is called with the data for None, and returns UNSET to leave the attribute out, or raises Rejection.
-    `pointer` is a path source's. `path` are the names on the way to a value of the message that `get` returns
-    unchanged, or empty. Without `reads_data`, `get` is the same for any data.
+    `get` returns its value or None, and raises as a source does. For None, `absent` is
+    called with the data: it returns UNSET to leave the attribute out, or raises
+    Rejection.
+
+    `pointer` is a path source's. `path` are the names on the way to a value of the
+    message that `get` returns unchanged, or empty. Without `reads_data`, `get` is the
+    same for any data.
     """
 
     name: str
@@ -69,10 +83,11 @@ class Getter(Struct, frozen=True):
     reads_data: bool = True
 
 
-class Site(Struct, frozen=True):
-    """An attribute's name, path, route, write mode and `type` or "": what its source is compiled with.
+class AttributeContext(Struct, frozen=True):
+    """What the source of an attribute is compiled with.
 
-    An attribute in its `short` form is an expression alone.
+    An attribute that `is_short` is an expression alone. `type` is its type, or "".
+    `config` is what all attributes share.
     """
 
     name: str
@@ -80,40 +95,62 @@ class Site(Struct, frozen=True):
     route: str
     mode: Mode
     is_key: bool
-    short: bool
+    is_short: bool
     type: str
-    context: CompileContext
+    config: CompileContext
 
     def expression(self, text: str, place: Path) -> CompiledExpression | None:
         """Compile an expression at a place of the attribute; None after a finding."""
-        return self.context.expression(text, self._path(place))
+        return self.config.expression(text, self._path(place))
 
     def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
         """Add a finding at a place of the attribute."""
-        self.context.findings.add(code, sentence, self._path(place), suggestion=suggestion)
+        self.config.findings.add(
+            code, sentence, self._path(place), suggestion=suggestion
+        )
 
     def _path(self, place: Path) -> Path:
-        return self.path if self.short else (*self.path, *place)
+        return self.path if self.is_short else (*self.path, *place)
 
 
-def compile_attribute(site: Site, attribute: spec.Attribute) -> Getter | None:
+def compile_attribute(
+    context: AttributeContext, attribute: spec.Attribute
+) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
-    name, path, findings = site.name, site.path, site.context.findings
+    path, findings = context.path, context.config.findings
     kind, given = source_of(attribute)
-    source = kind.compile(given, site)
-    steps = compile_transforms(attribute.transform, site.context.plugins.transforms, findings, (*path, "transform"))
-    convert = None if isinstance(attribute.type, UnsetType) else CONVERTERS[attribute.type]
-    constants = {} if source is None or attribute.transform else {kind.key: source.constant}
+    source = kind.compile(given, context)
+    steps = compile_transforms(
+        attribute.transform,
+        context.config.plugins.transforms,
+        findings,
+        (*path, "transform"),
+    )
+    type_ = or_none(attribute.type)
+    convert = None if type_ is None else CONVERTERS[type_]
+    constants = {}
+    if source is not None and not attribute.transform:
+        constants[kind.key] = source.constant
     default = _compile_default(attribute, constants, convert, findings, path)
-    if not _policies_fit(site, attribute) or source is None or steps is None or default is None:
+    fits = _policies_fit(context, attribute)
+    if source is None or steps is None or default is None or not fits:
         return None
-    absent = _policy(attribute.missing, site, source.pointer, "missing")
+    absent = _policy(attribute.missing, context, source.pointer, "missing")
     if not isinstance(attribute.null, UnsetType):
-        if not _null_differs(site, attribute, source.pointer):
+        if not _null_differs(context, attribute, source.pointer):
             return None
-        absent = _null_or_missing(source.pointer, _policy(attribute.null, site, source.pointer, "null"), absent)
+        on_null = _policy(attribute.null, context, source.pointer, "null")
+        absent = _null_or_missing(source.pointer, on_null, absent)
     get = _compose(source.get, steps, convert, default)
-    return Getter(name, get, absent, source.pointer, source.path if get is source.get else (), source.reads_data)
+    return Getter(
+        name=context.name,
+        get=get,
+        absent=absent,
+        pointer=source.pointer,
+        # A value that a step or a type changes is another one than that at the path.
+        path=source.path if get is source.get else (),
+        reads_data=source.reads_data,
+    )
 
 
 def _compile_default(
@@ -125,16 +162,18 @@ def _compile_default(
 ) -> Callable[[], Any] | None:
     """Return a callable for the default, converted to its type; None if it has faults."""
     value = attribute.default
-    faulty = False
+    is_faulty = False
     # A constant is checked at load, because it fails on each message or on none.
     for field, constant in {**constants, "default": value}.items():
-        if convert and constant is not UNSET and constant is not None:
-            try:
-                convert(constant)
-            except ValueError as error:
-                findings.add(CONSTANT_TYPE, f"'{field}' {error}, as 'type: {attribute.type}' asks", (*path, field))
-                faulty = True
-    if faulty:
+        if convert is None or constant is UNSET or constant is None:
+            continue
+        try:
+            convert(constant)
+        except ValueError as error:
+            sentence = f"'{field}' {error}, as 'type: {attribute.type}' asks"
+            findings.add(CONSTANT_TYPE, sentence, (*path, field))
+            is_faulty = True
+    if is_faulty:
         return None
     if value is UNSET or value is None:
         return _return_none
@@ -152,7 +191,10 @@ def _compose(
     convert: Callable[[Any], Any] | None,
     default: Callable[[], Any],
 ) -> GetValue:
-    """Compose source, transforms, default and type; a source alone is returned as it is."""
+    """Compose source, transforms, default and type.
+
+    A source alone is returned as it is.
+    """
     if not steps and convert is None and default is _return_none:
         return get
 
@@ -171,45 +213,78 @@ def _compose(
     return get_value
 
 
-def _policies_fit(site: Site, attribute: spec.Attribute) -> bool:
-    """Return whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
-    fitting = True
+def _policies_fit(context: AttributeContext, attribute: spec.Attribute) -> bool:
+    """Whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
+    fits = True
+    advice = "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
     for key, policy in (("missing", attribute.missing), ("null", attribute.null)):
-        removes = policy == "remove" and site.mode.stores != "attributes"
-        if removes or (site.is_key and policy in ("omit", "null", "remove")):
-            sentence = f"'{key}: {policy}' does not fit attribute '{site.name}'"
-            advice = "write 'error'" if site.is_key else "write 'omit', 'null' or 'error'"
-            site.context.findings.add(MISSING_POLICY, sentence, (*site.path, key), suggestion=advice)
-            fitting = False
-    return fitting
+        leaves_key_out = context.is_key and policy in ("omit", "null", "remove")
+        # Only a mode that stores attributes one by one can remove one.
+        removes_none = policy == "remove" and context.mode.stores != "attributes"
+        if leaves_key_out or removes_none:
+            sentence = f"'{key}: {policy}' does not fit attribute '{context.name}'"
+            where = (*context.path, key)
+            context.config.findings.add(
+                MISSING_POLICY, sentence, where, suggestion=advice
+            )
+            fits = False
+    return fits
 
 
-def _null_differs(site: Site, attribute: spec.Attribute, pointer: str) -> bool:
-    """Return whether a null of the attribute differs from no value; if not, after a finding."""
-    sentence = advice = ""
+def _null_differs(
+    context: AttributeContext, attribute: spec.Attribute, pointer: str
+) -> bool:
+    """Whether a null of the attribute differs from no value; if not, after a finding."""
     if not pointer:
-        sentence = f"'null' of attribute '{site.name}' needs a 'from' that is names with dots between"
+        sentence = (
+            f"'null' of attribute '{context.name}' needs a 'from' that is names with "
+            "dots between"
+        )
         advice = "other values cannot be absent in one way and null in another"
     elif attribute.default is not UNSET:
-        sentence = f"'null' and 'default' of attribute '{site.name}' contradict each other"
+        sentence = (
+            f"'null' and 'default' of attribute '{context.name}' contradict each other"
+        )
         advice = "leave one out: the default stands for a null, too"
-    if sentence:
-        site.context.findings.add(NULL_POLICY, sentence, (*site.path, "null"), key=True, suggestion=advice)
-    return not sentence
+    else:
+        return True
+    where = (*context.path, "null")
+    context.config.findings.add(
+        NULL_POLICY, sentence, where, key=True, suggestion=advice
+    )
+    return False
 
 
-def _policy(policy: str | UnsetType, site: Site, pointer: str, what: str) -> Callable[[Any], Any]:
-    """Return a callable that does what `missing` or `null` says; `what` is why, for a reason."""
-    if policy == "error" or site.is_key:
-        subject, code = ("key attribute", BAD_KEY) if site.is_key else ("attribute", UNMAPPABLE)
-        rejection = (code, f"{subject} '{site.name}' is {what}", pointer)
+def _policy(
+    policy: str | UnsetType, context: AttributeContext, pointer: str, what: str
+) -> Callable[[Any], Any]:
+    """Return a callable that does what `missing` or `null` says.
 
-        def refuse(data: Any) -> Any:
-            raise Rejection(*rejection)
-
-        return refuse
-    result = {"null": None, "remove": REMOVE}.get(str(policy), UNSET)
+    `what` is why, for a reason.
+    """
+    if policy == "error" or context.is_key:
+        return _refusal(context, pointer, what)
+    result: Any = UNSET
+    if policy == "null":
+        result = None
+    elif policy == "remove":
+        result = REMOVE
     return lambda data: result
+
+
+def _refusal(
+    context: AttributeContext, pointer: str, what: str
+) -> Callable[[Any], Any]:
+    """Return a callable that rejects the message."""
+    subject, code = "attribute", UNMAPPABLE
+    if context.is_key:
+        subject, code = "key attribute", BAD_KEY
+    reason = f"{subject} '{context.name}' is {what}"
+
+    def refuse(data: Any) -> Any:
+        raise Rejection(code, reason, pointer)
+
+    return refuse
 
 
 def _null_or_missing(
@@ -223,7 +298,8 @@ def _null_or_missing(
             if not isinstance(value, dict) or name not in value:
                 return on_missing(data)
             value = value[name]
-            if value is None:  # also one that the path leads through: what is in it is null with it
+            # A null that the path leads through makes all that is in it null.
+            if value is None:
                 return on_null(data)
         return on_missing(data)
 
@@ -236,7 +312,7 @@ def _return_none() -> Any:
 
 def compile_transforms(
     given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
-    transforms: Mapping[str, Transform],
+    transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
@@ -244,36 +320,73 @@ def compile_transforms(
     if isinstance(given, str):
         steps = [_compile_step(given, [], transforms, findings, path)]
     elif isinstance(given, Mapping):
-        steps = [_compile_step(name, argument, transforms, findings, path) for name, argument in given.items()]
+        steps = [
+            _compile_step(name, argument, transforms, findings, path)
+            for name, argument in given.items()
+        ]
     else:
         steps = []
         for index, entry in enumerate(given):
-            for name, argument in [(entry, [])] if isinstance(entry, str) else entry.items():
-                steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
+            for name, argument in (
+                [(entry, [])] if isinstance(entry, str) else entry.items()
+            ):
+                steps.append(
+                    _compile_step(name, argument, transforms, findings, (*path, index))
+                )
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 
 def _compile_step(
-    name: str, argument: Any, transforms: Mapping[str, Transform], findings: Findings, path: Path
+    name: str,
+    argument: Any,
+    transforms: Mapping[str, TransformFunction],
+    findings: Findings,
+    path: Path,
 ) -> Step | None:
-    """Return a step; a list of arguments is several, a map is by name, any other value is one."""
+    """Return a step.
+
+    A list of arguments is several, a map is by name, any other value is one.
+    """
     function = transforms.get(name)
     if function is None:
-        hint = did_you_mean(name, transforms, f"there are {', '.join(sorted(transforms))}")
-        findings.add(UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint)
+        hint = did_you_mean(
+            name, transforms, f"there are {', '.join(sorted(transforms))}"
+        )
+        findings.add(
+            UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint
+        )
         return None
     keywords = argument if isinstance(argument, dict) else {}
-    arguments = [] if keywords is argument else argument if isinstance(argument, list) else [argument]
+    arguments = (
+        []
+        if keywords is argument
+        else argument
+        if isinstance(argument, list)
+        else [argument]
+    )
     if not _takes(function, len(arguments), keywords):
         fault = _argument_fault(name, function, arguments, keywords)
         if fault:
-            findings.add(TRANSFORM_ARGUMENTS, f"transform '{name}': {fault[0]}", path, suggestion=fault[1])
+            findings.add(
+                TRANSFORM_ARGUMENTS,
+                f"transform '{name}': {fault[0]}",
+                path,
+                suggestion=fault[1],
+            )
             return None
-    return _bind(name, function, arguments, keywords, is_foreign=function is not TRANSFORMS.get(name))
+    return _bind(
+        name,
+        function,
+        arguments,
+        keywords,
+        is_foreign=not is_built_in(name, function),
+    )
 
 
-def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool:
-    """Return whether a function is known to take the value, `count` more arguments, and the keywords."""
+def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any]) -> bool:
+    """Return whether a function is known to take the value, `count` more arguments, and
+    the keywords.
+    """
     if type(function) is not FunctionType:
         return False
     code = function.__code__
@@ -281,15 +394,27 @@ def _takes(function: Transform, count: int, keywords: Mapping[str, Any]) -> bool
     given = {*code.co_varnames[: count + 1], *keywords}
     needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
     # A keyword must not name an argument that is given by position.
-    fits = code.co_argcount > count and given.issuperset(needed) and len(given) == count + 1 + len(keywords)
+    fits = (
+        code.co_argcount > count
+        and given.issuperset(needed)
+        and len(given) == count + 1 + len(keywords)
+    )
     return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
 
 
 def _argument_fault(
-    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any]
+    name: str,
+    function: TransformFunction,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
 ) -> tuple[str, str] | None:
-    """Return why a function does not take the arguments, and its signature; None if it takes them."""
-    import inspect  # most transforms are plain functions with the right arguments: start-up does without it
+    """Return why a function does not take the arguments, and its signature.
+
+    None if it takes them.
+    """
+    # Most transforms are plain functions with the right arguments: start-up does
+    # without the module.
+    import inspect
 
     try:
         signature = inspect.signature(function)
@@ -297,26 +422,42 @@ def _argument_fault(
     except TypeError as error:
         return str(error), f"it takes {name}{signature}"
     except ValueError:
-        # Some functions written in C have no signature; their arguments are not checked.
+        # Some functions written in C have no signature; their arguments are not
+        # checked.
         pass
     return None
 
 
 def _bind(
-    name: str, function: Transform, arguments: Sequence[Any], keywords: Mapping[str, Any], *, is_foreign: bool
+    name: str,
+    function: TransformFunction,
+    arguments: Sequence[Any],
+    keywords: Mapping[str, Any],
+    *,
+    is_foreign: bool,
 ) -> Step:
     # A transform may return an argument, which a plugin may then change in place.
-    lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
+    lends = any(
+        isinstance(argument, list | dict)
+        for argument in (*arguments, *keywords.values())
+    )
 
     def step(value: Any) -> Any:
         if is_foreign and isinstance(value, list | dict):
-            # A plugin may change it in place, and other attributes and routes must not see that.
+            # A plugin may change it in place, and other attributes and routes must not
+            # see that.
             value = deepcopy(value)
         try:
             changed = function(value, *arguments, **keywords)
-            return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
+            return (
+                deepcopy(changed)
+                if lends and isinstance(changed, list | dict)
+                else changed
+            )
         except (ValueError, TypeError):
-            raise ValueError(f"has a value that transform '{name}' does not take") from None
+            raise ValueError(
+                f"has a value that transform '{name}' does not take"
+            ) from None
         except Signal:
             raise
         except Exception as error:  # a plugin may raise anything

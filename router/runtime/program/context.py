@@ -25,7 +25,9 @@ from router.runtime.sources import CompiledExpression
 
 
 class Environment(Struct, frozen=True):
-    """The variables of the environment, and how bad it is if one that the config needs is not set."""
+    """The variables of the environment, and how bad it is if one that the config needs
+    is not set.
+    """
 
     variables: Mapping[str, str] = {}
     unset: Severity = "error"
@@ -34,9 +36,10 @@ class Environment(Struct, frozen=True):
 class CompileContext(Struct, frozen=True):
     """The tables, plugins and schemas of a config, and where to add findings.
 
-    `ttl` are the time-to-live attributes of the tables, or "".
-    `trees` are the trees of expressions by their text, which a compiled config holds: those need no parser.
-    `getters` are the compiled attributes of `item` by all that they are compiled from, as routes have equal ones.
+    `ttl` are the time-to-live attributes of the tables, or "". `trees` are the trees of
+    expressions by their text: a compiled config holds them, so that it needs no parser.
+    `getters` are the compiled attributes of `item` by all that they are compiled from:
+    many routes have equal ones.
     """
 
     tables: Mapping[str, Table]
@@ -54,7 +57,9 @@ class CompileContext(Struct, frozen=True):
         except InvalidExpression as error:
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
-        return CompiledExpression(evaluate, "/" + text.replace(".", "/") if is_plain_path(text) else "")
+        return CompiledExpression(
+            evaluate, "/" + text.replace(".", "/") if is_plain_path(text) else ""
+        )
 
     def reads_only(self, text: str, field: str) -> bool:
         """Whether a valid expression reads no top-level field but one."""

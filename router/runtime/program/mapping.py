@@ -1,19 +1,29 @@
-"""Compiles `item`, `for_each` and `merge` of a route to a callable from a message to its items."""
+"""Compiles `item`, `for_each` and `merge` of a route to a callable from a message to
+its items.
+"""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
 from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.runtime.config import spec
+from router.runtime.config.findings import Findings
+from router.runtime.config_types import or_none
 from router.runtime.engine.engine import MAX_ELEMENTS, Budget
 from router.runtime.engine.writes import Mode
 from router.runtime.modes import MODES
-from router.runtime.program.attribute import Getter, Site, Step, compile_attribute, compile_transforms
+from router.runtime.program.attribute import (
+    AttributeContext,
+    Getter,
+    Step,
+    compile_attribute,
+    compile_transforms,
+)
 from router.runtime.program.context import CompileContext
 from router.runtime.program.generated import Fail, take_nothing
 from router.runtime.sources import CompiledExpression, expressions_of, meta_of
@@ -21,7 +31,8 @@ from router.runtime.sources import CompiledExpression, expressions_of, meta_of
 IDLE_MERGE = declare(
     "RT435",
     "a `merge` without effect",
-    "The entries of a map are added to the attributes of `item`. Without `item` the whole message is the item, and a "
+    "The entries of a map are added to the attributes of `item`. Without `item` the "
+    "whole message is the item, and a "
     "mode that stores nothing has no use for attributes.",
 )
 
@@ -32,31 +43,40 @@ MergeMap = Callable[[Any], Item]
 
 def merge_of(route: spec.RouteSettings) -> spec.MergeSettings | None:
     """Return the `merge` of a route in its long form."""
-    if isinstance(route.merge, UnsetType):
-        return None
-    return spec.MergeSettings(from_=route.merge) if isinstance(route.merge, str) else route.merge
+    if isinstance(route.merge, str):
+        return spec.MergeSettings(from_=route.merge)
+    return or_none(route.merge)
 
 
 def reserved_names(route: spec.RouteSettings, ttl: str) -> frozenset[str]:
-    """Return the route's own names, which a map must not have: those that `item` maps, and the time to live."""
-    mapped = () if isinstance(route.item, UnsetType) else route.item
-    return frozenset(mapped) | ({ttl} - {""})
+    """Return the route's own names, which a merged map must not have.
+
+    These are the attributes that `item` maps, and the time to live.
+    """
+    return frozenset(or_none(route.item) or ()) | ({ttl} - {""})
 
 
-def compile_merge(route: spec.RouteSettings, context: CompileContext, path: Path) -> MergeMap | None:
-    """Return what finds the attributes that a route merges; None if it has none, or after a finding."""
+def compile_merge(
+    route: spec.RouteSettings, context: CompileContext, path: Path
+) -> MergeMap | None:
+    """Return what finds the attributes that a route merges.
+
+    None if it merges none, or after a finding.
+    """
     merge = merge_of(route)
     if merge is None:
         return None
     where = (*path, "merge")
-    if isinstance(route.item, UnsetType) or MODES[route.write.mode].stores == "nothing":
-        reason = "without 'item'" if isinstance(route.item, UnsetType) else f"for 'mode: {route.write.mode}'"
-        context.findings.add(IDLE_MERGE, f"'merge' has no effect {reason}", where, key=True, suggestion="remove it")
+    if _is_idle(route, context.findings, where):
         return None
-    short = isinstance(route.merge, str)
-    select = context.expression(merge.from_, where if short else (*where, "from"))
-    transforms = context.plugins.transforms
-    steps = compile_transforms(merge.transform, transforms, context.findings, (*where, "transform"))
+    from_at = where if isinstance(route.merge, str) else (*where, "from")
+    select = context.expression(merge.from_, from_at)
+    steps = compile_transforms(
+        merge.transform,
+        context.plugins.transforms,
+        context.findings,
+        (*where, "transform"),
+    )
     if select is None or steps is None:
         return None
     find = _find(select, steps)
@@ -66,27 +86,51 @@ def compile_merge(route: spec.RouteSettings, context: CompileContext, path: Path
     def merged(data: Any) -> Item:
         found = find(data)
         if len(found) > most:
-            raise Rejection(OUT_OF_BOUNDS, f"'merge' finds more than {most} entries", pointer)
-        item = {f"{prefix}{name}": value for name, value in found.items() if value is not None}
+            reason = f"'merge' finds more than {most} entries"
+            raise Rejection(OUT_OF_BOUNDS, reason, pointer)
+        item = {}
+        for name, value in found.items():
+            if value is not None:
+                item[f"{prefix}{name}"] = value
         if not reserved.isdisjoint(item):
-            name = min(reserved.intersection(item))  # a name of the config, which a reason may show
-            raise Rejection(UNMAPPABLE, f"'merge' finds the attribute '{name}', which is the route's own", pointer)
+            # The name is one of the config: a reason may show it.
+            name = min(reserved.intersection(item))
+            reason = f"'merge' finds the attribute '{name}', which is the route's own"
+            raise Rejection(UNMAPPABLE, reason, pointer)
         return item
 
     return merged
 
 
-def _find(select: CompiledExpression, steps: Sequence[Step]) -> Callable[[Any], dict[str, Any]]:
+def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool:
+    """Whether the `merge` of a route has no effect, which is a finding."""
+    if isinstance(route.item, UnsetType):
+        reason = "without 'item'"
+    elif MODES[route.write.mode].stores == "nothing":
+        reason = f"for 'mode: {route.write.mode}'"
+    else:
+        return False
+    sentence = f"'merge' has no effect {reason}"
+    findings.add(IDLE_MERGE, sentence, where, key=True, suggestion="remove it")
+    return True
+
+
+def _find(
+    select: CompiledExpression, steps: Sequence[Step]
+) -> Callable[[Any], dict[str, Any]]:
     """Return what finds the map of a message; a missing one is empty."""
 
     def find(data: Any) -> dict[str, Any]:
         try:
             found = select.evaluate(data)
             for step in steps:
-                found = None if found is None else step(found)
+                if found is not None:
+                    found = step(found)
         except ExpressionError:
-            raise Rejection(UNMAPPABLE, "the expression of 'merge' fails on the message") from None
-        except ValueError as error:  # its text holds no value
+            reason = "the expression of 'merge' fails on the message"
+            raise Rejection(UNMAPPABLE, reason) from None
+        except ValueError as error:
+            # The text of the error holds no value.
             raise Rejection(UNMAPPABLE, f"'merge' {error}", select.pointer) from None
         if found is not None and type(found) is not dict:
             raise Rejection(UNMAPPABLE, "'merge' finds no object", select.pointer)
@@ -100,7 +144,10 @@ MapItems = Callable[[Message, Budget], Iterable[Item]]
 
 
 class CompiledMapping(Struct, frozen=True):
-    """How a message is mapped to its items; `getters` are the attributes of its one item, if those are all of it."""
+    """How a message is mapped to its items.
+
+    `getters` are the attributes of its one item, if those are all of it.
+    """
 
     items: MapItems
     getters: Sequence[Getter] = ()
@@ -113,44 +160,68 @@ def compile_mapping(
     context: CompileContext,
     path: Path,
 ) -> CompiledMapping | None:
-    """Return how a route maps a message to its items, which raises Rejection; None if the config has faults."""
-    single = isinstance(route.for_each, UnsetType)
+    """Return how a route maps a message to its items; None if the config has faults.
+
+    The mapping raises Rejection for a message that it does not fit.
+    """
+    # Each part is compiled before the first fault ends it, so that all faults are found.
+    item = or_none(route.item)
     getters: list[Getter] | None = None
-    if isinstance(route.item, UnsetType):
-        map_item: MapItem | None = _whole("message" if single else "element")
-    else:
-        getters = _compile_item(name, MODES[route.write.mode], route.item, table, context, path)
-        map_item = None if getters is None else _mapped(getters)
+    if item is not None:
+        mode = MODES[route.write.mode]
+        getters = _compile_item(name, mode, item, table, context, path)
     merge = compile_merge(route, context, path)
     if isinstance(route.for_each, UnsetType):
-        if map_item is None:
+        if item is not None and getters is None:
             return None
-        map_all = map_item if merge is None else _with(merge, map_item)
-        single_item = getters if getters and merge is None else ()
-        return CompiledMapping(lambda message, budget: [map_all(message.data, message)], single_item)
+        return _map_whole(getters, merge)
     select = context.expression(route.for_each, (*path, "for_each"))
-    if map_item is None or select is None:
+    if select is None:
         return None
-    if isinstance(route.item, UnsetType):
-        return CompiledMapping(_for_each(select, lambda data, message: {}, map_item, whole_element=True))
-    # What does not depend on the element is evaluated once for each message.
-    fixed = {name for name, attribute in route.item.items() if _is_fixed(attribute, context)}
-    assert getters is not None  # else there is no `map_item`
-    map_fixed, map_varying = (
-        _mapped([each for each in getters if (each.name in fixed) is is_]) for is_ in (True, False)
-    )
-    map_each = map_varying if merge is None else _with(merge, map_varying)
-    return CompiledMapping(_for_each(select, map_fixed, map_each, whole_element=False))
+    if item is None:
+        whole = _whole("element")
+        return CompiledMapping(_for_each(select, _nothing, whole, whole_element=True))
+    if getters is None:
+        return None
+    fixed: list[Getter] = []
+    varying: list[Getter] = []
+    for getter in getters:
+        kind = fixed if _is_fixed(item[getter.name], context) else varying
+        kind.append(getter)
+    map_varying = _with(merge, _mapped(varying))
+    items = _for_each(select, _mapped(fixed), map_varying, whole_element=False)
+    return CompiledMapping(items)
 
 
-def _with(merge: MergeMap, map_item: MapItem) -> MapItem:
+def _map_whole(
+    getters: Sequence[Getter] | None, merge: MergeMap | None
+) -> CompiledMapping:
+    """Return the mapping of a message to one item."""
+    map_item = _with(merge, _whole("message") if getters is None else _mapped(getters))
+
+    def items(message: Message, budget: Budget) -> list[Item]:
+        return [map_item(message.data, message)]
+
+    return CompiledMapping(items, getters if getters and merge is None else ())
+
+
+def _nothing(data: Any, message: Message) -> Item:
+    return {}
+
+
+def _with(merge: MergeMap | None, map_item: MapItem) -> MapItem:
+    if merge is None:
+        return map_item
     return lambda data, message: map_item(data, message) | merge(data)
 
 
 def _is_fixed(attribute: str | spec.Attribute, context: CompileContext) -> bool:
-    """Whether an attribute of `for_each` has the same value for all elements of a message."""
-    given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-    return all(context.reads_only(use.text, "message") for use in expressions_of(given))
+    """Whether an attribute of `for_each` is the same for all elements of a message.
+
+    Such an attribute is evaluated once for each message.
+    """
+    uses = expressions_of(spec.long_form(attribute))
+    return all(context.reads_only(use.text, "message") for use in uses)
 
 
 def _compile_item(
@@ -162,33 +233,41 @@ def _compile_item(
     path: Path,
 ) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
-    getters = []
+    getters: list[Getter] = []
     for name, each in attributes.items():
+        given = spec.long_form(each)
+        is_key = name in keys
         content = each if isinstance(each, str) else _ENCODER.encode(each)
-        key = (name, mode.name, name in keys, content)
+        key = (name, mode.name, is_key, content)
         getter: Getter | None = context.getters.get(key)
         if getter is None:
-            where = (*path, "item", name)
-            site = Site(name, where, route, mode, name in keys, isinstance(each, str), "", context)
-            getter = _getter(site, each, key)
-        getters.append(getter)
-    compiled = [getter for getter in getters if getter is not None]
-    return compiled if len(compiled) == len(getters) else None
-
-
-def _getter(site: Site, attribute: str | spec.Attribute, key: Hashable) -> Getter | None:
-    """Return the getter of an attribute, None after faults; it is kept by a key for equal ones of other routes."""
-    given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
-    getter = compile_attribute(structs.replace(site, type=given.type or ""), given)
-    if getter is not None and not meta_of(given):  # one of metadata may be the name of the route
-        site.context.getters[key] = getter
-    return getter
+            around = AttributeContext(
+                name=name,
+                path=(*path, "item", name),
+                route=route,
+                mode=mode,
+                is_key=is_key,
+                is_short=isinstance(each, str),
+                type=given.type or "",
+                config=context,
+            )
+            getter = compile_attribute(around, given)
+            # Metadata may be the name of the route: that differs among routes.
+            if getter is not None and not meta_of(given):
+                context.getters[key] = getter
+        if getter is not None:
+            getters.append(getter)
+    # The others have faults.
+    return getters if len(getters) == len(attributes) else None
 
 
 def _mapped(getters: list[Getter]) -> MapItem:
     # On the hot path: attributes are unpacked once, and one `try` serves all of them.
     # A top-level field of the message, as most attributes are, is read without a call.
-    parts = [(getter.name, getter.path[0] if len(getter.path) == 1 else "", getter.get) for getter in getters]
+    parts = []
+    for getter in getters:
+        field = getter.path[0] if len(getter.path) == 1 else ""
+        parts.append((getter.name, field, getter.get))
     absent = {getter.name: getter.absent for getter in getters}
     fail = failure_of(getters)
 
@@ -212,7 +291,10 @@ def _mapped(getters: list[Getter]) -> MapItem:
 
 
 def failure_of(getters: Sequence[Getter]) -> Fail:
-    """Return the function from the name of an attribute and what its source raised to the exception for the message."""
+    """Return what makes the exception for a message of that of an attribute's source.
+
+    The function takes the name of the attribute and the exception.
+    """
     pointers = {getter.name: getter.pointer for getter in getters}
 
     def fail(name: str, error: Exception) -> Exception:
@@ -222,7 +304,8 @@ def failure_of(getters: Sequence[Getter]) -> Fail:
                 return Rejection(UNMAPPABLE, reason, pointers[name])
             case ValueError():
                 # The reasons of sources and conversions hold no value.
-                return Rejection(UNMAPPABLE, f"attribute '{name}' {error}", pointers[name])
+                reason = f"attribute '{name}' {error}"
+                return Rejection(UNMAPPABLE, reason, pointers[name])
             case TransformError():
                 return TransformError(error.plugin, error.original, name)
         return error
@@ -231,24 +314,43 @@ def failure_of(getters: Sequence[Getter]) -> Fail:
 
 
 def _whole(what: str) -> MapItem:
+    reason = f"the {what} is no JSON object, and the route has no 'item' to map it"
+
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
-            raise Rejection(UNMAPPABLE, f"the {what} is no JSON object, and the route has no 'item' to map it")
-        # A copy, because an item hook may change it while other routes read the message.
+            raise Rejection(UNMAPPABLE, reason)
+        # A copy, because an item hook may change it while other routes read the
+        # message.
         return dict(data)
 
     return map_item
 
 
-def _for_each(select: CompiledExpression, map_fixed: MapItem, map_varying: MapItem, *, whole_element: bool) -> MapItems:
-    """Map each element: attributes by `map_fixed` are those of the first element, others are mapped for each."""
+def _for_each(
+    select: CompiledExpression,
+    map_fixed: MapItem,
+    map_varying: MapItem,
+    *,
+    whole_element: bool,
+) -> MapItems:
+    """Return what maps each element of a list.
 
-    def map_element(map_item: MapItem, index: int, element: Any, message: Message) -> Item:
-        data = element if whole_element else {"element": element, "message": message.data}
+    Attributes by `map_fixed` are those of the first element, the others are mapped for
+    each. The data of both are the element if it is the `whole_element`, or else a map
+    of the element and the message.
+    """
+
+    def map_element(
+        map_item: MapItem, index: int, element: Any, message: Message
+    ) -> Item:
+        data = element
+        if not whole_element:
+            data = {"element": element, "message": message.data}
         try:
             return map_item(data, message)
         except Rejection as rejection:
-            where = _in_message(rejection.pointer, select.pointer and f"{select.pointer}/{index}")
+            pointer = select.pointer and f"{select.pointer}/{index}"
+            where = _in_message(rejection.pointer, pointer)
             raise Rejection(rejection.code, rejection.reason, where) from None
 
     def map_items(message: Message, budget: Budget) -> Iterator[Item]:
@@ -256,11 +358,13 @@ def _for_each(select: CompiledExpression, map_fixed: MapItem, map_varying: MapIt
         try:
             elements = select.evaluate(message.data)
         except ExpressionError:
-            raise Rejection(UNMAPPABLE, "the expression of 'for_each' fails on the message") from None
+            reason = "the expression of 'for_each' fails on the message"
+            raise Rejection(UNMAPPABLE, reason) from None
         if type(elements) is not list:
             raise Rejection(UNMAPPABLE, "'for_each' finds no list", select.pointer)
         if len(elements) > MAX_ELEMENTS:
-            raise Rejection(OUT_OF_BOUNDS, f"'for_each' finds more than {MAX_ELEMENTS} elements", select.pointer)
+            reason = f"'for_each' finds more than {MAX_ELEMENTS} elements"
+            raise Rejection(OUT_OF_BOUNDS, reason, select.pointer)
         fixed: Item = {}
         for index, element in enumerate(elements):
             budget.check()
@@ -272,8 +376,14 @@ def _for_each(select: CompiledExpression, map_fixed: MapItem, map_varying: MapIt
 
 
 def _in_message(pointer: str, element: str) -> str:
-    """Return the pointer into the message of one into `element` and `message`, which expressions see."""
+    """Return the pointer into the message of one into what expressions see.
+
+    They see a map of the `element`, whose pointer is given, and the `message`. The
+    pointer is empty if it is not known.
+    """
     _, root, *rest = (pointer or "/element").split("/")
     if root == "message":
         return "".join(f"/{name}" for name in rest)
-    return "/".join([element, *rest]) if element and root == "element" else ""
+    if root == "element" and element:
+        return "/".join([element, *rest])
+    return ""

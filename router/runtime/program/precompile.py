@@ -3,8 +3,7 @@
 import glob
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -13,57 +12,88 @@ from msgspec import structs
 from router.errors import ConfigError
 from router.model import Path, Place
 from router.runtime.config import spec
-from router.runtime.config.environment import Reference, find_references, split_references
+from router.runtime.config.environment import (
+    Reference,
+    find_references,
+    parts,
+    split_references,
+)
 from router.runtime.config.findings import Findings
 from router.runtime.config.include import included_files
 from router.runtime.config.merge import SourceFile, folder_of, relocate
 from router.runtime.config.parse import without_empty_keys
-from router.runtime.config.schema import Node, branch_for, exact_schema, find_constraints, find_typed
+from router.runtime.config.schema import (
+    Node,
+    branch_for,
+    exact_schema,
+    find_constraints,
+    find_typed,
+)
 from router.runtime.config.source import read_source
-from router.runtime.program.expressions.compile import is_plain_path, parse_expression
+from router.runtime.program.expressions.compile import (
+    is_plain_path,
+    parse_expression,
+)
 from router.runtime.program.load import load, without_garbage_collector
-from router.runtime.program.precompiled import MAP, TUPLE, Bundle, File, Files, Shape, list_places, write
+from router.runtime.program.precompiled import (
+    MAP,
+    TUPLE,
+    Bundle,
+    File,
+    Files,
+    Shape,
+    list_places,
+    write,
+)
 from router.runtime.program.schemas.compile import SchemaStore
 from router.runtime.sources import SOURCES
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
-    """Return the compiled config of the file at `path`; raises ConfigError if it has errors.
+    """Return the compiled config of the file at `path`.
 
-    A variable that is not set is none, since only the environment of the start counts. Of `env` nothing gets into the
-    bytes, but which files `include` names if it has a `${…}`.
+    Raises ConfigError if it has errors. A variable that is not set is none, since only
+    the environment of the start counts. Of `env` nothing gets into the bytes, but which
+    files `include` names if it has a `${…}`.
     """
     loaded = load(path, env, unset="warning")
     if loaded.findings.failed or loaded.config is None:
         raise ConfigError(tuple(loaded.findings))
     given = loaded.config.include
+    root = path.parent
     with without_garbage_collector():
         sources = list(_sources(path, given))
         include = (given,) if isinstance(given, str) else given
-        return write(
-            Files(include, _files(sources, path.parent)),
-            _bundle(sources, path.parent),
-            _trees(sources),
-            [list_places(_needed(source.data), source.findings.locate) for source in sources],
-        )
+        files = Files(include, _files(sources, root))
+        places = [_places(source) for source in sources]
+        return write(files, _bundle(sources, root), _trees(sources), places)
 
 
-def read_files(path: FilePath, include: str | tuple[str, ...]) -> tuple[File, ...]:
-    """Return the files of a config without errors as a compiled config has them, without compiling anything."""
+def read_files(
+    path: FilePath, include: str | tuple[str, ...]
+) -> tuple[File, ...]:
+    """Return the files of a config without errors, as a compiled config has them.
+
+    Nothing is compiled.
+    """
     with without_garbage_collector():
         return _files(list(_sources(path, include)), path.parent)
 
 
 def _files(sources: list[SourceFile], root: FilePath) -> tuple[File, ...]:
-    kinds: list[type[spec.Config | spec.Included]] = [spec.Config, *repeat(spec.Included, len(sources) - 1)]
-    return tuple(map(_file, sources, repeat(root), kinds))
+    config, *included = sources
+    others = [_file(source, root, spec.Included) for source in included]
+    return (_file(config, root, spec.Config), *others)
 
 
-def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
+def _sources(
+    path: FilePath, include: str | tuple[str, ...]
+) -> Iterator[SourceFile]:
     """Yield the files of the config with their `${…}`."""
     yield _read(path, spec.Config)
     # Loading has reported its findings before.
-    for file in included_files(path, include, Findings(lambda where, key: Place(str(path)))):
+    ignored = Findings(lambda where, key: Place(str(path)))
+    for file in included_files(path, include, ignored):
         yield _read(file, spec.Included)
 
 
@@ -72,95 +102,161 @@ def _read(path: FilePath, cls: type[spec.Config | spec.Included]) -> SourceFile:
     return structs.replace(source, data=without_empty_keys(cls, source.data))
 
 
-def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]) -> File:
+def _places(source: SourceFile) -> list[int]:
+    return list_places(_needed(source.data), source.findings.locate)
+
+
+def _file(
+    source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]
+) -> File:
+    file = FilePath(source.file)
     data = _needed(source.data)
-    name = FilePath(source.file).relative_to(root).as_posix()
     references = tuple(find_references(data))
-    typed = tuple(find_typed(cls, data, references))
-    constraints = tuple(find_constraints(cls, data, references))
     schema = exact_schema(cls)
-    shape = _shape(schema, {**schema, "title": cls.__name__}, data)
-    return File(name, folder_of(FilePath(source.file), root), references, data, typed, constraints, shape)
+    return File(
+        name=file.relative_to(root).as_posix(),
+        folder=folder_of(file, root),
+        references=references,
+        data=data,
+        typed=tuple(find_typed(cls, data, references)),
+        constraints=tuple(find_constraints(cls, data, references)),
+        shape=_shape(schema, {**schema, "title": cls.__name__}, data),
+    )
 
 
 def _shape(schema: Node, node: Node, value: Any) -> Shape | None:
     """Return which parts of a value are structures or tuples; None if none is."""
     branch = branch_for(schema, node, value)
-    if isinstance(value, list):
-        if branch.get("type") != "array":
-            return None
-        inside = {str(index): _shape(schema, branch.get("items", {}), each) for index, each in enumerate(value)}
-        return TUPLE, {index: each for index, each in inside.items() if each}
+    if isinstance(value, list) and branch.get("type") == "array":
+        element = branch.get("items", {})
+        return TUPLE, _shapes(
+            schema, ((step, element, each) for step, each in parts(value))
+        )
     if not isinstance(value, dict):
         return None
-    known, other = branch.get("properties"), branch.get("additionalProperties")
+    known = branch.get("properties")
+    other = branch.get("additionalProperties")
+    # Keys that are not known stand for themselves if any are allowed.
     around = other if isinstance(other, dict) else {}
-    inside = {name: _shape(schema, (known or {}).get(name, around), each) for name, each in value.items()}
-    found = {name: each for name, each in inside.items() if each}
+    nodes = known or {}
+    children = (
+        (name, nodes.get(name, around), each) for name, each in value.items()
+    )
+    found = _shapes(schema, children)
     if known is not None:
         return branch["title"], found
     return (MAP, found) if found else None
 
 
+def _shapes(
+    schema: Node, children: Iterable[tuple[str | int, Node, Any]]
+) -> dict[str, Shape]:
+    """Return the shapes of the parts of a value that have one."""
+    found = {}
+    for step, node, child in children:
+        shape = _shape(schema, node, child)
+        if shape is not None:
+            found[str(step)] = shape
+    return found
+
+
 def _needed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the data without `ignore` and `tests`, unless they have variables: a missing variable stops a start."""
-    kept = {name: value for name, value in data.items() if name != "ignore" or find_references(value)}
-    routes = {name: dict(route) for name, route in (data.get("routes") or {}).items()}
+    """Return the data without `ignore` and `tests`.
+
+    Those with variables are kept: a missing variable stops a start.
+    """
+    needed = dict(data)
+    if not find_references(data.get("ignore")):
+        needed.pop("ignore", None)
+    routes = {name: dict(route) for name, route in _routes(data)}
     for route in routes.values():
         if not find_references(route.get("tests")):
             route.pop("tests", None)
-    return {**kept, "routes": routes} if routes else kept
+    if routes:
+        needed["routes"] = routes
+    return needed
+
+
+def _routes(data: Mapping[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    return (data.get("routes") or {}).items()
 
 
 def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
     """Return the trees of expressions without variables that are no plain paths."""
-    texts = {text for source in sources for text in _expressions(source.data) if "${" not in text}
-    return {text: parse_expression(text) for text in sorted(texts) if not is_plain_path(text)}
+    texts: set[str] = set()
+    for source in sources:
+        texts.update(_expressions(source.data))
+    return {
+        text: parse_expression(text)
+        for text in sorted(texts)
+        if "${" not in text and not is_plain_path(text)
+    }
 
 
 def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
-    for route in (data.get("routes") or {}).values():
+    """Yield the expressions of a file, with those that have variables in them."""
+    for _, route in _routes(data):
         merge = route.get("merge")
-        merged = merge.get("from") if isinstance(merge, dict) else merge
-        given = (route.get("when"), route.get("for_each"), merged, (route.get("write") or {}).get("once_key"))
-        yield from (text for text in given if isinstance(text, str))
+        write = route.get("write") or {}
+        of_route = (
+            route.get("when"),
+            route.get("for_each"),
+            merge.get("from") if isinstance(merge, dict) else merge,
+            write.get("once_key"),
+        )
+        yield from (text for text in of_route if isinstance(text, str))
         for attribute in (route.get("item") or {}).values():
             if isinstance(attribute, str):
                 yield attribute
-                continue
-            for source in SOURCES.values():
-                value = attribute.get(source.key)
-                # The braces of a variable would be taken for those of a template.
-                if value is not None and not (isinstance(value, str) and "${" in value):
-                    yield from (use.text for use in source.expressions(value))
+            else:
+                yield from _expressions_of(attribute)
+
+
+def _expressions_of(attribute: Mapping[str, Any]) -> Iterator[str]:
+    for source in SOURCES.values():
+        value = attribute.get(source.key)
+        # The braces of a variable would be taken for those of a template.
+        has_variable = isinstance(value, str) and "${" in value
+        if value is not None and not has_variable:
+            yield from (use.text for use in source.expressions(value))
 
 
 def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:
-    """Return the schema files that routes name, or may name with other variables, and those that they refer to."""
+    """Return the schema files that routes may name, and those that they refer to.
+
+    With other variables than now, a route may name another file.
+    """
     store = SchemaStore(root)
+    # A schema with faults is not in the bundle; a start that needs it reads it beside
+    # the compiled config.
+    ignored = Findings(lambda where, key: Place(""))
     for source in sources:
         folder = folder_of(FilePath(source.file), root)
-        for name, route in (source.data.get("routes") or {}).items():
+        for name, route in _routes(source.data):
+            path: Path = ("routes", name, "schema")
             schema = route.get("schema")
-            # A schema with faults is not in the bundle; a start that needs it reads it beside the compiled config.
-            findings = Findings(lambda where, key: Place(""))
-            for each in _possible_files(schema, root / folder) if isinstance(schema, str) else [schema]:
-                if each is not None:
-                    path: Path = ("routes", name, "schema")
-                    store.compile(relocate(each, folder) if isinstance(each, str) else each, findings, path)
+            if isinstance(schema, str):
+                for file in _possible_files(schema, root / folder):
+                    store.compile(relocate(file, folder), ignored, path)
+            elif schema is not None:
+                store.compile(schema, ignored, path)
     return store.bundle()
 
 
 def _possible_files(schema: str, folder: FilePath) -> list[str]:
-    """Return the files that a name can stand for: with a variable, all in the folder of its default that match."""
+    """Return the files that a name can stand for.
+
+    With a variable, these are all in the folder of its default that match.
+    """
     if "${" not in schema:
         return [schema]
-    pieces = split_references(schema)
-    pattern = "".join(
-        _like(each.default or "") if isinstance(each, Reference) else glob.escape(each) for each in pieces
-    )
+    pattern = "".join(map(_pattern, split_references(schema)))
     return sorted(glob.glob(pattern, root_dir=folder))  # noqa: PTH207 — as `include` finds files
 
 
-def _like(default: str) -> str:
-    return f"{glob.escape(posixpath.join(posixpath.dirname(default), ''))}*"
+def _pattern(piece: str | Reference) -> str:
+    """Return the pattern of files for a piece of a name."""
+    if not isinstance(piece, Reference):
+        return glob.escape(piece)
+    folder = posixpath.dirname(piece.default or "")
+    return f"{glob.escape(posixpath.join(folder, ''))}*"

@@ -1,8 +1,11 @@
 """Writes and reads compiled configs.
 
-Five lines of JSON: the head; the files of the config as data, with their `${…}`; the schema files; the trees of
-expressions; and the positions in the files, which are decoded only if there is a finding. Numbers are exact, and
-the same config always makes the same bytes.
+Five lines of JSON: the head; the files of the config as data, with their `${…}`; the
+schema files; the trees of expressions; and the positions in the files, which are
+decoded only if there is a finding. Numbers are exact, and the same config always makes
+the same bytes.
+
+Why data: docs/decisions/2026-11-25-compiled-configuration-is-data.md
 """
 
 import zlib
@@ -46,16 +49,21 @@ _DIGITS = frozenset("-0123456789")
 
 
 Shape = tuple[str, dict[str, Any]]
-"""What a value of a file becomes, as the name of a structure, `MAP` or `TUPLE`; and its parts that have a shape."""
+"""What a value of a file becomes, and which of its parts have a shape.
+
+It becomes the structure of a name, a map for `MAP`, or a tuple for `TUPLE`.
+"""
 MAP, TUPLE = "", "[]"
 
 
 class File(Struct, frozen=True):
     """A file of a config: the config itself first, then what it includes, in order.
 
-    `name` is from the config's folder, `folder` is the file's own from there, or empty; `references` are the paths of
-    the texts in `data` that have a `${` in them, `typed` are those of them that stand for numbers, or true or false,
-    `constraints` are what the config takes there, if not any text. No variable changes `shape`.
+    `name` is relative to the config's folder. `folder` is the file's own folder from
+    there, or empty. `references` are the paths of the texts in `data` that have a `${`
+    in them. Of these, `typed` are those that stand for numbers, or true or false.
+    `constraints` are what the config takes there, if not any text. No variable changes
+    `shape`.
     """
 
     name: str
@@ -68,14 +76,20 @@ class File(Struct, frozen=True):
 
 
 class Files(Struct, frozen=True):
-    """The files of a config; `include` are its patterns in the environment in which it was compiled."""
+    """The files of a config.
+
+    `include` are its patterns in the environment in which it was compiled.
+    """
 
     include: tuple[str, ...]
     files: tuple[File, ...]
 
 
 class Bundle(Struct, frozen=True):
-    """Schema files by their names relative to the config; `links` are symbolic links to them."""
+    """Schema files by their names relative to the config.
+
+    `links` are symbolic links to them.
+    """
 
     files: Mapping[str, Any] = {}
     links: Mapping[str, str] = {}
@@ -115,41 +129,58 @@ def is_precompiled(path: FilePath) -> bool:
         return False
 
 
-def write(files: Files, schemas: Bundle, trees: Mapping[str, dict[str, Any]], places: Sequence[Sequence[int]]) -> bytes:
-    """Return the bytes of a compiled config; raises UsageError for text that UTF-8 cannot encode."""
+def write(
+    files: Files,
+    schemas: Bundle,
+    trees: Mapping[str, dict[str, Any]],
+    places: Sequence[Sequence[int]],
+) -> bytes:
+    """Return the bytes of a compiled config.
+
+    Raises UsageError for text that UTF-8 cannot encode.
+    """
+    lines = [_exact(part) for part in (files, schemas, trees, places)]
     try:
-        body = b"".join(_ENCODER.encode(_exact(part)) + b"\n" for part in (files, schemas, trees, places))
+        body = b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
     except UnicodeEncodeError:
-        raise UsageError("the config has half of a surrogate pair in it, which no file can hold") from None
-    return _ENCODER.encode(_Head(FORMAT, __version__, zlib.crc32(body))) + b"\n" + body
+        sentence = "the config has half of a surrogate pair in it, which no file can hold"
+        raise UsageError(sentence) from None
+    head = _Head(FORMAT, __version__, zlib.crc32(body))
+    return _ENCODER.encode(head) + b"\n" + body
 
 
 def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     """Decode a compiled config, named `label` in errors.
 
-    Raises UsageError if another version made it, or if it is damaged. With `any_version`, another version of the router
-    may have made it, in the same format: good enough to look at, without its trees, which are made from the texts.
+    Raises UsageError if another version made it, or if it is damaged. With
+    `any_version`, another version of the router may have made it, in the same format:
+    good enough to look at, without its trees, which are made from the texts.
     """
     head, _, body = content.partition(b"\n")
     try:
         decoded = msgspec.json.decode(head, type=_Head)
     except msgspec.DecodeError:
         decoded = None
-    known = decoded is not None and decoded.compiled_router_config == FORMAT
-    if decoded is None or not known or not (any_version or decoded.router == __version__):
-        maker = (
-            f"router {decoded.router}" if decoded and decoded.router != __version__ else "another version of the router"
-        )
-        raise UsageError(f"{label} was compiled by {maker}, and this is router {__version__}: {_AGAIN}")
+    maker = decoded.router if decoded else __version__
+    is_known = decoded is not None and decoded.compiled_router_config == FORMAT
+    is_own = maker == __version__
+    if decoded is None or not is_known or not (any_version or is_own):
+        # The same version with another format was made by another build.
+        by = "another version of the router" if is_own else f"router {maker}"
+        sentence = f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
+        raise UsageError(sentence)
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")
-    kept = _decode(trees, dict[str, Any]) if decoded.router == __version__ else {}
+    kept = _decode(trees, dict[str, Any]) if is_own else {}
     return Opened(_decode(files, Files), _decode(schemas, Bundle), kept, places)
 
 
 def _exact(value: Any) -> Any:
-    """Return the value with decimals as raw JSON: without an exponent, a whole decimal would be read as an integer."""
+    """Return the value with decimals as raw JSON.
+
+    Without an exponent, a whole decimal would be read as an integer.
+    """
     if isinstance(value, Struct):
         value = structs.asdict(value)
     if isinstance(value, dict):
@@ -165,36 +196,50 @@ def _decode(line: bytes, kind: Any) -> Any:
     return msgspec.json.Decoder(kind, float_hook=Decimal).decode(line)
 
 
-def read_config(path: FilePath, env: Mapping[str, str], any_version: bool = False) -> tuple[Reading, Opened]:
-    """Read a compiled config with an environment: the findings are those that the YAML files would have in it.
+def read_config(
+    path: FilePath, env: Mapping[str, str], any_version: bool = False
+) -> tuple[Reading, Opened]:
+    """Read a compiled config with an environment.
 
-    Raises UsageError if another version compiled it (but with `any_version`), if it is damaged, or for files that it
-    includes only in this environment.
+    The findings are those that the YAML files would have in it.
+
+    Raises UsageError if another version compiled it (but with `any_version`), if it is
+    damaged, or for files that it includes only in this environment.
     """
     opened = unpack(read_regular(path), str(path), any_version)
     places = cache(opened.places)
     files = opened.files.files
-    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
-    root = sources[0]
+    sources = [
+        _put_in(file, path.parent, env, index, places)
+        for index, file in enumerate(files)
+    ]
+    root, *others = sources
     config, left_out = _parse(spec.Config, files[0], root)
     include = config.include if config else ()
     given = (include,) if isinstance(include, str) else include
+    compiled = opened.files.include
+    # With a variable missing, no file is included.
+    if given and given != compiled and not root.findings.failed:
+        raise UsageError(
+            f"{path} was compiled to include {_listed(compiled)}, and is to include "
+            f"{_listed(given)} in this environment: compile it in this one, or name "
+            "the same files in all of them"
+        )
     included = []
-    if given and given == opened.files.include:
-        for file, source in list(zip(files, sources, strict=True))[1:]:
+    if given and given == compiled:
+        for file, source in zip(files[1:], others, strict=True):
             content, without = _parse(spec.Included, file, source)
             assert content is not None  # it can do without any of its keys
             included.append(IncludedFile(source, file.folder, content, without))
-    elif given and not root.findings.failed:  # with a variable missing, no file is included
-        raise UsageError(
-            f"{path} was compiled to include {_listed(opened.files.include)}, and is to include {_listed(given)} "
-            "in this environment: compile it in this one, or name the same files in all of them"
-        )
     return merge(root, config, left_out, included), opened
 
 
 def _put_in(
-    file: File, folder: FilePath, env: Mapping[str, str], index: int, places: Callable[[], list[list[int]]]
+    file: File,
+    folder: FilePath,
+    env: Mapping[str, str],
+    index: int,
+    places: Callable[[], list[list[int]]],
 ) -> SourceFile:
     """Return a file with its variables replaced."""
     label = str(folder / file.name)
@@ -207,23 +252,34 @@ def _put_in(
         return locate_all()(path, key)
 
     findings = Findings(locate)
-    faults = replace_references(file.data, file.references, env, findings.secrets)
+    faults = replace_references(
+        file.data, file.references, env, findings.secrets
+    )
     faults += convert_texts(file.data, file.typed)
     for fault in faults:
-        findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
+        findings.add(
+            RT005, fault.sentence, fault.path, suggestion=fault.suggestion
+        )
     return SourceFile(label, folder, file.data, findings)
 
 
-def _parse(cls: type[_Kind], file: File, source: SourceFile) -> tuple[_Kind | None, set[Path]]:
+def _parse(
+    cls: type[_Kind], file: File, source: SourceFile
+) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
-    The values in the file had no faults when it was compiled, so that only what variables have changed is examined. If
-    that may have a fault, the parser that reports faults is imported.
+    The values in the file had no faults when it was compiled, so that only what
+    variables have changed is examined. If that may have a fault, the parser that
+    reports faults is imported.
     """
-    if file.shape and not source.findings.failed and all(meets(file.data, each) for each in file.constraints):
+    fits = not source.findings.failed and all(
+        meets(file.data, each) for each in file.constraints
+    )
+    if file.shape and fits:
         part: _Kind = _build(file.data, file.shape)
         return part, set()
-    from router.runtime.config.parse import parse_part  # start-up does without it, but for a fault
+    # A start without a fault does without the module.
+    from router.runtime.config.parse import parse_part
 
     return parse_part(cls, source.data, source.findings)
 
@@ -232,33 +288,50 @@ def _build(value: Any, shape: Shape) -> Any:
     """Return a value without faults in its shape."""
     name, inside = shape
     if name == TUPLE:
-        return tuple(_build(each, inside[str(at)]) if str(at) in inside else each for at, each in enumerate(value))
-    parts_of = {**value, **{step: _build(value[step], each) for step, each in inside.items()}}
+        elements = list(value)
+        for at, each in inside.items():
+            elements[int(at)] = _build(elements[int(at)], each)
+        return tuple(elements)
+    children = dict(value)
+    for key, each in inside.items():
+        children[key] = _build(value[key], each)
     if name == MAP:
-        return parts_of
+        return children
     structure, fields = _structures()[name]
-    return structure(**{fields[key]: each for key, each in parts_of.items()})
+    return structure(**{fields[key]: each for key, each in children.items()})
 
 
 @cache
 def _structures() -> dict[str, tuple[type[Spec], dict[str, str]]]:
-    """Return the structures by their published names, with the names of their fields by those of their keys."""
-    return {
-        name: (each, dict(zip(each.__struct_encode_fields__, each.__struct_fields__, strict=True)))
-        for name, each in structures().items()
-    }
+    """Return the structures by their published names.
+
+    Each has the names of its fields by those of its keys.
+    """
+    found = {}
+    for name, each in structures().items():
+        keys, fields = each.__struct_encode_fields__, each.__struct_fields__
+        found[name] = each, dict(zip(keys, fields, strict=True))
+    return found
 
 
 def _listed(patterns: tuple[str, ...]) -> str:
     return ", ".join(f"'{pattern}'" for pattern in patterns)
 
 
-_Spot = tuple[Place, Place, dict[str | int, Any]]
-"""The places of a key and of its value, and the same for everything inside the value."""
+class _Spot(Struct, frozen=True):
+    """The places of a key and of its value, and those of everything in the value."""
+
+    key: Place
+    value: Place
+    inside: dict[str | int, "_Spot"]
 
 
 def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
-    """Return line and column of the root, then of each key and its value, or of each element, depth first."""
+    """Return line and column of the root, then of what is in it, depth first.
+
+    An element of a list has one place; an entry of a map has those of its key and of
+    its value.
+    """
 
     def walk(value: Any, path: Path) -> Iterator[Place]:
         for step, child in parts(value):
@@ -273,30 +346,33 @@ def list_places(data: dict[str, Any], locate: Locate) -> list[int]:
 
 
 def locate_by(file: str, data: dict[str, Any], listed: Sequence[int]) -> Locate:
-    """Return the function that finds places in the numbers which `list_places` returned for this data.
+    """Return the function that finds places in what `list_places` returned.
 
-    For a path that does not exist, it finds the nearest parent that does, as for the file itself.
+    `data` is the data that it was called with. For a path that does not exist, the
+    function finds the nearest parent that does, as for the file itself.
     """
     numbers = iter(listed)
 
     def place() -> Place:
         return Place(file, next(numbers), next(numbers))
 
-    def read(value: Any) -> dict[str | int, Any]:
-        return {
-            step: ((here := place()), place() if isinstance(step, str) else here, read(child))
-            for step, child in parts(value)
-        }
+    def read(value: Any) -> dict[str | int, _Spot]:
+        spots = {}
+        for step, child in parts(value):
+            key = place()
+            own = place() if isinstance(step, str) else key
+            spots[step] = _Spot(key, own, read(child))
+        return spots
 
     start = place()
-    root: _Spot = (start, start, read(data))
+    root = _Spot(start, start, read(data))
 
     def locate(path: Path, key: bool = False) -> Place:
         spot = root
         for step in path:
-            if step not in spot[2]:
+            if step not in spot.inside:
                 break
-            spot = spot[2][step]
-        return spot[0] if key else spot[1]
+            spot = spot.inside[step]
+        return spot.key if key else spot.value
 
     return locate

@@ -10,6 +10,7 @@ from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
+from router.runtime.config_types import or_none
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.engine.outcomes import Redactor
 from router.runtime.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
@@ -27,7 +28,8 @@ UNKNOWN_TABLE = declare(
 UNKNOWN_PLUGIN = declare(
     "RT204",
     "unknown plugin",
-    "`plugins` and `options` of a route name plugins that the file loads under its top-level `plugins`.",
+    "`plugins` and `options` of a route name plugins that the file loads under its "
+    "top-level `plugins`.",
 )
 NAMED_TWICE = declare(
     "RT111",
@@ -52,27 +54,34 @@ KEY_TYPE = declare(
 REPEATED_EFFECT = declare(
     "RT606",
     "`add` or `append` without `once`",
-    "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
+    "SQS delivers a message at least once; a redelivered message is added or appended "
+    "again, unless `once` stores an "
     "idempotency key for each applied update.",
     severity="warning",
 )
 UNMAPPED_SETTING = declare(
     "RT607",
     "a setting that names an attribute that it cannot use",
-    "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, each in one of them only, and none "
+    "`version`, `add`, `append` and `keep_first` name attributes that `item` maps, "
+    "each in one of them only, and none "
     "of them a key attribute: the key says which item it is, and cannot change.",
 )
 MISSING_SETTING = declare(
     "RT608",
     "a write mode without a setting that it needs",
     "The mode cannot plan a write without it: "
-    + ", ".join(f"`{mode.name}` needs `{name}`" for mode in MODES.values() for name in sorted(mode.required))
+    + ", ".join(
+        f"`{mode.name}` needs `{name}`"
+        for mode in MODES.values()
+        for name in sorted(mode.required)
+    )
     + ".",
 )
 MARKER_TABLE = declare(
     "RT609",
     "a table that cannot hold idempotency keys",
-    "`once` names a table of `tables` whose key is one text attribute; with a `ttl` there, idempotency keys expire.",
+    "`once` names a table of `tables` whose key is one text attribute; with a `ttl` "
+    "there, idempotency keys expire.",
 )
 
 _SETTINGS: tuple[Setting, ...] = get_args(Setting)
@@ -88,24 +97,27 @@ def compile_route(
     findings = context.findings
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
-    when = None if isinstance(route.when, UnsetType) else context.condition(route.when, (*path, "when"))
-    given = route.schema
-    validate = None if isinstance(given, UnsetType) else context.schemas.compile(given, findings, (*path, "schema"))
-    table = context.tables.get(route.table)
-    if table is None:
-        hint = did_you_mean(route.table, context.tables, "add it under 'tables', with its key")
-        findings.add(UNKNOWN_TABLE, f"unknown table '{route.table}'", (*path, "table"), suggestion=hint)
-    # The mapping of an unknown table is checked too, without its key.
-    keyed = table or Table(route.table, ())
-    mapped = compile_mapping(name, route, keyed, context, path)
-    write = compile_write(name, route, keyed, context, path)
+    when, validate = None, None
+    if not isinstance(route.when, UnsetType):
+        when = context.condition(route.when, (*path, "when"))
+    if not isinstance(route.schema, UnsetType):
+        validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
+    table = _find_table(route.table, context, (*path, "table"))
+    mapped = compile_mapping(name, route, table, context, path)
+    write = compile_write(name, route, table, context, path)
     if mapped is None:
         return None
     transform_message = context.plugins.message_pipeline(names)
     transform_item = context.plugins.item_pipeline(names)
-    # The limit of a transaction counts the bytes of its items, which the short form does not.
-    is_plain = mapped.getters and not (transform_message or transform_item or queue.atomic)
-    schema = context.schemas.standalone(validate)
+    fast_path = None
+    # The limit of a transaction counts the bytes of its items, which the fast path does
+    # not.
+    has_hooks = transform_message or transform_item
+    if mapped.getters and not has_hooks and not queue.atomic:
+        schema = context.schemas.standalone(validate)
+        fast_path = short_form(
+            mapped.getters, write, failure_of(mapped.getters), schema
+        )
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -115,13 +127,32 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        short=short_form(mapped.getters, write, failure_of(mapped.getters), schema) if is_plain else None,
+        short=fast_path,
     )
-    return compiled if queue.redaction is None else _guard(compiled, route, context, queue.redaction)
+    if queue.redaction is None:
+        return compiled
+    return _guard(compiled, route, context, queue.redaction)
+
+
+def _find_table(name: str, context: CompileContext, path: Path) -> Table:
+    """Return a table; one without a key after a finding.
+
+    What is mapped to an unknown table is checked too, without its key.
+    """
+    table = context.tables.get(name)
+    if table is not None:
+        return table
+    hint = did_you_mean(name, context.tables, "add it under 'tables', with its key")
+    sentence = f"unknown table '{name}'"
+    context.findings.add(UNKNOWN_TABLE, sentence, path, suggestion=hint)
+    return Table(name, ())
 
 
 def _guard(
-    compiled: CompiledRoute, route: spec.RouteSettings, context: CompileContext, redaction: Redactor
+    compiled: CompiledRoute,
+    route: spec.RouteSettings,
+    context: CompileContext,
+    redaction: Redactor,
 ) -> CompiledRoute:
     """Return the route with its answer to messages whose values are redacted."""
     # Queues without redacted values do without the modules.
@@ -131,58 +162,85 @@ def _guard(
     assert isinstance(redaction, Redaction)
     plugins = bool(compiled.transform_message or compiled.transform_item)
     redacted = Redacted(redaction.paths, redaction.attributes)
-    return guard_route(compiled, find_needs(route, redacted, context.trees, plugins=plugins), redaction)
+    needs = find_needs(route, redacted, context.trees, plugins=plugins)
+    return guard_route(compiled, needs, redaction)
 
 
 def _check_plugins(
     route: spec.RouteSettings, plugins: Plugins, findings: Findings, path: Path
 ) -> tuple[str, ...] | None:
     """Return the names of the route's plugins that are loaded, or None for all plugins."""
-    given = () if isinstance(route.plugins, UnsetType) else route.plugins
-    for index, name in enumerate(given):
-        if name in given[:index]:
+    given = or_none(route.plugins)
+    named = given or ()
+    places: list[tuple[Path, str]] = []
+    for index, name in enumerate(named):
+        where = (*path, "plugins", index)
+        places.append((where, name))
+        if name in named[:index]:
+            sentence = f"plugin '{name}' is named twice"
             advice = "keep the one at whose place it is to run"
-            findings.add(NAMED_TWICE, f"plugin '{name}' is named twice", (*path, "plugins", index), suggestion=advice)
-    for where, name in [
-        *(((*path, "plugins", index), name) for index, name in enumerate(given)),
-        *(((*path, "options", name), name) for name in route.options),
-    ]:
+            findings.add(NAMED_TWICE, sentence, where, suggestion=advice)
+    places += [((*path, "options", name), name) for name in route.options]
+    for where, name in places:
+        # A plugin that is left out has a finding of its own.
         if name in plugins.names or name in plugins.left_out:
             continue
-        hint = did_you_mean(name, plugins.names, "load it under the top-level 'plugins'")
-        findings.add(UNKNOWN_PLUGIN, f"unknown plugin '{name}'", where, key=where[-1] == name, suggestion=hint)
-    if isinstance(route.plugins, UnsetType):
+        hint = did_you_mean(
+            name, plugins.names, "load it under the top-level 'plugins'"
+        )
+        sentence = f"unknown plugin '{name}'"
+        is_key = where[-1] == name
+        findings.add(UNKNOWN_PLUGIN, sentence, where, key=is_key, suggestion=hint)
+    if given is None:
         return None
-    return tuple(name for name in given if name in plugins.names)
+    return tuple(name for name in named if name in plugins.names)
 
 
 def compile_write(
-    name: str, route: spec.RouteSettings, table: Table, context: CompileContext, path: Path
+    name: str,
+    route: spec.RouteSettings,
+    table: Table,
+    context: CompileContext,
+    path: Path,
 ) -> WriteConfig:
     """Return how the items of a route are written; faults are added to the findings."""
-    where, findings = (*path, "write"), context.findings
+    findings = context.findings
+    where = (*path, "write")
     mode = MODES[route.write.mode]
     write = _without_idle(route.write, mode, findings, where)
     _check_key(route, table, findings, path)
     _check_named(write, route.item, table, findings, where)
-    once = None if isinstance(write.once, UnsetType) else _compile_once(write, write.once, context, where)
+    once = None
+    if not isinstance(write.once, UnsetType):
+        once = _compile_once(write, write.once, context, where)
     _check_settings(write, mode, findings, where)
-    version = "" if isinstance(write.version, UnsetType) else write.version
-    named = (frozenset(write.add), frozenset(write.append), frozenset(write.keep_first))
-    mapped = () if isinstance(route.item, UnsetType) else route.item
-    declared = frozenset(mapped).union((key for key, _ in table.key), {version} - {""}, *named)
-    return WriteConfig(name, table, mode, version, *named, once, declared)
+    version = or_none(write.version) or ""
+    add, append = frozenset(write.add), frozenset(write.append)
+    keep_first = frozenset(write.keep_first)
+    declared = {name for name, _ in table.key}
+    declared.update(or_none(route.item) or (), add, append, keep_first)
+    if version:
+        declared.add(version)
+    return WriteConfig(
+        name, table, mode, version, add, append, keep_first, once, frozenset(declared)
+    )
 
 
-def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
-    repeated = next((name for name in _SETTINGS if name in mode.repeats and _is_given(write, name)), None)
+def _check_settings(
+    write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path
+) -> None:
+    given = [name for name in _SETTINGS if _is_given(write, name)]
+    repeated = [name for name in given if name in mode.repeats]
     if repeated and isinstance(write.once, UnsetType):
-        sentence = f"'{repeated}' is applied again each time a message is redelivered"
+        first = repeated[0]
+        sentence = f"'{first}' is applied again each time a message is redelivered"
         advice = "name a table of idempotency keys with 'once:'"
-        findings.add(REPEATED_EFFECT, sentence, (*path, repeated), key=True, suggestion=advice)
+        where = (*path, first)
+        findings.add(REPEATED_EFFECT, sentence, where, key=True, suggestion=advice)
     for name in _SETTINGS:
-        if name in mode.required and not _is_given(write, name):
-            sentence, advice = f"'mode: {mode.name}' needs a '{name}'", f"add '{name}: ATTRIBUTE'"
+        if name in mode.required and name not in given:
+            sentence = f"'mode: {mode.name}' needs a '{name}'"
+            advice = f"add '{name}: ATTRIBUTE'"
             findings.add(MISSING_SETTING, sentence, (*path, "mode"), suggestion=advice)
 
 
@@ -190,65 +248,96 @@ def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
     return getattr(write, setting) not in (UNSET, ())
 
 
-def _without_idle(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> spec.WriteSettings:
-    """Return the write without the settings that its mode does not take, each of which is a finding."""
+def _without_idle(
+    write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path
+) -> spec.WriteSettings:
+    """Return the write without the settings that its mode does not take.
+
+    Each of them is a finding.
+    """
     idle: dict[str, Any] = {}
     for name in _SETTINGS:
         if name not in mode.settings and _is_given(write, name):
             idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
-            sentence, advice = f"'{name}' has no meaning for 'mode: {mode.name}'", "remove it, or choose another mode"
-            findings.add(IDLE_SETTING, sentence, (*path, name), key=True, suggestion=advice)
+            sentence = f"'{name}' has no meaning for 'mode: {mode.name}'"
+            advice = "remove it, or choose another mode"
+            where = (*path, name)
+            findings.add(IDLE_SETTING, sentence, where, key=True, suggestion=advice)
     write = structs.replace(write, **idle)
-    if not isinstance(write.once_key, UnsetType) and isinstance(write.once, UnsetType):
+    if _is_given(write, "once_key") and not _is_given(write, "once"):
         sentence = "'once_key' has no meaning without 'once'"
-        findings.add(IDLE_SETTING, sentence, (*path, "once_key"), key=True, suggestion="add 'once'")
+        where = (*path, "once_key")
+        findings.add(IDLE_SETTING, sentence, where, key=True, suggestion="add 'once'")
     return write
 
 
-def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path: Path) -> None:
+def _check_key(
+    route: spec.RouteSettings, table: Table, findings: Findings, path: Path
+) -> None:
     if isinstance(route.item, UnsetType):
         return
     for name, kind in table.key:
         attribute = route.item.get(name)
         if attribute is None:
             sentence = f"'item' does not map the key attribute '{name}' of table '{route.table}'"
-            findings.add(UNMAPPED_KEY, sentence, (*path, "item"), key=True, suggestion=f"add '{name}:'")
+            advice = f"add '{name}:'"
+            where = (*path, "item")
+            findings.add(UNMAPPED_KEY, sentence, where, key=True, suggestion=advice)
             continue
-        type_ = UNSET if isinstance(attribute, str) else attribute.type
-        if type_ not in (UNSET, kind) and (type_, kind) != ("json", "S"):
-            sentence = f"key attribute '{name}' has type {type_}, the key of table '{route.table}' is {kind}"
-            findings.add(KEY_TYPE, sentence, (*path, "item", name, "type"), suggestion=f"write 'type: {kind}'")
+        type_ = or_none(spec.long_form(attribute).type)
+        # JSON is text.
+        fits = type_ in (None, kind) or (type_ == "json" and kind == "S")
+        if not fits:
+            sentence = (
+                f"key attribute '{name}' has type {type_}, the key of table "
+                f"'{route.table}' is {kind}"
+            )
+            where = (*path, "item", name, "type")
+            findings.add(KEY_TYPE, sentence, where, suggestion=f"write 'type: {kind}'")
 
 
 def _check_named(
-    write: spec.WriteSettings, item: Mapping[str, Any] | UnsetType, table: Table, findings: Findings, path: Path
+    write: spec.WriteSettings,
+    item: Mapping[str, Any] | UnsetType,
+    table: Table,
+    findings: Findings,
+    path: Path,
 ) -> None:
     """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
-    named: list[tuple[str, Path]] = (
-        [] if isinstance(write.version, UnsetType) else [(write.version, (*path, "version"))]
-    )
+    named: list[tuple[str, Path]] = []
+    if not isinstance(write.version, UnsetType):
+        named.append((write.version, (*path, "version")))
     for setting in ("add", "append", "keep_first"):
-        named += [(name, (*path, setting, index)) for index, name in enumerate(getattr(write, setting))]
+        names = enumerate(getattr(write, setting))
+        named += [(name, (*path, setting, index)) for index, name in names]
+    mapped = or_none(item)
     keys = {name for name, _ in table.key}
     seen: set[str] = set()
     for name, where in named:
+        sentence = ""
         if name in keys:
-            findings.add(UNMAPPED_SETTING, f"'{name}' is a key attribute", where, suggestion="name another attribute")
+            sentence, advice = f"'{name}' is a key attribute", "name another attribute"
         elif name in seen:
-            findings.add(UNMAPPED_SETTING, f"'{name}' is named twice", where, suggestion="name it in one of them only")
-        elif not isinstance(item, UnsetType) and name not in item:
-            hint = did_you_mean(name, item, f"add '{name}:' to 'item'")
-            findings.add(UNMAPPED_SETTING, f"'item' does not map '{name}'", where, suggestion=hint)
+            sentence = f"'{name}' is named twice"
+            advice = "name it in one of them only"
+        elif mapped is not None and name not in mapped:
+            sentence = f"'item' does not map '{name}'"
+            advice = did_you_mean(name, mapped, f"add '{name}:' to 'item'")
+        if sentence:
+            findings.add(UNMAPPED_SETTING, sentence, where, suggestion=advice)
         seen.add(name)
 
 
 def _compile_once(
     write: spec.WriteSettings, name: str, context: CompileContext, path: Path
 ) -> IdempotencyConfig | None:
-    table, where = context.tables.get(name), (*path, "once")
+    where = (*path, "once")
+    table = context.tables.get(name)
     if table is None:
-        hint = did_you_mean(name, context.tables, "add it under 'tables', with a key of one text attribute")
-        context.findings.add(MARKER_TABLE, f"unknown table '{name}'", where, suggestion=hint)
+        advice = "add it under 'tables', with a key of one text attribute"
+        hint = did_you_mean(name, context.tables, advice)
+        sentence = f"unknown table '{name}'"
+        context.findings.add(MARKER_TABLE, sentence, where, suggestion=hint)
         return None
     if [kind for _, kind in table.key] != ["S"]:
         sentence = f"the key of table '{name}' is not one text attribute"
@@ -261,7 +350,9 @@ def _compile_once(
     return IdempotencyConfig(table, context.ttl.get(name, ""), key)
 
 
-def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callable[[Any], Any] | None:
+def _compile_once_key(
+    text: str, context: CompileContext, path: Path
+) -> Callable[[Any], Any] | None:
     compiled = context.expression(text, path)
     if compiled is None:
         return None
@@ -271,6 +362,7 @@ def _compile_once_key(text: str, context: CompileContext, path: Path) -> Callabl
         try:
             return evaluate(data)
         except ExpressionError:
-            raise Rejection(BAD_VERSION, "the expression of 'once_key' fails on the message") from None
+            reason = "the expression of 'once_key' fails on the message"
+            raise Rejection(BAD_VERSION, reason) from None
 
     return once_key

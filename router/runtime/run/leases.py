@@ -28,6 +28,8 @@ class Lease:
     Moments are by the clock of the leases. `size` is the total length of the bodies in characters.
     The lease starts at `since`, when the messages were requested. SQS may have hidden them at any
     moment after that.
+
+    Why from the request: docs/decisions/2026-11-26-leases-count-from-the-request.md
     """
 
     __slots__ = (

@@ -7,8 +7,9 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from router.model import Number, Transform
+from router.model import Number
 from router.runtime.transforms.text import text_of
+from router.runtime.transforms.transform import MAP, SameNames, Transform
 from router.runtime.transforms.values import number_set, to_number
 
 
@@ -24,6 +25,18 @@ def dynamodb_value(value: dict[str, Any]) -> Any:
     return _VALUES[kind](content) if kind in _VALUES else _refuse(content)
 
 
+DYNAMODB_VALUE = Transform(
+    name="dynamodb_value",
+    apply=dynamodb_value,
+    takes=MAP,
+    accepts="unknown",
+    gives=None,
+    arguments={},
+    result=None,
+    most_bytes=None,
+)
+
+
 def dynamodb_item(value: dict[str, Any]) -> dict[str, Any]:
     """The object that an item in DynamoDB's JSON stands for, such as the `NewImage` of a stream's record.
 
@@ -33,6 +46,18 @@ def dynamodb_item(value: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError("it is no item")
     return {name: dynamodb_value(content) for name, content in value.items()}
+
+
+DYNAMODB_ITEM = Transform(
+    name="dynamodb_item",
+    apply=dynamodb_item,
+    takes=MAP,
+    accepts="unknown",
+    gives="object",
+    arguments={},
+    result=SameNames(),
+    most_bytes=None,
+)
 
 
 def _refuse(content: Any) -> Any:
@@ -76,4 +101,3 @@ _VALUES: Mapping[str, Callable[[Any], Any]] = {
     "NS": lambda content: number_set([_number(element) for element in _listed(content)]),
     "BS": lambda content: {_binary(element) for element in _listed(content)},
 }
-TRANSFORMS: tuple[Transform, ...] = (dynamodb_value, dynamodb_item)

@@ -3,18 +3,51 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from math import inf
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from router.model import TextFormat, Transform
+from router.model import TextFormat
+from router.runtime.transforms.transform import (
+    TEXT,
+    TEXT_OR_BINARY,
+    AnyText,
+    Arguments,
+    Emptiness,
+    EmptyIfMatches,
+    EmptyIfRepeats,
+    SplitText,
+    TextResult,
+    TextsMatching,
+    Transform,
+    WholeNumber,
+    as_before,
+    bytes_as_text,
+    no_bound,
+    utf8_bytes,
+)
 
 MAX_DEPTH = 64
 """The deepest nesting of JSON that is decoded, as for the body of a message."""
 
+BASE64_TEXT = TextFormat(
+    "Base64",
+    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    encoding="base64",
+)
+_SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""A character that `str.strip` removes, as a pattern of JSON Schema, whose `\\s` has U+FEFF, too."""
+_CASE_GROWTH = 3
+"""The most characters that one becomes in another case: `ΐ` is three in upper case.
+
+The most bytes for each byte, too: `ŉ` has two, and six in upper case.
+"""
+_LIST_OF_PARTS_BYTES = 4
+"""A list has three bytes, and one for each part: all but the last part had a separator."""
 _NO_ESCAPE = "%(?![0-9A-Fa-f]{2})"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -28,6 +61,22 @@ def strip(value: str) -> str:
     return text_of(value).strip()
 
 
+STRIP = Transform(
+    name="strip",
+    apply=strip,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=as_before,
+        empty=lambda arguments: EmptyIfMatches(f"^{_SPACE}*$", samples=(" ",)),
+        can_keep_length=True,
+    ),
+    most_bytes=as_before,
+)
+
+
 def lower(value: str) -> str:
     """The text in lower case.
 
@@ -37,6 +86,22 @@ def lower(value: str) -> str:
     return text_of(value).lower()
 
 
+LOWER = Transform(
+    name="lower",
+    apply=lower,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=lambda before, arguments: _CASE_GROWTH * before,
+        empty=lambda arguments: "as before",
+        can_keep_length=True,
+    ),
+    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+)
+
+
 def upper(value: str) -> str:
     """The text in upper case.
 
@@ -44,6 +109,22 @@ def upper(value: str) -> str:
     'IN'
     """
     return text_of(value).upper()
+
+
+UPPER = Transform(
+    name="upper",
+    apply=upper,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=lambda before, arguments: _CASE_GROWTH * before,
+        empty=lambda arguments: "as before",
+        can_keep_length=True,
+    ),
+    most_bytes=lambda before, arguments: _CASE_GROWTH * before,
+)
 
 
 def truncate(value: str, length: int) -> str:
@@ -57,6 +138,22 @@ def truncate(value: str, length: int) -> str:
     return text_of(value)[:length]
 
 
+TRUNCATE = Transform(
+    name="truncate",
+    apply=truncate,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={"length": WholeNumber(minimum=0, maximum=None)},
+    result=TextResult(
+        longest=lambda before, arguments: min(before, arguments["length"]),
+        empty=lambda arguments: "as before" if arguments["length"] else "always",
+        can_keep_length=False,
+    ),
+    most_bytes=as_before,
+)
+
+
 def replace(value: str, old: str, new: str) -> str:
     """The text with every `old` in it replaced by `new`.
 
@@ -64,6 +161,42 @@ def replace(value: str, old: str, new: str) -> str:
     '2026/01/02'
     """
     return text_of(value).replace(text_of(old), text_of(new))
+
+
+def _longest_replaced(before: float, arguments: Arguments) -> float:
+    # Without its parts a text is no longer. Other lengths depend on how often a part occurs.
+    return before if arguments["old"] and not arguments["new"] else inf
+
+
+def _when_empty_replaced(arguments: Arguments) -> Emptiness:
+    old, new = arguments["old"], arguments["new"]
+    if old and not new:
+        return EmptyIfRepeats(old)
+    # Between all characters, and so also in an empty text, there is an empty text to replace.
+    return "as before" if old or not new else "never"
+
+
+def _most_bytes_replaced(before: float, arguments: Arguments) -> float:
+    old, new = utf8_bytes(arguments["old"]), utf8_bytes(arguments["new"])
+    if old:
+        return before * max(1.0, new / old)
+    return (before + 1) * (new + 1)
+
+
+REPLACE = Transform(
+    name="replace",
+    apply=replace,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={"old": AnyText(may_be_empty=True), "new": AnyText(may_be_empty=True)},
+    result=TextResult(
+        longest=_longest_replaced,
+        empty=_when_empty_replaced,
+        can_keep_length=False,
+    ),
+    most_bytes=_most_bytes_replaced,
+)
 
 
 def prefix(value: str, text: str) -> str:
@@ -75,6 +208,22 @@ def prefix(value: str, text: str) -> str:
     return text_of(text) + text_of(value)
 
 
+PREFIX = Transform(
+    name="prefix",
+    apply=prefix,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={"text": AnyText(may_be_empty=True)},
+    result=TextResult(
+        longest=lambda before, arguments: before + len(arguments["text"]),
+        empty=lambda arguments: "never" if arguments["text"] else "as before",
+        can_keep_length=False,
+    ),
+    most_bytes=lambda before, arguments: before + utf8_bytes(arguments["text"]),
+)
+
+
 def suffix(value: str, text: str) -> str:
     """The text with `text` after it.
 
@@ -82,6 +231,22 @@ def suffix(value: str, text: str) -> str:
     '12 kg'
     """
     return text_of(value) + text_of(text)
+
+
+SUFFIX = Transform(
+    name="suffix",
+    apply=suffix,
+    takes=TEXT,
+    accepts="every value",
+    gives="string",
+    arguments={"text": AnyText(may_be_empty=True)},
+    result=TextResult(
+        longest=lambda before, arguments: before + len(arguments["text"]),
+        empty=lambda arguments: "never" if arguments["text"] else "as before",
+        can_keep_length=False,
+    ),
+    most_bytes=lambda before, arguments: before + utf8_bytes(arguments["text"]),
+)
 
 
 def split(value: str, separator: str) -> list[str]:
@@ -94,6 +259,18 @@ def split(value: str, separator: str) -> list[str]:
     return parts if value else []
 
 
+SPLIT = Transform(
+    name="split",
+    apply=split,
+    takes=TEXT,
+    accepts="every value",
+    gives="array",
+    arguments={"separator": AnyText(may_be_empty=False)},
+    result=SplitText(separator="separator"),
+    most_bytes=lambda before, arguments: before + _LIST_OF_PARTS_BYTES,
+)
+
+
 def parse_json(value: str) -> Any:
     """The value that the text is as JSON, with exact numbers.
 
@@ -101,6 +278,18 @@ def parse_json(value: str) -> Any:
     {'price': Decimal('9.90')}
     """
     return decode_json(text_of(value))
+
+
+PARSE_JSON = Transform(
+    name="parse_json",
+    apply=parse_json,
+    takes=TEXT,
+    accepts=TextFormat("JSON", "pattern"),
+    gives=None,
+    arguments={},
+    result=None,
+    most_bytes=lambda before, arguments: bytes_as_text(before),
+)
 
 
 def base64_encode(value: str | bytes) -> str:
@@ -112,6 +301,22 @@ def base64_encode(value: str | bytes) -> str:
     return base64.b64encode(_bytes_of(value)).decode()
 
 
+BASE64_ENCODE = Transform(
+    name="base64_encode",
+    apply=base64_encode,
+    takes=TEXT_OR_BINARY,
+    accepts="every value",
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=no_bound,
+        empty=lambda arguments: "as before",
+        can_keep_length=False,
+    ),
+    most_bytes=lambda before, arguments: 4 * (before + 2) / 3,
+)
+
+
 def base64_decode(value: str) -> bytes:
     """The binary that the Base64 text encodes.
 
@@ -119,6 +324,18 @@ def base64_decode(value: str) -> bytes:
     b'hello'
     """
     return base64.b64decode(text_of(value), validate=True)
+
+
+BASE64_DECODE = Transform(
+    name="base64_decode",
+    apply=base64_decode,
+    takes=TEXT,
+    accepts=BASE64_TEXT,
+    gives="binary",
+    arguments={},
+    result=None,
+    most_bytes=as_before,
+)
 
 
 def url_decode(value: str) -> str:
@@ -132,6 +349,22 @@ def url_decode(value: str) -> str:
     return unquote_to_bytes(value.replace("+", " ")).decode()
 
 
+URL_DECODE = Transform(
+    name="url_decode",
+    apply=url_decode,
+    takes=TEXT,
+    accepts=TextsMatching("^[^%]*$"),
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=as_before,
+        empty=lambda arguments: "as before",
+        can_keep_length=True,
+    ),
+    most_bytes=as_before,
+)
+
+
 def sha256(value: str | bytes) -> str:
     """The SHA-256 of binary, or of text as UTF-8, in lower-case hex.
 
@@ -139,6 +372,22 @@ def sha256(value: str | bytes) -> str:
     '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
     """
     return hashlib.sha256(_bytes_of(value)).hexdigest()
+
+
+SHA256 = Transform(
+    name="sha256",
+    apply=sha256,
+    takes=TEXT_OR_BINARY,
+    accepts="every value",
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=lambda before, arguments: 64,
+        empty=lambda arguments: "never",
+        can_keep_length=False,
+    ),
+    most_bytes=None,
+)
 
 
 def text_of(value: Any) -> str:
@@ -172,31 +421,3 @@ def nests_deeper(value: Any, limit: int) -> bool:
             return False
         level = [child for node in level for child in (node.values() if isinstance(node, dict) else node)]
     return True
-
-
-TRANSFORMS: tuple[Transform, ...] = (
-    strip,
-    lower,
-    upper,
-    truncate,
-    replace,
-    prefix,
-    suffix,
-    split,
-    parse_json,
-    base64_encode,
-    base64_decode,
-    url_decode,
-    sha256,
-)
-BASE64_TEXT = TextFormat(
-    "Base64",
-    "pattern: ^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-    encoding="base64",
-)
-TEXT_FORMATS: Mapping[str, TextFormat] = {
-    "parse_json": TextFormat("JSON", "pattern"),
-    "base64_decode": BASE64_TEXT,
-}
-"""The texts that transforms of text accept; those that are not listed accept all."""

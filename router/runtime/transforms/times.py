@@ -2,12 +2,20 @@
 
 import math
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from router.model import Number, TextFormat, Transform, iso_ms
+from router.model import Number, TextFormat, iso_ms
 from router.runtime.transforms.text import text_of
+from router.runtime.transforms.transform import (
+    NUMBER,
+    TEXT,
+    EpochSeconds,
+    NumbersBetween,
+    OneOf,
+    TextResult,
+    Transform,
+)
 from router.runtime.transforms.values import number_of, scale
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,6 +77,23 @@ def to_iso(value: Number, unit: Literal["s", "ms"]) -> str:
     return text
 
 
+TO_ISO = Transform(
+    name="to_iso",
+    apply=to_iso,
+    takes=NUMBER,
+    # Those are times in either unit: seconds from the year 1019 to 9892, or milliseconds.
+    accepts=NumbersBetween(-30_000_000_000, 250_000_000_000),
+    gives="string",
+    arguments={"unit": OneOf(("s", "ms"))},
+    result=TextResult(
+        longest=lambda before, arguments: 24,
+        empty=lambda arguments: "never",
+        can_keep_length=False,
+    ),
+    most_bytes=None,
+)
+
+
 def to_epoch(value: str) -> int:
     """The seconds from 1970 to the time, which is ISO 8601 with an offset or `Z`; fractions are cut off.
 
@@ -78,6 +103,13 @@ def to_epoch(value: str) -> int:
     return seconds_of(text_of(value))
 
 
-TRANSFORMS: tuple[Transform, ...] = (to_iso, to_epoch)
-TEXT_FORMATS: Mapping[str, TextFormat] = {"to_epoch": DATE_TIME}
-"""The texts that transforms of text accept; those that are not listed accept all."""
+TO_EPOCH = Transform(
+    name="to_epoch",
+    apply=to_epoch,
+    takes=TEXT,
+    accepts=DATE_TIME,
+    gives="number",
+    arguments={},
+    result=EpochSeconds(),
+    most_bytes=None,
+)

@@ -10,10 +10,36 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Literal, get_args
 
-from router.model import Number, TextFormat, Transform
+from router.model import Number, TextFormat
 from router.runtime.transforms.text import text_of
+from router.runtime.transforms.transform import (
+    GROWTH_AS_TEXT,
+    LIST,
+    NUMBER,
+    SCALARS,
+    TEXT,
+    AnyConstant,
+    AnyMap,
+    AnyNumber,
+    AnyText,
+    Arguments,
+    JoinedText,
+    ListEnd,
+    ListsOf,
+    MapEntry,
+    OneOf,
+    OnlyKinds,
+    SameList,
+    TextResult,
+    Transform,
+    WholeNumber,
+    as_before,
+    bytes_as_text,
+    utf8_bytes,
+)
 
 Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor"]
+_ROUNDINGS: tuple[str, ...] = get_args(Rounding)
 
 _EXACT = decimal.Context(
     prec=decimal.MAX_PREC,
@@ -34,6 +60,18 @@ MAX_COLLISIONS = 64
 """Distinct numbers of one set that may have the same hash; more are an attack, as each costs a comparison with all."""
 _FEW = 1000
 """A set of so many numbers is built in milliseconds, whatever their hashes are."""
+
+_NUMBER_TEXT = TextFormat(
+    "a number",
+    "pattern: ^[0-9]{1,38}$",
+    r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$",
+)
+_YES_OR_NO = TextFormat(
+    "yes or no",
+    'enum: ["true", "false"]',
+    "^(true|yes|1|false|no|0)$",
+    numbers=(0, 1),
+)
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -61,6 +99,18 @@ def to_number(value: str | Number) -> Number:
         raise ValueError("its exponent is absurd") from None
 
 
+TO_NUMBER = Transform(
+    name="to_number",
+    apply=to_number,
+    takes=("string", "number"),
+    accepts=_NUMBER_TEXT,
+    gives="number",
+    arguments={},
+    result=None,
+    most_bytes=None,
+)
+
+
 def to_text(value: str | bytes | bool | Number) -> str:
     """The text of a number (plain, without exponent), of true or false, or of binary that is UTF-8.
 
@@ -79,6 +129,22 @@ def to_text(value: str | bytes | bool | Number) -> str:
     return format(number, "f") if isinstance(number, Decimal) else str(number)
 
 
+TO_TEXT = Transform(
+    name="to_text",
+    apply=to_text,
+    takes=("string", "binary", "boolean", "number"),
+    accepts=OnlyKinds(SCALARS),
+    gives="string",
+    arguments={},
+    result=TextResult(
+        longest=as_before,
+        empty=lambda arguments: "as before",
+        can_keep_length=False,
+    ),
+    most_bytes=lambda before, arguments: bytes_as_text(before),
+)
+
+
 def to_bool(value: str | int | bool) -> bool:
     """True for `true`, `yes` and 1, false for `false`, `no` and 0; as text, in any case.
 
@@ -91,6 +157,18 @@ def to_bool(value: str | int | bool) -> bool:
     return found
 
 
+TO_BOOL = Transform(
+    name="to_bool",
+    apply=to_bool,
+    takes=("string", "number", "boolean"),
+    accepts=_YES_OR_NO,
+    gives="boolean",
+    arguments={},
+    result=None,
+    most_bytes=None,
+)
+
+
 def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     """The number with `digits` digits after the point; mode: half_even, half_up, half_down, up, down, ceiling or floor.
 
@@ -98,8 +176,8 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     Decimal('2.34')
     """
     number = number_of(value)
-    if mode not in get_args(Rounding):
-        raise ValueError(f"mode must be one of {', '.join(get_args(Rounding))}")
+    if mode not in _ROUNDINGS:
+        raise ValueError(f"mode must be one of {', '.join(_ROUNDINGS)}")
     if isinstance(digits, bool) or not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
         raise ValueError(f"digits must be a whole number, at most {_MOST_DIGITS} in size")
     if isinstance(number, int) and digits >= 0:
@@ -108,6 +186,21 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
         return Decimal(number).quantize(Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING)
     except decimal.InvalidOperation:
         raise ValueError("it is too large to round") from None
+
+
+ROUND = Transform(
+    name="round",
+    apply=round,
+    takes=NUMBER,
+    accepts="every value",
+    gives="number",
+    arguments={
+        "digits": WholeNumber(minimum=-_MOST_DIGITS, maximum=_MOST_DIGITS),
+        "mode": OneOf(_ROUNDINGS),
+    },
+    result=None,
+    most_bytes=None,
+)
 
 
 def scale(value: Number, factor: Number) -> Number:
@@ -123,6 +216,18 @@ def scale(value: Number, factor: Number) -> Number:
         return _EXACT.multiply(number, by)
     except decimal.DecimalException:
         raise ValueError("its exponent is absurd") from None
+
+
+SCALE = Transform(
+    name="scale",
+    apply=scale,
+    takes=NUMBER,
+    accepts="every value",
+    gives="number",
+    arguments={"factor": AnyNumber()},
+    result=None,
+    most_bytes=None,
+)
 
 
 def number_of(value: Any) -> Number:
@@ -143,6 +248,23 @@ def join(value: list[Any], separator: str) -> str:
     return text_of(separator).join(to_text(element) for element in _list_of(value))
 
 
+def _most_bytes_joined(before: float, arguments: Arguments) -> float:
+    # A list has a byte for each element.
+    return (GROWTH_AS_TEXT + utf8_bytes(arguments["separator"])) * before
+
+
+JOIN = Transform(
+    name="join",
+    apply=join,
+    takes=LIST,
+    accepts=ListsOf((SCALARS,)),
+    gives="string",
+    arguments={"separator": AnyText(may_be_empty=True)},
+    result=JoinedText(),
+    most_bytes=_most_bytes_joined,
+)
+
+
 def unique(value: list[Any]) -> list[Any]:
     """The list with only the first of equal elements; numbers are equal by value.
 
@@ -153,6 +275,18 @@ def unique(value: list[Any]) -> list[Any]:
     for element in _list_of(value):
         first.setdefault(_identity(element), element)
     return list(first.values())
+
+
+UNIQUE = Transform(
+    name="unique",
+    apply=unique,
+    takes=LIST,
+    accepts="every value",
+    gives="array",
+    arguments={},
+    result=SameList(),
+    most_bytes=as_before,
+)
 
 
 def sort(value: list[Any]) -> list[Any]:
@@ -166,6 +300,18 @@ def sort(value: list[Any]) -> list[Any]:
     return sorted(elements, key=kind)
 
 
+SORT = Transform(
+    name="sort",
+    apply=sort,
+    takes=LIST,
+    accepts=ListsOf((TEXT, NUMBER)),
+    gives="array",
+    arguments={},
+    result=SameList(),
+    most_bytes=as_before,
+)
+
+
 def first(value: list[Any]) -> Any:
     """The first element; of an empty list, nothing.
 
@@ -174,6 +320,18 @@ def first(value: list[Any]) -> Any:
     """
     elements = _list_of(value)
     return elements[0] if elements else None
+
+
+FIRST = Transform(
+    name="first",
+    apply=first,
+    takes=LIST,
+    accepts="every value",
+    gives=None,
+    arguments={},
+    result=ListEnd(0),
+    most_bytes=as_before,
+)
 
 
 def last(value: list[Any]) -> Any:
@@ -186,6 +344,18 @@ def last(value: list[Any]) -> Any:
     return elements[-1] if elements else None
 
 
+LAST = Transform(
+    name="last",
+    apply=last,
+    takes=LIST,
+    accepts="every value",
+    gives=None,
+    arguments={},
+    result=ListEnd(-1),
+    most_bytes=as_before,
+)
+
+
 def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
     """What `map` has for the value (a number by its plain text), else `default`.
 
@@ -195,6 +365,18 @@ def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
     if not isinstance(map, Mapping):
         raise TypeError("map must be a map")
     return map.get(to_text(value), default)
+
+
+LOOKUP = Transform(
+    name="lookup",
+    apply=lookup,
+    takes=None,
+    accepts=OnlyKinds(SCALARS),
+    gives=None,
+    arguments={"map": AnyMap(), "default": AnyConstant()},
+    result=MapEntry(entries="map", default="default"),
+    most_bytes=None,
+)
 
 
 def number_set(numbers: list[Number]) -> set[Number]:
@@ -231,25 +413,3 @@ def _identity(value: Any) -> Hashable:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return "number", str(Decimal(value).normalize(_IDENTITY))
     return isinstance(value, bool), value
-
-
-TRANSFORMS: tuple[Transform, ...] = (
-    to_number,
-    to_text,
-    to_bool,
-    round,
-    scale,
-    join,
-    unique,
-    sort,
-    first,
-    last,
-    lookup,
-)
-TEXT_FORMATS: Mapping[str, TextFormat] = {
-    "to_number": TextFormat(
-        "a number", "pattern: ^[0-9]{1,38}$", r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-    ),
-    "to_bool": TextFormat("yes or no", 'enum: ["true", "false"]', "^(true|yes|1|false|no|0)$", numbers=(0, 1)),
-}
-"""The texts that transforms of text accept; those that are not listed accept all."""

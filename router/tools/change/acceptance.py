@@ -29,7 +29,7 @@ from router.tools.change.counterexamples import (
 )
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import InferredAttribute, infer
-from router.tools.check.analysis.proof_cache import entailment_of_document
+from router.tools.check.analysis.proof_cache import prover_of_document
 from router.tools.check.analysis.routes import AnalyzedRoute
 
 _SAME_SINCE = 7
@@ -135,7 +135,7 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
 
 def _schema_takes(first: RouteVersion, second: RouteVersion, old: Validation | None, new: Validation) -> bool:
     """Return whether it is proved that the new schema takes every message of `first`, which the old one let through."""
-    taken, budget = second.entailment, second.budget
+    taken, budget = second.prover, second.budget
     if taken is not None and _is_exact(new):
         answer = taken.covers(first.messages)
         if answer is not Answer.UNKNOWN:
@@ -144,12 +144,12 @@ def _schema_takes(first: RouteVersion, second: RouteVersion, old: Validation | N
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
-        was = None if before is None else entailment_of_document(before, budget)
+        was = None if before is None else prover_of_document(before, budget)
         return was is not None and taken is not None and _is_exact(new) and taken.covers(was) is Answer.YES
 
     def covers(before: Any, after: Any) -> bool:
         draft = _URIS[new.root.draft]
-        one, two = (entailment_of_document(_with_draft(each, draft), budget) for each in (before, after))
+        one, two = (prover_of_document(_with_draft(each, draft), budget) for each in (before, after))
         return (
             one is not None
             and two is not None
@@ -200,8 +200,6 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield "plugins changed"
         case "names" if second.parts["plugins"] != exact([[], {}, [], []]):
             yield "plugins get other names"
-        case "for_each":
-            yield "'for_each' changed"
         case "item":
             yield from _refusing_attributes(first, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
@@ -273,7 +271,7 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
         case Constant() | Evaluated():
             return True
         case Joined(_, expressions):
-            parts = [infer(route, spec.short_form(text)).value for text in expressions]
+            parts = [infer(route, spec.long_form(text)).value for text in expressions]
             return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions

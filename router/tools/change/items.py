@@ -17,7 +17,7 @@ from router.prover.inference import ALL_TYPES, NO
 from router.prover.predicates import exact
 from router.runtime.config import spec
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, RouteVersion, match_table, renamed
+from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.change_codes import (
     ATTRIBUTE_ADDED,
@@ -228,7 +228,7 @@ def _shown(value: Any) -> str:
 _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
     "queue": _queue,
     "plugins": _plugins,
-    "for_each": partial(_mapping, "for_each"),
+    **{name: partial(_mapping, name) for name in PLAIN_KEYS},
     "merge": partial(_mapping, "merge"),
     "item": _item,
     "names": _names,
@@ -276,5 +276,5 @@ def _key(route: RouteVersion) -> list[bytes]:
 
 def _mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
-    attribute = (route.attributes or {}).get(name, spec.short_form(name))
+    attribute = (route.attributes or {}).get(name, spec.long_form(name))
     return exact([attribute, None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each])

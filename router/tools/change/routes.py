@@ -12,7 +12,7 @@ from router.model import Path, names_file, plugin_name
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.prover.predicates import exact
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.runtime.aws.references import match_key, table_name
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
@@ -22,7 +22,7 @@ from router.runtime.program.schemas.compile import Validation
 from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
-from router.tools.check.analysis.proof_cache import entailment_of, entailment_without_schema
+from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
 
 SECONDS = 1.0
@@ -80,15 +80,15 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         return ProofBudget(SECONDS)
 
     @cached_property
-    def entailment(self) -> Entailment | None:
+    def prover(self) -> SchemaProver | None:
         """What follows from its schema; None without one, or if the library does not support it."""
-        return None if self.schema is None else entailment_of(self.schema, self.budget)
+        return None if self.schema is None else prover_of(self.schema, self.budget)
 
     @cached_property
-    def messages(self) -> Entailment:
+    def messages(self) -> SchemaProver:
         """The messages that pass `when`, the earlier routes and the schema, or more than them."""
-        found = self.entailment or entailment_without_schema()
-        if self.schema is not None and self.entailment is None:
+        found = self.prover or prover_without_schema()
+        if self.schema is not None and self.prover is None:
             return found
         conditions = [when_of(self.settings.when)]
         if len(self.earlier) <= _MOST_EARLIER:
@@ -104,7 +104,7 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         item = self.settings.item
         if isinstance(item, UnsetType):
             return None
-        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+        return {name: spec.long_form(each) for name, each in item.items()}
 
     @cached_property
     def earlier(self) -> tuple["str | UnsetType", ...]:
@@ -156,7 +156,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
         "schema": documents_of(route.schema),
         "plugins": [plugins, settings.options, transforms, _files_beside(route, [*plugins, *transforms])],
-        "for_each": given(settings.for_each),
+        **{name: given(getattr(settings, name)) for name in PLAIN_KEYS},
         "merge": merge_of(settings),
         "item": attributes,
         "names": names_written(route),
@@ -168,9 +168,16 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     }
 
 
+_WITH_A_PART = ("queue", "table", "when", "schema", "plugins", "options", "item", "merge", "write", "on_invalid")
+"""The keys of a route that parts name, or that are a part of one."""
+_WITHOUT_EFFECT = ("tests", "owner", "description", "tags")
+PLAIN_KEYS = tuple(
+    name for name in spec.RouteSettings.__struct_fields__ if name not in (*_WITH_A_PART, *_WITHOUT_EFFECT)
+)
+"""All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 ACCEPTING = ("decode", "when", "earlier", "schema")
 """The stages that decide whether a route takes a message."""
-MAPPING = ("plugins", "for_each", "merge", "item", "names", "table", "write", "settings")
+MAPPING = ("plugins", *PLAIN_KEYS, "merge", "item", "names", "table", "write", "settings")
 """The stages that decide what is written for a message that it takes."""
 
 

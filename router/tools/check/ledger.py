@@ -1,4 +1,7 @@
-"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided."""
+"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided.
+
+What a proof is: docs/decisions/2026-11-26-ledger-of-claims.md
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -9,18 +12,18 @@ from msgspec import Struct, structs
 from router.codes import declare
 from router.model import Code, Finding, Place
 from router.runtime.config.findings import Findings
-from router.tools.check.analysis.claims import obligations
+from router.tools.check.analysis.claims import claims_of
 from router.tools.check.analysis.refutations import Refutation, refutation
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.size_counterexamples import unbounded_part
-from router.tools.check.analysis.verdicts import Claim, ClaimKind, Obligation, Undecided
+from router.tools.check.analysis.verdicts import Claim, ClaimKind, RouteClaim, Undecided
 from router.tools.check.rule import Found, Subject
 
 Verdict = Literal["proved", "refuted", "not decided"]
 
 NOT_DECIDED = declare(
     "RT241",
-    "a claim that is neither proved nor refuted",
+    "a claim that is not decided",
     "`router check` claims of every message that a schema accepts that the route can write it. Where it cannot decide "
     "about a part of the schema or an expression, such a message may be rejected.",
     "info",
@@ -33,7 +36,7 @@ NOTHING_KNOWN = declare(
 )
 REFUTED = declare(
     "RT244",
-    "a claim that a message refutes",
+    "a valid message that a route may reject",
     "`router check` found a message that satisfies the schema and that the code of the route rejects, or for which its "
     "`when` fails and is false. The sender cannot know why: the schema does not say what the route needs.",
     "info",
@@ -48,6 +51,13 @@ UNBOUNDED = declare(
 _BY_MESSAGE = frozenset((REFUTED.id, UNBOUNDED.id))
 PLUGINS = "the plugins that change the item leave it valid"
 _OF_ITEMS: tuple[ClaimKind, ...] = ("key", "version", "ttl", "size")
+_MAY_BE_REJECTED = "may be rejected"
+_IN_WORDS: Mapping[ClaimKind, str] = {
+    "when": "may fail",
+    "version": "may be rejected or misordered",
+    "ttl": "may never expire",
+}
+"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected."""
 
 
 class LedgerEntry(Struct, frozen=True):
@@ -85,6 +95,11 @@ class LedgerEntry(Struct, frozen=True):
         code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
         verdict = "does not hold for each message" if self.by_message else "is not decided"
         return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
+
+    @property
+    def in_words(self) -> str:
+        """The verdict as people read it: what may happen to a message, if the claim does not hold."""
+        return _IN_WORDS.get(self.kind, _MAY_BE_REJECTED) if self.verdict == "refuted" else self.verdict
 
     @property
     def by_message(self) -> bool:
@@ -148,16 +163,16 @@ def make_ledger(
         elif each.refutes is not None:
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
-    for obligation, route, neighbours in _obligations(subject):
-        claim, locate = obligation.claim, partial(findings.locate, obligation.path)
-        codes, doubts = refuted.get(claim, ()), (*obligation.doubts, *doubted.get(claim, ()))
+    for found, route, neighbours in _claims_of_routes(subject):
+        claim, locate = found.claim, partial(findings.locate, found.path)
+        codes, doubts = refuted.get(claim, ()), (*found.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
         entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (obligation.path,))
+            findings.add_finding(finding, (found.path,))
             entries[finding] = entry
         else:
             entries[claim] = entry
@@ -229,8 +244,8 @@ def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mappin
     )
 
 
-def _obligations(subject: Subject) -> Iterator[tuple[Obligation, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
+def _claims_of_routes(subject: Subject) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue = subject.by_queue
     for route in subject.routes:
-        for each in obligations(route, by_queue[route.route.queue]):
+        for each in claims_of(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]

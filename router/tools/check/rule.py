@@ -1,6 +1,8 @@
 """The registry of rules: a rule registers itself, and the packages of rules are discovered.
 
 `examples.json` is made by `make docs` from the fixtures of the rules in `tests/checks`.
+
+Why a registry: docs/decisions/2026-11-26-rules-register-themselves.md
 """
 
 import pkgutil

@@ -27,13 +27,13 @@ _WIDTH = 200
 
 
 def show_claims(entries: Sequence[LedgerEntry]) -> None:
-    """Print a table of claims, each with its verdict, and the reason, or the codes and a message that refutes it."""
+    """Print a table of claims, each with what may happen, and the reason, the codes and an example of a message."""
     rows = [
         (
             f"{entry.place.file}:{entry.place.line}",
             entry.route,
             f"{entry.kind} {entry.subject}".rstrip(),
-            entry.verdict,
+            entry.in_words,
             "; ".join(filter(None, [", ".join(entry.codes), entry.reason, entry.example[:_WIDTH]])),
         )
         for entry in entries

@@ -65,7 +65,7 @@ def sum_up(ledger: Ledger) -> str:
     verdicts = Counter(entry.verdict for entry in ledger.entries)
     counts = [f"proved {verdicts['proved']} of {len(ledger.entries)} claims"]
     if refuted := verdicts["refuted"]:
-        counts.append(f"{refuted} refuted")
+        counts.append(f"{refuted} thing{'s' if refuted > 1 else ''} to look at")
     if verdicts["not decided"]:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)

@@ -46,11 +46,12 @@ def _load(config: str, unsaved: Iterable[tuple[str, str]], saved: frozenset[Any]
 
 
 class PageClaim(Struct, frozen=True):
-    """A claim about a route as the page shows it."""
+    """A claim about a route as the page shows it; `words` are its verdict as people read it."""
 
     route: str
     claim: str
     verdict: Verdict
+    words: str
     reason: str
     file: str
     line: int
@@ -76,7 +77,7 @@ def page_claim(entry: LedgerEntry) -> PageClaim:
     claim = f"{entry.kind} {entry.subject}".rstrip()
     assumed = f"assuming that {entry.assumes}" if entry.assumes else ""
     reason = entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
-    return PageClaim(entry.route, claim, entry.verdict, reason, entry.place.file, entry.place.line)
+    return PageClaim(entry.route, claim, entry.verdict, entry.in_words, reason, entry.place.file, entry.place.line)
 
 
 class SampleMessage(Struct, frozen=True):

@@ -184,7 +184,7 @@ def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
 
 def _written(attribute: spec.Attribute) -> Any:
     """Return an attribute without the settings that have their default values."""
-    default = msgspec.to_builtins(spec.short_form("x"))
+    default = msgspec.to_builtins(spec.long_form("x"))
     found = msgspec.to_builtins(attribute)
     return {key: value for key, value in found.items() if key == "from" or default.get(key, UNSET) != value}
 

@@ -89,3 +89,8 @@ def test_examples_match(part: str, extra: int) -> None:
 
     assert text is not None
     assert (re.fullmatch(part, text, re.ASCII) is not None, shortest_match(pattern) <= len(text)) == (True, True)
+
+
+def test_nothing_is_repeated() -> None:
+    """So that a match has no character."""
+    assert longest_match("^a{0}$") == 0

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from router.prover.scalars import Stuck, make_number
+from router.prover.scalars import Stuck, generate_number, generate_text
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from router.prover.scalars import Stuck, make_number
         ([{"minimum": 7, "multipleOf": 3}], [9, 12, 10**7 + 8]),
         ([{"exclusiveMinimum": 3}], [4, 5, 10**7 + 4]),
         ([{"exclusiveMaximum": 3}], [2, 1, 2 - 10**7]),
-        ([{"minimum": 3, "exclusiveMinimum": True}], [3, 4, 10**7 + 3]),
+        ([{"minimum": 3, "exclusiveMinimum": True}], [4, 5, 10**7 + 4]),
         ([{"minimum": Decimal("-1.79e308"), "maximum": Decimal("1.79e308")}], [0, 1, 10**7]),
         ([{"exclusiveMinimum": Decimal("1e30")}], [10**30 + 1, 10**30 + 2, 10**30 + 10**7 + 1]),
         ([{"minimum": 5, "multipleOf": Decimal("1e-40")}], [5, 5, 10**7 + 5]),
@@ -27,11 +27,16 @@ from router.prover.scalars import Stuck, make_number
 )
 def test_numbers(schemas: list[dict[str, Any]], numbers: list[int]) -> None:
     """Variants, within the bounds where there are two: two are near the bound, and one is far away."""
-    assert [make_number(schemas, variant, whole=True) for variant in range(3)] == numbers
+    assert [generate_number(schemas, variant, whole=True) for variant in range(3)] == numbers
 
 
 @pytest.mark.parametrize("schema", [{"minimum": Decimal("1e400")}, {"multipleOf": Decimal("1e999999")}])
 def test_numbers_that_no_message_needs(schema: dict[str, Any]) -> None:
     """DynamoDB stores none that is so great, and Python takes minutes for one of a million digits."""
     with pytest.raises(Stuck):
-        make_number([schema], 1, whole=False)
+        generate_number([schema], 1, whole=False)
+
+
+def test_a_long_text_is_not_searched() -> None:
+    """The automaton has a state for each character: what was tried first is returned, though it does not match."""
+    assert generate_text([{"pattern": "^a{2}$", "minLength": 300}], 0) == "a" * 300

@@ -1,1 +1,4 @@
-"""The data plane without an SDK: signed HTTP requests over reused connections."""
+"""The data plane without an SDK: signed HTTP requests over reused connections.
+
+Why: docs/decisions/2026-11-25-own-aws-client.md
+"""

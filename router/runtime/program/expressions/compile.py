@@ -1,4 +1,6 @@
-"""Compiles JMESPath to plain callables: direct lookups for paths, an exact evaluator for other expressions."""
+"""Compiles JMESPath to plain callables: direct lookups for paths, an exact evaluator
+for other expressions.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Inexact
@@ -7,17 +9,25 @@ from typing import Any
 
 from router.codes import declare
 from router.errors import ExpressionError
-from router.runtime.program.expressions import MAX_LENGTH, Tree, is_true, nodes, path_of
+from router.runtime.program.expressions import (
+    MAX_LENGTH,
+    Tree,
+    is_true,
+    nodes,
+    path_of,
+)
 
 INVALID_EXPRESSION = declare(
     "RT401",
     "invalid JMESPath expression",
-    "An expression that cannot be read, or that calls a function which does not exist, fails for every message.",
+    "An expression that cannot be read, or that calls a function which does not exist, "
+    "fails for every message.",
 )
 FIELD_COMPARISON = declare(
     "RT402",
     "comparison with a field",
-    'In JMESPath "x" in double quotes is the field x of the message. Compared with it, a field nearly always '
+    'In JMESPath "x" in double quotes is the field x of the message. Compared with it, '
+    "a field nearly always "
     "differs, so that the route matches no message, or the attribute never has the intended value.",
     "warning",
 )
@@ -27,13 +37,22 @@ Trees = Mapping[str, Tree]
 """Trees of expressions by their text, which are not parsed again."""
 NO_TREES: Trees = MappingProxyType({})
 
-_FAILURES = (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_FAILURES = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 """Exceptions of an evaluation on values of unsuitable types."""
 _SHOWN = 60
 
 
 class InvalidExpression(ValueError):
-    """Raised for text that is no JMESPath expression; `sentence` is the reason, for a finding."""
+    """Raised for text that is no JMESPath expression.
+
+    `sentence` is the reason, for a finding.
+    """
 
     def __init__(self, text: str, reason: str) -> None:
         self.sentence = f"{_quote(text)} is not a JMESPath expression: {reason}"
@@ -41,10 +60,11 @@ class InvalidExpression(ValueError):
 
 
 def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
-    """Return a callable from message data to the value of the expression, or None where there is none.
+    """Return a callable from message data to the value of the expression, or None where
+    there is none.
 
-    Numbers are int and Decimal and stay exact; only avg() rounds, to 38 digits. The callable raises
-    ExpressionError; this raises InvalidExpression.
+    Numbers are int and Decimal and stay exact; only avg() rounds, to 38 digits. The
+    callable raises ExpressionError; this raises InvalidExpression.
     """
     if is_plain_path(text):
         return look_up(text.split("."))
@@ -54,11 +74,20 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
 
 def is_plain_path(text: str) -> bool:
     """Return whether an expression is names separated by dots, which need no parser."""
-    return len(text) <= MAX_LENGTH and text.isascii() and all(map(str.isidentifier, text.split(".")))
+    return (
+        len(text) <= MAX_LENGTH
+        and text.isascii()
+        and all(map(str.isidentifier, text.split(".")))
+    )
 
 
-def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:
-    """Return a callable from message data to JMESPath's truth of the expression; a failed expression is False."""
+def compile_condition(
+    text: str, trees: Trees = NO_TREES
+) -> Callable[[Any], bool]:
+    """Return a callable from message data to JMESPath's truth of the expression.
+
+    A failed expression is False.
+    """
     tree = parse_expression(text, trees)
     comparison = _comparison(tree)
     if comparison is not None:
@@ -75,7 +104,8 @@ def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], boo
 
 
 def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
-    """Return the names in double quotes that an expression compares with anything but a literal.
+    """Return the names in double quotes that an expression compares with anything but a
+    literal.
 
     In `x == "y"` that is y: a field, where the text 'y' is nearly always intended.
     """
@@ -88,12 +118,17 @@ def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
         left, right = node["children"]
         if "literal" in (left["type"], right["type"]):
             continue
-        found += [side["value"] for side in (right, left) if side.get("quoted")][:1]
+        found += [
+            side["value"] for side in (right, left) if side.get("quoted")
+        ][:1]
     return found
 
 
 def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
-    """Return the tree of an expression, parsing one that is not among `trees`; raises InvalidExpression."""
+    """Return the tree of an expression, parsing one that is not among `trees`.
+
+    Raises InvalidExpression.
+    """
     if text in trees:
         return trees[text]
     # A compiled config holds its trees, so that a start does not import the parser.
@@ -106,7 +141,10 @@ def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:
 
 
 def _path(tree: Tree) -> Look | None:
-    """Return a direct lookup if the tree is a dotted path; a field of a value that is no object is None."""
+    """Return a direct lookup if the tree is a dotted path.
+
+    A field of a value that is no object is None.
+    """
     names = path_of(tree)
     return None if names is None else look_up(names)
 
@@ -117,11 +155,11 @@ def look_up(names: Sequence[str]) -> Look:
         case []:
             return lambda data: data
         case [name]:
-            return lambda data: data.get(name) if isinstance(data, dict) else None
-        case [first, second]:
             return lambda data: (
-                inner.get(second) if isinstance(data, dict) and isinstance(inner := data.get(first), dict) else None
+                data.get(name) if isinstance(data, dict) else None
             )
+        case [first, second]:
+            return _look_up_two(first, second)
 
     def follow(data: Any) -> Any:
         for name in names:
@@ -131,6 +169,16 @@ def look_up(names: Sequence[str]) -> Look:
         return data
 
     return follow
+
+
+def _look_up_two(first: str, second: str) -> Look:
+    def look(data: Any) -> Any:
+        if not isinstance(data, dict):
+            return None
+        inner = data.get(first)
+        return inner.get(second) if isinstance(inner, dict) else None
+
+    return look
 
 
 def _comparison(tree: Tree) -> Callable[[Any], bool] | None:
@@ -159,8 +207,11 @@ def _interpreted(tree: Tree, text: str) -> Look:
         try:
             return look(data)
         except (*_FAILURES, ExpressionError) as error:
-            # Raised without a cause, because the text of an exception may hold values of the message.
-            raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
+            # Raised without a cause, because the text of an exception may hold values
+            # of the message.
+            raise ExpressionError(
+                f"{quoted} failed: {_reason(error)}"
+            ) from None
 
     return evaluate
 

@@ -1,20 +1,30 @@
-"""Compiles the tree of a JMESPath expression to a callable that evaluates it on exact numbers.
+"""Compiles the tree of a JMESPath expression to a callable that evaluates it on exact
+numbers.
 
-https://jmespath.org/specification.html; the trees are those of jmespath.py's parser. Each kind of node is compiled once
-into a callable of its own, so that a message is not walked through by names.
+https://jmespath.org/specification.html; the trees are those of jmespath.py's parser.
+Each kind of node is compiled once into a callable of its own, so that a message is not
+walked through by names.
+
+Why not the library's: docs/decisions/2026-11-25-jmespath-exact.md
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
 from router.runtime.program.expressions import Tree, equal, is_true
-from router.runtime.program.expressions.functions import FUNCTIONS, check_argument
+from router.runtime.program.expressions.functions import (
+    FUNCTIONS,
+    check_argument,
+)
 
 Look = Callable[[Any], Any]
-"""Takes data and returns the value of an expression; raises various exceptions for values of unsuitable types."""
+"""Takes data and returns the value of an expression.
+
+Raises various exceptions for values of unsuitable types.
+"""
 _ORDERINGS: Mapping[str, Callable[..., bool]] = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -67,7 +77,14 @@ def _sequence(tree: Tree) -> Look:
 
 def _index(tree: Tree) -> Look:
     index = tree["value"]
-    return lambda data: data[index] if isinstance(data, list) and -len(data) <= index < len(data) else None
+
+    def look(data: Any) -> Any:
+        if not isinstance(data, list):
+            return None
+        is_inside = -len(data) <= index < len(data)
+        return data[index] if is_inside else None
+
+    return look
 
 
 def _slice(tree: Tree) -> Look:
@@ -82,22 +99,32 @@ def _flatten(tree: Tree) -> Look:
         lists = base(data)
         if not isinstance(lists, list):
             return None
-        return [inner for each in lists for inner in (each if isinstance(each, list) else (each,))]
+        found: list[Any] = []
+        for each in lists:
+            if isinstance(each, list):
+                found += each
+            else:
+                found.append(each)
+        return found
 
     return look
 
 
 def _projection(tree: Tree) -> Look:
-    """Apply the second part to the elements of the first, a list, for which the third part, if any, is true."""
+    """Apply the second part to the elements of the first, a list.
+
+    If there is a third part, it must be true for an element.
+    """
     base, right, *conditions = _parts(tree)
     condition = conditions[0] if conditions else None
 
     def look(data: Any) -> Any:
-        elements = base(data)
-        if not isinstance(elements, list):
+        chosen = base(data)
+        if not isinstance(chosen, list):
             return None
-        chosen = elements if condition is None else (each for each in elements if is_true(condition(each)))
-        return [found for element in chosen if (found := right(element)) is not None]
+        if condition is not None:
+            chosen = (each for each in chosen if is_true(condition(each)))
+        return _project(right, chosen)
 
     return look
 
@@ -109,9 +136,14 @@ def _value_projection(tree: Tree) -> Look:
         holder = base(data)
         if not isinstance(holder, dict):
             return None
-        return [found for element in holder.values() if (found := right(element)) is not None]
+        return _project(right, holder.values())
 
     return look
+
+
+def _project(look: Look, elements: Iterable[Any]) -> list[Any]:
+    """Return what is found in each element, without what is not there."""
+    return [found for found in map(look, elements) if found is not None]
 
 
 def _multi_select_list(tree: Tree) -> Look:
@@ -120,18 +152,36 @@ def _multi_select_list(tree: Tree) -> Look:
 
 
 def _multi_select_dict(tree: Tree) -> Look:
-    parts = [(child["value"], compile_tree(child["children"][0])) for child in tree["children"]]
-    return lambda data: None if data is None else {name: part(data) for name, part in parts}
+    names = [child["value"] for child in tree["children"]]
+    values = [compile_tree(child["children"][0]) for child in tree["children"]]
+    parts = list(zip(names, values, strict=True))
+
+    def look(data: Any) -> Any:
+        if data is None:
+            return None
+        return {name: part(data) for name, part in parts}
+
+    return look
 
 
 def _or(tree: Tree) -> Look:
     left, right = _parts(tree)
-    return lambda data: value if is_true(value := left(data)) else right(data)
+
+    def look(data: Any) -> Any:
+        value = left(data)
+        return value if is_true(value) else right(data)
+
+    return look
 
 
 def _and(tree: Tree) -> Look:
     left, right = _parts(tree)
-    return lambda data: right(data) if is_true(value := left(data)) else value
+
+    def look(data: Any) -> Any:
+        value = left(data)
+        return right(data) if is_true(value) else value
+
+    return look
 
 
 def _not(tree: Tree) -> Look:
@@ -150,21 +200,34 @@ def _comparator(tree: Tree) -> Look:
 
     def look(data: Any) -> Any:
         one, other = left(data), right(data)
-        return compare(one, other) if _has_order(one) and _has_order(other) else None
+        return (
+            compare(one, other)
+            if _has_order(one) and _has_order(other)
+            else None
+        )
 
     return look
 
 
 def _has_order(value: Any) -> bool:
-    """Return whether a value is ordered: numbers, and text as in the library, though not in the specification."""
-    return isinstance(value, int | Decimal | str | float) and not isinstance(value, bool)
+    """Whether a value is ordered, as numbers and text are.
+
+    The library orders text, though the specification does not.
+    """
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | Decimal | str | float)
 
 
 def _call(tree: Tree) -> Look:
     name = tree["value"]
     function = FUNCTIONS[name]
     arguments = [_argument(child) for child in tree["children"]]
-    checks = [(index, types) for index, types in enumerate(function.takes) if types and types != ("expref",)]
+    checks = [
+        (index, types)
+        for index, types in enumerate(function.takes)
+        if types and types != ("expref",)
+    ]
 
     def look(data: Any) -> Any:
         values = [argument(data) for argument in arguments]

@@ -6,7 +6,15 @@ https://jmespath.org/specification.html#built-in-functions
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, Overflow
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from functools import reduce
 from typing import Any
 
@@ -20,24 +28,42 @@ from router.runtime.program.expressions import equal, kind_of
 AVERAGE_DIGITS = 38
 """Significant digits of avg(): as many as a DynamoDB number has."""
 MAX_NUMBER_LENGTH = 512
-"""Characters of a number in to_number(): every number of DynamoDB fits, written without an exponent."""
+"""Characters of a number in to_number(): every number of DynamoDB fits, written without
+an exponent.
+"""
 MAX_EXPONENT = 125
 MIN_EXPONENT = -130
-"""The range of a DynamoDB number: 9.99E+125 down to 1E-130 (HowItWorks.NamingRulesDataTypes, "Number")."""
+"""The range of a DynamoDB number: 9.99E+125 down to 1E-130
+(HowItWorks.NamingRulesDataTypes, "Number").
+"""
 
-# Any two numbers in DynamoDB's range add up within 256 digits, and their sum over a message within 300.
-_SUM = Context(prec=300, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation, Overflow])
-_AVERAGE = Context(prec=AVERAGE_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[InvalidOperation, Overflow])
+# Any two numbers in DynamoDB's range add up within 256 digits, and their sum over a
+# message within 300.
+_SUM = Context(
+    prec=300,
+    Emax=MAX_EMAX,
+    Emin=MIN_EMIN,
+    traps=[Inexact, InvalidOperation, Overflow],
+)
+_AVERAGE = Context(
+    prec=AVERAGE_DIGITS,
+    Emax=MAX_EMAX,
+    Emin=MIN_EMIN,
+    traps=[InvalidOperation, Overflow],
+)
 _JSON_NUMBER = r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Look = Callable[[Any], Any]
 Types = tuple[str, ...]
-"""The JMESPath types that an argument may have: all if empty, `array-number` for a list of one type."""
+"""The JMESPath types that an argument may have: all if empty, `array-number` for a list
+of one type.
+"""
 
 
 class Function(Struct, frozen=True):
-    """A function: the types of its arguments, the last of which may repeat if `variadic`, and its implementation.
+    """A function: the types of its arguments, the last of which may repeat if
+    `variadic`, and its implementation.
 
     An argument of type `expref` is passed as the callable that evaluates it.
     """
@@ -49,7 +75,9 @@ class Function(Struct, frozen=True):
 
 def refuse(name: str, value: Any) -> ExpressionError:
     """Return the exception for an argument of the wrong type."""
-    return ExpressionError(f"{name}() cannot take {kind_of(value) or 'such a value'}")
+    return ExpressionError(
+        f"{name}() cannot take {kind_of(value) or 'such a value'}"
+    )
 
 
 def check_argument(name: str, allowed: Types, value: Any) -> None:
@@ -57,7 +85,11 @@ def check_argument(name: str, allowed: Types, value: Any) -> None:
     kind = kind_of(value)
     if kind in allowed:
         return
-    of_elements = [each.removeprefix("array-") for each in allowed if each.startswith("array-")]
+    of_elements = [
+        each.removeprefix("array-")
+        for each in allowed
+        if each.startswith("array-")
+    ]
     if kind != "array" or not of_elements:
         raise refuse(name, value)
     if not value:
@@ -84,12 +116,16 @@ def _rounded(name: str) -> Callable[[Any], int]:
     to_whole = {"ceil": math.ceil, "floor": math.floor}[name]
 
     def to_integer(number: Any) -> int:
-        """An integer at most as long as DynamoDB takes, because 1e999999 has a million digits."""
+        """An integer at most as long as DynamoDB takes, because 1e999999 has a million
+        digits.
+        """
         if isinstance(number, int):
             return number
         exact = Decimal(number)
         if exact.is_finite() and exact.adjusted() > MAX_EXPONENT:
-            raise ExpressionError(f"{name}() is given a number outside DynamoDB's range")
+            raise ExpressionError(
+                f"{name}() is given a number outside DynamoDB's range"
+            )
         return to_whole(exact)
 
     return to_integer
@@ -98,15 +134,22 @@ def _rounded(name: str) -> Callable[[Any], int]:
 def _to_number(value: Any) -> Any:
     if kind_of(value) == "number":
         return value
-    match = re.fullmatch(_JSON_NUMBER, value) if isinstance(value, str) else None
+    match = (
+        re.fullmatch(_JSON_NUMBER, value) if isinstance(value, str) else None
+    )
     if match is None:
         return None
     if len(value) > MAX_NUMBER_LENGTH:
-        raise ExpressionError(f"to_number() is given a number of more than {MAX_NUMBER_LENGTH} characters")
+        raise ExpressionError(
+            f"to_number() is given a number of more than {MAX_NUMBER_LENGTH} characters"
+        )
     number = Decimal(value)
-    # A zero with an exponent, 0e-999999, would be a million characters in plain notation.
+    # A zero with an exponent, 0e-999999, would be a million characters in plain
+    # notation.
     if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        raise ExpressionError("to_number() is given a number outside DynamoDB's range")
+        raise ExpressionError(
+            "to_number() is given a number outside DynamoDB's range"
+        )
     return number if number and match.lastindex else int(number)
 
 
@@ -136,9 +179,46 @@ def _sort_by(elements: list[Any], look: Look) -> list[Any]:
     return sorted(elements, key=_key("sort_by", look, (str(kind_of(first)),)))
 
 
+def _by(
+    name: str, choose: Callable[..., Any]
+) -> Callable[[list[Any], Look], Any]:
+    """Return max_by() or min_by(): the element with the greatest or the least key."""
+
+    def chosen(elements: list[Any], look: Look) -> Any:
+        return choose(elements, key=_key(name, look, _ORDERED), default=None)
+
+    return chosen
+
+
+def _average(numbers: Sequence[Number]) -> Number | None:
+    if not numbers:
+        return None
+    return _AVERAGE.divide(_total(numbers), len(numbers))
+
+
+def _merge(*objects: dict[str, Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for each in objects:
+        merged |= each
+    return merged
+
+
+def _not_null(*values: Any) -> Any:
+    return next((each for each in values if each is not None), None)
+
+
+def _to_string(value: Any) -> str:
+    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
+
+
+def _to_array(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 _ANY: Types = ()
 _NUMBER: Types = ("number",)
 _STRING: Types = ("string",)
+_STRINGS: Types = ("array-string",)
 _OBJECT: Types = ("object",)
 _ARRAY: Types = ("array",)
 _EXPRESSION: Types = ("expref",)
@@ -148,37 +228,31 @@ _ORDERED_LIST: Types = ("array-number", "array-string")
 
 FUNCTIONS: Mapping[str, Function] = {
     "abs": Function((_NUMBER,), _absolute),
-    "avg": Function((_NUMBERS,), lambda numbers: _AVERAGE.divide(_total(numbers), len(numbers)) if numbers else None),
+    "avg": Function((_NUMBERS,), _average),
     "ceil": Function((_NUMBER,), _rounded("ceil")),
     "contains": Function((("array", "string"), _ANY), _contains),
-    "ends_with": Function((_STRING, _STRING), lambda text, end: text.endswith(end)),
+    "ends_with": Function((_STRING, _STRING), str.endswith),
     "floor": Function((_NUMBER,), _rounded("floor")),
-    "join": Function((_STRING, ("array-string",)), lambda separator, texts: separator.join(texts)),
+    "join": Function((_STRING, _STRINGS), str.join),
     "keys": Function((_OBJECT,), list),
     "length": Function((("string", "array", "object"),), len),
-    "map": Function((_EXPRESSION, _ARRAY), lambda look, elements: [look(element) for element in elements]),
+    "map": Function(
+        (_EXPRESSION, _ARRAY), lambda look, elements: list(map(look, elements))
+    ),
     "max": Function((_ORDERED_LIST,), lambda values: max(values, default=None)),
-    "max_by": Function(
-        (_ARRAY, _EXPRESSION),
-        lambda elements, look: max(elements, key=_key("max_by", look, _ORDERED), default=None),
-    ),
-    "merge": Function(
-        (_OBJECT,), lambda *objects: {name: value for each in objects for name, value in each.items()}, variadic=True
-    ),
+    "max_by": Function((_ARRAY, _EXPRESSION), _by("max_by", max)),
+    "merge": Function((_OBJECT,), _merge, variadic=True),
     "min": Function((_ORDERED_LIST,), lambda values: min(values, default=None)),
-    "min_by": Function(
-        (_ARRAY, _EXPRESSION),
-        lambda elements, look: min(elements, key=_key("min_by", look, _ORDERED), default=None),
-    ),
-    "not_null": Function((_ANY,), lambda *values: next((each for each in values if each is not None), None), True),
+    "min_by": Function((_ARRAY, _EXPRESSION), _by("min_by", min)),
+    "not_null": Function((_ANY,), _not_null, variadic=True),
     "reverse": Function((("array", "string"),), lambda value: value[::-1]),
     "sort": Function((_ORDERED_LIST,), sorted),
     "sort_by": Function((_ARRAY, _EXPRESSION), _sort_by),
-    "starts_with": Function((_STRING, _STRING), lambda text, start: text.startswith(start)),
+    "starts_with": Function((_STRING, _STRING), str.startswith),
     "sum": Function((_NUMBERS,), _total),
-    "to_array": Function((_ANY,), lambda value: value if isinstance(value, list) else [value]),
+    "to_array": Function((_ANY,), _to_array),
     "to_number": Function((_ANY,), _to_number),
-    "to_string": Function((_ANY,), lambda value: value if isinstance(value, str) else _ENCODER.encode(value).decode()),
+    "to_string": Function((_ANY,), _to_string),
     "type": Function((_ANY,), kind_of),
     "values": Function((_OBJECT,), lambda value: list(value.values())),
 }

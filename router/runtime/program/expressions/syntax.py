@@ -9,11 +9,13 @@ from jmespath import exceptions, lexer, parser
 
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import MAX_LENGTH, Tree, nodes
-from router.runtime.program.expressions.functions import FUNCTIONS
+from router.runtime.program.expressions.functions import FUNCTIONS, Function
 from router.runtime.transforms.text import nests_deeper
 
 MAX_DEPTH = 150
-"""Maximum levels of a tree: evaluation needs up to five frames for two of them, and Python has a thousand."""
+"""Maximum levels of a tree: evaluation needs up to five frames for two of them, and
+Python has a thousand.
+"""
 _SHOWN = 20
 
 
@@ -22,41 +24,60 @@ class SyntaxFault(Exception):
 
     def __init__(self, reason: str, position: int | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason if position is None else f"{reason} at column {position + 1}"
+        self.reason = (
+            reason if position is None else f"{reason} at column {position + 1}"
+        )
 
 
 class ExactLexer(lexer.Lexer):
-    """The library's lexer; fractions in literals are Decimals, and literals that are no JSON are faults."""
+    """The library's lexer.
+
+    Fractions in literals are Decimals, and literals that are no JSON are faults.
+    """
 
     def _consume_until(self, delimiter: str) -> str:
         try:
             return str(super()._consume_until(delimiter))
         except exceptions.LexerError as error:
-            raise SyntaxFault(f"the {delimiter} is never closed", error.lexer_position) from None
+            raise SyntaxFault(
+                f"the {delimiter} is never closed", error.lexer_position
+            ) from None
 
     def _consume_literal(self) -> dict[str, Any]:
         start = self._position
         lexeme = self._consume_until("`").replace("\\`", "`")
         try:
-            value = json.loads(lexeme, parse_float=Decimal, parse_constant=_refuse_constant)
+            value = json.loads(
+                lexeme, parse_float=Decimal, parse_constant=_refuse_constant
+            )
         except ValueError:
             word = _cut(lexeme.strip())
             reason = f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)"
             raise SyntaxFault(reason, start) from None
-        if nests_deeper(value, MAX_DEPTH - 1):  # not every Python's JSON reader refuses it
+        # Not every Python's JSON reader refuses it.
+        if nests_deeper(value, MAX_DEPTH - 1):
             raise SyntaxFault("it nests too deeply")
-        return {"type": "literal", "value": value, "start": start, "end": self._position}
+        return {
+            "type": "literal",
+            "value": value,
+            "start": start,
+            "end": self._position,
+        }
 
     def _consume_quoted_identifier(self) -> dict[str, Any]:
         try:
             token: dict[str, Any] = super()._consume_quoted_identifier()
         except exceptions.LexerError as error:
-            raise SyntaxFault("the name in double quotes is not a JSON string", error.lexer_position) from None
+            reason = "the name in double quotes is not a JSON string"
+            raise SyntaxFault(reason, error.lexer_position) from None
         return token
 
 
 class ExactParser(parser.Parser):
-    """The library's parser with `ExactLexer`, and without the cache that all parsers of the library share."""
+    """The library's parser with `ExactLexer`.
+
+    It has no cache: all parsers of the library share theirs.
+    """
 
     def tree(self, text: str) -> Tree:
         """Parse `text`; raises the library's ParseError, or SyntaxFault."""
@@ -69,8 +90,14 @@ class ExactParser(parser.Parser):
 
     def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> Tree:
         if self._current_token() == "lparen":
-            raise SyntaxFault("the name of a function is written without quotes", token["start"])
-        return {"type": "field", "children": [], "value": token["value"], "quoted": True}
+            reason = "the name of a function is written without quotes"
+            raise SyntaxFault(reason, token["start"])
+        return {
+            "type": "field",
+            "children": [],
+            "value": token["value"],
+            "quoted": True,
+        }
 
     def _token_led_lparen(self, left: Tree) -> Tree:
         start = self._lookahead_token(-2)["start"]
@@ -79,7 +106,10 @@ class ExactParser(parser.Parser):
 
 @lru_cache(maxsize=2048)
 def parse(text: str) -> Tree:
-    """Return the tree of an expression with valid function calls, which nobody changes; raises SyntaxFault."""
+    """Return the tree of an expression with valid function calls, which nobody changes.
+
+    Raises SyntaxFault.
+    """
     if len(text) > MAX_LENGTH:
         raise SyntaxFault(f"it is longer than {MAX_LENGTH} characters")
     try:
@@ -102,7 +132,10 @@ def _in_words(error: exceptions.JMESPathError, text: str) -> SyntaxFault:
     if isinstance(error, exceptions.LexerError) and error.lexer_value == "=":
         return SyntaxFault("'=' is no operator (write '==')", position)
     value = getattr(error, "token_value", "")
-    shown = value if isinstance(value, str) and text.startswith(value, position) and value else text[position]
+    shown = text[position]
+    # The value of a token in quotes, or of a number, is not what stands in the text.
+    if isinstance(value, str) and value and text.startswith(value, position):
+        shown = value
     return SyntaxFault(f"unexpected {_cut(shown)!r}", position)
 
 
@@ -115,28 +148,45 @@ def _check(tree: Tree) -> None:
             raise SyntaxFault("it nests too deeply")
         if node["type"] == "function_expression":
             _check_call(node)
-        elif any(isinstance(child, dict) and child["type"] == "expref" for child in node["children"]):
-            raise SyntaxFault("'&' stands only before an argument of a function")
+        elif _has_reference(node):
+            raise SyntaxFault(
+                "'&' stands only before an argument of a function"
+            )
         elif node["type"] == "slice" and node["children"][2] == 0:
             raise SyntaxFault("the step of a slice cannot be 0")
 
 
+def _has_reference(node: Tree) -> bool:
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    return any(child["type"] == "expref" for child in children)
+
+
 def _check_call(node: Tree) -> None:
-    name, given, start = node["value"], len(node["children"]), node["start"]
+    name, start = node["value"], node["start"]
     if name not in FUNCTIONS:
         near = closest(name, FUNCTIONS)
         hint = f" (did you mean '{near}'?)" if near else ""
         raise SyntaxFault(f"there is no function '{_cut(name)}'{hint}", start)
-    expected, variadic = FUNCTIONS[name].takes, FUNCTIONS[name].variadic
-    if given < len(expected) or (given > len(expected) and not variadic):
-        least = "at least " if variadic else ""
-        plural = "" if len(expected) == 1 else "s"
-        raise SyntaxFault(f"{name}() takes {least}{len(expected)} argument{plural} and is given {given}", start)
+    _check_count(node, FUNCTIONS[name])
+    expected = FUNCTIONS[name].takes
     for index, child in enumerate(node["children"]):
-        wanted = "expref" in expected[min(index, len(expected) - 1)]
-        if wanted != (child["type"] == "expref"):
-            verb = "needs" if wanted else "cannot have"
-            raise SyntaxFault(f"argument {index + 1} of {name}() {verb} a '&' before it", start)
+        # The last types are also those of all that follow in a variadic function.
+        is_wanted = "expref" in expected[min(index, len(expected) - 1)]
+        if is_wanted != (child["type"] == "expref"):
+            verb = "needs" if is_wanted else "cannot have"
+            reason = f"argument {index + 1} of {name}() {verb} a '&' before it"
+            raise SyntaxFault(reason, start)
+
+
+def _check_count(node: Tree, function: Function) -> None:
+    given, expected = len(node["children"]), len(function.takes)
+    is_more = given > expected and function.variadic
+    if given == expected or is_more:
+        return
+    least = "at least " if function.variadic else ""
+    plural = "" if expected == 1 else "s"
+    takes = f"{node['value']}() takes {least}{expected} argument{plural}"
+    raise SyntaxFault(f"{takes} and is given {given}", node["start"])
 
 
 def _refuse_constant(name: str) -> NoReturn:

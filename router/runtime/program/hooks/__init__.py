@@ -1,4 +1,7 @@
-"""The loaded plugins of a config; a config without plugins needs nothing else of this package."""
+"""The loaded plugins of a config.
+
+A config without plugins needs nothing else of this package.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -7,9 +10,9 @@ from typing import Any, Literal, TypeVar
 from msgspec import Struct, field
 
 from router.errors import PluginError
-from router.model import Item, Message, Remark, Route, Router, Transform
+from router.model import Item, Message, Remark, Route, Router, TransformFunction
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import FUNCTIONS
 
 MessageStep = Callable[[Message, Route], Message]
 """A `router_transform_message` hook, ready to run."""
@@ -27,27 +30,43 @@ _Step = TypeVar("_Step")
 
 
 class Plugins(Struct, frozen=True, weakref=True):
-    """The plugins of a config, loaded: their names, what they registered, and their hooks as plain callables.
+    """The plugins of a config, loaded: their names, what they registered, and their
+    hooks as plain callables.
 
-    `names` are in the order of the config. `left_out` are the plugins with a fault: a name that seems unknown may be
-    one that they register. The defaults are those of a config without plugins.
+    `names` are in the order of the config. `left_out` are the plugins with a fault: a
+    name that seems unknown may be one that they register. The defaults are those of a
+    config without plugins.
     """
 
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    transforms: Mapping[str, Transform] = field(default_factory=lambda: TRANSFORMS)
-    envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
+    transforms: Mapping[str, TransformFunction] = field(
+        default_factory=lambda: FUNCTIONS
+    )
+    envelopes: Mapping[str, EnvelopeFormat] = field(
+        default_factory=lambda: ENVELOPES
+    )
     checks: tuple[Check, ...] = ()
     message_steps: Mapping[str, MessageStep] = {}
     item_steps: Mapping[str, ItemStep] = {}
     observers: Mapping[str, tuple[Observer, ...]] = {}
 
-    def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
-        """Return the steps that transform messages, of the named plugins in that order; of all for None."""
+    def message_pipeline(
+        self, names: Sequence[str] | None = None
+    ) -> tuple[MessageStep, ...]:
+        """Return the steps that transform messages, of the named plugins in that order.
+
+        Of all for None.
+        """
         return _select(self.message_steps, names)
 
-    def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
-        """Return the steps that transform items, of the named plugins in that order; of all for None."""
+    def item_pipeline(
+        self, names: Sequence[str] | None = None
+    ) -> tuple[ItemStep, ...]:
+        """Return the steps that transform items, of the named plugins in that order.
+
+        Of all for None.
+        """
         return _select(self.item_steps, names)
 
     def observes(self, hook: ObserverHook) -> bool:
@@ -55,30 +74,46 @@ class Plugins(Struct, frozen=True, weakref=True):
         return bool(self.observers.get(hook))
 
     def start(self, router: Router) -> None:
-        """Call `router_start` of the plugins, in order; raises PluginError for the first that fails."""
+        """Call `router_start` of the plugins, in order.
+
+        Raises PluginError for the first that fails.
+        """
         for plugin, prepare in self.observers.get("router_start", ()):
             try:
                 prepare(router)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                # A plugin may call sys.exit(): the error must name the plugin.
                 raise PluginError(plugin, "router_start", error) from error
 
     def stop(self, router: Router) -> None:
-        """Call `router_stop` of the plugins, in reverse order; an exception is logged and ignored."""
+        """Call `router_stop` of the plugins, in reverse order.
+
+        An exception is logged and ignored.
+        """
         self.notify("router_stop", router, -1)
 
     def notify(self, hook: ObserverHook, seen: Any, step: int = 1) -> None:
-        """Call observers one after the other; an exception is logged on one line and ignored."""
+        """Call observers one after the other.
+
+        An exception is logged on one line and ignored.
+        """
         for plugin, observe in self.observers.get(hook, ())[::step]:
             try:
                 observe(seen)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                # A plugin that calls sys.exit() must not end the router.
                 _LOG.error("%s", PluginError(plugin, hook, error))
 
 
-def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:
+def _select(
+    steps: Mapping[str, _Step], names: Sequence[str] | None
+) -> tuple[_Step, ...]:
     """Return the steps of the names, without those that have none."""
-    return tuple(steps.values()) if names is None else tuple(steps[name] for name in names if name in steps)
+    chosen = (
+        steps if names is None else [name for name in names if name in steps]
+    )
+    return tuple(steps[name] for name in chosen)

@@ -1,7 +1,9 @@
-"""Imports the module of a plugin, a file beside the config or an installed module, and verifies its hooks.
+"""Imports the module of a plugin, a file beside the config or an installed module, and
+verifies its hooks.
 
-pluggy alone accepts unmarked functions, wrappers, `tryfirst`, async functions, second implementations by `specname`,
-and arguments with a default, which it never passes, without any message.
+pluggy alone accepts unmarked functions, wrappers, `tryfirst`, async functions, second
+implementations by `specname`, and arguments with a default, which it never passes,
+without any message.
 """
 
 import importlib
@@ -26,7 +28,8 @@ from router.runtime.program.hooks import specs
 CANNOT_LOAD = declare(
     "RT501",
     "a plugin cannot be loaded",
-    "The file or module is missing, is no Python, or raised an exception when it was imported; none of its hooks, "
+    "The file or module is missing, is no Python, or raised an exception when it was "
+    "imported; none of its hooks, "
     "transforms and envelopes exist.",
 )
 
@@ -34,7 +37,8 @@ CANNOT_LOAD = declare(
 NO_SUCH_HOOK = declare(
     "RT503",
     "a plugin implements no hook of the router",
-    "A function with a misspelt name, or with an argument that the hook does not have, would never be called.",
+    "A function with a misspelt name, or with an argument that the hook does not have, "
+    "would never be called.",
 )
 UNMARKED = declare(
     "RT504",
@@ -44,7 +48,8 @@ UNMARKED = declare(
 WRONG_FORM = declare(
     "RT505",
     "a hook is written in a form that is not supported",
-    "Hooks are compiled into one plain call after the other, in the order of the config: wrappers, orderings, async "
+    "Hooks are compiled into one plain call after the other, in the order of the "
+    "config: wrappers, orderings, async "
     "functions and generators would not do what they say.",
 )
 SECOND = declare(
@@ -61,6 +66,10 @@ HOOKS: Mapping[str, tuple[str, ...]] = {
 """Every hook and its arguments."""
 
 _TEXT_LENGTH = 200
+_POSITIONAL = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+)
 _OPTIONS = ("wrapper", "hookwrapper", "tryfirst", "trylast", "optionalhook")
 _PLAIN = "make it a plain function under a plain @hookimpl, with arguments of the hook only"
 
@@ -68,8 +77,9 @@ _PLAIN = "make it a plain function under a plain @hookimpl, with arguments of th
 class _FreshLoader(SourceFileLoader):
     """Compiles the source each time.
 
-    A cached file is valid by size and time in whole seconds, so that one which was just edited could load in its old
-    version; and the folder of a config should not get cache files.
+    A cached file is valid by size and time in whole seconds, so that one which was just
+    edited could load in its old version; and the folder of a config should not get
+    cache files.
     """
 
     def get_code(self, fullname: str) -> CodeType:
@@ -79,116 +89,166 @@ class _FreshLoader(SourceFileLoader):
 def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
     """Return the module of an entry of `plugins:`, or why there is none.
 
-    A file is loaded each time, under a unique name, so that two configs in one process do not share state. An installed
-    module is imported once, as everywhere in Python.
+    A file is loaded each time, under a unique name, so that two configs in one process
+    do not share state. An installed module is imported once, as everywhere in Python.
     """
     try:
-        return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
+        return (
+            _load_file(entry, folder)
+            if names_file(entry)
+            else _import_module(entry)
+        )
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a script as a plugin may end itself
+    except BaseException as error:
+        # A script as a plugin may end itself.
         return _fault(entry, describe(error, folder))
 
 
 def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
     file = (folder / entry).absolute()
-    if file.is_file() and resolve_inside(folder, entry) is None:
-        sentence, advice = f"{entry!r} is outside of the folder of the config", "copy it into that folder"
-        return _fault(entry, sentence, f"{advice}, or install it as a module")
-    if file.exists() and not file.is_file() and not file.is_dir():
-        return _fault(entry, f"cannot read {entry!r}: {NOT_REGULAR}", "write it as a file")
     if not file.is_file():
-        beside = [(Path(entry).parent / path.name).as_posix() for path in file.parent.glob("*.py")]
-        hint = did_you_mean(entry, beside, "a path is relative to the folder of this file")
-        return _fault(entry, f"there is no file {entry!r}", hint)
+        return _no_file(entry, file)
+    if resolve_inside(folder, entry) is None:
+        why = f"{entry!r} is outside of the folder of the config"
+        advice = "copy it into that folder, or install it as a module"
+        return _fault(entry, why, advice)
     name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
     loader = _FreshLoader(name, str(file))
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses, typing and pickle look a class's module up there
+    # Dataclasses, typing and pickle look a class's module up there.
+    sys.modules[name] = module
     try:
         loader.exec_module(module)
     except BaseException:
+        # Whatever ends the import: nobody else removes the half of a module.
         del sys.modules[name]
         raise
     return module
 
 
+def _no_file(entry: str, file: Path) -> ConfigFault:
+    if file.exists() and not file.is_dir():
+        why = f"cannot read {entry!r}: {NOT_REGULAR}"
+        return _fault(entry, why, "write it as a file")
+    folder = Path(entry).parent
+    beside = [
+        (folder / path.name).as_posix() for path in file.parent.glob("*.py")
+    ]
+    advice = "a path is relative to the folder of this file"
+    hint = did_you_mean(entry, beside, advice)
+    return _fault(entry, f"there is no file {entry!r}", hint)
+
+
 def _import_module(entry: str) -> ModuleType | ConfigFault:
-    if not all(part.isidentifier() for part in entry.split(".")):
-        return _fault(entry, f"{entry!r} is not a valid module name", "write a file as a path that ends in '.py'")
+    advice = "write a file as a path that ends in '.py'"
+    if not all(map(str.isidentifier, entry.split("."))):
+        return _fault(entry, f"{entry!r} is not a valid module name", advice)
     try:
         return importlib.import_module(entry)
     except ModuleNotFoundError as error:
-        if error.name and f"{entry}.".startswith(f"{error.name}."):
-            advice = "install it, or write a file as a path that ends in '.py'"
-            return _fault(entry, f"no module {entry!r} is installed", advice)
-        raise
+        # Another module that it imports may be missing: that is an exception of it.
+        if not error.name or not f"{entry}.".startswith(f"{error.name}."):
+            raise
+        why = f"no module {entry!r} is installed"
+        return _fault(entry, why, f"install it, or {advice}")
 
 
 def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:
-    return ConfigFault(CANNOT_LOAD, f"plugin {plugin_name(entry)!r} cannot be loaded: {why}", suggestion)
+    sentence = f"plugin {plugin_name(entry)!r} cannot be loaded: {why}"
+    return ConfigFault(CANNOT_LOAD, sentence, suggestion)
 
 
 def odd_form(function: Any) -> str:
     """Return `is async`, `is a generator`, or empty text for a plain function."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(
+        function
+    ):
         return "is async"
     return "is a generator" if inspect.isgeneratorfunction(function) else ""
 
 
-def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list[ConfigFault]:
+def implementation_faults(
+    module: ModuleType, plugin: str, folder: Path
+) -> list[ConfigFault]:
     """Return the faults in the hooks of a plugin, in the order of its file."""
     found: list[ConfigFault] = []
     implemented: dict[str, str] = {}
     for name, value in vars(module).items():
         mark = _mark(value)
         at = f"plugin {plugin!r}: {name!r}{_line(value, folder)}"
-        if mark is None:
-            if name.startswith("router_") and callable(value) and not inspect.isclass(value):
-                advice = "put @hookimpl over it, or give it another name"
-                found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
-            continue
-        hook = mark.get("specname") or name
-        if forms := " and ".join(_forms(value, mark)):
-            found.append(ConfigFault(WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN))
-        if hook not in HOOKS:
-            found.append(ConfigFault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS)))
-            continue
-        found += _argument_faults(value, hook, at)
-        if hook in implemented:
-            sentence = f"{at} implements {hook!r} again, after {implemented[hook]!r}"
-            found.append(ConfigFault(SECOND, sentence, "make one function of the two"))
-        implemented.setdefault(hook, name)
+        if mark is not None:
+            hook = mark.get("specname") or name
+            found += _hook_faults(value, mark, hook, at)
+            if hook in implemented:
+                first = implemented[hook]
+                sentence = f"{at} implements {hook!r} again, after {first!r}"
+                advice = "make one function of the two"
+                found.append(ConfigFault(SECOND, sentence, advice))
+            if hook in HOOKS:
+                implemented.setdefault(hook, name)
+        elif name.startswith("router_") and _is_function(value):
+            advice = "put @hookimpl over it, or give it another name"
+            found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
     return found
 
 
+def _is_function(value: Any) -> bool:
+    return callable(value) and not inspect.isclass(value)
+
+
+def _hook_faults(
+    value: Any, mark: Mapping[str, Any], hook: str, at: str
+) -> Iterator[ConfigFault]:
+    """Yield the faults of one implementation of a hook."""
+    forms = " and ".join(_forms(value, mark))
+    if forms:
+        sentence = f"{at} {forms}, which hooks do not support"
+        yield ConfigFault(WRONG_FORM, sentence, _PLAIN)
+    if hook in HOOKS:
+        yield from _argument_faults(value, hook, at)
+    else:
+        sentence = f"{at} is no hook of the router"
+        yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(hook, HOOKS))
+
+
 def _mark(value: Any) -> Mapping[str, Any] | None:
-    """Return the mark that @hookimpl sets on a value, without running code of the value."""
-    holder = value.__func__ if inspect.ismethod(value) else value
-    mark = inspect.getattr_static(holder, "router_impl", None)
+    """Return the mark that @hookimpl sets, without running code of the value."""
+    mark = inspect.getattr_static(_unbound(value), "router_impl", None)
     return mark if isinstance(mark, dict) else None
 
 
+def _unbound(value: Any) -> Any:
+    """Return the function of a method; any other value as it is."""
+    return value.__func__ if inspect.ismethod(value) else value
+
+
 def _line(value: Any, folder: Path) -> str:
-    function = inspect.unwrap(value.__func__ if inspect.ismethod(value) else value) if callable(value) else None
+    function = inspect.unwrap(_unbound(value)) if callable(value) else None
     code = getattr(function, "__code__", None)
-    return f" ({shown(code.co_filename, folder)}:{code.co_firstlineno})" if code else ""
+    if code is None:
+        return ""
+    return f" ({shown(code.co_filename, folder)}:{code.co_firstlineno})"
 
 
 def _forms(value: Any, mark: Mapping[str, Any]) -> Iterator[str]:
-    """Yield, as a part of a sentence, each way in which an implementation is not a plain function."""
+    """Yield each way in which an implementation is not a plain function.
+
+    Each is a part of a sentence.
+    """
     for option in _OPTIONS:
         if mark.get(option):
             yield f"is marked {option}"
     if not inspect.isfunction(value) and not inspect.ismethod(value):
         yield f"is a {type(value).__name__}"
         return
-    if form := odd_form(value):
+    form = odd_form(value)
+    if form:
         yield form
     for name, parameter in inspect.signature(value).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.KEYWORD_ONLY):
+        if parameter.kind not in _POSITIONAL:
             yield f"takes {name!r} by star or by keyword"
         elif parameter.default is not parameter.empty:
             yield f"gives {name!r} a default"
@@ -198,40 +258,58 @@ def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
     if not inspect.isfunction(value) and not inspect.ismethod(value):
         return
     for name, parameter in inspect.signature(value).parameters.items():
-        plain = parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-        if plain and parameter.default is parameter.empty and name not in HOOKS[hook]:
-            has = f"{hook} has {', '.join(HOOKS[hook])}"
+        # `_forms` finds the others.
+        is_plain = (
+            parameter.kind in _POSITIONAL
+            and parameter.default is parameter.empty
+        )
+        if is_plain and name not in HOOKS[hook]:
             sentence = f"{at} takes {name!r}, which {hook} does not have"
-            yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(name, HOOKS[hook], has))
+            has = f"{hook} has {', '.join(HOOKS[hook])}"
+            hint = did_you_mean(name, HOOKS[hook], has)
+            yield ConfigFault(NO_SUCH_HOOK, sentence, hint)
 
 
 def shown(file: str, folder: Path) -> str:
     """Return the path of a file as a config in `folder` names it."""
     path, base = Path(file), folder.absolute()
-    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+    return (
+        path.relative_to(base).as_posix() if path.is_relative_to(base) else file
+    )
 
 
 def describe(error: BaseException, folder: Path) -> str:
-    """Return an exception of a plugin on one line: its type, its text, and the plugin's file and line.
+    """Return an exception of a plugin on one line.
 
-    Only for exceptions at load: at run time the text may hold a value of a message.
+    It has its type, its text, and the plugin's file and line. Only for exceptions at
+    load: at run time the text may hold a value of a message.
     """
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     first = next(iter(text.splitlines()), "")[:_TEXT_LENGTH]
+    described = type(error).__name__
+    if first:
+        described += f": {first}"
     where = _line_of(error)
-    at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
-    return f"{type(error).__name__}{f': {first}' if first else ''}{at}"
+    if where:
+        file, line = where
+        described += f" ({shown(file, folder)}:{line})"
+    return described
 
 
 def _line_of(error: BaseException) -> tuple[str, int] | None:
-    """Return the deepest line in the plugin's first file, past the frames of the router and of import."""
+    """Return the deepest line in the plugin's first file.
+
+    Frames of the router and of import are passed over.
+    """
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return error.filename, error.lineno
     stack = traceback.extract_tb(error.__traceback__)
-    own = {stack[0].filename, importlib.__file__}
-    frames = [
-        (frame.filename, frame.lineno or 0)
-        for frame in stack
-        if frame.filename not in own and not frame.filename.startswith("<frozen ")
-    ]
-    return next(((file, line) for file, line in reversed(frames) if file == frames[0][0]), None)
+    passed = {stack[0].filename, importlib.__file__}
+    found: tuple[str, int] | None = None
+    for frame in stack:
+        file = frame.filename
+        if file in passed or file.startswith("<frozen "):
+            continue
+        if found is None or file == found[0]:
+            found = file, frame.lineno or 0
+    return found

@@ -1,4 +1,6 @@
-"""Loads the plugins of a config, collects what they register, and compiles their hooks to plain callables."""
+"""Loads the plugins of a config, collects what they register, and compiles their hooks
+to plain callables.
+"""
 
 import re
 import sys
@@ -12,12 +14,35 @@ from pluggy import HookImpl, PluginManager
 
 from router.codes import declare
 from router.errors import Drop, PluginError, Reject, Retry
-from router.model import Envelope, Item, Message, Remark, Route, Transform, Unwrapped, Wrap, names_file, plugin_name
+from router.model import (
+    Envelope,
+    Item,
+    Message,
+    Remark,
+    Route,
+    TransformFunction,
+    Unwrapped,
+    Wrap,
+    names_file,
+    plugin_name,
+)
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.program.hooks import Check, ItemStep, MessageStep, Plugins, specs
-from router.runtime.program.hooks.modules import HOOKS, describe, implementation_faults, load_module, odd_form
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.program.hooks import (
+    Check,
+    ItemStep,
+    MessageStep,
+    Plugins,
+    specs,
+)
+from router.runtime.program.hooks.modules import (
+    HOOKS,
+    describe,
+    implementation_faults,
+    load_module,
+    odd_form,
+)
+from router.runtime.transforms import FUNCTIONS
 
 SAME_NAME = declare(
     "RT502",
@@ -27,20 +52,29 @@ SAME_NAME = declare(
 BAD_REGISTRATION = declare(
     "RT507",
     "a plugin's registration fails",
-    "A name in the config must mean one function. It is ambiguous which one a route would use if a name is taken, "
+    "A name in the config must mean one function. It is ambiguous which one a route "
+    "would use if a name is taken, "
     "an object cannot be called, or a register hook raises an exception.",
 )
 
 _RENAME = "a plugin's name is its file's name without '.py': rename one, or take it out"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_OBSERVED = ("router_outcome", "router_batch_done", "router_start", "router_stop")
+_OBSERVED = (
+    "router_outcome",
+    "router_batch_done",
+    "router_start",
+    "router_stop",
+)
 
 
-def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
+def load_plugins(
+    entries: Sequence[str], folder: Path, findings: Findings
+) -> Plugins:
     """Load the plugins of a config, in its order.
 
-    All faults of all plugins become findings at their entries; a plugin with a fault is left out. The modules of files
-    are in `sys.modules` as long as the returned object exists.
+    All faults of all plugins become findings at their entries; a plugin with a fault is
+    left out. The modules of files are in `sys.modules` as long as the returned object
+    exists.
     """
     manager = PluginManager("router")
     manager.add_hookspecs(specs)
@@ -52,39 +86,64 @@ def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Pl
         name = plugin_name(entry)
         faults: list[ConfigFault] = []
         if name in first:
-            faults = [ConfigFault(SAME_NAME, f"two plugins are named {name!r}: {first[name]!r} and {entry!r}", _RENAME)]
+            faults = [
+                ConfigFault(
+                    SAME_NAME,
+                    f"two plugins are named {name!r}: {first[name]!r} and {entry!r}",
+                    _RENAME,
+                )
+            ]
         else:
             first[name] = entry
             module = load_module(entry, folder)
             if isinstance(module, ModuleType) and names_file(entry):
                 from_files.append(module.__name__)
-            loaded = [module] if isinstance(module, ConfigFault) else _add(name, module, folder, manager, registered)
+            loaded = (
+                [module]
+                if isinstance(module, ConfigFault)
+                else _add(name, module, folder, manager, registered)
+            )
             if isinstance(loaded, _Registration):
                 registered = loaded
             else:
                 faults = loaded
                 left_out.append(name)
         for fault in faults:
-            findings.add(fault.code, fault.sentence, ("plugins", index), suggestion=fault.suggestion)
+            findings.add(
+                fault.code,
+                fault.sentence,
+                ("plugins", index),
+                suggestion=fault.suggestion,
+            )
     plugins = _collect(manager, registered, tuple(left_out))
     weakref.finalize(plugins, _remove_modules, from_files).atexit = False
     return plugins
 
 
 def _remove_modules(names: Sequence[str]) -> None:
-    """Remove modules from `sys.modules`: nothing else keeps those of a config that a reload has replaced."""
+    """Remove modules from `sys.modules`: nothing else keeps those of a config that a
+    reload has replaced.
+    """
     for name in names:
         sys.modules.pop(name, None)
 
 
 def _add(
-    name: str, module: ModuleType, folder: Path, manager: PluginManager, before: "_Registration"
+    name: str,
+    module: ModuleType,
+    folder: Path,
+    manager: PluginManager,
+    before: "_Registration",
 ) -> "_Registration | list[ConfigFault]":
-    """Add one plugin to the manager, and return what is registered with it, or its faults."""
+    """Add one plugin to the manager, and return what is registered with it, or its
+    faults.
+    """
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
-        sentence = f"plugin {name!r} is the module that is plugin {same!r} already"
+        sentence = (
+            f"plugin {name!r} is the module that is plugin {same!r} already"
+        )
         return [ConfigFault(SAME_NAME, sentence, "take one out")]
     manager.register(module, name)
     registered = _Registration(name, before)
@@ -98,16 +157,34 @@ def _add(
 def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
     """Return the implementations of one plugin by hook: at most one of each."""
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
-    return {caller.name: impl for caller in callers for impl in caller.get_hookimpls() if impl.plugin_name == name}
+    return {
+        caller.name: impl
+        for caller in callers
+        for impl in caller.get_hookimpls()
+        if impl.plugin_name == name
+    }
 
 
-def _collect(manager: PluginManager, registered: "_Registration", left_out: tuple[str, ...]) -> Plugins:
-    """Return what is loaded, in the order of the config; pluggy's own order is the reverse."""
+def _collect(
+    manager: PluginManager,
+    registered: "_Registration",
+    left_out: tuple[str, ...],
+) -> Plugins:
+    """Return what is loaded, in the order of the config.
+
+    Pluggy's own order is the reverse.
+    """
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
-    def compiled(hook: str, compile_one: Callable[[str, HookImpl], Any]) -> dict[str, Any]:
-        return {name: compile_one(hook, hooks[name][hook]) for name in names if hook in hooks[name]}
+    def compiled(
+        hook: str, compile_one: Callable[[str, HookImpl], Any]
+    ) -> dict[str, Any]:
+        return {
+            name: compile_one(hook, hooks[name][hook])
+            for name in names
+            if hook in hooks[name]
+        }
 
     return Plugins(
         names=names,
@@ -115,21 +192,37 @@ def _collect(manager: PluginManager, registered: "_Registration", left_out: tupl
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=compiled("router_transform_message", _compile_message_step),
+        message_steps=compiled(
+            "router_transform_message", _compile_message_step
+        ),
         item_steps=compiled("router_transform_item", _compile_item_step),
-        observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
+        observers={
+            hook: tuple(compiled(hook, _compile_call).items())
+            for hook in _OBSERVED
+        },
     )
 
 
 class _Registration:
-    """What the router, the plugins before and one plugin register; with one of its `faults`, nothing of it counts."""
+    """What the router, the plugins before and one plugin register.
 
-    def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
-        self.transforms: dict[str, Transform] = dict(before.transforms if before else TRANSFORMS)
-        self.envelopes: dict[str, EnvelopeFormat] = dict(before.envelopes if before else ENVELOPES)
+    With one of its `faults`, nothing of it counts.
+    """
+
+    def __init__(
+        self, plugin: str = "", before: "_Registration | None" = None
+    ) -> None:
+        self.transforms: dict[str, TransformFunction] = dict(
+            before.transforms if before else FUNCTIONS
+        )
+        self.envelopes: dict[str, EnvelopeFormat] = dict(
+            before.envelopes if before else ENVELOPES
+        )
         self.checks: list[Check] = list(before.checks) if before else []
         self.faults: list[ConfigFault] = []
-        self._owners: dict[tuple[str, str], str] = dict(before._owners) if before else {}
+        self._owners: dict[tuple[str, str], str] = (
+            dict(before._owners) if before else {}
+        )
         self._plugin = plugin
         self._own_checks: list[Check] = []
 
@@ -143,33 +236,51 @@ class _Registration:
         for hook, register in takes.items():
             if hook in hooks:
                 try:
-                    hooks[hook].function(*([register] if hooks[hook].argnames else []))
+                    hooks[hook].function(
+                        *([register] if hooks[hook].argnames else [])
+                    )
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
+                    # A plugin may call sys.exit(): that is a fault of it, too.
                     self._fault(f"{hook} raised {describe(error, folder)}")
 
     def _fault(self, what: str, suggestion: str = "") -> None:
-        self.faults.append(ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion))
+        self.faults.append(
+            ConfigFault(
+                BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion
+            )
+        )
 
-    def register_transform(self, name: str, function: Transform) -> None:
-        if self._is_free("transform", name, self.transforms) and self._is_plain(f"the transform {name!r}", function):
+    def register_transform(self, name: str, function: TransformFunction) -> None:
+        if self._is_free("transform", name, self.transforms) and self._is_plain(
+            f"the transform {name!r}", function
+        ):
             self.transforms[name] = function
             self._owners["transform", name] = self._plugin
 
-    def register_envelope(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
+    def register_envelope(
+        self, name: str, unwrap: Envelope, wrap: Wrap | None = None
+    ) -> None:
         if (
             self._is_free("envelope", name, self.envelopes)
             and self._is_plain(f"the envelope {name!r}", unwrap)
-            and (wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap))
+            and (
+                wrap is None
+                or self._is_plain(f"'wrap' of the envelope {name!r}", wrap)
+            )
         ):
-            self.envelopes[name] = _guard_envelope(self._plugin, name, unwrap, wrap)
+            self.envelopes[name] = _guard_envelope(
+                self._plugin, name, unwrap, wrap
+            )
             self._owners["envelope", name] = self._plugin
 
     def register_check(self, function: Check) -> None:
         if function in self._own_checks:
             self._fault("a check is registered twice", "register it once")
-        elif self._is_plain(f"a check of type {type(function).__name__}", function):
+        elif self._is_plain(
+            f"a check of type {type(function).__name__}", function
+        ):
             self._own_checks.append(function)
             self.checks.append(_guard_check(self._plugin, function))
 
@@ -180,13 +291,20 @@ class _Registration:
             return False
         if name in known:
             owner = self._owners.get((kind, name))
-            by = f"registered already, by plugin {owner!r}" if owner else "built in"
+            by = (
+                f"registered already, by plugin {owner!r}"
+                if owner
+                else "built in"
+            )
             self._fault(f"the {kind} {name!r} is {by}", "choose another name")
         return name not in known
 
     def _is_plain(self, what: str, function: Any) -> bool:
         if not callable(function):
-            self._fault(f"{what} cannot be called, it is of type {type(function).__name__}", "register a function")
+            self._fault(
+                f"{what} cannot be called, it is of type {type(function).__name__}",
+                "register a function",
+            )
             return False
         form = odd_form(function)
         if form:
@@ -195,8 +313,14 @@ class _Registration:
 
 
 def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
-    """Return a callable that takes all arguments of the hook in order, and passes those that the function has."""
-    function, wanted, given = implementation.function, implementation.argnames, HOOKS[hook]
+    """Return a callable that takes all arguments of the hook in order, and passes those
+    that the function has.
+    """
+    function, wanted, given = (
+        implementation.function,
+        implementation.argnames,
+        HOOKS[hook],
+    )
     if wanted == given:
         return function
     positions = tuple(given.index(name) for name in wanted)
@@ -207,12 +331,19 @@ def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
     return call
 
 
-# Steps and `unwrap` run for each message: their arguments are written out, which is faster than `*args`.
+# Steps and `unwrap` run for each message: their arguments are written out, which is
+# faster than `*args`.
 
 
 def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
-    """Return a step to the next message; it raises Drop, Reject and Retry of the plugin, else PluginError."""
-    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+    """Return a step to the next message.
+
+    It raises Drop, Reject and Retry of the plugin, else PluginError.
+    """
+    plugin, transform = (
+        implementation.plugin_name,
+        _compile_call(hook, implementation),
+    )
 
     def step(message: Message, route: Route) -> Message:
         try:
@@ -232,7 +363,10 @@ def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
 
 def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
     """Return a step to the next item; it raises as a step of messages does."""
-    plugin, transform = implementation.plugin_name, _compile_call(hook, implementation)
+    plugin, transform = (
+        implementation.plugin_name,
+        _compile_call(hook, implementation),
+    )
 
     def step(item: Item, message: Message, route: Route) -> Item:
         try:
@@ -250,8 +384,12 @@ def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
     return step
 
 
-def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None) -> EnvelopeFormat:
-    """Return the envelope, with PluginError for exceptions that are no signals, and for wrong return values."""
+def _guard_envelope(
+    plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None
+) -> EnvelopeFormat:
+    """Return the envelope, with PluginError for exceptions that are no signals, and for
+    wrong return values.
+    """
     what = f"envelope {name!r}"
 
     def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
@@ -264,18 +402,35 @@ def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None)
         match unwrapped:
             case (_, Mapping()):
                 return unwrapped
-        raise _wrong_return(plugin, what, unwrapped, "a payload and a map of attributes")
+        raise _wrong_return(
+            plugin, what, unwrapped, "a payload and a map of attributes"
+        )
 
     if wrap is not None:
-        wrap = _guard(wrap, plugin, f"wrap of {what}", lambda text: isinstance(text, str), "text")
+        wrap = _guard(
+            wrap,
+            plugin,
+            f"wrap of {what}",
+            lambda text: isinstance(text, str),
+            "text",
+        )
     return EnvelopeFormat(name, guarded, wrap, None, lambda value: False)
 
 
 def _guard_check(plugin: str, check: Check) -> Check:
     def fits(found: Any) -> bool:
-        return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
+        return isinstance(found, list) and all(
+            isinstance(each, Remark) for each in found
+        )
 
-    return _guard(check, plugin, "router_register_checks", fits, "a list of Remark", "registered a check that ")
+    return _guard(
+        check,
+        plugin,
+        "router_register_checks",
+        fits,
+        "a list of Remark",
+        "registered a check that ",
+    )
 
 
 def _guard(
@@ -286,13 +441,20 @@ def _guard(
     expected: str,
     registered: str = "",
 ) -> Callable[[Any], Any]:
-    """Return the function, with PluginError for each exception, and for a value that does not fit."""
+    """Return the function, with PluginError for each exception, and for a value that
+    does not fit.
+    """
 
     def guarded(given: Any) -> Any:
         try:
             value = function(given)
         except Exception as error:
-            raise PluginError(plugin, what, error, f"{registered}raised {type(error).__name__}") from error
+            raise PluginError(
+                plugin,
+                what,
+                error,
+                f"{registered}raised {type(error).__name__}",
+            ) from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)
         return value
@@ -300,6 +462,8 @@ def _guard(
     return guarded
 
 
-def _wrong_return(plugin: str, hook: str, value: Any, expected: str, registered: str = "") -> PluginError:
+def _wrong_return(
+    plugin: str, hook: str, value: Any, expected: str, registered: str = ""
+) -> PluginError:
     did = f"{registered}returned a value of type {type(value).__name__}, not {expected}"
     return PluginError(plugin, hook, TypeError(did), did)

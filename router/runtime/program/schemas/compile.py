@@ -1,4 +1,8 @@
-"""Compiles JSON Schemas into checks that say where a message fails, and never a value of it."""
+"""Compiles JSON Schemas into checks that say where a message fails, and never a value
+of it.
+
+Why jsonschema-rs: docs/decisions/2026-11-25-jsonschema-rs-validates.md
+"""
 
 import pathlib
 from collections.abc import Callable, Mapping
@@ -28,7 +32,10 @@ from router.runtime.program.schemas.documents import (
     with_whole_limits,
 )
 from router.runtime.program.schemas.links import Linker, Unresolved, uri_of
-from router.runtime.program.schemas.references import Locations, with_escaped_references
+from router.runtime.program.schemas.references import (
+    Locations,
+    with_escaped_references,
+)
 
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
@@ -37,14 +44,17 @@ if TYPE_CHECKING:
 
 
 class Invalid(Struct, frozen=True):
-    """Why a message fails its schema: keyword and place in the schema, and a JSON Pointer into the message."""
+    """Why a message fails its schema: keyword and place in the schema, and a JSON
+    Pointer into the message.
+    """
 
     reason: str
     pointer: str
 
 
 class Validation(Struct, frozen=True, dict=True):
-    """A compiled schema: the library's validator, and the documents by URI, the root first.
+    """A compiled schema: the library's validator, and the documents by URI, the root
+    first.
 
     `path` is the first path in the config that names the schema.
     """
@@ -69,15 +79,33 @@ Check = Callable[[Any], Invalid | None]
 _Report = Callable[..., None]
 
 
+class _Origin(Struct, frozen=True):
+    """Where a document is from.
+
+    `sentence` is what sentences call it, `name` is its name in the bundle, and `folder`
+    is that of its references.
+    """
+
+    sentence: str
+    name: str
+    folder: pathlib.Path
+
+
 class SchemaStore:
     """The schemas of one load: each file is read, checked, compiled and reported once.
 
-    `folder` is that of the config, `documents` are their contents by the name that findings use. `validations` has
-    what is behind each check. Files in the `bundle` of a compiled config are not read again, and were checked when it
-    was made. A file in `unsaved` is read from there.
+    `folder` is that of the config, `documents` are their contents by the name that
+    findings use. `validations` has what is behind each check. Files in the `bundle` of
+    a compiled config are not read again, and were checked when it was made. A file in
+    `unsaved` is read from there.
     """
 
-    def __init__(self, folder: pathlib.Path, bundle: Bundle = NO_BUNDLE, unsaved: Unsaved = NO_UNSAVED) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        bundle: Bundle = NO_BUNDLE,
+        unsaved: Unsaved = NO_UNSAVED,
+    ) -> None:
         self.documents: dict[str, Any] = {}
         self.validations: dict[Check, Validation] = {}
         self.folder = folder
@@ -94,106 +122,166 @@ class SchemaStore:
 
     def bundle(self) -> Bundle:
         """Return the files that were read and have no errors."""
-        names = [file.relative_to(self._root).as_posix() for file, document in self._opened.items() if document]
-        files = {name: self.documents[name] for name in sorted(names)}
-        return Bundle(files, {link: name for link, name in sorted(self._links.items()) if name in files})
+        opened = [file for file, document in self._opened.items() if document]
+        names = sorted(self._name(file) for file in opened)
+        files = {name: self.documents[name] for name in names}
+        links = {
+            link: name
+            for link, name in sorted(self._links.items())
+            if name in files
+        }
+        return Bundle(files, links)
 
-    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
-        """Return the validation of a schema that was compiled for `path`; None if it has errors."""
-        file = self._inside(self._root / schema) if isinstance(schema, str) else _inline(path)
-        check = None if file is None else self._checks.get(file)
+    def linked(
+        self, schema: str | dict[str, Any] | bool, path: Path
+    ) -> Validation | None:
+        """Return the validation of a schema that was compiled for `path`.
+
+        None if it has errors.
+        """
+        key = (
+            self._inside(self._root / schema)
+            if isinstance(schema, str)
+            else _inline(path)
+        )
+        check = None if key is None else self._checks.get(key)
         return None if check is None else self.validations[check]
 
     def standalone(self, check: Check | None) -> Any:
-        """Return the content of the schema behind a check; None if it has references or names, or an old draft."""
-        root = self.validations[check].root if check else None
-        return root.content if root and root.stands_alone else None
+        """Return the content of the schema behind a check.
 
-    def compile(self, schema: str | dict[str, Any] | bool, findings: Findings, path: Path) -> Check | None:
-        """Compile a schema, a file relative to the folder or the schema itself; None after an error."""
+        None if it has references or names, or an old draft.
+        """
+        if check is None:
+            return None
+        root = self.validations[check].root
+        return root.content if root.stands_alone else None
+
+    def compile(
+        self,
+        schema: str | dict[str, Any] | bool,
+        findings: Findings,
+        path: Path,
+    ) -> Check | None:
+        """Compile a schema, a file relative to the folder or the schema itself.
+
+        None after an error.
+        """
 
         def report(*faults: ConfigFault) -> None:
             for fault in faults:
-                findings.add(fault.code, fault.sentence, path, suggestion=fault.suggestion, place=fault.place)
+                findings.add(
+                    fault.code,
+                    fault.sentence,
+                    path,
+                    suggestion=fault.suggestion,
+                    place=fault.place,
+                )
 
         import_validator()
         if not isinstance(schema, str):
             inline = _inline(path)
-            document = self._accept(schema, "the inline schema", inline, self._root, report)
+            origin = _Origin("the inline schema", inline, self._root)
+            document = self._accept(schema, origin, report)
             self._checks[inline] = self._link(document, path, report)
             return self._checks[inline]
         file = self._inside(self._root / schema)
         if file is None:
             sentence = f"schema '{schema}' is outside the folder of the config"
-            report(ConfigFault(UNREADABLE_SCHEMA, sentence, "put it into that folder"))
+            report(
+                ConfigFault(
+                    UNREADABLE_SCHEMA, sentence, "put it into that folder"
+                )
+            )
             return None
         if file not in self._checks:
             document = self._open(file, report)
             self._checks[file] = self._link(document, path, report)
         return self._checks[file]
 
+    def _name(self, file: pathlib.Path) -> str:
+        """Return the name of a file in the folder, as findings use it."""
+        return file.relative_to(self._root).as_posix()
+
     def _inside(self, file: pathlib.Path) -> pathlib.Path | None:
         """Resolve symbolic links; None for a file outside the folder."""
-        asked = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else ""
+        asked = self._name(file) if file.is_relative_to(self._root) else ""
         known = self._bundle.links.get(asked, asked)
         if known in self._bundle.files:
             return self._root / known
         real = resolve_inside(self._root, file)
         if real is None:
             return None
-        name = real.relative_to(self._root).as_posix()
+        name = self._name(real)
         if asked and asked != name:
             self._links[asked] = name
         return real
 
     def _is_there(self, file: pathlib.Path) -> bool:
-        return file.relative_to(self._root).as_posix() in self._bundle.files or file.is_file()
+        return self._name(file) in self._bundle.files or file.is_file()
 
-    def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
-        """Return the document in a file, or None if it has errors, which are reported once."""
+    def _open(
+        self, file: pathlib.Path, report: _Report
+    ) -> SchemaDocument | None:
+        """Return the document in a file.
+
+        None if it has errors, which are reported once.
+        """
         if file not in self._opened:
-            name = file.relative_to(self._root).as_posix()
-            self._opened[file] = None
-            if name in self._bundle.files:
-                self._opened[file] = self._take(self._bundle.files[name], f"schema '{name}'", name, file.parent)
-                return self._opened[file]
-            try:
-                shown = self.folder / name
-                content = read_schema(file, name, str(shown), self._unsaved.get(shown))
-            except SchemaError as error:
-                report(*error.faults)
-            else:
-                self._opened[file] = self._accept(content, f"schema '{name}'", name, file.parent, report)
+            self._opened[file] = self._read(file, report)
         return self._opened[file]
 
+    def _read(
+        self, file: pathlib.Path, report: _Report
+    ) -> SchemaDocument | None:
+        name = self._name(file)
+        origin = _Origin(f"schema '{name}'", name, file.parent)
+        if name in self._bundle.files:
+            return self._take(self._bundle.files[name], origin)
+        path = self.folder / name
+        try:
+            content = read_schema(
+                file, name, str(path), self._unsaved.get(path)
+            )
+        except SchemaError as error:
+            report(*error.faults)
+            return None
+        return self._accept(content, origin, report)
+
     def _accept(
-        self, content: Any, name: str, shown: str, folder: pathlib.Path, report: _Report
+        self, content: Any, origin: _Origin, report: _Report
     ) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
         text = _ENCODER.encode(content)
         if text in self._verified:
-            return self._take(self._verified[text], name, shown, folder)
-        if b'"$' in text:  # else it has no reference
+            return self._take(self._verified[text], origin)
+        # Without such a key it has no reference.
+        if b'"$' in text:
             content = with_escaped_references(content)
-        faults = verify(content, name)
+        faults = verify(content, origin.sentence)
         report(*faults)
         if any(fault.code.severity == "error" for fault in faults):
             return None
         content = with_whole_limits(content, text)
         if not faults:
             self._verified[text] = content
-        return self._take(content, name, shown, folder)
+        return self._take(content, origin)
 
-    def _take(self, content: Any, name: str, shown: str, folder: pathlib.Path) -> SchemaDocument:
+    def _take(self, content: Any, origin: _Origin) -> SchemaDocument:
         """Keep a document without errors."""
         draft = draft_of(content)
         assert draft is not None  # it would be an error
-        self.documents[shown] = content
+        self.documents[origin.name] = content
         if isinstance(content, dict):
             content = {"$schema": DEFAULT_DRAFT, **content}
-        return SchemaDocument(name, self._base + quote(shown), folder, content, draft)
+        uri = self._base + quote(origin.name)
+        return SchemaDocument(
+            origin.sentence, uri, origin.folder, content, draft
+        )
 
-    def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
+    def _link(
+        self, document: SchemaDocument | None, path: Path, report: _Report
+    ) -> Check | None:
         """Compile a document with those that it refers to; None if one has errors."""
         if document is None:
             return None
@@ -210,27 +298,37 @@ class SchemaStore:
             return referred
 
         linker = Linker(document, refer)
-        validator = self._validators.get(document.text) if document.stands_alone else None
+        validator = None
+        if document.stands_alone:
+            validator = self._validators.get(document.text)
         if validator is not None:
-            return self._keep(linker, Validation(validator, linker.reached, path))
+            return self._keep(
+                linker, Validation(validator, linker.reached, path)
+            )
         try:
             validator = linker.link()
         except SchemaError as error:
             report(*error.faults)
             return None
         validation = Validation(validator, linker.reached, path)
-        fault = None
-        if not self._bundle.files:
-            # The schemas of a compiled config were examined: it is loaded without the module.
-            from router.runtime.program.schemas.cost import cost_fault
-
-            fault = cost_fault(document, validation.locations)
+        fault = self._cost_fault(document, validation)
         if fault is not None:
             report(fault)
             return None
         if document.stands_alone:
             self._validators[document.text] = validator
         return self._keep(linker, validation)
+
+    def _cost_fault(
+        self, document: SchemaDocument, validation: Validation
+    ) -> ConfigFault | None:
+        # The schemas of a compiled config were examined: it is loaded without the
+        # module.
+        if self._bundle.files:
+            return None
+        from router.runtime.program.schemas.cost import cost_fault
+
+        return cost_fault(document, validation.locations)
 
     def _keep(self, linker: Linker, validation: Validation) -> Check:
         """Return the check of a schema without errors."""
@@ -245,9 +343,14 @@ def _inline(path: Path) -> str:
 
 
 class _Explanation:
-    """Why messages fail a schema: what it takes is made at the first failure, because schemas may be large."""
+    """Why messages fail a schema.
 
-    def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
+    What it takes is made at the first failure, because schemas may be large.
+    """
+
+    def __init__(
+        self, linker: Linker, validator: "Validator", root: str
+    ) -> None:
         self._documents = linker.reached
         self._root = root
         self._build = linker.build
@@ -256,19 +359,30 @@ class _Explanation:
     @cached_property
     def _names(self) -> frozenset[str]:
         """The names that the schemas declare."""
-        return frozenset[str]().union(*(declared_names(document.content) for document in self._documents.values()))
+        documents = self._documents.values()
+        return frozenset[str]().union(
+            *(declared_names(document.content) for document in documents)
+        )
 
     @cached_property
     def _locator(self) -> "Locator":
         from router.runtime.program.schemas.reasons import Locator
 
-        return Locator(self._root, self._documents, self._validator, self._build)
+        return Locator(
+            self._root, self._documents, self._validator, self._build
+        )
 
     def of(self, data: Any) -> Invalid:
         """Return why data fails; raises ValueError."""
         failure = self._locator.locate(data)
-        shown = [part if isinstance(part, int) or part in self._names else "*" for part in failure.instance_path]
-        return Invalid(_reason(failure, self._root, self._documents), escape(shown))
+        shown: list[str | int] = []
+        for step in failure.instance_path:
+            # A name that no schema declares may be a secret.
+            is_known = isinstance(step, int) or step in self._names
+            shown.append(step if is_known else "*")
+        return Invalid(
+            _reason(failure, self._root, self._documents), escape(shown)
+        )
 
 
 def _check(linker: Linker, validator: "Validator", root: str) -> Check:
@@ -278,19 +392,30 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
     def check(data: Any) -> Invalid | None:
         try:
             return None if is_valid(data) else explanation.of(data)
-        except ValueError:  # bytes, or half of a surrogate pair: only a plugin can create these values
+        except ValueError:
+            # Bytes, or half of a surrogate pair: only a plugin can create these values.
             return Invalid("holds a value that JSON does not have", "")
 
     return check
 
 
-def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
-    """Return the keyword and its place in the schema; it holds no name but those of the schema."""
+def _reason(
+    failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]
+) -> str:
+    """Return the keyword and its place in the schema.
+
+    It holds no name but those of the schema.
+    """
     if failure.schema_path is None:
-        return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
+        return (
+            f"fails '{failure.keyword}'"
+            if failure.keyword
+            else "fails its schema"
+        )
     where = pointer(failure.schema_path)
     if failure.uri != root and failure.uri in documents:
         where += f" of {documents[failure.uri].name}"
-    return f"fails '{failure.keyword}' at {where}" + (
-        f": '{failure.missing}' is missing" if failure.missing is not None else ""
-    )
+    reason = f"fails '{failure.keyword}' at {where}"
+    if failure.missing is not None:
+        reason += f": '{failure.missing}' is missing"
+    return reason

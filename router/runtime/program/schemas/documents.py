@@ -1,4 +1,6 @@
-"""Reads a schema document, and verifies it by itself: draft, validity, patterns, formats, names."""
+"""Reads a schema document, and verifies it by itself: draft, validity, patterns,
+formats, names.
+"""
 
 import json
 import pathlib
@@ -30,18 +32,25 @@ MAX_BYTES = 4 * 1024 * 1024
 
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-_FAILURES = (msgspec.DecodeError, UnicodeError, RecursionError, InvalidOperation)
+_FAILURES = (
+    msgspec.DecodeError,
+    UnicodeError,
+    RecursionError,
+    InvalidOperation,
+)
 
 
 INVALID_SCHEMA = declare(
     "RT302",
     "not a valid schema",
-    "The keywords of a schema that its draft does not allow are ignored, or validate something else.",
+    "The keywords of a schema that its draft does not allow are ignored, or validate "
+    "something else.",
 )
 UNSUPPORTED_PATTERN = declare(
     "RT304",
     "pattern that the linear-time engine does not take",
-    "Messages are untrusted: with a pattern that backtracks, one of them can stop the router for minutes. Look-around "
+    "Messages are untrusted: with a pattern that backtracks, one of them can stop the "
+    "router for minutes. Look-around "
     "and back-references need backtracking.",
 )
 UNKNOWN_FORMAT = declare(
@@ -53,11 +62,15 @@ UNKNOWN_FORMAT = declare(
 UNKNOWN_DRAFT = declare(
     "RT306",
     "unknown $schema",
-    "Each draft of JSON Schema reads some keywords in its own way; without knowing the draft, nothing is sure.",
+    "Each draft of JSON Schema reads some keywords in its own way; without knowing the "
+    "draft, nothing is sure.",
 )
 
 MAX_DEPTH = 64
-"""Maximum levels of a schema document, as of a message; jsonschema-rs overflows its stack at thousands."""
+"""Maximum levels of a schema document, as of a message.
+
+Jsonschema-rs overflows its stack at thousands.
+"""
 DRAFTS = {
     "http://json-schema.org/draft-04/schema#": 4,
     "http://json-schema.org/draft-06/schema#": 6,
@@ -71,20 +84,40 @@ _WITH_ID = 4
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
 _LIMITS = frozenset(
-    f"{bound}{what}" for bound in ("min", "max") for what in ("Length", "Items", "Properties", "Contains")
+    f"{bound}{what}"
+    for bound in ("min", "max")
+    for what in ("Length", "Items", "Properties", "Contains")
 )
 """The keywords whose values are lengths and counts."""
-_FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
+_FRACTION = re.compile(
+    rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]'
+)
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
-_APPLICATORS = ("additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not")
+_APPLICATORS = (
+    "additionalItems",
+    "additionalProperties",
+    "contains",
+    "contentSchema",
+    "else",
+    "if",
+    "items",
+    "not",
+)
 _ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
 """Keywords whose value may be a schema."""
 _LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
 _NAMED_PARTS = frozenset(
-    ("$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties")
+    (
+        "$defs",
+        "definitions",
+        "dependencies",
+        "dependentSchemas",
+        "patternProperties",
+        "properties",
+    )
 )
 """Keywords whose value may be a map of schemas."""
 _WITH_PARTS = _ONE_PART | _LISTED_PARTS | _NAMED_PARTS
@@ -94,9 +127,18 @@ _FORMATS = {
     7: "idn-hostname iri iri-reference relative-json-pointer",
     2019: "duration uuid",
 }
-ASSERTED_SINCE: Mapping[str, int] = {name: draft for draft, names in _FORMATS.items() for name in names.split()}
-"""The formats that are checked, and the first draft in which jsonschema-rs checks them by default."""
-_NAMING = ("properties", "dependentRequired", "dependentSchemas", "dependencies")
+ASSERTED_SINCE: Mapping[str, int] = {
+    name: draft for draft, names in _FORMATS.items() for name in names.split()
+}
+"""The formats that are checked, and the first draft in which jsonschema-rs checks them
+by default.
+"""
+_NAMING = (
+    "properties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+)
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
 
 
@@ -108,20 +150,29 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None) -> Any:
-    """Return the content of a schema file, named `name` in sentences and `label` in places; raises SchemaError.
+def read_schema(
+    file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None
+) -> Any:
+    """Return the content of a schema file, named `name` in sentences and `label` in
+    places; raises SchemaError.
 
     `unsaved` is its content, if an editor has another one than the disk.
     """
     raw = _read_bytes(file, name) if unsaved is None else unsaved
     if len(raw) > MAX_BYTES:
-        sentence = f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        sentence = (
+            f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        )
         raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "split it"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         sentence = "the schema is not UTF-8 text"
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label))) from None
+        raise SchemaError(
+            ConfigFault(
+                UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label)
+            )
+        ) from None
     if file.suffix in (".yaml", ".yml"):
         return _parse_yaml(text, label)
     try:
@@ -136,11 +187,20 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         advice = "a schema is a file, relative to the config"
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, f"cannot read schema '{name}': {reason}", advice)) from None
+        raise SchemaError(
+            ConfigFault(
+                UNREADABLE_SCHEMA,
+                f"cannot read schema '{name}': {reason}",
+                advice,
+            )
+        ) from None
 
 
 def _not_json(text: str, label: str) -> ConfigFault:
-    """Return the fault, at the place where the json module stops; msgspec reports no line."""
+    """Return the fault, at the place where the json module stops.
+
+    Msgspec reports no line.
+    """
     place = Place(label)
     try:
         json.loads(text)
@@ -151,11 +211,14 @@ def _not_json(text: str, label: str) -> ConfigFault:
         advice = "it nests too deeply, or has a number that is too long"
     else:
         advice = "NaN, Infinity, half of a surrogate pair and an exponent without end are no JSON"
-    return ConfigFault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
+    return ConfigFault(
+        UNREADABLE_SCHEMA, "the schema is not JSON", advice, place
+    )
 
 
 def _parse_yaml(text: str, label: str) -> Any:
-    # Imported here, because most schemas are JSON, and a compiled config holds its schemas.
+    # Imported here, because most schemas are JSON, and a compiled config holds its
+    # schemas.
     from router.runtime.config.source import parse_text
 
     try:
@@ -163,21 +226,32 @@ def _parse_yaml(text: str, label: str) -> Any:
     except ConfigError as error:
         first = error.findings[0]
         sentence = "the schema is not a map in YAML"
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, first.suggestion, first.place)) from None
-    faults = [ConfigFault(found.code, found.sentence, found.suggestion, found.place) for found in source.findings]
+        raise SchemaError(
+            ConfigFault(
+                UNREADABLE_SCHEMA, sentence, first.suggestion, first.place
+            )
+        ) from None
+    faults = [
+        ConfigFault(found.code, found.sentence, found.suggestion, found.place)
+        for found in source.findings
+    ]
     if faults:
         raise SchemaError(*faults)
     return source.data
 
 
 class SchemaDocument(Struct, frozen=True, dict=True):
-    """A schema document: its name in messages, and the base URI and folder of its references."""
+    """A schema document: its name in messages, and the base URI and folder of its
+    references.
+    """
 
     name: str
     uri: str
     folder: pathlib.Path
     content: dict[str, Any] | bool
-    """With its `$schema` written out, so that no other document decides about its draft."""
+    """With its `$schema` written out, so that no other document decides about its
+    draft.
+    """
     draft: int
 
     @cached_property
@@ -187,8 +261,12 @@ class SchemaDocument(Struct, frozen=True, dict=True):
 
     @property
     def stands_alone(self) -> bool:
-        """Whether it surely has no reference and no name: one with the same content, at any URI, means the same."""
-        return self.draft > _WITH_ID and self.text.count(b'"$') <= 1  # that of `$schema`
+        """Whether it surely has no reference and no name: one with the same content, at
+        any URI, means the same.
+        """
+        return (
+            self.draft > _WITH_ID and self.text.count(b'"$') <= 1
+        )  # that of `$schema`
 
 
 def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:
@@ -210,47 +288,71 @@ def pointer(path: Path | list[str | int]) -> str:
 
 def escape(path: Path | list[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
 
 
 def steps_of(json_pointer: str) -> list[str]:
     """Return the steps of a JSON Pointer (RFC 6901)."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in json_pointer.split("/")[1:]]
+    _, *steps = json_pointer.split("/")
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
 def draft_of(content: Any) -> int | None:
-    """Return the draft that a document names in `$schema`, 2020 if it names none, None if it is unknown."""
-    named = content.get("$schema", DEFAULT_DRAFT) if isinstance(content, dict) else DEFAULT_DRAFT
-    return _BY_URI.get(named.removesuffix("#")) if isinstance(named, str) else 2020
+    """Return the draft that a document names in `$schema`.
+
+    2020 if it names none, None if it is unknown.
+    """
+    named = content.get("$schema") if isinstance(content, dict) else None
+    if isinstance(named, str):
+        return _BY_URI.get(named.removesuffix("#"))
+    return 2020
 
 
 def verify(content: Any, name: str) -> list[ConfigFault]:
     """Return the faults of one document, except those of its references."""
     if not isinstance(content, dict | bool):
-        return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", "a schema is an object, or true or false")]
+        advice = "a schema is an object, or true or false"
+        return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", advice)]
     if nests_deeper(content, MAX_DEPTH):
-        return [ConfigFault(INVALID_SCHEMA, f"{name} nests deeper than {MAX_DEPTH} levels", "use $defs and $ref")]
+        sentence = f"{name} nests deeper than {MAX_DEPTH} levels"
+        return [ConfigFault(INVALID_SCHEMA, sentence, "use $defs and $ref")]
     if draft_of(content) is None and isinstance(content, dict):
-        advice = did_you_mean(content["$schema"], DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'")
-        return [ConfigFault(UNKNOWN_DRAFT, f"{name} has an unknown $schema '{content['$schema']}'", advice)]
-    parts = [*subschemas(content)]
-    return [*_check_meta(content, name), *_check_patterns(parts, name), *_check_formats(parts, name)]
+        named = content["$schema"]
+        sentence = f"{name} has an unknown $schema '{named}'"
+        advice = did_you_mean(
+            named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
+        )
+        return [ConfigFault(UNKNOWN_DRAFT, sentence, advice)]
+    parts = list(subschemas(content))
+    faults = _check_meta(content, name)
+    faults += _check_patterns(parts, name)
+    faults += _check_formats(parts, name)
+    return faults
 
 
 def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every subschema that is an object, with its path; objects in `const` or `default` are data."""
+    """Yield every subschema that is an object, with its path.
+
+    Objects in `const` or `default` are data.
+    """
     stack: list[tuple[Path, Any]] = [((), content)]
     while stack:
         path, schema = stack.pop()
         if not isinstance(schema, dict):
             continue
         yield path, schema
-        stack += [((*path, *steps), reduce(getitem, steps, schema)) for steps in reversed([*parts_of(schema)])]
+        # From the last, as a stack gives them back in reverse.
+        below = reversed(list(parts_of(schema)))
+        stack += [
+            ((*path, *steps), reduce(getitem, steps, schema)) for steps in below
+        ]
 
 
 def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
     """Yield the paths of the subschemas that are directly in a subschema."""
-    if _WITH_PARTS.isdisjoint(schema):  # as in most
+    # Most have none of the keywords.
+    if _WITH_PARTS.isdisjoint(schema):
         return
     for key, value in schema.items():
         if key in _ONE_PART and isinstance(value, dict):
@@ -262,36 +364,43 @@ def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
 
 
 def with_whole_limits(content: Any, text: bytes) -> Any:
-    """Return a verified document, of which `text` is the JSON, with lengths and counts as int; a copy, if not all were.
+    """Return a verified document with lengths and counts as int.
 
-    JSON Schema takes `3.0` and `3e0` for 3. A limit above 10**18, which no message reaches, becomes that.
+    It is a copy, if not all were. `text` is its JSON. JSON Schema takes `3.0` and `3e0`
+    for 3. A limit above 10**18, which no message reaches, becomes that.
     """
     if not _FRACTION.search(text):
         return content
     content = deepcopy(content)
     for _, part in subschemas(content):
-        part.update({key: int(min(value, 10**18)) for key, value in part.items() if _is_whole(key, value)})
+        for keyword in _LIMITS.intersection(part):
+            limit = part[keyword]
+            if isinstance(limit, Decimal):
+                part[keyword] = int(min(limit, 10**18))
     return content
 
 
-def _is_whole(keyword: str, value: Any) -> bool:
-    return keyword in _LIMITS and isinstance(value, Decimal)
-
-
 def declared_names(content: Any) -> set[str]:
-    """Return the property names that a document declares: messages may show them, others may be secrets."""
+    """Return the property names that a document declares.
+
+    Messages may show them; other names may be secrets.
+    """
     names: set[str] = set()
     for _, schema in subschemas(content):
-        lists = [schema.get("required")]
+        lists = [
+            schema.get("required"),
+            map_of(schema, "propertyNames").get("enum"),
+        ]
         for key in _NAMING:
-            if isinstance(schema.get(key), dict):
-                names.update(schema[key])
-                lists += schema[key].values()
-        if isinstance(schema.get("propertyNames"), dict):
-            lists.append(schema["propertyNames"].get("enum"))
+            declared = map_of(schema, key)
+            names.update(declared)
+            # The names that others depend on.
+            lists += declared.values()
         for entries in lists:
             if isinstance(entries, list):
-                names.update(entry for entry in entries if isinstance(entry, str))
+                names.update(
+                    entry for entry in entries if isinstance(entry, str)
+                )
     return names
 
 
@@ -310,14 +419,20 @@ def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
 def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     """Return the fault of a document that fails its meta-schema at `path` by `keyword`."""
     sentence = f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema"
-    return ConfigFault(INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else "")
+    return ConfigFault(
+        INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else ""
+    )
 
 
-def _check_patterns(parts: Iterable[tuple[Path, dict[str, Any]]], name: str) -> Iterator[ConfigFault]:
+def _check_patterns(
+    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
+) -> Iterator[ConfigFault]:
     for path, schema in parts:
-        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
-        if isinstance(schema.get("patternProperties"), dict):
-            places += [(key, (*path, "patternProperties", key)) for key in schema["patternProperties"]]
+        places: list[tuple[Any, Path]] = [
+            (schema.get("pattern"), (*path, "pattern"))
+        ]
+        patterns = map_of(schema, "patternProperties")
+        places += [(key, (*path, "patternProperties", key)) for key in patterns]
         for pattern, where in places:
             if isinstance(pattern, str) and not _is_linear(pattern):
                 yield unsupported(where, name)
@@ -326,24 +441,36 @@ def _check_patterns(parts: Iterable[tuple[Path, dict[str, Any]]], name: str) -> 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
     """Return the fault of a pattern at `path` that the regex engine does not support."""
     sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
-    advice = "write it without look-around and back-references; check its brackets"
+    advice = (
+        "write it without look-around and back-references; check its brackets"
+    )
     return ConfigFault(UNSUPPORTED_PATTERN, sentence, advice)
 
 
 def _is_linear(pattern: str) -> bool:
-    from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
+    from jsonschema_rs import (
+        Draft202012Validator,
+        RegexOptions,
+        ValidationError,
+    )
 
     try:
-        Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
+        Draft202012Validator(
+            {"pattern": pattern}, pattern_options=RegexOptions()
+        )
     except ValidationError:
         return False
     return True
 
 
-def _check_formats(parts: Iterable[tuple[Path, dict[str, Any]]], name: str) -> Iterator[ConfigFault]:
+def _check_formats(
+    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
+) -> Iterator[ConfigFault]:
     for path, schema in parts:
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*path, "format"))
             sentence = f"{name} has an unknown format '{named}' at {where}: nothing is checked"
-            yield ConfigFault(UNKNOWN_FORMAT, sentence, did_you_mean(named, ASSERTED_SINCE))
+            yield ConfigFault(
+                UNKNOWN_FORMAT, sentence, did_you_mean(named, ASSERTED_SINCE)
+            )

@@ -17,7 +17,12 @@ from router.runtime.program.schemas.documents import (
     pointer,
     unsupported,
 )
-from router.runtime.program.schemas.references import Locations, bases_of, own_base, references_of
+from router.runtime.program.schemas.references import (
+    Locations,
+    bases_of,
+    own_base,
+    references_of,
+)
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -25,12 +30,16 @@ if TYPE_CHECKING:
 UNRESOLVED_REFERENCE = declare(
     "RT303",
     "reference that cannot be resolved",
-    "A $ref is read from the folder of the config and from nowhere else, so that a deployment is whole and a schema "
+    "A $ref is read from the folder of the config and from nowhere else, so that a "
+    "deployment is whole and a schema "
     "cannot read other files or the network.",
 )
 
 PREFIX = "https://config.invalid"
-"""Prefix of a file's path that makes it a URI; the host name is reserved (RFC 2606) and never exists."""
+"""Prefix of a file's path that makes it a URI.
+
+The host name is reserved (RFC 2606) and never exists.
+"""
 _FILES_ONLY = "only files of the config's folder are read"
 
 Refer = Callable[[pathlib.Path], SchemaDocument]
@@ -38,7 +47,10 @@ Refer = Callable[[pathlib.Path], SchemaDocument]
 
 
 class Unresolved(Exception):
-    """Raised for a file that cannot be referred to; `reason` is empty if the fault is reported already."""
+    """Raised for a file that cannot be referred to.
+
+    `reason` is empty if the fault is reported already.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -51,7 +63,10 @@ def uri_of(file: pathlib.Path) -> str:
 
 
 class Linker:
-    """Links one document; `reached` are the documents that it refers to, by URI, itself first."""
+    """Links one document.
+
+    `reached` are the documents that it refers to, by URI, itself first.
+    """
 
     def __init__(self, root: SchemaDocument, refer: Refer) -> None:
         self.reached = {root.uri: root}
@@ -61,17 +76,27 @@ class Linker:
 
     def link(self) -> "Validator":
         """Return the validator of the document; raises SchemaError."""
-        from jsonschema_rs import ValidationError  # up to 50 ms: a config without schemas does not import it
+        from jsonschema_rs import (
+            ValidationError,
+        )  # up to 50 ms: a config without schemas does not import it
 
         try:
             validator = self._validator(self._root.draft)
             oldest = self._oldest()
-            return validator if oldest == self._root.draft else self._validator(oldest)
+            return (
+                validator
+                if oldest == self._root.draft
+                else self._validator(oldest)
+            )
         except ValidationError as error:
             raise SchemaError(*self._faults(error)) from None
 
-    def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
-        """A validator of another schema at `uri`, with these contents in place of the documents'; raises ValueError."""
+    def build(
+        self, schema: Any, uri: str, contents: Mapping[str, Any]
+    ) -> "Validator":
+        """A validator of another schema at `uri`, with these contents in place of the
+        documents'; raises ValueError.
+        """
         return make_validator(schema, uri, contents.__getitem__, self._oldest())
 
     def _oldest(self) -> int:
@@ -79,10 +104,15 @@ class Linker:
 
     def _validator(self, draft: int) -> "Validator":
         # With a retriever, the library reads no file and makes no request itself.
-        return make_validator(self._root.content, self._root.uri, self._retrieve, draft)
+        return make_validator(
+            self._root.content, self._root.uri, self._retrieve, draft
+        )
 
     def _retrieve(self, uri: str) -> Any:
-        """Return the content of the document at `uri`; raises Unresolved, and keeps the reason."""
+        """Return the content of the document at `uri`.
+
+        Raises Unresolved, and keeps the reason.
+        """
         try:
             if uri not in self.reached:
                 self.reached[uri] = self._refer(self._file(uri))
@@ -94,7 +124,8 @@ class Linker:
     def _file(self, uri: str) -> pathlib.Path:
         if uri.startswith(PREFIX + "/"):
             return pathlib.Path(unquote(urlsplit(uri).path))
-        # References of a document with an $id are relative to it: files beside the document are found there.
+        # References of a document with an $id are relative to it: files beside the
+        # document are found there.
         for document in self.reached.values():
             published = own_base(document).rpartition("/")[0] + "/"
             if uri.startswith(published) and published != "/":
@@ -106,20 +137,21 @@ class Linker:
 
         if isinstance(error.kind, ValidationErrorKind.Referencing):
             return self._unresolved()
-        name = next(
-            (
-                found.name
-                for found in self.reached.values()
-                if _at(found.content, error.instance_path) == error.instance
-            ),
-            self._root.name,
-        )
+        path = error.instance_path
+        name = self._root.name
+        for document in self.reached.values():
+            if _at(document.content, path) == error.instance:
+                name = document.name
+                break
         if getattr(error.kind, "format", "") == "regex":
-            return [unsupported(error.instance_path, name)]
-        return [invalid(error.instance_path, error.kind.name, name)]
+            return [unsupported(path, name)]
+        return [invalid(path, error.kind.name, name)]
 
     def _unresolved(self) -> list[ConfigFault]:
-        """Return a fault for every unresolved reference; the library stops at the first."""
+        """Return a fault for every unresolved reference.
+
+        The library stops at the first.
+        """
         self._retrieve_all()
         locations = Locations(self.reached.values())
         faults = []
@@ -129,28 +161,43 @@ class Linker:
                 if reason is None and locations.find(reference.target) is None:
                     reason = "there is nothing at that place"
                 if reason:
-                    at = f"{document.name} refers to '{reference.text}' at {pointer(reference.path)}"
-                    faults.append(ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}"))
+                    at = (
+                        f"{document.name} refers to '{reference.text}' at "
+                        f"{pointer(reference.path)}"
+                    )
+                    faults.append(
+                        ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}")
+                    )
         if not faults and not self._refused:
-            sentence = f"{self._root.name} has an $id, a $schema or a reference that cannot be resolved"
+            sentence = (
+                f"{self._root.name} has an $id, a $schema or a reference that cannot "
+                "be resolved"
+            )
             faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         return faults
 
     def _retrieve_all(self) -> None:
-        """Retrieve the documents that are referred to and that the library did not retrieve."""
-        known = {base for document in self.reached.values() for base in bases_of(document)}
+        """Retrieve the documents that the library did not reach."""
+        known = set[str]()
+        for document in self.reached.values():
+            known |= bases_of(document)
         waiting = list(self.reached.values())
         for document in waiting:
             for reference in references_of(document):
                 url = urldefrag(reference.target).url
-                if url not in known | self.reached.keys() | self._refused.keys():
-                    with contextlib.suppress(Unresolved):
-                        self._retrieve(url)
-                    waiting += [self.reached[url]] if url in self.reached else []
+                if url in known or url in self.reached or url in self._refused:
+                    continue
+                with contextlib.suppress(Unresolved):
+                    self._retrieve(url)
+                    waiting.append(self.reached[url])
 
 
-def make_validator(content: Any, uri: str, retrieve: Callable[[str], Any], draft: int) -> "Validator":
-    """Return the validator of a schema at a URI that asserts the formats of all drafts from `draft` on."""
+def make_validator(
+    content: Any, uri: str, retrieve: Callable[[str], Any], draft: int
+) -> "Validator":
+    """Return the validator of a schema at a URI that asserts the formats of all drafts
+    from `draft` on.
+    """
     from jsonschema_rs import RegexOptions, validator_for
 
     return validator_for(
@@ -175,11 +222,17 @@ def _at(content: Any, path: list[str | int]) -> Any:
 
 @cache
 def missing_formats(draft: int) -> dict[str, Callable[[object], bool]]:
-    """Return validators for the formats that jsonschema-rs does not assert in `draft`: those of its latest draft."""
-    from jsonschema_rs import Draft202012Validator  # up to 50 ms: a config without schemas does not import it
+    """Return validators for the formats that jsonschema-rs does not assert in `draft`:
+    those of its latest draft.
+    """
+    from jsonschema_rs import (
+        Draft202012Validator,
+    )  # up to 50 ms: a config without schemas does not import it
 
     return {
-        name: Draft202012Validator({"format": name}, validate_formats=True, offline=True).is_valid
+        name: Draft202012Validator(
+            {"format": name}, validate_formats=True, offline=True
+        ).is_valid
         for name, since in ASSERTED_SINCE.items()
         if since > draft
     }

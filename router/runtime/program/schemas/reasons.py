@@ -1,9 +1,11 @@
-"""Finds where a message fails its schema, in time and memory that are proportional to the message.
+"""Finds where a message fails its schema.
 
-jsonschema-rs builds all errors of all branches of an `anyOf` or `oneOf` that fails, each with a copy of what it is
-about: 45 KB of a message can take gigabytes. So the validator that finds the place has each `anyOf` and `oneOf` inside
-`not: {not: ...}`, which gives the same verdict and stops at the first error. The branch that fits best is then found by
-validating the branches one after the other, each up to its first error.
+Its time and memory are proportional to the message. jsonschema-rs builds all errors of
+all branches of an `anyOf` or `oneOf` that fails, each with a copy of the value: 45 KB
+of a message can take gigabytes. So the validator that finds the place has each `anyOf`
+and `oneOf` inside `not: {not: ...}`, which gives the same verdict and stops at the
+first error. The branch that fits best is then found by validating the branches one
+after the other, each up to its first error.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +17,16 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import UNEVALUATED, SchemaDocument, subschemas
-from router.runtime.program.schemas.references import Location, Locations, own_base
+from router.runtime.program.schemas.documents import (
+    UNEVALUATED,
+    SchemaDocument,
+    subschemas,
+)
+from router.runtime.program.schemas.references import (
+    Location,
+    Locations,
+    own_base,
+)
 
 if TYPE_CHECKING:
     from jsonschema_rs import ValidationError, Validator
@@ -24,19 +34,26 @@ if TYPE_CHECKING:
 MAX_BRANCHES = 64
 """Branches of `anyOf` and `oneOf` that are validated for one message."""
 MAX_REFERENCES = 8
-"""References that are followed from a branch to the properties that tell branches apart."""
+"""References that are followed from a branch to the properties that tell branches
+apart.
+"""
 _CHOICES = ("anyOf", "oneOf")
 _GUARD = (0, "not", "not")
 
 Build = Callable[[Any, str, Mapping[str, Any]], "Validator"]
-"""Builds a validator from a schema, its base URI, and the contents of all documents by URI."""
+"""Builds a validator from a schema, its base URI, and the contents of all documents by
+URI.
+"""
 
 
 class Failure(Struct, frozen=True):
-    """Where validation fails: the keyword, its place in a document of the schema, and the place in the message.
+    """Where validation fails.
 
-    `missing` is the property that the keyword requires, or None. `keyword` is "" and `schema_path` is None where they
-    are not known.
+    It has the keyword, its place in a document of the schema, and the place in the
+    message.
+
+    `missing` is the property that the keyword requires, or None. `keyword` is "" and
+    `schema_path` is None where they are not known.
     """
 
     keyword: str
@@ -47,13 +64,18 @@ class Failure(Struct, frozen=True):
 
 
 class Locator:
-    """Locates failures in one schema; `documents` are the root and all that it refers to, by URI.
+    """Locates failures in one schema.
 
-    Validators of branches are compiled when a message first fails there, and kept.
+    `documents` are the root and all that it refers to, by URI. Validators of branches
+    are compiled when a message first fails there, and kept.
     """
 
     def __init__(
-        self, root: str, documents: Mapping[str, SchemaDocument], validator: "Validator", build: Build
+        self,
+        root: str,
+        documents: Mapping[str, SchemaDocument],
+        validator: "Validator",
+        build: Build,
     ) -> None:
         self._root = root
         self._documents = documents
@@ -73,14 +95,15 @@ class Locator:
     @cached_property
     def _contents(self) -> dict[str, Any] | None:
         """The documents with guarded choices; None if no document has any."""
-        parts = (part for document in self._documents.values() for _, part in subschemas(document.content))
-        if not any(key in part for part in parts for key in _CHOICES):
+        documents = self._documents.values()
+        if not any(_has_choices(document) for document in documents):
             return None
-        return {
-            uri: _guarded(document.content)
-            for document in self._documents.values()
-            for uri in (document.uri, own_base(document))
-        }
+        contents = {}
+        for document in documents:
+            # References may name a document by its file or by its `$id`.
+            for uri in (document.uri, own_base(document)):
+                contents[uri] = _guarded(document.content)
+        return contents
 
     @cached_property
     def _locations(self) -> Locations:
@@ -88,114 +111,150 @@ class Locator:
 
     @cached_property
     def _first_only(self) -> "Validator | None":
-        """The validator that stops at the first error; None if the guarded documents cannot be linked."""
+        """The validator that stops at the first error.
+
+        None if the guarded documents cannot be linked.
+        """
         if self._contents is None:
             return self._original
         try:
-            return self._build(self._contents[self._root], self._root, self._contents)
+            return self._build(
+                self._contents[self._root], self._root, self._contents
+            )
         except ValueError:
             return None
 
     def _elsewhere(self) -> Failure:
-        """What is known where the guarded schema takes the data: what is left out of it decides."""
-        places = [
-            (uri, (*path, keyword))
-            for uri, document in self._documents.items()
-            for path, part in subschemas(document.content)
-            for keyword in UNEVALUATED
-            if keyword in part
-        ]
-        keywords = dict.fromkeys(str(path[-1]) for _, path in places)
+        """What is known where the guarded schema takes the data.
+
+        Keywords that are left out of it decide there.
+        """
+        places = []
+        for uri, document in self._documents.items():
+            for path, part in subschemas(document.content):
+                found = [keyword for keyword in UNEVALUATED if keyword in part]
+                places += [(uri, path, keyword) for keyword in found]
         if len(places) == 1:
-            ((uri, path),) = places
-            return Failure(str(path[-1]), path, uri, ())
-        return Failure(next(iter(keywords)) if len(keywords) == 1 else "", None, self._root, ())
+            ((uri, path, keyword),) = places
+            return Failure(keyword, (*path, keyword), uri, ())
+        keywords = {keyword for _, _, keyword in places}
+        only = keywords.pop() if len(keywords) == 1 else ""
+        return Failure(only, None, self._root, ())
 
     def _descend(self, error: "ValidationError", data: Any) -> Failure:
-        """The error, or the one of the branch that fits best, as far down as one branch fits better than the others."""
+        """The error, or that of the branch that fits best, as far down as one does."""
         base: Path = ()
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
             at = named_steps(data, (*base, *error.instance_path))
-            found, left = self._best_branch(error, reduce(getitem, at, data), left)
+            found, left = self._best_branch(
+                error, reduce(getitem, at, data), left
+            )
             if found is None:
                 break
             error, base = found, at
         return self._place(error, base, data)
 
-    def _best_branch(self, error: "ValidationError", value: Any, left: int) -> "tuple[ValidationError | None, int]":
-        """The first error of the only branch that fits best, or None; and how many more branches may be tried."""
-        uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
-        unguarded = "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
+    def _best_branch(
+        self, error: "ValidationError", value: Any, left: int
+    ) -> "tuple[ValidationError | None, int]":
+        """The first error of the branch that fits best, and how many more may be tried.
+
+        None if no branch fits better than each other.
+        """
+        uri, _, fragment = (error.absolute_keyword_location or "").partition(
+            "#"
+        )
+        unguarded = "/".join(
+            map(str, _without_guards(tuple(fragment.split("/"))))
+        )
         place = self._locations.find(f"{uri}#{unguarded}")
-        # A document inside of another is not one that the validators of branches can refer to.
-        if place is None or uri not in (self._contents or ()) or len(place.content) > left:
+        # A document inside of another is not one that the validators of branches can
+        # refer to.
+        can_refer = uri in (self._contents or ())
+        if place is None or not can_refer or len(place.content) > left:
             return None, left
+        choice = "/".join((fragment, *map(str, _GUARD), error.kind.name))
         ranked = []
         for index in range(len(place.content)):
-            branch = "/".join((fragment, *map(str, _GUARD), error.kind.name, str(index)))
-            failure = self._branch_error(uri, branch, value)
+            failure = self._branch_error(f"{uri}#{choice}/{index}", value)
             if failure is not None:
                 depth = len(failure.instance_path)
-                wrong_type = depth == 0 and failure.kind.name == "type"
-                other = not self._discriminates(place.below((index,)), value)
-                ranked.append(((wrong_type, other, -depth), index, failure))
+                is_other_type = depth == 0 and failure.kind.name == "type"
+                is_other = not self._discriminates(place.below((index,)), value)
+                # The less, the better the branch fits: the failure is far down.
+                rank = (is_other_type, is_other, -depth)
+                ranked.append((rank, index, failure))
+        left -= len(place.content)
         ranked.sort(key=lambda each: each[:2])
-        alone = ranked and (len(ranked) == 1 or ranked[0][0] < ranked[1][0])
-        return (ranked[0][2] if alone else None), left - len(place.content)
+        best = [failure for rank, _, failure in ranked if rank == ranked[0][0]]
+        return (best[0] if len(best) == 1 else None), left
 
-    def _branch_error(self, uri: str, fragment: str, value: Any) -> "ValidationError | None":
-        reference = f"{uri}#{fragment}"
+    def _branch_error(
+        self, reference: str, value: Any
+    ) -> "ValidationError | None":
         if reference not in self._branches:
             self._branches[reference] = self._compile({"$ref": reference})
         return first_error(self._branches[reference], value)
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
-        """Whether the properties that a branch fixes by `const` or `enum` have such values."""
+        """Whether the properties that a branch fixes have such values."""
         key = branch.key
         if key not in self._discriminators:
             fixed = self._fixed_properties(branch)
-            self._discriminators[key] = self._compile({"properties": fixed}) if fixed else None
+            validator = self._compile({"properties": fixed}) if fixed else None
+            self._discriminators[key] = validator
         validator = self._discriminators[key]
         return validator is None or validator.is_valid(value)
 
     def _fixed_properties(self, branch: Location) -> dict[str, Any]:
-        """The properties that a branch, or what it refers to, fixes by `const` or `enum`, with that keyword."""
+        """The properties that a branch, or what it refers to, fixes.
+
+        Each has its `const` or `enum`.
+        """
         place: Location | None = branch
         for _ in range(MAX_REFERENCES):
-            if place is None or not isinstance(place.content, dict) or "$ref" not in place.content:
+            if place is None or "$ref" not in place.schema:
                 break
-            place = self._locations.follow(place, place.content["$ref"])
-        properties = place.content.get("properties", {}) if place and isinstance(place.content, dict) else {}
-        return {
-            name: {keyword: schema[keyword]}
-            for name, schema in properties.items()
-            if isinstance(schema, dict)
-            for keyword in ("const", "enum")
-            if keyword in schema
-        }
+            place = self._locations.follow(place, place.schema["$ref"])
+        fixed: dict[str, Any] = {}
+        properties = place.schema.get("properties", {}) if place else {}
+        for name, schema in properties.items():
+            for keyword in ("const", "enum"):
+                if isinstance(schema, dict) and keyword in schema:
+                    fixed[name] = {keyword: schema[keyword]}
+        return fixed
 
     def _compile(self, schema: dict[str, Any]) -> "Validator":
         assert self._contents is not None  # only guarded documents have choices
         draft = self._contents[self._root]["$schema"]
-        return self._build({"$schema": draft, **schema}, f"{self._root}/branch", self._contents)
+        uri = f"{self._root}/branch"
+        return self._build({"$schema": draft, **schema}, uri, self._contents)
 
-    def _place(self, error: "ValidationError", base: Path, data: Any) -> Failure:
-        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+    def _place(
+        self, error: "ValidationError", base: Path, data: Any
+    ) -> Failure:
+        keyword = (
+            "false" if error.kind.name == "falseSchema" else error.kind.name
+        )
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         path = _without_guards(tuple(error.schema_path))
         where = named_steps(data, (*base, *error.instance_path))
-        return Failure(keyword, path, uri, where, getattr(error.kind, "property", None))
+        missing = getattr(error.kind, "property", None)
+        return Failure(keyword, path, uri, where, missing)
 
 
 def named_steps(data: Any, path: Path) -> Path:
-    """Return a path in data with the names of properties: the library reports one that is a number as an index.
+    """Return a path in data with the names of properties.
 
-    Of names that are one number, such as `7` and `007`, it may be the wrong one, where the path then ends.
+    The library reports a name that is a number as an index. Of names that are one
+    number, such as `7` and `007`, it may be the wrong one: the path then ends there.
     """
     steps: list[str | int] = []
     for step in path:
-        name = _name_of(data, step) if isinstance(step, int) and isinstance(data, dict) else step
+        name = step
+        if isinstance(step, int) and isinstance(data, dict):
+            name = _name_of(data, step)
         try:
             data = data[name]
         except (LookupError, TypeError):
@@ -205,12 +264,22 @@ def named_steps(data: Any, path: Path) -> Path:
 
 
 def _name_of(data: Mapping[str, Any], number: int) -> str:
-    names = (name for name in data if name.isascii() and name.removeprefix("+").isdecimal() and int(name) == number)
-    return str(number) if str(number) in data else next(names)
+    """Return the name of a property that is a number."""
+    if str(number) in data:
+        return str(number)
+    return next(name for name in data if _number_of(name) == number)
+
+
+def _number_of(name: str) -> int | None:
+    is_number = name.isascii() and name.removeprefix("+").isdecimal()
+    return int(name) if is_number else None
 
 
 def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
-    """Return the first error of data; `iter_errors` makes all, whose memory grows with the square of the data."""
+    """Return the first error of data.
+
+    `iter_errors` makes all, whose memory grows with the square of the data.
+    """
     from jsonschema_rs import ValidationError
 
     try:
@@ -220,10 +289,16 @@ def first_error(validator: "Validator", data: Any) -> "ValidationError | None":
     return None
 
 
-def _guarded(content: Any) -> Any:
-    """A copy of a document whose choices are guarded, with references that pass through them led on.
+def _has_choices(document: SchemaDocument) -> bool:
+    parts = (part for _, part in subschemas(document.content))
+    return any(not part.keys().isdisjoint(_CHOICES) for part in parts)
 
-    Keywords that need what branches have evaluated are left out: inside `not` nothing is.
+
+def _guarded(content: Any) -> Any:
+    """A copy of a document whose choices are guarded.
+
+    References that pass through them are led on. Keywords that need what branches have
+    evaluated are left out: inside `not` nothing is evaluated.
     """
     content = deepcopy(content)
     for _, part in list(subschemas(content)):
@@ -253,7 +328,9 @@ def _without_guards(path: Path) -> Path:
     kept: list[str | int] = []
     at = 0
     while at < len(path):
-        kept.append(path[at])
-        guarded = path[at] in _CHOICES and tuple(map(str, path[at + 1 : at + 5])) == (*map(str, _GUARD), path[at])
-        at += 5 if guarded else 1
+        step = path[at]
+        kept.append(step)
+        following = tuple(map(str, path[at + 1 : at + 5]))
+        is_guarded = step in _CHOICES and following == (*map(str, _GUARD), step)
+        at += 5 if is_guarded else 1
     return tuple(kept)

@@ -11,7 +11,11 @@ from urllib.parse import quote, unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import SchemaDocument, steps_of, subschemas
+from router.runtime.program.schemas.documents import (
+    SchemaDocument,
+    steps_of,
+    subschemas,
+)
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
@@ -39,18 +43,30 @@ class Location(Struct, frozen=True):
         return self.document.uri, self.path
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """The content; an empty schema for anything but an object."""
+        return self.content if isinstance(self.content, dict) else {}
+
+    @property
     def is_reference(self) -> bool:
-        """Whether it is only a reference, because its draft ignores what stands beside it."""
-        content = self.content
-        return self.document.draft <= _LAST_WITHOUT_SIBLINGS and isinstance(content, dict) and "$ref" in content
+        """Whether it is only a reference.
+
+        Its draft may ignore what stands beside a reference.
+        """
+        ignores = self.document.draft <= _LAST_WITHOUT_SIBLINGS
+        return ignores and "$ref" in self.schema
 
     def below(self, path: Path) -> "Location":
         """Return the place at a path inside of this one, which must exist."""
-        return Location(self.document, (*self.path, *path), reduce(getitem, path, self.content))
+        content = reduce(getitem, path, self.content)
+        return Location(self.document, (*self.path, *path), content)
 
 
 class SchemaReference(Struct, frozen=True):
-    """A reference: the path of its keyword in the document, its text, and the URI that it leads to."""
+    """A reference in a document.
+
+    It has the path of its keyword, its text, and the URI that it leads to.
+    """
 
     path: Path
     text: str
@@ -58,24 +74,36 @@ class SchemaReference(Struct, frozen=True):
 
 
 class Locations:
-    """The places of some documents by URI: with the URI of a file, or an `$id`, and an anchor or a JSON Pointer."""
+    """The places of some documents by URI.
+
+    A URI is that of a file, or an `$id`, with an anchor or a JSON Pointer.
+    """
 
     def __init__(self, documents: Iterable[SchemaDocument]) -> None:
         self._documents = tuple(documents)
         self._led: dict[str, Location | None] = {}
 
     @cached_property
-    def _places(self) -> tuple[dict[str, Location], dict[tuple[str, Path], str]]:
-        """The places by URI, and the URIs that references in subschemas are relative to: most schemas have none."""
+    def _places(
+        self,
+    ) -> tuple[dict[str, Location], dict[tuple[str, Path], str]]:
+        """The places by URI, and the URIs that references in subschemas are relative to.
+
+        Most schemas have no reference, and need none of these.
+        """
         known: dict[str, Location] = {}
         bases: dict[tuple[str, Path], str] = {}
         for document in self._documents:
             known[document.uri] = Location.of(document)
             for path, part, base in _parts(document):
                 bases[document.uri, path] = base
-                fragments = [urldefrag(own).fragment for own in _ids(document, part)]
-                for fragment in (*fragments, *(part[key] for key in _ANCHORS if key in part)):
-                    known.setdefault(f"{base}#{fragment}".removesuffix("#"), Location(document, path, part))
+                names = [
+                    urldefrag(own).fragment for own in _ids(document, part)
+                ]
+                names += [part[key] for key in _ANCHORS if key in part]
+                place = Location(document, path, part)
+                for name in names:
+                    known.setdefault(f"{base}#{name}".removesuffix("#"), place)
         return known, bases
 
     def find(self, uri: str) -> Location | None:
@@ -87,12 +115,14 @@ class Locations:
     def _find(self, uri: str) -> Location | None:
         url, fragment = urldefrag(uri)
         known, _ = self._places
-        found, start = known.get(uri.removesuffix("#")), known.get(url)
+        found = known.get(uri.removesuffix("#"))
+        start = known.get(url)
         if found is not None or start is None or not fragment.startswith("/"):
             return found
         path, content = [*start.path], start.content
         for name in steps_of(unquote(fragment)):
-            step: str | int = int(name) if isinstance(content, list) and name.isdecimal() else name
+            is_index = isinstance(content, list) and name.isdecimal()
+            step: str | int = int(name) if is_index else name
             try:
                 content = content[step]
             except (LookupError, TypeError):
@@ -103,42 +133,54 @@ class Locations:
     def follow(self, place: Location, reference: str) -> Location | None:
         """Return the place that a reference at a place leads to; None if there is none."""
         uri, path = place.key
-        _, known = self._places
-        bases = (known.get((uri, path[:end])) for end in range(len(path), -1, -1))
-        return self.find(_join(next(filter(None, bases), uri), reference))
+        _, bases = self._places
+        base = bases.get(place.key)
+        while base is None and path:
+            path = path[:-1]
+            base = bases.get((uri, path))
+        return self.find(_join(base or uri, reference))
 
     def referred(self, place: Location) -> Iterator[Location]:
         """Yield the places that the references of a place lead to."""
-        content = place.content if isinstance(place.content, dict) else {}
-        texts = [content[keyword] for keyword in KEYWORDS if isinstance(content.get(keyword), str)]
-        yield from filter(None, (self.follow(place, text) for text in texts))
+        for _, text in _references_in(place.schema):
+            found = self.follow(place, text)
+            if found is not None:
+                yield found
 
 
 def with_escaped_references(content: Any) -> Any:
-    """Return a document whose references escape what a URI must; a copy, if they did not.
+    """Return a document whose references escape what a URI must.
 
-    Generators and bundlers write names of definitions as they are: `#/definitions/Map<string>`.
+    A copy, if they did not. Generators and bundlers write names of definitions as they
+    are: `#/definitions/Map<string>`.
     """
-    if not any(re.search(_NOT_IN_URI, text) for _, _, text in _texts(content)):
+    parts = [part for _, part in subschemas(content)]
+    if not any(
+        re.search(_NOT_IN_URI, text)
+        for part in parts
+        for _, text in _references_in(part)
+    ):
         return content
     content = deepcopy(content)
-    for part, keyword, text in list(_texts(content)):
-        part[keyword] = re.sub(_NOT_IN_URI, lambda found: quote(found[0]), text)
+    for _, part in subschemas(content):
+        for keyword, text in _references_in(part):
+            part[keyword] = re.sub(
+                _NOT_IN_URI, lambda found: quote(found[0]), text
+            )
     return content
 
 
-def _texts(content: Any) -> Iterator[tuple[dict[str, Any], str, str]]:
-    for _, part in subschemas(content):
-        yield from ((part, keyword, part[keyword]) for keyword in KEYWORDS if isinstance(part.get(keyword), str))
+def _references_in(part: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the references of a subschema itself: keywords and texts."""
+    texts = [(keyword, part.get(keyword)) for keyword in KEYWORDS]
+    return [(keyword, text) for keyword, text in texts if isinstance(text, str)]
 
 
 def references_of(document: SchemaDocument) -> Iterator[SchemaReference]:
     """Yield the references in a document."""
     for path, part, base in _parts(document):
-        for keyword in KEYWORDS:
-            text = part.get(keyword)
-            if isinstance(text, str):
-                yield SchemaReference((*path, keyword), text, _join(base, text))
+        for keyword, text in _references_in(part):
+            yield SchemaReference((*path, keyword), text, _join(base, text))
 
 
 def bases_of(document: SchemaDocument) -> set[str]:
@@ -148,16 +190,27 @@ def bases_of(document: SchemaDocument) -> set[str]:
 
 def own_base(document: SchemaDocument) -> str:
     """Return the base URI of a document: its `$id`, or else the URI of its file."""
-    return next((base for path, _, base in _parts(document) if not path), document.uri)
+    return next(
+        (base for path, _, base in _parts(document) if not path), document.uri
+    )
 
 
-def _parts(document: SchemaDocument) -> Iterator[tuple[Path, dict[str, Any], str]]:
+def _parts(
+    document: SchemaDocument,
+) -> Iterator[tuple[Path, dict[str, Any], str]]:
     """Yield the subschemas of a document, each with the base URI of its references."""
     bases: dict[Path, str] = {}
     for path, part in subschemas(document.content):
-        above = next((bases[path[:end]] for end in range(len(path) - 1, -1, -1) if path[:end] in bases), document.uri)
-        bases[path] = next((urldefrag(_join(above, own)).url for own in _ids(document, part)), above)
-        yield path, part, bases[path]
+        base = document.uri
+        # The nearest subschema around it decides; between them are keywords and names.
+        for end in range(len(path) - 1, -1, -1):
+            if path[:end] in bases:
+                base = bases[path[:end]]
+                break
+        for own in _ids(document, part):
+            base = urldefrag(_join(base, own)).url
+        bases[path] = base
+        yield path, part, base
 
 
 def _ids(document: SchemaDocument, part: dict[str, Any]) -> list[str]:
@@ -168,5 +221,8 @@ def _ids(document: SchemaDocument, part: dict[str, Any]) -> list[str]:
 
 
 def _join(base: str, reference: str) -> str:
-    # urljoin does not join a fragment to a URI whose scheme it does not know, such as `urn:`.
-    return base + reference if reference.startswith("#") else urljoin(base, reference)
+    # urljoin does not join a fragment to a URI whose scheme it does not know, such as
+    # `urn:`.
+    if reference.startswith("#"):
+        return base + reference
+    return urljoin(base, reference)

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from router.model import Path, TextFormat, Transform
+from router.model import Path, TextFormat
 from router.prover import predicates
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import (
@@ -30,13 +30,13 @@ from router.prover.inference import (
 )
 from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
-from router.runtime.transforms import TEXT_FORMATS, TRANSFORMS
+from router.runtime.transforms.transform import EpochSeconds, SameNames, TextResult, Transform
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import always_matches
-from router.tools.check.analysis.transforms import hints_of, of_transform, types_taken
+from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
 
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
@@ -62,16 +62,34 @@ _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
 
 class Step(Struct, frozen=True):
-    """A transform of an attribute: its path in the attribute, the types that it takes (None: any), and its input.
-
-    `form` are the texts that it takes, None for all.
-    """
+    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and its input."""
 
     name: str
     part: tuple[str | int, ...]
-    takes: tuple[str, ...] | None
+    transform: Transform | None
     before: Value
-    form: TextFormat | None = None
+
+    @property
+    def takes(self) -> tuple[str, ...] | None:
+        """The types that it takes; None if it may take any."""
+        return None if self.transform is None else self.transform.takes
+
+    @property
+    def form(self) -> TextFormat | None:
+        """The format of the texts that it accepts; None if it has none."""
+        accepts = None if self.transform is None else self.transform.accepts
+        return accepts if isinstance(accepts, TextFormat) else None
+
+    @property
+    def can_keep_length(self) -> bool:
+        """Whether its result is text that can have the length of its input."""
+        result = None if self.transform is None else self.transform.result
+        return isinstance(result, TextResult) and result.can_keep_length
+
+    @property
+    def keeps_names(self) -> bool:
+        """Whether its result is a map with the same names."""
+        return self.transform is not None and isinstance(self.transform.result, SameNames)
 
 
 class InferredAttribute(Struct, frozen=True):
@@ -98,9 +116,9 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
     raw = _source(route, values)
     steps = []
     for name, part, argument in transforms_of(attribute.transform):
-        function = route.transforms.get(name)
-        steps.append(_step(name, part, function, raw))
-        raw = of_transform(route, function, raw, argument) if function else Value()
+        transform = built_in(route, name)
+        steps.append(Step(name, part, transform, raw))
+        raw = Value() if transform is None else of_transform(route, transform, raw, argument)
     stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = _with_default(stored, attribute.default)
@@ -204,17 +222,11 @@ def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
     return Value(any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking)
 
 
-def _step(name: str, part: tuple[str | int, ...], function: Transform | None, before: Value) -> Step:
-    if function is None or hints_of(function) is None:
-        return Step(name, part, None, before)
-    return Step(name, part, types_taken(function), before, TEXT_FORMATS.get(name))
-
-
 def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
     """Return the most different values of an attribute, besides a default; None if they are not limited."""
     inferred = infer(route, attribute)
-    if any(route.transforms.get(step.name) is not TRANSFORMS.get(step.name) for step in inferred.steps):
-        return None  # a plugin's transform may return anything
+    if any(is_plugins(route, step.name) for step in inferred.steps):
+        return None  # it may return anything
     return _count(route, inferred)
 
 
@@ -246,7 +258,7 @@ def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | 
     return _count_at(route.mapped, route.index, steps)
 
 
-def _count_at(messages: Entailment, index: SchemaIndex, steps: Steps) -> int | None:
+def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int | None:
     kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
     if kinds == {"boolean"}:
         return 2
@@ -285,7 +297,8 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
 def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     source, steps, messages = inferred.source, inferred.raw.origin, route.mapped
     if inferred.steps:
-        known = inferred.steps[-1].name == "to_epoch" and inferred.steps[-1].takes is not None
+        last = inferred.steps[-1].transform
+        known = last is not None and isinstance(last.result, EpochSeconds)
         return Answer.YES if known else Answer.UNKNOWN
     if isinstance(source, Constant):
         return _counted_by(source.value)

@@ -16,17 +16,17 @@ from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
-from router.tools.check.analysis.failures import possible
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
-from router.tools.check.analysis.verdicts import ClaimKind, Obligation
+from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.verdicts import ClaimKind, RouteClaim
 
 KINDS_OF_KEYS: Mapping[KeyType, str] = {"S": "string", "N": "number", "B": "binary"}
 _ORDERED = ("string", "number", "binary")
 
 
-def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[Obligation]:
+def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
     """Yield the claims about a route.
 
     `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a plugin which
@@ -52,7 +52,7 @@ def obligations(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> It
     yield from _of_settings(route)
 
 
-def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
+def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
     if not isinstance(write.version, UnsetType):
@@ -67,8 +67,8 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[Obligation]:
         yield _made(route, "size", "", (*route.path, "item"), of_size(route))
 
 
-def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]) -> Obligation:
-    return Obligation(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
+def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]) -> RouteClaim:
+    return RouteClaim(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
 
 
 def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:

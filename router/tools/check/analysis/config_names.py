@@ -105,7 +105,7 @@ def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
         texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
     item = {} if isinstance(settings.item, UnsetType) else settings.item
     for attribute in item.values():
-        given = spec.short_form(attribute) if isinstance(attribute, str) else attribute
+        given = spec.long_form(attribute)
         texts += [use.text for use in expressions_of(given)]
     for text in texts:
         tree = tree_of(text)

@@ -1,66 +1,44 @@
 """Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to succeed."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct, UnsetType
 
-from router.model import TextFormat
 from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import ALL_TYPES, NO, YES, Value, of_path, of_tree
+from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
 from router.runtime.program.mapping import reserved_names
-from router.runtime.sources import SCALARS, Constant
+from router.runtime.sources import Constant
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
-from router.runtime.transforms import TRANSFORMS
 from router.runtime.transforms.times import DATE_TIME
-from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
+from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.text_formats import always_matches, refusal_of, refuses_number
+from router.tools.check.analysis.text_formats import accepts_text, always_matches
+from router.tools.check.analysis.transforms import accepts_each, kinds_taken
+from router.tools.check.analysis.values import are_elements, holds, possible
 
-_TOTAL = (
-    *("strip", "lower", "upper", "truncate", "replace", "prefix", "suffix", "split"),
-    *("unique", "first", "last", "sha256", "base64_encode", "to_text", "round", "scale", "lookup"),
-)
-"""The built-in transforms that accept every value of the types that they take, by number in DynamoDB's range."""
 TYPES_OF_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
 """The types of the elements of lists that each type of set converts."""
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
-_TIMES: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": -30_000_000_000, "maximum": 250_000_000_000}]}
-"""Numbers that `to_iso` accepts both as seconds and as milliseconds, from the year 1019 on."""
-_NO_ESCAPE = "^[^%]*$"
 _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
-_KEEPS_NAMES = ("dynamodb_item",)
-"""Transforms of a map whose result has the same names."""
 
 
-def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
-    """Return the types that a value is not proved not to have, except some."""
-    found = [kind for kind, answer in value.types.items() if answer is not NO and kind not in except_]
-    return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
-
-
-def holds(messages: Entailment | None, value: Value, leaf: Schema) -> bool:
-    """Whether it is proved that each value taken from a path satisfies a predicate."""
-    return messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
-
-
-def of_expression(messages: Entailment | None, scope: Scope, text: str) -> Iterator[str]:
+def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Iterator[str]:
     """Yield why an expression is not proved to be free of errors."""
     tree = tree_of(text)
     yield from () if tree is None else _of_tree(messages, scope, tree)
 
 
-def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     kind, children = tree["type"], tree["children"]
     if kind == "function_expression":
         yield from _of_call(messages, scope, tree)
@@ -81,7 +59,7 @@ def _of_tree(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
             inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
 
 
-def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool) -> Entailment | None:
+def _guarded(messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool) -> SchemaProver | None:
     """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
     steps = scope.path(left)
     if steps is not None and EACH not in steps:
@@ -94,7 +72,7 @@ def _guarded(messages: Entailment | None, scope: Scope, left: Tree, holds: bool)
     return None if messages is None else messages.narrow(predicate, holds=lambda message: True)
 
 
-def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[str]:
+def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
     name, function = tree["value"], FUNCTIONS.get(tree["value"])
     for index, child in enumerate(tree["children"]):
         if function is None or child["type"] == "expref":
@@ -108,7 +86,7 @@ def _of_call(messages: Entailment | None, scope: Scope, tree: Tree) -> Iterator[
         yield "to_number() may be given a number that is too long or out of range"
 
 
-def _is_short_number(messages: Entailment | None, value: Value) -> bool:
+def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
     if value.can_be(["string"]) is NO:
         return True
@@ -120,7 +98,7 @@ def _is_short_number(messages: Entailment | None, value: Value) -> bool:
     return always_matches(messages, value.origin, _NO_NUMBER) is YES
 
 
-def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
+def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
     """Whether an argument of a function is proved to have one of the types that it takes."""
     kinds = tuple(each for each in takes if not each.startswith("array-"))
     lists = [each.removeprefix("array-") for each in takes if each.startswith("array-")]
@@ -128,61 +106,23 @@ def _accepts(messages: Entailment | None, takes: Types, value: Value) -> bool:
         return False
     if not lists or value.can_be(["array"]) is NO:
         return True
-    return any(_are_elements(messages, value, (kind,)) for kind in lists)
+    return any(are_elements(messages, value, (kind,)) for kind in lists)
 
 
 def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
     """Yield why the transforms of an attribute are not proved to succeed."""
     for step in inferred.steps:
-        unfit = possible(step.before, _taken(step))
-        if step.takes is None and step.name != "lookup":
+        transform = step.transform
+        if transform is None:
             yield f"transform '{step.name}' is a plugin's"
-        elif unfit:
+        elif unfit := possible(step.before, kinds_taken(transform)):
             yield f"transform '{step.name}' may be given {in_words(unfit)}"
+        elif accepts_each(route, transform, step.before):
+            continue
         elif step.form is not None:
-            numbers = refuses_number(route, step.before, step.form)
-            if numbers is not NO or not _accepts_text(route, step.before, step.form, TRANSFORMS[step.name]):
-                yield f"transform '{step.name}' may be given what is not {step.form.name}"
-        elif not _accepts_all(route, step):
+            yield f"transform '{step.name}' may be given what is not {step.form.name}"
+        else:
             yield f"transform '{step.name}' does not accept every value"
-
-
-def _taken(step: Step) -> tuple[str, ...]:
-    return SCALARS if step.name == "lookup" else step.takes or ALL_TYPES
-
-
-def _accepts_all(route: AnalyzedRoute, step: Step) -> bool:
-    """Whether it is proved that a transform accepts each value of the types that it takes."""
-    messages, steps = route.mapped, step.before.origin
-    match step.name:
-        case "to_text":
-            return step.before.can_be(["binary"]) is NO
-        case "to_iso":
-            return holds(messages, step.before, _TIMES)
-        case "url_decode":
-            return messages is not None and steps is not None and always_matches(messages, steps, _NO_ESCAPE) is YES
-        case "join":
-            return _are_elements(messages, step.before, SCALARS)
-        case "sort":
-            return any(_are_elements(messages, step.before, (kind,)) for kind in ("string", "number"))
-    return step.name in _TOTAL
-
-
-def _are_elements(messages: Entailment | None, value: Value, kinds: tuple[str, ...]) -> bool:
-    """Whether each element of a list is proved to have one of some types, and not to be null."""
-    element = of_path(messages, value.elements)
-    nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
-    return not nulls and not possible(element, kinds)
-
-
-def _accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
-    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
-    if value.can_be(["string"]) is NO:
-        return True
-    messages, steps = route.mapped, value.origin
-    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not NO:
-        return False
-    return not form.stored or always_matches(messages, steps, form.stored) is YES
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
@@ -198,7 +138,7 @@ def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
 
 
 def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
-    if not _accepts_text(route, value, DATE_TIME, epoch_seconds):
+    if not accepts_text(route, value, DATE_TIME, epoch_seconds):
         yield f"'{text}' may be text that is no time"
     elif value.can_be(["number"]) is not NO and not holds(route.mapped, value, _SECONDS):
         yield f"'{text}' may be a number that is no time in seconds"
@@ -212,7 +152,7 @@ def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: Inf
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
         yield f"its value may be {in_words(unfit)}"
-    elif kind not in TYPES_OF_ELEMENTS and form and not _accepts_text(route, value, form, CONVERTERS[kind]):
+    elif kind not in TYPES_OF_ELEMENTS and form and not accepts_text(route, value, form, CONVERTERS[kind]):
         yield f"its value may be text that does not convert to {kind}"
     elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
         element = of_path(messages, value.elements)
@@ -220,7 +160,7 @@ def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: Inf
         nulls = value.origin is not None and not holds(messages, element, SOME_VALUE)
         if unfit:
             yield f"elements of the list may be {in_words(unfit)}"
-        elif nulls or (form and not _accepts_text(route, element, form, CONVERTERS[kind[0]])):
+        elif nulls or (form and not accepts_text(route, element, form, CONVERTERS[kind[0]])):
             yield f"elements of the list may not convert to {kind}"
 
 
@@ -247,13 +187,13 @@ def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
 
 def map_steps(inferred: InferredAttribute) -> Steps | None:
     """Return the path of the map whose names are those of the result; None if it is unknown."""
-    if all(step.name in _KEEPS_NAMES for step in inferred.steps):
+    if all(step.keeps_names for step in inferred.steps):
         return inferred.steps[0].before.origin if inferred.steps else inferred.raw.origin
     return None
 
 
 def merged_names(
-    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, steps: Steps
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, steps: Steps
 ) -> Iterator[MergedName]:
     """Yield the route's own attributes that a map at a path could bring."""
     ttl = "" if route.table is None else route.table.ttl

@@ -1,6 +1,7 @@
 """Bounds the size of the items of a route."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import chain
 from math import inf
 from typing import Any
 
@@ -25,60 +26,27 @@ from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms.transform import GROWTH_AS_TEXT, ListsOf, Transform, bytes_as_text
 from router.tools.check.analysis.attributes import InferredAttribute, infer, transforms_of
-from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS, holds, possible
+from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.text_formats import is_never_accepted
 from router.tools.check.analysis.transforms import arguments_of
-
-_GROWTH_AS_TEXT = 9
-"""The most bytes of JSON, or of numbers as text, for each byte of a value in an item: a number has 20, or 170."""
-_GROWTH_OF_CASE = 3
-"""The most bytes of a byte of text in another case: `ŉ` has two, and six in upper case."""
+from router.tools.check.analysis.values import holds, possible
 
 
-def _as_text(value: float) -> float:
-    return _GROWTH_AS_TEXT * value + len('""')
-
-
-def _as_given(value: float, **arguments: Any) -> float:
+def _as_given(value: float) -> float:
     return value
 
 
-def _joined(value: float, separator: Any) -> float:
-    # A list has a byte for each element.
-    return (_GROWTH_AS_TEXT + text_bytes(str(separator))) * value
-
-
-def _replaced(value: float, old: Any, new: Any) -> float:
-    before, after = text_bytes(str(old)), text_bytes(str(new))
-    return value * max(1.0, after / before) if before else (value + 1) * (after + 1)
-
-
-_GROWTH: Mapping[str, Callable[..., float]] = {
-    **dict.fromkeys(("sort", "unique", "first", "last"), _as_given),
-    **dict.fromkeys(("strip", "truncate", "url_decode", "base64_decode"), _as_given),
-    **dict.fromkeys(("lower", "upper"), lambda value: _GROWTH_OF_CASE * value),
-    **dict.fromkeys(("prefix", "suffix"), lambda value, text: value + text_bytes(str(text))),
-    **dict.fromkeys(("parse_json", "to_text"), _as_text),
-    "base64_encode": lambda value: 4 * (value + 2) / 3,
-    "replace": _replaced,
-    # Each part has a byte besides its text, and all but the last a separator after it.
-    "split": lambda value, separator: LIST_BYTES + 1 + value,
-    "join": _joined,
-}
-"""The most bytes of the result of transforms, of those of the value, and of their arguments."""
 _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
-    "to_string": _as_text,
+    "to_string": bytes_as_text,
     **dict.fromkeys(("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"), _as_given),
     "to_array": lambda value: LIST_BYTES + 1 + value,
     "not_null": lambda *values: max(values),
-    "join": lambda separator, value: (_GROWTH_AS_TEXT + separator) * value,
+    "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
-_OF_SCALARS = ("join", "sort")
-"""The transforms of lists that take scalars only."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
 _NO_NUMBER: Schema = {"anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]}
 """Values that are no number, and no text that converts to one."""
@@ -125,9 +93,9 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
-        for step, (transform, _, argument) in zip(inferred.steps, transforms_of(attribute.transform), strict=True):
+        for step, (_, _, argument) in zip(inferred.steps, transforms_of(attribute.transform), strict=True):
             size = min(size, _value_bytes(route, step.before, step.takes))
-            size = inf if step.takes is None else _grown(transform, size, argument)  # without: it may be a plugin's
+            size = _grown(step.transform, size, argument)
         size = _converted(
             route, inferred, attribute.type, min(size, _value_bytes(route, inferred.raw, inferred.accepts))
         )
@@ -147,10 +115,14 @@ def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
     return inf
 
 
-def _grown(transform: str, size: float, argument: Any) -> float:
-    """Return the most bytes of the result of a built-in transform; infinity if there is no bound."""
-    grow, arguments = _GROWTH.get(transform), arguments_of(TRANSFORMS[transform], argument)
-    return inf if grow is None or arguments is None or size == inf else grow(**{**arguments, "value": size})
+def _grown(transform: Transform | None, size: float, argument: Any) -> float:
+    """Return the most bytes of the result of a transform; infinity if there is no bound, or it is a plugin's."""
+    if transform is None or transform.most_bytes is None or size == inf:
+        return inf
+    arguments = arguments_of(transform, argument)
+    if arguments is None:
+        return 0  # it refuses every value
+    return transform.most_bytes(size, arguments)
 
 
 def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float) -> float:
@@ -158,7 +130,7 @@ def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | Un
     if kind == "NS" and inferred.raw.origin is not None and route.few is not None:
         size = min(size, LIST_BYTES + (NUMBER_BYTES + 1) * route.few.most_items(inferred.raw.origin))
     if kind in ("json", "SS"):
-        return _as_text(size)
+        return bytes_as_text(size)
     # Other texts are of numbers, or become no longer: Base64 is longer than what it encodes.
     return max(size, MOST_DIGITS) if kind == "S" else size
 
@@ -217,7 +189,7 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     value = of_tree(route.mapped, route.scope, tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else _as_text(size)
+    return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else bytes_as_text(size)
 
 
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
@@ -260,7 +232,10 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
         return True
     sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
     lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
-    lists += [(step.before, SCALARS) for step in inferred.steps if step.name in _OF_SCALARS]
+    for step in inferred.steps:
+        accepts = None if step.transform is None else step.transform.accepts
+        if isinstance(accepts, ListsOf):
+            lists.append((step.before, tuple(chain.from_iterable(accepts.groups))))
     for listed, kinds in lists:
         element = of_path(route.mapped, listed.elements)
         if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):

@@ -11,12 +11,12 @@ from msgspec import Struct, field
 
 from router.prover.budget import ProofBudget
 from router.prover.canonical import canonical_of, parsed
-from router.prover.depthwise_prover import levelwise_of
+from router.prover.depthwise_prover import depthwise_prover_of
 from router.prover.expressions import properties_in
 from router.prover.predicates import DECODER, ENCODER
 from router.prover.scalars import validator_of
-from router.prover.schema_prover import Entailment
-from router.prover.splitting import Parts, SchemaPart
+from router.prover.schema_prover import SchemaProver
+from router.prover.splitting import PropertySchema, SplitSchema
 from router.runtime.config import spec
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import SchemaDocument, draft_of, subschemas
@@ -29,9 +29,13 @@ SEVERAL = 4
 _T = TypeVar("_T")
 
 
-def entailment_of(
-    schema: Validation, budget: ProofBudget | None = None, *, approximate: bool = False, parts: Parts | None = None
-) -> Entailment | None:
+def prover_of(
+    schema: Validation,
+    budget: ProofBudget | None = None,
+    *,
+    approximate: bool = False,
+    parts: SplitSchema | None = None,
+) -> SchemaProver | None:
     """Return what follows from a schema; None if it is too large, or the library does not support it.
 
     If `approximate`, such a schema is decided level by level only, and the result is never None. Of one with other
@@ -48,7 +52,9 @@ def entailment_of(
     if known is None and not approximate:
         return None
     known, exact = (known, True) if known else (parsed(20, b"true"), False)
-    return Entailment(known, exact, budget, levelwise=levelwise_of(schema, parsed, known=not mixed), parts=parts)
+    return SchemaProver(
+        known, exact, budget, depthwise=depthwise_prover_of(schema, parsed, known=not mixed), parts=parts
+    )
 
 
 def _has_other_drafts(document: SchemaDocument, text: bytes) -> bool:
@@ -65,37 +71,37 @@ class SharedParts:
     """What follows from parts of schemas: of one that few ask for, the whole schema tells it with less work."""
 
     def __init__(self) -> None:
-        self._asked = Counter[SchemaPart]()
-        self._known: dict[SchemaPart, Entailment | None] = {}
+        self._asked = Counter[PropertySchema]()
+        self._known: dict[PropertySchema, SchemaProver | None] = {}
 
-    def find(self, part: SchemaPart) -> Entailment | None:
+    def find(self, part: PropertySchema) -> SchemaProver | None:
         """Return what follows from a part; None before several have asked, or if the library does not support it."""
         self._asked[part] += 1
         if self._asked[part] < SEVERAL:
             return None
         if part not in self._known:
-            self._known[part] = entailment_of_part(part)
+            self._known[part] = prover_of_part(part)
         return self._known[part]
 
 
-def entailment_of_part(part: SchemaPart) -> Entailment | None:
+def prover_of_part(part: PropertySchema) -> SchemaProver | None:
     """Return what follows from a part of a schema; None if the library does not support it."""
-    known = entailment_of(part.compile())
+    known = prover_of(part.compile())
     if known is None or part.predicate == b"{}":
         return known
     predicate = DECODER.decode(part.predicate)
     return known.narrow(predicate, holds=validator_of(predicate))
 
 
-def entailment_of_document(content: Any, budget: ProofBudget | None = None) -> Entailment | None:
+def prover_of_document(content: Any, budget: ProofBudget | None = None) -> SchemaProver | None:
     """Return what follows from a schema without references; None if the library does not support it."""
     known = canonical_of("", (("", ENCODER.encode(content)),))
-    return None if known is None else Entailment(known, budget=budget)
+    return None if known is None else SchemaProver(known, budget=budget)
 
 
-def entailment_without_schema() -> Entailment:
+def prover_without_schema() -> SchemaProver:
     """Return what follows for messages without a schema."""
-    return Entailment(parsed(20, b"true"))
+    return SchemaProver(parsed(20, b"true"))
 
 
 class _Read(Struct, frozen=True):
@@ -113,7 +119,7 @@ class AttributeFacts:
     """What is known of an attribute of a route; `known` is that of equal ones, too."""
 
     def __init__(
-        self, attribute: spec.Attribute, read: _Read, messages: Entailment | None, known: dict[Hashable, Any]
+        self, attribute: spec.Attribute, read: _Read, messages: SchemaProver | None, known: dict[Hashable, Any]
     ) -> None:
         self.attribute = attribute
         self.uses = read.uses
@@ -180,7 +186,7 @@ class SharedAttributes:
         self._known: dict[Hashable, dict[Hashable, Any]] = {}
 
     def facts(
-        self, attribute: spec.Attribute, messages: Entailment | None, settings: tuple[Hashable, ...] | None
+        self, attribute: spec.Attribute, messages: SchemaProver | None, settings: tuple[Hashable, ...] | None
     ) -> AttributeFacts:
         """Return what is known of an attribute, and of equal ones that read equal parts of messages.
 
@@ -198,7 +204,7 @@ class SharedAttributes:
         return AttributeFacts(attribute, read, messages, known)
 
 
-def _parts(read: _Read, messages: Entailment | None) -> tuple[SchemaPart, ...] | None:
+def _parts(read: _Read, messages: SchemaProver | None) -> tuple[PropertySchema, ...] | None:
     """Return the parts of the schema that an attribute reads; None if they cannot be taken out."""
     if messages is None or read.properties == frozenset():
         return ()

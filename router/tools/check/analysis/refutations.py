@@ -14,16 +14,16 @@ from router.model import Item, KeyType, Message, Table
 from router.prover.example_search import FoundValue
 from router.prover.expressions import Scope, paths_in
 from router.prover.predicates import ENCODER, Steps
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.prover.value_generation import MISSING
 from router.runtime.config import spec
 from router.runtime.engine.attributes import encode_item, identify
 from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.mapping import MapItems, compile_mapping
 from router.runtime.sources import source_of
-from router.runtime.transforms import TRANSFORMS
 from router.tools.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.transforms import is_plugins
 from router.tools.check.analysis.verdicts import Claim
 
 SYSTEM = {"SentTimestamp": "1767323045000", "ApproximateFirstReceiveTimestamp": "1767323045000"}
@@ -60,7 +60,7 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
 
 
 def _search(
-    messages: Entailment | None,
+    messages: SchemaProver | None,
     read: Sequence[Steps],
     rejects: Reject | None,
     there: Sequence[Steps] = (),
@@ -116,7 +116,7 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
         return [_mapping(route, {})]
     if claim.kind == "mapping" and not is_set(route.route.item):
         return [_mapping(route, {}), _mapping(route, UNSET)]
-    if attribute is None or not is_built_in(route, attribute):
+    if attribute is None or not has_only_built_ins(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
     stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
@@ -132,14 +132,13 @@ def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
     """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
     if claim.subject and not is_set(route.route.item):
         name = ENCODER.encode(claim.subject).decode()
-        return spec.short_form(f"element.{name}" if route.scope.each else name)
+        return spec.long_form(f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
 
-def is_built_in(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
+def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     """Whether no transform is a plugin's, whose code does not run here."""
-    names = [name for name, _, _ in transforms_of(attribute.transform)]
-    return all(route.transforms.get(name) is TRANSFORMS.get(name) for name in names)
+    return not any(is_plugins(route, name) for name, _, _ in transforms_of(attribute.transform))
 
 
 def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
@@ -235,7 +234,7 @@ def _idempotency(route: AnalyzedRoute) -> Reject:
 def _mixed(route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]) -> Refutation | None:
     """Return a message with a version of another type than that of another message: the two have no order."""
     name, attribute, messages = claim.subject, _attribute(route, claim), route.mapped
-    if messages is None or attribute is None or not is_built_in(route, attribute):
+    if messages is None or attribute is None or not has_only_built_ins(route, attribute):
         return None
     kind_of = _mapping(route, {name: attribute}, partial(_kind_of, name))
     found: dict[str, Any] = {}

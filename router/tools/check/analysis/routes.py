@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, UnsetType
 
-from router.model import Path, Place, Transform
+from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
 from router.prover.expressions import Scope, list_of, paths_in
@@ -14,8 +14,8 @@ from router.prover.inference import Value
 from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
-from router.prover.splitting import SchemaPart, parts_of
+from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.splitting import PropertySchema, split_by_property
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
@@ -24,7 +24,7 @@ from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
-from router.tools.check.analysis.proof_cache import AttributeFacts, SharedAttributes, SharedParts, entailment_of
+from router.tools.check.analysis.proof_cache import AttributeFacts, SharedAttributes, SharedParts, prover_of
 from router.tools.check.analysis.verdicts import Claim, ClaimKind
 
 MAX_CONDITIONS = 16
@@ -50,10 +50,10 @@ class MessageSets(Struct, frozen=True, eq=False):
     in any case. `unknown` is why there is no `taken`, in words.
     """
 
-    taken: Entailment | None = None
-    mapped: Entailment | None = None
-    by_schema: Entailment | None = None
-    schema: Entailment | None = None
+    taken: SchemaProver | None = None
+    mapped: SchemaProver | None = None
+    by_schema: SchemaProver | None = None
+    schema: SchemaProver | None = None
     unknown: str = ""
     impossible_schema: bool = False
     """No message satisfies the schema."""
@@ -93,7 +93,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     """What is known of the attributes of all routes."""
 
     @property
-    def transforms(self) -> Mapping[str, Transform]:
+    def transforms(self) -> Mapping[str, TransformFunction]:
         """The transforms by name, those of plugins too."""
         return self.context.plugins.transforms
 
@@ -111,19 +111,19 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """Whether its queue is a FIFO queue."""
         return is_fifo(self.queue.name or self.route.queue)
 
-    def messages_of(self, claim: Claim) -> Entailment | None:
+    def messages_of(self, claim: Claim) -> SchemaProver | None:
         """Return what is proved about the messages that a claim is about."""
         if claim.kind == "when":
             return self.messages.schema
         return self.messages.taken if claim.of_message else self.mapped
 
     @property
-    def mapped(self) -> Entailment | None:
+    def mapped(self) -> SchemaProver | None:
         """What is proved about the messages that have an item."""
         return self.messages.mapped
 
     @cached_property
-    def few(self) -> Entailment | None:
+    def few(self) -> SchemaProver | None:
         """What is proved about the messages that are mapped and have no more elements than `for_each` takes."""
         steps = self.scope.element
         if self.mapped is None or steps is None or EACH in steps[:-1]:
@@ -134,7 +134,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        return {name: spec.short_form(each) if isinstance(each, str) else each for name, each in item.items()}
+        return {name: spec.long_form(each) for name, each in item.items()}
 
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
@@ -183,7 +183,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
-def _first_gap(messages: Entailment, steps: Steps) -> tuple[Steps, str]:
+def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
     """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
     for index in range(in_element(steps), len(steps)):
         level, name = steps[:index], steps[index]
@@ -206,7 +206,7 @@ def analyze_routes(
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier = _EarlierRoutes()
-    known, find_part, shared = dict[str, Entailment](), SharedParts().find, SharedAttributes()
+    known, find_part, shared = dict[str, SchemaProver](), SharedParts().find, SharedAttributes()
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
@@ -262,16 +262,16 @@ def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Valid
 def _by_schema(
     schema: Validation | None,
     budget: ProofBudget,
-    known: dict[str, Entailment],
-    find_part: Callable[[SchemaPart], Entailment | None],
-) -> Entailment | None:
+    known: dict[str, SchemaProver],
+    find_part: Callable[[PropertySchema], SchemaProver | None],
+) -> SchemaProver | None:
     """Return what follows from a schema; routes that share it, or parts of it, share what is proved."""
     if schema is None:
         return None
     uri = schema.root.uri
     if uri in known:
         return known[uri].again()
-    found = entailment_of(schema, budget, approximate=True, parts=parts_of(schema, find_part))
+    found = prover_of(schema, budget, approximate=True, parts=split_by_property(schema, find_part))
     assert found is not None  # it is approximate
     known[uri] = found
     return found
@@ -286,7 +286,7 @@ def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing
 
 
 def _message_sets(
-    by_schema: Entailment | None, own: list[Narrowing], earlier: list[Narrowing], scope: Scope, changed: bool
+    by_schema: SchemaProver | None, own: list[Narrowing], earlier: list[Narrowing], scope: Scope, changed: bool
 ) -> MessageSets:
     """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
     if by_schema is None:
@@ -316,7 +316,7 @@ def _message_sets(
     )
 
 
-def _with_elements(messages: Entailment, element: Steps | None) -> Entailment:
+def _with_elements(messages: SchemaProver, element: Steps | None) -> SchemaProver:
     """Narrow messages to those that have an element at a path."""
     if element is None:
         return messages
@@ -324,7 +324,7 @@ def _with_elements(messages: Entailment, element: Steps | None) -> Entailment:
     return messages.narrow(predicate, holds=validator_of(predicate))
 
 
-def _narrow(messages: Entailment, narrowings: list[Narrowing]) -> Entailment:
+def _narrow(messages: SchemaProver, narrowings: list[Narrowing]) -> SchemaProver:
     for each in narrowings:
         messages = messages.narrow(each.condition.predicate, each.condition.exact, each.holds)
     return messages

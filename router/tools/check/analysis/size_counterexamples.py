@@ -19,7 +19,7 @@ from router.runtime.engine.attributes import MAX_ITEM_BYTES, encode_item, over_l
 from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.mapping import MapItems
 from router.tools.check.analysis.item_sizes import most_bytes
-from router.tools.check.analysis.refutations import SYSTEM, compile_alone, is_built_in, paths_of, tested_paths
+from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins, paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
@@ -46,7 +46,7 @@ _NAMES = 6
 
 def unbounded_part(route: AnalyzedRoute) -> str:
     """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
-    found = (_unbounded(route, name, each) for name, each in _parts(route))
+    found = (_unbounded(route, name, each) for name, each in measured_parts(route))
     steps = next((steps for steps in found if steps is not None), None)
     if steps is None:
         return ""
@@ -64,7 +64,7 @@ def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
         return None
 
     def find() -> Steps | None:
-        found = _found(route, name, attribute)
+        found = find_oversized(route, name, attribute)
         return found and found[0]
 
     parts = None if route.mapped is None else route.mapped.parts
@@ -73,28 +73,23 @@ def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
     return route.facts(attribute).unless_none(("size", name), find)
 
 
-def oversized(route: AnalyzedRoute) -> tuple[Steps, Any] | None:
-    """Return the path of a value, and a valid message in which it makes an item too large; None if none is found.
-
-    Each attribute is mapped alone, as the engine maps it; one with a transform of a plugin is not.
-    """
-    return next(filter(None, (_found(route, name, each) for name, each in _parts(route))), None)
-
-
-def _parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute | None]]:
+def measured_parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute | None]]:
     """Return what is measured alone: each attribute, or the whole item."""
     return route.attributes.items() if is_set(route.route.item) else [("", None)]
 
 
-def _found(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:
-    """Return a path of the message and a message whose value there makes an attribute, or the whole item, too large."""
+def find_oversized(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:
+    """Return a path, and a message whose value there makes an attribute or the whole item too large.
+
+    None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform of a plugin is not.
+    """
     messages, element = route.mapped, route.scope.element
     if messages is None or (route.scope.each and element is None):
         return None
     item: Any = UNSET
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
-        if not is_built_in(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+        if not has_only_built_ins(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
             return None
         item, read = {name: attribute}, paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))

@@ -9,7 +9,7 @@ from router.model import TextFormat
 from router.prover.inference import Value
 from router.prover.predicates import Schema, Steps, wherever
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
 from router.tools.check.analysis.routes import AnalyzedRoute
 
@@ -56,6 +56,16 @@ def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Ca
     return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
 
 
+def accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
+    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
+    if value.can_be(["string"]) is Answer.NO:
+        return True
+    messages, steps = route.mapped, value.origin
+    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not Answer.NO:
+        return False
+    return not form.stored or always_matches(messages, steps, form.stored) is Answer.YES
+
+
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
     """Whether it is proved that a conversion refuses each value: all are text, and none matches its pattern."""
     messages, steps = route.mapped, value.origin
@@ -74,7 +84,7 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
     return route.mapped.holds_at(value.origin, accepted).opposite()
 
 
-def always_matches(messages: Entailment, steps: Steps, pattern: str) -> Answer:
+def always_matches(messages: SchemaProver, steps: Steps, pattern: str) -> Answer:
     """Whether all texts at a path match a pattern."""
     answer = messages.holds_at(steps, {"pattern": pattern})
     if answer is Answer.UNKNOWN and messages.find_text(steps, (), pattern)[0] is Answer.NO:
@@ -82,7 +92,7 @@ def always_matches(messages: Entailment, steps: Steps, pattern: str) -> Answer:
     return answer
 
 
-def _is_asserted(messages: Entailment, steps: Steps, form: TextFormat) -> bool:
+def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool:
     """Whether keywords of the schema assert that a text has the format."""
     if form.format and messages.holds_at(steps, {"format": form.format}) is Answer.YES:
         return True

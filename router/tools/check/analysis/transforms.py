@@ -1,15 +1,18 @@
-"""Infers the results of the built-in transforms."""
+"""Reads what built-in transforms say about themselves.
+
+It infers their results, and proves that they accept values.
+"""
 
 import inspect
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from functools import lru_cache
-from typing import Any, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from math import inf
+from typing import Any
 
 from msgspec import structs
 
-from router.model import TextFormat, Transform
+from router.model import TextFormat, TransformFunction
 from router.prover.inference import (
+    ALL_TYPES,
     NO,
     UNKNOWN,
     YES,
@@ -25,104 +28,184 @@ from router.prover.patterns import escaped
 from router.prover.predicates import NO_TEXT, Schema
 from router.prover.schema_prover import Answer
 from router.prover.text_patterns import NO_MATCH
-from router.runtime.transforms import TRANSFORMS
+from router.runtime.transforms import TRANSFORMS, is_built_in
+from router.runtime.transforms.transform import (
+    TEXT,
+    Arguments,
+    Emptiness,
+    EmptyIfMatches,
+    EmptyIfRepeats,
+    JoinedText,
+    ListEnd,
+    ListsOf,
+    MapEntry,
+    NumbersBetween,
+    OnlyKinds,
+    SameList,
+    SplitText,
+    TextResult,
+    TextsMatching,
+    Transform,
+)
 from router.tools.check.analysis.routes import AnalyzedRoute
-from router.tools.check.analysis.text_formats import refusal_of
-
-Arguments = Mapping[str, Any]
-_TYPE_NAMES: Mapping[Any, str] = {
-    str: "string",
-    bytes: "binary",
-    bool: "boolean",
-    int: "number",
-    Decimal: "number",
-    list: "array",
-    dict: "object",
-}
-_CASE_GROWTH = 3
-"""The most characters that one becomes in another case: `ΐ` is three in upper case."""
-_SPACE = "[\\s\x1c\x1d\x1e\x1f\x85]"
-"""A character that Python's `str.strip` removes; texts without another are empty after it."""
+from router.tools.check.analysis.text_formats import (
+    accepts_text,
+    always_matches,
+    refusal_of,
+    refuses_number,
+)
+from router.tools.check.analysis.values import are_elements, holds, possible
 
 
-def types_taken(transform: Transform) -> tuple[str, ...] | None:
-    """Return the types that a built-in transform takes; None if it takes any, or is a plugin's."""
-    hints = hints_of(transform)
-    return None if hints is None else _types(next(hint for name, hint in hints.items() if name != "return"))
+def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
+    """Return the built-in transform of a name; None if it is a plugin's, or unknown."""
+    return TRANSFORMS[name] if is_built_in(name, route.transforms.get(name)) else None
 
 
-def hints_of(transform: Transform) -> Mapping[str, Any] | None:
-    """Return the annotations of a built-in transform; None for another."""
-    name = getattr(transform, "__name__", "")
-    return _hints_of(name) if TRANSFORMS.get(name) is transform else None
+def is_plugins(route: AnalyzedRoute, name: str) -> bool:
+    """Whether a plugin has registered the transform."""
+    return name in route.transforms and built_in(route, name) is None
+
+
+def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments | None:
+    """Return the parameters of a transform with their arguments, the value's first.
+
+    None if the transform does not take them, which loading reports.
+    """
+    named = argument if isinstance(argument, dict) else {}
+    given = argument if isinstance(argument, list) else [argument]
+    if argument is None or isinstance(argument, dict):
+        given = []
+    try:
+        return inspect.signature(function).bind(None, *given, **named)
+    except (TypeError, ValueError):  # other arguments, or a function without a signature
+        return None
+
+
+def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
+    """Return the arguments of a transform by name.
+
+    None if one is missing, unknown or out of its range.
+    """
+    bound = bind(transform.apply, argument)
+    if bound is None:
+        return None
+    arguments = {name: bound.arguments[name] for name in transform.arguments if name in bound.arguments}
+    fit = all(transform.arguments[name].takes(value) for name, value in arguments.items())
+    return arguments if fit else None
+
+
+# Which values are accepted.
+
+
+def kinds_taken(transform: Transform) -> tuple[str, ...]:
+    """Return the kinds of values that a transform takes.
+
+    Of a transform that may take any, those that it surely accepts.
+    """
+    if transform.takes is not None:
+        return transform.takes
+    return transform.accepts.kinds if isinstance(transform.accepts, OnlyKinds) else ALL_TYPES
+
+
+def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bool:
+    """Whether it is proved that a transform accepts each value of the kinds that it takes."""
+    messages = route.mapped
+    match transform.accepts:
+        case "every value":
+            return True
+        case TextFormat() as form:
+            numbers = refuses_number(route, value, form)
+            return numbers is NO and accepts_text(route, value, form, transform.apply)
+        case OnlyKinds(kinds):
+            return not possible(value, kinds)
+        case NumbersBetween(minimum, maximum):
+            bounds: Schema = {"minimum": minimum, "maximum": maximum}
+            return holds(messages, value, {"anyOf": [{"not": {"type": "number"}}, bounds]})
+        case TextsMatching(pattern):
+            return _matches(route, value, pattern)
+        case ListsOf(groups):
+            return any(are_elements(messages, value, kinds) for kinds in groups)
+        case _:
+            return False
+
+
+def _matches(route: AnalyzedRoute, value: Value, pattern: str) -> bool:
+    """Whether each text of a value is proved to match a pattern."""
+    if route.mapped is None or value.origin is None:
+        return False
+    return always_matches(route.mapped, value.origin, pattern) is YES
+
+
+# What the results are.
 
 
 def of_transform(route: AnalyzedRoute, transform: Transform, before: Value, argument: Any) -> Value:
-    """Infer the result of a transform, if it does not fail."""
-    hints = hints_of(transform)
-    if hints is None:
+    """Infer the result of a built-in transform, if it does not fail."""
+    after = _result_of(route, transform, before, arguments_of(transform, argument))
+    if after is None:
         return Value()
-    arguments = arguments_of(transform, argument)
-    refine = _REFINED.get(transform.__name__)
-    types = _types(hints["return"])
-    if refine is not None and arguments is not None:
-        after = refine(route, before, arguments)
-    elif types is None:  # anything, or nothing
-        return Value()
-    else:
-        after = of_type(*types, empty=UNKNOWN)
     cause = after if after.missing is YES and before.missing is not YES else before
     missing = any_of([before.missing, after.missing])
     return structs.replace(after, missing=missing, lacking=cause.lacking, gap=cause.gap)
 
 
-@lru_cache
-def _hints_of(name: str) -> Mapping[str, Any]:
-    return get_type_hints(TRANSFORMS[name])
+def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, arguments: Arguments | None) -> Value | None:
+    """Infer the result of a transform for values that are not missing.
+
+    None if it may be anything, or nothing.
+    """
+    of_kind = None if transform.gives is None else of_type(transform.gives, empty=UNKNOWN)
+    if arguments is None:
+        return of_kind
+    match transform.result:
+        case TextResult() as result:
+            return _text_of(route, transform, result, before, arguments)
+        case SameList():
+            return _same_list_as(before)
+        case ListEnd(index):
+            return of_list_end(route.mapped, before, index) if before.ends is None else before.ends[index]
+        case JoinedText():
+            return of_joined(route.mapped, before)
+        case SplitText(separator):
+            return _parts_of(route, transform, before, arguments[separator])
+        case MapEntry(entries, default):
+            return _entry_of(route, transform, before, arguments[entries], arguments.get(default))
+    return of_kind
 
 
-@lru_cache
-def _types(hint: Any) -> tuple[str, ...] | None:
-    if hint is Any:
-        return None
-    options = [hint] if get_origin(hint) in (list, dict) or not get_args(hint) else get_args(hint)
-    return tuple(dict.fromkeys(_TYPE_NAMES[get_origin(option) or option] for option in options))
+def _same_list_as(before: Value) -> Value:
+    """Infer a list of the same elements, of which others may be the first and the last."""
+    ends = before.ends
+    if ends is not None:
+        first, last = (structs.replace(end, empty=UNKNOWN) for end in ends)
+        ends = first, last
+    return structs.replace(before, missing=NO, types={"array": YES}, ends=ends)
 
 
-def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
-    """Return the arguments of a transform by name; None if it does not take them, which loading reports."""
-    named = argument if isinstance(argument, dict) else {}
-    given = argument if isinstance(argument, list) else [] if argument is None or named else [argument]
-    try:
-        bound = inspect.signature(transform).bind(None, *given, **named)
-    except TypeError:
-        return None
-    return bound.arguments
+def _text_of(
+    route: AnalyzedRoute, transform: Transform, result: TextResult, before: Value, arguments: Arguments
+) -> Value:
+    known = before.longest if transform.takes == TEXT else text_length(before)
+    longest = result.longest(inf if known is None else known, arguments)
+    empty = _can_be_empty(route, before, result.empty(arguments))
+    return Value(NO, {"string": YES}, empty, None if longest == inf else int(longest))
 
 
-def _text(empty: Any, longest: int | None = None) -> Value:
-    return Value(NO, {"string": YES}, empty, longest)
-
-
-def _same_list(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    """Infer a list of the same elements."""
-    return structs.replace(before, missing=NO, types={"array": YES})
-
-
-def _stripped(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    empty = before.empty
-    if empty is not YES:
-        empty = _can_match(route, before, f"^{_SPACE}*$", [" "])
-    return _text(empty, before.longest)
-
-
-def _replaced(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    old, new = arguments["old"], arguments["new"]
-    if not isinstance(old, str) or not isinstance(new, str):
-        return _text(UNKNOWN)
-    if new or not old or before.empty is YES:
-        return _text(NO if new and not old else before.empty)
-    return _text(_can_match(route, before, f"^({escaped(old)})*$", [old]), before.longest)
+def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> Answer:
+    match emptiness:
+        case "as before":
+            return before.empty
+        case "never":
+            return NO
+        case "always":
+            return YES
+        case EmptyIfMatches(pattern, samples):
+            return YES if before.empty is YES else _can_match(route, before, pattern, [*samples])
+        case EmptyIfRepeats(part):
+            return YES if before.empty is YES else _can_match(route, before, f"^({escaped(part)})*$", [part])
+        case _:
+            return UNKNOWN
 
 
 def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[str]) -> Answer:
@@ -140,34 +223,13 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
     return matches
 
 
-def _in_other_case(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    return _text(before.empty, None if before.longest is None else before.longest * _CASE_GROWTH)
+def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separator: str) -> Value:
+    """Infer the parts of a text, of which an empty text has none.
 
-
-def _truncated(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    length = arguments["length"]
-    if isinstance(length, bool) or not isinstance(length, int):
-        return _text(UNKNOWN)
-    longest = length if before.longest is None else min(before.longest, length)
-    return _text(before.empty if length > 0 else YES, longest)
-
-
-def _extended(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    text = str(arguments["text"])
-    return _text(NO if text else before.empty, None if before.longest is None else before.longest + len(text))
-
-
-def _as_text(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    binary = before.can_be(["binary"])
-    return _text(any_of([before.empty, NO if binary is NO else UNKNOWN]), text_length(before))
-
-
-def _split(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    """Infer the parts of a text; of an empty text there are none, and the first is empty if a separator is."""
-    separator = arguments["separator"]
-    if not isinstance(separator, str) or not separator:
-        return of_type("array")
-    part = Value(before.empty, {"string": YES}, longest=before.longest, gap="of an empty text 'split' makes no parts")
+    The first or last part is empty if the text begins or ends with a separator.
+    """
+    gap = f"of an empty text '{transform.name}' makes no parts"
+    part = Value(before.empty, {"string": YES}, longest=before.longest, gap=gap)
     form = escaped(separator)
     first, last = (
         structs.replace(part, empty=_can_match(route, before, pattern, samples))
@@ -179,25 +241,14 @@ def _split(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
     return structs.replace(of_type("array"), ends=(first, last), no_elements=before.empty)
 
 
-def _joined(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    return of_joined(route.mapped, before)
-
-
-def _end(number: int) -> Callable[[AnalyzedRoute, Value, Arguments], Value]:
-    def refine(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-        if before.ends is not None:
-            return before.ends[number]
-        return of_list_end(route.mapped, before, number)
-
-    return refine
-
-
-def _looked_up(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Value:
-    """Infer an entry of a map; without a default, the value is missing for a text that the map does not have."""
-    entries, default = arguments["map"], arguments.get("default")
-    if not isinstance(entries, dict):
-        return Value()
-    found = [of_constant(each) for each in (*entries.values(), *([] if default is None else [default]))]
+def _entry_of(
+    route: AnalyzedRoute, transform: Transform, before: Value, entries: Mapping[str, Any], default: Any
+) -> Value:
+    """Infer an entry of a map; without a default it is missing for a text that the map does not have."""
+    constants = [*entries.values()]
+    if default is not None:
+        constants.append(default)
+    found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
     lengths = [value.longest for value in found if "string" in value.types]
     longest = None if None in lengths else max((length for length in lengths if length is not None), default=0)
@@ -210,42 +261,17 @@ def _looked_up(route: AnalyzedRoute, before: Value, arguments: Arguments) -> Val
     if default is not None:
         return after
     known = "|".join(escaped(key) for key in entries)
-    refusal = refusal_of(
-        route, before, TextFormat("an entry", "enum", f"^({known})$"), lambda text: _entry(entries, text)
-    )
+    form = TextFormat("an entry", "enum", f"^({known})$")
+    refusal = refusal_of(route, before, form, lambda text: _find_entry(entries, text))
     if refusal.possible is YES:
-        gap = f"'lookup' has no 'default' for a value that its map does not have{refusal.shown}"
+        gap = f"'{transform.name}' has no 'default' for a value that its map does not have{refusal.shown}"
         return structs.replace(after, missing=YES, gap=gap)
-    possible = {kind for kind, answer in before.types.items() if answer is not NO}
-    every = possible == {"string"} and refusal.possible is NO
-    every |= possible == {"boolean"} and {"true", "false"} <= set(entries)
+    kinds = set(possible(before))
+    every = kinds == {"string"} and refusal.possible is NO
+    every |= kinds == {"boolean"} and {"true", "false"} <= set(entries)
     return structs.replace(after, missing=NO if every and None not in entries.values() else UNKNOWN)
 
 
-def _entry(entries: Mapping[str, Any], text: str) -> None:
+def _find_entry(entries: Mapping[str, Any], text: str) -> None:
     if text not in entries:
         raise ValueError
-
-
-_REFINED: Mapping[str, Callable[[AnalyzedRoute, Value, Arguments], Value]] = {
-    "strip": _stripped,
-    "replace": _replaced,
-    "lower": _in_other_case,
-    "upper": _in_other_case,
-    "truncate": _truncated,
-    "prefix": _extended,
-    "suffix": _extended,
-    "split": _split,
-    "join": _joined,
-    "first": _end(0),
-    "last": _end(-1),
-    "lookup": _looked_up,
-    "url_decode": lambda route, before, arguments: _text(before.empty, before.longest),
-    "to_text": _as_text,
-    "sha256": lambda route, before, arguments: _text(NO, 64),
-    "to_iso": lambda route, before, arguments: _text(NO, 24),
-    "base64_encode": lambda route, before, arguments: _text(before.empty),
-    "unique": _same_list,
-    "sort": _same_list,
-}
-"""Transforms of which more can be inferred than the type of the result."""

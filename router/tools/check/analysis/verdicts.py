@@ -39,7 +39,7 @@ class Undecided(Struct, frozen=True):
     path: Path
 
 
-class Obligation(Struct, frozen=True):
+class RouteClaim(Struct, frozen=True):
     """A claim, its path in the config, and why it is not proved: a proved claim has no doubts."""
 
     claim: Claim

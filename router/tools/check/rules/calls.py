@@ -10,7 +10,7 @@ from router.model import Path
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
@@ -56,7 +56,7 @@ class _Argument(Struct, frozen=True):
     function: str
     takes: Types
     value: Value
-    messages: Entailment
+    messages: SchemaProver
 
 
 @rule(NEVER_ACCEPTED, NOT_ALWAYS_ACCEPTED)
@@ -102,7 +102,7 @@ def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
         yield once_key, (*route.path, "write", "once_key"), route.claim("once_key")
 
 
-def _arguments(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     """Yield the arguments of the functions that are certainly called for some message, or for some element."""
     kind, children = tree["type"], tree["children"]
     if kind in ("and_expression", "or_expression"):
@@ -119,7 +119,7 @@ def _arguments(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argu
         yield from _of_call(messages, scope, tree)
 
 
-def _guarded(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+def _guarded(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     """Yield the arguments of `a && f(b)`, where the second is evaluated only if the first is true."""
     left, right = tree["children"]
     yield from _arguments(messages, scope, left)
@@ -130,7 +130,7 @@ def _guarded(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argume
         yield from _arguments(messages.narrow(guard), scope, right)
 
 
-def _on_result(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     """Yield the arguments in what is evaluated on the value of a path, or on its elements."""
     first, *others = tree["children"]
     base = scope.path(first)
@@ -152,7 +152,7 @@ def _on_result(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argu
             yield from _arguments(messages, _Elements(base=base), child)
 
 
-def _of_call(messages: Entailment, scope: Scope, tree: Tree) -> Iterator[_Argument]:
+def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     name, children = tree["value"], tree["children"]
     function = FUNCTIONS[name]
     values = [of_tree(messages, scope, child) for child in children]

@@ -11,22 +11,24 @@ from msgspec import UNSET, UnsetType
 
 from router.codes import declare
 from router.errors import Rejection
-from router.model import Transform
+from router.model import TransformFunction
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.engine.attributes import encode_item
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.program.expressions import Tree
 from router.runtime.sources import Constant, Evaluated, source_of
+from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import infer, transforms_of
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.transforms import bind, built_in
 from router.tools.check.rule import Found, Subject, rule
 
 ARGUMENT_TYPE = declare(
     "RT426",
-    "an argument of a transform that has the wrong type",
-    "The annotations of the transform declare the types of its arguments; with another type it would fail on every "
-    "message, or return a wrong value.",
+    "an argument of a transform that has the wrong type, or is out of its range",
+    "The built-in transforms declare what their arguments can be, the transforms of plugins by their annotations. With "
+    "another argument a transform would fail on every message, or return a wrong value.",
 )
 UNSTORABLE_CONSTANT = declare(
     "RT427",
@@ -38,7 +40,7 @@ UNSTORABLE_CONSTANT = declare(
 
 @rule(ARGUMENT_TYPE)
 def check_arguments(subject: Subject) -> Iterator[Found]:
-    """Report arguments that do not match the annotation of their parameter."""
+    """Report arguments that a built-in transform never takes, or that do not match a plugin's annotation."""
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
@@ -51,10 +53,13 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
         function = route.transforms.get(transform)
         if function is None or argument is None:
             continue
-        for parameter, value, hint in _bound(function, argument):
-            if not _fits(value, hint):
-                sentence = f"'{parameter}' of transform '{transform}' takes {_in_words(hint)}, not {_kind(value)}"
-                yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part))
+        known = built_in(route, transform)
+        unfit = _unfit_by_hints(function, argument) if known is None else _unfit(known, argument)
+        for parameter, value, takes in unfit:
+            sentence = f"'{parameter}' of transform '{transform}' takes {takes}, not {_kind(value)}"
+            # What a plugin does with another type than it declares is not known.
+            claim = None if known is None else route.claim("mapping", name)
+            yield Found(ARGUMENT_TYPE, sentence, route.place(name, *part), refutes=claim)
 
 
 @rule(UNSTORABLE_CONSTANT)
@@ -108,17 +113,29 @@ def _results(tree: Tree | None) -> Iterator[Any]:
             yield from _results(child)
 
 
-def _bound(function: Transform, argument: Any) -> Iterator[tuple[str, Any, Any]]:
+def _unfit(transform: Transform, argument: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the arguments of a built-in transform that are out of their range, by name, and what it takes instead."""
+    bound = bind(transform.apply, argument)
+    given = {} if bound is None else bound.arguments
+    for name, takes in transform.arguments.items():
+        if name in given and not takes.takes(given[name]):
+            yield name, given[name], takes.words
+
+
+def _unfit_by_hints(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, str]]:
+    """Yield the arguments of a plugin's transform that do not have the annotated type, and that type."""
+    for name, value, hint in _bound(function, argument):
+        if not _fits(value, hint):
+            yield name, value, _in_words(hint)
+
+
+def _bound(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
-    arguments = argument if isinstance(argument, list) else [] if isinstance(argument, dict) else [argument]
-    keywords = argument if isinstance(argument, dict) else {}
-    signature, hints = _annotations(function)
-    try:
-        bound = signature.bind(None, *arguments, **keywords).arguments if signature else {}
-    except TypeError:  # loading reports it
+    hints, bound = _annotations(function), bind(function, argument)
+    if bound is None:
         return
-    for name, value in list(bound.items())[1:]:
-        kind = signature.parameters[name].kind if signature else None
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
         values = value if kind is inspect.Parameter.VAR_POSITIONAL else [value]
         values = value.values() if kind is inspect.Parameter.VAR_KEYWORD else values
         if name in hints:
@@ -126,11 +143,11 @@ def _bound(function: Transform, argument: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 @cache
-def _annotations(function: Transform) -> tuple[inspect.Signature | None, Mapping[str, Any]]:
+def _annotations(function: TransformFunction) -> Mapping[str, Any]:
     try:
-        return inspect.signature(function), get_type_hints(function)
+        return get_type_hints(function)
     except Exception:  # annotations that cannot be resolved, or a function of a C extension
-        return None, {}
+        return {}
 
 
 def _fits(value: Any, hint: Any) -> bool:

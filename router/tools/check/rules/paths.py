@@ -11,7 +11,7 @@ from router.prover.expressions import Scope, paths_in, tree_of
 from router.prover.inference import YES, Value, of_tree
 from router.prover.predicates import NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
@@ -114,7 +114,7 @@ def check_lists(subject: Subject) -> Iterator[Found]:
 class PathChecker:
     """Checks paths against a schema."""
 
-    def __init__(self, messages: Entailment, index: SchemaIndex) -> None:
+    def __init__(self, messages: SchemaProver, index: SchemaIndex) -> None:
         self.messages = messages
         self.index = index
         self._names = index.names(())
@@ -198,7 +198,7 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
                 yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
 
 
-def _checker(route: AnalyzedRoute, messages: Entailment | None) -> PathChecker | None:
+def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker | None:
     return None if messages is None or route.index is None else PathChecker(messages, route.index)
 
 

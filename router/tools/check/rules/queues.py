@@ -9,13 +9,13 @@ from itertools import pairwise
 from router.codes import declare
 from router.model import Path
 from router.prover.expressions import tree_of
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
 from router.runtime.program.expressions import path_of
-from router.tools.check.analysis.proof_cache import entailment_without_schema
+from router.tools.check.analysis.proof_cache import prover_without_schema
 from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
 from router.tools.check.rule import Found, Subject, rule
 
@@ -297,7 +297,7 @@ def _parentheses(when: str) -> str:
 @rule(SHADOWED)
 def check_shadows(subject: Subject) -> Iterator[Found]:
     """Report routes whose messages all go to earlier routes."""
-    anything = entailment_without_schema()
+    anything = prover_without_schema()
     for routes in subject.by_queue.values():
         for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
             earlier = _earlier(routes[:index], route, anything)
@@ -310,7 +310,7 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
                 yield Found(SHADOWED, sentence, route.path, "put it before them", refutes=route.claim("when"))
 
 
-def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entailment) -> AnalyzedRoute | None:
+def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver) -> AnalyzedRoute | None:
     """Return the first route that takes all messages of a later one; None if there is none."""
     unconditional = next((each for each in before if not is_set(each.route.when)), None)
     if unconditional is not None or not is_set(route.route.when):
@@ -319,7 +319,7 @@ def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: Entail
     return next((each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None)
 
 
-def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: Entailment) -> bool:
+def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaProver) -> bool:
     condition = tree_of(str(earlier.route.when))
     if condition is not None and condition == tree_of(str(route.route.when)):
         return True

@@ -12,7 +12,7 @@ from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
@@ -33,8 +33,6 @@ ITEM_TOO_LARGE = declare(
 
 _LIMITING = ("pattern", "format", "const", "enum", "contentEncoding", "contentMediaType")
 """Keywords that may exclude text of the maximum length, or of characters of four bytes."""
-_LENGTH_PRESERVING = ("lower", "upper", "strip", "url_decode")
-"""Transforms whose result can have the length of their input."""
 _MAX_DEPTH = 12
 _MAX_CHOICES = 4
 _MAX_PARTS = 24
@@ -77,7 +75,7 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
             yield Found(ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size"))
 
 
-def _possible(messages: Entailment, parts: list[Choices]) -> int:
+def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
@@ -108,12 +106,12 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
 
 def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute) -> list[Choices]:
     """Return the sizes of the parts of an attribute's value."""
-    transforms = [attribute.transform] if isinstance(attribute.transform, str) else attribute.transform
-    values = infer(route, attribute).source
+    inferred = infer(route, attribute)
+    values = inferred.source
     texts = values.expressions if isinstance(values, Joined) else ()
     if isinstance(values, Evaluated):
         texts = (values.text,)
-    if attribute.type in ("B", "BS") or any(each not in _LENGTH_PRESERVING for each in transforms):
+    if attribute.type in ("B", "BS") or not all(step.can_keep_length for step in inferred.steps):
         return []
     trees = [tree for text in texts if (tree := tree_of(text)) is not None]
     return [choices for tree in trees for choices in _of_tree(route, index, tree)]

@@ -7,7 +7,7 @@ from router.model import Path
 from router.prover.expressions import tree_of
 from router.prover.inference import NO, YES, Value, of_tree
 from router.prover.predicates import Steps, in_words
-from router.prover.schema_prover import Entailment
+from router.prover.schema_prover import SchemaProver
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.tools.check.analysis.attributes import MILLISECONDS, counts_milliseconds, counts_seconds, infer
@@ -90,7 +90,7 @@ def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, cla
 
 
 def _check_bounds(
-    messages: Entailment, steps: Steps, what: str, claim: Claim, where: Path, advice: str
+    messages: SchemaProver, steps: Steps, what: str, claim: Claim, where: Path, advice: str
 ) -> Iterator[Found]:
     """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a keyword."""
     for bound, keyword, example in _BOUNDS:

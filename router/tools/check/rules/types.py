@@ -11,12 +11,11 @@ from router.prover.expressions import tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SCALARS, Constant
-from router.runtime.transforms import TRANSFORMS
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
@@ -112,7 +111,7 @@ def _check_conversions(route: AnalyzedRoute, name: str, attribute: spec.Attribut
 
 def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -> Iterator[Found]:
     for step in inferred.steps:
-        if step.takes is None:
+        if step.transform is None or step.takes is None:
             continue
         where, claim = route.place(name, *step.part), route.claim("mapping", name)
         unfit = step.before.other_than(step.takes)
@@ -126,7 +125,7 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
             advice = route.constrain(step.before, _one_of(step.takes))
             yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
         elif step.form is not None and not step.before.untyped:
-            refusal = refusal_of(route, step.before, step.form, TRANSFORMS[step.name])
+            refusal = refusal_of(route, step.before, step.form, step.transform.apply)
             if refuses_number(route, step.before, step.form) is YES:
                 sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be another number"
                 advice = route.constrain(step.before, f"enum: {[*(step.form.numbers or ())]}")
@@ -219,7 +218,7 @@ def check_merges(subject: Subject) -> Iterator[Found]:
 
 
 def _check_merge(
-    route: AnalyzedRoute, merge: spec.MergeSettings, messages: Entailment, index: SchemaIndex
+    route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, index: SchemaIndex
 ) -> Iterator[Found]:
     inferred, claim, path = inferred_map(route, merge), route.claim("merge"), (*route.path, "merge")
     value = inferred.raw

@@ -10,14 +10,14 @@ from router.model import Path
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import NO, YES, Value, of_tree
 from router.prover.predicates import in_words
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES, names_where
 from router.runtime.program.expressions import path_of
 from router.runtime.sources import Evaluated, source_of, values_of
 from router.tools.check.analysis.attributes import count_of_expression, infer
 from router.tools.check.analysis.claims import longest_idempotency_key
-from router.tools.check.analysis.proof_cache import entailment_without_schema
+from router.tools.check.analysis.proof_cache import prover_without_schema
 from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
 from router.tools.check.analysis.verdicts import Claim
 from router.tools.check.rule import Found, Subject, rule
@@ -69,7 +69,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
         for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
-            messages = entailment_without_schema().narrow(one.when.predicate, one.when.exact)
+            messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is Answer.YES:
                 sentence = f"routes '{one.name}' and '{other.name}' put the same key for one message"
                 yield Found(SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'")
@@ -283,7 +283,7 @@ def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) 
 
 
 def _check_texts(
-    route: AnalyzedRoute, messages: Entailment, version: str, value: Value, where: Path
+    route: AnalyzedRoute, messages: SchemaProver, version: str, value: Value, where: Path
 ) -> Iterator[Found]:
     steps, claim = value.origin or (), route.claim("version", version)
     words = messages.can_be(steps, ["A", "a", "x", "abc"])

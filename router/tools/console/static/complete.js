@@ -184,7 +184,7 @@ export function keyHover(facts, claimsAt) {
         el("p", {}, el("strong", {}, key), " ", el("span", { class: "muted" }, typesOf(described))),
         about && el("p", {}, about),
         examples.length > 0 && el("p", { class: "muted" }, "e.g. ", el("code", {}, examples.join("  "))),
-        claims.map((claim) => el("p", { class: `claim ${claim.verdict.replace(" ", "-")}` }, `${claim.verdict}: ${claim.claim}${claim.reason ? ` – ${claim.reason}` : ""}`))),
+        claims.map((claim) => el("p", { class: `claim ${claim.verdict.replace(" ", "-")}` }, `${claim.words}: ${claim.claim}${claim.reason ? ` – ${claim.reason}` : ""}`))),
     });
     return { pos: end - word.length, end, create, above: true };
   });

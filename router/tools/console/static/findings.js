@@ -49,11 +49,13 @@ export function showFindings({ findings, claims, ignored }, open, explainCode) {
 function claimsOf(claims, open) {
   const count = (verdict) => claims.filter((claim) => claim.verdict === verdict).length;
   const others = claims.filter((claim) => claim.verdict !== "proved");
-  const summary = `${count("proved")} claims proved, ${count("refuted")} refuted, ${count("not decided")} not decided`;
+  const doubtful = count("refuted");
+  const things = `${doubtful} thing${doubtful === 1 ? "" : "s"} to look at`;
+  const summary = `${count("proved")} claims proved, ${things}, ${count("not decided")} not decided`;
   return el("details", { class: "claims", ontoggle: ({ target }) => target.open && target.scrollIntoView() }, el("summary", {}, summary),
     others.length === 0
       ? el("p", { class: "muted" }, "Each message that the schemas accept can be written.")
       : table(["route", "claim", "verdict", "why"], others.slice(0, SHOWN).map((claim) => [
         el("button", { class: "link", type: "button", onclick: () => open(claim.file, claim.line) }, claim.route),
-        claim.claim, el("span", { class: claim.verdict === "refuted" ? "bad" : "warn" }, claim.verdict), claim.reason])));
+        claim.claim, el("span", { class: claim.verdict === "refuted" ? "bad" : "warn" }, claim.words), claim.reason])));
 }

@@ -198,7 +198,7 @@ class RoutesView {
       const own = claims.filter((claim) => claim.route === name);
       place.replaceChildren(own.length
         ? el("ul", { class: "claims" }, own.map((claim) =>
-          el("li", { class: claim.verdict.replace(" ", "-") }, el("strong", {}, claim.claim), ` ${claim.verdict}`, claim.reason && el("span", { class: "muted" }, ` – ${claim.reason}`))))
+          el("li", { class: claim.verdict.replace(" ", "-") }, el("strong", {}, claim.claim), ` ${claim.words}`, claim.reason && el("span", { class: "muted" }, ` – ${claim.reason}`))))
         : el("p", { class: "muted" }, "Nothing: the config has errors, which the view Edit shows."));
     } catch (error) {
       this.claims = null;

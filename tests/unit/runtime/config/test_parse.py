@@ -500,7 +500,7 @@ def test_aliases_are_repaired_one_by_one() -> None:
         "routes: {r: {queue: q, table: t, item: *item}, s: {queue: q, table: t, item: *item}}\n"
     )
 
-    item = {"a": spec.short_form("b"), "c": spec.short_form("d")}
+    item = {"a": spec.long_form("b"), "c": spec.long_form("d")}
     assert (config and {name: route.item for name, route in config.routes.items()}, findings) == (
         {"r": item, "s": item},
         [

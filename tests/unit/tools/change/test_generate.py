@@ -189,7 +189,7 @@ def test_samples_lead_to_what_differs() -> None:
     )
 
     changed = changed_places(one, two)
-    sampler = Sampler(one.locations, leading=leading_to(one, changed), targets=changed)
+    sampler = Sampler(one.locations, leading=leading_to(one, changed), changed=changed)
     samples = list(sampler.values(Location(one.root, (), content), 4))
 
     assert list(changed) == [("https://config.invalid/schema", ("$defs", "leaf", "properties", "deep"))]

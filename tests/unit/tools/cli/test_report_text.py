@@ -110,7 +110,8 @@ def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> Ledge
     ("entries", "text"),
     [
         ([claim("proved")], "no findings\nproved 1 of 1 claims"),
-        ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 refuted"),
+        ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 thing to look at"),
+        ([claim("refuted")] * 2, "no findings\nproved 0 of 2 claims; 2 things to look at"),
         ([claim("not decided")], "proved 0 of 1 claims; 1 not decided: --unproved shows them"),
         (
             [claim("not decided", "known"), claim("not decided", has_schema=False)],

@@ -287,6 +287,7 @@ def test_claims(workspace: Workspace) -> None:
         "route": "users",
         "claim": "key id",
         "verdict": "proved",
+        "words": "proved",
         "reason": "",
         "file": str(workspace.config),
         "line": 13,

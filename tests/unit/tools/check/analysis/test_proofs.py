@@ -12,9 +12,9 @@ from router.errors import Rejection
 from router.model import REMOVE, Message, Place, Table
 from router.prover.conditions import condition_of, opposite_of
 from router.prover.predicates import SOME_VALUE, there
-from router.prover.schema_prover import Answer, Entailment
+from router.prover.schema_prover import Answer, SchemaProver
 from router.tools.check.analysis.attributes import infer
-from router.tools.check.analysis.proof_cache import entailment_of
+from router.tools.check.analysis.proof_cache import prover_of
 from router.tools.check.rule import Subject
 from tests.support.config import Findings, spec
 from tests.support.engine import UNLIMITED
@@ -152,11 +152,11 @@ def _findings() -> Findings:
     return Findings(lambda path, key: Place("routes.yaml"))
 
 
-def _prove(schema: Any) -> tuple[SchemaStore, Check, Entailment]:
+def _prove(schema: Any) -> tuple[SchemaStore, Check, SchemaProver]:
     store = SchemaStore(Path("/nowhere"))
     check = store.compile(schema, _findings(), SCHEMA)
     linked = store.linked(schema, SCHEMA)
-    proofs = linked and entailment_of(linked)
+    proofs = linked and prover_of(linked)
     assume(check is not None and proofs is not None)
     assert check
     assert proofs

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from router.model import TextFormat
 from tests.support.engine import CONVERTERS, encode_item
 from tests.support.engine import TEXT_FORMATS as OF_TYPES
-from tests.support.transforms import TEXT_FORMATS, TRANSFORMS, seconds_of
+from tests.support.transforms import TRANSFORMS, seconds_of
 
 FORMS = [(CONVERTERS[kind], form) for kind, form in OF_TYPES.items() if kind in ("N", "B")]
-FORMS += [(TRANSFORMS[name], form) for name, form in TEXT_FORMATS.items()]
+FORMS += [(each.apply, each.accepts) for each in TRANSFORMS.values() if isinstance(each.accepts, TextFormat)]
 PATTERNS = [each for each in FORMS if each[1].pattern]
 IS_TIME = jsonschema_rs.validator_for({"format": "date-time"}, validate_formats=True).is_valid
 DATE_TIMES = st.builds(

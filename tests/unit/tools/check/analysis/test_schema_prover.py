@@ -10,8 +10,8 @@ from jsonschema_rs.canonical import UnsupportedOperand
 
 from router.model import Place
 from router.prover.budget import MAX_SECONDS, SHORT, BudgetSpent, ProofBudget
-from router.prover.schema_prover import Answer, Entailment
-from router.tools.check.analysis.proof_cache import MAX_BYTES, entailment_of
+from router.prover.schema_prover import Answer, SchemaProver
+from router.tools.check.analysis.proof_cache import MAX_BYTES, prover_of
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
 
@@ -19,12 +19,12 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 
 
-def messages(schema: Any, budget: ProofBudget | None = None) -> Entailment | None:
+def messages(schema: Any, budget: ProofBudget | None = None) -> SchemaProver | None:
     store = SchemaStore(Path("/nowhere"))
     store.compile(schema, Findings(lambda path, key: Place("x")), ("schema",))
     linked = store.linked(schema, ("schema",))
     assert linked
-    return entailment_of(linked, budget)
+    return prover_of(linked, budget)
 
 
 class PanicException(BaseException):
@@ -48,9 +48,9 @@ class Failing:
         raise self.error
 
 
-def failing(error: BaseException) -> Entailment:
+def failing(error: BaseException) -> SchemaProver:
     schema: Any = Failing(error)
-    return Entailment(schema, parse=lambda draft, text: schema)
+    return SchemaProver(schema, parse=lambda draft, text: schema)
 
 
 @pytest.mark.parametrize("error", [UnsupportedOperand("too hard"), PanicException()])
@@ -234,3 +234,11 @@ def test_lists_of_positions(more: Any, answer: Answer) -> None:
 
     assert known
     assert known.holds_at(("n", None), {"type": "number"}) is answer
+
+
+def test_no_text() -> None:
+    """A value that is always a number has no text outside of a pattern."""
+    found = messages({"properties": {"a": {"allOf": [{"type": "integer"}, {"minimum": 1}]}}})
+
+    assert found
+    assert found.find_text(("a",), ["x"], "y") == (Answer.NO, "")

@@ -12,13 +12,13 @@ from router.prover.budget import ProofBudget
 from router.prover.inference import of_path
 from router.prover.predicates import Schema, Steps, there
 from router.prover.scalars import validator_of
-from router.prover.schema_prover import Answer, Entailment
-from router.prover.splitting import SchemaPart, parts_of
-from router.tools.check.analysis.proof_cache import SEVERAL, SharedParts, entailment_of, entailment_of_part
+from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.splitting import PropertySchema, split_by_property
+from router.tools.check.analysis.proof_cache import SEVERAL, SharedParts, prover_of, prover_of_part
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
 
-FindPart = Callable[[SchemaPart], Any]
+FindPart = Callable[[PropertySchema], Any]
 TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
@@ -26,22 +26,22 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 
 def parts() -> FindPart:
     """What finds parts, and keeps them."""
-    return cache(entailment_of_part)
+    return cache(prover_of_part)
 
 
 def messages(
     schema: Schema, find: FindPart, when: Schema | None = None, *, exact: bool = True, seconds: float = 3.0
-) -> Entailment:
+) -> SchemaProver:
     store = SchemaStore(Path("/nowhere"))
     store.compile({"type": "object", **schema}, Findings(lambda path, key: Place("x")), ("schema",))
     linked = store.linked({}, ("schema",))
     assert linked
-    found = entailment_of(linked, ProofBudget(seconds), approximate=True, parts=parts_of(linked, find))
+    found = prover_of(linked, ProofBudget(seconds), approximate=True, parts=split_by_property(linked, find))
     assert found
     return found if when is None else found.narrow(when, exact, validator_of(when))
 
 
-def shared(one: Entailment, other: Entailment, steps: Steps) -> bool:
+def shared(one: SchemaProver, other: SchemaProver, steps: Steps) -> bool:
     """Whether two schemas have the same part, which is not all of one."""
     return one.about(steps) is other.about(steps) is not one
 
@@ -207,7 +207,7 @@ def test_what_no_message_was_found_for_is_sought_later() -> None:
 def test_a_part_is_proved_apart_if_several_ask() -> None:
     """Before, the whole tells what is asked."""
     find = SharedParts().find
-    part = SchemaPart(2020, b'{"type":"object"}', b"{}")
+    part = PropertySchema(2020, b'{"type":"object"}', b"{}")
 
     found = [find(part) for _ in range(SEVERAL + 1)]
 
