@@ -74,11 +74,11 @@ def main() -> None:
 def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     """Return the seconds of each stage for the whole batch, or the reason why there are none."""
     from router.lambda_handler import handler
-    from router.runtime.program.generated import WARM
+    from router.runtime.program.generated import COMPILE_AFTER
 
     given = event(size, count)
-    # Then the short form of the route is compiled.
-    for _ in range(0, WARM + 1, count):
+    # Then the fast path of the route is compiled.
+    for _ in range(0, COMPILE_AFTER + 1, count):
         handler(given, None)
     made = [*stages(size, given), TimedStage("whole", lambda: given, lambda event: handler(event, None))]
     # The collector must not traverse objects of the stages during the handler.
@@ -153,7 +153,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     from router.runtime.aws.calls import CallTimeout
     from router.runtime.aws.http.signing import Credentials, Signer, SigningScope
     from router.runtime.deliver.batches import pack_plain
-    from router.runtime.engine.engine import short_plan
+    from router.runtime.engine.engine import fast_plan
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
     tables: Any = lambda_handler._aws().tables
@@ -161,7 +161,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     connections = service._connections
     records = [lambda_handler.read_record(record) for record in given["Records"]]
 
-    plan = short_plan(queue)
+    plan = fast_plan(queue)
     assert plan
 
     def messages() -> list[Any]:
@@ -210,7 +210,7 @@ def record_stages(queue: "CompiledQueue", records: "list[Record]") -> list[Timed
     (route,) = queue.routes
     decode, validate = queue.decode, route.validate
     assert validate
-    typed = route.short is not None and route.short.typed is not None
+    typed = route.fast_path is not None and route.fast_path.typed is not None
 
     def decoded(_: None) -> None:
         for record in records:

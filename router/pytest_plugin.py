@@ -55,8 +55,12 @@ class ConfigFile(pytest.File):
     """A config, whose tests are items."""
 
     def collect(self) -> "Iterator[RouteTest]":
-        """Yield the tests in the order of the file; raises CollectError with the findings if the config has errors."""
+        """Yield the tests in the order of the file, without secrets in their names.
+
+        Raises CollectError with the findings if the config has errors.
+        """
         from router.errors import ConfigError
+        from router.runtime.config.secret_values import WRITTEN
         from router.tools.dev.run_tests import Suite
 
         try:
@@ -65,7 +69,7 @@ class ConfigFile(pytest.File):
             raise self.CollectError(str(error)) from None
         for route, name, index in suite.names():
             made: RouteTest = RouteTest.from_parent(
-                self, name=f"{route}: {name}", suite=suite, route=route, index=index
+                self, name=WRITTEN.mask(f"{route}: {name}"), suite=suite, route=route, index=index
             )
             yield made
 

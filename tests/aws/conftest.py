@@ -82,6 +82,8 @@ class ScriptedAws:
         self.status = 200
         self.body = b"{}"
         self.asked: list[Any] = []
+        self.status_of: dict[str, int] = {}
+        """Statuses of operations whose status is another."""
         self._first: list[bytes] = []
 
     def first(self, *answers: Any) -> None:
@@ -106,7 +108,8 @@ def scripted() -> Iterator[ScriptedAws]:
         def do_POST(self) -> None:
             script.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             status, body = script.next()
-            self.send_response(status)
+            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+            self.send_response(script.status_of.get(operation, status))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -49,7 +49,7 @@ def test_other_missing_module(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("router.runtime.aws.boto")
     monkeypatch.setitem(sys.modules, "router.runtime.aws.boto", None)
 
-    with pytest.raises(ModuleNotFoundError, match=r"router\.aws\.boto"):
+    with pytest.raises(ModuleNotFoundError, match=r"router\.runtime\.aws\.boto"):
         connect(1)
 
 

@@ -296,6 +296,18 @@ def test_name_server_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - began < MUCH
 
 
+def test_no_further_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is looked up in a thread: without one, the call fails as if no connection could be opened."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    with pytest.raises(NoResponseError, match=r"^EndpointConnectionError$"):
+        ask(Connections(Endpoint("127.0.0.1", 9, False), {}))
+
+
 def test_reused(server: Listener, connections: Connections) -> None:
     """A connection is used for consecutive requests."""
 

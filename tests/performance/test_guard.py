@@ -32,7 +32,7 @@ HTTP = {
     },
 }
 """The most calls of each operation; there is no other."""
-MODULES = {"the first batch": 30, "a later batch": 22, "a batch in the short form": 17}
+MODULES = {"the first batch": 30, "a later batch": 22, "a batch in the fast path": 17}
 """The most modules that a message passes; one of them masks values of secrets in what is logged."""
 
 
@@ -57,7 +57,7 @@ def test_a_record_costs_no_more_than_it_did() -> None:
 
 
 def test_a_plain_put_passes_few_modules() -> None:
-    """From the handler to the response, once a route has its short form."""
+    """From the handler to the response, once a route has its fast path."""
     command = [sys.executable, str(BENCHMARKS / "trace_put.py")]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)

@@ -97,6 +97,18 @@ def test_a_failure(run: Any) -> None:
     assert "Traceback" not in printed
 
 
+def test_a_name_with_a_secret(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report names tests, and has references in place of secrets."""
+    monkeypatch.setenv("API_TOKEN", "correct horse")
+    text = CONFIG.replace("name: bad", 'name: "bad ${API_TOKEN}"')
+    (tmp_path / "routes.yaml").write_text(text)
+
+    _, ended, printed = run("routes.yaml")
+
+    assert ended == [GOOD, BAD + " ${API_TOKEN}"]
+    assert "correct" not in printed
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("version: 1\n", "RT102"), (None, "router_config: there is no file")],

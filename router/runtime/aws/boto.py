@@ -1,5 +1,6 @@
 """AWS by boto3: its sessions and clients, its errors as faults, and DynamoDB and S3 as the router uses them."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from botocore.parsers import ResponseParserError
 
 from router.errors import UsageError
 from router.model import Action, Operation
-from router.runtime.aws.calls import RESPONSE_SECONDS, run_within
+from router.runtime.aws.calls import RESPONSE_SECONDS, NoThreadError, run_within
 from router.runtime.aws.faults import read_cancellation, translate
 from router.runtime.aws.protocols import (
     MEASURED,
@@ -22,6 +23,7 @@ from router.runtime.aws.protocols import (
     TIMED_OUT,
     TOO_LARGE,
     UNREADABLE,
+    UNREADABLE_ERRORS,
     AwsFault,
     KeySchema,
     Request,
@@ -85,6 +87,10 @@ def make_client(
     return client
 
 
+class _NoAnswerError(ResponseParserError):
+    """A response with a status of success is no answer of the operation."""
+
+
 class _Answered:
     """The ids of the last requests that a client of the data plane had an answer to.
 
@@ -93,11 +99,17 @@ class _Answered:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._has_json = client.meta.service_model.metadata["protocol"] == "json"
         self._ids: dict[str, None] = {}
         self._lock = Lock()
 
-    def check(self, parsed: Mapping[str, Any], **_: Any) -> None:
-        """Raise HTTPClientError for an answer with the id of an earlier one, and close the connections."""
+    def check(self, parsed: Mapping[str, Any], http_response: Any, **_: Any) -> None:
+        """Raise HTTPClientError for an answer with the id of an earlier one, and close the connections.
+
+        Raises _NoAnswerError for a page with status 200: for botocore it is a success without members.
+        """
+        if self._has_json and http_response.status_code < 300 and not _is_json_answer(http_response.content):
+            raise _NoAnswerError
         id_ = parsed.get("ResponseMetadata", {}).get("RequestId", "")
         if not id_:
             return
@@ -110,6 +122,15 @@ class _Answered:
             # The answer to this request is still to come, over one of them.
             self._client.close()
             raise HTTPClientError(error="a second copy of an answer")
+
+
+def _is_json_answer(body: bytes) -> bool:
+    """Whether a body is a JSON object, and not the document of an error."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(found, dict) and "__type" not in found
 
 
 def control_plane_clients(
@@ -159,16 +180,21 @@ def _within(timeout: float, function: Callable[[], T]) -> T | AwsFault:
     """
     if timeout <= 0:
         return OUT_OF_TIME
-    if timeout == float("inf"):
-        return function()
     try:
-        return run_within(timeout, function)
+        return function() if timeout == float("inf") else run_within(timeout, function)
     except TimeoutError:
         return TIMED_OUT
+    except NoThreadError:
+        return AwsFault("retry", "NoThread")
+    except UNREADABLE_ERRORS:
+        # Raised by botocore too, where it reads the response.
+        return UNREADABLE
 
 
 def fault_of(error: Exception) -> AwsFault:
     """Return the fault for one of `ERRORS`."""
+    if isinstance(error, _NoAnswerError):
+        return UNREADABLE
     if not isinstance(error, ClientError):
         return translate(type(error).__name__)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -202,12 +228,16 @@ class DynamoTables:
     def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
         """Call BatchWriteItem."""
         operation, parameters = self._client.batch_write_item, _measured({"RequestItems": {table: requests}}, measured)
-        response = _within(timeout, lambda: call(operation, "UnprocessedItems", **parameters))
-        if isinstance(response, AwsFault):
-            return WriteResponse(fault=response)
-        # The call names one table, so only its requests can be returned.
-        unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
-        return WriteResponse(unprocessed, consumed=read_consumed(response) if measured else None)
+
+        def write() -> WriteResponse:
+            response = call(operation, "UnprocessedItems", **parameters)
+            if isinstance(response, AwsFault):
+                return WriteResponse(fault=response)
+            # The call names one table, so only its requests can be returned.
+            unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
+            return WriteResponse(unprocessed, consumed=read_consumed(response) if measured else None)
+
+        return _response(_within(timeout, write))
 
     def write(
         self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
@@ -231,16 +261,22 @@ class DynamoTables:
             try:
                 response = self._client.transact_write_items(**_measured({"TransactItems": items}, measured))
             except ERRORS as error:
-                reasons = _response_of(error).get("CancellationReasons", ())
-                return read_cancellation(reasons) or WriteResponse(fault=fault_of(error))
+                found = read_cancellation(_response_of(error).get("CancellationReasons", ()))
+                fault = fault_of(error)
+                # Without its reasons it is not known which condition failed.
+                return found or WriteResponse(fault=UNREADABLE if fault.kind == "condition" else fault)
             return WriteResponse(consumed=read_consumed(response) if measured else None)
 
         return _response(_within(timeout, write))
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
-        response = _within(timeout, lambda: call(self._client.describe_table, "Table", TableName=table))
-        return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+
+        def read() -> KeySchema | AwsFault:
+            response = call(self._client.describe_table, "Table", TableName=table)
+            return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+
+        return _within(timeout, read)
 
 
 def _measured(parameters: dict[str, Any], measured: bool) -> dict[str, Any]:

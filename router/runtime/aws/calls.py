@@ -3,6 +3,7 @@
 Calls overlap in one thread if the client can send now and read later, else in several threads.
 """
 
+import os
 import threading
 import time
 from collections import deque
@@ -30,6 +31,8 @@ GROWTH = 2
 """With 2, the writes of Lambda's largest event take three rounds instead of four: 40, 120, 146."""
 MOST_CALLS = 160
 """The most under way at a time: half of the writes of Lambda's largest event, whose wall time is billed."""
+EXIT_COPY = 70
+"""The exit code of a copy of the process, by a plugin that forked."""
 IDLE_SECONDS = 15
 """A connection that was idle for longer is not reused: AWS closes those after 20 seconds or so, and a request on one
 that is closed meanwhile is lost."""
@@ -343,8 +346,31 @@ class ThreadedCalls(Generic[Job, R]):
         return ThreadPoolExecutor(CONCURRENT_CALLS, "write")
 
 
+def end_copy(process: int) -> None:
+    """End this process if it is another one: a copy of `process`, by a plugin that forked and has come back.
+
+    Both would deliver the same messages, and read each other's responses from the connections that they share.
+    """
+    if os.getpid() != process:
+        os._exit(EXIT_COPY)
+
+
+class NoThreadError(OSError):
+    """The system has no further thread for this process."""
+
+
+def start_thread(thread: threading.Thread) -> None:
+    """Start a thread; raises NoThreadError."""
+    try:
+        thread.start()
+    except RuntimeError as error:
+        raise NoThreadError(str(error)) from None
+
+
 def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None) -> T:
     """Return the result of a function that blocks, run in a thread of its own; raises TimeoutError after `seconds`.
+
+    Raises NoThreadError if there is no thread for it.
 
     The thread then goes on until the function ends by itself, without keeping the process alive: `discard` is given
     its result.
@@ -367,7 +393,7 @@ def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T],
         discard(result)
 
     thread = threading.Thread(target=run, name="within", daemon=True)
-    thread.start()
+    start_thread(thread)
     with blocking:
         thread.join(max(0.0, min(seconds, threading.TIMEOUT_MAX)))
     with lock:

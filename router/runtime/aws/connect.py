@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from router.errors import MissingExtra, UsageError
-from router.runtime.aws.calls import boottime, run_within
+from router.runtime.aws.calls import NoThreadError, boottime, run_within
 from router.runtime.aws.protocols import TIMED_OUT, Aws, AwsFault, NoObjects, Objects
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
@@ -124,6 +124,8 @@ class LazyObjects:
             objects = self._objects or run_within(timeout, self._connect_once)
         except TimeoutError:
             return TIMED_OUT
+        except NoThreadError:
+            return AwsFault("retry", "NoThread")
         if isinstance(objects, AwsFault):
             return objects
         return objects.fetch(bucket, key, max_bytes, until - boottime())

@@ -6,7 +6,7 @@ Errors are values: docs/decisions/2026-11-25-aws-errors-are-values.md
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from router.runtime.aws.protocols import AwsFault, FaultKind, WriteResponse
+from router.runtime.aws.protocols import UNREADABLE_ERRORS, AwsFault, FaultKind, WriteResponse
 
 # Sources: the API references of BatchWriteItem, DescribeTable, ReceiveMessage, DeleteMessageBatch, SendMessageBatch,
 # ChangeMessageVisibilityBatch, GetQueueUrl, GetQueueAttributes and GetObject, and of the calls of `router check --live`
@@ -102,12 +102,18 @@ _DECIDING: tuple[FaultKind, ...] = ("condition", "refused", "configuration", "re
 
 
 def read_cancellation(reasons: Sequence[Mapping[str, Any]]) -> WriteResponse | None:
-    """Return the response to a canceled transaction, from one reason for each action; None if no reason is given."""
-    found = [
-        (translate(reason["Code"], 400), position, reason.get("Item"))
-        for position, reason in enumerate(reasons)
-        if reason.get("Code", "None") != "None"
-    ]
+    """Return the response to a canceled transaction, from one reason for each action.
+
+    None if no reason is given, or one is malformed.
+    """
+    try:
+        found = [
+            (translate(reason["Code"], 400), position, reason.get("Item"))
+            for position, reason in enumerate(reasons)
+            if reason.get("Code", "None") != "None"
+        ]
+    except UNREADABLE_ERRORS:
+        return None
     for kind in _DECIDING:
         for fault, position, stored in found:
             if fault.kind == kind:

@@ -303,7 +303,9 @@ OUT_OF_TIME = AwsFault("retry", "OutOfTime")
 TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
 """A call was not answered in time."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
-"""A response with status 200 that is not what the operation returns, such as a proxy's page."""
+"""A response that is not what the operation returns, such as a proxy's page with status 200."""
+UNREADABLE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""The exceptions of code that reads a response which is JSON, but not what the operation returns."""
 
 
 MEASURED = {"ReturnConsumedCapacity": "TOTAL"}
@@ -331,7 +333,11 @@ def read_consumed(response: Mapping[str, Any]) -> float | None:
     found = response.get("ConsumedCapacity")
     if not found:
         return None
-    return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
+    try:
+        return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
+    except UNREADABLE_ERRORS:
+        # The write was made all the same.
+        return None
 
 
 def read_key_schema(description: Mapping[str, Any]) -> KeySchema:

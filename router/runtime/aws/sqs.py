@@ -1,9 +1,12 @@
 """SQS, as the router uses it, whatever makes the calls; and the entries of its batch operations."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from hashlib import md5
+from logging import getLogger
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
@@ -11,6 +14,7 @@ from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import (
     OUT_OF_TIME,
     UNREADABLE,
+    UNREADABLE_ERRORS,
     AwsFault,
     OutgoingMessage,
     QueueAttributes,
@@ -25,6 +29,18 @@ BATCH_BYTES = 1_048_576
 """The most bytes of a SendMessageBatch request (SQS quotas: "Message batch", "Message size")."""
 UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
 """The response to a batch does not mention the entry."""
+
+
+class ResponseMessage(Struct, gc=False, rename="pascal"):
+    """A message of ReceiveMessage."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    md5: str | None = field(default=None, name="MD5OfBody")
+    attributes: dict[str, str] | None = None
+    message_attributes: dict[str, dict[str, Any]] | None = None
+
 
 BatchEntry = dict[str, Any]
 EntryBatch = list[tuple[str, BatchEntry]]
@@ -76,7 +92,9 @@ class SqsQueues:
             if isinstance(response, AwsFault):
                 return records or response
             messages = response.get("Messages", ())
-            records += map(_record, messages)
+            if not isinstance(messages, list | tuple):
+                return records or UNREADABLE
+            records += read_records(map(read_message, messages), lambda value: value)
             if len(messages) < BATCH_ENTRIES:
                 break
         return records
@@ -185,18 +203,31 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     """Return the faults of the entries of a batch that SQS does not confirm, by message id."""
     if isinstance(response, AwsFault):
         return {id_: response for id_, _ in batch}
-    done = {each["Id"] for each in response.get("Successful", ())}
+    faults = {id_: _entry_fault(each) for id_, each in _results(response, "Failed")}
+    # An entry that is reported as done and as failed is not confirmed.
+    done = {id_ for id_, _ in _results(response, "Successful")} - faults.keys()
     if done.issuperset(_POSITIONS[: len(batch)]):
         return {}
-    faults = {
-        each["Id"]: translate(each["Code"], 200, sender_fault=each["SenderFault"])
-        for each in response.get("Failed", ())
-    }
     return {
         id_: faults.get(position, UNCONFIRMED)
         for position, (id_, _) in zip(_POSITIONS, batch, strict=False)
         if position not in done
     }
+
+
+def _results(response: Mapping[str, Any], member: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the ids of the entries that a response lists, each with what it says of it; malformed ones are left out."""
+    listed = response.get(member)
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("Id"), str):
+            yield each["Id"], each
+
+
+def _entry_fault(failed: Mapping[str, Any]) -> AwsFault:
+    code = failed.get("Code")
+    if not isinstance(code, str):
+        return UNCONFIRMED
+    return translate(code, 200, sender_fault=failed.get("SenderFault") is True)
 
 
 def receive_request(url: str, count: int, wait_seconds: int, visibility: int) -> dict[str, Any]:
@@ -214,11 +245,44 @@ def receive_request(url: str, count: int, wait_seconds: int, visibility: int) ->
     }
 
 
-def _record(message: Mapping[str, Any]) -> Record:
-    return Record(
-        message["MessageId"],
-        message["ReceiptHandle"],
-        message["Body"],
-        message.get("Attributes", {}),
-        message.get("MessageAttributes", {}),
-    )
+def read_message(message: Any) -> ResponseMessage | None:
+    """Return a message of a response; None if it is malformed."""
+    try:
+        return msgspec.convert(message, ResponseMessage)
+    except msgspec.ValidationError:
+        return None
+
+
+def read_records(messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]) -> Iterator[Record]:
+    """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again."""
+    for message in messages:
+        if message is None:
+            _log_unread("", "UnreadableAnswer")
+            continue
+        # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
+        digest = md5(message.body.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+        if message.md5 is not None and message.md5 != digest:
+            _log_unread(message.message_id, "ChecksumError")
+            continue
+        sent = message.message_attributes
+        try:
+            attributes = {name: _read_attribute(value, read_binary) for name, value in sent.items()} if sent else {}
+        except UNREADABLE_ERRORS:
+            _log_unread(message.message_id, "UnreadableAnswer")
+            continue
+        yield Record(message.message_id, message.receipt_handle, message.body, message.attributes or {}, attributes)
+
+
+def _log_unread(message_id: str, error: str) -> None:
+    text = "the body is damaged" if error == "ChecksumError" else "the message cannot be read"
+    getLogger("router").warning(text, extra={"fields": {"message_id": message_id, "error": error}})
+
+
+def _read_attribute(attribute: Mapping[str, Any], read_binary: Callable[[Any], bytes]) -> dict[str, Any]:
+    """Return a message attribute as `Record` has it; raises one of UNREADABLE_ERRORS."""
+    if "BinaryValue" in attribute:
+        return {"DataType": attribute["DataType"], "BinaryValue": read_binary(attribute["BinaryValue"])}
+    text = attribute.get("StringValue", "")
+    if not isinstance(text, str):
+        raise TypeError
+    return {"DataType": attribute["DataType"], "StringValue": text}

@@ -236,9 +236,13 @@ def convert_texts(
             continue
         del holder[key]
         if not stands_for_unset(text):
-            sentence = f"the variables in {str(key)!r} do not make {words}"
-            advice = f"set them so that it is {words}"
-            faults.append(EnvironmentFault(each.path, sentence, advice))
+            faults.append(
+                EnvironmentFault(
+                    each.path,
+                    f"the variables in {str(key)!r} do not make {words}",
+                    f"set them so that it is {words}",
+                )
+            )
     return faults
 
 
@@ -327,8 +331,11 @@ def _replace(
         if default is not None:
             return found or str(default)
         if found is None:
-            advice = f"set it, or give it a default: ${{{name}:-…}}"
-            fault(f"environment variable {name!r} is not set", advice, name)
+            fault(
+                f"environment variable {name!r} is not set",
+                f"set it, or give it a default: ${{{name}:-…}}",
+                name,
+            )
             return placeholder
         return found
 

@@ -71,8 +71,12 @@ def _files(
     except _UnsafeError as error:
         fault, advice = str(error), error.advice
     if not files:
-        sentence = f"include {quote(pattern)} {fault}"
-        findings.add(NO_FILES, sentence, where, suggestion=advice)
+        findings.add(
+            NO_FILES,
+            f"include {quote(pattern)} {fault}",
+            where,
+            suggestion=advice,
+        )
     return files
 
 

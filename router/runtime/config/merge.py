@@ -213,11 +213,11 @@ class _Merger:
         # Only for a config with this fault: start-up does without the module.
         from router.runtime.config.schema import RT102
 
-        sentence = (
-            "there are no routes, neither in the config nor in what it includes"
-        )
         self._findings.add(
-            RT102, sentence, ("include",), suggestion="add 'routes: …'"
+            RT102,
+            "there are no routes, neither in the config nor in what it includes",
+            ("include",),
+            suggestion="add 'routes: …'",
         )
 
     def _define(

@@ -193,13 +193,20 @@ class _Repair:
         near = closest(key, [name for name in known if name not in holder])
         where = (*path, key)
         name = quote(self._as_written(where)[-1])
-        sentence = f"unknown key {name} in {describe(self._as_written(path))}"
         advice = (
             f"did you mean {near!r}?"
             if near
             else f"it takes {', '.join(known)}"
         )
-        self._add(ConfigFault(RT101, sentence, advice), where, key=True)
+        self._add(
+            ConfigFault(
+                RT101,
+                f"unknown key {name} in {describe(self._as_written(path))}",
+                advice,
+            ),
+            where,
+            key=True,
+        )
         value = holder.pop(key)
         if near:
             holder[near] = value
@@ -215,10 +222,11 @@ class _Repair:
         path = self._path(error)
         match error.kind:
             case Kind.Required(property=key):
-                sentence = (
-                    f"missing key {key!r} in {describe(self._as_written(path))}"
+                fault = ConfigFault(
+                    RT102,
+                    f"missing key {key!r} in {describe(self._as_written(path))}",
+                    f"add '{key}: …'",
                 )
-                fault = ConfigFault(RT102, sentence, f"add '{key}: …'")
                 self._add(fault, path, key=True)
                 self._drop((*path, key))
             case Kind.OneOfNotValid() | Kind.OneOfMultipleValid():
@@ -258,15 +266,21 @@ class _Repair:
         attribute = describe(self._as_written(path))
         given = [name for name in SOURCES if name in self._value(path)]
         if not given and path not in self._uncertain:
-            sentence = f"{attribute} has no source"
-            advice = f"give it one of {', '.join(SOURCES)}"
-            self._add(ConfigFault(RT106, sentence, advice), path, key=True)
-        for second in given[1:]:
-            sentence = (
-                f"{attribute} has two sources, {given[0]!r} and {second!r}"
+            self._add(
+                ConfigFault(
+                    RT106,
+                    f"{attribute} has no source",
+                    f"give it one of {', '.join(SOURCES)}",
+                ),
+                path,
+                key=True,
             )
-            advice = "keep one; 'default' is for when there is no value"
-            fault = ConfigFault(RT106, sentence, advice)
+        for second in given[1:]:
+            fault = ConfigFault(
+                RT106,
+                f"{attribute} has two sources, {given[0]!r} and {second!r}",
+                "keep one; 'default' is for when there is no value",
+            )
             self._add(fault, (*path, second), key=True)
         self._drop(path)
 
@@ -319,11 +333,10 @@ class _Repair:
         return keys
 
     def _add(self, fault: ConfigFault, path: Path, key: bool = False) -> None:
-        where = self._as_written(path)
         self._findings.add(
             fault.code,
             fault.sentence,
-            where,
+            self._as_written(path),
             key=key,
             suggestion=fault.suggestion,
         )

@@ -89,9 +89,10 @@ def validator(root: type[spec.Config | spec.Included]) -> "Validator":
     # The start of a compiled config does without the 25 ms that this takes.
     from jsonschema_rs import RegexOptions, validator_for
 
-    keywords = {WHOLE: _Whole}
     return validator_for(
-        exact_schema(root), pattern_options=RegexOptions(), keywords=keywords
+        exact_schema(root),
+        pattern_options=RegexOptions(),
+        keywords={WHOLE: _Whole},
     )
 
 
@@ -248,19 +249,21 @@ def wrong_type(alternatives: list[Node], value: Any, path: Path) -> ConfigFault:
     found = (
         "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
     )
-    sentence = f"{describe(path)} must be {wanted}, {found}"
     return ConfigFault(
-        RT103, sentence, _remedy(set(map(_kind_of, alternatives)), value)
+        RT103,
+        f"{describe(path)} must be {wanted}, {found}",
+        _remedy(set(map(_kind_of, alternatives)), value),
     )
 
 
 def wrong_choice(choices: list[Any], value: Any, path: Path) -> ConfigFault:
     """Return the fault of a value of the right type that is not one of the choices."""
     wanted = any_of(map(quote, choices))
-    sentence = f"{describe(path)} must be {wanted}, not {quote(value)}"
     near = near_choice(value, choices)
     return ConfigFault(
-        RT104, sentence, f"did you mean {near!r}?" if near else ""
+        RT104,
+        f"{describe(path)} must be {wanted}, not {quote(value)}",
+        f"did you mean {near!r}?" if near else "",
     )
 
 
@@ -298,10 +301,9 @@ def wrong_form(
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
         case _:
-            sentence = (
+            raise LookupError(
                 f"the keyword {keyword!r} of the config's schema has no text"
             )
-            raise LookupError(sentence)
     return ConfigFault(RT105, f"{describe(path)} {wanted}", near)
 
 

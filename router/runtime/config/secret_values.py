@@ -1,32 +1,28 @@
 """Masks the values of variables that hold secrets, in all that is written for people.
 
-A variable holds a secret if its name says so, or if its value looks like one. A text
-has the reference instead of the value, as the config has it: `${DB_PASSWORD}`.
-`Findings` masks each finding when it is added. What a process writes otherwise —
-tables, logs, errors of AWS calls — is masked by `WRITTEN`, which knows the secrets of
-all configs that the process has loaded.
+A variable holds a secret if its name says so, or if its value looks like one. A text has the reference instead of the
+value, as the config has it: `${DB_PASSWORD}`. `Findings` masks each finding when it is added. What a process writes
+otherwise — tables, logs, errors of AWS calls — is masked by `WRITTEN`, which knows the secrets of all configs that the
+process has loaded.
 
 What looks like a secret: tokens have the documented prefixes of their issuers,
-https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
-and https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for
-example.
+https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github and
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for example.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
 from router.model import Path
+from router.runtime.config.secret_patterns import LONG, pattern_of, seed_of
 
-# Patterns of names. They are compiled when they are needed: a cold start without
-# variables needs none.
+# Patterns of names. They are compiled when they are needed: a cold start without variables needs none.
 _HOLDER = "(?i:pass|pwd|secret|token|credential|private|auth|key|dsn)"
 _NO_HOLDER = r"(?i:(?:^|_)(?:ARN|ALIAS|NAME)$|(?:^|_)(?:KMS|PARTITION|SORT)_KEY(?:_ID|_PREVIOUS)?$)"
-"""Names of what identifies a secret or a key, and of attributes: their values are no
-secrets.
-"""
+"""Names of what identifies a secret or a key, and of attributes: their values are no secrets."""
 _NAMED = rb"(?:password|passwd|secret|api_?key|access_?token|auth_?token|token)"
 _LOOKS = (
     rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)",
@@ -37,46 +33,19 @@ _LOOKS = (
     rb"\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50}",
     rb"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}$<>]+:[^\s/:@\"'{}$<>]{6,}@",
     # A line of an environment file, whose values need no quotes.
-    (
-        rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)"
-        rb"=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)"
-    ),
-    # A value in quotes with letters and digits: a name or a type has no digits, a
-    # sentence has spaces.
-    rb"(?i:"
-    + _NAMED
-    + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
+    rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)",
+    # A value in quotes with letters and digits: a name or a type has no digits, a sentence has spaces.
+    rb"(?i:" + _NAMED + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
 )
-_MARKS = (
-    "AKIA",
-    "ASIA",
-    "PRIVATE KEY",
-    "gh",
-    "glpat-",
-    "xox",
-    "k_live_",
-    "AIza",
-    "npm_",
-    "pypi-",
-    "://",
-)
+_MARKS = ("AKIA", "ASIA", "PRIVATE KEY", "gh", "glpat-", "xox", "k_live_", "AIza", "npm_", "pypi-", "://")
 """A value that looks like a secret by itself has one of these."""
-LONG = 6
-"""Characters from which a value is masked anywhere.
-
-A shorter one only as a word of its own.
-"""
-SHORT = 3
-"""Characters of the shortest word that is masked.
-
-A shorter value, which anybody can guess, is masked in quotes only: a secret `a` would
-mask each article of a sentence.
-"""
 DYNAMIC_REFERENCE = "{{resolve:"
 """Begins a text that CloudFormation replaces by a secret or a parameter."""
 _CUT = 4
 """Characters of a cut value that are masked beside the `…`."""
 _ELLIPSIS = "…"
+_MOST_SEARCHES = 64
+"""The most combinations of values whose compiled patterns are kept."""
 _BESIDE = 40
 """Characters beside a number that tell whether it is one of JSON."""
 
@@ -94,9 +63,7 @@ def find_secret(content: bytes) -> int | None:
 
 def names_secret(name: str) -> bool:
     """Return whether the name of a variable says that its value is a secret."""
-    if re.search(_NO_HOLDER, name) is not None:
-        return False
-    return re.search(_HOLDER, name) is not None
+    return re.search(_HOLDER, name) is not None and re.search(_NO_HOLDER, name) is None
 
 
 def is_secret(name: str, value: str) -> bool:
@@ -109,17 +76,14 @@ def is_secret(name: str, value: str) -> bool:
 
 
 class SecretUse(Struct, frozen=True):
-    """A variable that is named like a secret, and the path of a text that refers to it."""
+    """A variable that is named like a secret, and the path of a text of the config that refers to it."""
 
     name: str
     path: Path
 
 
 class SecretValues:
-    """The values of variables that hold secrets.
-
-    Each has a text that is shown in its place.
-    """
+    """The values of variables that hold secrets, each with the text that is shown in its place."""
 
     def __init__(self) -> None:
         self.uses: dict[SecretUse, None] = {}
@@ -130,7 +94,7 @@ class SecretValues:
         return bool(self._shown)
 
     def add(self, value: str, shown: str) -> None:
-        """Add a value, or a text that it is part of, and what is shown instead."""
+        """Add a value, or a text of the config that a value is part of, and what is shown instead."""
         if value and value not in self._shown:
             self._shown[value] = shown
             self._mask = None
@@ -148,10 +112,7 @@ class SecretValues:
         self._mask = None
 
     def mask(self, text: str) -> str:
-        """Return a text without the values.
-
-        They are neither whole in it, nor quoted, escaped, cut or in parts.
-        """
+        """Return a text without the values: neither whole, nor quoted, escaped, cut or in parts."""
         if not self._shown:
             return text
         if self._mask is None:
@@ -159,26 +120,47 @@ class SecretValues:
         return self._mask(text)
 
     def refer(self, text: str, escape: Callable[[str], str]) -> str:
-        """Return the text of a config for a value.
-
-        It has references for the values in it; the rest is escaped.
-        """
+        """Return the text of a config for a value: references for the values in it, and the rest escaped."""
         for value in sorted(self._shown, key=len, reverse=True):
             if value == text or (len(value) >= LONG and value in text):
                 before, _, after = text.partition(value)
-                start, end = (
-                    self.refer(before, escape),
-                    self.refer(after, escape),
-                )
-                return f"{start}{self._shown[value]}{end}"
+                return self.refer(before, escape) + self._shown[value] + self.refer(after, escape)
         return escape(text)
 
 
 WRITTEN = SecretValues()
-"""The secrets of the configs that this process has loaded.
+"""The secrets of the configs that this process has loaded: what it writes is masked by them."""
 
-They are masked in what it writes.
-"""
+
+class _Secret(Struct, frozen=True):
+    """The pattern of a value or of a part of it, what is shown instead, and what each text that has it has too."""
+
+    pattern: str
+    instead: str
+    seed: str
+
+
+class _Search(Struct, frozen=True):
+    """A pattern with a group for each of what is looked for, and what is shown instead of each group."""
+
+    pattern: re.Pattern[str]
+    instead: Sequence[str]
+
+    def replace(self, text: str) -> str:
+        """Return a text without what is found."""
+        return self.pattern.sub(self._shown, text)
+
+    def _shown(self, found: re.Match[str]) -> str:
+        assert found.lastindex is not None  # each alternative is a group
+        shown = self.instead[found.lastindex - 1]
+        if found.string.startswith('":', found.end()) and re.fullmatch("[A-Za-z_$]+", found[0]):
+            # A key of JSON that is a word names a field of a report, and is no value.
+            return found[0]
+        if found[0].isdigit() and re.search(r"[:,\[]\s*\Z", found.string[: found.start()][-_BESIDE:]):
+            # A number of JSON becomes a text.
+            is_json = re.match(r"\s*[,\]}]", found.string[found.end() :][:_BESIDE]) is not None
+            return f'"{shown}"' if is_json else shown
+        return shown
 
 
 class _Mask:
@@ -186,47 +168,32 @@ class _Mask:
 
     def __init__(self, shown: dict[str, str]) -> None:
         self._shown: dict[str, str] = {}
-        patterns: dict[str, str] = {}
+        secrets: dict[str, _Secret] = {}
         for value, instead in shown.items():
+            for each in (value, *_parts(value)):
+                pattern = pattern_of(each)
+                secrets.setdefault(pattern, _Secret(pattern, instead, seed_of(each)))
             for form in _forms(value):
                 self._shown.setdefault(form.casefold(), instead)
-                patterns.setdefault(form, _pattern(form))
-        self._long = [form for form in patterns if len(form) >= LONG]
+        self._long = [form for form in self._shown if len(form) >= LONG]
         # The longest first: one value may be part of another.
-        ordered = sorted(patterns, key=len, reverse=True)
-        # What stands for a value may have another value in its name, and stays as it
-        # is.
-        references = sorted(
-            map(re.escape, set(shown.values())), key=len, reverse=True
-        )
-        forms = [patterns[form] for form in ordered]
-        self._pattern = re.compile("|".join(references + forms))
+        self._secrets = sorted(secrets.values(), key=lambda each: len(each.pattern), reverse=True)
+        # What stands for a value may have another value in its name, and stays as it is.
+        self._references = sorted(set(shown.values()), key=len, reverse=True)
+        self._search = lru_cache(_MOST_SEARCHES)(self._compile)
 
     def __call__(self, text: str) -> str:
-        masked = self._pattern.sub(self._replace, text)
+        folded = text.casefold()
+        # A search for all values takes long, and most texts have none.
+        found = tuple(index for index, each in enumerate(self._secrets) if each.seed in folded)
+        masked = self._search(found).replace(text) if found else text
         return self._without_cut(masked) if _ELLIPSIS in masked else masked
 
-    def _replace(self, found: re.Match[str]) -> str:
-        shown = self._shown.get(found[0].casefold())
-        if shown is None:
-            # It is a reference.
-            return found[0]
-        text, start, end = found.string, found.start(), found.end()
-        is_key = text.startswith('":', end)
-        if is_key and re.fullmatch("[A-Za-z_$]+", found[0]):
-            # A key of JSON that is a word names a field of a report, and is no value.
-            return found[0]
-        before, after = (
-            text[max(0, start - _BESIDE) : start],
-            text[end : end + _BESIDE],
-        )
-        is_value = re.search(r"[:,\[]\s*\Z", before) and re.match(
-            r"\s*[,\]}]", after
-        )
-        if found[0].isdigit() and is_value:
-            # A number of JSON becomes a text.
-            return f'"{shown}"'
-        return shown
+    def _compile(self, indexes: Sequence[int]) -> _Search:
+        secrets = [self._secrets[index] for index in indexes]
+        patterns = [*map(re.escape, self._references), *(f"(?i:{each.pattern})" for each in secrets)]
+        pattern = re.compile("|".join(f"({each})" for each in patterns))
+        return _Search(pattern, [*self._references, *(each.instead for each in secrets)])
 
     def _without_cut(self, text: str) -> str:
         """Return a text without what is left of values that were cut."""
@@ -253,41 +220,27 @@ class _Mask:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a value as it may be in a text: as it is, quoted or escaped, and its parts
-    that tell something.
-    """
-    # For a cold start, which masks nothing.
+    """Yield a value as it may be in a sentence that cuts it: as it is, quoted or escaped, and its parts."""
     from html import escape
     from json import dumps
-    from urllib.parse import quote, quote_plus
 
     quoted = repr(value)[1:-1]
+    in_json = dumps(dumps(value, ensure_ascii=False))[3:-3]
     for text in (
         value,
         quoted,
         dumps(value)[1:-1],
         dumps(value, ensure_ascii=False)[1:-1],
         dumps(quoted)[1:-1],
+        in_json,
     ):
-        yield text
-        # In HTML, and in the texts and attributes of XML.
-        yield from (
-            escape(text),
-            escape(text, quote=False),
-            escape(text, quote=False).replace('"', "&quot;"),
-        )
-    encoded = value.encode(errors="surrogateescape")
-    yield from (quote(encoded), quote(encoded, safe=""), quote_plus(encoded))
-    # An ARN, a URL or an expression is taken apart by what reads it.
+        # In HTML, and in the texts of XML.
+        yield from (text, escape(text), escape(text, quote=False))
+    yield from _parts(value)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """Yield the parts of a value that tell something: what reads an ARN, a URL or an expression takes it apart."""
     for part in re.findall(r"[^\W_]+", value):
         if len(part) >= LONG and not part.isalpha():
             yield part
-
-
-def _pattern(form: str) -> str:
-    literal = re.escape(form)
-    if len(form) >= LONG:
-        return f"(?i:{literal})"
-    if len(form) >= SHORT:
-        return rf"(?<![^\W_]){literal}(?![^\W_])"
-    return f"(?<=['\"]){literal}(?=['\"])"

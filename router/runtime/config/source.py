@@ -127,18 +127,24 @@ def read_source(
     file = str(path)
     raw = unsaved[path] if path in unsaved else _read_bytes(path)
     if len(raw) > MAX_BYTES:
-        advice = (
+        raise _stop(
+            RT001,
+            "the config is too large",
+            Place(file),
             f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of "
-            "their own"
+            "their own",
         )
-        raise _stop(RT001, "the config is too large", Place(file), advice)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig")
         place = _place_after(file, before)
-        sentence = "the config is not UTF-8 text from here on"
-        raise _stop(RT001, sentence, place, "save it as UTF-8") from None
+        raise _stop(
+            RT001,
+            "the config is not UTF-8 text from here on",
+            place,
+            "save it as UTF-8",
+        ) from None
     return parse_text(text, env, file, path.parent, unset, cls)
 
 
@@ -184,9 +190,8 @@ def parse_text(
             code = (
                 structs.replace(RT005, severity=unset) if fault.unset else RT005
             )
-            advice = fault.suggestion
             tree.findings.add(
-                code, fault.sentence, fault.path, suggestion=advice
+                code, fault.sentence, fault.path, suggestion=fault.suggestion
             )
     if not as_written:
         data = with_defaults(data)
@@ -224,8 +229,12 @@ def _compose(text: str, file: str) -> MappingNode:
         place = Place(
             file, root.start_mark.line + 1, root.start_mark.column + 1
         )
-        sentence = f"the config must be a map of keys, not a {_kind(root)}"
-        raise _stop(RT003, sentence, place, _SMALLEST)
+        raise _stop(
+            RT003,
+            f"the config must be a map of keys, not a {_kind(root)}",
+            place,
+            _SMALLEST,
+        )
     return root
 
 
@@ -292,8 +301,12 @@ def _not_allowed(text: str, file: str) -> ConfigError:
         advice += (
             f', or write it as an escape in double quotes: "\\x{number:02x}"'
         )
-    sentence = f"the character U+{number:04X} is not allowed in YAML"
-    return _stop(RT002, sentence, _place_after(file, text[:index]), advice)
+    return _stop(
+        RT002,
+        f"the character U+{number:04X} is not allowed in YAML",
+        _place_after(file, text[:index]),
+        advice,
+    )
 
 
 def _sentence(error: Exception) -> str:

@@ -115,7 +115,8 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     default: Annotated[
         Any,
         Meta(
-            description="The value to use if the source has none.", examples=["unknown"]
+            description="The value to use if the source has none.",
+            examples=["unknown"],
         ),
     ] = UNSET
     missing: Annotated[
@@ -155,7 +156,10 @@ class MergeSettings(Spec, frozen=True, kw_only=True):
     ] = field(name="from")
     prefix: Annotated[
         str,
-        Meta(description="Text before the name of each attribute.", examples=["meta_"]),
+        Meta(
+            description="Text before the name of each attribute.",
+            examples=["meta_"],
+        ),
     ] = ""
     max: Annotated[
         int,
@@ -207,7 +211,9 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     ] = ()
     keep_first: Annotated[
         tuple[str, ...],
-        Meta(description=f"{names_taking('keep_first')}: attributes to set only once."),
+        Meta(
+            description=f"{names_taking('keep_first')}: attributes to set only once."
+        ),
     ] = ()
     once: Annotated[
         str | UnsetType,
@@ -288,17 +294,22 @@ class RouteSettings(Spec, frozen=True):
         Meta(
             description="A map of the message whose entries become attributes of the "
             "item, too: JMESPath, or a map.",
-            examples=["metadata", {"from": "metadata", "prefix": "meta_", "max": 20}],
+            examples=[
+                "metadata",
+                {"from": "metadata", "prefix": "meta_", "max": 20},
+            ],
         ),
     ] = UNSET
     write: Annotated[WriteSettings, Meta(description="How it is written.")] = (
         WriteSettings()
     )
     on_invalid: Annotated[
-        Disposition, Meta(description="The outcome of a message that fails the schema.")
+        Disposition,
+        Meta(description="The outcome of a message that fails the schema."),
     ] = "dead_letter"
     tests: Annotated[
-        tuple[Test, ...], Meta(description="Messages and their expected outcomes.")
+        tuple[Test, ...],
+        Meta(description="Messages and their expected outcomes."),
     ] = ()
     owner: OwnerName = ""
     description: Description = ""
@@ -349,7 +360,9 @@ Plugins = Annotated[
 Queues = Annotated[
     dict[Name, Queue], Meta(description="Queues with settings, by name.")
 ]
-Tables = Annotated[dict[Name, TableSettings], Meta(description="Tables, by name.")]
+Tables = Annotated[
+    dict[Name, TableSettings], Meta(description="Tables, by name.")
+]
 Routes = Annotated[
     dict[Name, RouteSettings],
     Meta(
@@ -399,7 +412,9 @@ class Included(Spec, frozen=True, kw_only=True):
 class Config(Spec, frozen=True, kw_only=True):
     """All routes of one router. Keys that start with `x-` are ignored in maps of fixed keys."""
 
-    version: Annotated[Literal[1], Meta(description="The version of this format.")]
+    version: Annotated[
+        Literal[1], Meta(description="The version of this format.")
+    ]
     include: Annotated[
         str | tuple[str, ...],
         Meta(
@@ -415,7 +430,9 @@ class Config(Spec, frozen=True, kw_only=True):
     routes: Routes = field(default_factory=dict)
     function: Annotated[
         FunctionSettings,
-        Meta(description="The Lambda function in the output of `router template`."),
+        Meta(
+            description="The Lambda function in the output of `router template`."
+        ),
     ] = FunctionSettings()
     owners: Annotated[
         dict[Owner, OwnerSettings],
@@ -432,7 +449,9 @@ class Config(Spec, frozen=True, kw_only=True):
     ] = field(default_factory=dict)
     worker: Annotated[
         Worker,
-        Meta(description="The worker in the output of `router template --worker`."),
+        Meta(
+            description="The worker in the output of `router template --worker`."
+        ),
     ] = Worker()
     ignore: Ignored = ()
     owner: FileOwner = ""

@@ -55,7 +55,10 @@ class Capacity(Spec, frozen=True, kw_only=True):
 
     write: Annotated[
         CapacityRange,
-        Meta(description="Write capacity units.", examples=[{"min": 10, "max": 500}]),
+        Meta(
+            description="Write capacity units.",
+            examples=[{"min": 10, "max": 500}],
+        ),
     ]
     read: Annotated[
         CapacityRange,

@@ -224,7 +224,9 @@ class Queue(Spec, frozen=True):
     ] = UNSET
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
-        Meta(description="The encoding of the innermost payload, which is JSON."),
+        Meta(
+            description="The encoding of the innermost payload, which is JSON."
+        ),
     ] = "json"
     dead_letter: Annotated[
         str,
@@ -237,7 +239,9 @@ class Queue(Spec, frozen=True):
     ] = ""
     redact: Annotated[
         tuple[
-            Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute, ...
+            Annotated[str, Meta(min_length=1, max_length=200)]
+            | RedactedAttribute,
+            ...,
         ],
         Meta(
             max_length=50,
@@ -246,7 +250,9 @@ class Queue(Spec, frozen=True):
             "environment: paths of names, `[*]` for each element of a list and `*` for "
             "each value of an object; or "
             "message attributes.",
-            examples=[["customer.email", "lines[*].card", {"meta": "attribute.email"}]],
+            examples=[
+                ["customer.email", "lines[*].card", {"meta": "attribute.email"}]
+            ],
         ),
     ] = ()
     match: Annotated[
@@ -257,7 +263,8 @@ class Queue(Spec, frozen=True):
         ),
     ] = "all"
     unmatched: Annotated[
-        Disposition, Meta(description="The outcome of a message that no route takes.")
+        Disposition,
+        Meta(description="The outcome of a message that no route takes."),
     ] = "dead_letter"
     retry: Annotated[
         RetrySettings, Meta(description="The back-off of messages to retry.")
@@ -274,7 +281,8 @@ class Queue(Spec, frozen=True):
         ),
     ] = "12h"
     atomic: Annotated[
-        bool, Meta(description="Write all items of one message in one transaction.")
+        bool,
+        Meta(description="Write all items of one message in one transaction."),
     ] = False
     lambda_: Annotated[
         EventSourceMapping, Meta(description="How Lambda reads the queue.")
@@ -401,7 +409,9 @@ class FunctionSettings(Spec, frozen=True, kw_only=True):
     ] = 512
     timeout: Annotated[
         Duration,
-        Meta(description="The longest duration of an invocation: `1s` to `15m`."),
+        Meta(
+            description="The longest duration of an invocation: `1s` to `15m`."
+        ),
     ] = "60s"
     architecture: Architecture = "arm64"
     python: Annotated[

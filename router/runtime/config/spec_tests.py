@@ -50,7 +50,8 @@ class ReceivedMessage(Spec, frozen=True):
         ),
     ] = UNSET
     group: Annotated[
-        str | UnsetType, Meta(description="Its message group. Default: `group-1`.")
+        str | UnsetType,
+        Meta(description="Its message group. Default: `group-1`."),
     ] = UNSET
     id: Annotated[
         str | UnsetType,
@@ -61,9 +62,9 @@ class ReceivedMessage(Spec, frozen=True):
             examples=["m-1"],
         ),
     ] = UNSET
-    outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = (
-        "written"
-    )
+    outcome: Annotated[
+        OutcomeKind, Meta(description="The outcome of the message.")
+    ] = "written"
     reason: Annotated[
         str | UnsetType,
         Meta(description="The exact reason, if the message is not written."),
@@ -88,7 +89,9 @@ class StoredItems(Spec, frozen=True):
     ] = UNSET
     contains: Annotated[
         tuple[dict[str, Any], ...],
-        Meta(description="Items of the table: the key and some attributes of each."),
+        Meta(
+            description="Items of the table: the key and some attributes of each."
+        ),
     ] = ()
     absent: Annotated[
         tuple[dict[str, Any], ...],
@@ -125,7 +128,9 @@ class Test(ReceivedMessage, frozen=True):
     ] = field(default_factory=dict)
     item: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(description="The one item that is written, with all its attributes."),
+        Meta(
+            description="The one item that is written, with all its attributes."
+        ),
     ] = UNSET
     item_contains: Annotated[
         dict[str, Any] | UnsetType,
@@ -141,7 +146,9 @@ class Test(ReceivedMessage, frozen=True):
         dict[str, Any] | UnsetType,
         Meta(
             description="The one request of this route to DynamoDB, as `router explain` prints it.",
-            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
+            examples=[
+                {"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}
+            ],
         ),
     ] = UNSET
     table: Annotated[

@@ -311,16 +311,24 @@ class Tree:
         built = self._map(node) if is_map else self._list(node)
         self._built[mark] = built
         if node.tag not in (MAP, LIST):
-            sentence = f"the tag {short_tag(node)} is not supported"
-            self._fault(RT007, sentence, node, "remove it")
+            self._fault(
+                RT007,
+                f"the tag {short_tag(node)} is not supported",
+                node,
+                "remove it",
+            )
         return built
 
     def _scalar(self, node: ScalarNode) -> Any:
         try:
             return plain_value(node)
         except ValueError as error:
-            advice = "write text in quotes, or a plain number"
-            self._fault(RT007, str(error), node, advice)
+            self._fault(
+                RT007,
+                str(error),
+                node,
+                "write text in quotes, or a plain number",
+            )
             return node.value or short_tag(node)
 
     def _list(self, node: Node) -> list[Any]:
@@ -345,10 +353,12 @@ class Tree:
             )
             if name in own:
                 first = own[name].start_mark.line + 1
-                sentence = (
-                    f"duplicate key {name!r}; the first is on line {first}"
+                self._fault(
+                    RT004,
+                    f"duplicate key {name!r}; the first is on line {first}",
+                    key_node,
+                    "keep one of the two",
                 )
-                self._fault(RT004, sentence, key_node, "keep one of the two")
                 continue
             own[name] = key_node
             if key_node.tag == MERGE:
@@ -365,8 +375,12 @@ class Tree:
         `5` and `on` are text here.
         """
         self._build(node)
-        sentence = "a key must be text, not a list or a map"
-        self._fault(RT007, sentence, node, "write text before the colon")
+        self._fault(
+            RT007,
+            "a key must be text, not a list or a map",
+            node,
+            "write text before the colon",
+        )
         mark = node.start_mark
         return f"(key on line {mark.line + 1}, column {mark.column + 1})"
 
@@ -379,9 +393,12 @@ class Tree:
         """
         for source in node.value if isinstance(node, SequenceNode) else [node]:
             if not isinstance(source, MappingNode):
-                sentence = "'<<' takes a map, or a list of maps"
-                advice = "name an anchor of a map: <<: *name"
-                self._fault(RT007, sentence, source, advice)
+                self._fault(
+                    RT007,
+                    "'<<' takes a map, or a list of maps",
+                    source,
+                    "name an anchor of a map: <<: *name",
+                )
                 continue
             merged = self._build(source)
             self._merged += len(merged)

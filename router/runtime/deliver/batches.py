@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from msgspec import Raw
 
+from router.errors import Rejection
 from router.model import WRITTEN, Table
-from router.runtime.aws.protocols import Request
+from router.runtime.aws.protocols import UNREADABLE_ERRORS, Request
 from router.runtime.deliver.item_writes import CoalescedWrites
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import PlannedMessage, Write
@@ -89,6 +90,8 @@ class Batch:
     def settle(self, unprocessed: Sequence[Request]) -> list[CoalescedWrites]:
         """Settle the steps that were written; return those whose requests are unprocessed."""
         again = self._identities(unprocessed)
+        if again is None:
+            return [*self.steps]
         left = []
         for step in self.steps:
             if step.write.identity in again:
@@ -103,6 +106,8 @@ class Batch:
         written = self.messages
         if unprocessed:
             again = self._identities(unprocessed)
+            if again is None:
+                return [*self.messages]
             left = [planned for planned in self.messages if planned.writes[0].identity in again]
             written = [planned for planned in self.messages if planned not in left]
         for planned in written:
@@ -120,17 +125,23 @@ class Batch:
             step.add(each, each.writes[0])
         return step
 
-    def _identities(self, requests: Iterable[Request]) -> set[tuple[str, ...]]:
-        """Return the tables and keys of requests.
+    def _identities(self, requests: Iterable[Request]) -> set[tuple[str, ...]] | None:
+        """Return the tables and keys of requests that were not processed.
 
         Requests are matched by them, since a server may write a number in another form than it was
-        sent in.
+        sent in. If one is malformed, or is none of the batch, it is not known what was written:
+        return None.
         """
         identities = set()
-        for request in requests:
-            put = request.get("PutRequest")
-            item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
-            identities.add(identify(self.table.name, self.table.key, item))
+        try:
+            for request in requests:
+                put = request.get("PutRequest")
+                item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
+                identities.add(identify(self.table.name, self.table.key, item))
+        except (*UNREADABLE_ERRORS, Rejection):
+            return None
+        if identities and not identities.issubset([write.identity for write in self.writes]):
+            return None
         return identities
 
 

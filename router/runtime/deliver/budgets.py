@@ -31,6 +31,14 @@ Otherwise some keys are.
 """
 
 
+MAX_CONSUMED = 2 * 400 * (1 + 20 + 5)
+"""The most units that a write can consume.
+
+It is of 400 KB, in a transaction, to a table with 20 global and 5 local indexes:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+"""
+
+
 class WriteBudget:
     """A token bucket that holds the units of one second; thread-safe.
 
@@ -149,10 +157,12 @@ class Reservation:
         if response is None:
             self.cancel()
             return
-        throttled = 1.0 if response.is_throttled else len(response.unprocessed) / writes
+        throttled = 1.0
+        if not response.is_throttled:
+            throttled = min(1.0, len(response.unprocessed) / writes)
         total = sum([reserved for _, reserved, _ in self._parts])
         consumed = response.consumed
-        if consumed is None:
+        if consumed is None or not 0 <= consumed <= writes * MAX_CONSUMED:
             consumed = total * (1 - throttled)
         for budget, reserved, estimate in self._parts:
             # The response has one figure for all tables.

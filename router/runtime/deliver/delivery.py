@@ -4,6 +4,7 @@ It plans a batch, writes it, sends dead letters, and says what may be acknowledg
 """
 
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +15,11 @@ from msgspec import Struct
 
 from router import codes
 from router.model import WRITTEN, Outcome, Record, Result, Summary
-from router.runtime.aws.calls import Clock, Duration, boottime
+from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault, VisibilityTimeout
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.telemetry import Meter, ignore, log_batch, log_result
+from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,
     Deadline,
@@ -27,12 +28,21 @@ from router.runtime.deliver.time_limits import (
     WaitBudget,
 )
 from router.runtime.deliver.writer import Writer
+from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan, short_plan
+from router.runtime.engine.engine import CompiledQueue, OutOfBudget, fast_plan, plan
 from router.runtime.engine.identity import is_malformed
-from router.runtime.engine.writes import PlannedMessage
+from router.runtime.engine.writes import PlannedMessage, Write
+from router.runtime.program.hooks import ObserverHook
 from router.runtime.program.load import Program
 
+MAX_PLANNED_BATCH_BYTES = 128 * 1024 * 1024
+"""The memory that the items of a batch may take before the first are written.
+
+The last of them may exceed it.
+"""
+LARGE_BODY = 16 * 1024
+"""Characters; the one item of a message with a shorter body is not counted."""
 T = TypeVar("T")
 
 _NOT_PLANNED = Outcome(
@@ -81,7 +91,12 @@ class Delivery:
         cpu: Clock = time.thread_time,
         *,
         sends_dead_letters: bool = True,
+        interruptible: bool = False,
     ) -> None:
+        """Without `interruptible`, KeyboardInterrupt is an exception of a plugin.
+
+        It is for callers in which no signal raises it.
+        """
         self._program = program
         self._aws = aws
         self._clock = clock
@@ -95,6 +110,8 @@ class Delivery:
         self._final_duration = Duration()
         self._meter = meter
         self._sends_dead_letters = sends_dead_letters
+        self._interruptible = interruptible
+        self._process = os.getpid()
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
         self._observes_batches = program.plugins.observes("router_batch_done")
@@ -197,14 +214,18 @@ class Delivery:
             assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
         budget = PlanningBudget(limit, self._clock, self._cpu)
-        messages, costly = _plan_quickly(queue, found, budget)
+        messages, costly = _plan_quickly(queue, found, budget, self._interruptible)
+        end_copy(self._process)
         yield from self._settle(queue, messages, limit, waits, delivered)
+        # The costly ones may need the memory.
+        messages.clear()
         for record in costly:
             yield
             # The quick messages of the batch are written by now.
             if queue.fifo and not _is_group_done(record, distinct.values(), delivered):
                 continue
-            planned = _plan_costly(queue, record, budget)
+            planned = _plan_costly(queue, record, budget, self._interruptible)
+            end_copy(self._process)
             yield from self._settle(queue, [planned], limit, waits, delivered)
 
     def _settle(
@@ -305,7 +326,7 @@ class Delivery:
             record = each.record
             result = Result(record.message_id, queue.name, each.outcome, record.receive_count)
             log_result(result)
-            self._program.plugins.notify("router_outcome", result)
+            self._notify("router_outcome", result)
 
     def _summarize(
         self,
@@ -333,49 +354,82 @@ class Delivery:
         log_batch(summary, self._program.hash)
         self._meter(summary)
         if self._observes_batches:
-            self._program.plugins.notify("router_batch_done", summary)
+            self._notify("router_batch_done", summary)
+
+    def _notify(self, hook: ObserverHook, seen: object) -> None:
+        try:
+            self._program.plugins.notify(hook, seen)
+        except KeyboardInterrupt:
+            if self._interruptible:
+                raise
+            LOGGER.error("%s of a plugin raised KeyboardInterrupt", hook)
+        end_copy(self._process)
 
 
 def _plan_quickly(
     queue: CompiledQueue,
     found: Iterable[PlannedMessage | Record],
     budget: PlanningBudget,
+    interruptible: bool,
 ) -> tuple[list[PlannedMessage], list[Record]]:
     """Plan records; return what is planned, and the records that take more than a moment.
 
-    The later records of their FIFO groups are not planned either.
+    The later records of their FIFO groups are not planned either. Once the items of the batch
+    take MAX_PLANNED_BATCH_BYTES, the rest of it is not planned.
     """
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
-    short = short_plan(queue)
+    fast = fast_plan(queue)
     clock = budget.clock
     # The limit may move, and takes several calls: it is asked only where it may be reached.
     moment = budget.limit.moment
+    room = MAX_PLANNED_BATCH_BYTES
     for each in found:
         if isinstance(each, PlannedMessage):
             messages.append(each)
             continue
-        if costly_groups and each.group_id in costly_groups:
+        if room <= 0 or (costly_groups and each.group_id in costly_groups):
             costly.append(each)
             continue
         if clock() >= moment and budget.is_late:
             messages.append(PlannedMessage(each, _NOT_PLANNED))
             continue
-        planned = None if short is None else short(each)
-        if planned is None:
-            try:
+        try:
+            planned = None if fast is None else fast(each)
+            if planned is None:
                 planned = plan(queue, each, None, budget)
-            except OutOfBudget:
-                costly.append(each)
-                if queue.fifo:
-                    costly_groups.add(each.group_id)
-                continue
+        except OutOfBudget:
+            costly.append(each)
+            if queue.fifo:
+                costly_groups.add(each.group_id)
+            continue
+        except BaseException as error:  # a plugin may raise anything
+            planned = _not_planned(each, error, interruptible)
         messages.append(planned)
+        if planned.writes and (len(planned.writes) > 1 or len(each.body) > LARGE_BODY):
+            room -= sum([_memory_of(write) for write in planned.writes])
     return messages, costly
 
 
-def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -> PlannedMessage:
+def _memory_of(write: Write) -> int:
+    return write.size if write.request is not None else memory_bytes(write.item)
+
+
+def _not_planned(record: Record, error: BaseException, interruptible: bool) -> PlannedMessage:
+    """Return the message of a plugin that raised what no plugin should; it stays on its queue."""
+    if interruptible and isinstance(error, KeyboardInterrupt):
+        raise error
+    reason = f"unexpected {type(error).__name__}"
+    return PlannedMessage(record, Outcome("retry", codes.PLUGIN_FAILED.id, reason))
+
+
+def _plan_costly(
+    queue: CompiledQueue,
+    record: Record,
+    budget: PlanningBudget,
+    interruptible: bool,
+) -> PlannedMessage:
     """Plan a record that takes long.
 
     Reject it if it takes too long, and retry it if the batch has no time left.
@@ -387,6 +441,8 @@ def _plan_costly(queue: CompiledQueue, record: Record, budget: PlanningBudget) -
         return plan(queue, record, None, budget)
     except OutOfBudget:
         return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
+    except BaseException as error:  # a plugin may raise anything
+        return _not_planned(record, error, interruptible)
 
 
 def is_infrastructure_failure(outcome: Outcome) -> bool:

@@ -21,6 +21,8 @@ from router.runtime.aws.calls import (
     result_of_write,
 )
 from router.runtime.aws.protocols import (
+    UNREADABLE,
+    UNREADABLE_ERRORS,
     AwsFault,
     KeySchema,
     NonBlockingTables,
@@ -321,8 +323,11 @@ class Writer:
         if fault is None:
             item.advance(step.settle(WRITTEN))
         elif fault.kind == "condition":
-            outcome = step.condition_failed(response.position, response.stored)
-            item.advance(step.settle(outcome))
+            outcome = _outcome_of_condition(step, response)
+            if outcome is None:
+                self._retry([item], UNREADABLE.code)
+            else:
+                item.advance(step.settle(outcome))
         elif fault.kind == "retry":
             self._retry([item], fault.code)
         elif fault.kind == "configuration":
@@ -395,6 +400,24 @@ def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
         return tables.begin_actions(job.actions(), timeout, measured)
 
     return begin
+
+
+def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:
+    """Return the outcome of a write whose condition failed.
+
+    None if the response contradicts the write: a message that is taken for stale or for a
+    duplicate is lost if it is none.
+    """
+    actions = step.actions()
+    if not 0 <= response.position < len(actions):
+        return None
+    _, parameters = actions[response.position]
+    if "ConditionExpression" not in parameters:
+        return None
+    try:
+        return step.condition_failed(response.position, response.stored)
+    except UNREADABLE_ERRORS:
+        return None
 
 
 def _is_measured(job: Job) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection
@@ -21,7 +21,7 @@ MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
 
 TYPED_TRIES = 3
-"""So many messages of a batch may be of another shape than the typed short form knows; then it is not tried again."""
+"""So many messages of a batch may be of another shape than the typed fast path knows; then it is not tried again."""
 
 MAX_PLANNED_BYTES = 256 * 1024 * 1024
 """The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
@@ -57,7 +57,7 @@ MapTyped = Callable[[WriteConfig, str, Message], Write]
 not know, valid or not. The text is not longer than an item may be, and has no backslash."""
 
 
-class ShortForm:
+class FastPath:
     """Plans the put of the one item of a message in one pass, with the result of the general way.
 
     `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays. `typed`
@@ -93,7 +93,7 @@ class CompiledRoute(Struct, frozen=True):
     transform_message: tuple[Callable[[Message, Route], Message], ...]
     map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
-    short: ShortForm | None = None
+    fast_path: FastPath | None = None
 
 
 class RouteIndex(Struct, frozen=True):
@@ -201,15 +201,15 @@ def plan(
     return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
 
 
-def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
-    """Return a short form of `plan` for a queue of one route without conditions, whose own short form it has by now.
+def fast_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
+    """Return a fast path of `plan` for a queue of one route without conditions, whose own fast path it has by now.
 
     It returns None for a message that is not the usual one: malformed, invalid, with message attributes, deeply nested.
     """
     route = queue.plain_route
-    if route is None or route.short is None or (write := route.short.write) is None:
+    if route is None or route.fast_path is None or (write := route.fast_path.write) is None:
         return None
-    validate, config, name, typed = route.validate, route.write, queue.name, route.short.typed
+    validate, config, name, typed = route.validate, route.write, queue.name, route.fast_path.typed
     tries = TYPED_TRIES
 
     def plan_short(record: Record) -> PlannedMessage | None:
@@ -243,7 +243,7 @@ def short_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None
 
 
 def _leave_to_plan(error: BaseException) -> None:
-    """Go on without the short form, which raised an error; raises KeyboardInterrupt, which ends a command."""
+    """Go on without the fast path, which raised an error; raises KeyboardInterrupt, which ends a command."""
     if isinstance(error, KeyboardInterrupt):
         raise error
 
@@ -286,7 +286,7 @@ def _plan_route(
                 trace(name, "validate", invalid)
             if invalid is not None:
                 return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
-        if (short := route.short) is not None and trace is None:
+        if (short := route.fast_path) is not None and trace is None:
             if short.write is not None:
                 return [short.write(route.write, message.data, message, texts_for(text))]
             short.count()
@@ -312,6 +312,9 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
     if is_shared and (route.transform_message or route.transform_item):
         # A plugin may change the data in place, and another route must not see that.
         message = message.with_data(deepcopy(message.data))
+    if route.transform_message or route.transform_item:
+        # What SQS reported is the record's own: its group decides about the order of writes.
+        message = structs.replace(message, attributes=dict(message.attributes), system=dict(message.system))
     for transform in route.transform_message:
         message = transform(message, source)
     if trace and route.transform_message:

@@ -31,10 +31,10 @@ def texts_for(text: str | None) -> ValueTexts:
     """Return what writes the values of a JSON text; None if the text is not known."""
     if text is None or len(text) > MAX_ITEM_BYTES:
         return SCALARS
-    return VERBATIM if "\\" not in text or is_verbatim(text) else ESCAPED
+    return UNESCAPED if "\\" not in text or is_unescaped(text) else ESCAPED
 
 
-def is_verbatim(text: str) -> bool:
+def is_unescaped(text: str) -> bool:
     """Return whether JSON writes all strings of a JSON text, once decoded, as they are: without escapes.
 
     JSON allows no control character in a string but as an escape. Of escapes, only those are allowed that begin with
@@ -77,13 +77,13 @@ def _map(values: dict[str, Any], depth: int) -> str:
         if kind is str:
             parts.append(f'"{name}":{{"S":"{value}"}}')
         else:
-            parts.append(f'"{name}":{VERBATIM[kind](value, depth)}')
+            parts.append(f'"{name}":{UNESCAPED[kind](value, depth)}')
     return f'{{"M":{{{",".join(parts)}}}}}'
 
 
 def _list(values: list[Any], depth: int) -> str:
     depth = _nested(depth)
-    return f'{{"L":[{",".join([VERBATIM[value.__class__](value, depth) for value in values])}]}}'
+    return f'{{"L":[{",".join([UNESCAPED[value.__class__](value, depth) for value in values])}]}}'
 
 
 def _escaped_map(values: dict[str, Any], depth: int) -> str:
@@ -105,13 +105,13 @@ SCALARS: ValueTexts = {
     type(None): lambda value, depth: '{"NULL":true}',
 }
 """Those of any values but lists and maps."""
-VERBATIM: ValueTexts = {
+UNESCAPED: ValueTexts = {
     **SCALARS,
     str: lambda value, depth: f'{{"S":"{value}"}}',
     dict: _map,
     list: _list,
 }
-"""Those of values that are parts of the JSON value of an `is_verbatim` text."""
+"""Those of values that are parts of the JSON value of an `is_unescaped` text."""
 ESCAPED: ValueTexts = {
     **SCALARS,
     dict: _escaped_map,

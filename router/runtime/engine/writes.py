@@ -70,7 +70,7 @@ class Write(Struct, frozen=True, gc=False):
     expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
     stored value is that of `item` once the update is applied.
 
-    The short form of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
+    The fast path of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
     the length of that text.
     """
 
@@ -139,14 +139,27 @@ class Write(Struct, frozen=True, gc=False):
     def compare_versions(self, stored: StoredItem, *, same: bool) -> Outcome:
         """Return the outcome if the condition of a versioned write failed.
 
-        `same` tells whether the stored content is what the write would have stored.
+        `same` tells whether the stored content is what the write would have stored. Raises ValueError for a stored item
+        with which the condition holds, or with another key.
         """
         (our_type, ours), (their_type, theirs) = self.version_order, value_order(stored.get(self.version_name, {}))
+        if not their_type or (our_type == their_type and theirs < ours):
+            raise ValueError("the stored version is less")
+        self.check_key(stored)
         if our_type != their_type:
             where = f"table '{self.table.name}' has the item with a '{self.version_name}'"
             reason = f"{where} of type {their_type}, the message's is {our_type}"
             return Outcome("rejected", BAD_VERSION.id, reason, self.route)
         return self.duplicate(conflict=False) if same else self.stale(conflict=ours == theirs)
+
+    def check_key(self, stored: StoredItem) -> None:
+        """Raise ValueError if a stored item has another key."""
+        try:
+            identity = identify(self.table.name, self.table.key, stored)
+        except Rejection as rejection:
+            raise ValueError(rejection.reason) from None
+        if identity != self.identity:
+            raise ValueError("the stored item has another key")
 
     def is_stored(self, stored: StoredItem) -> bool:
         """Return whether the stored item is the item of the write."""

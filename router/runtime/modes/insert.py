@@ -14,7 +14,10 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
-    return write.duplicate(conflict=not write.is_stored(stored) if stored else False)
+    if not stored:
+        return write.duplicate(conflict=False)
+    write.check_key(stored)
+    return write.duplicate(conflict=not write.is_stored(stored))
 
 
 MODE = Mode(

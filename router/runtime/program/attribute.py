@@ -103,7 +103,9 @@ class AttributeContext(Struct, frozen=True):
         """Compile an expression at a place of the attribute; None after a finding."""
         return self.config.expression(text, self._path(place))
 
-    def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
+    def reject(
+        self, code: Code, sentence: str, place: Path, suggestion: str
+    ) -> None:
         """Add a finding at a place of the attribute."""
         self.config.findings.add(
             code, sentence, self._path(place), suggestion=suggestion
@@ -216,13 +218,22 @@ def _compose(
 def _policies_fit(context: AttributeContext, attribute: spec.Attribute) -> bool:
     """Whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
     fits = True
-    advice = "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
-    for key, policy in (("missing", attribute.missing), ("null", attribute.null)):
+    advice = (
+        "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
+    )
+    for key, policy in (
+        ("missing", attribute.missing),
+        ("null", attribute.null),
+    ):
         leaves_key_out = context.is_key and policy in ("omit", "null", "remove")
         # Only a mode that stores attributes one by one can remove one.
-        removes_none = policy == "remove" and context.mode.stores != "attributes"
+        removes_none = (
+            policy == "remove" and context.mode.stores != "attributes"
+        )
         if leaves_key_out or removes_none:
-            sentence = f"'{key}: {policy}' does not fit attribute '{context.name}'"
+            sentence = (
+                f"'{key}: {policy}' does not fit attribute '{context.name}'"
+            )
             where = (*context.path, key)
             context.config.findings.add(
                 MISSING_POLICY, sentence, where, suggestion=advice
@@ -242,9 +253,7 @@ def _null_differs(
         )
         advice = "other values cannot be absent in one way and null in another"
     elif attribute.default is not UNSET:
-        sentence = (
-            f"'null' and 'default' of attribute '{context.name}' contradict each other"
-        )
+        sentence = f"'null' and 'default' of attribute '{context.name}' contradict each other"
         advice = "leave one out: the default stands for a null, too"
     else:
         return True
@@ -288,7 +297,9 @@ def _refusal(
 
 
 def _null_or_missing(
-    pointer: str, on_null: Callable[[Any], Any], on_missing: Callable[[Any], Any]
+    pointer: str,
+    on_null: Callable[[Any], Any],
+    on_missing: Callable[[Any], Any],
 ) -> Callable[[Any], Any]:
     names = pointer.split("/")[1:]
 
@@ -331,9 +342,15 @@ def compile_transforms(
                 [(entry, [])] if isinstance(entry, str) else entry.items()
             ):
                 steps.append(
-                    _compile_step(name, argument, transforms, findings, (*path, index))
+                    _compile_step(
+                        name, argument, transforms, findings, (*path, index)
+                    )
                 )
-    return None if None in steps else tuple(step for step in steps if step is not None)
+    return (
+        None
+        if None in steps
+        else tuple(step for step in steps if step is not None)
+    )
 
 
 def _compile_step(
@@ -353,17 +370,17 @@ def _compile_step(
             name, transforms, f"there are {', '.join(sorted(transforms))}"
         )
         findings.add(
-            UNKNOWN_TRANSFORM, f"unknown transform '{name}'", path, suggestion=hint
+            UNKNOWN_TRANSFORM,
+            f"unknown transform '{name}'",
+            path,
+            suggestion=hint,
         )
         return None
     keywords = argument if isinstance(argument, dict) else {}
-    arguments = (
-        []
-        if keywords is argument
-        else argument
-        if isinstance(argument, list)
-        else [argument]
-    )
+    if isinstance(argument, dict):
+        arguments = []
+    else:
+        arguments = argument if isinstance(argument, list) else [argument]
     if not _takes(function, len(arguments), keywords):
         fault = _argument_fault(name, function, arguments, keywords)
         if fault:
@@ -392,14 +409,18 @@ def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any])
     code = function.__code__
     names = code.co_varnames[code.co_posonlyargcount : code.co_argcount]
     given = {*code.co_varnames[: count + 1], *keywords}
-    needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
+    needed = code.co_varnames[
+        : code.co_argcount - len(function.__defaults__ or ())
+    ]
     # A keyword must not name an argument that is given by position.
     fits = (
         code.co_argcount > count
         and given.issuperset(needed)
         and len(given) == count + 1 + len(keywords)
     )
-    return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
+    return (
+        fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
+    )
 
 
 def _argument_fault(

@@ -58,7 +58,8 @@ class CompileContext(Struct, frozen=True):
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
         return CompiledExpression(
-            evaluate, "/" + text.replace(".", "/") if is_plain_path(text) else ""
+            evaluate,
+            "/" + text.replace(".", "/") if is_plain_path(text) else "",
         )
 
     def reads_only(self, text: str, field: str) -> bool:
@@ -76,7 +77,10 @@ class CompileContext(Struct, frozen=True):
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
         for field in field_comparisons(text, self.trees):
-            sentence = f"'{text}' compares with the field \"{field}\", not with text"
-            advice = f"write '{field}' in single quotes if it is text"
-            self.findings.add(FIELD_COMPARISON, sentence, path, suggestion=advice)
+            self.findings.add(
+                FIELD_COMPARISON,
+                f"'{text}' compares with the field \"{field}\", not with text",
+                path,
+                suggestion=f"write '{field}' in single quotes if it is text",
+            )
         return condition

@@ -24,15 +24,15 @@ from router.runtime.engine.attributes import (
     MAX_SORT_KEY_BYTES,
 )
 from router.runtime.engine.decode import MAX_NESTING, bound_nesting
-from router.runtime.engine.engine import MapOne, MapTyped, ShortForm
-from router.runtime.engine.item_text import SCALARS, VERBATIM
+from router.runtime.engine.engine import FastPath, MapOne, MapTyped
+from router.runtime.engine.item_text import SCALARS, UNESCAPED
 from router.runtime.engine.writes import Write, WriteConfig
 from router.runtime.program.attribute import Getter
 
 if TYPE_CHECKING:
     from router.runtime.program.typed import FieldShape
 
-WARM = 50
+COMPILE_AFTER = 50
 """So many messages of a route are mapped in the general way: a cold start does without compiling."""
 MAX_ATTRIBUTES = 80
 """Items of more are mapped in the general way, which needs no code for each."""
@@ -70,8 +70,8 @@ class TypedShape(Struct, frozen=True):
     keys: tuple[tuple[int, bool], ...]
 
 
-def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schema: Any = None) -> ShortForm | None:
-    """Return the short form of a route without hooks that maps one item of each message; None if it has none.
+def make_fast_path(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schema: Any = None) -> FastPath | None:
+    """Return the fast path of a route without hooks that maps one item of each message; None if it has none.
 
     `schema` is what messages are validated with, None if that is nothing or has references. The mode puts items as they
     are. The size of an item decides nothing up to its limit: it is not counted.
@@ -89,7 +89,7 @@ def short_form(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schem
             getters, table.key, schema
         )
 
-    return ShortForm(make, WARM)
+    return FastPath(make, COMPILE_AFTER)
 
 
 def shared_parts(getters: Sequence[Getter]) -> frozenset[int]:
@@ -114,7 +114,7 @@ def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: F
     )
 
     def in_general(config: WriteConfig, message: Message, values: Sequence[Any]) -> Write:
-        """Plan, or reject, what the short form does not know."""
+        """Plan, or reject, what the fast path does not know."""
         item = {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
         return config.mode.plan(config, item, message, 0)
 
@@ -131,7 +131,7 @@ def _variables(getters: Sequence[Getter]) -> dict[str, Any]:
         "Raw": Raw,
         "Write": Write,
         "SCALARS": SCALARS,
-        "VERBATIM": VERBATIM,
+        "UNESCAPED": UNESCAPED,
     }
     start = '{"PutRequest":{"Item":{'
     for number, getter in enumerate(getters):
@@ -183,7 +183,7 @@ def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], c
 @lru_cache(maxsize=64)
 def _compile(shape: SourceShape | TypedShape) -> CodeType:
     lines = source_lines(shape) if isinstance(shape, SourceShape) else typed_source_lines(shape)
-    return compile("\n".join(lines), "<the short form of a route>", "exec")
+    return compile("\n".join(lines), "<the fast path of a route>", "exec")
 
 
 def source_lines(shape: SourceShape) -> list[str]:
@@ -207,7 +207,7 @@ def source_lines(shape: SourceShape) -> list[str]:
         "        raise fail(at, error) from error.__cause__",
         f"    if not ({_key_condition(shape.keys)}):",
         f"        return in_general(config, message, ({values}))",
-        "    plain = str if texts is VERBATIM else None",
+        "    plain = str if texts is UNESCAPED else None",
         "    try:",
         # Lists and maps that several attributes share are counted as they are written: in the general way.
         *(line for number in numbers for line in _text_lines(number, shape.paths[number] > 0, number in shape.shared)),
@@ -320,7 +320,7 @@ def _check_lines(number: int, field: "FieldShape") -> list[str]:
 
 def _typed_lines(number: int, field: "FieldShape | None") -> list[str]:
     """Return the lines that read the value of an attribute, and write it unless its parts are known."""
-    value, texts = f"v{number}", "SCALARS" if field is None else "VERBATIM"
+    value, texts = f"v{number}", "SCALARS" if field is None else "UNESCAPED"
     lines = [f"{value} = get_{number}(None, message)"] if field is None else _read_lines(value, field)
     if _parts(number, field):
         return lines

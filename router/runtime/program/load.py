@@ -16,7 +16,12 @@ from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table, names_file
-from router.runtime.aws.references import match_key, queue_name, table_fault, table_name
+from router.runtime.aws.references import (
+    match_key,
+    queue_name,
+    table_fault,
+    table_name,
+)
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.config.merge import NO_UNSAVED, Reading, Unsaved
@@ -28,13 +33,20 @@ from router.runtime.engine.engine import (
 )
 from router.runtime.engine.writes import WriteConfig
 from router.runtime.filesystem import read_regular
-from router.runtime.import_stubs import import_validator, import_without_patterns
+from router.runtime.import_stubs import (
+    import_validator,
+    import_without_patterns,
+)
 from router.runtime.program.attribute import UNKNOWN_TRANSFORM
 from router.runtime.program.context import CompileContext, Environment
 from router.runtime.program.expressions.compile import NO_TREES, Trees
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.precompiled import is_precompiled, read_config
-from router.runtime.program.queues import BAD_NAME, UNKNOWN_ENVELOPE, compile_queues
+from router.runtime.program.queues import (
+    BAD_NAME,
+    UNKNOWN_ENVELOPE,
+    compile_queues,
+)
 from router.runtime.program.route import UNKNOWN_PLUGIN, compile_route
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 
@@ -104,7 +116,9 @@ class Program(Struct, frozen=True, dict=True):
         }
         digest = hashlib.sha256(
             _ENCODER.encode(
-                structs.replace(self.config, routes=routes, ignore=(), include=())
+                structs.replace(
+                    self.config, routes=routes, ignore=(), include=()
+                )
             )
         )
         for name in sorted(self.documents):
@@ -117,7 +131,9 @@ class Program(Struct, frozen=True, dict=True):
     @property
     def fetches(self) -> bool:
         """Whether payloads of some queue are objects of S3."""
-        return any(queue.pointers is not None for queue in self.engine.queues.values())
+        return any(
+            queue.pointers is not None for queue in self.engine.queues.values()
+        )
 
     @property
     def router(self) -> LoadedRouter:
@@ -209,7 +225,12 @@ def compile_config(
     queues = compile_queues(config, plugins.envelopes, environment, findings)
     ttl = {name: table.ttl for name, table in config.tables.items()}
     context = CompileContext(
-        _compile_tables(config, findings), ttl, plugins, schemas, findings, trees
+        _compile_tables(config, findings),
+        ttl,
+        plugins,
+        schemas,
+        findings,
+        trees,
     )
     routes = [
         compile_route(name, route, context, queues[route.queue])
@@ -234,7 +255,9 @@ def compile_config(
     return Loaded(program, findings, config, plugins, schemas)
 
 
-def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
+def _load_plugins(
+    config: spec.Config, folder: FilePath, findings: Findings
+) -> Plugins:
     if not config.plugins:
         return Plugins()
     # A config without plugins is loaded without the modules that load plugins.
@@ -243,14 +266,18 @@ def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> 
     return load_plugins(config.plugins, folder, findings)
 
 
-def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:
+def _compile_tables(
+    config: spec.Config, findings: Findings
+) -> dict[str, Table]:
     tables = {}
     for name, table in config.tables.items():
         reference = table.name or name
         fault = table_fault(reference)
         if fault:
             path = ("tables", name, "name") if table.name else ("tables", name)
-            findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
+            findings.add(
+                BAD_NAME, f"'{reference}' {fault}", path, key=not table.name
+            )
         tables[name] = Table(
             reference,
             tuple(table.key.items()),
@@ -277,12 +304,16 @@ def _engine(
         for name, queue in queues.items()
     }
     return Engine(
-        compiled, {match_key(queue.reference): queue for queue in compiled.values()}
+        compiled,
+        {match_key(queue.reference): queue for queue in compiled.values()},
     )
 
 
 def _index(
-    config: spec.Config, queue: CompiledQueue, routes: list[CompiledRoute], trees: Trees
+    config: spec.Config,
+    queue: CompiledQueue,
+    routes: list[CompiledRoute],
+    trees: Trees,
 ) -> RouteIndex | None:
     # A route takes each message with a mask where its condition reads: its text says
     # nothing then.
@@ -384,15 +415,24 @@ def with_bare_names(program: Program) -> Program:
     A config with ARNs and URLs of real accounts then runs on an embedded AWS, which has
     one account and one region.
     """
-    queues = {name: _bare_queue(queue) for name, queue in program.engine.queues.items()}
-    return structs.replace(program, engine=Engine(queues, program.engine.by_reference))
+    queues = {
+        name: _bare_queue(queue)
+        for name, queue in program.engine.queues.items()
+    }
+    return structs.replace(
+        program, engine=Engine(queues, program.engine.by_reference)
+    )
 
 
 def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
     routes = tuple(
-        structs.replace(route, write=_bare_write(route.write)) for route in queue.routes
+        structs.replace(route, write=_bare_write(route.write))
+        for route in queue.routes
     )
-    reference, dead_letter = queue_name(queue.reference), queue_name(queue.dead_letter)
+    reference, dead_letter = (
+        queue_name(queue.reference),
+        queue_name(queue.dead_letter),
+    )
     return structs.replace(
         queue, reference=reference, dead_letter=dead_letter, routes=routes
     )

@@ -86,8 +86,11 @@ def compile_merge(
     def merged(data: Any) -> Item:
         found = find(data)
         if len(found) > most:
-            reason = f"'merge' finds more than {most} entries"
-            raise Rejection(OUT_OF_BOUNDS, reason, pointer)
+            raise Rejection(
+                OUT_OF_BOUNDS,
+                f"'merge' finds more than {most} entries",
+                pointer,
+            )
         item = {}
         for name, value in found.items():
             if value is not None:
@@ -95,14 +98,19 @@ def compile_merge(
         if not reserved.isdisjoint(item):
             # The name is one of the config: a reason may show it.
             name = min(reserved.intersection(item))
-            reason = f"'merge' finds the attribute '{name}', which is the route's own"
-            raise Rejection(UNMAPPABLE, reason, pointer)
+            raise Rejection(
+                UNMAPPABLE,
+                f"'merge' finds the attribute '{name}', which is the route's own",
+                pointer,
+            )
         return item
 
     return merged
 
 
-def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool:
+def _is_idle(
+    route: spec.RouteSettings, findings: Findings, where: Path
+) -> bool:
     """Whether the `merge` of a route has no effect, which is a finding."""
     if isinstance(route.item, UnsetType):
         reason = "without 'item'"
@@ -110,8 +118,13 @@ def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool
         reason = f"for 'mode: {route.write.mode}'"
     else:
         return False
-    sentence = f"'merge' has no effect {reason}"
-    findings.add(IDLE_MERGE, sentence, where, key=True, suggestion="remove it")
+    findings.add(
+        IDLE_MERGE,
+        f"'merge' has no effect {reason}",
+        where,
+        key=True,
+        suggestion="remove it",
+    )
     return True
 
 
@@ -124,16 +137,20 @@ def _find(
         try:
             found = select.evaluate(data)
             for step in steps:
-                if found is not None:
-                    found = step(found)
+                found = None if found is None else step(found)
         except ExpressionError:
-            reason = "the expression of 'merge' fails on the message"
-            raise Rejection(UNMAPPABLE, reason) from None
+            raise Rejection(
+                UNMAPPABLE, "the expression of 'merge' fails on the message"
+            ) from None
         except ValueError as error:
             # The text of the error holds no value.
-            raise Rejection(UNMAPPABLE, f"'merge' {error}", select.pointer) from None
+            raise Rejection(
+                UNMAPPABLE, f"'merge' {error}", select.pointer
+            ) from None
         if found is not None and type(found) is not dict:
-            raise Rejection(UNMAPPABLE, "'merge' finds no object", select.pointer)
+            raise Rejection(
+                UNMAPPABLE, "'merge' finds no object", select.pointer
+            )
         return found or {}
 
     return find
@@ -171,18 +188,18 @@ def compile_mapping(
         mode = MODES[route.write.mode]
         getters = _compile_item(name, mode, item, table, context, path)
     merge = compile_merge(route, context, path)
+    is_faulty = item is not None and getters is None
     if isinstance(route.for_each, UnsetType):
-        if item is not None and getters is None:
-            return None
-        return _map_whole(getters, merge)
+        return None if is_faulty else _map_whole(getters, merge)
     select = context.expression(route.for_each, (*path, "for_each"))
-    if select is None:
+    if select is None or is_faulty:
         return None
     if item is None:
         whole = _whole("element")
-        return CompiledMapping(_for_each(select, _nothing, whole, whole_element=True))
-    if getters is None:
-        return None
+        return CompiledMapping(
+            _for_each(select, _nothing, whole, whole_element=True)
+        )
+    assert getters is not None  # else it is faulty
     fixed: list[Getter] = []
     varying: list[Getter] = []
     for getter in getters:
@@ -197,7 +214,9 @@ def _map_whole(
     getters: Sequence[Getter] | None, merge: MergeMap | None
 ) -> CompiledMapping:
     """Return the mapping of a message to one item."""
-    map_item = _with(merge, _whole("message") if getters is None else _mapped(getters))
+    map_item = _with(
+        merge, _whole("message") if getters is None else _mapped(getters)
+    )
 
     def items(message: Message, budget: Budget) -> list[Item]:
         return [map_item(message.data, message)]
@@ -261,7 +280,7 @@ def _compile_item(
     return getters if len(getters) == len(attributes) else None
 
 
-def _mapped(getters: list[Getter]) -> MapItem:
+def _mapped(getters: Sequence[Getter]) -> MapItem:
     # On the hot path: attributes are unpacked once, and one `try` serves all of them.
     # A top-level field of the message, as most attributes are, is read without a call.
     parts = []
@@ -300,8 +319,11 @@ def failure_of(getters: Sequence[Getter]) -> Fail:
     def fail(name: str, error: Exception) -> Exception:
         match error:
             case ExpressionError():
-                reason = f"the expression of attribute '{name}' fails on the message"
-                return Rejection(UNMAPPABLE, reason, pointers[name])
+                return Rejection(
+                    UNMAPPABLE,
+                    f"the expression of attribute '{name}' fails on the message",
+                    pointers[name],
+                )
             case ValueError():
                 # The reasons of sources and conversions hold no value.
                 reason = f"attribute '{name}' {error}"
@@ -314,7 +336,9 @@ def failure_of(getters: Sequence[Getter]) -> Fail:
 
 
 def _whole(what: str) -> MapItem:
-    reason = f"the {what} is no JSON object, and the route has no 'item' to map it"
+    reason = (
+        f"the {what} is no JSON object, and the route has no 'item' to map it"
+    )
 
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
@@ -350,21 +374,30 @@ def _for_each(
             return map_item(data, message)
         except Rejection as rejection:
             pointer = select.pointer and f"{select.pointer}/{index}"
-            where = _in_message(rejection.pointer, pointer)
-            raise Rejection(rejection.code, rejection.reason, where) from None
+            raise Rejection(
+                rejection.code,
+                rejection.reason,
+                _in_message(rejection.pointer, pointer),
+            ) from None
 
     def map_items(message: Message, budget: Budget) -> Iterator[Item]:
         budget.start()
         try:
             elements = select.evaluate(message.data)
         except ExpressionError:
-            reason = "the expression of 'for_each' fails on the message"
-            raise Rejection(UNMAPPABLE, reason) from None
+            raise Rejection(
+                UNMAPPABLE, "the expression of 'for_each' fails on the message"
+            ) from None
         if type(elements) is not list:
-            raise Rejection(UNMAPPABLE, "'for_each' finds no list", select.pointer)
+            raise Rejection(
+                UNMAPPABLE, "'for_each' finds no list", select.pointer
+            )
         if len(elements) > MAX_ELEMENTS:
-            reason = f"'for_each' finds more than {MAX_ELEMENTS} elements"
-            raise Rejection(OUT_OF_BOUNDS, reason, select.pointer)
+            raise Rejection(
+                OUT_OF_BOUNDS,
+                f"'for_each' finds more than {MAX_ELEMENTS} elements",
+                select.pointer,
+            )
         fixed: Item = {}
         for index, element in enumerate(elements):
             budget.check()

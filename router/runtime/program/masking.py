@@ -1,14 +1,13 @@
 """Masks values of messages before they reach a dead letter, a log line or a person.
 
-A mask is the text `redacted:TYPE:HEX`: the JSON type of the value, and 128 bits of the
-HMAC-SHA-256 of its canonical JSON, in hex. Equal values have equal masks wherever the
-key is the same. The mask of a body that cannot be searched is
+A mask is the text `redacted:TYPE:HEX`: the JSON type of the value, and 128 bits of the HMAC-SHA-256 of its canonical
+JSON, in hex. Equal values have equal masks wherever the key is the same. That of a body which cannot be searched is
 `redacted:body:BYTES:HEX`. A null is not masked.
 """
 
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -31,6 +30,7 @@ from router.runtime.engine.decode import (
 from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.envelopes import EnvelopeFormat
 from router.runtime.program.expressions import kind_of
+from router.runtime.program.revealing import readings_of, reveals, texts_of
 from router.runtime.sources.hash import canonical_json
 
 EACH: Final = 0
@@ -42,32 +42,17 @@ Place = tuple[Any, Any]
 """A list or an object, and the index or name of a value in it."""
 WHOLE = "@"
 """The path of a message as a whole."""
-IDENTITY: Mapping[str, str] = {
-    "group_id": "MessageGroupId",
-    "deduplication_id": "MessageDeduplicationId",
-}
+IDENTITY: Mapping[str, str] = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
 """What a sender chooses of the identity of a message, by the names of its metadata."""
 MIN_KEY = 16
-"""Characters of a key.
-
-The values that a shorter one masks could be found by trying keys.
-"""
+"""Characters of a key; the values that a shorter one masks could be found by trying keys."""
 _BYTES = 16
-_MASK = re.compile(
-    r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z"
-)
-_FROM_PLUGINS = frozenset(
-    code.id
-    for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED)
-)
+_MASK = re.compile(r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z")
+_MAX_REASON = 1000
+_FROM_PLUGINS = frozenset(code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED))
 """The codes of reasons that a plugin may have written."""
-_NOT_DECODED = frozenset(
-    code.id
-    for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
-)
-_NOT_SHOWN = (
-    "a plugin's reason, which is not shown: it may have a redacted value in it"
-)
+_NOT_DECODED = frozenset(code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED))
+_NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -78,16 +63,15 @@ class RedactedPath(Struct, frozen=True):
     steps: Steps
 
     def places(self, root: list[Any]) -> list[Place]:
-        """Return where the values at the path are in the one message in `root`."""
+        """Return where the values at the path are in a message, which is the one element of `root`."""
         return list(_places(root, 0, self.steps))
 
 
 def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
     """Yield the places of the values at a path.
 
-    A rejected message may have another form than its path says. So each step may lead
-    through a list. A value that is no object where the path goes on cannot be searched:
-    it counts as one of the values.
+    A rejected message may have another form than its path says: a list is looked into at any step, and a value that
+    is no object where the path goes on cannot be searched, so that it is one of the values.
     """
     value = holder[key]
     if value is None:
@@ -99,8 +83,7 @@ def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
         for index in range(len(value)):
             yield from _places(value, index, rest)
     elif isinstance(value, dict) and steps[0] != EACH:
-        names = value if steps[0] == EVERY else (steps[0],)
-        for name in names:
+        for name in value if steps[0] == EVERY else (steps[0],):
             if name in value:
                 yield from _places(value, name, steps[1:])
     else:
@@ -109,9 +92,7 @@ def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
 
 def is_mask(value: Any) -> bool:
     """Return whether a value is a mask."""
-    if not isinstance(value, str) or not value.startswith("redacted:"):
-        return False
-    return _MASK.match(value) is not None
+    return isinstance(value, str) and value.startswith("redacted:") and _MASK.match(value) is not None
 
 
 class Masker(Struct, frozen=True):
@@ -130,40 +111,33 @@ class Masker(Struct, frozen=True):
             kind = "integer"
         try:
             text = canonical_json(value)
-        except ValueError:
-            # A number out of DynamoDB's range has no canonical text: it is equal to one
-            # in the same notation only.
+        except ValueError:  # a number out of DynamoDB's range is equal to one in the same notation only
             text = encode(value)
         return f"redacted:{kind}:{self._digest(text.encode())}"
 
     def mask_body(self, body: str) -> str:
         """Return the mask of a body as a whole."""
-        if is_mask(body):
-            return body
         data = body.encode(errors="surrogatepass")
-        return f"redacted:body:{len(data)}:{self._digest(data)}"
+        return body if is_mask(body) else f"redacted:body:{len(data)}:{self._digest(data)}"
 
     def mask_item(self, item: Item, names: frozenset[str] | None) -> Item:
-        """Return an item with masks for the attributes of these names, or for all."""
-        masked = dict(item)
-        for name in item if names is None else names & item.keys():
-            value = item[name]
-            if isinstance(value, set | frozenset):
-                value = sorted(value)
-            masked[name] = self.mask(value)
-        return masked
+        """Return an item with masks for the attributes of these names; for all with None."""
+        return {
+            name: self._mask_stored(value) if names is None or name in names else value for name, value in item.items()
+        }
+
+    def _mask_stored(self, value: Any) -> Any:
+        return self.mask(sorted(value) if isinstance(value, set | frozenset) else value)
 
     def _digest(self, data: bytes) -> str:
         return hmac.digest(self.key, data, "sha256")[:_BYTES].hex()
 
 
 class Redaction(Struct, frozen=True):
-    """Masks what the `redact` of a queue names.
+    """Masks what the `redact` of a queue names: values at paths, and message attributes.
 
-    It names values at `paths`, and message attributes. `layers` are the envelopes, all
-    of which have a `replace` or a `wrap`; `fetch_at` is the index of the pointer to S3
-    among them. `own_reasons` is whether an envelope of a plugin may refuse a message,
-    with a reason of its own.
+    `layers` are the envelopes, all of which have a `replace` or a `wrap`; `fetch_at` is the index of the pointer to S3
+    among them. `own_reasons` is whether an envelope of a plugin may refuse a message, with a reason of its own.
     """
 
     masker: Masker
@@ -177,69 +151,51 @@ class Redaction(Struct, frozen=True):
     @property
     def names(self) -> frozenset[str]:
         """All that is redacted, as dead letters name it."""
-        names = {WHOLE}
-        names.update(path.text for path in self.paths)
-        names.update(map(attribute_path, self.attributes))
-        names.update(map(metadata_path, IDENTITY))
-        return frozenset(names)
+        paths = {path.text for path in self.paths}
+        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)})
 
-    def redact(
-        self, record: Record, *, whole: bool = False
-    ) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with masks, and the names of what is masked in it.
+    def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
+        """Return a record with masks, and what is masked in it.
 
-        A body that cannot be searched is masked as a whole. With `whole`, each body is.
-        The ids that the sender chose are masked if they may have a part of a redacted
-        value.
+        A body that cannot be searched is masked as a whole, and with `whole` each body is. The ids that the sender
+        chose are masked if they have a part of a redacted value.
         """
-        # Names in the order in which they are found, each once.
         found: dict[str, None] = {}
-        identity = self._mask_identity(record, found)
-        attributes = dict(record.message_attributes)
-        for name, attribute in record.message_attributes.items():
-            if name in self.attributes:
-                found[attribute_path(name)] = None
-                attributes[name] = self._masked_attribute(attribute)
-        body = None if whole else self._mask_inside(record.body, found)
+        identity = {key: self._mask_identity(name, record, found) for name, key in IDENTITY.items()}
+        attributes = {name: self._mask_attribute(name, each, found) for name, each in record.message_attributes.items()}
+        body = None
+        if not whole:
+            try:
+                body = self._rewrap(0, record.body, found)
+            except Exception:  # the code of a plugin may raise anything
+                body = None
         if body is None:
             found[WHOLE] = None
             body = self.masker.mask_body(record.body)
-        return _with_masks(record, body, identity, attributes), tuple(found)
+        system = {**record.attributes, **{key: value for key, value in identity.items() if value}}
+        redacted = structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+        return redacted, tuple(found)
 
     def redact_all(self, record: Record) -> Record:
-        """Return a record whose body, ids and message attributes are masks.
-
-        The attribute of the router is left as it is.
-        """
-        attributes = dict(record.message_attributes)
-        for name, attribute in record.message_attributes.items():
-            if name != ATTRIBUTE:
-                attributes[name] = self._masked_attribute(attribute)
-        identity = {
-            key: self.masker.mask(record.attributes[key])
-            for key in IDENTITY.values()
-            if key in record.attributes
+        """Return a record whose body and message attributes are masks, but for the attribute of the router."""
+        attributes = {
+            name: each if name == ATTRIBUTE else self._masked_attribute(each)
+            for name, each in record.message_attributes.items()
         }
         body = self.masker.mask_body(record.body)
-        return _with_masks(record, body, identity, attributes)
+        chosen = {key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes}
+        system = {**record.attributes, **{key: self.masker.mask(value) for key, value in chosen.items()}}
+        return structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
 
     def mask_shared(self, record: Record, text: str) -> str:
-        """Return the mask of a text that may have a part of a redacted value.
-
-        Another text is returned as it is.
-        """
-        if text and self.shares(record, text):
-            return str(self.masker.mask(text))
-        return text
+        """Return a text, or its mask if it may have a part of a redacted value of a record."""
+        return str(self.masker.mask(text)) if text and self.shares(record, text) else text
 
     def masked_paths(self, root: list[Any]) -> dict[str, list[Place]]:
-        """Return the places of the masks in the one message in `root`, by path."""
+        """Return the places of the masks in a decoded message, which is the one element of `root`, by path."""
         found = {}
         for path in self.paths:
-            places = path.places(root)
-            masks = [
-                (holder, key) for holder, key in places if is_mask(holder[key])
-            ]
+            masks = [(holder, key) for holder, key in path.places(root) if is_mask(holder[key])]
             if masks:
                 found[path.text] = masks
         return found
@@ -247,69 +203,60 @@ class Redaction(Struct, frozen=True):
     def hide(self, record: Record, outcome: Outcome) -> Outcome:
         """Return an outcome whose reason contains no part of a redacted value."""
         if outcome.code in _NOT_DECODED and is_mask(record.body):
-            reason = "its body is redacted in this dead letter"
-            return Outcome("rejected", codes.REDACTED.id, reason)
+            return Outcome("rejected", codes.REDACTED.id, "its body is redacted in this dead letter")
         if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
             return structs.replace(outcome, reason=_NOT_SHOWN)
-        if outcome.code in _FROM_PLUGINS and self.shares(
-            record, outcome.reason
-        ):
+        if outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason):
             return structs.replace(outcome, reason=_NOT_SHOWN)
         return outcome
 
     def shares(self, record: Record, reason: str) -> bool:
-        """Whether a text may have a part of a redacted value of a record in it."""
-        # Most messages do without the module: only dead letters need it.
-        from router.runtime.program.overlap import reveals
-
+        """Return whether a text may contain a part of a redacted value of a record, in any form of its characters."""
         try:
-            return reveals(reason, self._values(record))
-        except Exception:
-            # What cannot be searched may have it anywhere. A plugin may raise anything.
+            values = [text for text in self._texts(record) if text]
+        except Exception:  # what cannot be searched may have it anywhere
             return True
+        if len(reason) > _MAX_REASON:
+            return bool(values)
+        readings = readings_of(reason)
+        return any(reveals(text, value) for value in values for text in readings)
 
-    def _values(self, record: Record) -> list[Any]:
-        """Return the redacted values of a record."""
+    def _texts(self, record: Record) -> Iterator[str]:
+        """Yield the redacted values of a record as text."""
+        places: list[Place] = []
         given = record.message_attributes
-        values: list[Any] = [
-            content_of(given[name]) for name in self.attributes & given.keys()
-        ]
-        data, carried = self._decode(record)
-        values += [value for name, value in carried if name in self.attributes]
-        for path in self.paths:
-            values += [holder[key] for holder, key in path.places([data])]
-        return values
+        carried: list[Any] = [content_of(given[name]) for name in self.attributes & given.keys()]
 
-    def _decode(self, record: Record) -> tuple[Any, list[tuple[str, Any]]]:
-        """Return the data of a record, and the attributes that its envelopes carry."""
-        carried: list[tuple[str, Any]] = []
+        def note(name: str, value: Any) -> Any:
+            if name in self.attributes:
+                carried.append(value)
+            return value
+
+        root = [self._decode(record, note)]
+        for path in self.paths:
+            places += path.places(root)
+        for value in (*carried, *(holder[key] for holder, key in places)):
+            yield from _scalars(value)
+
+    def _decode(self, record: Record, note: Callable[[str, Any], Any]) -> Any:
         payload: Any = record.body
         for index, envelope in enumerate(self.layers):
             if index == self.fetch_at and record.fetched is not None:
                 payload = as_text(record.fetched)
             _bound(payload)
-            payload, attributes = envelope.unwrap(payload, {})
-            carried += attributes.items()
-        return decode_payload(UNPACK[self.encoding](payload)), carried
-
-    def _mask_inside(self, body: str, found: dict[str, None]) -> str | None:
-        """Return a body with masks in it; None if it cannot be searched."""
-        try:
-            return self._rewrap(0, body, found)
-        except Exception:
-            # The code of a plugin may raise anything.
-            return None
+            inner, attributes = envelope.unwrap(payload, {})
+            for name, value in attributes.items():
+                note(name, value)
+            payload = inner
+        return decode_payload(UNPACK[self.encoding](payload))
 
     def _rewrap(self, depth: int, payload: Any, found: dict[str, None]) -> str:
         """Return the text of a payload with masks, in the envelopes that it came in."""
-        if depth == self.fetch_at:
-            pointer = _pointer(payload)
-            if pointer:
-                return pointer
+        if depth == self.fetch_at and (pointer := _pointer(payload)):
+            return pointer
         if depth == len(self.layers):
-            data = decode_payload(UNPACK[self.encoding](payload))
-            masked = self._mask_data(data, found)
-            return PACK[self.encoding](encode(masked).encode())
+            data = self._mask_data(decode_payload(UNPACK[self.encoding](payload)), found)
+            return PACK[self.encoding](encode(data).encode())
         _bound(payload)
         envelope = self.layers[depth]
         inner, _ = envelope.unwrap(payload, {})
@@ -331,54 +278,32 @@ class Redaction(Struct, frozen=True):
                 found[path.text] = None
         return root[0]
 
-    def _mask_identity(
-        self, record: Record, found: dict[str, None]
-    ) -> dict[str, str]:
-        """Return the ids that the sender chose, masked if they may reveal a value."""
-        identity = {}
-        for name, key in IDENTITY.items():
-            given = record.attributes.get(key, "")
-            masked = self.mask_shared(record, given)
-            if masked != given:
-                found[metadata_path(name)] = None
-            if masked:
-                identity[key] = masked
-        return identity
+    def _mask_identity(self, name: str, record: Record, found: dict[str, None]) -> str:
+        given = record.attributes.get(IDENTITY[name], "")
+        masked = self.mask_shared(record, given)
+        if masked != given:
+            found[metadata_path(name)] = None
+        return masked
 
-    def _mask_carried(
-        self, name: str, value: Any, found: dict[str, None]
-    ) -> Any:
+    def _mask_carried(self, name: str, value: Any, found: dict[str, None]) -> Any:
         if name not in self.attributes or value is None:
             return value
         found[attribute_path(name)] = None
         return self.masker.mask(value)
 
-    def _masked_attribute(
-        self, attribute: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        mask = self.masker.mask(content_of(attribute))
-        return {"DataType": "String", "StringValue": mask}
+    def _mask_attribute(self, name: str, attribute: Mapping[str, Any], found: dict[str, None]) -> Mapping[str, Any]:
+        if name not in self.attributes:
+            return attribute
+        found[attribute_path(name)] = None
+        return self._masked_attribute(attribute)
 
-
-def _with_masks(
-    record: Record,
-    body: str,
-    identity: Mapping[str, str],
-    attributes: Mapping[str, Mapping[str, Any]],
-) -> Record:
-    return structs.replace(
-        record,
-        body=body,
-        attributes={**record.attributes, **identity},
-        message_attributes=attributes,
-        fetched=None,
-    )
+    def _masked_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
 
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
     """Return the value of a message attribute."""
-    key = "BinaryValue" if "BinaryValue" in attribute else "StringValue"
-    value: str | bytes = attribute.get(key, "")
+    value: str | bytes = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
     return value
 
 
@@ -404,17 +329,27 @@ def _bound(payload: Any) -> None:
 
 
 def _pointer(payload: Any) -> str:
-    """Return the text of a pointer to S3, with nothing else in it.
-
-    "" for another payload.
-    """
+    """Return the text of a pointer to S3, with nothing else in it; "" for another payload."""
     try:
         data = decode_payload(payload)
     except Rejection:
         return ""
     match data:
-        case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if (
-            name in CLASSES
-        ):
+        case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
             return encode([name, {"s3BucketName": bucket, "s3Key": key}])
     return ""
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    """Yield the text of each scalar in a value, and the names in its objects."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _scalars(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _scalars(each)
+    elif isinstance(value, bytes):
+        yield from texts_of(value)
+    elif value is not None:
+        yield value if isinstance(value, str) else canonical_json(value)

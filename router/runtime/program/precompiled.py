@@ -143,8 +143,9 @@ def write(
     try:
         body = b"".join(_ENCODER.encode(line) + b"\n" for line in lines)
     except UnicodeEncodeError:
-        sentence = "the config has half of a surrogate pair in it, which no file can hold"
-        raise UsageError(sentence) from None
+        raise UsageError(
+            "the config has half of a surrogate pair in it, which no file can hold"
+        ) from None
     head = _Head(FORMAT, __version__, zlib.crc32(body))
     return _ENCODER.encode(head) + b"\n" + body
 
@@ -167,8 +168,9 @@ def unpack(content: bytes, label: str, any_version: bool = False) -> Opened:
     if decoded is None or not is_known or not (any_version or is_own):
         # The same version with another format was made by another build.
         by = "another version of the router" if is_own else f"router {maker}"
-        sentence = f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
-        raise UsageError(sentence)
+        raise UsageError(
+            f"{label} was compiled by {by}, and this is router {__version__}: {_AGAIN}"
+        )
     if zlib.crc32(body) != decoded.checksum:
         raise UsageError(f"{label} is damaged: {_AGAIN}")
     files, schemas, trees, places, _ = body.split(b"\n")

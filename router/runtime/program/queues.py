@@ -129,8 +129,11 @@ def compile_queues(
         _check_name(context)
         other = keys.setdefault(match_key(queue.reference), name)
         if other != name:
-            sentence = f"'{name}' is the same queue as '{other}'"
-            context.add_whole(SAME_QUEUE, sentence, f"use '{other}'")
+            context.add_whole(
+                SAME_QUEUE,
+                f"'{name}' is the same queue as '{other}'",
+                f"use '{other}'",
+            )
         if name not in used:
             continue
         queues[name] = queue
@@ -217,11 +220,19 @@ def _find_dead_letter(context: _QueueContext) -> str:
     if fault:
         context.add(BAD_NAME, f"'{called}' {fault}", "", "dead_letter")
     elif called and match_key(called) == match_key(context.reference):
-        sentence = f"queue '{name}' is its own dead-letter queue"
-        context.add(OWN_DEAD_LETTER, sentence, _OTHER, "dead_letter")
+        context.add(
+            OWN_DEAD_LETTER,
+            f"queue '{name}' is its own dead-letter queue",
+            _OTHER,
+            "dead_letter",
+        )
     elif _comes_back(name, given, context.config):
-        sentence = f"the dead letters of queue '{name}' come back to it, by way of '{given}'"
-        context.add(OWN_DEAD_LETTER, sentence, _OTHER, "dead_letter")
+        context.add(
+            OWN_DEAD_LETTER,
+            f"the dead letters of queue '{name}' come back to it, by way of '{given}'",
+            _OTHER,
+            "dead_letter",
+        )
     return called
 
 
@@ -240,15 +251,21 @@ def _fetch_at(context: _QueueContext) -> int | None:
             suggestion="add s3_pointer to 'envelope', or remove the key",
         )
     elif places and not is_allowed:
-        sentence = (
-            f"nothing says which buckets pointers of queue '{name}' may lead to"
+        context.add(
+            BAD_POINTERS,
+            f"nothing says which buckets pointers of queue '{name}' may lead to",
+            "add 's3_pointer: {buckets: […]}' to the queue",
+            "envelope",
+            places[0],
         )
-        advice = "add 's3_pointer: {buckets: […]}' to the queue"
-        context.add(BAD_POINTERS, sentence, advice, "envelope", places[0])
     for place in places[1:]:
-        sentence = f"'envelope' of queue '{name}' names s3_pointer twice"
-        advice = "keep one; no object is a pointer to another"
-        context.add(BAD_POINTERS, sentence, advice, "envelope", place)
+        context.add(
+            BAD_POINTERS,
+            f"'envelope' of queue '{name}' names s3_pointer twice",
+            "keep one; no object is a pointer to another",
+            "envelope",
+            place,
+        )
     return places[0] if places else None
 
 
@@ -268,8 +285,12 @@ def _find_envelopes(
     known = f"there are {', '.join(sorted(envelopes))}"
     for index, name in enumerate(context.settings.envelope):
         if name not in envelopes:
-            sentence = f"unknown envelope '{name}'"
-            hint = did_you_mean(name, envelopes, known)
-            context.add(UNKNOWN_ENVELOPE, sentence, hint, "envelope", index)
+            context.add(
+                UNKNOWN_ENVELOPE,
+                f"unknown envelope '{name}'",
+                did_you_mean(name, envelopes, known),
+                "envelope",
+                index,
+            )
     names = [name for name in context.settings.envelope if name in envelopes]
     return tuple(envelopes[name] for name in names)

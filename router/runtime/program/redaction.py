@@ -135,23 +135,24 @@ def compile_redaction(
     _check_secret(secret, environment.unset, findings, where)
     redacted = read_redact(settings)
     for index in redacted.faulty:
-        sentence = f"'{settings.redact[index]}' is no path of names"
-        advice = (
-            "write names with dots between, [*] for each element of a list, and * "
-            "for each value of an object"
+        findings.add(
+            BAD_REDACTION,
+            f"'{settings.redact[index]}' is no path of names",
+            (*where, index),
+            suggestion="write names with dots between, [*] for each element of a list, and * "
+            "for each value of an object",
         )
-        findings.add(BAD_REDACTION, sentence, (*where, index), suggestion=advice)
     for layer in layers:
         if layer.replace is None and layer.wrap is None:
-            sentence = (
+            findings.add(
+                BAD_REDACTION,
                 f"the envelope '{layer.name}' has no inverse, so that nothing inside "
-                "of it can be redacted"
+                "of it can be redacted",
+                where,
+                key=True,
+                suggestion="register the envelope with 'wrap', or send the dead letters "
+                "elsewhere without 'redact'",
             )
-            advice = (
-                "register the envelope with 'wrap', or send the dead letters "
-                "elsewhere without 'redact'"
-            )
-            findings.add(BAD_REDACTION, sentence, where, key=True, suggestion=advice)
     return Redaction(
         masker=Masker(secret.encode(errors="surrogateescape")),
         paths=redacted.paths,
@@ -163,7 +164,9 @@ def compile_redaction(
     )
 
 
-def _check_secret(secret: str, unset: Severity, findings: Findings, path: Path) -> None:
+def _check_secret(
+    secret: str, unset: Severity, findings: Findings, path: Path
+) -> None:
     """Add a finding if the key of the masks is missing or too short."""
     if not secret:
         code = structs.replace(RT005, severity=unset)
@@ -171,7 +174,9 @@ def _check_secret(secret: str, unset: Severity, findings: Findings, path: Path) 
         advice = f"set it to {MIN_KEY} characters or more, the same wherever masks are compared"
     elif len(secret) < MIN_KEY:
         code = BAD_REDACTION
-        sentence = f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
+        sentence = (
+            f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
+        )
         advice = "use a random one, as of openssl rand -hex 32"
     else:
         return
@@ -206,7 +211,11 @@ class Needs(Struct, frozen=True):
 
 
 def find_needs(
-    route: spec.RouteSettings, redacted: Redacted, trees: Trees, *, plugins: bool
+    route: spec.RouteSettings,
+    redacted: Redacted,
+    trees: Trees,
+    *,
+    plugins: bool,
 ) -> Needs:
     """Return what a route may read of what is redacted.
 
@@ -243,7 +252,9 @@ def find_needs(
             mapped.add(name)
         mapping |= paths
         metadata |= read
-    carried = [name for name in redacted.attributes if f"attribute.{name}" in metadata]
+    carried = [
+        name for name in redacted.attributes if f"attribute.{name}" in metadata
+    ]
     return Needs(
         early=early,
         mapping=frozenset(mapping),
@@ -258,7 +269,10 @@ class _Reader:
     """Finds what expressions of a route may read of the redacted paths."""
 
     def __init__(
-        self, route: spec.RouteSettings, paths: Sequence[RedactedPath], trees: Trees
+        self,
+        route: spec.RouteSettings,
+        paths: Sequence[RedactedPath],
+        trees: Trees,
     ) -> None:
         self._paths = paths
         self._trees = trees
@@ -319,12 +333,16 @@ class _Reader:
         if not self._is_plain:
             return found
         (base,) = self._lists
-        above = [path.text for path in self._paths if len(_names(path)) <= len(base)]
+        above = [
+            path.text for path in self._paths if len(_names(path)) <= len(base)
+        ]
         return found.intersection(above)
 
     def whole(self) -> frozenset[str]:
         """Return the paths that a route without `item` stores."""
-        return _overlapping([()] if self._lists is None else self._lists, self._paths)
+        return _overlapping(
+            [()] if self._lists is None else self._lists, self._paths
+        )
 
     def whole_derived(self) -> frozenset[str] | None:
         """Return the redacted attributes of the items of a route without `item`.
@@ -343,14 +361,15 @@ def _names(path: RedactedPath) -> Steps:
 
 
 def _overlapping(
-    read: Iterable[Names], paths: Iterable[RedactedPath]
+    read: Iterable[Names], paths: Sequence[RedactedPath]
 ) -> frozenset[str]:
     """Return the paths to what is read, to a part of it, or to what it is a part of."""
-    return frozenset(
-        path.text
-        for path in paths
-        if any(_overlaps(names, _names(path)) for names in read)
-    )
+    found: set[str] = set()
+    for names in read:
+        found.update(
+            path.text for path in paths if _overlaps(names, _names(path))
+        )
+    return frozenset(found)
 
 
 def _overlaps(names: Names, steps: Steps) -> bool:
@@ -363,7 +382,11 @@ def guard_route(
     compiled: CompiledRoute, needs: Needs, redaction: Redaction
 ) -> CompiledRoute:
     """Return a route that rejects a message with a mask where it needs the value."""
-    when, check, map_items = compiled.when, compiled.validate, compiled.map_items
+    check: Check | None = compiled.validate
+    when, map_items = (
+        compiled.when,
+        compiled.map_items,
+    )
 
     def holds(data: Any) -> bool:
         # Whether it holds is not known: the route takes the message, and rejects it.
@@ -396,11 +419,13 @@ def guard_route(
         when=when and holds,
         validate=validate if needs.early or check is not None else None,
         map_items=map_guarded,
-        short=None,
+        fast_path=None,
     )
 
 
-def _masked(redaction: Redaction, data: Any, paths: Collection[str]) -> Collection[str]:
+def _masked(
+    redaction: Redaction, data: Any, paths: Collection[str]
+) -> Collection[str]:
     """Return those of some paths at which a message has a mask."""
     return redaction.masked_paths([data]).keys() & paths if paths else ()
 
@@ -411,8 +436,10 @@ def _refuse(masked: Collection[str]) -> None:
 
 
 def _rejection(what: str) -> Rejection:
-    reason = f"the route needs {what}, which is redacted in this dead letter"
-    return Rejection(codes.REDACTED, reason)
+    return Rejection(
+        codes.REDACTED,
+        f"the route needs {what}, which is redacted in this dead letter",
+    )
 
 
 _LONG = "x" * 20_000
@@ -428,7 +455,9 @@ _PROBES: Mapping[str, tuple[Any, Any, Any]] = {
 """Values of each type that no constraint but `type` takes all of."""
 
 
-def probe(check: Check, root: list[Any], masks: Sequence[Place]) -> Invalid | None:
+def probe(
+    check: Check, root: list[Any], masks: Sequence[Place]
+) -> Invalid | None:
     """Return why a message with masks fails its schema, or None.
 
     Raises Rejection if that depends on a masked value. The schema must take different
@@ -445,8 +474,11 @@ def probe(check: Check, root: list[Any], masks: Sequence[Place]) -> Invalid | No
             if number == 0 and _at(changed, invalid.pointer) not in at_masks:
                 # The schema does not take the message, whatever is behind the masks.
                 return invalid
-            reason = "the schema needs a value that is redacted in this dead letter"
-            raise Rejection(codes.REDACTED, reason, invalid.pointer)
+            raise Rejection(
+                codes.REDACTED,
+                "the schema needs a value that is redacted in this dead letter",
+                invalid.pointer,
+            )
     return None
 
 

@@ -13,10 +13,15 @@ from router.runtime.config.findings import Findings, did_you_mean
 from router.runtime.config_types import or_none
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.engine.outcomes import Redactor
-from router.runtime.engine.writes import IdempotencyConfig, Mode, Setting, WriteConfig
+from router.runtime.engine.writes import (
+    IdempotencyConfig,
+    Mode,
+    Setting,
+    WriteConfig,
+)
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
-from router.runtime.program.generated import short_form
+from router.runtime.program.generated import make_fast_path
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import compile_mapping, failure_of
 
@@ -88,7 +93,10 @@ _SETTINGS: tuple[Setting, ...] = get_args(Setting)
 
 
 def compile_route(
-    name: str, route: spec.RouteSettings, context: CompileContext, queue: CompiledQueue
+    name: str,
+    route: spec.RouteSettings,
+    context: CompileContext,
+    queue: CompiledQueue,
 ) -> CompiledRoute | None:
     """Return the compiled route, or None if it has faults, which become findings.
 
@@ -101,7 +109,9 @@ def compile_route(
     if not isinstance(route.when, UnsetType):
         when = context.condition(route.when, (*path, "when"))
     if not isinstance(route.schema, UnsetType):
-        validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
+        validate = context.schemas.compile(
+            route.schema, findings, (*path, "schema")
+        )
     table = _find_table(route.table, context, (*path, "table"))
     mapped = compile_mapping(name, route, table, context, path)
     write = compile_write(name, route, table, context, path)
@@ -115,7 +125,7 @@ def compile_route(
     has_hooks = transform_message or transform_item
     if mapped.getters and not has_hooks and not queue.atomic:
         schema = context.schemas.standalone(validate)
-        fast_path = short_form(
+        fast_path = make_fast_path(
             mapped.getters, write, failure_of(mapped.getters), schema
         )
     compiled = CompiledRoute(
@@ -127,7 +137,7 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        short=fast_path,
+        fast_path=fast_path,
     )
     if queue.redaction is None:
         return compiled
@@ -142,9 +152,14 @@ def _find_table(name: str, context: CompileContext, path: Path) -> Table:
     table = context.tables.get(name)
     if table is not None:
         return table
-    hint = did_you_mean(name, context.tables, "add it under 'tables', with its key")
-    sentence = f"unknown table '{name}'"
-    context.findings.add(UNKNOWN_TABLE, sentence, path, suggestion=hint)
+    context.findings.add(
+        UNKNOWN_TABLE,
+        f"unknown table '{name}'",
+        path,
+        suggestion=did_you_mean(
+            name, context.tables, "add it under 'tables', with its key"
+        ),
+    )
     return Table(name, ())
 
 
@@ -157,7 +172,11 @@ def _guard(
     """Return the route with its answer to messages whose values are redacted."""
     # Queues without redacted values do without the modules.
     from router.runtime.program.masking import Redaction
-    from router.runtime.program.redaction import Redacted, find_needs, guard_route
+    from router.runtime.program.redaction import (
+        Redacted,
+        find_needs,
+        guard_route,
+    )
 
     assert isinstance(redaction, Redaction)
     plugins = bool(compiled.transform_message or compiled.transform_item)
@@ -177,20 +196,27 @@ def _check_plugins(
         where = (*path, "plugins", index)
         places.append((where, name))
         if name in named[:index]:
-            sentence = f"plugin '{name}' is named twice"
-            advice = "keep the one at whose place it is to run"
-            findings.add(NAMED_TWICE, sentence, where, suggestion=advice)
+            findings.add(
+                NAMED_TWICE,
+                f"plugin '{name}' is named twice",
+                where,
+                suggestion="keep the one at whose place it is to run",
+            )
     places += [((*path, "options", name), name) for name in route.options]
     for where, name in places:
         # A plugin that is left out has a finding of its own.
         if name in plugins.names or name in plugins.left_out:
             continue
-        hint = did_you_mean(
-            name, plugins.names, "load it under the top-level 'plugins'"
-        )
-        sentence = f"unknown plugin '{name}'"
         is_key = where[-1] == name
-        findings.add(UNKNOWN_PLUGIN, sentence, where, key=is_key, suggestion=hint)
+        findings.add(
+            UNKNOWN_PLUGIN,
+            f"unknown plugin '{name}'",
+            where,
+            key=is_key,
+            suggestion=did_you_mean(
+                name, plugins.names, "load it under the top-level 'plugins'"
+            ),
+        )
     if given is None:
         return None
     return tuple(name for name in named if name in plugins.names)
@@ -222,7 +248,15 @@ def compile_write(
     if version:
         declared.add(version)
     return WriteConfig(
-        name, table, mode, version, add, append, keep_first, once, frozenset(declared)
+        name,
+        table,
+        mode,
+        version,
+        add,
+        append,
+        keep_first,
+        once,
+        frozenset(declared),
     )
 
 
@@ -233,15 +267,21 @@ def _check_settings(
     repeated = [name for name in given if name in mode.repeats]
     if repeated and isinstance(write.once, UnsetType):
         first = repeated[0]
-        sentence = f"'{first}' is applied again each time a message is redelivered"
-        advice = "name a table of idempotency keys with 'once:'"
-        where = (*path, first)
-        findings.add(REPEATED_EFFECT, sentence, where, key=True, suggestion=advice)
+        findings.add(
+            REPEATED_EFFECT,
+            f"'{first}' is applied again each time a message is redelivered",
+            (*path, first),
+            key=True,
+            suggestion="name a table of idempotency keys with 'once:'",
+        )
     for name in _SETTINGS:
         if name in mode.required and name not in given:
-            sentence = f"'mode: {mode.name}' needs a '{name}'"
-            advice = f"add '{name}: ATTRIBUTE'"
-            findings.add(MISSING_SETTING, sentence, (*path, "mode"), suggestion=advice)
+            findings.add(
+                MISSING_SETTING,
+                f"'mode: {mode.name}' needs a '{name}'",
+                (*path, "mode"),
+                suggestion=f"add '{name}: ATTRIBUTE'",
+            )
 
 
 def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
@@ -258,16 +298,25 @@ def _without_idle(
     idle: dict[str, Any] = {}
     for name in _SETTINGS:
         if name not in mode.settings and _is_given(write, name):
-            idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
-            sentence = f"'{name}' has no meaning for 'mode: {mode.name}'"
-            advice = "remove it, or choose another mode"
-            where = (*path, name)
-            findings.add(IDLE_SETTING, sentence, where, key=True, suggestion=advice)
+            idle[name] = (
+                () if isinstance(getattr(write, name), tuple) else UNSET
+            )
+            findings.add(
+                IDLE_SETTING,
+                f"'{name}' has no meaning for 'mode: {mode.name}'",
+                (*path, name),
+                key=True,
+                suggestion="remove it, or choose another mode",
+            )
     write = structs.replace(write, **idle)
     if _is_given(write, "once_key") and not _is_given(write, "once"):
-        sentence = "'once_key' has no meaning without 'once'"
-        where = (*path, "once_key")
-        findings.add(IDLE_SETTING, sentence, where, key=True, suggestion="add 'once'")
+        findings.add(
+            IDLE_SETTING,
+            "'once_key' has no meaning without 'once'",
+            (*path, "once_key"),
+            key=True,
+            suggestion="add 'once'",
+        )
     return write
 
 
@@ -279,21 +328,25 @@ def _check_key(
     for name, kind in table.key:
         attribute = route.item.get(name)
         if attribute is None:
-            sentence = f"'item' does not map the key attribute '{name}' of table '{route.table}'"
-            advice = f"add '{name}:'"
-            where = (*path, "item")
-            findings.add(UNMAPPED_KEY, sentence, where, key=True, suggestion=advice)
+            findings.add(
+                UNMAPPED_KEY,
+                f"'item' does not map the key attribute '{name}' of table '{route.table}'",
+                (*path, "item"),
+                key=True,
+                suggestion=f"add '{name}:'",
+            )
             continue
         type_ = or_none(spec.long_form(attribute).type)
         # JSON is text.
         fits = type_ in (None, kind) or (type_ == "json" and kind == "S")
         if not fits:
-            sentence = (
+            findings.add(
+                KEY_TYPE,
                 f"key attribute '{name}' has type {type_}, the key of table "
-                f"'{route.table}' is {kind}"
+                f"'{route.table}' is {kind}",
+                (*path, "item", name, "type"),
+                suggestion=f"write 'type: {kind}'",
             )
-            where = (*path, "item", name, "type")
-            findings.add(KEY_TYPE, sentence, where, suggestion=f"write 'type: {kind}'")
 
 
 def _check_named(
@@ -316,7 +369,10 @@ def _check_named(
     for name, where in named:
         sentence = ""
         if name in keys:
-            sentence, advice = f"'{name}' is a key attribute", "name another attribute"
+            sentence, advice = (
+                f"'{name}' is a key attribute",
+                "name another attribute",
+            )
         elif name in seen:
             sentence = f"'{name}' is named twice"
             advice = "name it in one of them only"
@@ -334,15 +390,24 @@ def _compile_once(
     where = (*path, "once")
     table = context.tables.get(name)
     if table is None:
-        advice = "add it under 'tables', with a key of one text attribute"
-        hint = did_you_mean(name, context.tables, advice)
-        sentence = f"unknown table '{name}'"
-        context.findings.add(MARKER_TABLE, sentence, where, suggestion=hint)
+        context.findings.add(
+            MARKER_TABLE,
+            f"unknown table '{name}'",
+            where,
+            suggestion=did_you_mean(
+                name,
+                context.tables,
+                "add it under 'tables', with a key of one text attribute",
+            ),
+        )
         return None
     if [kind for _, kind in table.key] != ["S"]:
-        sentence = f"the key of table '{name}' is not one text attribute"
-        advice = "use a table of its own, with 'key: {id: S}'"
-        context.findings.add(MARKER_TABLE, sentence, where, suggestion=advice)
+        context.findings.add(
+            MARKER_TABLE,
+            f"the key of table '{name}' is not one text attribute",
+            where,
+            suggestion="use a table of its own, with 'key: {id: S}'",
+        )
         return None
     key = None
     if not isinstance(write.once_key, UnsetType):
@@ -362,7 +427,8 @@ def _compile_once_key(
         try:
             return evaluate(data)
         except ExpressionError:
-            reason = "the expression of 'once_key' fails on the message"
-            raise Rejection(BAD_VERSION, reason) from None
+            raise Rejection(
+                BAD_VERSION, "the expression of 'once_key' fails on the message"
+            ) from None
 
     return once_key

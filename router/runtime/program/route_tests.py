@@ -135,10 +135,13 @@ class _TestChecker(Struct, frozen=True):
             self._check_expected(test, path)
             return
         for name in _given(test, *_OF_MESSAGE):
-            sentence = f"a test has only one of 'messages' and '{name}'"
             is_result = name in (*_OF_ITEMS, "write")
             advice = "" if is_result else "write it to each of the messages"
-            self._add_key(sentence, (*path, name), advice)
+            self._add_key(
+                f"a test has only one of 'messages' and '{name}'",
+                (*path, name),
+                advice,
+            )
         for index, message in enumerate(test.messages):
             self._check_message(
                 message, (*path, "messages", index), "a message"
@@ -152,8 +155,11 @@ class _TestChecker(Struct, frozen=True):
             if table in tables:
                 self._identify(table, items, where)
             else:
-                hint = did_you_mean(table, tables, "name a key of 'tables'")
-                self._add_key(f"unknown table '{table}'", where, hint)
+                self._add_key(
+                    f"unknown table '{table}'",
+                    where,
+                    did_you_mean(table, tables, "name a key of 'tables'"),
+                )
 
     def check_table(
         self,
@@ -179,8 +185,10 @@ class _TestChecker(Struct, frozen=True):
         absent = self._identify(table, expected.absent, where)
         for index, identity in absent.items():
             if identity in stored:
-                sentence = "an item is expected, and expected to be absent"
-                self._add(sentence, (*where, index))
+                self._add(
+                    "an item is expected, and expected to be absent",
+                    (*where, index),
+                )
 
     def _check_message(
         self, message: spec.ReceivedMessage, path: Path, what: str
@@ -190,9 +198,11 @@ class _TestChecker(Struct, frozen=True):
             self._add(f"{what} has exactly one of {sources}", path)
         if message.record is not UNSET:
             for name in _given(message, *_IN_RECORD):
-                sentence = f"a record has its {name} in it"
-                advice = f"move '{name}' into 'record'{_IN_RECORD[name]}"
-                self._add_key(sentence, (*path, name), advice)
+                self._add_key(
+                    f"a record has its {name} in it",
+                    (*path, name),
+                    f"move '{name}' into 'record'{_IN_RECORD[name]}",
+                )
         if not isinstance(message.sent_at, UnsetType):
             try:
                 datetime.fromisoformat(message.sent_at)
@@ -206,8 +216,10 @@ class _TestChecker(Struct, frozen=True):
             self._add(f"a test has only one of '{first}' and '{second}'", path)
         expected += _given(test, "write")
         if expected and test.outcome != "written":
-            sentence = f"'{expected[0]}' cannot be where the outcome is '{test.outcome}'"
-            self._add(sentence, path)
+            self._add(
+                f"'{expected[0]}' cannot be where the outcome is '{test.outcome}'",
+                path,
+            )
 
     def _identify(
         self, table: str, items: Sequence[Mapping[str, Any]], path: Path

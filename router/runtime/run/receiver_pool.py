@@ -95,7 +95,11 @@ class ReceiverPool:
         with self._stopping_plugins:
             if not self._plugins_stopped:
                 self._plugins_stopped = True
-                self._program.plugins.stop(self._program.router)
+                try:
+                    self._program.plugins.stop(self._program.router)
+                except KeyboardInterrupt:
+                    # The worker handles signals by itself: only a plugin raises it.
+                    LOGGER.error("a plugin raised KeyboardInterrupt in router_stop")
 
     def start(self) -> None:
         """Begin to poll."""

@@ -18,7 +18,7 @@ from types import FrameType
 from msgspec import Struct, structs
 
 from router.errors import ConfigError, RouterError, UsageError
-from router.runtime.aws.calls import CONCURRENT_CALLS, boottime, overlap, run_within
+from router.runtime.aws.calls import CONCURRENT_CALLS, NoThreadError, boottime, overlap, run_within
 from router.runtime.aws.connect import connect
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.telemetry import LOGGER
@@ -174,12 +174,20 @@ class WorkerService:
                 _tune_garbage_collector()
             if self._reload_wanted and self._reloading is None:
                 self._reload_wanted = False
-                self._reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
-                self._reloading.start()
+                self._begin_reload()
             with suppress(Empty):
                 self._wake.get(timeout=POLL_SECONDS)
             self._pool.unblock()
         return self._stopped_at
+
+    def _begin_reload(self) -> None:
+        reloading = threading.Thread(target=self._reload, name="reload", daemon=True)
+        try:
+            reloading.start()
+        except RuntimeError as error:  # there is no further thread
+            LOGGER.error("cannot reload: %s; continuing with the old config", error)
+        else:
+            self._reloading = reloading
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -215,6 +223,8 @@ class WorkerService:
                 run_within(end - boottime(), pool.stop_plugins)
             except TimeoutError:
                 LOGGER.error("a plugin hangs in router_stop: it is not waited for")
+            except NoThreadError as error:
+                LOGGER.error("cannot call router_stop of the plugins: %s", error)
         return len(finished) == len(pools)
 
     def _reload(self) -> None:

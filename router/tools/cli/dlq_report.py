@@ -126,7 +126,7 @@ def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Col
         "sent_at": message.sent_at,
         "failed_at": message.failed_at,
         "failure": failed if names is None else masked_failure(failed),
-        "attributes": attributes if names is None else masked(attributes, attributes),
+        "attributes": attributes if names is None else masked(attributes, names),
         "message": data if names is None else masked(data, names),
     }
 

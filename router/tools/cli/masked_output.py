@@ -3,6 +3,8 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from traceback import format_exception
+from types import TracebackType
 from typing import IO, Any
 
 import click
@@ -12,14 +14,29 @@ from router.runtime.config.secret_values import WRITTEN
 
 @contextmanager
 def masking() -> Iterator[None]:
-    """Mask the secrets of the configs that are loaded inside."""
+    """Mask the secrets of the configs that are loaded inside, also in what ends the program."""
     WRITTEN.clear()
     streams = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (each and _MaskedText(each) for each in streams)
     try:
         yield
+    except click.ClickException as error:
+        error.message = WRITTEN.mask(error.message)  # type: ignore[misc]
+        raise
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            error.code = WRITTEN.mask(error.code)
+        raise
+    except BaseException:
+        sys.excepthook = _print_masked
+        raise
     finally:
         sys.stdout, sys.stderr = streams
+
+
+def _print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error that ends the program, as Python does."""
+    sys.stderr.write(WRITTEN.mask("".join(format_exception(kind, error, trace))))
 
 
 def write_exactly(text: str) -> None:

@@ -102,7 +102,7 @@ class Redriver:
         self.undeleted: dict[str, AwsFault] = {}
         self.unfinished: list[Redriven] = []
         self._aws = aws
-        self._delivery = Delivery(program, aws, clock, sends_dead_letters=False)
+        self._delivery = Delivery(program, aws, clock, sends_dead_letters=False, interruptible=True)
         self._source = source
         self._journal = journal
         self._rate = rate

@@ -4,6 +4,7 @@ An exchange goes on when its connection is ready, and waits only if its caller s
 caller reads others.
 """
 
+import os
 import socket
 import ssl
 import weakref
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
 from typing import Generic, TypeVar
 
-from router.runtime.aws.calls import IDLE_SECONDS, CallTimeout, Clock, blocking, boottime
+from router.runtime.aws.calls import IDLE_SECONDS, CallTimeout, Clock, blocking, boottime, end_copy
 from router.runtime.aws.faults import translate
 from router.runtime.aws.http.endpoints import Endpoint
 from router.runtime.aws.http.opening import (
@@ -71,6 +72,7 @@ class Connections:
     ) -> None:
         self._clock = clock
         self._opener = Opener(endpoint, env, clock, trust)
+        self._process = os.getpid()
         # A list needs no lock: each thread calls only `pop` and `append`.
         self._idle: list[OpenConnection] = []
         weakref.finalize(self, _close, self._idle)
@@ -95,6 +97,7 @@ class Connections:
 
     def take(self) -> OpenConnection | None:
         """Return an open connection that nobody uses and that is quiet, None if there is none."""
+        end_copy(self._process)
         oldest = self._clock() - IDLE_SECONDS
         while True:
             try:

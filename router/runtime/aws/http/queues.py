@@ -5,12 +5,10 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from hashlib import md5
-from logging import getLogger
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
 from router.model import Record
 from router.runtime.aws.calls import (
@@ -28,11 +26,14 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.aws.sqs import (
     BATCH_ENTRIES,
     EntryBatch,
+    ResponseMessage,
     SqsQueues,
     batch_request,
     delete_batches,
     find_failed,
     message_batches,
+    read_message,
+    read_records,
     receive_request,
     visibility_batches,
 )
@@ -52,24 +53,24 @@ REFUND = 1
 _TIMEOUTS = frozenset({"ReadTimeoutError", "ConnectTimeoutError"})
 
 
-class _ReceivedMessage(Struct, gc=False, rename="pascal"):
-    """A message of ReceiveMessage."""
-
-    message_id: str
-    receipt_handle: str
-    body: str
-    md5: str | None = field(default=None, name="MD5OfBody")
-    attributes: dict[str, str] | None = None
-    message_attributes: dict[str, dict[str, Any]] | None = None
-
-
 class _Received(Struct, rename="pascal"):
     """The response of ReceiveMessage."""
 
-    messages: list[_ReceivedMessage] | None = None
+    messages: list[ResponseMessage | None] | None = None
 
 
-_decode_received = msgspec.json.Decoder(_Received).decode
+_decode_well_formed = msgspec.json.Decoder(_Received).decode
+
+
+def _decode_received(body: bytes) -> _Received:
+    """Decode a response; a malformed message is None. Raises msgspec.DecodeError, UnicodeDecodeError."""
+    try:
+        return _decode_well_formed(body)
+    except msgspec.ValidationError:
+        messages = decode_object(body).get("Messages")
+        if not isinstance(messages, list):
+            raise
+        return _Received([read_message(message) for message in messages])
 
 
 class _Call(Struct, frozen=True):
@@ -136,7 +137,8 @@ class DirectQueues(SqsQueues):
                 if isinstance(response, FailedCall):
                     return response.fault
                 good = [response]
-            return _records([message for each in good for message in each.messages or ()])
+            messages = [message for each in good for message in each.messages or ()]
+            return [*read_records(messages, b64decode)]
 
         bodies = [body] * -(-count // BATCH_ENTRIES)
         return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, _decode_received, read)
@@ -280,26 +282,3 @@ def _encode(request: Mapping[str, Any]) -> bytes:
     except UnicodeEncodeError:
         # Half a surrogate pair can only be escaped; SQS decides whether it is valid.
         return json.dumps(request, default=lambda value: b64encode(value).decode()).encode()
-
-
-def _records(messages: Iterable[_ReceivedMessage]) -> list[Record]:
-    """Return the records of messages, without those whose body is damaged."""
-    records = []
-    for message in messages:
-        body, sent = message.body, message.message_attributes
-        # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
-        digest = md5(body.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
-        if message.md5 is not None and message.md5 != digest:
-            # The message is left on the queue, and received again.
-            fields = {"message_id": message.message_id, "error": "ChecksumError"}
-            getLogger("router").warning("the body is damaged", extra={"fields": fields})
-            continue
-        attributes = {name: _read_attribute(value) for name, value in sent.items()} if sent else {}
-        records.append(Record(message.message_id, message.receipt_handle, body, message.attributes or {}, attributes))
-    return records
-
-
-def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
-    if "BinaryValue" in attribute:
-        return {"DataType": attribute["DataType"], "BinaryValue": b64decode(attribute["BinaryValue"])}
-    return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}

@@ -26,7 +26,7 @@ from router.runtime.aws.http.signing import (
     SigningClock,
     SigningScope,
 )
-from router.runtime.aws.protocols import OUT_OF_TIME, UNREADABLE, AwsFault
+from router.runtime.aws.protocols import OUT_OF_TIME, UNREADABLE, UNREADABLE_ERRORS, AwsFault
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 """The first part of X-Amz-Target, by service."""
@@ -154,7 +154,12 @@ class PendingCall(PendingRequest[T]):
     def _result(self, response: HttpResponse | AwsFault) -> T:
         if isinstance(response, AwsFault):
             return self._read(FailedCall(response))
-        return self._read(_content(response, self._decode))
+        content = _content(response, self._decode)
+        try:
+            return self._read(content)
+        except UNREADABLE_ERRORS:
+            # What it confirms is not known, and the other calls of the batch go on.
+            return self._read(FailedCall(UNREADABLE))
 
 
 NOT_BEGUN = FailedCall(OUT_OF_TIME)
@@ -245,9 +250,11 @@ def _content(response: HttpResponse, decode: Callable[[bytes], R]) -> R | Failed
         return FailedCall(CHECKSUM)
     if response.status == 200:
         try:
-            return decode(response.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            found = decode(response.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return FailedCall(UNREADABLE)
+        # An error that was given the status of a success on its way confirms nothing.
+        return FailedCall(UNREADABLE) if isinstance(found, dict) and "__type" in found else found
     code = _error_code(response)
     if not code:
         # Not from the service, but from a proxy or load balancer before it.
@@ -267,5 +274,5 @@ def _error_code(response: HttpResponse) -> str:
 def _document(response: HttpResponse) -> dict[str, Any] | None:
     try:
         return decode_object(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -16,12 +16,14 @@ from typing import Any
 from msgspec import Struct
 
 from router.errors import MissingExtra, UsageError
-from router.runtime.aws.calls import blocking
+from router.runtime.aws.calls import NoThreadError, blocking, start_thread
 from router.runtime.aws.http.endpoints import is_host
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_SECONDS = 240
 """From this difference to AWS's clock on, the clock is taken for the cause; most services allow 5 minutes."""
+MAX_SKEW_SECONDS = 100 * 366 * 24 * 60 * 60
+"""A clock that was never set is at 1970, or at the year when its machine was made."""
 _SKEWED = frozenset(
     {"RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"}
 )
@@ -117,7 +119,10 @@ class SigningClock:
 
         try:
             server_time = parsedate_to_datetime(date.decode("latin-1")).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
+            return False
+        if not 0 <= server_time - self._now() + MAX_SKEW_SECONDS <= 2 * MAX_SKEW_SECONDS:
+            # No time of AWS: signatures could not even be written with some.
             return False
         signed_at = request.partition(b"X-Amz-Date: ")[2].partition(b"\r\n")[0].decode("latin-1")
         if abs(server_time - datetime.fromisoformat(signed_at).timestamp()) < SKEW_SECONDS:
@@ -196,9 +201,15 @@ class BotocoreKeys:
             if self._refreshing is None or not self._refreshing.is_alive():
                 self._error = None
                 self._refreshing = threading.Thread(target=self._try_to_read, name="credentials", daemon=True)
-                self._refreshing.start()
+                try:
+                    start_thread(self._refreshing)
+                except NoThreadError:
+                    # The next call tries again.
+                    self._refreshing = None
             refreshing = self._refreshing
         if self._keys is None or self._is_due(_SOON_SECONDS):
+            if refreshing is None:
+                raise TimeoutError
             with blocking:
                 refreshing.join(min(timeout, threading.TIMEOUT_MAX))
             if self._error:

@@ -14,6 +14,7 @@ from router.runtime.aws.http.service import FailedCall, JsonService, PendingCall
 from router.runtime.aws.protocols import (
     MEASURED,
     UNREADABLE,
+    UNREADABLE_ERRORS,
     AwsFault,
     KeySchema,
     Request,
@@ -80,7 +81,10 @@ class DirectTables:
         response = self._service.begin("DescribeTable", body, _timeout(timeout), decode_object).finish()
         if isinstance(response, FailedCall):
             return response.fault
-        return read_key_schema(response["Table"]) if "Table" in response else UNREADABLE
+        try:
+            return read_key_schema(response["Table"])
+        except UNREADABLE_ERRORS:
+            return UNREADABLE
 
 
 def _timeout(seconds: float) -> CallTimeout:
@@ -122,7 +126,8 @@ def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
         return WriteResponse()
     found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
-        return WriteResponse(fault=response.fault)
+        # Without its reasons it is not known which condition failed.
+        return WriteResponse(fault=UNREADABLE if response.fault.kind == "condition" else response.fault)
     return found if found.stored is None else msgspec.structs.replace(found, stored=read_item(found.stored))
 
 

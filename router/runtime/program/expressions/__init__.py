@@ -82,11 +82,12 @@ def paths_read(tree: Tree) -> list[Names]:
     plain = path_of(tree)
     if plain is not None:
         return [plain]
-    if tree["type"] in _ON_DATA:
-        children = tree["children"]
-        # An expression that is passed to a function is evaluated on something else.
-        if all(child["type"] != "expref" for child in children):
-            return [names for child in children for names in paths_read(child)]
+    children = tree["children"]
+    # An expression that is passed to a function is evaluated on something else.
+    if tree["type"] in _ON_DATA and all(
+        child["type"] != "expref" for child in children
+    ):
+        return [names for child in children for names in paths_read(child)]
     read = fields_read(tree)
     return [()] if read is None else [(name,) for name in read]
 

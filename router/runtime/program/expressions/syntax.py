@@ -52,8 +52,10 @@ class ExactLexer(lexer.Lexer):
             )
         except ValueError:
             word = _cut(lexeme.strip())
-            reason = f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)"
-            raise SyntaxFault(reason, start) from None
+            raise SyntaxFault(
+                f"the literal `{word}` is not JSON (write text as '{word}' or `\"{word}\"`)",
+                start,
+            ) from None
         # Not every Python's JSON reader refuses it.
         if nests_deeper(value, MAX_DEPTH - 1):
             raise SyntaxFault("it nests too deeply")
@@ -68,8 +70,10 @@ class ExactLexer(lexer.Lexer):
         try:
             token: dict[str, Any] = super()._consume_quoted_identifier()
         except exceptions.LexerError as error:
-            reason = "the name in double quotes is not a JSON string"
-            raise SyntaxFault(reason, error.lexer_position) from None
+            raise SyntaxFault(
+                "the name in double quotes is not a JSON string",
+                error.lexer_position,
+            ) from None
         return token
 
 
@@ -90,8 +94,10 @@ class ExactParser(parser.Parser):
 
     def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> Tree:
         if self._current_token() == "lparen":
-            reason = "the name of a function is written without quotes"
-            raise SyntaxFault(reason, token["start"])
+            raise SyntaxFault(
+                "the name of a function is written without quotes",
+                token["start"],
+            )
         return {
             "type": "field",
             "children": [],
@@ -174,8 +180,10 @@ def _check_call(node: Tree) -> None:
         is_wanted = "expref" in expected[min(index, len(expected) - 1)]
         if is_wanted != (child["type"] == "expref"):
             verb = "needs" if is_wanted else "cannot have"
-            reason = f"argument {index + 1} of {name}() {verb} a '&' before it"
-            raise SyntaxFault(reason, start)
+            raise SyntaxFault(
+                f"argument {index + 1} of {name}() {verb} a '&' before it",
+                start,
+            )
 
 
 def _check_count(node: Tree, function: Function) -> None:

@@ -22,6 +22,7 @@ from router.codes import declare
 from router.model import names_file, plugin_name
 from router.runtime.config.findings import ConfigFault, did_you_mean
 from router.runtime.config.merge import resolve_inside
+from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import NOT_REGULAR, read_regular
 from router.runtime.program.hooks import specs
 
@@ -111,8 +112,9 @@ def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
         return _no_file(entry, file)
     if resolve_inside(folder, entry) is None:
         why = f"{entry!r} is outside of the folder of the config"
-        advice = "copy it into that folder, or install it as a module"
-        return _fault(entry, why, advice)
+        return _fault(
+            entry, why, "copy it into that folder, or install it as a module"
+        )
     name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
     loader = _FreshLoader(name, str(file))
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
@@ -137,9 +139,13 @@ def _no_file(entry: str, file: Path) -> ConfigFault:
     beside = [
         (folder / path.name).as_posix() for path in file.parent.glob("*.py")
     ]
-    advice = "a path is relative to the folder of this file"
-    hint = did_you_mean(entry, beside, advice)
-    return _fault(entry, f"there is no file {entry!r}", hint)
+    return _fault(
+        entry,
+        f"there is no file {entry!r}",
+        did_you_mean(
+            entry, beside, "a path is relative to the folder of this file"
+        ),
+    )
 
 
 def _import_module(entry: str) -> ModuleType | ConfigFault:
@@ -157,8 +163,11 @@ def _import_module(entry: str) -> ModuleType | ConfigFault:
 
 
 def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:
-    sentence = f"plugin {plugin_name(entry)!r} cannot be loaded: {why}"
-    return ConfigFault(CANNOT_LOAD, sentence, suggestion)
+    return ConfigFault(
+        CANNOT_LOAD,
+        f"plugin {plugin_name(entry)!r} cannot be loaded: {why}",
+        suggestion,
+    )
 
 
 def odd_form(function: Any) -> str:
@@ -184,14 +193,23 @@ def implementation_faults(
             found += _hook_faults(value, mark, hook, at)
             if hook in implemented:
                 first = implemented[hook]
-                sentence = f"{at} implements {hook!r} again, after {first!r}"
-                advice = "make one function of the two"
-                found.append(ConfigFault(SECOND, sentence, advice))
+                found.append(
+                    ConfigFault(
+                        SECOND,
+                        f"{at} implements {hook!r} again, after {first!r}",
+                        "make one function of the two",
+                    )
+                )
             if hook in HOOKS:
                 implemented.setdefault(hook, name)
         elif name.startswith("router_") and _is_function(value):
-            advice = "put @hookimpl over it, or give it another name"
-            found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
+            found.append(
+                ConfigFault(
+                    UNMARKED,
+                    f"{at} is not marked",
+                    "put @hookimpl over it, or give it another name",
+                )
+            )
     return found
 
 
@@ -205,13 +223,17 @@ def _hook_faults(
     """Yield the faults of one implementation of a hook."""
     forms = " and ".join(_forms(value, mark))
     if forms:
-        sentence = f"{at} {forms}, which hooks do not support"
-        yield ConfigFault(WRONG_FORM, sentence, _PLAIN)
+        yield ConfigFault(
+            WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN
+        )
     if hook in HOOKS:
         yield from _argument_faults(value, hook, at)
     else:
-        sentence = f"{at} is no hook of the router"
-        yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(hook, HOOKS))
+        yield ConfigFault(
+            NO_SUCH_HOOK,
+            f"{at} is no hook of the router",
+            did_you_mean(hook, HOOKS),
+        )
 
 
 def _mark(value: Any) -> Mapping[str, Any] | None:
@@ -264,10 +286,13 @@ def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
             and parameter.default is parameter.empty
         )
         if is_plain and name not in HOOKS[hook]:
-            sentence = f"{at} takes {name!r}, which {hook} does not have"
-            has = f"{hook} has {', '.join(HOOKS[hook])}"
-            hint = did_you_mean(name, HOOKS[hook], has)
-            yield ConfigFault(NO_SUCH_HOOK, sentence, hint)
+            yield ConfigFault(
+                NO_SUCH_HOOK,
+                f"{at} takes {name!r}, which {hook} does not have",
+                did_you_mean(
+                    name, HOOKS[hook], f"{hook} has {', '.join(HOOKS[hook])}"
+                ),
+            )
 
 
 def shown(file: str, folder: Path) -> str:
@@ -285,15 +310,12 @@ def describe(error: BaseException, folder: Path) -> str:
     load: at run time the text may hold a value of a message.
     """
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    first = next(iter(text.splitlines()), "")[:_TEXT_LENGTH]
-    described = type(error).__name__
-    if first:
-        described += f": {first}"
+    # Before it is cut: a part of a secret is not found any more.
+    first = next(iter(WRITTEN.mask(text).splitlines()), "")[:_TEXT_LENGTH]
     where = _line_of(error)
-    if where:
-        file, line = where
-        described += f" ({shown(file, folder)}:{line})"
-    return described
+    at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
+    said = f": {first}" if first else ""
+    return f"{type(error).__name__}{said}{at}"
 
 
 def _line_of(error: BaseException) -> tuple[str, int] | None:

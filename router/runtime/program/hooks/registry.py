@@ -395,9 +395,9 @@ def _guard_envelope(
     def guarded(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
         try:
             unwrapped = unwrap(payload, attributes)
-        except (Drop, Reject, Retry):
+        except (Drop, Reject, Retry, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # one that ends the program: the next receive would end it again
             raise PluginError(plugin, what, error) from error
         match unwrapped:
             case (_, Mapping()):
@@ -448,13 +448,10 @@ def _guard(
     def guarded(given: Any) -> Any:
         try:
             value = function(given)
-        except Exception as error:
-            raise PluginError(
-                plugin,
-                what,
-                error,
-                f"{registered}raised {type(error).__name__}",
-            ) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one that ends the program would hide what the others find
+            raise PluginError(plugin, what, error, f"{registered}raised {type(error).__name__}") from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)
         return value

@@ -187,10 +187,11 @@ class SchemaStore:
             return self._checks[inline]
         file = self._inside(self._root / schema)
         if file is None:
-            sentence = f"schema '{schema}' is outside the folder of the config"
             report(
                 ConfigFault(
-                    UNREADABLE_SCHEMA, sentence, "put it into that folder"
+                    UNREADABLE_SCHEMA,
+                    f"schema '{schema}' is outside the folder of the config",
+                    "put it into that folder",
                 )
             )
             return None

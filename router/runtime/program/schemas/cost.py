@@ -111,12 +111,12 @@ def _growth_fault(
     for place in waiting:
         large = _count(place, locations, sizes)
         if large is not None:
-            sentence = (
+            return ConfigFault(
+                TOO_MUCH_WORK,
                 f"{root.name} applies more than {MAX_APPLIED:,} subschemas to one "
-                f"value, once its references are followed, at {_shown(large, root)}"
+                f"value, once its references are followed, at {_shown(large, root)}",
+                "let its allOf, anyOf and oneOf refer to a definition once",
             )
-            advice = "let its allOf, anyOf and oneOf refer to a definition once"
-            return ConfigFault(TOO_MUCH_WORK, sentence, advice)
         parts = [*_parts(place, in_place=True), *_parts(place, in_place=False)]
         _add_new((*parts, *locations.referred(place)), waiting, seen)
     return None
@@ -193,12 +193,12 @@ def _repetition_fault(
         for step, targets in children.items():
             if len(targets) > 1 and levels.both_return(targets, place.key):
                 name = "its elements" if step is None else f"'{step}'"
-                sentence = (
+                return ConfigFault(
+                    REPEATED,
                     f"{root.name} applies to {name} of each level several times, at "
-                    f"{_shown(place, root)}"
+                    f"{_shown(place, root)}",
+                    "declare it in one part of allOf",
                 )
-                advice = "declare it in one part of allOf"
-                return ConfigFault(REPEATED, sentence, advice)
             _add_new(targets, waiting, seen)
     return None
 

@@ -160,17 +160,22 @@ def read_schema(
     """
     raw = _read_bytes(file, name) if unsaved is None else unsaved
     if len(raw) > MAX_BYTES:
-        sentence = (
-            f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        raise SchemaError(
+            ConfigFault(
+                UNREADABLE_SCHEMA,
+                f"schema '{name}' is larger than {MAX_BYTES // 1024 // 1024} MiB",
+                "split it",
+            )
         )
-        raise SchemaError(ConfigFault(UNREADABLE_SCHEMA, sentence, "split it"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        sentence = "the schema is not UTF-8 text"
         raise SchemaError(
             ConfigFault(
-                UNREADABLE_SCHEMA, sentence, "save it as UTF-8", Place(label)
+                UNREADABLE_SCHEMA,
+                "the schema is not UTF-8 text",
+                "save it as UTF-8",
+                Place(label),
             )
         ) from None
     if file.suffix in (".yaml", ".yml"):
@@ -186,12 +191,11 @@ def _read_bytes(file: pathlib.Path, name: str) -> bytes:
         return read_regular(file, MAX_BYTES + 1)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        advice = "a schema is a file, relative to the config"
         raise SchemaError(
             ConfigFault(
                 UNREADABLE_SCHEMA,
                 f"cannot read schema '{name}': {reason}",
-                advice,
+                "a schema is a file, relative to the config",
             )
         ) from None
 
@@ -225,10 +229,12 @@ def _parse_yaml(text: str, label: str) -> Any:
         source = parse_text(text, label=label)
     except ConfigError as error:
         first = error.findings[0]
-        sentence = "the schema is not a map in YAML"
         raise SchemaError(
             ConfigFault(
-                UNREADABLE_SCHEMA, sentence, first.suggestion, first.place
+                UNREADABLE_SCHEMA,
+                "the schema is not a map in YAML",
+                first.suggestion,
+                first.place,
             )
         ) from None
     faults = [
@@ -312,18 +318,32 @@ def draft_of(content: Any) -> int | None:
 def verify(content: Any, name: str) -> list[ConfigFault]:
     """Return the faults of one document, except those of its references."""
     if not isinstance(content, dict | bool):
-        advice = "a schema is an object, or true or false"
-        return [ConfigFault(INVALID_SCHEMA, f"{name} is not a schema", advice)]
+        return [
+            ConfigFault(
+                INVALID_SCHEMA,
+                f"{name} is not a schema",
+                "a schema is an object, or true or false",
+            )
+        ]
     if nests_deeper(content, MAX_DEPTH):
-        sentence = f"{name} nests deeper than {MAX_DEPTH} levels"
-        return [ConfigFault(INVALID_SCHEMA, sentence, "use $defs and $ref")]
+        return [
+            ConfigFault(
+                INVALID_SCHEMA,
+                f"{name} nests deeper than {MAX_DEPTH} levels",
+                "use $defs and $ref",
+            )
+        ]
     if draft_of(content) is None and isinstance(content, dict):
         named = content["$schema"]
-        sentence = f"{name} has an unknown $schema '{named}'"
-        advice = did_you_mean(
-            named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
-        )
-        return [ConfigFault(UNKNOWN_DRAFT, sentence, advice)]
+        return [
+            ConfigFault(
+                UNKNOWN_DRAFT,
+                f"{name} has an unknown $schema '{named}'",
+                did_you_mean(
+                    named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
+                ),
+            )
+        ]
     parts = list(subschemas(content))
     faults = _check_meta(content, name)
     faults += _check_patterns(parts, name)
@@ -374,9 +394,9 @@ def with_whole_limits(content: Any, text: bytes) -> Any:
     content = deepcopy(content)
     for _, part in subschemas(content):
         for keyword in _LIMITS.intersection(part):
-            limit = part[keyword]
+            limit: Any = part[keyword]
             if isinstance(limit, Decimal):
-                part[keyword] = int(min(limit, 10**18))
+                part[keyword] = int(min(limit, Decimal(10**18)))
     return content
 
 
@@ -418,9 +438,10 @@ def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
 
 def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     """Return the fault of a document that fails its meta-schema at `path` by `keyword`."""
-    sentence = f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema"
     return ConfigFault(
-        INVALID_SCHEMA, sentence, _TYPES if path and path[-1] == "type" else ""
+        INVALID_SCHEMA,
+        f"{name} is not a valid schema: {pointer(path)} fails '{keyword}' of its meta-schema",
+        _TYPES if path and path[-1] == "type" else "",
     )
 
 
@@ -440,11 +461,11 @@ def _check_patterns(
 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
     """Return the fault of a pattern at `path` that the regex engine does not support."""
-    sentence = f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take"
-    advice = (
-        "write it without look-around and back-references; check its brackets"
+    return ConfigFault(
+        UNSUPPORTED_PATTERN,
+        f"{name} has a pattern at {pointer(path)} that the linear-time engine does not take",
+        "write it without look-around and back-references; check its brackets",
     )
-    return ConfigFault(UNSUPPORTED_PATTERN, sentence, advice)
 
 
 def _is_linear(pattern: str) -> bool:
@@ -470,7 +491,8 @@ def _check_formats(
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*path, "format"))
-            sentence = f"{name} has an unknown format '{named}' at {where}: nothing is checked"
             yield ConfigFault(
-                UNKNOWN_FORMAT, sentence, did_you_mean(named, ASSERTED_SINCE)
+                UNKNOWN_FORMAT,
+                f"{name} has an unknown format '{named}' at {where}: nothing is checked",
+                did_you_mean(named, ASSERTED_SINCE),
             )

@@ -138,11 +138,12 @@ class Linker:
         if isinstance(error.kind, ValidationErrorKind.Referencing):
             return self._unresolved()
         path = error.instance_path
-        name = self._root.name
-        for document in self.reached.values():
-            if _at(document.content, path) == error.instance:
-                name = document.name
-                break
+        named = (
+            document.name
+            for document in self.reached.values()
+            if _at(document.content, path) == error.instance
+        )
+        name = next(named, self._root.name)
         if getattr(error.kind, "format", "") == "regex":
             return [unsupported(path, name)]
         return [invalid(path, error.kind.name, name)]
@@ -169,11 +170,13 @@ class Linker:
                         ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}")
                     )
         if not faults and not self._refused:
-            sentence = (
-                f"{self._root.name} has an $id, a $schema or a reference that cannot "
-                "be resolved"
+            faults.append(
+                ConfigFault(
+                    UNRESOLVED_REFERENCE,
+                    f"{self._root.name} has an $id, a $schema or a reference that cannot "
+                    "be resolved",
+                )
             )
-            faults.append(ConfigFault(UNRESOLVED_REFERENCE, sentence))
         return faults
 
     def _retrieve_all(self) -> None:

@@ -239,9 +239,14 @@ class Locator:
         )
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         path = _without_guards(tuple(error.schema_path))
-        where = named_steps(data, (*base, *error.instance_path))
         missing = getattr(error.kind, "property", None)
-        return Failure(keyword, path, uri, where, missing)
+        return Failure(
+            keyword,
+            path,
+            uri,
+            named_steps(data, (*base, *error.instance_path)),
+            missing,
+        )
 
 
 def named_steps(data: Any, path: Path) -> Path:

@@ -12,8 +12,10 @@ from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.redaction import read_redact
 from router.runtime.program.schemas.documents import declared_names, subschemas
-from router.runtime.sources import expressions_of
+from router.runtime.sources import expressions_of, meta_of
 
+_CARRIED = "attribute."
+"""Begins the names of metadata that is a message attribute."""
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
@@ -67,6 +69,9 @@ class ConfigNames:
             self.add_schema(document.content)
         for tree in _trees(settings):
             self.add_expression(tree)
+        for attribute in _attributes(settings):
+            carried = (each for each in meta_of(attribute) if each.startswith(_CARRIED))
+            self.names.update(each.removeprefix(_CARRIED) for each in carried)
 
 
 def names_of(loaded: Loaded, program: Program, queues: Iterable[str]) -> ConfigNames:
@@ -74,7 +79,9 @@ def names_of(loaded: Loaded, program: Program, queues: Iterable[str]) -> ConfigN
     found = ConfigNames()
     for queue in queues:
         settings = program.config.queues.get(queue) or spec.Queue()
-        for path in read_redact(settings).paths:
+        redacted = read_redact(settings)
+        found.names |= redacted.attributes
+        for path in redacted.paths:
             found.names.update(step for step in path.steps if isinstance(step, str))
         for route in program.engine.queues[queue].routes:
             found.add_route(loaded, program, route.route.name)
@@ -99,14 +106,17 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from (*write.add, *write.append, *write.keep_first)
 
 
+def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
+    item = {} if isinstance(settings.item, UnsetType) else settings.item
+    for attribute in item.values():
+        yield spec.long_form(attribute) if isinstance(attribute, str) else attribute
+
+
 def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
     texts = [each for each in (settings.when, settings.for_each, settings.write.once_key) if isinstance(each, str)]
     if not isinstance(settings.merge, UnsetType):
         texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
-    for attribute in item.values():
-        given = spec.long_form(attribute)
-        texts += [use.text for use in expressions_of(given)]
+    texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]
     for text in texts:
         tree = tree_of(text)
         if tree is not None:

@@ -20,6 +20,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from router import __version__
 from router.errors import UsageError, refusing_file
 from router.model import names_file
+from router.runtime.printable import printable
 from router.tools.deploy.archive import Entry, LeftOut, folder_entries, named_entries, plugin_files
 from router.tools.deploy.packages import sha256_of
 from router.tools.deploy.requirements import DISTRIBUTION, files_of_requirements, requirements_files
@@ -103,11 +104,19 @@ def _checked(index: str) -> str:
         raise UsageError(
             f"--index is the URL of a package index, such as https://packages.example.com/simple: {index!r}"
         )
+    _require_one_line(index)
     if parts.username is not None:
         raise UsageError(
             "--index has a user name or password, which everybody who has the file could read; leave it out"
         )
     return index
+
+
+def _require_one_line(text: str) -> str:
+    """Return a text; raises UsageError if what follows in it would be a line of the file of its own."""
+    if not text.isprintable():
+        raise UsageError(f"{printable(text)!r} cannot stand in a Dockerfile or a unit: it has a control character")
+    return text
 
 
 def dockerfile(config: DeployableConfig, program: ProgramSource, secrets: SecretFiles, left_out: list[LeftOut]) -> str:
@@ -128,6 +137,8 @@ def dockerfile(config: DeployableConfig, program: ProgramSource, secrets: Secret
     beside = [_relative(file, folder) for file in files_of_requirements(lists)]
     texts = _verify(named_entries("lists", (name for name in beside if not name.endswith(".whl")), folder, secrets))
     required = [*texts, *(name for name in beside if name.endswith(".whl"))]
+    for name in (config.path.name, *names, *beside):
+        _require_one_line(name)
     return fill(
         "worker.dockerfile",
         **CONSTANTS,
@@ -193,9 +204,14 @@ def systemd_unit(config: Path, variables: Sequence[str], program: ProgramSource)
     return fill(
         "worker.service",
         **CONSTANTS,
-        config=config.name,
+        config=_require_one_line(config.name),
         program=steps,
         arguments=program.arguments(ETC),
         variables=f" Variables of the config: {', '.join(variables)}." if variables else "",
-        command=shlex.join(worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}")),
+        command=_escaped(shlex.join(worker_command(f"{ETC}/{config.name}", f"127.0.0.1:{PORT}"))),
     )
+
+
+def _escaped(command: str) -> str:
+    """Return a command line in which systemd replaces nothing."""
+    return command.replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")

@@ -2,6 +2,7 @@
 
 import html
 import json
+import shlex
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -66,6 +67,19 @@ SECRET = 'it\'s "top"\\secret\n1/€ <a&b>'
         html.escape(SECRET),
         f"a{SECRET}b",
         SECRET.upper(),
+        json.dumps(json.dumps({"a": SECRET})),
+        json.dumps(json.dumps([json.dumps(SECRET)], ensure_ascii=False)),
+        html.escape(json.dumps(json.dumps(SECRET))),
+        repr(json.dumps(SECRET)),
+        repr(repr(SECRET)),
+        quote(json.dumps(SECRET)),
+        ascii(SECRET),
+        repr(SECRET.encode()),
+        SECRET.encode("ascii", "xmlcharrefreplace").decode(),
+        shlex.quote(SECRET),
+        SECRET.replace("\n", "\r\n"),
+        SECRET.replace("\n", " "),
+        SECRET.replace(" ", "\n       "),
     ],
 )
 def test_each_form(shown: str) -> None:
@@ -78,6 +92,21 @@ def test_each_form(shown: str) -> None:
         "before ",
         " after",
     )
+
+
+def test_white_space_around_a_value() -> None:
+    """A file that a value is read from often ends with a line feed, which a sentence has not."""
+    assert masking(X_TOKEN=" correct horse\n").mask("no correct horse here") == "no ${X_TOKEN} here"
+
+
+@pytest.mark.parametrize("end", ["\\", '"', "'", "%"])
+def test_a_value_in_json_that_ends_with_a_sign(end: str) -> None:
+    """What is around the value stays, and so does the JSON."""
+    value = f"top secret{end}"
+
+    for text in (value, f'a {value}" b', f"{value}\n", json.dumps({"a": value})):
+        masked = masking(X_TOKEN=value).mask(json.dumps({"a": text}))
+        assert json.loads(masked)["a"].partition("${X_TOKEN}")[1] == "${X_TOKEN}"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +142,9 @@ def test_parts(value: str, text: str, masked: str) -> None:
     ("value", "text", "masked"),
     [
         ("a", "a queue 'a' of \"a\"", "a queue '${X}' of \"${X}\""),
+        ("a", r"{\"b\": \"a\"}", r"{\"b\": \"${X}\"}"),
+        ("a", "&quot;a&quot;", "&quot;${X}&quot;"),
+        ('a"b', json.dumps(json.dumps('a"b')), r'"\"${X}\""'),
         ("dev", "the device dev-1 of dev", "the device ${X}-1 of ${X}"),
         ("tests", "router test runs tests, contests", "router test runs ${X}, contests"),
         ("orders", "reorders", "re${X}"),

@@ -315,3 +315,28 @@ def test_any_calls(calls: list[tuple[float, float, float]]) -> None:
         largest = max(largest, reserved)
 
     assert used <= UNITS * (clock.now - 100 + 1) + largest + 1e-6
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(WriteResponse(consumed=1e308), id="more than any call can consume"),
+        pytest.param(WriteResponse(consumed=-1e308), id="less than nothing"),
+        pytest.param(WriteResponse(consumed=float("nan")), id="no number"),
+        pytest.param(WriteResponse(unprocessed=[{}] * 50, consumed=1.0), id="more is unprocessed than was sent"),
+    ],
+)
+def test_units_that_no_call_consumes(clock: Clock, response: WriteResponse) -> None:
+    """They change nothing: the next calls are made, and within the budget."""
+    budgets = WriteBudgets(clock)
+    writes = put("a").writes
+    for _ in range(3):
+        budgets.reserve(writes, transactional=False).settle(response, len(writes))
+
+    clock.now += 2
+    made = 0
+    while not budgets.reserve(writes, transactional=False).wait and made < 100:
+        made += 1
+
+    # A table that writes nothing gets a lower rate.
+    assert 9 <= made <= UNITS

@@ -652,8 +652,9 @@ def test_a_malformed_failure_is_counted(compile_: Any, aws: Aws, arrive: Any, qu
 def test_what_a_summary_counts(aws: Aws, tables: Any, compile_: Any, messages: Any, arrive: Any) -> None:
     """The outcomes by kind, without those that there are none of; conflicts and configuration errors among them."""
     exists = AwsFault("condition", "ConditionalCheckFailedException", 400)
-    conflict = WriteResponse(fault=exists, stored={"id": {"S": "another"}})
-    tables.answers.extend([*[conflict] * 2, WriteResponse(fault=exists), *[WriteResponse(fault=GONE)] * 3])
+    others = [{"id": {"S": id_}, "other": {"S": "content"}} for id_ in "ab"]
+    conflicts = [WriteResponse(fault=exists, stored=other) for other in others]
+    tables.answers.extend([*conflicts, WriteResponse(fault=exists), *[WriteResponse(fault=GONE)] * 3])
     program = compile_("{queue: q, table: things, write: {mode: insert}}")
     summaries: list[Summary] = []
     delivery = Delivery(program, aws, lambda: 1.0, meter=summaries.append)

@@ -12,7 +12,7 @@ from router.runtime.deliver.delivery import Delivered, Delivery
 from router.runtime.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import Aws, AwsFault, WriteResponse
-from tests.support.program import WARM
+from tests.support.program import COMPILE_AFTER
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"
 FIFO = "name: q.fifo, dead_letter: letters.fifo"
@@ -136,7 +136,7 @@ def test_time_runs_out(deliver: Deliver, lines: Any) -> None:
 
 
 def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, tables: Any) -> None:
-    """A queue that has its short form by then plans each message as before, the unusual ones too."""
+    """A queue that has its fast path by then plans each message as before, the unusual ones too."""
     program = compile_("{queue: q, table: things, item: {id: id, a: {meta: message_id}}}")
     delivery = Delivery(program, aws, time_)
     deadline = FixedDeadline(time_.now + 1000 + MARGIN_SECONDS)
@@ -149,10 +149,39 @@ def test_after_many_messages(aws: Aws, compile_: Any, time_: Any, arrive: Any, t
     ]
 
     early, *_, late = [
-        (ends(delivery.deliver(program.engine.queues["q"], batch, deadline)), tables.calls[-1]) for _ in range(WARM)
+        (ends(delivery.deliver(program.engine.queues["q"], batch, deadline)), tables.calls[-1])
+        for _ in range(COMPILE_AFTER)
     ]
 
     assert early == late
     assert (early[0][0], early[1]) == (("usual", "written", ""), ["x", "y"])
     assert [kind for _, kind, _ in early[0]] == ["written", "written", "rejected", "rejected"]
     assert tables.items["x"] == {"id": {"S": "x"}, "a": {"S": "usual"}}
+
+
+@pytest.mark.parametrize("queue", ["dead_letter: letters", FIFO])
+def test_items_of_a_batch_that_take_much_memory(
+    aws: Aws, compile_: Any, lines: Any, tables: Any, monkeypatch: pytest.MonkeyPatch, queue: str
+) -> None:
+    """The first messages are written before the next ones are planned: they are not in memory together."""
+    monkeypatch.setattr("router.runtime.deliver.delivery.MAX_PLANNED_BATCH_BYTES", 1_500)
+    program = compile_(LINES, queue)
+    records = [lines(name, 3, group=name) for name in "abcd"]
+
+    delivered = Delivery(program, aws, lambda: 1.0).deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert [kind for _, kind, _ in ends(delivered)] == ["written"] * 4
+    assert [len(call) for call in tables.calls] == [6, 3, 3]
+
+
+def test_large_bodies_take_memory_too(
+    aws: Aws, compile_: Any, arrive: Any, tables: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list of empty lists takes a hundred times its bytes."""
+    monkeypatch.setattr("router.runtime.deliver.delivery.MAX_PLANNED_BATCH_BYTES", 3_000_000)
+    program = compile_()
+    records = [arrive(json.dumps({"id": id_, "lists": [[]] * 6_000}), id_) for id_ in "abc"]
+
+    delivered = Delivery(program, aws, lambda: 1.0).deliver(program.engine.queues["q"], records, FixedDeadline(60))
+
+    assert ([kind for _, kind, _ in ends(delivered)], tables.calls) == (["written"] * 3, [["a", "b"], ["c"]])

@@ -311,6 +311,22 @@ def test_a_plugin_of_one_of_two_routes(make: Any, changed: str) -> None:
     )
 
 
+@pytest.mark.parametrize("hook", ["router_transform_message(message)", "router_transform_item(item, message)"])
+def test_a_plugin_does_not_change_the_attributes_of_a_message(make: Any, hook: str) -> None:
+    """Another route reads them unchanged, and so does who received the message."""
+    changes = "    message.system.clear()\n    message.attributes.clear()\n"
+    program = make(
+        f"one: {{{TO_THINGS}}}\nplain: {{{TO_THINGS}, plugins: [], item: {{id: id, at: {{meta: sent_at}}}}}}",
+        change=f"@hookimpl\ndef {hook}:\n{changes}",
+    )
+    received = record({"id": "a"})
+
+    writes = plan(program.engine.queues["q"], received).writes
+
+    assert [decode_item(write.item) for write in writes] == [{"id": "a"}, {"id": "a", "at": "2026-01-02T03:04:05.678Z"}]
+    assert received.attributes == {"SentTimestamp": "1767323045678"}
+
+
 def test_plugins_do_not_change_another_item_of_for_each(make: Any) -> None:
     """Though the items share a part of the message."""
     program = make(

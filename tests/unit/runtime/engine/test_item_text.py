@@ -14,7 +14,7 @@ from router.errors import Rejection
 from router.model import Table
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_NESTING, encode_attribute
 from router.runtime.engine.decode import decode_json
-from router.runtime.engine.item_text import ESCAPED, SCALARS, VERBATIM, ValueTexts, is_verbatim, texts_for
+from router.runtime.engine.item_text import ESCAPED, SCALARS, UNESCAPED, ValueTexts, is_unescaped, texts_for
 from router.runtime.engine.writes import Write
 from tests.support.modes import MODES
 
@@ -39,7 +39,7 @@ def test_texts_are_those_of_structures(value: Any, ascii_only: bool) -> None:
     except Rejection:
         return
 
-    texts = [ESCAPED[data.__class__](data, 1)] + [VERBATIM[data.__class__](data, 1)] * is_verbatim(text)
+    texts = [ESCAPED[data.__class__](data, 1)] + [UNESCAPED[data.__class__](data, 1)] * is_unescaped(text)
 
     assert texts == [expected] * len(texts)
 
@@ -52,7 +52,7 @@ def nested(depth: int, *, maps: bool) -> Any:
     return value
 
 
-@pytest.mark.parametrize("way", [ESCAPED, VERBATIM])
+@pytest.mark.parametrize("way", [ESCAPED, UNESCAPED])
 @pytest.mark.parametrize(
     ("within", "beyond"),
     [
@@ -88,16 +88,16 @@ def test_bounds(way: ValueTexts, within: Any, beyond: Any) -> None:
 )
 def test_what_needs_no_escapes(text: str, verbatim: bool) -> None:
     """Texts without escapes, or only those of characters that JSON writes as they are."""
-    assert is_verbatim(text) is verbatim
+    assert is_unescaped(text) is verbatim
 
 
 @pytest.mark.parametrize(
     ("text", "texts"),
     [
-        ('"x"', VERBATIM),
+        ('"x"', UNESCAPED),
         (r'"\n"', ESCAPED),
         (None, SCALARS),
-        ("[" + "1," * 204_799 + "]", VERBATIM),
+        ("[" + "1," * 204_799 + "]", UNESCAPED),
         ("[" + "1," * 204_799 + "1]", SCALARS),
     ],
 )

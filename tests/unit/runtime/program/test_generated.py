@@ -16,13 +16,13 @@ from router.errors import ConfigError
 from router.model import Record, Table
 from router.runtime.program.attribute import Getter
 from router.runtime.program.generated import (
+    COMPILE_AFTER,
     MAX_ATTRIBUTES,
     MAX_NAMES,
     MAX_SHARED,
-    WARM,
     SourceShape,
+    make_fast_path,
     shared_parts,
-    short_form,
     source_lines,
 )
 from router.runtime.program.load import load_program
@@ -34,8 +34,8 @@ from tests.support.engine import (
     MAX_NESTING,
     CompiledQueue,
     WriteConfig,
+    fast_plan,
     plan,
-    short_plan,
 )
 from tests.support.modes import MODES
 from tests.support.planning import shown
@@ -123,15 +123,15 @@ def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
 
 
 def planned_each_way(queue: CompiledQueue, body: str) -> list[tuple[Any, list[bytes], list[Any]]]:
-    """Return outcome, requests and identities by the general way, the short form of the route, and that of the queue.
+    """Return outcome, requests and identities by the general way, the fast path of the route, and that of the queue.
 
     The last is empty for a message that it leaves to the others.
     """
     warm_up(queue)
     (route,) = queue.routes
-    short = short_plan(queue)
+    short = fast_plan(queue)
     assert short is not None
-    general = structs.replace(queue, routes=(structs.replace(route, short=None),))
+    general = structs.replace(queue, routes=(structs.replace(route, fast_path=None),))
     record = Record("m1", "", body, {"SentTimestamp": "1767323045678"})
     planned = [each for each in (plan(general, record), plan(queue, record), short(record)) if each is not None]
     assert all(each.record is record for each in planned)
@@ -139,11 +139,11 @@ def planned_each_way(queue: CompiledQueue, body: str) -> list[tuple[Any, list[by
 
 
 def warm_up(queue: CompiledQueue) -> None:
-    """Count messages until the route has its short form, if it can have one."""
+    """Count messages until the route has its fast path, if it can have one."""
     (route,) = queue.routes
-    for _ in range(WARM):
-        if route.short is not None:
-            route.short.count()
+    for _ in range(COMPILE_AFTER):
+        if route.fast_path is not None:
+            route.fast_path.count()
 
 
 def body_of(data: Any, *, ascii_only: bool) -> str:
@@ -162,7 +162,7 @@ def test_each_way_has_one_result(queue_of: Compile, sources: list[Any], key: Any
     """Over configs and messages: the same bytes, outcomes, reasons and places."""
     item = dict.fromkeys(key) | {name: name for name in key} | dict(zip(("p", "q", "r", "é"), sources, strict=False))
     queue = queue_of(item, key, {"mode": "put"})
-    if queue is None or queue.routes[0].short is None:
+    if queue is None or queue.routes[0].fast_path is None:
         return
 
     general, *others = planned_each_way(queue, body_of(data, ascii_only=ascii_only))
@@ -224,7 +224,7 @@ def test_the_short_form_makes_the_text(queue_of: Compile, body: str) -> None:
     assert queue is not None
     general, *others = planned_each_way(queue, body)
     assert others == [general] * 2
-    short = short_plan(queue)
+    short = fast_plan(queue)
     assert short is not None
 
     planned = short(Record("m1", "", body, {"SentTimestamp": "1767323045678"}))
@@ -240,7 +240,7 @@ def test_a_list_is_written_from_the_text_of_its_message(queue_of: Compile, encod
     assert queue is not None
     text = '{"id": "x", "a": ["\\""]}'
     record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, record)
 
     (write,) = plan(queue, record).writes
@@ -265,7 +265,7 @@ def test_keys_of_the_short_form(queue_of: Compile, key: Any, data: Any, is_short
     queue = queue_of({name: name for name in key}, key, {"mode": "put"})
     assert queue is not None
     general, *others = planned_each_way(queue, json.dumps(data))
-    short = short_plan(queue)
+    short = fast_plan(queue)
     assert short is not None
 
     planned = short(Record("m1", "", json.dumps(data), {"SentTimestamp": "1767323045678"}))
@@ -283,7 +283,7 @@ SCHEMA = {"type": "object", "properties": {"id": {"type": "string"}, "a": {"type
     [('{"id": "x", "a": 1}', True), ('{"id": "x", "a": "1"}', False), ('{"a": 1}', False), ("[]", False)],
 )
 def test_each_way_validates(queue_of: Compile, body: str, is_valid: bool) -> None:
-    """With the place of the failure. The short form of a queue leaves an invalid message to the others."""
+    """With the place of the failure. The fast path of a queue leaves an invalid message to the others."""
     queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, schema=SCHEMA)
     assert queue is not None
 
@@ -307,7 +307,7 @@ def test_no_short_form_of_a_queue(queue_of: Compile, more: Any) -> None:
     assert queue is not None
     warm_up(queue)
 
-    assert short_plan(queue) is None
+    assert fast_plan(queue) is None
 
 
 def test_no_short_form_of_two_routes(queue_of: Callable[..., CompiledQueue]) -> None:
@@ -315,7 +315,7 @@ def test_no_short_form_of_two_routes(queue_of: Callable[..., CompiledQueue]) -> 
     queue = queue_of({"id": "id"}, {"id": "S"}, {"mode": "put"})
     warm_up(queue)
 
-    found = [short_plan(structs.replace(queue, routes=queue.routes * count)) is not None for count in range(3)]
+    found = [fast_plan(structs.replace(queue, routes=queue.routes * count)) is not None for count in range(3)]
 
     assert found == [False, True, False]
 
@@ -324,9 +324,9 @@ def test_the_short_form_of_a_queue_comes_when_that_of_its_route_has(queue_of: Co
     """Until then, and for a message with attributes, a queue has none."""
     queue = queue_of({"id": "id"}, {"id": "S"}, {"mode": "put"})
     assert queue is not None
-    before = short_plan(queue)
+    before = fast_plan(queue)
     planned_each_way(queue, "{}")
-    short = short_plan(queue)
+    short = fast_plan(queue)
     assert short is not None
 
     left = short(Record("m1", "", '{"id": "x"}', {}, {"a": {"DataType": "String", "StringValue": "b"}}))
@@ -352,14 +352,14 @@ def test_the_general_way_comes_first(queue_of: Compile) -> None:
     queue = queue_of({"id": "id"}, {"id": "S"}, {"mode": "put"})
     assert queue is not None
     (route,) = queue.routes
-    assert route.short is not None
+    assert route.fast_path is not None
 
     compiled = []
-    for number in range(WARM + 1):
+    for number in range(COMPILE_AFTER + 1):
         plan(queue, Record(str(number), "", '{"id": "x"}'))
-        compiled.append(route.short.write is not None)
+        compiled.append(route.fast_path.write is not None)
 
-    assert compiled == [False] * (WARM - 1) + [True, True]
+    assert compiled == [False] * (COMPILE_AFTER - 1) + [True, True]
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_no_short_form(queue_of: Compile, item: Any, write: Any, more: Any) -> N
     queue = queue_of(item, {"id": "S"}, write, **more)
 
     assert queue is not None
-    assert queue.routes[0].short is None
+    assert queue.routes[0].fast_path is None
 
 
 @pytest.mark.parametrize(
@@ -393,12 +393,12 @@ def test_no_short_form(queue_of: Compile, item: Any, write: Any, more: Any) -> N
         {"id": "id", "a": ".".join(["a"] * (MAX_NAMES - 1))},
     ],
 )
-def test_the_largest_short_forms(queue_of: Compile, item: Any) -> None:
+def test_the_largest_fast_paths(queue_of: Compile, item: Any) -> None:
     """At each bound: attributes, those of one part of the message, names in paths."""
     queue = queue_of(item, {"id": "S"}, {"mode": "put"})
 
     assert queue is not None
-    assert queue.routes[0].short is not None
+    assert queue.routes[0].fast_path is not None
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_long_names(name: str, has_one: bool) -> None:
     """Names of attributes are valid whatever bytes their characters have, and not empty."""
     config = WriteConfig("r", Table("things", (("id", "S"),)), MODES["put"])
 
-    found = short_form([getter_of("id", "id"), getter_of("a", name)], config, lambda at, error: error)
+    found = make_fast_path([getter_of("id", "id"), getter_of("a", name)], config, lambda at, error: error)
 
     assert (found is not None) == has_one
 
@@ -441,7 +441,7 @@ def test_no_short_form_for_a_table(queue_of: Compile, key: Any, table: Any) -> N
     queue = queue_of(item, key, {"mode": "put"}, table=table)
 
     assert queue is not None
-    assert queue.routes[0].short is None
+    assert queue.routes[0].fast_path is None
 
 
 def test_no_text_of_the_config_is_in_the_source() -> None:
@@ -469,13 +469,13 @@ def test_a_long_list_is_refused_before_it_is_written(queue_of: Compile, encoding
     """As soon as in the general way, which counts its bytes: each value would take a hundred times of them."""
     queue = queue_of({"id": "id", "a": "a"}, {"id": "S"}, {"mode": "put"}, queues={"q": {"encoding": encoding}})
     assert queue is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, Record("m1", "", base64.b64encode(b"{}").decode() if encoding == "base64" else "{}"))
     text = '{"id": "x", "a": [' + "[]," * 300_000 + "[]]}"
     record = Record("m1", "", base64.b64encode(text.encode()).decode() if encoding == "base64" else text)
     (route,) = queue.routes
-    general = structs.replace(queue, routes=(structs.replace(route, short=None),))
-    planning = short_plan(queue) or (lambda record: plan(queue, record))
+    general = structs.replace(queue, routes=(structs.replace(route, fast_path=None),))
+    planning = fast_plan(queue) or (lambda record: plan(queue, record))
 
     assert calls_of(lambda: planning(record)) - calls_of(lambda: plan(general, record)) < 100
 
@@ -486,12 +486,12 @@ def test_a_list_that_attributes_share_is_written_once(queue_of: Compile, other: 
     item = {"id": "id", "whole": "a"} | {f"again{number}": other for number in range(5)}
     queue = queue_of(item, {"id": "S"}, {"mode": "put"})
     assert queue is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         plan(queue, Record("m1", "", '{"id": "x", "a": {"b": []}}'))
     record = Record("m2", "", '{"id": "x", "a": {"b": [' + "[]," * 130_000 + "[]]}}")
     (route,) = queue.routes
-    general = structs.replace(queue, routes=(structs.replace(route, short=None),))
-    planning = short_plan(queue)
+    general = structs.replace(queue, routes=(structs.replace(route, fast_path=None),))
+    planning = fast_plan(queue)
     assert planning is not None
 
     assert calls_of(lambda: planning(record)) - calls_of(lambda: plan(general, record)) < 100

@@ -1,12 +1,14 @@
 """Formats are asserted in every draft."""
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 import pytest
 
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, DRAFTS
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, DRAFTS, SchemaDocument
 from router.runtime.program.schemas.links import missing_formats
+from router.runtime.program.schemas.references import Location, Locations
 
 GOOD_AND_BAD = {
     "date": ("2020-02-29", "2021-02-29"),
@@ -48,3 +50,16 @@ def test_since(uri: Any, draft: Any, name: Any) -> None:
     validator = jsonschema_rs.validator_for({"$schema": uri, "format": name}, validate_formats=True)
 
     assert validator.is_valid(GOOD_AND_BAD[name][1]) == (draft < ASSERTED_SINCE[name])
+
+
+def test_a_reference_at_a_place_that_is_no_subschema() -> None:
+    """It is relative to the document, as one under a keyword that the draft does not have."""
+    definitions = {"a": {"$ref": "#/x/b"}, "b": {"type": "string"}}
+    content = {"$ref": "#/x/a", "x": definitions}
+    document = SchemaDocument("s", "https://config.invalid/s.json", Path(), content, 2020)
+    locations = Locations([document])
+
+    (first,) = locations.referred(Location.of(document))
+    (second,) = locations.referred(first)
+
+    assert (first.path, second.path, second.content) == (("x", "a"), ("x", "b"), {"type": "string"})

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from router.runtime.program.masking import Redaction, is_mask
+from router.runtime.program.masking import Redaction, encode, is_mask
 from tests.support.envelopes import ENVELOPES
 from tests.support.program import load_program, precompile
 
@@ -340,7 +341,26 @@ SHOWN = {
     "as bytes": ("Кузнецов", repr("Кузнецов".encode())),
     "in an URL": ("a b/ü ö", "GET /users/a%20b%2F%C3%BC%20%C3%B6"),
     "in Base64": ("jane@example.com", "token amFuZUBleGFtcGxlLmNvbQ== is refused"),
+    "in Base64 of URLs": ("Grün>>>???", "token R3LDvG4-Pj4_Pz8"),
+    "in Base64, within JSON": ("jane@example.com", "eyJ2IjogImphbmVAZXhhbXBsZS5jb20ifQ=="),
+    "in Base64, in lines": ("4111222233334444", "NDExMTIy\nMjIzMzMz\nNDQ0NA=="),
+    "in Base64, short": ("ab", "YWI="),
     "in hexadecimal digits": ("jane@example.com", "6a616e65406578616d706c652e636f6d"),
+    "in hexadecimal capitals": ("jane@example.com", "6A616E65406578616D706C652E636F6D"),
+    "in hexadecimal digits with spaces": ("jane@example.com", "6a 61 6e 65 40 65 78 61 6d 70 6c 65 2e 63 6f 6d"),
+    "in hexadecimal digits with colons": ("jane@example.com", "6A:61:6E:65:40:65:78:61:6D:70:6C:65:2E:63:6F:6D"),
+    "short, in hexadecimal digits": ("ab", "6162"),
+    "a number in hexadecimal digits": (1234567890, "0x499602d2"),
+    "a number in another notation": (Decimal("0.00012"), "1.2E-4 is too small"),
+    "a large number in another notation": (12300000, "1.23e+07"),
+    "emoji as Python": ("😀😁😂😃", ascii("😀😁😂😃")),
+    "as names of characters": ("Кузнецов", "Кузнецов".encode("ascii", "namereplace").decode()),
+    "as octal digits": ("éèêë", r"\351\350\352\353"),
+    "as JSON in JSON": ("Кузнецов", json.dumps(json.dumps("Кузнецов"))),
+    "in an URL in an URL": ("éèêë", "%25C3%25A9%25C3%25A8%25C3%25AA%25C3%25AB"),
+    "lines as JSON": ("ab\ncd\nef", json.dumps("ab\ncd\nef")),
+    "short, without marks": ("Zoé", "no user zoe"),
+    "short, with spaces": ("123", "code 1 2 3"),
     "emoji": ("😀😁😂😃", json.dumps("😀😁😂😃")),
     "short": ("é", "\\u00e9"),
 }
@@ -350,7 +370,7 @@ SHOWN = {
 def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) -> None:
     """In whatever form a plugin has it."""
     value, reason = SHOWN[name]
-    record = Record("m", "h", json.dumps({"card": value}))
+    record = Record("m", "h", encode({"card": value}))
 
     assert redact().shares(record, reason)
 
@@ -359,6 +379,16 @@ def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) 
 def test_another_reason_is_shown(redact: Redact, reason: str) -> None:
     """It has nothing in common with the value."""
     assert not redact().shares(Record("m", "h", '{"card": "4111222233334444"}'), reason)
+
+
+@pytest.mark.parametrize("form", [bytes.hex, repr, lambda value: base64.b64encode(value).decode()])
+def test_a_reason_with_a_redacted_binary_value(redact: Redact, form: Callable[[bytes], str]) -> None:
+    """A binary message attribute need not be text."""
+    value = b"\xff\x00\xfe\x80\x81\x7f"
+    record = Record("m", "h", "{}", {}, {"mail": {"DataType": "Binary", "BinaryValue": value}})
+
+    assert redact().shares(record, f"refused: {form(value)}")
+    assert not redact().shares(record, "refused")
 
 
 CHOSEN = {"MessageGroupId": "user-jane@example.com", "MessageDeduplicationId": "Jane", "SenderId": "AIDA"}

@@ -10,6 +10,7 @@ import pytest
 
 from router.model import Place
 from router.runtime.program.schemas.compile import Invalid, SchemaStore
+from router.runtime.program.schemas.reasons import named_steps
 from tests.support.config import Findings
 
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"
@@ -219,3 +220,17 @@ def test_two_properties_whose_names_are_one_number(verdict: Any) -> None:
 
     assert invalid is not None
     assert invalid.pointer == "/*"
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "steps"),
+    [
+        pytest.param({"7": {"a": 1}}, (7, "a"), ("7", "a"), id="a name that is a number"),
+        pytest.param({"x": 0, "007": {"a": 1}}, (7, "a"), ("007", "a"), id="a number with zeros"),
+        pytest.param({"x": [{"a": 1}]}, ("x", 0, "a"), ("x", 0, "a"), id="an index"),
+        pytest.param({"x": 0}, ("x", "y"), ("x",), id="a path that ends early"),
+    ],
+)
+def test_names_that_are_numbers(data: Any, path: Any, steps: Any) -> None:
+    """A step that the library reports as an index is the name of a property of an object."""
+    assert named_steps(data, path) == steps

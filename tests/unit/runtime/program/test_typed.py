@@ -1,4 +1,4 @@
-"""A typed short form has the result of the general way, for each message that it takes, and takes the usual ones."""
+"""A typed fast path has the result of the general way, for each message that it takes, and takes the usual ones."""
 
 import json
 import subprocess
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record
-from router.runtime.program.generated import WARM
+from router.runtime.program.generated import COMPILE_AFTER
 from router.runtime.program.load import load_program
 from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
-from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, PlannedMessage, ShortForm, plan, short_plan
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, FastPath, PlannedMessage, fast_plan, plan
 from tests.support.planning import shown
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -101,7 +101,7 @@ Compile = Callable[..., CompiledQueue]
 
 @pytest.fixture(scope="module")
 def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
-    """Compiles a queue with one route, which has its short form already."""
+    """Compiles a queue with one route, which has its fast path already."""
     folder = tmp_path_factory.mktemp("typed")
 
     def compile_queue(schema: Any, item: dict[str, Any], key: dict[str, str]) -> CompiledQueue:
@@ -110,21 +110,21 @@ def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
         path = Path(folder, "routes.yaml")
         path.write_text(json.dumps(config), encoding="utf-8")
         queue = load_program(path, {}).engine.queues["q"]
-        assert queue.routes[0].short is not None
-        for _ in range(WARM):
-            queue.routes[0].short.count()
+        assert queue.routes[0].fast_path is not None
+        for _ in range(COMPILE_AFTER):
+            queue.routes[0].fast_path.count()
         return queue
 
     return compile_queue
 
 
 def plan_typed(queue: CompiledQueue, record: Record) -> PlannedMessage | None:
-    """Return the message as the typed short form plans it; None if it does not take it, or there is none."""
-    short = queue.routes[0].short
+    """Return the message as the typed fast path plans it; None if it does not take it, or there is none."""
+    short = queue.routes[0].fast_path
     assert short is not None
     if short.typed is None:
         return None
-    planned = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=_refuse),)))
+    planned = fast_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=_refuse),)))
     assert planned is not None
     return planned(record)
 
@@ -135,11 +135,11 @@ def _refuse(data: Any) -> Any:
 
 
 def agrees(queue: CompiledQueue, body: str) -> bool | None:
-    """Return whether the typed short form has the result of the general way; None if it leaves the message to it."""
+    """Return whether the typed fast path has the result of the general way; None if it leaves the message to it."""
     record = Record("m1", "", body, SYSTEM)
     typed = plan_typed(queue, record)
     (route,) = queue.routes
-    general = plan(structs.replace(queue, routes=(structs.replace(route, short=None),)), record)
+    general = plan(structs.replace(queue, routes=(structs.replace(route, fast_path=None),)), record)
     return None if typed is None else shown(typed) == shown(general)
 
 
@@ -252,18 +252,18 @@ def test_it_leaves_what_is_no_object(queue_of: Compile, body: str) -> None:
 DEEP = """\
 import sys, threading
 from pathlib import Path
-from router.runtime.engine.engine import plan, short_plan
+from router.runtime.engine.engine import plan, fast_plan
 from router.model import Record
 from router.runtime.program.load import load_program
 
 queue = load_program(Path(sys.argv[1]), {}).engine.queues["q"]
 for _ in range(int(sys.argv[2])):
-    queue.routes[0].short.count()
-assert queue.routes[0].short.typed
+    queue.routes[0].fast_path.count()
+assert queue.routes[0].fast_path.typed
 
 def run():
     body = '{"id": "x", "n": ' + "[" * 100_000
-    print((short_plan(queue)(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
+    print((fast_plan(queue)(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
 
 threading.stack_size(256 * 1024)
 thread = threading.Thread(target=run)
@@ -280,7 +280,7 @@ def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
 
-    command = [sys.executable, "-c", DEEP, str(path), str(WARM)]
+    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
@@ -292,8 +292,8 @@ def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
     for number in range(3):
         id_, at = {"pattern": f"^[a-z]{{{number}}}$", "maxLength": number}, {"minimum": number, "maximum": 9 - number}
         properties = {"id": {"type": "string"} | id_, "at": {"type": "integer"} | at}
-        short = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes[0].short
-        assert isinstance(short, ShortForm)
+        short = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes[0].fast_path
+        assert isinstance(short, FastPath)
         assert isinstance(short.typed, FunctionType)
         codes.add(id(short.typed.__code__))
 
@@ -303,7 +303,7 @@ def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
 def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -> None:
     """As where producers send members that the schema does not declare; the next batch tries again."""
     queue = queue_of(FULL, ITEM, {"id": "S"})
-    short = queue.routes[0].short
+    short = queue.routes[0].fast_path
     assert short is not None
     assert short.typed is not None
     tried: list[str] = []
@@ -314,7 +314,7 @@ def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -
 
     short.typed = count
     for _ in range(2):
-        plan_short = short_plan(queue)
+        plan_short = fast_plan(queue)
         assert plan_short is not None
         for number in range(10):
             assert (
@@ -352,11 +352,11 @@ def test_a_transform_raises_what_is_no_exception(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
     queue = load_program(path, {}).engine.queues["q"]
-    short = queue.routes[0].short
+    short = queue.routes[0].fast_path
     assert short is not None
-    for _ in range(WARM):
+    for _ in range(COMPILE_AFTER):
         short.count()
-    plan_short, record = short_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
+    plan_short, record = fast_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
     assert short.typed is not None
     assert plan_short is not None
 
@@ -378,7 +378,7 @@ def test_what_the_validator_raises(queue_of: Compile, error: type[BaseException]
         raise error
 
     queue = queue_of(FULL, ITEM, {"id": "S"})
-    plan_short = short_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=fail),)))
+    plan_short = fast_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=fail),)))
     assert plan_short is not None
     record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5, "other": 1}', SYSTEM)
 

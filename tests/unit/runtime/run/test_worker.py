@@ -515,6 +515,40 @@ def test_plugin_that_raises_anything(
     assert line in output
 
 
+def test_no_thread_to_begin_a_reload(
+    work: Any, queues: Any, send: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGHUP does not end a worker that has no further thread: the old config stays in use."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "reload":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    queues.on_receive = lambda: send(signal.SIGTERM if "cannot reload" in caplog.text else signal.SIGHUP)
+
+    code, output = work()
+
+    line = "cannot reload: can't start new thread; continuing with the old config"
+    assert (code, line in output, "config reloaded" in output) == (0, True, False)
+
+
+def test_plugin_that_interrupts_the_stop(work: Any, compile_: Any, queues: Any, send: Any) -> None:
+    """The worker ends as it would without it."""
+    assert compile_(acme="@hookimpl\ndef router_stop(router):\n    raise KeyboardInterrupt\n").routes
+    queues.on_receive = lambda: send(signal.SIGTERM)
+
+    code, output = work()
+
+    assert (code, "a plugin raised KeyboardInterrupt in router_stop" in output, "worker stopped" in output) == (
+        0,
+        True,
+        True,
+    )
+
+
 @pytest.mark.parametrize("where", ["url", "attributes"])
 def test_cannot_start(work: Any, queues: Any, where: str) -> None:
     """A queue that cannot be polled is reported at start."""

@@ -140,9 +140,10 @@ def test_a_message_is_shown_without_values(capsys: pytest.CaptureFixture[str]) -
         "by": {"(name 1, 16 characters)": {"n": "(number)"}, "(name 2, 6 characters)": {}},
     }
     assert (shown["attributes"], shown["failure"]["group_id"]) == (
-        {"trace": "(text, 10 characters)"},
+        {"(name 1, 5 characters)": "(text, 10 characters)"},
         "(text, 10 characters)",
     )
+    assert message_as_json(LETTER, queue, {"trace"})["attributes"] == {"trace": "(text, 10 characters)"}
     assert ["jane" in text for text in (json.dumps(shown), printed)] == [False, False]
 
 

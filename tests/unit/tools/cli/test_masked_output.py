@@ -114,6 +114,96 @@ def test_a_command(words: tuple[str, ...]) -> None:
     assert [mark for mark in MARKS if mark in written] == []
 
 
+REFUTED = """\
+version: 1
+queues: {{one: {{dead_letter: dlq}}}}
+tables: {{one: {{key: {{id: S}}}}}}
+routes:
+  one:
+    queue: one
+    table: one
+    schema:
+      type: object
+      required: [a, id, kind]
+      properties: {{a: {{const: {filler}}}, id: {{type: string}}, kind: {{const: "${{TEXT_SECRET}}"}}}}
+    item: {{id: id}}
+"""
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("length", [1, 150, 155, 160, 165])
+@pytest.mark.parametrize("words", [("--unproved",), ("--format", "json", "--unproved")])
+def test_the_message_that_refutes_a_claim(length: int, words: tuple[str, ...]) -> None:
+    """It is JSON in a report in JSON, and is cut in a table."""
+    Path("routes.yaml").write_text(REFUTED.format(filler="q" * length))
+
+    done = run("check", *words)
+
+    assert "refuted" in done.stdout
+    assert [mark for mark in (*MARKS, "zq7", "it's") if mark in done.stdout] == []
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("length", range(150, 200, 7))
+def test_a_plugin_that_cannot_be_loaded(length: int) -> None:
+    """Its error is cut, and has the first of its lines only."""
+    Path("routes.yaml").write_text(CONFIG.replace("version: 1", "version: 1\nplugins: [p.py]"))
+    Path("p.py").write_text(f"import os\nraise ValueError('x' * {length} + os.environ['TEXT_SECRET'])")
+    secret = "correct horse\nbattery staple"
+
+    cut = run("check")
+    first = run("check", variables=SECRETS | {"TEXT_SECRET": secret})
+
+    assert ("RT501" in cut.stdout, "RT501" in first.stdout) == (True, True)
+    assert [mark for mark in (*MARKS, "xzq", "correct") if mark in cut.stdout + first.stdout] == []
+
+
+ENDS = {
+    "an exit": "sys.exit(text)",
+    "an error": "raise RuntimeError(text)",
+    "an error of click": "raise click.UsageError(text)",
+    "no exception": "raise BaseException(text) from ValueError(text)",
+}
+PROGRAM = """
+import sys
+import click
+from router.runtime.config.secret_values import WRITTEN
+from router.tools.cli.app import Commands
+def end(ctx):
+    text = "cannot connect: correct horse"
+    WRITTEN.add("correct horse", "${{TOKEN}}")
+    {end}
+Commands._invoke = lambda self, ctx: end(ctx)
+Commands(name="router", invoke_without_command=True)()
+"""
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_how_a_command_ends(end: str) -> None:
+    """Whatever ends it, an error or a plugin, is printed without secrets."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(end=ENDS[end])], capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode > 0, "cannot connect: ${TOKEN}" in done.stderr) == (True, True)
+    assert "correct" not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit('x')", "raise GeneratorExit"])
+def test_a_check_of_a_plugin_that_ends_the_program(end: str) -> None:
+    """It fails, and the others run: a check that ends the program would report nothing."""
+    Path("routes.yaml").write_text(CONFIG.replace("version: 1", "version: 1\nplugins: [p.py]"))
+    Path("p.py").write_text(
+        f"import sys\nfrom router import hookimpl\ndef check(config):\n    {end}\n"
+        "@hookimpl\ndef router_register_checks(register):\n    register(check)\n"
+    )
+
+    done = run("check")
+
+    assert (done.exit_code, "registered a check that raised" in done.stdout) == (1, True)
+
+
 @pytest.mark.usefixtures("folder")
 def test_json_stays_json() -> None:
     """A number in an item that is a secret becomes a text."""

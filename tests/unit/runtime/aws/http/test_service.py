@@ -377,6 +377,26 @@ def test_right_clock(date: str, server: Server, service: JsonService) -> None:
 
 
 @pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 01 Jan 99999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2026 00:00:00 99999999999999",
+        "Sat, 01 Jan 0100 00:00:00 GMT",
+    ],
+)
+def test_a_date_that_is_no_time(date: str, server: Server) -> None:
+    """It does not correct the clock: no call could be signed after it."""
+    server.script = [says({"__type": "x#InvalidSignatureException"}, 400, Date=date), says({"next": True})]
+    service = make(server, now=lambda: 1_767_323_045.0)
+
+    answers = [service.begin("A", b"{}", CallTimeout(SECONDS), decode_object).finish() for _ in range(2)]
+
+    assert isinstance(answers[0], FailedCall)
+    assert (answers[0].fault.code, answers[1]) == ("InvalidSignatureException", {"next": True})
+
+
+@pytest.mark.parametrize(
     ("code", "date"),
     [("InvalidSignatureException", {}), ("ValidationException", {"Date": "Fri, 02 Jan 2026 01:04:05 GMT"})],
     ids=["no date", "another error"],

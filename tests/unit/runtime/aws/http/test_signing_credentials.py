@@ -184,3 +184,26 @@ def test_refresh_fails() -> None:
     chain.error = None
 
     assert keys(60) == Credentials("key 2", "s", "t")
+
+
+def test_no_further_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys are refreshed in a thread: without one, those there are go on, and without any the call is retried."""
+    chain = SimpleNamespace(
+        refresh_needed=lambda within=60: within < 300,
+        get_frozen_credentials=lambda: SimpleNamespace(access_key="a", secret_key="b", token=""),
+    )
+    keys = BotocoreKeys(chain)
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(TimeoutError):
+            keys(1)
+    first = keys(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        second = keys(1)
+
+    assert first == second == Credentials("a", "b", "")

@@ -122,6 +122,7 @@ def test_an_envelope_decides(signal: type[Signal], load: Any) -> None:
     ("body", "did"),
     [
         ("raise KeyError('secret')", "raised KeyError"),
+        ("raise SystemExit('secret')", "raised SystemExit"),
         ("return payload", "returned a value of type str, not a payload and a map of attributes"),
         ("return payload, None", "returned a value of type tuple, not a payload and a map of attributes"),
     ],

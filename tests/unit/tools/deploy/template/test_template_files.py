@@ -183,6 +183,37 @@ def test_the_unit(folder: Any, setting: Any) -> None:
     assert setting in systemd_unit(folder / "routes.yaml", (), INDEX).splitlines()
 
 
+def test_the_name_of_the_config_in_the_unit() -> None:
+    """It is one word, in which systemd replaces neither a specifier nor a variable."""
+    (line,) = [
+        each for each in systemd_unit(Path("a %h $HOME.yaml"), (), INDEX).splitlines() if each.startswith("ExecStart=")
+    ]
+
+    assert "'/etc/message-router/a %%h $$HOME.yaml'" in line
+
+
+@pytest.mark.parametrize("name", ["r\nExecStartPre=id\n.yaml", "r\rRUN id.yaml", "r\x85.yaml"])
+def test_a_config_whose_name_ends_a_line(folder: Any, name: str) -> None:
+    """What follows would be a setting of the unit, or an instruction of the Dockerfile."""
+    config = (folder / "routes.yaml").rename(folder / name)
+
+    with pytest.raises(UsageError, match="cannot stand in"):
+        dockerfile(read_for_deployment(config, {}), INDEX, SecretFiles(()), [])
+    with pytest.raises(UsageError, match="cannot stand in"):
+        systemd_unit(config, (), INDEX)
+
+
+def test_a_folder_whose_name_ends_a_line(folder: Any) -> None:
+    """The list of what its plugins require would end the instruction that installs it."""
+    name = "plugins\nRUN id"
+    (folder / "plugins").rename(folder / name)
+    text = (folder / "routes.yaml").read_text().replace("plugins/two.py", json.dumps(f"{name}/two.py"))
+    (folder / "routes.yaml").write_text(text)
+
+    with pytest.raises(UsageError, match="cannot stand in"):
+        docker(folder)
+
+
 def run(*words: Any) -> Any:
     """What the command prints, and its exit code."""
     done = CliRunner().invoke(command, words)
