@@ -1,1 +1,1 @@
-"""The shell around the engine: batches of writes, their outcomes, dead letters, payloads from S3."""
+"""The shell around the engine: batches of writes, outcomes, dead letters, payloads from S3."""

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -38,7 +38,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, Any] = {
+        line: dict[str, object] = {
             "time": iso_ms(int(record.created * 1000)),
             "level": record.levelname,
             "message": record.getMessage(),
@@ -100,7 +100,7 @@ def log_result(result: Result) -> None:
 
 def log_batch(summary: Summary, config: str) -> None:
     """Log the summary of a batch; `config` is the hash of the running config."""
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "service": service_name(),
         "queue": summary.queue,
         "counts": summary.counts,
@@ -113,7 +113,7 @@ def log_batch(summary: Summary, config: str) -> None:
     _log(logging.INFO, "batch done", fields)
 
 
-def _log(level: int, message: str, fields: Mapping[str, Any]) -> None:
+def _log(level: int, message: str, fields: Mapping[str, object]) -> None:
     """Log a line as `LOGGER.log` does, without looking for the caller."""
     if LOGGER.isEnabledFor(level):
         extra = {"fields": fields}
@@ -200,7 +200,7 @@ def embedded(summary: Summary) -> str:
     if summary.configuration_errors:
         # For one alarm on all queues. It cannot name those that the config does not know.
         directives.append(_directive([SERVICE], [CONFIGURATION_ERRORS]))
-    line: dict[str, Any] = {
+    line: dict[str, object] = {
         "_aws": {
             "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": directives,
@@ -212,7 +212,7 @@ def embedded(summary: Summary) -> str:
     return msgspec.json.encode(line).decode()
 
 
-def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, Any]:
+def _directive(dimensions: list[str], metrics: Iterable[str]) -> dict[str, object]:
     return {
         "Namespace": NAMESPACE,
         "Dimensions": [dimensions],

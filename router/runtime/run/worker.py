@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Any
 
 from msgspec import Struct, structs
 
@@ -322,7 +321,7 @@ def raise_file_limit(
         LOGGER.warning(f"{cause}: raise 'ulimit -Hn'", extra={"fields": fields})
 
 
-def _fields(pool: ReceiverPool) -> dict[str, Any]:
+def _fields(pool: ReceiverPool) -> dict[str, object]:
     return {"queues": pool.queues, "config": pool.config}
 
 
