@@ -7,7 +7,7 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault, VisibilityTimeout
 from router.runtime.deliver.dead_letters import send_dead_letters
+from router.runtime.deliver.message_groups import group_waves, is_group_done
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import (
@@ -213,6 +214,11 @@ class Delivery:
         if queue.pointers is not None:
             assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
+
+        def is_acknowledged(record: Record) -> bool:
+            known = delivered.get(record.message_id)
+            return known is not None and known.acknowledged
+
         budget = PlanningBudget(limit, self._clock, self._cpu)
         messages, costly = _plan_quickly(queue, found, budget, self._interruptible)
         end_copy(self._process)
@@ -222,7 +228,7 @@ class Delivery:
         for record in costly:
             yield
             # The quick messages of the batch are written by now.
-            if queue.fifo and not _is_group_done(record, distinct.values(), delivered):
+            if queue.fifo and not is_group_done(record, distinct.values(), is_acknowledged):
                 continue
             planned = _plan_costly(queue, record, budget, self._interruptible)
             end_copy(self._process)
@@ -483,41 +489,6 @@ def _wait(queue: CompiledQueue, delivered: Delivered, longest: int) -> int | Non
     if outcome.delay is not None:
         return min(math.ceil(outcome.delay), longest)
     return queue.backoff.wait(receive_count)
-
-
-def group_waves(
-    items: Sequence[T],
-    group_id: Callable[[T], str | None],
-    is_done: Callable[[T], bool],
-) -> Iterator[list[T]]:
-    """Yield the items of a FIFO queue in waves with one item of each group.
-
-    `is_done` is called after a wave for each of its items. If one is not done, the rest of its
-    group is left out.
-    """
-    groups: dict[str | None, list[T]] = {}
-    for item in items:
-        groups.setdefault(group_id(item), []).append(item)
-    left = list(groups.values())
-    while left:
-        yield [group[0] for group in left]
-        left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
-
-
-def _is_group_done(
-    record: Record,
-    batch: Iterable[Record],
-    delivered: Mapping[str, Delivered],
-) -> bool:
-    """Whether all messages of the batch before a message of its group are acknowledged."""
-    for earlier in batch:
-        if earlier.message_id == record.message_id:
-            return True
-        if earlier.group_id == record.group_id:
-            known = delivered.get(earlier.message_id)
-            if known is None or not known.acknowledged:
-                return False
-    return True
 
 
 def _outcome_of(planned: PlannedMessage) -> Outcome:
