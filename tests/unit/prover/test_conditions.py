@@ -31,6 +31,8 @@ TEXT = {"type": "string"}
         ("to_string(a) != '1'", Condition({"not": there(A, {"enum": ["1"]})}, False)),
         ("starts_with(a, b)", ANYTHING),
         ("contains(a, `1`)", ANYTHING),
+        ("contains(`true`, a)", ANYTHING),
+        ("contains([b, 'x'], a)", ANYTHING),
         ("`3` > a", Condition(there(A, {"type": "number", "not": {"minimum": 3}}), True, True)),
         ("a >= `3`", Condition(there(A, {"type": "number", "minimum": 3}), True, True)),
         ("a <= `3`", Condition(there(A, {"type": "number", "maximum": 3}), True, True)),

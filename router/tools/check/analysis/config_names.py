@@ -121,7 +121,5 @@ def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
     if not isinstance(settings.merge, UnsetType):
         texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
     texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]
-    for text in texts:
-        tree = tree_of(text)
-        if tree is not None:
-            yield tree
+    # Each has a tree: the config is valid.
+    yield from filter(None, map(tree_of, texts))

@@ -345,3 +345,11 @@ def test_routes_that_share_a_schema(tmp_path: Path) -> None:
         ]
         * 3
     )
+
+
+def test_a_message_that_fails_a_choice_of_many(verdict: Any) -> None:
+    """An error has the errors of all branches of a choice: of many it is not looked at."""
+    many = [{"required": [f"a{number}"]} for number in range(201)]
+    schema = {"$schema": DRAFT_4, "properties": {"id": TEXT, "tree": {"$ref": "#/definitions/node"}}}
+
+    assert not verdict({**schema, "anyOf": many, "definitions": TREE}).startswith("proved")

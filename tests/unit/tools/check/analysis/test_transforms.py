@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import router.tools.check
 from tests.support.check import examine
@@ -137,3 +138,15 @@ def test_a_new_transform_is_blamed(check: Any, given: Any, found: str) -> None:
 def test_a_new_transform_is_bounded(check: Any) -> None:
     """Its result is no larger than it says, so that items with long texts are proved to be small enough."""
     assert check(value="{from: long, transform: strip_digits}")[1]["size"] == "proved"
+
+
+def test_a_transform_of_which_it_is_unknown_whether_a_text_becomes_empty(
+    check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that may become empty is not proved."""
+    result = structs.replace(STRIP_DIGITS.result, empty=lambda arguments: "unknown")
+    monkeypatch.setitem(TRANSFORMS, "strip_digits", structs.replace(STRIP_DIGITS, result=result))
+
+    _, verdicts = check(key="{from: id, transform: strip_digits}")
+
+    assert not [each for each in verdicts.values() if each.startswith("proved")]
