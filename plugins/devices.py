@@ -19,7 +19,13 @@ _PLATFORMS = (
             re.IGNORECASE,
         ),
     ),
-    ("web", re.compile(r"\b(chrome|chromium|firefox|safari|edge|edg|opera|mozilla|browser|web)\b", re.IGNORECASE)),
+    (
+        "web",
+        re.compile(
+            r"\b(chrome|chromium|firefox|safari|edge|edg|opera|mozilla|browser|web)\b",
+            re.IGNORECASE,
+        ),
+    ),
 )
 """The first that matches decides: a browser on a phone also says Safari or Chrome."""
 

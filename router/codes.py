@@ -122,7 +122,9 @@ BAD_VERSION = declare(
     "the message has no valid version or idempotency key",
     "`version` or `once_key` is missing, is of a type that has no order, or of another type than the stored version.",
 )
-PLUGIN_REJECTED = declare("RT810", "a plugin rejected the message", "The reason is the plugin's own.")
+PLUGIN_REJECTED = declare(
+    "RT810", "a plugin rejected the message", "The reason is the plugin's own."
+)
 DROPPED = declare(
     "RT811",
     "the message was dropped",

@@ -34,7 +34,13 @@ from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivered, Delivery, is_infrastructure_failure
-from router.runtime.deliver.telemetry import LOGGER, log_batch, log_result, print_embedded, set_up_logging
+from router.runtime.deliver.telemetry import (
+    LOGGER,
+    log_batch,
+    log_result,
+    print_embedded,
+    set_up_logging,
+)
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.backoff import OutageBackoff
@@ -81,7 +87,9 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
         if queue is None:
             failures += _refuse_queue(arn, records, deadline)
             continue
-        failed = [each for each in delivery.deliver(queue, records, deadline) if not each.acknowledged]
+        failed = [
+            each for each in delivery.deliver(queue, records, deadline) if not each.acknowledged
+        ]
         if failed:
             failures += [each.record.message_id for each in failed]
             _set_visibility(queue, arn, failed, deadline)
@@ -115,8 +123,19 @@ def _source_of(event: Any) -> str:
     """Return ` of aws:s3` for an event of S3, as AWS names its services there; empty text if it does not say."""
     records = event.get("Records") if isinstance(event, dict) else None
     first = records[0] if isinstance(records, list) and records else event
-    names = [first.get(key) for key in ("eventSource", "EventSource", "source")] if isinstance(first, dict) else []
-    return next((f" of {name}" for name in names if isinstance(name, str) and name.startswith(("aws:", "aws."))), "")
+    names = (
+        [first.get(key) for key in ("eventSource", "EventSource", "source")]
+        if isinstance(first, dict)
+        else []
+    )
+    return next(
+        (
+            f" of {name}"
+            for name in names
+            if isinstance(name, str) and name.startswith(("aws:", "aws."))
+        ),
+        "",
+    )
 
 
 def read_record(record: Mapping[str, Any]) -> Record:
@@ -138,7 +157,9 @@ def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
 
 
-def _set_visibility(queue: CompiledQueue, arn: str, failed: Sequence[Delivered], deadline: FixedDeadline) -> None:
+def _set_visibility(
+    queue: CompiledQueue, arn: str, failed: Sequence[Delivered], deadline: FixedDeadline
+) -> None:
     """Set when failed messages become visible: always if they met an outage, else if the queue opts in."""
     outage = [each for each in failed if is_infrastructure_failure(each.outcome)]
     chosen = failed if queue.backoff.in_lambda else outage
@@ -149,7 +170,9 @@ def _set_visibility(queue: CompiledQueue, arn: str, failed: Sequence[Delivered],
         faults = [url]
     else:
         queue = _with_redrive_policy(queue, url, deadline) if outage else queue
-        faults = [*_delivery().set_visibility(queue, url, chosen, deadline.end - boottime()).values()]
+        faults = [
+            *_delivery().set_visibility(queue, url, chosen, deadline.end - boottime()).values()
+        ]
     if faults:
         # The messages become visible after the visibility timeout of their queue.
         fields = {"queue": queue.name, "error": faults[0].code}
@@ -178,7 +201,10 @@ def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> l
     url = _aws().queues.url(arn, deadline.end - boottime())
     if not isinstance(url, AwsFault):
         backoff = OutageBackoff()
-        waits = [(record.message_id, record.receipt_handle, backoff.wait(record.receive_count)) for record in records]
+        waits = [
+            (record.message_id, record.receipt_handle, backoff.wait(record.receive_count))
+            for record in records
+        ]
         _aws().queues.change_visibility(url, waits, deadline.end - boottime())
     return [record.message_id for record in records]
 
@@ -186,7 +212,10 @@ def _refuse_queue(arn: str, records: list[Record], deadline: FixedDeadline) -> l
 def _load() -> Program:
     code = Path(os.environ.get("LAMBDA_TASK_ROOT", Path(__file__).parents[1]))
     compiled = code / COMPILED_NAME
-    path = Path(os.environ.get(CONFIG_VARIABLE) or (compiled if compiled.is_file() else code / "routes.yaml"))
+    path = Path(
+        os.environ.get(CONFIG_VARIABLE)
+        or (compiled if compiled.is_file() else code / "routes.yaml")
+    )
     set_up_logging()
     try:
         program = load_program(path, os.environ)
@@ -209,7 +238,9 @@ def _aws() -> Aws:
 @cache
 def _delivery() -> Delivery:
     aws = _aws()
-    return Delivery(PROGRAM, aws, meter=print_embedded, writer=Writer(aws.tables, most_calls=MOST_CALLS))
+    return Delivery(
+        PROGRAM, aws, meter=print_embedded, writer=Writer(aws.tables, most_calls=MOST_CALLS)
+    )
 
 
 PROGRAM = _load()

@@ -129,7 +129,14 @@ class Outcome(Struct, frozen=True):
 
 WRITTEN = Outcome("written")
 
-_WORST_FIRST: tuple[OutcomeKind, ...] = ("retry", "rejected", "written", "stale", "duplicate", "dropped")
+_WORST_FIRST: tuple[OutcomeKind, ...] = (
+    "retry",
+    "rejected",
+    "written",
+    "stale",
+    "duplicate",
+    "dropped",
+)
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
@@ -139,7 +146,10 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     the first.
     """
     order = _WORST_FIRST.index
-    return min(outcomes, key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict))
+    return min(
+        outcomes,
+        key=lambda each: (order(each.kind), not each.configuration_error, not each.conflict),
+    )
 
 
 class Record(Struct, frozen=True, gc=False):

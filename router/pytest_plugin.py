@@ -21,8 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--router-config FILE` and the ini option of that name."""
     group = parser.getgroup("router", "message router")
     help_ = "a config of the message router whose tests are run (may be repeated)"
-    group.addoption("--router-config", action="append", dest=OPTION, metavar="FILE", default=[], help=help_)
-    parser.addini(OPTION, "configs of the message router whose tests are run", type="paths", default=[])
+    group.addoption(
+        "--router-config", action="append", dest=OPTION, metavar="FILE", default=[], help=help_
+    )
+    parser.addini(
+        OPTION, "configs of the message router whose tests are run", type="paths", default=[]
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def _named(config: pytest.Config) -> list[Path]:
     named = [Path(name).absolute() for name in config.getoption(OPTION)]
     # Tests that are named as arguments replace the configs of the ini file.
-    return named if config.args_source is pytest.Config.ArgsSource.ARGS else named + config.getini(OPTION)
+    return (
+        named
+        if config.args_source is pytest.Config.ArgsSource.ARGS
+        else named + config.getini(OPTION)
+    )
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "ConfigFile | None":

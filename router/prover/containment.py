@@ -104,9 +104,7 @@ class Containment:
     The new one is to take every value that the old one takes.
     """
 
-    def __init__(
-        self, old: Locations, new: Locations, covers: Callable[[Any, Any], bool]
-    ) -> None:
+    def __init__(self, old: Locations, new: Locations, covers: Callable[[Any, Any], bool]) -> None:
         """`covers` tells whether the second of two subschemas covers the first.
 
         It is asked only of subschemas without references.

@@ -116,9 +116,7 @@ class DepthwiseProver:
             self._predicates + 1,
         )
 
-    def seek(
-        self, budget: ProofBudget, search: "Callable[[DepthwiseProver], _T]"
-    ) -> _T | None:
+    def seek(self, budget: ProofBudget, search: "Callable[[DepthwiseProver], _T]") -> _T | None:
         """Return the result of a search for messages.
 
         None if it takes more than the budget.
@@ -229,9 +227,7 @@ class DepthwiseProver:
     ) -> bytes:
         return ENCODER.encode(self._walker.schema(level, _DEPTH, without, names))
 
-    def find_text(
-        self, steps: Steps, matching: Sequence[str], outside: str
-    ) -> str | None:
+    def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> str | None:
         """Return a text that the patterns at a path allow; None if there is none.
 
         It matches others, and not `outside`.

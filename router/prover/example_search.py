@@ -114,9 +114,7 @@ class FoundValue(Struct):
 class ExampleSearch:
     """Messages that `accepts` is true of, made from the level of a schema's root."""
 
-    def __init__(
-        self, walker: SubschemaWalker, root: Level, accepts: Wanted, fault: Fault
-    ) -> None:
+    def __init__(self, walker: SubschemaWalker, root: Level, accepts: Wanted, fault: Fault) -> None:
         self._walker = walker
         self._root = root
         self._accepts = accepts
@@ -135,10 +133,7 @@ class ExampleSearch:
 
         That value may be MISSING.
         """
-        return any(
-            wanted(value) and self.accepts(steps, value)
-            for value in self._values(steps)
-        )
+        return any(wanted(value) and self.accepts(steps, value) for value in self._values(steps))
 
     def find(
         self,
@@ -189,9 +184,7 @@ class ExampleSearch:
                     yield _placed(base, path, value)
         last.path = ()
 
-    def _changed_together(
-        self, paths: Paths, there: Paths, tested: Paths
-    ) -> Iterator[Any]:
+    def _changed_together(self, paths: Paths, there: Paths, tested: Paths) -> Iterator[Any]:
         """Yield messages with one value at several paths."""
         if len(paths) < 2:
             return
@@ -233,9 +226,7 @@ class ExampleSearch:
                     return message
         return MISSING
 
-    def _starts(
-        self, steps: Steps, there: Paths, tested: Paths
-    ) -> Iterator[tuple[Any, Any]]:
+    def _starts(self, steps: Steps, there: Paths, tested: Paths) -> Iterator[tuple[Any, Any]]:
         """Yield values at a path, each with a message that has it there.
 
         First come likely values, then those of valid messages.

@@ -198,8 +198,7 @@ def without_flatten(tree: Tree) -> Tree:
     """
     # The children of a slice are numbers.
     children = [
-        without_flatten(child) if isinstance(child, dict) else child
-        for child in tree["children"]
+        without_flatten(child) if isinstance(child, dict) else child for child in tree["children"]
     ]
     return children[0] if tree["type"] == "flatten" else {**tree, "children": children}
 

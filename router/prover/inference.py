@@ -182,9 +182,7 @@ def of_tree(messages: Messages, scope: Scope, tree: Tree | None) -> Value:
     return _of_element(messages, scope.steps(names), index, rest)
 
 
-def _of_element(
-    messages: Messages, listed: Steps | None, index: int, rest: Names = ()
-) -> Value:
+def _of_element(messages: Messages, listed: Steps | None, index: int, rest: Names = ()) -> Value:
     """Infer the value at a path in one element of a list."""
     if messages is None or listed is None:
         return _NOTHING_KNOWN
@@ -307,9 +305,7 @@ def _first_of(messages: Messages, scope: Scope, tree: Tree) -> Value:
     return replace(value, missing=missing, lacking=lacking, empty=empty)
 
 
-def _either(
-    left: Value, types: Mapping[str, Answer], right: Value, wanted: Schema
-) -> Value:
+def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Schema) -> Value:
     """Infer the left value if it is as wanted, or else the right one.
 
     If it is as wanted, the left value has one of the types.
@@ -437,9 +433,7 @@ _CALLS: Mapping[str, Callable[[Messages, list[Value]], Value]] = {
     "max": _extreme,
     "min": _extreme,
     "join": lambda messages, arguments: of_joined(messages, arguments[-1]),
-    "avg": lambda messages, arguments: replace(
-        _NUMBER, missing=arguments[0].no_elements
-    ),
+    "avg": lambda messages, arguments: replace(_NUMBER, missing=arguments[0].no_elements),
     "reverse": _reverse,
 }
 # The values of functions of JMESPath, if they do not raise an error.

@@ -99,9 +99,7 @@ class _Automaton(Struct, frozen=True):
 
         @cache
         def targets(char: int, state: int) -> tuple[int, ...]:
-            return tuple(
-                [target for ranges, target in self.moves[state] if _is_in(char, ranges)]
-            )
+            return tuple([target for ranges, target in self.moves[state] if _is_in(char, ranges)])
 
         @cache
         def step(states: _States, char: int) -> _States:
@@ -120,9 +118,7 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
-def find_outside(
-    patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS
-) -> str | None:
+def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None.
 
     Raises UndecidedPattern.
@@ -162,9 +158,7 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
     return None
 
 
-def _is_outside(
-    automata: Sequence[_Automaton], states: Sequence[_States], text: str
-) -> bool:
+def _is_outside(automata: Sequence[_Automaton], states: Sequence[_States], text: str) -> bool:
     """Whether a text matches all patterns but the last."""
     pairs = zip(automata, states, strict=True)
     *inside, outside = [each.accepts(reached, text) for each, reached in pairs]

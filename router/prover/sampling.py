@@ -230,9 +230,7 @@ class Sampler:
                     raise
         return made
 
-    def _wanted(
-        self, parts: Places, required: dict[str, None], depth: int
-    ) -> dict[str, None]:
+    def _wanted(self, parts: Places, required: dict[str, None], depth: int) -> dict[str, None]:
         """Return the names of the properties that an object gets."""
         wanted = required.copy()
         declared = _names(parts, "properties")
@@ -297,9 +295,7 @@ class Sampler:
         first = min(most, prefix if self._fullness else 0)
         return min(max(least, first, int(is_filled)), max(most, least))
 
-    def _different(
-        self, value: Any, made: list[Any], places: Places, depth: int
-    ) -> Any:
+    def _different(self, value: Any, made: list[Any], places: Places, depth: int) -> Any:
         for _ in range(_ATTEMPTS):
             other = self._value(places, depth + 1)
             if other not in made:
@@ -343,9 +339,7 @@ class Sampler:
             tried += self._random.sample(_UNUSUAL_NUMBERS, len(_UNUSUAL_NUMBERS))
         tried += self._random.sample(near, len(near))
         for number in (*tried, *_NUMBERS):
-            if (low is not None and number < low) or (
-                high is not None and number > high
-            ):
+            if (low is not None and number < low) or (high is not None and number > high):
                 continue
             is_whole = number % 1 == 0
             if (is_whole or not whole) and not (step and number % step):

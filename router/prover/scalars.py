@@ -70,9 +70,7 @@ def most_of(schemas: Schemas, keyword: str, default: int) -> int:
     return min(map(int, given(schemas, keyword)), default=default)
 
 
-def number_bounds(
-    schemas: Schemas, beyond: Number
-) -> tuple[Number | None, Number | None]:
+def number_bounds(schemas: Schemas, beyond: Number) -> tuple[Number | None, Number | None]:
     """Return the least and the greatest number that schemas allow; None without one.
 
     Exclusive bounds are moved by `beyond`. In draft 4 they are booleans.

@@ -119,9 +119,7 @@ class SchemaProver:
         decides.
         """
         text = ENCODER.encode(predicate)
-        narrowed = self._budget.attempt(
-            lambda: self._schema.intersect(self._canonical(text))
-        )
+        narrowed = self._budget.attempt(lambda: self._schema.intersect(self._canonical(text)))
         depthwise: DepthwiseProver | None = None
         parts: SplitSchema | None = None
         if self._depthwise is not None and holds is not None:
@@ -174,9 +172,7 @@ class SchemaProver:
         """Whether time is left: an answer for lack of it is one of this route only."""
         return self._budget.seconds > 0 and self._search.seconds > 0
 
-    def keep(
-        self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False
-    ) -> _T:
+    def keep(self, known: dict[_K, _T], key: _K, found: _T, *, decided: bool = False) -> _T:
         """Keep an answer, and return it.
 
         Unless it is decided, who has time left may have another one of a part.
@@ -231,9 +227,7 @@ class SchemaProver:
         one = self._depthwise
         return None if one is None else self._budget.attempt(lambda: prove(one))
 
-    def _seek(
-        self, budget: ProofBudget, search: Callable[[DepthwiseProver], _T]
-    ) -> _T | None:
+    def _seek(self, budget: ProofBudget, search: Callable[[DepthwiseProver], _T]) -> _T | None:
         """Return the result of a search for messages; None if there is none."""
         one = self._depthwise
         return None if one is None else one.seek(budget, search)
@@ -258,9 +252,7 @@ class SchemaProver:
 
         YES is sound only if this is exact.
         """
-        return Answer(
-            self._ask(lambda: self._schema.covers(other._schema)) or "unknown"
-        )
+        return Answer(self._ask(lambda: self._schema.covers(other._schema)) or "unknown")
 
     def as_schema(self) -> Any:
         """Return a JSON Schema of the messages; None if there is none."""
@@ -271,16 +263,12 @@ class SchemaProver:
 
         None if it cannot be computed.
         """
-        return self._budget.attempt(
-            lambda: self._schema.subtract(other._schema).to_json_schema()
-        )
+        return self._budget.attempt(lambda: self._schema.subtract(other._schema).to_json_schema())
 
     def allows(self, predicate: Schema) -> Answer:
         """Whether a message can satisfy the predicate."""
         text = ENCODER.encode(predicate)
-        answer = self._ask(
-            lambda: self._schema.intersect(self._canonical(text)).satisfiability()
-        )
+        answer = self._ask(lambda: self._schema.intersect(self._canonical(text)).satisfiability())
         found = Answer(answer or "unknown")
         if found is Answer.YES and not self.exact:
             found = Answer.UNKNOWN
@@ -298,9 +286,7 @@ class SchemaProver:
         if self._is_free(steps) and self._seek(self._search, is_refuted):
             return Answer.NO
         answer = self._holds_at(steps, leaf)
-        return self._decide(
-            steps, answer, lambda one: one.entails(steps, leaf), is_refuted
-        )
+        return self._decide(steps, answer, lambda one: one.entails(steps, leaf), is_refuted)
 
     def _is_free(self, steps: Steps) -> bool:
         """Whether nothing is known about a path: nothing can be proved of it then."""
@@ -391,9 +377,7 @@ class SchemaProver:
             self.not_shared.update(steps[:1])
         return answer.opposite()
 
-    def find_text(
-        self, steps: Steps, matching: Sequence[str], outside: str
-    ) -> tuple[Answer, str]:
+    def find_text(self, steps: Steps, matching: Sequence[str], outside: str) -> tuple[Answer, str]:
         """Whether a text at a path matches patterns, and not `outside`.
 
         NO is proved, else it is UNKNOWN. A text that may be one is returned, too, if
@@ -403,9 +387,7 @@ class SchemaProver:
         (text,) = found or ("",)
         return (Answer.NO, "") if text is None else (Answer.UNKNOWN, text)
 
-    def most_bytes(
-        self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES
-    ) -> float:
+    def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
         """Return the most bytes of all values at a path that have some types.
 
         See `DepthwiseProver.most_bytes`.
@@ -425,23 +407,17 @@ class SchemaProver:
 
         See `ExampleSearch.find`.
         """
-        found = self._seek(
-            self._search, lambda one: [one.examples.find(paths, wanted, *beside)]
-        )
+        found = self._seek(self._search, lambda one: [one.examples.find(paths, wanted, *beside)])
         return found[0] if found else MISSING
 
-    def find_larger(
-        self, steps: Steps, growth: Growth, *beside: Sequence[Steps]
-    ) -> Any:
+    def find_larger(self, steps: Steps, growth: Growth, *beside: Sequence[Steps]) -> Any:
         """Return a message that exceeds a limit with a larger value at a path.
 
         See `ExampleSearch.find_larger`.
         """
         # One path takes at most half of the time, so that others are tried.
         own = self._growing.share(0.5)
-        found = self._seek(
-            own, lambda one: [one.examples.find_larger(steps, growth, *beside)]
-        )
+        found = self._seek(own, lambda one: [one.examples.find_larger(steps, growth, *beside)])
         self._growing.seconds += max(0.0, own.seconds)
         return found[0] if found else MISSING
 

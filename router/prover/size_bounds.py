@@ -104,9 +104,7 @@ class SizeBounds:
             return 0
         return min(bounds.items, element.values) if bounds.unique else bounds.items
 
-    def _bytes(
-        self, level: Level, depth: int, kinds: Collection[str] = _ALL_TYPES
-    ) -> float:
+    def _bytes(self, level: Level, depth: int, kinds: Collection[str] = _ALL_TYPES) -> float:
         self._left -= 1
         if depth > MAX_NESTING or self._left < 0:
             return inf

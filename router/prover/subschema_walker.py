@@ -402,9 +402,7 @@ def _case(place: Location, key: str) -> Level:
 
 def branches(place: Location, key: str) -> list[Location]:
     """Return the subschemas in the list of a keyword."""
-    return [
-        place.below((key, index)) for index in range(len(place.content.get(key, ())))
-    ]
+    return [place.below((key, index)) for index in range(len(place.content.get(key, ())))]
 
 
 def own_types(schema: Schema) -> Sequence[str]:

@@ -82,9 +82,7 @@ class ValueGenerator:
         self._left = MAX_VALUES
         return self._grow(value, level, toward, variant)
 
-    def repaired(
-        self, message: Any, root: Level, there: Sequence[Steps], fault: Fault
-    ) -> Any:
+    def repaired(self, message: Any, root: Level, there: Sequence[Steps], fault: Fault) -> Any:
         """Return a message in which what `fault` finds is made again.
 
         What is at the paths `there` is kept, or made again. MISSING if the message
@@ -256,9 +254,7 @@ class ValueGenerator:
             add(f"x{number}")
         return made
 
-    def _optional(
-        self, schemas: Schemas, least: int, variant: int, depth: int
-    ) -> list[str]:
+    def _optional(self, schemas: Schemas, least: int, variant: int, depth: int) -> list[str]:
         """Return optional properties that an object gets."""
         is_full = variant % 2 and depth < _OPTIONAL_DEPTH
         most = max(_OPTIONAL if is_full else 0, least)

@@ -39,7 +39,9 @@ AttributeName = Annotated[str, _form(r"^[^\x00]", "a name that is not empty")]
 """The name of an attribute; the router's parser writes an empty key of the file with a NUL."""
 Expression = Annotated[str, Meta(min_length=1)]
 Disposition = Literal["dead_letter", "drop", "retry"]
-Duration = Annotated[str, _form(r"^[0-9]{1,9}[smhdw]$", "a whole number and a unit (s, m, h, d or w), as 90d")]
+Duration = Annotated[
+    str, _form(r"^[0-9]{1,9}[smhdw]$", "a whole number and a unit (s, m, h, d or w), as 90d")
+]
 Timestamp = Annotated[
     str,
     _form(

@@ -14,4 +14,6 @@ def import_modules(package: str, folders: Iterable[str]) -> list[ModuleType]:
     # pkgutil and pathlib do the same, and cost more time at a cold start.
     files = [name for folder in folders for name in os.listdir(folder)]  # noqa: PTH208
     names = {name.partition(".")[0] for name in files if name.endswith((".py", ".pyc"))}
-    return [import_module(f"{package}.{name}") for name in sorted(names) if not name.startswith("_")]
+    return [
+        import_module(f"{package}.{name}") for name in sorted(names) if not name.startswith("_")
+    ]

@@ -19,7 +19,9 @@ _KEPT_IN_PLACE = frozenset((errno.EACCES, errno.EBUSY, errno.EPERM, errno.EROFS)
 """The errors of a folder that takes no new files, and of a file that is mounted: the file may still be writable."""
 
 
-def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o666, *, folder: int | None = None) -> int:
+def open_regular(
+    path: str | Path, flags: int = os.O_RDONLY, mode: int = 0o666, *, folder: int | None = None
+) -> int:
     """Return a descriptor of a regular file, without waiting; raises OSError for anything else.
 
     `folder` is the descriptor of the folder that the path is relative to.

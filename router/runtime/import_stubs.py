@@ -23,20 +23,27 @@ def import_libraries() -> None:
     import_with("uuid", make_module("platform", system=lambda: os.uname().sysname))
     import_without_patterns("urllib.parse", postpone("ipaddress"))
     import_with("pathlib", postpone("ntpath"), postpone("fnmatch"))
-    schema = {name: postpone_function("msgspec._json_schema", name) for name in ("schema", "schema_components")}
+    schema = {
+        name: postpone_function("msgspec._json_schema", name)
+        for name in ("schema", "schema_components")
+    }
     # It makes one to see whether Python knows `is_class`, as it has for long. A real one would be compiled, for which
     # Python makes a hundred types of its syntax trees.
     with _replace(typing, "ForwardRef", lambda *values, **named: None):
         unused = [postpone(f"msgspec.{name}") for name in ("inspect", "toml", "yaml")]
         # The real one would keep what stands in for ForwardRef. `typing` has all that msgspec takes from it.
-        types = {name: getattr(typing, name) for name in ("get_type_hints", "NotRequired", "Required")}
+        types = {
+            name: getattr(typing, name) for name in ("get_type_hints", "NotRequired", "Required")
+        }
         unused.append(make_module("typing_extensions", **types))
         import_with("msgspec", *unused, make_module("msgspec._json_schema", **schema))
     # Only a traceback needs them, or formats of log lines that nobody uses.
     import_with("linecache", postpone("tokenize"))
     import_with("traceback", postpone("textwrap"), postpone("tokenize"))
     import_with("socket", postpone("selectors"))
-    import_without_patterns("logging", make_module("string", Template=_Template(), Formatter=_Formatter))
+    import_without_patterns(
+        "logging", make_module("string", Template=_Template(), Formatter=_Formatter)
+    )
 
 
 def import_validator() -> None:
@@ -104,7 +111,9 @@ def import_with(name: str, *import_stubs: ModuleType) -> None:
     if not _runs_alone():
         import_module(name)
         return
-    given = {module.__name__: module for module in import_stubs if module.__name__ not in sys.modules}
+    given = {
+        module.__name__: module for module in import_stubs if module.__name__ not in sys.modules
+    }
     sys.modules.update(given)
     try:
         import_module(name)

@@ -23,7 +23,10 @@ def printable_lines(text: str) -> str:
 
 def printable_json(text: str) -> str:
     r"""Return the same JSON, indented or not, with escapes such as `\u009b` for what a terminal would not show."""
-    return "\n".join(line if line.isprintable() else "".join(map(_escape_json, line)) for line in text.split("\n"))
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_escape_json, line))
+        for line in text.split("\n")
+    )
 
 
 def _escape_json(char: str) -> str:

@@ -90,7 +90,12 @@ def deliver(
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
     delivery = Delivery(program, Aws(tables, queues), interruptible=True)
-    delivered = delivery.deliver(program.queue(queue), records, FixedDeadline(boottime() + _SECONDS))
+    delivered = delivery.deliver(
+        program.queue(queue), records, FixedDeadline(boottime() + _SECONDS)
+    )
     return Run(
-        tuple(each.outcome for each in delivered), tuple(each.acknowledged for each in delivered), tables, queues
+        tuple(each.outcome for each in delivered),
+        tuple(each.acknowledged for each in delivered),
+        tables,
+        queues,
     )

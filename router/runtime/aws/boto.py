@@ -63,7 +63,13 @@ def open_session() -> boto3.session.Session:
 
 
 def make_client(
-    session: boto3.session.Session, service: str, *, timeout: int, attempts: int, connections: int, validates: bool
+    session: boto3.session.Session,
+    service: str,
+    *,
+    timeout: int,
+    attempts: int,
+    connections: int,
+    validates: bool,
 ) -> Any:
     """Make the client of a service.
 
@@ -108,7 +114,11 @@ class _Answered:
 
         Raises _NoAnswerError for a page with status 200: for botocore it is a success without members.
         """
-        if self._has_json and http_response.status_code < 300 and not _is_json_answer(http_response.content):
+        if (
+            self._has_json
+            and http_response.status_code < 300
+            and not _is_json_answer(http_response.content)
+        ):
             raise _NoAnswerError
         id_ = parsed.get("ResponseMetadata", {}).get("RequestId", "")
         if not id_:
@@ -134,7 +144,9 @@ def _is_json_answer(body: bytes) -> bool:
 
 
 def control_plane_clients(
-    services: Sequence[str], timeout: int = CONTROL_PLANE_TIMEOUT, attempts: int = CONTROL_PLANE_ATTEMPTS
+    services: Sequence[str],
+    timeout: int = CONTROL_PLANE_TIMEOUT,
+    attempts: int = CONTROL_PLANE_ATTEMPTS,
 ) -> Mapping[str, Any]:
     """Make clients for calls that are made while a person waits, by service; raises UsageError (no region, profile)."""
     calls = CONTROL_PLANE_CALLS
@@ -142,7 +154,12 @@ def control_plane_clients(
         session = open_session()
         return {
             service: make_client(
-                session, service, timeout=timeout, attempts=attempts, connections=calls, validates=True
+                session,
+                service,
+                timeout=timeout,
+                attempts=attempts,
+                connections=calls,
+                validates=True,
             )
             for service in services
         }
@@ -154,12 +171,16 @@ def settings_errors() -> Iterator[None]:
     try:
         yield
     except NoRegionError:
-        raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1") from None
+        raise UsageError(
+            "there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1"
+        ) from None
     except BotoCoreError as error:
         raise UsageError(f"the AWS settings of this environment do not work: {error}") from None
 
 
-def call(operation: _Operation, member: str = "", /, **parameters: Any) -> Mapping[str, Any] | AwsFault:
+def call(
+    operation: _Operation, member: str = "", /, **parameters: Any
+) -> Mapping[str, Any] | AwsFault:
     """Call an operation of a boto3 client; return its response, or the fault.
 
     `member` is one that every response of the operation has: botocore takes any page with status 200, a proxy's for
@@ -208,7 +229,9 @@ def _response_of(error: Exception) -> Mapping[str, Any]:
 def caller(client: Any) -> Callable[[str, Mapping[str, Any], float], Mapping[str, Any] | AwsFault]:
     """Return a function that calls an operation of a client by AWS's name for it, with its parameters and time-out."""
 
-    def call_within(operation: str, parameters: Mapping[str, Any], timeout: float) -> Mapping[str, Any] | AwsFault:
+    def call_within(
+        operation: str, parameters: Mapping[str, Any], timeout: float
+    ) -> Mapping[str, Any] | AwsFault:
         return _within(timeout, lambda: call(getattr(client, xform_name(operation)), **parameters))
 
     return call_within
@@ -225,22 +248,35 @@ class DynamoTables:
             "Delete": client.delete_item,
         }
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
+    def batch_write(
+        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call BatchWriteItem."""
-        operation, parameters = self._client.batch_write_item, _measured({"RequestItems": {table: requests}}, measured)
+        operation, parameters = (
+            self._client.batch_write_item,
+            _measured({"RequestItems": {table: requests}}, measured),
+        )
 
         def write() -> WriteResponse:
             response = call(operation, "UnprocessedItems", **parameters)
             if isinstance(response, AwsFault):
                 return WriteResponse(fault=response)
             # The call names one table, so only its requests can be returned.
-            unprocessed = [request for left in response["UnprocessedItems"].values() for request in left]
-            return WriteResponse(unprocessed, consumed=read_consumed(response) if measured else None)
+            unprocessed = [
+                request for left in response["UnprocessedItems"].values() for request in left
+            ]
+            return WriteResponse(
+                unprocessed, consumed=read_consumed(response) if measured else None
+            )
 
         return _response(_within(timeout, write))
 
     def write(
-        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+        self,
+        operation: Operation,
+        parameters: dict[str, Any],
+        timeout: float,
+        measured: bool = False,
     ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
 
@@ -253,18 +289,24 @@ class DynamoTables:
 
         return _response(_within(timeout, write))
 
-    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
+    def transact(
+        self, actions: Sequence[Action], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call TransactWriteItems."""
         items = [{operation: parameters} for operation, parameters in actions]
 
         def write() -> WriteResponse:
             try:
-                response = self._client.transact_write_items(**_measured({"TransactItems": items}, measured))
+                response = self._client.transact_write_items(
+                    **_measured({"TransactItems": items}, measured)
+                )
             except ERRORS as error:
                 found = read_cancellation(_response_of(error).get("CancellationReasons", ()))
                 fault = fault_of(error)
                 # Without its reasons it is not known which condition failed.
-                return found or WriteResponse(fault=UNREADABLE if fault.kind == "condition" else fault)
+                return found or WriteResponse(
+                    fault=UNREADABLE if fault.kind == "condition" else fault
+                )
             return WriteResponse(consumed=read_consumed(response) if measured else None)
 
         return _response(_within(timeout, write))
@@ -274,7 +316,9 @@ class DynamoTables:
 
         def read() -> KeySchema | AwsFault:
             response = call(self._client.describe_table, "Table", TableName=table)
-            return response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+            return (
+                response if isinstance(response, AwsFault) else read_key_schema(response["Table"])
+            )
 
         return _within(timeout, read)
 
@@ -304,7 +348,11 @@ class S3Objects:
             return response
         body = response["Body"]
         try:
-            return TOO_LARGE if response.get("ContentLength", 0) > max_bytes else _read(body, max_bytes)
+            return (
+                TOO_LARGE
+                if response.get("ContentLength", 0) > max_bytes
+                else _read(body, max_bytes)
+            )
         except ERRORS as error:
             return fault_of(error)
         finally:

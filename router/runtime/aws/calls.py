@@ -90,7 +90,10 @@ class _Blocking(threading.local):
             self.lock.release()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.lock is not None:
             self.lock.acquire()
@@ -367,7 +370,9 @@ def start_thread(thread: threading.Thread) -> None:
         raise NoThreadError(str(error)) from None
 
 
-def run_within(seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None) -> T:
+def run_within(
+    seconds: float, function: Callable[[], T], discard: Callable[[T], object] = lambda result: None
+) -> T:
     """Return the result of a function that blocks, run in a thread of its own; raises TimeoutError after `seconds`.
 
     Raises NoThreadError if there is no thread for it.

@@ -15,7 +15,9 @@ from router.runtime.aws.protocols import TIMED_OUT, Aws, AwsFault, NoObjects, Ob
 
 TRANSPORT_VARIABLE = "ROUTER_TRANSPORT"
 """The environment variable that chooses the client of the data plane: `direct` (the default) or `boto3`."""
-_SDK_SETTINGS = frozenset({"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle"})
+_SDK_SETTINGS = frozenset(
+    {"endpoint_url", "use_fips_endpoint", "use_dualstack_endpoint", "ca_bundle"}
+)
 
 
 def connect(max_connections: int, *, fetches: bool = True) -> Aws:
@@ -50,7 +52,10 @@ def _transport(env: Mapping[str, str]) -> str:
 
 def _needs_sdk(env: Mapping[str, str]) -> bool:
     """Whether a setting is used that only the SDK supports: a proxy by TLS, or one of AWS's config file."""
-    if any(name.lower() == "https_proxy" and value.lower().startswith("https:") for name, value in env.items()):
+    if any(
+        name.lower() == "https_proxy" and value.lower().startswith("https:")
+        for name, value in env.items()
+    ):
         return True
     return not _SDK_SETTINGS.isdisjoint(_settings(env))
 
@@ -97,7 +102,12 @@ def _connect_by_sdk(max_connections: int, fetches: bool) -> Aws:
 
         def client(service: str, timeout: int, attempts: int) -> Any:
             return boto.make_client(
-                session, service, timeout=timeout, attempts=attempts, connections=max_connections, validates=False
+                session,
+                service,
+                timeout=timeout,
+                attempts=attempts,
+                connections=max_connections,
+                validates=False,
             )
 
         return Aws(
@@ -149,7 +159,12 @@ def _objects(max_connections: int, session: Any = None) -> Objects:
             opened = session or boto.open_session()
             # The fetcher retries itself.
             client = boto.make_client(
-                opened, "s3", timeout=boto.S3_TIMEOUT, attempts=1, connections=max_connections, validates=False
+                opened,
+                "s3",
+                timeout=boto.S3_TIMEOUT,
+                attempts=1,
+                connections=max_connections,
+                validates=False,
             )
             found = boto.S3Objects(client)
         except boto.ERRORS as error:

@@ -64,13 +64,17 @@ _BY_KIND: dict[FaultKind, str] = {
     "configuration": _CONFIGURATION,
     "condition": _CONDITION,
 }
-KINDS: dict[str, FaultKind] = {code: kind for kind, codes in _BY_KIND.items() for code in codes.split()}
+KINDS: dict[str, FaultKind] = {
+    code: kind for kind, codes in _BY_KIND.items() for code in codes.split()
+}
 """The kind of fault by error code, without the code's namespace."""
 _ABSENT = """
     404 NoSuchBucket NoSuchEntity NoSuchKey NonExistentQueue NotFound QueueDoesNotExist ResourceNotFound
     ResourceNotFoundException
 """
-_DENIED = "403 AccessDenied AccessDeniedException AuthorizationError Forbidden UnauthorizedOperation"
+_DENIED = (
+    "403 AccessDenied AccessDeniedException AuthorizationError Forbidden UnauthorizedOperation"
+)
 _INVALID_CREDENTIALS = """
     ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId SignatureDoesNotMatch
     UnrecognizedClientException

@@ -115,7 +115,9 @@ class OutgoingMessage(Struct, frozen=True):
         """The bytes as SQS counts them: the body, and the names, types and values of the attributes."""
         size = _bytes(self.body)
         for name, attribute in self.message_attributes.items():
-            value = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
+            value = (
+                attribute["BinaryValue"] if "BinaryValue" in attribute else attribute["StringValue"]
+            )
             size += _bytes(name) + _bytes(attribute["DataType"]) + _bytes(value)
         return size
 
@@ -127,15 +129,23 @@ class Tables(Protocol):
     response to a `measured` one says how many write units it has consumed.
     """
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
+    def batch_write(
+        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Put and delete at most 25 items of one table in one BatchWriteItem."""
 
     def write(
-        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+        self,
+        operation: Operation,
+        parameters: dict[str, Any],
+        timeout: float,
+        measured: bool = False,
     ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem; the parameters name the table."""
 
-    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
+    def transact(
+        self, actions: Sequence[Action], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Make at most 100 actions on distinct items in one TransactWriteItems."""
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
@@ -182,7 +192,9 @@ class NonBlockingTables(Protocol):
     ) -> PendingWrite:
         """Send what `batch_write` sends; a request may be encoded already."""
 
-    def begin_actions(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> PendingWrite:
+    def begin_actions(
+        self, actions: Sequence[Action], timeout: float, measured: bool = False
+    ) -> PendingWrite:
         """Send what `write` sends, or for several actions what `transact` sends."""
 
 
@@ -200,7 +212,9 @@ class Queues(Protocol):
     def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         """Return the attributes of a queue."""
 
-    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+    def receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> list[Record] | AwsFault:
         """Receive up to `count` messages; each call waits up to `wait_seconds`, 20 at most, for its first message.
 
         The messages are invisible for `visibility` seconds, which begin at some moment between request and response.
@@ -209,10 +223,14 @@ class Queues(Protocol):
     def delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> dict[str, AwsFault]:
         """Delete messages."""
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
+    def send(
+        self, url: str, messages: Sequence[OutgoingMessage], timeout: float
+    ) -> dict[str, AwsFault]:
         """Send messages, in order."""
 
-    def change_visibility(self, url: str, messages: Sequence[VisibilityTimeout], timeout: float) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[VisibilityTimeout], timeout: float
+    ) -> dict[str, AwsFault]:
         """Set the visibility timeout of messages; 0 makes them visible."""
 
 
@@ -242,7 +260,9 @@ class NonBlockingQueues(Protocol):
     ) -> PendingCalls[list[Record] | AwsFault]:
         """Send what `receive` sends."""
 
-    def begin_delete(self, url: str, messages: Sequence[Receipt], timeout: float) -> PendingCalls[dict[str, AwsFault]]:
+    def begin_delete(
+        self, url: str, messages: Sequence[Receipt], timeout: float
+    ) -> PendingCalls[dict[str, AwsFault]]:
         """Send what `delete` sends."""
 
     def begin_change_visibility(
@@ -304,7 +324,14 @@ TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
 """A call was not answered in time."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 """A response that is not what the operation returns, such as a proxy's page with status 200."""
-UNREADABLE_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+UNREADABLE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 """The exceptions of code that reads a response which is JSON, but not what the operation returns."""
 
 
@@ -334,7 +361,9 @@ def read_consumed(response: Mapping[str, Any]) -> float | None:
     if not found:
         return None
     try:
-        return float(sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found])))
+        return float(
+            sum(each["CapacityUnits"] for each in (found if isinstance(found, list) else [found]))
+        )
     except UNREADABLE_ERRORS:
         # The write was made all the same.
         return None
@@ -345,10 +374,14 @@ def read_key_schema(description: Mapping[str, Any]) -> KeySchema:
 
     `description` has `KeySchema` and `AttributeDefinitions`, as the response of DescribeTable has them for a table.
     """
-    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    types = {
+        each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]
+    }
     # "HASH" (the partition key) sorts before "RANGE" (the sort key).
     parts = sorted(description["KeySchema"], key=lambda part: str(part["KeyType"]))
-    return cast("KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts))
+    return cast(
+        "KeySchema", tuple((part["AttributeName"], types[part["AttributeName"]]) for part in parts)
+    )
 
 
 def _bytes(value: str | bytes) -> int:

@@ -11,8 +11,12 @@ MAX_QUEUE_NAME = 80
 MIN_TABLE_NAME, MAX_TABLE_NAME = 3, 255
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 # As text, not compiled: most configs have neither ARNs nor URLs, and a cold start does without the compilation.
-_ARN = r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)"
-_AWS_HOST = r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*"
+_ARN = (
+    r"arn:aws[a-z-]*:(?P<service>[a-z0-9]+):(?P<region>[a-z0-9-]+):(?P<account>\d{12}):(?P<name>.+)"
+)
+_AWS_HOST = (
+    r"(?:sqs(?:-fips)?\.(?P<new>[a-z0-9-]+)|(?P<old>[a-z0-9-]+)\.queue)\.(?:amazonaws|api\.aws)\b.*"
+)
 
 
 def queue_name(reference: str) -> str:
@@ -74,7 +78,9 @@ def table_fault(reference: str) -> str | None:
         kind, _, reference = arn["name"].partition("/") if arn else ("", "", "")
         if arn is None or arn["service"] != "dynamodb" or kind != "table" or "/" in reference:
             return "is no ARN of a table: arn:aws:dynamodb:REGION:ACCOUNT:table/NAME"
-    if MIN_TABLE_NAME <= len(reference) <= MAX_TABLE_NAME and _LETTERS.issuperset(reference.replace(".", "")):
+    if MIN_TABLE_NAME <= len(reference) <= MAX_TABLE_NAME and _LETTERS.issuperset(
+        reference.replace(".", "")
+    ):
         return None
     return "is not a valid table name: 3 to 255 letters, digits, '-', '_' and '.'"
 

@@ -73,7 +73,9 @@ class SqsQueues:
     def attributes(self, url: str, timeout: float) -> QueueAttributes | AwsFault:
         """Call GetQueueAttributes."""
         names = ["VisibilityTimeout", "RedrivePolicy"]
-        response = self._call("GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names}, timeout)
+        response = self._call(
+            "GetQueueAttributes", {"QueueUrl": url, "AttributeNames": names}, timeout
+        )
         if isinstance(response, AwsFault):
             return response
         try:
@@ -82,7 +84,9 @@ class SqsQueues:
         except (KeyError, TypeError, ValueError):
             return UNREADABLE
 
-    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+    def receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; for more than ten, several times."""
         records: list[Record] = []
         while len(records) < count:
@@ -103,11 +107,17 @@ class SqsQueues:
         """Call DeleteMessageBatch, for up to ten messages each time."""
         return self._call_in_batches("DeleteMessageBatch", url, delete_batches(messages), timeout)
 
-    def change_visibility(self, url: str, messages: Sequence[VisibilityTimeout], timeout: float) -> dict[str, AwsFault]:
+    def change_visibility(
+        self, url: str, messages: Sequence[VisibilityTimeout], timeout: float
+    ) -> dict[str, AwsFault]:
         """Call ChangeMessageVisibilityBatch, for up to ten messages each time."""
-        return self._call_in_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout)
+        return self._call_in_batches(
+            "ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout
+        )
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
+    def send(
+        self, url: str, messages: Sequence[OutgoingMessage], timeout: float
+    ) -> dict[str, AwsFault]:
         """Call SendMessageBatch, for up to ten messages and 1 MiB each time; SQS refuses a message over 1 MiB."""
         return self._call_in_batches("SendMessageBatch", url, message_batches(messages), timeout)
 
@@ -120,7 +130,9 @@ class SqsQueues:
         for batch in batches:
             left = until - self._clock()
             request = batch_request(url, batch)
-            failed |= find_failed(batch, self._call(operation, request, left) if left > 0 else OUT_OF_TIME)
+            failed |= find_failed(
+                batch, self._call(operation, request, left) if left > 0 else OUT_OF_TIME
+            )
         return failed
 
 
@@ -144,7 +156,9 @@ def _redrive_policy(attributes: Mapping[str, str]) -> dict[str, Any]:
 def _queue_request(reference: str) -> dict[str, str]:
     """Return the parameters of GetQueueUrl for a name or an ARN."""
     # arn:aws:sqs:REGION:ACCOUNT:NAME
-    owner = {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
+    owner = (
+        {"QueueOwnerAWSAccountId": reference.split(":")[4]} if reference.startswith("arn:") else {}
+    )
     return {"QueueName": queue_name(reference), **owner}
 
 
@@ -156,7 +170,10 @@ def delete_batches(messages: Sequence[Receipt]) -> Iterator[EntryBatch]:
 def visibility_batches(messages: Sequence[VisibilityTimeout]) -> Iterator[EntryBatch]:
     """Yield the batches of ChangeMessageVisibilityBatch, of up to ten messages."""
     return _batches_of_ten(
-        [(id_, {"ReceiptHandle": handle, "VisibilityTimeout": seconds}) for id_, handle, seconds in messages]
+        [
+            (id_, {"ReceiptHandle": handle, "VisibilityTimeout": seconds})
+            for id_, handle, seconds in messages
+        ]
     )
 
 
@@ -253,7 +270,9 @@ def read_message(message: Any) -> ResponseMessage | None:
         return None
 
 
-def read_records(messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]) -> Iterator[Record]:
+def read_records(
+    messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]
+) -> Iterator[Record]:
     """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again."""
     for message in messages:
         if message is None:
@@ -266,11 +285,21 @@ def read_records(messages: Iterable[ResponseMessage | None], read_binary: Callab
             continue
         sent = message.message_attributes
         try:
-            attributes = {name: _read_attribute(value, read_binary) for name, value in sent.items()} if sent else {}
+            attributes = (
+                {name: _read_attribute(value, read_binary) for name, value in sent.items()}
+                if sent
+                else {}
+            )
         except UNREADABLE_ERRORS:
             _log_unread(message.message_id, "UnreadableAnswer")
             continue
-        yield Record(message.message_id, message.receipt_handle, message.body, message.attributes or {}, attributes)
+        yield Record(
+            message.message_id,
+            message.receipt_handle,
+            message.body,
+            message.attributes or {},
+            attributes,
+        )
 
 
 def _log_unread(message_id: str, error: str) -> None:
@@ -278,10 +307,15 @@ def _log_unread(message_id: str, error: str) -> None:
     getLogger("router").warning(text, extra={"fields": {"message_id": message_id, "error": error}})
 
 
-def _read_attribute(attribute: Mapping[str, Any], read_binary: Callable[[Any], bytes]) -> dict[str, Any]:
+def _read_attribute(
+    attribute: Mapping[str, Any], read_binary: Callable[[Any], bytes]
+) -> dict[str, Any]:
     """Return a message attribute as `Record` has it; raises one of UNREADABLE_ERRORS."""
     if "BinaryValue" in attribute:
-        return {"DataType": attribute["DataType"], "BinaryValue": read_binary(attribute["BinaryValue"])}
+        return {
+            "DataType": attribute["DataType"],
+            "BinaryValue": read_binary(attribute["BinaryValue"]),
+        }
     text = attribute.get("StringValue", "")
     if not isinstance(text, str):
         raise TypeError

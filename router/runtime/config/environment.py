@@ -216,9 +216,7 @@ def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     return bool(least <= length <= most)
 
 
-def convert_texts(
-    data: Any, texts: Iterable[TypedText]
-) -> list[EnvironmentFault]:
+def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
     """Convert texts whose references were replaced, in the data itself.
 
     A text that cannot be converted is removed, so that the default of its key applies:
@@ -230,9 +228,7 @@ def convert_texts(
         text = holder[key]
         form, words = _KINDS[each.kind]
         if re.fullmatch(form, text):
-            holder[key] = (
-                int(text) if each.kind == "integer" else text[0] in "tT"
-            )
+            holder[key] = int(text) if each.kind == "integer" else text[0] in "tT"
             continue
         del holder[key]
         if not stands_for_unset(text):

@@ -63,9 +63,7 @@ class Findings:
         # A value whose text has a fault is a placeholder: further faults of it would
         # mislead.
         if code.id in OF_THE_TEXT or where not in self._unreadable:
-            self.add_finding(
-                Finding(code, sentence, where, suggestion), (path,)
-            )
+            self.add_finding(Finding(code, sentence, where, suggestion), (path,))
 
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
@@ -95,9 +93,7 @@ class Findings:
             # The remark of a plugin's check has its sentence as its title.
             code = structs.replace(code, title=title)
         place = structs.replace(finding.place, file=mask(finding.place.file))
-        return Finding(
-            code, mask(finding.sentence), place, mask(finding.suggestion)
-        )
+        return Finding(code, mask(finding.sentence), place, mask(finding.suggestion))
 
     def take(self, others: "Findings") -> None:
         """Add the findings of another file of the config, and its secrets."""
@@ -175,9 +171,7 @@ def any_of(words: Iterable[Any]) -> str:
     return f"{', '.join(first)} or {last}" if first else str(last)
 
 
-def closest(
-    word: str, candidates: Iterable[str], likeness: float = 0.6
-) -> str | None:
+def closest(word: str, candidates: Iterable[str], likeness: float = 0.6) -> str | None:
     """Return the candidate that is most like a word, whatever its case.
 
     None if none is like it. `likeness` is the least ratio of difflib.SequenceMatcher at
@@ -194,9 +188,7 @@ def closest(
     return folded[near[0]] if near else None
 
 
-def did_you_mean(
-    word: str, candidates: Iterable[str], otherwise: str = ""
-) -> str:
+def did_you_mean(word: str, candidates: Iterable[str], otherwise: str = "") -> str:
     """Return a suggestion of the candidate that is most like a word, or `otherwise`."""
     near = closest(word, candidates)
     return f"did you mean {near!r}?" if near else otherwise

@@ -55,9 +55,7 @@ def included_files(
                 yield file
 
 
-def _files(
-    path: FilePath, pattern: str, where: Path, findings: Findings
-) -> list[FilePath]:
+def _files(path: FilePath, pattern: str, where: Path, findings: Findings) -> list[FilePath]:
     """Return the files that a pattern matches, sorted by name, but not the config."""
     own = path.resolve()
     fault, advice = (

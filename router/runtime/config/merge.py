@@ -172,9 +172,7 @@ class _Merger:
         self._findings.add_finding(finding)
         self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
 
-    def merge(
-        self, config: spec.Config, parts: Sequence[IncludedFile]
-    ) -> Reading:
+    def merge(self, config: spec.Config, parts: Sequence[IncludedFile]) -> Reading:
         entries: dict[str, dict[str, Any]] = {}
         for section in SECTIONS:
             entries[section] = dict(getattr(config, section))
@@ -195,9 +193,7 @@ class _Merger:
             self._left_out |= part.left_out
         if not entries["routes"] and not self._findings.failed:
             self._miss_routes()
-        merged = structs.replace(
-            config, plugins=tuple(plugins), ignore=tuple(ignored), **entries
-        )
+        merged = structs.replace(config, plugins=tuple(plugins), ignore=tuple(ignored), **entries)
         kept = without_dependents(merged, self._left_out)
         complete = all(len(path) > 1 for path in self._left_out)
         return Reading(kept, self._findings, self._root.folder, complete)
@@ -220,9 +216,7 @@ class _Merger:
             suggestion="add 'routes: …'",
         )
 
-    def _define(
-        self, section: str, part: IncludedFile, entries: dict[str, Any]
-    ) -> None:
+    def _define(self, section: str, part: IncludedFile, entries: dict[str, Any]) -> None:
         """Add the entries of a section.
 
         Those that an earlier file defines are a fault, even if they had one there.
@@ -281,9 +275,7 @@ def relocate_plugin(entry: str, folder: str) -> str:
     return relocate(entry, folder) if names_file(entry) else entry
 
 
-def relocate_route(
-    route: spec.RouteSettings, folder: str
-) -> spec.RouteSettings:
+def relocate_route(route: spec.RouteSettings, folder: str) -> spec.RouteSettings:
     """Return a route with its file names relative to the config's folder."""
     if not folder:
         return route
@@ -310,9 +302,7 @@ def relocate(name: str, folder: str) -> str:
     return posixpath.normpath(posixpath.join(folder, name)) if folder else name
 
 
-def resolve_inside(
-    folder: pathlib.Path, name: str | pathlib.Path
-) -> pathlib.Path | None:
+def resolve_inside(folder: pathlib.Path, name: str | pathlib.Path) -> pathlib.Path | None:
     """Return a file or folder that the config names, with links resolved.
 
     None if it is outside of the config's folder. A deployment contains that folder and
@@ -345,15 +335,12 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(entries, dict):
             continue
         changed[section] = {
-            name: _entry_with_defaults(entry, owner, tags)
-            for name, entry in entries.items()
+            name: _entry_with_defaults(entry, owner, tags) for name, entry in entries.items()
         }
     return changed
 
 
-def _entry_with_defaults(
-    entry: Any, owner: str | None, tags: dict[str, Any] | None
-) -> Any:
+def _entry_with_defaults(entry: Any, owner: str | None, tags: dict[str, Any] | None) -> Any:
     if not isinstance(entry, dict):
         return entry
     changed = dict(entry)

@@ -39,9 +39,7 @@ def owners_of(config: spec.Config) -> Owners:
         if queue.dead_letter:
             of_served.setdefault(queue.dead_letter, set()).add(queues[name])
     for name, owners in of_served.items():
-        queues[name] = queues.get(name) or _owner(
-            config.queues.get(name), owners
-        )
+        queues[name] = queues.get(name) or _owner(config.queues.get(name), owners)
     tables = {}
     for name, table in config.tables.items():
         tables[name] = _owner(table, of_tables.get(name, ()))
@@ -49,9 +47,7 @@ def owners_of(config: spec.Config) -> Owners:
     return Owners(queues, tables, routes)
 
 
-def _owner(
-    settings: spec.Queue | spec.TableSettings | None, users: Iterable[str]
-) -> str:
+def _owner(settings: spec.Queue | spec.TableSettings | None, users: Iterable[str]) -> str:
     if settings is not None and settings.owner:
         return settings.owner
     found = set(users)

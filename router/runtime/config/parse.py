@@ -49,9 +49,7 @@ omits empty keys.
 """
 
 
-def parse_part(
-    cls: type[_Part], data: Any, findings: Findings
-) -> tuple[_Part | None, set[Path]]:
+def parse_part(cls: type[_Part], data: Any, findings: Findings) -> tuple[_Part | None, set[Path]]:
     """Return one file of a config, and the paths of its entries that are left out.
 
     Each fault of shape is a finding. The rest is kept, so that compilation can find its
@@ -70,9 +68,7 @@ def parse_part(
         return msgspec.convert(data, cls), set()
     repair = _Repair(cls, data, findings)
     usable = repair.run()
-    return msgspec.convert(
-        repair.data, cls
-    ) if usable else None, repair.left_out
+    return msgspec.convert(repair.data, cls) if usable else None, repair.left_out
 
 
 def without_empty_keys(
@@ -193,11 +189,7 @@ class _Repair:
         near = closest(key, [name for name in known if name not in holder])
         where = (*path, key)
         name = quote(self._as_written(where)[-1])
-        advice = (
-            f"did you mean {near!r}?"
-            if near
-            else f"it takes {', '.join(known)}"
-        )
+        advice = f"did you mean {near!r}?" if near else f"it takes {', '.join(known)}"
         self._add(
             ConfigFault(
                 RT101,
@@ -300,9 +292,7 @@ class _Repair:
             if len(choices) == 1:
                 self._replaced[path] = choices[0]
                 return
-            is_removable = step not in self._essential(
-                around, self._value(parent)
-            )
+            is_removable = step not in self._essential(around, self._value(parent))
         else:
             key = "items" if isinstance(step, int) else "additionalProperties"
             inside = branches(self._schema, around[key])
@@ -391,8 +381,4 @@ def _order(path: Path) -> tuple[int, int]:
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:
-    return next(
-        key
-        for key in value
-        if key.removeprefix("+").isdecimal() and int(key) == number
-    )
+    return next(key for key in value if key.removeprefix("+").isdecimal() and int(key) == number)

@@ -51,9 +51,7 @@ yet in Python.
 """
 
 
-def config_schema(
-    config: spec.Config | None = None, included: bool = False
-) -> Node:
+def config_schema(config: spec.Config | None = None, included: bool = False) -> Node:
     """Return the JSON Schema (2020-12) of a config, for editors; `make docs` writes it.
 
     With a config, routes can name the tables of that config only. `included` selects
@@ -61,9 +59,7 @@ def config_schema(
     """
     published = _read("published.json")["Included" if included else "Config"]
     if config is not None:
-        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(
-            config.tables
-        )
+        published["$defs"]["Route"]["properties"]["table"]["enum"] = list(config.tables)
     return published
 
 
@@ -77,9 +73,7 @@ def exact_schema(root: type[spec.Config | spec.Included]) -> Node:
 
 
 def _read(name: str) -> dict[str, Node]:
-    made: dict[str, Node] = msgspec.json.decode(
-        FilePath(__file__).with_name(name).read_bytes()
-    )
+    made: dict[str, Node] = msgspec.json.decode(FilePath(__file__).with_name(name).read_bytes())
     return made
 
 
@@ -161,9 +155,7 @@ def takes(node: Node, value: Any) -> bool:
 class _Whole:
     """The keyword `x-whole`."""
 
-    def __init__(
-        self, parent_schema: Node, value: Any, schema_path: list[str | int]
-    ) -> None:
+    def __init__(self, parent_schema: Node, value: Any, schema_path: list[str | int]) -> None:
         pass
 
     def validate(self, instance: Any) -> None:
@@ -213,9 +205,7 @@ RT103 = declare(
     "wrong kind of value",
     "Values are not converted: text is text, and a number is a number.",
 )
-RT104 = declare(
-    "RT104", "not one of the choices", "Only the listed values have a meaning."
-)
+RT104 = declare("RT104", "not one of the choices", "Only the listed values have a meaning.")
 RT105 = declare(
     "RT105",
     "wrong form",
@@ -246,9 +236,7 @@ _KINDS: dict[type, str] = {
 def wrong_type(alternatives: list[Node], value: Any, path: Path) -> ConfigFault:
     """Return the fault of a value whose type none of the alternatives takes."""
     wanted = any_of(map(_words_for, alternatives))
-    found = (
-        "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
-    )
+    found = "but it has no value" if value is None else f"not {_KINDS[type(value)]}"
     return ConfigFault(
         RT103,
         f"{describe(path)} must be {wanted}, {found}",
@@ -278,9 +266,7 @@ def near_choice(value: Any, choices: list[Any]) -> str | None:
     return synonym if synonym in choices else closest(value, choices)
 
 
-def wrong_form(
-    keyword: str, node: Node, value: Any, path: Path, key: bool = False
-) -> ConfigFault:
+def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = False) -> ConfigFault:
     """Return the fault of a value that a keyword of its schema does not accept.
 
     It is of the right type.
@@ -301,18 +287,12 @@ def wrong_form(
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
         case _:
-            raise LookupError(
-                f"the keyword {keyword!r} of the config's schema has no text"
-            )
+            raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
     return ConfigFault(RT105, f"{describe(path)} {wanted}", near)
 
 
 def _words_for(node: Node) -> str:
-    return (
-        any_of(map(quote, node["enum"]))
-        if "enum" in node
-        else _WORDS[node["type"]]
-    )
+    return any_of(map(quote, node["enum"])) if "enum" in node else _WORDS[node["type"]]
 
 
 def _remedy(types: set[str], value: Any) -> str:
@@ -356,9 +336,7 @@ def find_constraints(
         if node is None:
             continue
         given = branches(schema, node)
-        fitting = [
-            each for each in given if not each or _kind_of(each) == wanted
-        ]
+        fitting = [each for each in given if not each or _kind_of(each) == wanted]
         choices = [_constraints(branch) for branch in fitting]
         if choices and all(choices):
             yield Constraint(path, tuple(choices))

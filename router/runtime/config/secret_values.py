@@ -35,9 +35,23 @@ _LOOKS = (
     # A line of an environment file, whose values need no quotes.
     rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)",
     # A value in quotes with letters and digits: a name or a type has no digits, a sentence has spaces.
-    rb"(?i:" + _NAMED + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
+    rb"(?i:"
+    + _NAMED
+    + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
 )
-_MARKS = ("AKIA", "ASIA", "PRIVATE KEY", "gh", "glpat-", "xox", "k_live_", "AIza", "npm_", "pypi-", "://")
+_MARKS = (
+    "AKIA",
+    "ASIA",
+    "PRIVATE KEY",
+    "gh",
+    "glpat-",
+    "xox",
+    "k_live_",
+    "AIza",
+    "npm_",
+    "pypi-",
+    "://",
+)
 """A value that looks like a secret by itself has one of these."""
 DYNAMIC_REFERENCE = "{{resolve:"
 """Begins a text that CloudFormation replaces by a secret or a parameter."""
@@ -156,7 +170,9 @@ class _Search(Struct, frozen=True):
         if found.string.startswith('":', found.end()) and re.fullmatch("[A-Za-z_$]+", found[0]):
             # A key of JSON that is a word names a field of a report, and is no value.
             return found[0]
-        if found[0].isdigit() and re.search(r"[:,\[]\s*\Z", found.string[: found.start()][-_BESIDE:]):
+        if found[0].isdigit() and re.search(
+            r"[:,\[]\s*\Z", found.string[: found.start()][-_BESIDE:]
+        ):
             # A number of JSON becomes a text.
             is_json = re.match(r"\s*[,\]}]", found.string[found.end() :][:_BESIDE]) is not None
             return f'"{shown}"' if is_json else shown
@@ -191,7 +207,10 @@ class _Mask:
 
     def _compile(self, indexes: Sequence[int]) -> _Search:
         secrets = [self._secrets[index] for index in indexes]
-        patterns = [*map(re.escape, self._references), *(f"(?i:{each.pattern})" for each in secrets)]
+        patterns = [
+            *map(re.escape, self._references),
+            *(f"(?i:{each.pattern})" for each in secrets),
+        ]
         pattern = re.compile("|".join(f"({each})" for each in patterns))
         return _Search(pattern, [*self._references, *(each.instead for each in secrets)])
 

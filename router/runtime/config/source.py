@@ -89,13 +89,9 @@ def read_config(
     config, left_out = parse_part(spec.Config, root.data, root.findings)
     parts: list[IncludedFile] = []
     unreadable: list[Finding] = []
-    for file in (
-        included_files(path, config.include, root.findings) if config else ()
-    ):
+    for file in included_files(path, config.include, root.findings) if config else ():
         try:
-            source = read_source(
-                file, env, unset, spec.Included, unsaved=unsaved
-            )
+            source = read_source(file, env, unset, spec.Included, unsaved=unsaved)
         except ConfigError as error:
             unreadable += error.findings
         else:
@@ -131,8 +127,7 @@ def read_source(
             RT001,
             "the config is too large",
             Place(file),
-            f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of "
-            "their own",
+            f"keep it under {MAX_BYTES // 1024 // 1024} MiB, with schemas in files of their own",
         )
     try:
         text = raw.decode("utf-8-sig")
@@ -187,12 +182,8 @@ def parse_text(
     if env is not None and ("${" in text or "\\" in text):
         data, faults = _with_variables(data, env, cls, tree.findings.secrets)
         for fault in faults:
-            code = (
-                structs.replace(RT005, severity=unset) if fault.unset else RT005
-            )
-            tree.findings.add(
-                code, fault.sentence, fault.path, suggestion=fault.suggestion
-            )
+            code = structs.replace(RT005, severity=unset) if fault.unset else RT005
+            tree.findings.add(code, fault.sentence, fault.path, suggestion=fault.suggestion)
     if not as_written:
         data = with_defaults(data)
     return SourceFile(label, folder, data, tree.findings)
@@ -210,9 +201,7 @@ def _with_variables(
     """
     replaced, paths = copy_plain(data), find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
-    return replaced, faults + convert_texts(
-        replaced, find_typed(cls, data, paths)
-    )
+    return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
 
 
 def _compose(text: str, file: str) -> MappingNode:
@@ -226,9 +215,7 @@ def _compose(text: str, file: str) -> MappingNode:
     if root is None:
         raise _stop(RT003, "the config is empty", Place(file), _SMALLEST)
     if not isinstance(root, MappingNode) or root.tag != MAP:
-        place = Place(
-            file, root.start_mark.line + 1, root.start_mark.column + 1
-        )
+        place = Place(file, root.start_mark.line + 1, root.start_mark.column + 1)
         raise _stop(
             RT003,
             f"the config must be a map of keys, not a {_kind(root)}",
@@ -280,9 +267,7 @@ def _not_yaml(error: Exception, text: str, file: str) -> ConfigError:
     indentation = line[: len(line) - len(line.lstrip())]
     if "\t" in indentation:
         place = Place(file, mark.line + 1, indentation.index("\t") + 1)
-        return _stop(
-            RT002, "a tab is used as indentation", place, "indent with spaces"
-        )
+        return _stop(RT002, "a tab is used as indentation", place, "indent with spaces")
     char = line[mark.column : mark.column + 1]
     # The scanner gives up at a bracket that is too deep.
     is_bracket = isinstance(error, ScannerError) and char in ("[", "{")
@@ -298,9 +283,7 @@ def _not_allowed(text: str, file: str) -> ConfigError:
     advice = "remove it"
     # Half of a surrogate pair is no character, which an escape could stand for.
     if number < 256:
-        advice += (
-            f', or write it as an escape in double quotes: "\\x{number:02x}"'
-        )
+        advice += f', or write it as an escape in double quotes: "\\x{number:02x}"'
     return _stop(
         RT002,
         f"the character U+{number:04X} is not allowed in YAML",
@@ -346,12 +329,8 @@ def _is_allowed(char: str) -> bool:
 
 def _place_after(file: str, before: str) -> Place:
     """Return the place after the text `before`."""
-    return Place(
-        file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-    )
+    return Place(file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
 
 
-def _stop(
-    code: Code, sentence: str, place: Place, suggestion: str
-) -> ConfigError:
+def _stop(code: Code, sentence: str, place: Place, suggestion: str) -> ConfigError:
     return ConfigError([Finding(code, sentence, place, suggestion)])

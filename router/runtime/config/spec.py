@@ -184,10 +184,7 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     mode: Annotated[
         ModeName,
         Meta(
-            description="; ".join(
-                f"`{mode.name}` {mode.summary}" for mode in MODES.values()
-            )
-            + "."
+            description="; ".join(f"`{mode.name}` {mode.summary}" for mode in MODES.values()) + "."
         ),
     ] = DEFAULT
     version: Annotated[
@@ -199,21 +196,15 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
     ] = UNSET
     add: Annotated[
         tuple[str, ...],
-        Meta(
-            description=f"{names_taking('add')}: attributes to add to the stored number or set."
-        ),
+        Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
     ] = ()
     append: Annotated[
         tuple[str, ...],
-        Meta(
-            description=f"{names_taking('append')}: attributes to append to the stored list."
-        ),
+        Meta(description=f"{names_taking('append')}: attributes to append to the stored list."),
     ] = ()
     keep_first: Annotated[
         tuple[str, ...],
-        Meta(
-            description=f"{names_taking('keep_first')}: attributes to set only once."
-        ),
+        Meta(description=f"{names_taking('keep_first')}: attributes to set only once."),
     ] = ()
     once: Annotated[
         str | UnsetType,
@@ -300,9 +291,7 @@ class RouteSettings(Spec, frozen=True):
             ],
         ),
     ] = UNSET
-    write: Annotated[WriteSettings, Meta(description="How it is written.")] = (
-        WriteSettings()
-    )
+    write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
     on_invalid: Annotated[
         Disposition,
         Meta(description="The outcome of a message that fails the schema."),
@@ -324,9 +313,7 @@ class Ignore(Spec, frozen=True, kw_only=True):
         Meta(
             description="The code of the finding. A finding that prevents the router "
             "from starting cannot be ignored.",
-            extra_json_schema=form(
-                r"^[A-Z][A-Z0-9_-]*$", "the code of a finding, as RT203"
-            ),
+            extra_json_schema=form(r"^[A-Z][A-Z0-9_-]*$", "the code of a finding, as RT203"),
             examples=["RT203"],
         ),
     ]
@@ -357,12 +344,8 @@ Plugins = Annotated[
         examples=[["plugins/devices.py", "acme_router_plugins"]],
     ),
 ]
-Queues = Annotated[
-    dict[Name, Queue], Meta(description="Queues with settings, by name.")
-]
-Tables = Annotated[
-    dict[Name, TableSettings], Meta(description="Tables, by name.")
-]
+Queues = Annotated[dict[Name, Queue], Meta(description="Queues with settings, by name.")]
+Tables = Annotated[dict[Name, TableSettings], Meta(description="Tables, by name.")]
 Routes = Annotated[
     dict[Name, RouteSettings],
     Meta(
@@ -412,9 +395,7 @@ class Included(Spec, frozen=True, kw_only=True):
 class Config(Spec, frozen=True, kw_only=True):
     """All routes of one router. Keys that start with `x-` are ignored in maps of fixed keys."""
 
-    version: Annotated[
-        Literal[1], Meta(description="The version of this format.")
-    ]
+    version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
         str | tuple[str, ...],
         Meta(
@@ -430,28 +411,20 @@ class Config(Spec, frozen=True, kw_only=True):
     routes: Routes = field(default_factory=dict)
     function: Annotated[
         FunctionSettings,
-        Meta(
-            description="The Lambda function in the output of `router template`."
-        ),
+        Meta(description="The Lambda function in the output of `router template`."),
     ] = FunctionSettings()
     owners: Annotated[
         dict[Owner, OwnerSettings],
         Meta(
             description="Settings of owners, by name.",
             examples=[
-                {
-                    "team-orders": {
-                        "alarm_topic": "arn:aws:sns:eu-west-1:123456789012:team-orders"
-                    }
-                }
+                {"team-orders": {"alarm_topic": "arn:aws:sns:eu-west-1:123456789012:team-orders"}}
             ],
         ),
     ] = field(default_factory=dict)
     worker: Annotated[
         Worker,
-        Meta(
-            description="The worker in the output of `router template --worker`."
-        ),
+        Meta(description="The worker in the output of `router template --worker`."),
     ] = Worker()
     ignore: Ignored = ()
     owner: FileOwner = ""

@@ -33,9 +33,7 @@ KmsKey = Annotated[
     Meta(
         description="The ARN of the KMS key that it is encrypted with. Default: a key "
         "of AWS's own.",
-        examples=[
-            "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-        ],
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
     ),
 ]
 PreviousKmsKey = Annotated[
@@ -44,9 +42,7 @@ PreviousKmsKey = Annotated[
         description="The ARN of the KMS key that it was encrypted with before, or its "
         "messages or items are: it can "
         "still be decrypted with. Remove it when nothing is left that needs it.",
-        examples=[
-            "arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"
-        ],
+        examples=["arn:aws:kms:eu-west-1:123456789012:key/0987dcba-09fe-87dc-65ba-ab0987654321"],
     ),
 ]
 Architecture = Annotated[
@@ -142,9 +138,7 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
 class RetrySettings(Spec, frozen=True):
     """The visibility timeout before a retry: random up to a bound that grows with the receives."""
 
-    base: Annotated[
-        Duration, Meta(description="The bound after the first receive.")
-    ] = "2s"
+    base: Annotated[Duration, Meta(description="The bound after the first receive.")] = "2s"
     factor: Annotated[
         int,
         Meta(
@@ -218,15 +212,11 @@ class Queue(Spec, frozen=True):
     ] = ()
     s3_pointer: Annotated[
         S3Pointer | UnsetType,
-        Meta(
-            description="What the envelope `s3_pointer` may fetch; required with that envelope."
-        ),
+        Meta(description="What the envelope `s3_pointer` may fetch; required with that envelope."),
     ] = UNSET
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
-        Meta(
-            description="The encoding of the innermost payload, which is JSON."
-        ),
+        Meta(description="The encoding of the innermost payload, which is JSON."),
     ] = "json"
     dead_letter: Annotated[
         str,
@@ -239,8 +229,7 @@ class Queue(Spec, frozen=True):
     ] = ""
     redact: Annotated[
         tuple[
-            Annotated[str, Meta(min_length=1, max_length=200)]
-            | RedactedAttribute,
+            Annotated[str, Meta(min_length=1, max_length=200)] | RedactedAttribute,
             ...,
         ],
         Meta(
@@ -250,9 +239,7 @@ class Queue(Spec, frozen=True):
             "environment: paths of names, `[*]` for each element of a list and `*` for "
             "each value of an object; or "
             "message attributes.",
-            examples=[
-                ["customer.email", "lines[*].card", {"meta": "attribute.email"}]
-            ],
+            examples=[["customer.email", "lines[*].card", {"meta": "attribute.email"}]],
         ),
     ] = ()
     match: Annotated[
@@ -266,9 +253,9 @@ class Queue(Spec, frozen=True):
         Disposition,
         Meta(description="The outcome of a message that no route takes."),
     ] = "dead_letter"
-    retry: Annotated[
-        RetrySettings, Meta(description="The back-off of messages to retry.")
-    ] = RetrySettings()
+    retry: Annotated[RetrySettings, Meta(description="The back-off of messages to retry.")] = (
+        RetrySettings()
+    )
     outlast: Annotated[
         Duration,
         Meta(
@@ -284,9 +271,9 @@ class Queue(Spec, frozen=True):
         bool,
         Meta(description="Write all items of one message in one transaction."),
     ] = False
-    lambda_: Annotated[
-        EventSourceMapping, Meta(description="How Lambda reads the queue.")
-    ] = field(name="lambda", default=EventSourceMapping())
+    lambda_: Annotated[EventSourceMapping, Meta(description="How Lambda reads the queue.")] = field(
+        name="lambda", default=EventSourceMapping()
+    )
     managed: Annotated[
         bool,
         Meta(
@@ -409,9 +396,7 @@ class FunctionSettings(Spec, frozen=True, kw_only=True):
     ] = 512
     timeout: Annotated[
         Duration,
-        Meta(
-            description="The longest duration of an invocation: `1s` to `15m`."
-        ),
+        Meta(description="The longest duration of an invocation: `1s` to `15m`."),
     ] = "60s"
     architecture: Architecture = "arm64"
     python: Annotated[
@@ -438,12 +423,8 @@ class Worker(Spec, frozen=True, kw_only=True):
         ),
     ] = 1024
     architecture: Architecture = "arm64"
-    min_tasks: Annotated[
-        int, Meta(ge=1, le=5000, description="The smallest number of tasks.")
-    ] = 1
-    max_tasks: Annotated[
-        int, Meta(ge=1, le=5000, description="The largest number of tasks.")
-    ] = 10
+    min_tasks: Annotated[int, Meta(ge=1, le=5000, description="The smallest number of tasks.")] = 1
+    max_tasks: Annotated[int, Meta(ge=1, le=5000, description="The largest number of tasks.")] = 10
     backlog_per_task: Annotated[
         int,
         Meta(

@@ -16,9 +16,7 @@ class ReceivedMessage(Spec, frozen=True):
     name: Annotated[str, Meta(description="What it verifies.")] = ""
     message: Annotated[
         Any,
-        Meta(
-            description="The message; the queue's encoding and envelopes are applied to it."
-        ),
+        Meta(description="The message; the queue's encoding and envelopes are applied to it."),
     ] = UNSET
     body: Annotated[
         str | UnsetType,
@@ -39,9 +37,9 @@ class ReceivedMessage(Spec, frozen=True):
             examples=["messages/first.json"],
         ),
     ] = UNSET
-    attributes: Annotated[
-        dict[str, str], Meta(description="Message attributes, as strings.")
-    ] = field(default_factory=dict)
+    attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = (
+        field(default_factory=dict)
+    )
     sent_at: Annotated[
         Timestamp | UnsetType,
         Meta(
@@ -62,9 +60,7 @@ class ReceivedMessage(Spec, frozen=True):
             examples=["m-1"],
         ),
     ] = UNSET
-    outcome: Annotated[
-        OutcomeKind, Meta(description="The outcome of the message.")
-    ] = "written"
+    outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = "written"
     reason: Annotated[
         str | UnsetType,
         Meta(description="The exact reason, if the message is not written."),
@@ -83,15 +79,11 @@ class StoredItems(Spec, frozen=True):
 
     items: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
-        Meta(
-            description="All items of the table, in any order, with all their attributes."
-        ),
+        Meta(description="All items of the table, in any order, with all their attributes."),
     ] = UNSET
     contains: Annotated[
         tuple[dict[str, Any], ...],
-        Meta(
-            description="Items of the table: the key and some attributes of each."
-        ),
+        Meta(description="Items of the table: the key and some attributes of each."),
     ] = ()
     absent: Annotated[
         tuple[dict[str, Any], ...],
@@ -128,9 +120,7 @@ class Test(ReceivedMessage, frozen=True):
     ] = field(default_factory=dict)
     item: Annotated[
         dict[str, Any] | UnsetType,
-        Meta(
-            description="The one item that is written, with all its attributes."
-        ),
+        Meta(description="The one item that is written, with all its attributes."),
     ] = UNSET
     item_contains: Annotated[
         dict[str, Any] | UnsetType,
@@ -138,17 +128,13 @@ class Test(ReceivedMessage, frozen=True):
     ] = UNSET
     items: Annotated[
         tuple[dict[str, Any], ...] | UnsetType,
-        Meta(
-            description="All items that this route writes, in order, with all their attributes."
-        ),
+        Meta(description="All items that this route writes, in order, with all their attributes."),
     ] = UNSET
     write: Annotated[
         dict[str, Any] | UnsetType,
         Meta(
             description="The one request of this route to DynamoDB, as `router explain` prints it.",
-            examples=[
-                {"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}
-            ],
+            examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
         ),
     ] = UNSET
     table: Annotated[

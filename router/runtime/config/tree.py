@@ -173,9 +173,7 @@ def plain_value(node: ScalarNode) -> Any:
     if node.tag not in _PATTERNS:
         raise ValueError(f"the tag {short_tag(node)} is not supported")
     if not _PATTERNS[node.tag][0].match(text):
-        raise ValueError(
-            f"{text!r} is not a value of the tag {short_tag(node)}"
-        )
+        raise ValueError(f"{text!r} is not a value of the tag {short_tag(node)}")
     if node.tag == _NULL:
         return None
     if node.tag == _BOOL:
@@ -236,9 +234,7 @@ class Tree:
         # as places.
         self._has_aliases = False
         self._nodes = 1
-        self._found: dict[Path, tuple[Node, Node, bool]] = {
-            (): (root, root, True)
-        }
+        self._found: dict[Path, tuple[Node, Node, bool]] = {(): (root, root, True)}
         self._merged = 0
 
     def data(self) -> dict[str, Any]:
@@ -266,9 +262,7 @@ class Tree:
 
         If not, they are those of the nearest parent that exists.
         """
-        key_node, node, exists = self._found.get(path[:-1]) or self._find(
-            path[:-1]
-        )
+        key_node, node, exists = self._found.get(path[:-1]) or self._find(path[:-1])
         step = path[-1]
         child = self._child(node, step) if exists else None
         found = (key_node, node, False) if child is None else (*child, True)
@@ -285,16 +279,10 @@ class Tree:
 
     def place(self, node: Node) -> Place:
         """Return the place where a node begins."""
-        return Place(
-            self._file, node.start_mark.line + 1, node.start_mark.column + 1
-        )
+        return Place(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _fault(
-        self, code: Code, sentence: str, node: Node, suggestion: str
-    ) -> None:
-        self.findings.add(
-            code, sentence, place=self.place(node), suggestion=suggestion
-        )
+    def _fault(self, code: Code, sentence: str, node: Node, suggestion: str) -> None:
+        self.findings.add(code, sentence, place=self.place(node), suggestion=suggestion)
 
     def _build(self, node: Node) -> Any:
         """Return the value of a node; aliases share the value of their anchor."""
@@ -346,11 +334,7 @@ class Tree:
                 value = value_node.value
             else:
                 value = self._build(value_node)
-            name = (
-                key_node.value
-                if isinstance(key_node, ScalarNode)
-                else self._key(key_node)
-            )
+            name = key_node.value if isinstance(key_node, ScalarNode) else self._key(key_node)
             if name in own:
                 first = own[name].start_mark.line + 1
                 self._fault(
@@ -384,9 +368,7 @@ class Tree:
         mark = node.start_mark
         return f"(key on line {mark.line + 1}, column {mark.column + 1})"
 
-    def _merge(
-        self, node: Node, data: dict[str, Any], entries: _Entries
-    ) -> None:
+    def _merge(self, node: Node, data: dict[str, Any], entries: _Entries) -> None:
         """Add the entries of a `<<`.
 
         Keys that the map or an earlier source has are left out.

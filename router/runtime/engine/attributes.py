@@ -6,7 +6,15 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCal
 
 import re
 from collections.abc import Callable, Container
-from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, Subnormal
+from decimal import (
+    Context,
+    Decimal,
+    DecimalException,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Subnormal,
+)
 from typing import Any
 
 from router.codes import BAD_ITEM, BAD_KEY
@@ -22,7 +30,13 @@ MAX_NAME_BYTES = 64 * 1024 - 1
 """The longest name of an attribute: HowItWorks.NamingRulesDataTypes, "Naming rules"."""
 
 # DynamoDB's numbers: 38 digits, magnitudes from 1E-130 to 9.99…E+125; anything else raises here.
-_EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125, clamp=0, traps=[Inexact, InvalidOperation, Overflow, Subnormal])
+_EXACT = Context(
+    prec=MAX_DIGITS,
+    Emin=-130,
+    Emax=125,
+    clamp=0,
+    traps=[Inexact, InvalidOperation, Overflow, Subnormal],
+)
 MAX_INTEGER = 10**MAX_DIGITS
 """Integers between this and its negative have 38 digits at most."""
 _is_encoded = re.compile(r"-?(?:0|[1-9][0-9]{0,18})\.[0-9]{0,17}[1-9]").fullmatch
@@ -75,7 +89,9 @@ def encode_attribute(name: str, value: Any, size: int, *, shown: bool) -> Encode
 
 def encode_number(value: Number) -> str:
     """Return a number as DynamoDB takes it; raises Rejection if DynamoDB cannot hold it exactly."""
-    if type(value) is int and -MAX_INTEGER < value < MAX_INTEGER:  # for speed: the general way gives the same
+    if (
+        type(value) is int and -MAX_INTEGER < value < MAX_INTEGER
+    ):  # for speed: the general way gives the same
         return str(value)
     try:
         # Reducing drops trailing zeros, so that only significant digits count; -0 becomes 0.
@@ -115,7 +131,9 @@ def key_text(value: AttributeValue, kind: KeyType) -> str | None:
     return content.hex() if isinstance(content, bytes) else content
 
 
-def identify(table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, AttributeValue]) -> tuple[str, ...]:
+def identify(
+    table: str, key: tuple[tuple[str, KeyType], ...], item: dict[str, AttributeValue]
+) -> tuple[str, ...]:
     """Return the table and key values that identify an item; raises Rejection for a key that DynamoDB refuses."""
     identity = [table]
     limit = MAX_PARTITION_KEY_BYTES
@@ -135,7 +153,10 @@ def _key_part(name: str, kind: KeyType, value: AttributeValue | None, limit: int
         raise Rejection(BAD_KEY, f"key attribute '{name}' is missing")
     text = key_text(value, kind)
     if text is None:
-        raise Rejection(BAD_KEY, f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}")
+        raise Rejection(
+            BAD_KEY,
+            f"key attribute '{name}' is of type {next(iter(value))}, the table's key is {kind}",
+        )
     if not text:
         raise Rejection(BAD_KEY, f"key attribute '{name}' is empty")
     # Hexadecimal has two characters a byte; a number is never too long.
@@ -194,7 +215,10 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
 
 def over_limit(depth: int = 0) -> Rejection:
     """Return the rejection of an item that nests too deeply, or is too large."""
-    nested, large = f"nested deeper than {MAX_NESTING}", f"the item has more than {MAX_ITEM_BYTES} bytes"
+    nested, large = (
+        f"nested deeper than {MAX_NESTING}",
+        f"the item has more than {MAX_ITEM_BYTES} bytes",
+    )
     return Rejection(BAD_ITEM, nested if depth > MAX_NESTING else large)
 
 

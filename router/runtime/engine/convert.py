@@ -121,7 +121,12 @@ NUMBER_TEXT = TextFormat(
     exact=True,
     stored=r"^[+-]?([0-9]{1,38}|[0-9]{1,19}\.[0-9]{0,19}|\.[0-9]{1,19})([eE][+-]?[0-9]{1,2})?$",
 )
-TEXT_FORMATS: dict[str, TextFormat] = {"N": NUMBER_TEXT, "NS": NUMBER_TEXT, "B": BASE64_TEXT, "BS": BASE64_TEXT}
+TEXT_FORMATS: dict[str, TextFormat] = {
+    "N": NUMBER_TEXT,
+    "NS": NUMBER_TEXT,
+    "B": BASE64_TEXT,
+    "BS": BASE64_TEXT,
+}
 """The texts that a `type` accepts, as the value or as an element of a list; others accept all."""
 
 

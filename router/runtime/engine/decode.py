@@ -54,7 +54,9 @@ _SQUARE = bytes.maketrans(b"{}", b"[]")
 _GZIP_WINDOW = zlib.MAX_WBITS | 16
 
 
-def compile_decoder(envelopes: Sequence[Envelope], encoding: Encoding, fetch_at: int | None = None) -> Decoder:
+def compile_decoder(
+    envelopes: Sequence[Envelope], encoding: Encoding, fetch_at: int | None = None
+) -> Decoder:
     """Return the decoder of a queue; the envelope at `fetch_at` gets the object that was fetched for a record."""
     if not envelopes and encoding == "json":
         return decode_plain
@@ -104,18 +106,29 @@ def decode_json(text: str | bytes) -> Any:
     except DecimalException:
         raise Rejection(OUT_OF_BOUNDS, "a number is beyond what can be held exactly") from None
     except (msgspec.DecodeError, UnicodeError):
-        raise Rejection(NOT_JSON, "the payload is not JSON" if text else "the payload is empty") from None
+        raise Rejection(
+            NOT_JSON, "the payload is not JSON" if text else "the payload is empty"
+        ) from None
 
 
 def bound_nesting(text: str | bytes) -> None:
     """Raise Rejection if brackets nest deeper than MAX_NESTING, without a loop in Python over the characters."""
-    openers = text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
+    openers = (
+        text.count("[") + text.count("{")
+        if isinstance(text, str)
+        else text.count(b"[") + text.count(b"{")
+    )
     if openers <= MAX_NESTING:
         return
     data = _utf8(text)
     # Escapes are removed first: without the characters between, the backslash of a "\n" would escape the closing quote.
     # With all brackets alike, each round removes one level; the decoder refuses JSON whose brackets do not match.
-    marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(_SQUARE, _NO_STRUCTURE).replace(b'""', b"")
+    marks = (
+        data.replace(b"\\\\", b"")
+        .replace(b'\\"', b"")
+        .translate(_SQUARE, _NO_STRUCTURE)
+        .replace(b'""', b"")
+    )
     # Every second piece is inside a string, where brackets do not count.
     brackets = b"".join(marks.split(b'"')[::2])
     for _ in range(MAX_NESTING):
@@ -123,7 +136,9 @@ def bound_nesting(text: str | bytes) -> None:
             return
         brackets = brackets.replace(b"[]", b"")
     if brackets.strip(b"]"):
-        raise Rejection(OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close")
+        raise Rejection(
+            OUT_OF_BOUNDS, f"nested deeper than {MAX_NESTING}, or brackets that do not close"
+        )
 
 
 def bound_memory(text: str | bytes) -> None:
@@ -139,7 +154,9 @@ def bound_memory(text: str | bytes) -> None:
         # Count again without strings, whose commas and brackets are text.
         marks = data.replace(b"\\\\", b"").replace(b'\\"', b"")
         if _memory(b"".join(marks.split(b'"')[::2])) > left:
-            raise Rejection(OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory")
+            raise Rejection(
+                OUT_OF_BOUNDS, f"its values may take more than {MAX_DECODED_BYTES} bytes of memory"
+            )
 
 
 def _utf8(text: str | bytes) -> bytes:
@@ -182,7 +199,9 @@ def decode_plain(record: Record) -> Unwrapped:
     # The first step of `bound_nesting`, without its call: most messages need no more.
     if body.count("{") + body.count("[") > MAX_NESTING:
         bound_nesting(body)
-    return decode_json(body), read_attributes(record.message_attributes) if record.message_attributes else {}
+    return decode_json(body), read_attributes(
+        record.message_attributes
+    ) if record.message_attributes else {}
 
 
 def as_text(data: bytes) -> str | bytes:
@@ -211,9 +230,14 @@ def _unpack_gzip(payload: Any) -> bytes:
     except zlib.error:
         raise Rejection(BAD_ENVELOPE, "the payload is no gzip data") from None
     if unpacker.unconsumed_tail:
-        raise Rejection(OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        raise Rejection(
+            OUT_OF_BOUNDS, f"the payload unpacks to more than {MAX_UNPACKED_BYTES} bytes"
+        )
     if unpacker.unused_data:
-        raise Rejection(BAD_ENVELOPE, "the payload has more than one member of gzip data, or something behind it")
+        raise Rejection(
+            BAD_ENVELOPE,
+            "the payload has more than one member of gzip data, or something behind it",
+        )
     if not unpacker.eof:
         raise Rejection(BAD_ENVELOPE, "the payload is no complete gzip data")
     return data
@@ -264,13 +288,22 @@ class PointerFinder(Struct, frozen=True):
 
     def _read(self, payload: list[Any]) -> Pointer:
         place = payload[1] if len(payload) == 2 else None
-        bucket, key = (place.get("s3BucketName"), place.get("s3Key")) if isinstance(place, dict) else (None, None)
+        bucket, key = (
+            (place.get("s3BucketName"), place.get("s3Key"))
+            if isinstance(place, dict)
+            else (None, None)
+        )
         if not isinstance(bucket, str) or not isinstance(key, str):
             raise Rejection(BAD_POINTER, "the pointer to S3 has no s3BucketName and s3Key")
         if bucket not in self.buckets:
-            raise Rejection(BAD_POINTER, "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'")
+            raise Rejection(
+                BAD_POINTER,
+                "the pointer names a bucket that is not one of 'buckets' of 's3_pointer'",
+            )
         if not _is_key(key):
-            raise Rejection(BAD_POINTER, "the pointer has no valid key, or one with a path segment '.' or '..'")
+            raise Rejection(
+                BAD_POINTER, "the pointer has no valid key, or one with a path segment '.' or '..'"
+            )
         return Pointer(bucket, key)
 
 

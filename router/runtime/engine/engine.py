@@ -11,7 +11,14 @@ from router.errors import Rejection
 from router.model import Item, Message, Outcome, Record, Route
 from router.runtime.engine.attributes import MAX_ITEM_BYTES, memory_bytes
 from router.runtime.engine.backoff import Backoff, OutageBackoff
-from router.runtime.engine.decode import JSON, MAX_NESTING, Decoder, PointerFinder, bound_nesting, decode_plain
+from router.runtime.engine.decode import (
+    JSON,
+    MAX_NESTING,
+    Decoder,
+    PointerFinder,
+    bound_nesting,
+    decode_plain,
+)
 from router.runtime.engine.identity import with_original_identity
 from router.runtime.engine.item_text import ValueTexts, texts_for
 from router.runtime.engine.outcomes import Disposition, Redactor, disposed, failed, rejected
@@ -66,7 +73,9 @@ class FastPath:
 
     __slots__ = ("_generate", "_left", "typed", "write")
 
-    def __init__(self, generate: Callable[[], tuple[MapOne, MapTyped | None]], messages: int) -> None:
+    def __init__(
+        self, generate: Callable[[], tuple[MapOne, MapTyped | None]], messages: int
+    ) -> None:
         self.write: MapOne | None = None
         self.typed: MapTyped | None = None
         self._generate = generate
@@ -140,7 +149,11 @@ class CompiledQueue(Struct, frozen=True):
     def plain_route(self) -> CompiledRoute | None:
         """The only route, if it takes each body as the JSON of a message, and can write what it plans."""
         is_plain = self.decode is decode_plain and self.redaction is None and not self.atomic
-        return self.routes[0] if is_plain and len(self.routes) == 1 and self.routes[0].when is None else None
+        return (
+            self.routes[0]
+            if is_plain and len(self.routes) == 1 and self.routes[0].when is None
+            else None
+        )
 
 
 class Engine(Struct, frozen=True):
@@ -167,7 +180,9 @@ def plan(
         data, attributes = queue.decode(record)
         message = Message(data, record.message_id, queue.name, attributes, record.attributes)
         if record.message_attributes and queue.dead_letter:
-            message = with_original_identity(message, record, queue.redaction.names if queue.redaction else frozenset())
+            message = with_original_identity(
+                message, record, queue.redaction.names if queue.redaction else frozenset()
+            )
     except Rejection as rejection:
         return _decided(queue, record, rejected(rejection))
     except BaseException as error:  # a plugin's envelope may raise anything
@@ -180,7 +195,9 @@ def plan(
     is_shared = len(queue.routes) > 1 and not queue.first_only
     text = record.body if queue.decode is decode_plain else None
     # A trace shows the conditions that do not hold too.
-    routes = queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
+    routes = (
+        queue.routes if queue.index is None or trace else queue.index.select(queue.routes, data)
+    )
     for route in routes:
         if route.when is not None:
             holds = route.when(data)
@@ -198,7 +215,11 @@ def plan(
     if not writes and not decided:
         decided.append(disposed(queue.unmatched, codes.NO_ROUTE, "no route takes the message"))
     is_plain = not decided and not queue.atomic  # for speed: `_combine` gives the same
-    return PlannedMessage(record, None, writes) if is_plain else _combine(queue, record, writes, decided)
+    return (
+        PlannedMessage(record, None, writes)
+        if is_plain
+        else _combine(queue, record, writes, decided)
+    )
 
 
 def fast_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
@@ -221,7 +242,9 @@ def fast_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None]
             try:
                 message = Message(None, record.message_id, name, {}, record.attributes)
                 return PlannedMessage(record, None, [typed(config, body, message)])
-            except BaseException as error:  # valid with other members, invalid, or what a plugin raises
+            except (
+                BaseException
+            ) as error:  # valid with other members, invalid, or what a plugin raises
                 _leave_to_plan(error)
                 tries -= 1
         try:
@@ -256,7 +279,9 @@ def _decided(
     return PlannedMessage(record, outcome, writes or [])
 
 
-def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided: list[Outcome]) -> PlannedMessage:
+def _combine(
+    queue: CompiledQueue, record: Record, writes: list[Write], decided: list[Outcome]
+) -> PlannedMessage:
     """Return the planned message of all routes together.
 
     If one route rejects or retries a message, no write is made. If one drops it, writes by its other routes are still
@@ -275,7 +300,12 @@ def _combine(queue: CompiledQueue, record: Record, writes: list[Write], decided:
 
 
 def _plan_route(
-    route: CompiledRoute, message: Message, text: str | None, is_shared: bool, trace: Trace | None, budget: Budget
+    route: CompiledRoute,
+    message: Message,
+    text: str | None,
+    is_shared: bool,
+    trace: Trace | None,
+    budget: Budget,
 ) -> list[Write] | Outcome:
     """Return the writes of one route, or the outcome if it makes none; `text` is the JSON of the data, if known."""
     name = route.route.name
@@ -285,7 +315,9 @@ def _plan_route(
             if trace:
                 trace(name, "validate", invalid)
             if invalid is not None:
-                return disposed(route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer)
+                return disposed(
+                    route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer
+                )
         if (short := route.fast_path) is not None and trace is None:
             if short.write is not None:
                 return [short.write(route.write, message.data, message, texts_for(text))]
@@ -307,14 +339,18 @@ def _outcome_of(error: BaseException, route: CompiledRoute) -> Outcome:
     return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
 
 
-def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget) -> list[Write]:
+def _map(
+    route: CompiledRoute, message: Message, is_shared: bool, trace: Trace | None, budget: Budget
+) -> list[Write]:
     source = route.route
     if is_shared and (route.transform_message or route.transform_item):
         # A plugin may change the data in place, and another route must not see that.
         message = message.with_data(deepcopy(message.data))
     if route.transform_message or route.transform_item:
         # What SQS reported is the record's own: its group decides about the order of writes.
-        message = structs.replace(message, attributes=dict(message.attributes), system=dict(message.system))
+        message = structs.replace(
+            message, attributes=dict(message.attributes), system=dict(message.system)
+        )
     for transform in route.transform_message:
         message = transform(message, source)
     if trace and route.transform_message:
@@ -339,7 +375,9 @@ def _map(route: CompiledRoute, message: Message, is_shared: bool, trace: Trace |
         if index:
             planned += memory_bytes(write.item)
             if planned > MAX_PLANNED_BYTES:
-                reason = f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
+                reason = (
+                    f"the items of 'for_each' take more than {MAX_PLANNED_BYTES} bytes of memory"
+                )
                 raise Rejection(codes.OUT_OF_BOUNDS, reason)
     return writes
 

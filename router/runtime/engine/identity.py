@@ -71,7 +71,12 @@ def read_failed(record: Record) -> FailedMessage | None:
         return None
     try:
         failed = _decoder().decode(text)
-        for moment in (failed.failed_at, failed.sent_at, failed.first_received_at, failed.first_failed_at):
+        for moment in (
+            failed.failed_at,
+            failed.sent_at,
+            failed.first_received_at,
+            failed.first_failed_at,
+        ):
             _epoch_ms(moment)
     except ValueError:  # msgspec's errors are ValueErrors too
         return None
@@ -83,7 +88,9 @@ def is_malformed(record: Record) -> bool:
     return ATTRIBUTE in record.message_attributes and read_failed(record) is None
 
 
-def with_original_identity(message: Message, record: Record, redacted: frozenset[str] | None = None) -> Message:
+def with_original_identity(
+    message: Message, record: Record, redacted: frozenset[str] | None = None
+) -> Message:
     """Return the message with the id, times and group that its record had before it was a dead letter.
 
     Raises Rejection if something is masked in it that is none of `redacted`, so that nobody would know it as a mask.
@@ -94,7 +101,8 @@ def with_original_identity(message: Message, record: Record, redacted: frozenset
     failed = read_failed(record)
     if failed and redacted is not None and (unknown := set(failed.redacted) - redacted):
         reason = (
-            f"'{min(unknown)}' is redacted in this dead letter, and 'redact' of the queue does not name it any more"
+            f"'{min(unknown)}' is redacted in this dead letter, and 'redact' of the queue does "
+            "not name it any more"
         )
         raise Rejection(REDACTED, reason)
     sent, reported = _epoch_ms(failed.sent_at) if failed else None, message.epoch_ms("sent_at")
@@ -102,10 +110,15 @@ def with_original_identity(message: Message, record: Record, redacted: frozenset
         return message
     system = dict(message.system)
     system["SentTimestamp"] = str(sent)
-    first, first_reported = _epoch_ms(failed.first_received_at), message.epoch_ms("first_received_at")
+    first, first_reported = (
+        _epoch_ms(failed.first_received_at),
+        message.epoch_ms("first_received_at"),
+    )
     if first is not None and (first_reported is None or first <= first_reported):
         system["ApproximateFirstReceiveTimestamp"] = str(first)
-    if failed.sequence_number and int(failed.sequence_number) <= int(system.get("SequenceNumber", "0")):
+    if failed.sequence_number and int(failed.sequence_number) <= int(
+        system.get("SequenceNumber", "0")
+    ):
         system["SequenceNumber"] = failed.sequence_number
     if failed.group_id:
         system["MessageGroupId"] = failed.group_id

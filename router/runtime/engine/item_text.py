@@ -40,7 +40,9 @@ def is_unescaped(text: str) -> bool:
     JSON allows no control character in a string but as an escape. Of escapes, only those are allowed that begin with
     `\\u` and stand for none of the characters that need one.
     """
-    return text.count("\\") == text.count("\\u") and not any(escape in text for escape in _CONTROL_ESCAPES)
+    return text.count("\\") == text.count("\\u") and not any(
+        escape in text for escape in _CONTROL_ESCAPES
+    )
 
 
 def _quote(text: str) -> str:
@@ -88,7 +90,9 @@ def _list(values: list[Any], depth: int) -> str:
 
 def _escaped_map(values: dict[str, Any], depth: int) -> str:
     depth = _nested(depth)
-    parts = [f"{_quote(name)}:{ESCAPED[value.__class__](value, depth)}" for name, value in values.items()]
+    parts = [
+        f"{_quote(name)}:{ESCAPED[value.__class__](value, depth)}" for name, value in values.items()
+    ]
     return f'{{"M":{{{",".join(parts)}}}}}'
 
 

@@ -13,13 +13,21 @@ Disposition = str
 
 def rejected(rejection: Rejection, route: str = "", subject: str = "") -> Outcome:
     """Return the outcome of a rejection, whose reason is about the `subject`."""
-    return Outcome("rejected", rejection.code.id, subject + rejection.reason, route, rejection.pointer)
+    return Outcome(
+        "rejected", rejection.code.id, subject + rejection.reason, route, rejection.pointer
+    )
 
 
-_DISPOSED: Mapping[Disposition, OutcomeKind] = {"dead_letter": "rejected", "drop": "dropped", "retry": "retry"}
+_DISPOSED: Mapping[Disposition, OutcomeKind] = {
+    "dead_letter": "rejected",
+    "drop": "dropped",
+    "retry": "retry",
+}
 
 
-def disposed(disposition: Disposition, code: Code, reason: str, route: str = "", pointer: str = "") -> Outcome:
+def disposed(
+    disposition: Disposition, code: Code, reason: str, route: str = "", pointer: str = ""
+) -> Outcome:
     """Return the outcome that `dead_letter`, `drop` or `retry` of the config stands for."""
     return Outcome(_DISPOSED[disposition], code.id, reason, route, pointer)
 
@@ -33,17 +41,27 @@ def failed(error: BaseException, route: str = "") -> Outcome:
         return Outcome("retry", codes.PLUGIN_FAILED.id, reason, route)
     match error:
         case Drop():
-            return Outcome("dropped", codes.DROPPED.id, error.reason or "dropped by a plugin", route)
+            return Outcome(
+                "dropped", codes.DROPPED.id, error.reason or "dropped by a plugin", route
+            )
         case Reject():
-            return Outcome("rejected", codes.PLUGIN_REJECTED.id, error.reason or "rejected by a plugin", route)
+            return Outcome(
+                "rejected", codes.PLUGIN_REJECTED.id, error.reason or "rejected by a plugin", route
+            )
         case Retry():
             return Outcome(
-                "retry", codes.PLUGIN_RETRY.id, error.reason or "a plugin asks to retry", route, delay=error.delay
+                "retry",
+                codes.PLUGIN_RETRY.id,
+                error.reason or "a plugin asks to retry",
+                route,
+                delay=error.delay,
             )
         case PluginError():
             return Outcome("retry", codes.PLUGIN_FAILED.id, str(error), route)
         case _:
-            return Outcome("retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}", route)
+            return Outcome(
+                "retry", codes.PLUGIN_FAILED.id, f"unexpected {type(error).__name__}", route
+            )
 
 
 def _malformed(signal: Signal) -> str:

@@ -18,7 +18,17 @@ from msgspec import Raw, Struct
 
 from router.codes import ALREADY_THERE, BAD_VERSION, NOT_ATOMIC, SUPERSEDED
 from router.errors import Rejection
-from router.model import Action, AttributeValue, Item, Message, Operation, Outcome, Record, Table, worst
+from router.model import (
+    Action,
+    AttributeValue,
+    Item,
+    Message,
+    Operation,
+    Outcome,
+    Record,
+    Table,
+    worst,
+)
 from router.runtime.engine.attributes import identify
 
 Setting = Literal["version", "add", "append", "keep_first", "once", "once_key"]
@@ -108,7 +118,10 @@ class Write(Struct, frozen=True, gc=False):
     def action(self) -> Action:
         """Return the write as a call by itself, or as an action of a transaction."""
         operation = self.mode.operation
-        return operation.name, self.call or {"TableName": self.table.name, operation.payload: self.item}
+        return operation.name, self.call or {
+            "TableName": self.table.name,
+            operation.payload: self.item,
+        }
 
     @property
     def version_order(self) -> tuple[str, Any]:
@@ -122,7 +135,9 @@ class Write(Struct, frozen=True, gc=False):
 
     def duplicate(self, *, conflict: bool) -> Outcome:
         """Return the outcome if the item is stored already; a conflict if the stored content differs."""
-        reason = f"table '{self.table.name}' has the item already" + (", with other content" if conflict else "")
+        reason = f"table '{self.table.name}' has the item already" + (
+            ", with other content" if conflict else ""
+        )
         return Outcome("duplicate", ALREADY_THERE.id, reason, self.route, conflict=conflict)
 
     def not_newer(self) -> Outcome:
@@ -132,7 +147,9 @@ class Write(Struct, frozen=True, gc=False):
 
     def stale(self, *, conflict: bool) -> Outcome:
         """Return the outcome if the stored item supersedes the write; a conflict if content of its version differs."""
-        reason = f"table '{self.table.name}' has the item with an equal or greater '{self.version_name}'"
+        reason = (
+            f"table '{self.table.name}' has the item with an equal or greater '{self.version_name}'"
+        )
         reason += ", with other content" if conflict else ""
         return Outcome("stale", SUPERSEDED.id, reason, self.route, conflict=conflict)
 
@@ -142,7 +159,10 @@ class Write(Struct, frozen=True, gc=False):
         `same` tells whether the stored content is what the write would have stored. Raises ValueError for a stored item
         with which the condition holds, or with another key.
         """
-        (our_type, ours), (their_type, theirs) = self.version_order, value_order(stored.get(self.version_name, {}))
+        (our_type, ours), (their_type, theirs) = (
+            self.version_order,
+            value_order(stored.get(self.version_name, {})),
+        )
         if not their_type or (our_type == their_type and theirs < ours):
             raise ValueError("the stored version is less")
         self.check_key(stored)
@@ -197,7 +217,9 @@ class WriteConfig(Struct, frozen=True):
         if version is None:
             raise Rejection(BAD_VERSION, f"the version '{self.version}' is missing")
         if _ORDERED_TYPES.isdisjoint(version):
-            raise Rejection(BAD_VERSION, f"the version '{self.version}' is no text, number or binary")
+            raise Rejection(
+                BAD_VERSION, f"the version '{self.version}' is no text, number or binary"
+            )
         return version
 
     def call(
@@ -211,7 +233,11 @@ class WriteConfig(Struct, frozen=True):
 
         `names` and `values` are what the placeholders stand for.
         """
-        parameters: dict[str, Any] = {"TableName": self.table.name, **target, "ExpressionAttributeNames": names}
+        parameters: dict[str, Any] = {
+            "TableName": self.table.name,
+            **target,
+            "ExpressionAttributeNames": names,
+        }
         if condition:
             parameters["ConditionExpression"] = condition
             parameters["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
@@ -294,7 +320,11 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
 
     def permission(self, *, versioned: bool, atomic: bool) -> str:
         """Return the IAM action that a write needs; `atomic` if it is part of a transaction."""
-        return BATCH_PERMISSION if self.is_batched(versioned) and not atomic else self.operation.permission
+        return (
+            BATCH_PERMISSION
+            if self.is_batched(versioned) and not atomic
+            else self.operation.permission
+        )
 
     def __repr__(self) -> str:
         return f"Mode({self.name})"
@@ -326,11 +356,17 @@ def check_transaction(writes: list[Write]) -> None:
     """Raise Rejection if the writes of a message cannot be one transaction."""
     actions = sum(2 if write.idempotency_key else 1 for write in writes)
     if actions > MAX_ACTIONS:
-        raise Rejection(NOT_ATOMIC, f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction")
+        raise Rejection(
+            NOT_ATOMIC,
+            f"the message makes more than {MAX_ACTIONS} writes, too many for one transaction",
+        )
     if len({write.identity for write in writes}) < len(writes):
         raise Rejection(NOT_ATOMIC, "the message writes one item twice, which no transaction can")
     if sum(write.size for write in writes) > MAX_TRANSACTION_BYTES:
-        raise Rejection(NOT_ATOMIC, f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together")
+        raise Rejection(
+            NOT_ATOMIC,
+            f"the items of the message have more than {MAX_TRANSACTION_BYTES} bytes together",
+        )
 
 
 def same_value(one: AttributeValue, other: AttributeValue) -> bool:
@@ -342,7 +378,9 @@ def same_value(one: AttributeValue, other: AttributeValue) -> bool:
         case "N":
             return Decimal(mine) == Decimal(theirs)
         case "M":
-            return mine.keys() == theirs.keys() and all(same_value(mine[name], theirs[name]) for name in mine)
+            return mine.keys() == theirs.keys() and all(
+                same_value(mine[name], theirs[name]) for name in mine
+            )
         case "L":
             return len(mine) == len(theirs) and all(map(same_value, mine, theirs))
         case "NS":

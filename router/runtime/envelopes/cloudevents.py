@@ -6,7 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from router.model import Unwrapped
-from router.runtime.envelopes import SAMPLE_ID, EnvelopeFormat, decode_base64, embed, open_json, reject, to_json
+from router.runtime.envelopes import (
+    SAMPLE_ID,
+    EnvelopeFormat,
+    decode_base64,
+    embed,
+    open_json,
+    reject,
+    to_json,
+)
 
 _DATA = ("data", "data_base64")
 
@@ -39,15 +47,31 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
 
 def wrap(payload: str) -> str:
     """Return the text of an event with a payload."""
-    return to_json({"specversion": "1.0", "id": SAMPLE_ID, "source": "/test", "type": "test", "data": embed(payload)})
+    return to_json(
+        {
+            "specversion": "1.0",
+            "id": SAMPLE_ID,
+            "source": "/test",
+            "type": "test",
+            "data": embed(payload),
+        }
+    )
 
 
 def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str:
     """Return the text of an event with another payload, as binary where it was binary."""
     event = open_json(payload, "a CloudEvents event")
-    carried = {name: replaced(f"cloudevents.{name}", value) for name, value in event.items() if name not in _DATA}
+    carried = {
+        name: replaced(f"cloudevents.{name}", value)
+        for name, value in event.items()
+        if name not in _DATA
+    }
     binary = event.get("data_base64") is not None
-    data = {"data_base64": base64.b64encode(text.encode()).decode()} if binary else {"data": embed(text)}
+    data = (
+        {"data_base64": base64.b64encode(text.encode()).decode()}
+        if binary
+        else {"data": embed(text)}
+    )
     return to_json({**carried, **data})
 
 

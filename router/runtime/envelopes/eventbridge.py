@@ -20,7 +20,11 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
             reject("an EventBridge event", f"it has no {name} text")
     if "detail" not in event:
         reject("an EventBridge event", "it has no detail")
-    carried = {f"eventbridge.{name}": event[name] for name in _EVENT_FIELDS if isinstance(event.get(name), str)}
+    carried = {
+        f"eventbridge.{name}": event[name]
+        for name in _EVENT_FIELDS
+        if isinstance(event.get(name), str)
+    }
     return event["detail"], {**carried, **attributes}
 
 
@@ -44,7 +48,11 @@ def wrap(payload: str) -> str:
 def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str:
     """Return the text of an event with another payload."""
     event = open_json(payload, "an EventBridge event")
-    carried = {name: replaced(f"eventbridge.{name}", event[name]) for name in _EVENT_FIELDS if name in event}
+    carried = {
+        name: replaced(f"eventbridge.{name}", event[name])
+        for name in _EVENT_FIELDS
+        if name in event
+    }
     return to_json({**event, **carried, "detail": embed(text)})
 
 

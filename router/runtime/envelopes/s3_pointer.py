@@ -21,4 +21,6 @@ def wrap(payload: str) -> str:
 
 
 # A pointer is a list, not an object.
-ENVELOPE = EnvelopeFormat("s3_pointer", unwrap, wrap, lambda payload, text, replace: text, lambda value: False)
+ENVELOPE = EnvelopeFormat(
+    "s3_pointer", unwrap, wrap, lambda payload, text, replace: text, lambda value: False
+)

@@ -5,7 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from router.model import Unwrapped
-from router.runtime.envelopes import SAMPLE_ID, EnvelopeFormat, decode_base64, open_json, reject, to_json
+from router.runtime.envelopes import (
+    SAMPLE_ID,
+    EnvelopeFormat,
+    decode_base64,
+    open_json,
+    reject,
+    to_json,
+)
 from router.runtime.transforms.text import decode_json
 
 
@@ -17,7 +24,10 @@ def unwrap(payload: Any, attributes: Mapping[str, Any]) -> Unwrapped:
     """
     notification = open_json(payload, "an SNS notification")
     if notification.get("Type") != "Notification":
-        reject("an SNS notification", "its Type is not Notification; with raw delivery there is no envelope")
+        reject(
+            "an SNS notification",
+            "its Type is not Notification; with raw delivery there is no envelope",
+        )
     message = notification.get("Message")
     if not isinstance(message, str):
         reject("an SNS notification", "it has no Message text")
@@ -47,8 +57,12 @@ def replace(payload: Any, text: str, replaced: Callable[[str, Any], Any]) -> str
     attributes = {}
     for name, attribute in carried.items():
         value = replaced(name, attribute["Value"])
-        attributes[name] = attribute if value == attribute["Value"] else {"Type": "String", "Value": value}
-    return to_json({**notification, "Message": text, **({"MessageAttributes": attributes} if carried else {})})
+        attributes[name] = (
+            attribute if value == attribute["Value"] else {"Type": "String", "Value": value}
+        )
+    return to_json(
+        {**notification, "Message": text, **({"MessageAttributes": attributes} if carried else {})}
+    )
 
 
 def _attribute(attribute: Any) -> Any:

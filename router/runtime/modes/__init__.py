@@ -22,7 +22,10 @@ def names_taking(setting: Setting) -> str:
 
 def _load() -> dict[str, Mode]:
     modes: list[Mode] = [module.MODE for module in import_modules(__name__, __path__)]
-    return {mode.name: mode for mode in sorted(modes, key=lambda mode: (mode.name != DEFAULT, mode.name))}
+    return {
+        mode.name: mode
+        for mode in sorted(modes, key=lambda mode: (mode.name != DEFAULT, mode.name))
+    }
 
 
 MODES: Mapping[str, Mode] = _load()

@@ -2,11 +2,20 @@
 
 from router.model import Item, Message, Outcome
 from router.runtime.engine.attributes import encode_item
-from router.runtime.engine.writes import DELETE, VERSION_IS_NEWER, Mode, StoredItem, Write, WriteConfig
+from router.runtime.engine.writes import (
+    DELETE,
+    VERSION_IS_NEWER,
+    Mode,
+    StoredItem,
+    Write,
+    WriteConfig,
+)
 
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
-    key, size = encode_item({name: item[name] for name, _ in config.table.key if name in item}, config.declared)
+    key, size = encode_item(
+        {name: item[name] for name, _ in config.table.key if name in item}, config.declared
+    )
     name = config.version
     if not name:
         return config.write(key, size, None)

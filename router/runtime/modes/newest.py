@@ -13,7 +13,11 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
 
 
 def _on_condition_failed(write: Write, stored: StoredItem | None) -> Outcome:
-    return write.compare_versions(stored, same=write.is_stored(stored)) if stored else write.not_newer()
+    return (
+        write.compare_versions(stored, same=write.is_stored(stored))
+        if stored
+        else write.not_newer()
+    )
 
 
 MODE = Mode(

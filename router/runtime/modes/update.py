@@ -27,7 +27,9 @@ _IDEMPOTENCY_SECONDS = IDEMPOTENCY_DAYS * 24 * 60 * 60
 
 def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Write:
     removed = [name for name, value in item.items() if value is REMOVE]
-    encoded, size = encode_item({name: value for name, value in item.items() if value is not REMOVE}, config.declared)
+    encoded, size = encode_item(
+        {name: value for name, value in item.items() if value is not REMOVE}, config.declared
+    )
     keys = {name for name, _ in config.table.key}
     key = {name: value for name, value in encoded.items() if name in keys}
     attributes = {name: value for name, value in encoded.items() if name not in keys}
@@ -37,7 +39,9 @@ def _plan(config: WriteConfig, item: Item, message: Message, index: int) -> Writ
         condition, version = VERSION_IS_NEWER, config.version_in(encoded)
         names["#v"], values[":v"] = config.version, version
     call = config.call({"Key": key, "UpdateExpression": expression}, condition, names, values)
-    idempotency_key = _make_idempotency_key(config.once, config.route, message, index) if config.once else None
+    idempotency_key = (
+        _make_idempotency_key(config.once, config.route, message, index) if config.once else None
+    )
     return config.write(encoded, size, call, version, sets, idempotency_key)
 
 
@@ -67,7 +71,9 @@ def _update_expression(
     removes = [f"#r{number}" for number, _ in enumerate(removed)]
     names |= dict(zip(removes, removed, strict=True))
     clauses = [
-        f"{verb} {', '.join(parts)}" for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes)) if parts
+        f"{verb} {', '.join(parts)}"
+        for verb, parts in (("SET", sets), ("ADD", adds), ("REMOVE", removes))
+        if parts
     ]
     if not clauses:
         # A transaction takes no update without an expression. This one changes nothing and, like any update that only
@@ -78,10 +84,14 @@ def _update_expression(
 
 def _check_addable(name: str, value: AttributeValue) -> None:
     if value.keys().isdisjoint(("N", "SS", "NS", "BS")):
-        raise Rejection(BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set")
+        raise Rejection(
+            BAD_ITEM, f"attribute '{name}' is added to the stored one, and is no number or set"
+        )
 
 
-def _make_idempotency_key(once: IdempotencyConfig, route: str, message: Message, index: int) -> IdempotencyKey:
+def _make_idempotency_key(
+    once: IdempotencyConfig, route: str, message: Message, index: int
+) -> IdempotencyKey:
     """Return the idempotency key of the `index`-th update of a route and message; its Put fails if that was applied.
 
     Raises Rejection if the idempotency key cannot be a key in DynamoDB.
@@ -102,7 +112,9 @@ def _make_idempotency_key(once: IdempotencyConfig, route: str, message: Message,
         encoded, _ = encode_item(item)
         identify(once.table.name, once.table.key, encoded)
     except Rejection:
-        raise Rejection(BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid") from None
+        raise Rejection(
+            BAD_VERSION, "'once_key' finds a text that is too long for a key, or not valid"
+        ) from None
     return IdempotencyKey(
         once.table,
         {

@@ -103,21 +103,15 @@ class AttributeContext(Struct, frozen=True):
         """Compile an expression at a place of the attribute; None after a finding."""
         return self.config.expression(text, self._path(place))
 
-    def reject(
-        self, code: Code, sentence: str, place: Path, suggestion: str
-    ) -> None:
+    def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
         """Add a finding at a place of the attribute."""
-        self.config.findings.add(
-            code, sentence, self._path(place), suggestion=suggestion
-        )
+        self.config.findings.add(code, sentence, self._path(place), suggestion=suggestion)
 
     def _path(self, place: Path) -> Path:
         return self.path if self.is_short else (*self.path, *place)
 
 
-def compile_attribute(
-    context: AttributeContext, attribute: spec.Attribute
-) -> Getter | None:
+def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> Getter | None:
     """Return the getter of one attribute, or None after a finding."""
     path, findings = context.path, context.config.findings
     kind, given = source_of(attribute)
@@ -218,38 +212,27 @@ def _compose(
 def _policies_fit(context: AttributeContext, attribute: spec.Attribute) -> bool:
     """Whether `missing` and `null` fit the attribute and the mode; if not, after findings."""
     fits = True
-    advice = (
-        "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
-    )
+    advice = "write 'error'" if context.is_key else "write 'omit', 'null' or 'error'"
     for key, policy in (
         ("missing", attribute.missing),
         ("null", attribute.null),
     ):
         leaves_key_out = context.is_key and policy in ("omit", "null", "remove")
         # Only a mode that stores attributes one by one can remove one.
-        removes_none = (
-            policy == "remove" and context.mode.stores != "attributes"
-        )
+        removes_none = policy == "remove" and context.mode.stores != "attributes"
         if leaves_key_out or removes_none:
-            sentence = (
-                f"'{key}: {policy}' does not fit attribute '{context.name}'"
-            )
+            sentence = f"'{key}: {policy}' does not fit attribute '{context.name}'"
             where = (*context.path, key)
-            context.config.findings.add(
-                MISSING_POLICY, sentence, where, suggestion=advice
-            )
+            context.config.findings.add(MISSING_POLICY, sentence, where, suggestion=advice)
             fits = False
     return fits
 
 
-def _null_differs(
-    context: AttributeContext, attribute: spec.Attribute, pointer: str
-) -> bool:
+def _null_differs(context: AttributeContext, attribute: spec.Attribute, pointer: str) -> bool:
     """Whether a null of the attribute differs from no value; if not, after a finding."""
     if not pointer:
         sentence = (
-            f"'null' of attribute '{context.name}' needs a 'from' that is names with "
-            "dots between"
+            f"'null' of attribute '{context.name}' needs a 'from' that is names with dots between"
         )
         advice = "other values cannot be absent in one way and null in another"
     elif attribute.default is not UNSET:
@@ -258,9 +241,7 @@ def _null_differs(
     else:
         return True
     where = (*context.path, "null")
-    context.config.findings.add(
-        NULL_POLICY, sentence, where, key=True, suggestion=advice
-    )
+    context.config.findings.add(NULL_POLICY, sentence, where, key=True, suggestion=advice)
     return False
 
 
@@ -281,9 +262,7 @@ def _policy(
     return lambda data: result
 
 
-def _refusal(
-    context: AttributeContext, pointer: str, what: str
-) -> Callable[[Any], Any]:
+def _refusal(context: AttributeContext, pointer: str, what: str) -> Callable[[Any], Any]:
     """Return a callable that rejects the message."""
     subject, code = "attribute", UNMAPPABLE
     if context.is_key:
@@ -338,19 +317,9 @@ def compile_transforms(
     else:
         steps = []
         for index, entry in enumerate(given):
-            for name, argument in (
-                [(entry, [])] if isinstance(entry, str) else entry.items()
-            ):
-                steps.append(
-                    _compile_step(
-                        name, argument, transforms, findings, (*path, index)
-                    )
-                )
-    return (
-        None
-        if None in steps
-        else tuple(step for step in steps if step is not None)
-    )
+            for name, argument in [(entry, [])] if isinstance(entry, str) else entry.items():
+                steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
+    return None if None in steps else tuple(step for step in steps if step is not None)
 
 
 def _compile_step(
@@ -366,9 +335,7 @@ def _compile_step(
     """
     function = transforms.get(name)
     if function is None:
-        hint = did_you_mean(
-            name, transforms, f"there are {', '.join(sorted(transforms))}"
-        )
+        hint = did_you_mean(name, transforms, f"there are {', '.join(sorted(transforms))}")
         findings.add(
             UNKNOWN_TRANSFORM,
             f"unknown transform '{name}'",
@@ -409,18 +376,14 @@ def _takes(function: TransformFunction, count: int, keywords: Mapping[str, Any])
     code = function.__code__
     names = code.co_varnames[code.co_posonlyargcount : code.co_argcount]
     given = {*code.co_varnames[: count + 1], *keywords}
-    needed = code.co_varnames[
-        : code.co_argcount - len(function.__defaults__ or ())
-    ]
+    needed = code.co_varnames[: code.co_argcount - len(function.__defaults__ or ())]
     # A keyword must not name an argument that is given by position.
     fits = (
         code.co_argcount > count
         and given.issuperset(needed)
         and len(given) == count + 1 + len(keywords)
     )
-    return (
-        fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
-    )
+    return fits and code.co_kwonlyargcount == 0 and set(names).issuperset(keywords)
 
 
 def _argument_fault(
@@ -458,10 +421,7 @@ def _bind(
     is_foreign: bool,
 ) -> Step:
     # A transform may return an argument, which a plugin may then change in place.
-    lends = any(
-        isinstance(argument, list | dict)
-        for argument in (*arguments, *keywords.values())
-    )
+    lends = any(isinstance(argument, list | dict) for argument in (*arguments, *keywords.values()))
 
     def step(value: Any) -> Any:
         if is_foreign and isinstance(value, list | dict):
@@ -470,15 +430,9 @@ def _bind(
             value = deepcopy(value)
         try:
             changed = function(value, *arguments, **keywords)
-            return (
-                deepcopy(changed)
-                if lends and isinstance(changed, list | dict)
-                else changed
-            )
+            return deepcopy(changed) if lends and isinstance(changed, list | dict) else changed
         except (ValueError, TypeError):
-            raise ValueError(
-                f"has a value that transform '{name}' does not take"
-            ) from None
+            raise ValueError(f"has a value that transform '{name}' does not take") from None
         except Signal:
             raise
         except Exception as error:  # a plugin may raise anything

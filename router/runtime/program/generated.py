@@ -70,17 +70,30 @@ class TypedShape(Struct, frozen=True):
     keys: tuple[tuple[int, bool], ...]
 
 
-def make_fast_path(getters: Sequence[Getter], config: WriteConfig, fail: Fail, schema: Any = None) -> FastPath | None:
+def make_fast_path(
+    getters: Sequence[Getter], config: WriteConfig, fail: Fail, schema: Any = None
+) -> FastPath | None:
     """Return the fast path of a route without hooks that maps one item of each message; None if it has none.
 
     `schema` is what messages are validated with, None if that is nothing or has references. The mode puts items as they
     are. The size of an item decides nothing up to its limit: it is not counted.
     """
     names, table = [getter.name for getter in getters], config.table
-    is_bounded = len(shared_parts(getters)) <= MAX_SHARED and sum(len(getter.path) for getter in getters) <= MAX_NAMES
-    is_put = config.mode.stores == "item" and config.mode.batched == "always" and not table.write_units
-    is_short = 0 < len(names) <= MAX_ATTRIBUTES and max(map(len, names)) * 4 <= MAX_NAME_BYTES and "" not in names
-    is_keyed = {name for name, _ in table.key} <= {*names} and all(kind != "B" for _, kind in table.key)
+    is_bounded = (
+        len(shared_parts(getters)) <= MAX_SHARED
+        and sum(len(getter.path) for getter in getters) <= MAX_NAMES
+    )
+    is_put = (
+        config.mode.stores == "item" and config.mode.batched == "always" and not table.write_units
+    )
+    is_short = (
+        0 < len(names) <= MAX_ATTRIBUTES
+        and max(map(len, names)) * 4 <= MAX_NAME_BYTES
+        and "" not in names
+    )
+    is_keyed = {name for name, _ in table.key} <= {*names} and all(
+        kind != "B" for _, kind in table.key
+    )
     if not (is_put and is_short and is_bounded and is_keyed):
         return None
 
@@ -115,10 +128,16 @@ def generate(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], fail: F
 
     def in_general(config: WriteConfig, message: Message, values: Sequence[Any]) -> Write:
         """Plan, or reject, what the fast path does not know."""
-        item = {name: value for name, value in zip(names, values, strict=True) if value is not UNSET}
+        item = {
+            name: value for name, value in zip(names, values, strict=True) if value is not UNSET
+        }
         return config.mode.plan(config, item, message, 0)
 
-    variables = _variables(getters) | {"fail": fail, "in_general": in_general, "take_nothing": take_nothing}
+    variables = _variables(getters) | {
+        "fail": fail,
+        "in_general": in_general,
+        "take_nothing": take_nothing,
+    }
     exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
     write: MapOne = variables["write"]
     return write
@@ -153,7 +172,9 @@ def take_nothing(field: str) -> None:
     """Return None: the field of data that is no object."""
 
 
-def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], content: Any) -> MapTyped | None:
+def generate_typed(
+    getters: Sequence[Getter], keys: Sequence[tuple[str, str]], content: Any
+) -> MapTyped | None:
     """Return the function of a route that decodes and validates by a struct too; None if the schema has no struct.
 
     It has none either if an attribute needs more of the data than a field of the struct.
@@ -162,7 +183,9 @@ def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], c
     from router.runtime.program.typed import typed_schema
 
     schema = typed_schema(content)
-    if schema is None or any(each.reads_data and each.path not in schema.fields for each in getters):
+    if schema is None or any(
+        each.reads_data and each.path not in schema.fields for each in getters
+    ):
         return None
     names, fields = [getter.name for getter in getters], schema.fields
     checked = [each for each in fields.values() if each.is_checked]
@@ -171,10 +194,18 @@ def generate_typed(getters: Sequence[Getter], keys: Sequence[tuple[str, str]], c
         tuple(each.shape for each in checked),
         tuple((names.index(name), kind == "N") for name, kind in keys),
     )
-    variables = _variables(getters) | {"decode": schema.decode, "bound_nesting": bound_nesting, "NOTHING": {}}
+    variables = _variables(getters) | {
+        "decode": schema.decode,
+        "bound_nesting": bound_nesting,
+        "NOTHING": {},
+    }
     variables["Decimal"] = Decimal
     for number, field in enumerate(checked):
-        variables |= {f"low_{number}": field.low, f"high_{number}": field.high, f"matches_{number}": field.matches}
+        variables |= {
+            f"low_{number}": field.low,
+            f"high_{number}": field.high,
+            f"matches_{number}": field.matches,
+        }
     exec(_compile(shape), variables)  # noqa: S102 — made of numbers only
     write: MapTyped = variables["write"]
     return write
@@ -196,7 +227,9 @@ def source_lines(shape: SourceShape) -> list[str]:
     defaults = ", ".join(f"h{number}=text_head_{number}, e{number}='\"}}'" for number in numbers)
     values = "".join(f"v{number}, " for number in numbers)
     parts = "".join(f"h{number}, t{number}, e{number}, " for number in numbers)
-    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
+    identity = "".join(
+        f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys
+    )
     return [
         f"def write(config, data, message, texts, str=str, UNSET=UNSET, {defaults}):",
         '    at = ""',
@@ -210,7 +243,11 @@ def source_lines(shape: SourceShape) -> list[str]:
         "    plain = str if texts is UNESCAPED else None",
         "    try:",
         # Lists and maps that several attributes share are counted as they are written: in the general way.
-        *(line for number in numbers for line in _text_lines(number, shape.paths[number] > 0, number in shape.shared)),
+        *(
+            line
+            for number in numbers
+            for line in _text_lines(number, shape.paths[number] > 0, number in shape.shared)
+        ),
         f"        text = ''.join(({parts}'}}}}}}'))",
         "        size = len(text)",
         # No character has more than four bytes in UTF-8.
@@ -236,14 +273,22 @@ def _value_lines(number: int, names: int) -> list[str]:
         ]
     else:
         lines = [f"at = name_{number}", f"{value} = get_{number}(data, message)"]
-    lines += [f"if {value} is None:", f"    at = name_{number}", f"    {value} = absent_{number}(data)"]
+    lines += [
+        f"if {value} is None:",
+        f"    at = name_{number}",
+        f"    {value} = absent_{number}(data)",
+    ]
     return [f"        {line}" for line in lines]
 
 
 def _text_lines(number: int, is_path: bool, is_shared: bool) -> list[str]:
     """Return the lines that write the value of an attribute."""
     value, texts = f"v{number}", "texts" if is_path and not is_shared else "SCALARS"
-    first = [f"if {value}.__class__ is plain:", f"    t{number} = {value}", "elif"] if is_path else ["if"]
+    first = (
+        [f"if {value}.__class__ is plain:", f"    t{number} = {value}", "elif"]
+        if is_path
+        else ["if"]
+    )
     omitted = "raise ValueError" if number == 0 else f"h{number} = t{number} = e{number} = ''"
     lines = [
         *first[:-1],
@@ -268,15 +313,27 @@ def _key_condition(keys: Sequence[tuple[int, bool]]) -> str:
 
 def typed_source_lines(shape: TypedShape) -> list[str]:
     """Return the source of the typed function `write`: any exception leaves the message to the others."""
-    identity = "".join(f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys)
-    parts = "".join(_parts(number, field) or f"p{number}, " for number, field in enumerate(shape.fields))
+    identity = "".join(
+        f", str(v{key})" if is_number else f", v{key}" for key, is_number in shape.keys
+    )
+    parts = "".join(
+        _parts(number, field) or f"p{number}, " for number, field in enumerate(shape.fields)
+    )
     # A field for numbers is of type Any: it could nest deeper than the stack of a thread takes.
     bound = f"if body.count('[') + body.count('{{') > {MAX_NESTING}:\n        bound_nesting(body)"
     lines = [
         *([bound] if any(field.kind == "number" for field in shape.checked) else ()),
         "data = decode(body)",
-        *(line for number, field in enumerate(shape.checked) for line in _check_lines(number, field)),
-        *(line for number, field in enumerate(shape.fields) for line in _typed_lines(number, field)),
+        *(
+            line
+            for number, field in enumerate(shape.checked)
+            for line in _check_lines(number, field)
+        ),
+        *(
+            line
+            for number, field in enumerate(shape.fields)
+            for line in _typed_lines(number, field)
+        ),
         f"if not ({_key_condition(shape.keys)}):",
         "    raise ValueError",
         f"text = ''.join(({parts}'}}}}}}'))",
@@ -311,7 +368,11 @@ def _read_lines(name: str, field: "FieldShape") -> list[str]:
 
 def _check_lines(number: int, field: "FieldShape") -> list[str]:
     """Return the lines that check what the struct does not."""
-    condition = f"matches_{number}(value)" if field.kind == "text" else f"low_{number} <= value <= high_{number}"
+    condition = (
+        f"matches_{number}(value)"
+        if field.kind == "text"
+        else f"low_{number} <= value <= high_{number}"
+    )
     if field.kind == "number":
         condition = f"(value.__class__ is int or value.__class__ is Decimal) and {condition}"
     absent = "value is UNSET or " if field.optional else ""
@@ -321,7 +382,9 @@ def _check_lines(number: int, field: "FieldShape") -> list[str]:
 def _typed_lines(number: int, field: "FieldShape | None") -> list[str]:
     """Return the lines that read the value of an attribute, and write it unless its parts are known."""
     value, texts = f"v{number}", "SCALARS" if field is None else "UNESCAPED"
-    lines = [f"{value} = get_{number}(None, message)"] if field is None else _read_lines(value, field)
+    lines = (
+        [f"{value} = get_{number}(None, message)"] if field is None else _read_lines(value, field)
+    )
     if _parts(number, field):
         return lines
     if field is None or field.optional:

@@ -111,15 +111,10 @@ class Program(Struct, frozen=True, dict=True):
         the order of queues and routes does.
         """
         routes = {
-            name: structs.replace(route, tests=())
-            for name, route in self.config.routes.items()
+            name: structs.replace(route, tests=()) for name, route in self.config.routes.items()
         }
         digest = hashlib.sha256(
-            _ENCODER.encode(
-                structs.replace(
-                    self.config, routes=routes, ignore=(), include=()
-                )
-            )
+            _ENCODER.encode(structs.replace(self.config, routes=routes, ignore=(), include=()))
         )
         for name in sorted(self.documents):
             digest.update(_ENCODER.encode((name, self.documents[name])))
@@ -131,9 +126,7 @@ class Program(Struct, frozen=True, dict=True):
     @property
     def fetches(self) -> bool:
         """Whether payloads of some queue are objects of S3."""
-        return any(
-            queue.pointers is not None for queue in self.engine.queues.values()
-        )
+        return any(queue.pointers is not None for queue in self.engine.queues.values())
 
     @property
     def router(self) -> LoadedRouter:
@@ -219,9 +212,7 @@ def compile_config(
     if plugins.left_out or not reading.complete:
         # A name that seems unknown may be defined by a part that was left out.
         unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
-        findings = findings.without(
-            unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN)
-        )
+        findings = findings.without(unsure if reading.complete else (*unsure, UNKNOWN_PLUGIN))
     queues = compile_queues(config, plugins.envelopes, environment, findings)
     ttl = {name: table.ttl for name, table in config.tables.items()}
     context = CompileContext(
@@ -255,9 +246,7 @@ def compile_config(
     return Loaded(program, findings, config, plugins, schemas)
 
 
-def _load_plugins(
-    config: spec.Config, folder: FilePath, findings: Findings
-) -> Plugins:
+def _load_plugins(config: spec.Config, folder: FilePath, findings: Findings) -> Plugins:
     if not config.plugins:
         return Plugins()
     # A config without plugins is loaded without the modules that load plugins.
@@ -266,18 +255,14 @@ def _load_plugins(
     return load_plugins(config.plugins, folder, findings)
 
 
-def _compile_tables(
-    config: spec.Config, findings: Findings
-) -> dict[str, Table]:
+def _compile_tables(config: spec.Config, findings: Findings) -> dict[str, Table]:
     tables = {}
     for name, table in config.tables.items():
         reference = table.name or name
         fault = table_fault(reference)
         if fault:
             path = ("tables", name, "name") if table.name else ("tables", name)
-            findings.add(
-                BAD_NAME, f"'{reference}' {fault}", path, key=not table.name
-            )
+            findings.add(BAD_NAME, f"'{reference}' {fault}", path, key=not table.name)
         tables[name] = Table(
             reference,
             tuple(table.key.items()),
@@ -322,9 +307,7 @@ def _index(
     # Most queues have few routes, and start without the module.
     from router.runtime.program.route_index import index_routes
 
-    return index_routes(
-        [config.routes[route.route.name].when for route in routes], trees
-    )
+    return index_routes([config.routes[route.route.name].when for route in routes], trees)
 
 
 def load(
@@ -343,9 +326,7 @@ def load(
     config.
     """
     if is_precompiled(path):
-        raise UsageError(
-            f"{path} is a compiled config: name the YAML file that it was made from"
-        )
+        raise UsageError(f"{path} is a compiled config: name the YAML file that it was made from")
     return _load_yaml(path, env, unset, unsaved)
 
 
@@ -376,9 +357,7 @@ def load_any(
     )
 
 
-def _load_precompiled(
-    path: FilePath, env: Mapping[str, str], any_version: bool
-) -> Loaded:
+def _load_precompiled(path: FilePath, env: Mapping[str, str], any_version: bool) -> Loaded:
     with without_garbage_collector():
         reading, opened = read_config(path, env, any_version)
         return compile_config(
@@ -415,33 +394,21 @@ def with_bare_names(program: Program) -> Program:
     A config with ARNs and URLs of real accounts then runs on an embedded AWS, which has
     one account and one region.
     """
-    queues = {
-        name: _bare_queue(queue)
-        for name, queue in program.engine.queues.items()
-    }
-    return structs.replace(
-        program, engine=Engine(queues, program.engine.by_reference)
-    )
+    queues = {name: _bare_queue(queue) for name, queue in program.engine.queues.items()}
+    return structs.replace(program, engine=Engine(queues, program.engine.by_reference))
 
 
 def _bare_queue(queue: CompiledQueue) -> CompiledQueue:
-    routes = tuple(
-        structs.replace(route, write=_bare_write(route.write))
-        for route in queue.routes
-    )
+    routes = tuple(structs.replace(route, write=_bare_write(route.write)) for route in queue.routes)
     reference, dead_letter = (
         queue_name(queue.reference),
         queue_name(queue.dead_letter),
     )
-    return structs.replace(
-        queue, reference=reference, dead_letter=dead_letter, routes=routes
-    )
+    return structs.replace(queue, reference=reference, dead_letter=dead_letter, routes=routes)
 
 
 def _bare_write(write: WriteConfig) -> WriteConfig:
-    once = write.once and structs.replace(
-        write.once, table=_bare_table(write.once.table)
-    )
+    once = write.once and structs.replace(write.once, table=_bare_table(write.once.table))
     return structs.replace(write, table=_bare_table(write.table), once=once)
 
 

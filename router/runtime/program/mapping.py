@@ -108,9 +108,7 @@ def compile_merge(
     return merged
 
 
-def _is_idle(
-    route: spec.RouteSettings, findings: Findings, where: Path
-) -> bool:
+def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool:
     """Whether the `merge` of a route has no effect, which is a finding."""
     if isinstance(route.item, UnsetType):
         reason = "without 'item'"
@@ -128,9 +126,7 @@ def _is_idle(
     return True
 
 
-def _find(
-    select: CompiledExpression, steps: Sequence[Step]
-) -> Callable[[Any], dict[str, Any]]:
+def _find(select: CompiledExpression, steps: Sequence[Step]) -> Callable[[Any], dict[str, Any]]:
     """Return what finds the map of a message; a missing one is empty."""
 
     def find(data: Any) -> dict[str, Any]:
@@ -139,18 +135,12 @@ def _find(
             for step in steps:
                 found = None if found is None else step(found)
         except ExpressionError:
-            raise Rejection(
-                UNMAPPABLE, "the expression of 'merge' fails on the message"
-            ) from None
+            raise Rejection(UNMAPPABLE, "the expression of 'merge' fails on the message") from None
         except ValueError as error:
             # The text of the error holds no value.
-            raise Rejection(
-                UNMAPPABLE, f"'merge' {error}", select.pointer
-            ) from None
+            raise Rejection(UNMAPPABLE, f"'merge' {error}", select.pointer) from None
         if found is not None and type(found) is not dict:
-            raise Rejection(
-                UNMAPPABLE, "'merge' finds no object", select.pointer
-            )
+            raise Rejection(UNMAPPABLE, "'merge' finds no object", select.pointer)
         return found or {}
 
     return find
@@ -196,9 +186,7 @@ def compile_mapping(
         return None
     if item is None:
         whole = _whole("element")
-        return CompiledMapping(
-            _for_each(select, _nothing, whole, whole_element=True)
-        )
+        return CompiledMapping(_for_each(select, _nothing, whole, whole_element=True))
     assert getters is not None  # else it is faulty
     fixed: list[Getter] = []
     varying: list[Getter] = []
@@ -210,13 +198,9 @@ def compile_mapping(
     return CompiledMapping(items)
 
 
-def _map_whole(
-    getters: Sequence[Getter] | None, merge: MergeMap | None
-) -> CompiledMapping:
+def _map_whole(getters: Sequence[Getter] | None, merge: MergeMap | None) -> CompiledMapping:
     """Return the mapping of a message to one item."""
-    map_item = _with(
-        merge, _whole("message") if getters is None else _mapped(getters)
-    )
+    map_item = _with(merge, _whole("message") if getters is None else _mapped(getters))
 
     def items(message: Message, budget: Budget) -> list[Item]:
         return [map_item(message.data, message)]
@@ -336,9 +320,7 @@ def failure_of(getters: Sequence[Getter]) -> Fail:
 
 
 def _whole(what: str) -> MapItem:
-    reason = (
-        f"the {what} is no JSON object, and the route has no 'item' to map it"
-    )
+    reason = f"the {what} is no JSON object, and the route has no 'item' to map it"
 
     def map_item(data: Any, message: Message) -> Item:
         if type(data) is not dict:
@@ -364,9 +346,7 @@ def _for_each(
     of the element and the message.
     """
 
-    def map_element(
-        map_item: MapItem, index: int, element: Any, message: Message
-    ) -> Item:
+    def map_element(map_item: MapItem, index: int, element: Any, message: Message) -> Item:
         data = element
         if not whole_element:
             data = {"element": element, "message": message.data}
@@ -389,9 +369,7 @@ def _for_each(
                 UNMAPPABLE, "the expression of 'for_each' fails on the message"
             ) from None
         if type(elements) is not list:
-            raise Rejection(
-                UNMAPPABLE, "'for_each' finds no list", select.pointer
-            )
+            raise Rejection(UNMAPPABLE, "'for_each' finds no list", select.pointer)
         if len(elements) > MAX_ELEMENTS:
             raise Rejection(
                 OUT_OF_BOUNDS,

@@ -42,16 +42,25 @@ Place = tuple[Any, Any]
 """A list or an object, and the index or name of a value in it."""
 WHOLE = "@"
 """The path of a message as a whole."""
-IDENTITY: Mapping[str, str] = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
+IDENTITY: Mapping[str, str] = {
+    "group_id": "MessageGroupId",
+    "deduplication_id": "MessageDeduplicationId",
+}
 """What a sender chooses of the identity of a message, by the names of its metadata."""
 MIN_KEY = 16
 """Characters of a key; the values that a shorter one masks could be found by trying keys."""
 _BYTES = 16
-_MASK = re.compile(r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z")
+_MASK = re.compile(
+    r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z"
+)
 _MAX_REASON = 1000
-_FROM_PLUGINS = frozenset(code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED))
+_FROM_PLUGINS = frozenset(
+    code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED)
+)
 """The codes of reasons that a plugin may have written."""
-_NOT_DECODED = frozenset(code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED))
+_NOT_DECODED = frozenset(
+    code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
+)
 _NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -92,7 +101,9 @@ def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
 
 def is_mask(value: Any) -> bool:
     """Return whether a value is a mask."""
-    return isinstance(value, str) and value.startswith("redacted:") and _MASK.match(value) is not None
+    return (
+        isinstance(value, str) and value.startswith("redacted:") and _MASK.match(value) is not None
+    )
 
 
 class Masker(Struct, frozen=True):
@@ -111,7 +122,9 @@ class Masker(Struct, frozen=True):
             kind = "integer"
         try:
             text = canonical_json(value)
-        except ValueError:  # a number out of DynamoDB's range is equal to one in the same notation only
+        except (
+            ValueError
+        ):  # a number out of DynamoDB's range is equal to one in the same notation only
             text = encode(value)
         return f"redacted:{kind}:{self._digest(text.encode())}"
 
@@ -123,7 +136,8 @@ class Masker(Struct, frozen=True):
     def mask_item(self, item: Item, names: frozenset[str] | None) -> Item:
         """Return an item with masks for the attributes of these names; for all with None."""
         return {
-            name: self._mask_stored(value) if names is None or name in names else value for name, value in item.items()
+            name: self._mask_stored(value) if names is None or name in names else value
+            for name, value in item.items()
         }
 
     def _mask_stored(self, value: Any) -> Any:
@@ -152,7 +166,9 @@ class Redaction(Struct, frozen=True):
     def names(self) -> frozenset[str]:
         """All that is redacted, as dead letters name it."""
         paths = {path.text for path in self.paths}
-        return frozenset({WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)})
+        return frozenset(
+            {WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)}
+        )
 
     def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
         """Return a record with masks, and what is masked in it.
@@ -162,7 +178,10 @@ class Redaction(Struct, frozen=True):
         """
         found: dict[str, None] = {}
         identity = {key: self._mask_identity(name, record, found) for name, key in IDENTITY.items()}
-        attributes = {name: self._mask_attribute(name, each, found) for name, each in record.message_attributes.items()}
+        attributes = {
+            name: self._mask_attribute(name, each, found)
+            for name, each in record.message_attributes.items()
+        }
         body = None
         if not whole:
             try:
@@ -173,7 +192,9 @@ class Redaction(Struct, frozen=True):
             found[WHOLE] = None
             body = self.masker.mask_body(record.body)
         system = {**record.attributes, **{key: value for key, value in identity.items() if value}}
-        redacted = structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+        redacted = structs.replace(
+            record, body=body, attributes=system, message_attributes=attributes, fetched=None
+        )
         return redacted, tuple(found)
 
     def redact_all(self, record: Record) -> Record:
@@ -183,9 +204,16 @@ class Redaction(Struct, frozen=True):
             for name, each in record.message_attributes.items()
         }
         body = self.masker.mask_body(record.body)
-        chosen = {key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes}
-        system = {**record.attributes, **{key: self.masker.mask(value) for key, value in chosen.items()}}
-        return structs.replace(record, body=body, attributes=system, message_attributes=attributes, fetched=None)
+        chosen = {
+            key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes
+        }
+        system = {
+            **record.attributes,
+            **{key: self.masker.mask(value) for key, value in chosen.items()},
+        }
+        return structs.replace(
+            record, body=body, attributes=system, message_attributes=attributes, fetched=None
+        )
 
     def mask_shared(self, record: Record, text: str) -> str:
         """Return a text, or its mask if it may have a part of a redacted value of a record."""
@@ -203,7 +231,9 @@ class Redaction(Struct, frozen=True):
     def hide(self, record: Record, outcome: Outcome) -> Outcome:
         """Return an outcome whose reason contains no part of a redacted value."""
         if outcome.code in _NOT_DECODED and is_mask(record.body):
-            return Outcome("rejected", codes.REDACTED.id, "its body is redacted in this dead letter")
+            return Outcome(
+                "rejected", codes.REDACTED.id, "its body is redacted in this dead letter"
+            )
         if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
             return structs.replace(outcome, reason=_NOT_SHOWN)
         if outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason):
@@ -291,7 +321,9 @@ class Redaction(Struct, frozen=True):
         found[attribute_path(name)] = None
         return self.masker.mask(value)
 
-    def _mask_attribute(self, name: str, attribute: Mapping[str, Any], found: dict[str, None]) -> Mapping[str, Any]:
+    def _mask_attribute(
+        self, name: str, attribute: Mapping[str, Any], found: dict[str, None]
+    ) -> Mapping[str, Any]:
         if name not in self.attributes:
             return attribute
         found[attribute_path(name)] = None
@@ -303,7 +335,9 @@ class Redaction(Struct, frozen=True):
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
     """Return the value of a message attribute."""
-    value: str | bytes = attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
+    value: str | bytes = (
+        attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
+    )
     return value
 
 

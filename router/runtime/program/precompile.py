@@ -69,9 +69,7 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
         return write(files, _bundle(sources, root), _trees(sources), places)
 
 
-def read_files(
-    path: FilePath, include: str | tuple[str, ...]
-) -> tuple[File, ...]:
+def read_files(path: FilePath, include: str | tuple[str, ...]) -> tuple[File, ...]:
     """Return the files of a config without errors, as a compiled config has them.
 
     Nothing is compiled.
@@ -86,9 +84,7 @@ def _files(sources: list[SourceFile], root: FilePath) -> tuple[File, ...]:
     return (_file(config, root, spec.Config), *others)
 
 
-def _sources(
-    path: FilePath, include: str | tuple[str, ...]
-) -> Iterator[SourceFile]:
+def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
     """Yield the files of the config with their `${…}`."""
     yield _read(path, spec.Config)
     # Loading has reported its findings before.
@@ -106,9 +102,7 @@ def _places(source: SourceFile) -> list[int]:
     return list_places(_needed(source.data), source.findings.locate)
 
 
-def _file(
-    source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]
-) -> File:
+def _file(source: SourceFile, root: FilePath, cls: type[spec.Config | spec.Included]) -> File:
     file = FilePath(source.file)
     data = _needed(source.data)
     references = tuple(find_references(data))
@@ -129,9 +123,7 @@ def _shape(schema: Node, node: Node, value: Any) -> Shape | None:
     branch = branch_for(schema, node, value)
     if isinstance(value, list) and branch.get("type") == "array":
         element = branch.get("items", {})
-        return TUPLE, _shapes(
-            schema, ((step, element, each) for step, each in parts(value))
-        )
+        return TUPLE, _shapes(schema, ((step, element, each) for step, each in parts(value)))
     if not isinstance(value, dict):
         return None
     known = branch.get("properties")
@@ -139,18 +131,14 @@ def _shape(schema: Node, node: Node, value: Any) -> Shape | None:
     # Keys that are not known stand for themselves if any are allowed.
     around = other if isinstance(other, dict) else {}
     nodes = known or {}
-    children = (
-        (name, nodes.get(name, around), each) for name, each in value.items()
-    )
+    children = ((name, nodes.get(name, around), each) for name, each in value.items())
     found = _shapes(schema, children)
     if known is not None:
         return branch["title"], found
     return (MAP, found) if found else None
 
 
-def _shapes(
-    schema: Node, children: Iterable[tuple[str | int, Node, Any]]
-) -> dict[str, Shape]:
+def _shapes(schema: Node, children: Iterable[tuple[str | int, Node, Any]]) -> dict[str, Shape]:
     """Return the shapes of the parts of a value that have one."""
     found = {}
     for step, node, child in children:

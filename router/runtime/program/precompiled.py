@@ -211,10 +211,7 @@ def read_config(
     opened = unpack(read_regular(path), str(path), any_version)
     places = cache(opened.places)
     files = opened.files.files
-    sources = [
-        _put_in(file, path.parent, env, index, places)
-        for index, file in enumerate(files)
-    ]
+    sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
     root, *others = sources
     config, left_out = _parse(spec.Config, files[0], root)
     include = config.include if config else ()
@@ -254,29 +251,21 @@ def _put_in(
         return locate_all()(path, key)
 
     findings = Findings(locate)
-    faults = replace_references(
-        file.data, file.references, env, findings.secrets
-    )
+    faults = replace_references(file.data, file.references, env, findings.secrets)
     faults += convert_texts(file.data, file.typed)
     for fault in faults:
-        findings.add(
-            RT005, fault.sentence, fault.path, suggestion=fault.suggestion
-        )
+        findings.add(RT005, fault.sentence, fault.path, suggestion=fault.suggestion)
     return SourceFile(label, folder, file.data, findings)
 
 
-def _parse(
-    cls: type[_Kind], file: File, source: SourceFile
-) -> tuple[_Kind | None, set[Path]]:
+def _parse(cls: type[_Kind], file: File, source: SourceFile) -> tuple[_Kind | None, set[Path]]:
     """Convert a file to its typed part of the config.
 
     The values in the file had no faults when it was compiled, so that only what
     variables have changed is examined. If that may have a fault, the parser that
     reports faults is imported.
     """
-    fits = not source.findings.failed and all(
-        meets(file.data, each) for each in file.constraints
-    )
+    fits = not source.findings.failed and all(meets(file.data, each) for each in file.constraints)
     if file.shape and fits:
         part: _Kind = _build(file.data, file.shape)
         return part, set()

@@ -82,21 +82,13 @@ class _QueueContext(Struct, frozen=True):
         """The name, ARN or URL of the queue."""
         return self.settings.name or self.name
 
-    def add(
-        self, code: Code, sentence: str, suggestion: str, *place: str | int
-    ) -> None:
+    def add(self, code: Code, sentence: str, suggestion: str, *place: str | int) -> None:
         """Add a finding at a place of the settings."""
-        self.findings.add(
-            code, sentence, (*self.path, *place), suggestion=suggestion
-        )
+        self.findings.add(code, sentence, (*self.path, *place), suggestion=suggestion)
 
-    def add_whole(
-        self, code: Code, sentence: str, suggestion: str = ""
-    ) -> None:
+    def add_whole(self, code: Code, sentence: str, suggestion: str = "") -> None:
         """Add a finding about the queue as a whole: at its key, if it has one."""
-        self.findings.add(
-            code, sentence, self.path, key=self.is_listed, suggestion=suggestion
-        )
+        self.findings.add(code, sentence, self.path, key=self.is_listed, suggestion=suggestion)
 
 
 def compile_queues(

@@ -164,9 +164,7 @@ def compile_redaction(
     )
 
 
-def _check_secret(
-    secret: str, unset: Severity, findings: Findings, path: Path
-) -> None:
+def _check_secret(secret: str, unset: Severity, findings: Findings, path: Path) -> None:
     """Add a finding if the key of the masks is missing or too short."""
     if not secret:
         code = structs.replace(RT005, severity=unset)
@@ -174,9 +172,7 @@ def _check_secret(
         advice = f"set it to {MIN_KEY} characters or more, the same wherever masks are compared"
     elif len(secret) < MIN_KEY:
         code = BAD_REDACTION
-        sentence = (
-            f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
-        )
+        sentence = f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
         advice = "use a random one, as of openssl rand -hex 32"
     else:
         return
@@ -246,15 +242,11 @@ def find_needs(
         attribute = spec.long_form(given)
         paths = reader.read_by(attribute)
         read = set(meta_of(attribute))
-        if paths or not read.isdisjoint(
-            map("attribute.{}".format, redacted.attributes)
-        ):
+        if paths or not read.isdisjoint(map("attribute.{}".format, redacted.attributes)):
             mapped.add(name)
         mapping |= paths
         metadata |= read
-    carried = [
-        name for name in redacted.attributes if f"attribute.{name}" in metadata
-    ]
+    carried = [name for name in redacted.attributes if f"attribute.{name}" in metadata]
     return Needs(
         early=early,
         mapping=frozenset(mapping),
@@ -333,16 +325,12 @@ class _Reader:
         if not self._is_plain:
             return found
         (base,) = self._lists
-        above = [
-            path.text for path in self._paths if len(_names(path)) <= len(base)
-        ]
+        above = [path.text for path in self._paths if len(_names(path)) <= len(base)]
         return found.intersection(above)
 
     def whole(self) -> frozenset[str]:
         """Return the paths that a route without `item` stores."""
-        return _overlapping(
-            [()] if self._lists is None else self._lists, self._paths
-        )
+        return _overlapping([()] if self._lists is None else self._lists, self._paths)
 
     def whole_derived(self) -> frozenset[str] | None:
         """Return the redacted attributes of the items of a route without `item`.
@@ -360,15 +348,11 @@ def _names(path: RedactedPath) -> Steps:
     return tuple(step for step in path.steps if step != EACH)
 
 
-def _overlapping(
-    read: Iterable[Names], paths: Sequence[RedactedPath]
-) -> frozenset[str]:
+def _overlapping(read: Iterable[Names], paths: Sequence[RedactedPath]) -> frozenset[str]:
     """Return the paths to what is read, to a part of it, or to what it is a part of."""
     found: set[str] = set()
     for names in read:
-        found.update(
-            path.text for path in paths if _overlaps(names, _names(path))
-        )
+        found.update(path.text for path in paths if _overlaps(names, _names(path)))
     return frozenset(found)
 
 
@@ -378,9 +362,7 @@ def _overlaps(names: Names, steps: Steps) -> bool:
     return all(step in (name, EVERY) for name, step in pairs)
 
 
-def guard_route(
-    compiled: CompiledRoute, needs: Needs, redaction: Redaction
-) -> CompiledRoute:
+def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> CompiledRoute:
     """Return a route that rejects a message with a mask where it needs the value."""
     check: Check | None = compiled.validate
     when, map_items = (
@@ -423,9 +405,7 @@ def guard_route(
     )
 
 
-def _masked(
-    redaction: Redaction, data: Any, paths: Collection[str]
-) -> Collection[str]:
+def _masked(redaction: Redaction, data: Any, paths: Collection[str]) -> Collection[str]:
     """Return those of some paths at which a message has a mask."""
     return redaction.masked_paths([data]).keys() & paths if paths else ()
 
@@ -455,9 +435,7 @@ _PROBES: Mapping[str, tuple[Any, Any, Any]] = {
 """Values of each type that no constraint but `type` takes all of."""
 
 
-def probe(
-    check: Check, root: list[Any], masks: Sequence[Place]
-) -> Invalid | None:
+def probe(check: Check, root: list[Any], masks: Sequence[Place]) -> Invalid | None:
     """Return why a message with masks fails its schema, or None.
 
     Raises Rejection if that depends on a masked value. The schema must take different

@@ -76,9 +76,7 @@ MISSING_SETTING = declare(
     "a write mode without a setting that it needs",
     "The mode cannot plan a write without it: "
     + ", ".join(
-        f"`{mode.name}` needs `{name}`"
-        for mode in MODES.values()
-        for name in sorted(mode.required)
+        f"`{mode.name}` needs `{name}`" for mode in MODES.values() for name in sorted(mode.required)
     )
     + ".",
 )
@@ -109,9 +107,7 @@ def compile_route(
     if not isinstance(route.when, UnsetType):
         when = context.condition(route.when, (*path, "when"))
     if not isinstance(route.schema, UnsetType):
-        validate = context.schemas.compile(
-            route.schema, findings, (*path, "schema")
-        )
+        validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
     table = _find_table(route.table, context, (*path, "table"))
     mapped = compile_mapping(name, route, table, context, path)
     write = compile_write(name, route, table, context, path)
@@ -125,9 +121,7 @@ def compile_route(
     has_hooks = transform_message or transform_item
     if mapped.getters and not has_hooks and not queue.atomic:
         schema = context.schemas.standalone(validate)
-        fast_path = make_fast_path(
-            mapped.getters, write, failure_of(mapped.getters), schema
-        )
+        fast_path = make_fast_path(mapped.getters, write, failure_of(mapped.getters), schema)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -156,9 +150,7 @@ def _find_table(name: str, context: CompileContext, path: Path) -> Table:
         UNKNOWN_TABLE,
         f"unknown table '{name}'",
         path,
-        suggestion=did_you_mean(
-            name, context.tables, "add it under 'tables', with its key"
-        ),
+        suggestion=did_you_mean(name, context.tables, "add it under 'tables', with its key"),
     )
     return Table(name, ())
 
@@ -213,9 +205,7 @@ def _check_plugins(
             f"unknown plugin '{name}'",
             where,
             key=is_key,
-            suggestion=did_you_mean(
-                name, plugins.names, "load it under the top-level 'plugins'"
-            ),
+            suggestion=did_you_mean(name, plugins.names, "load it under the top-level 'plugins'"),
         )
     if given is None:
         return None
@@ -260,9 +250,7 @@ def compile_write(
     )
 
 
-def _check_settings(
-    write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path
-) -> None:
+def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
     given = [name for name in _SETTINGS if _is_given(write, name)]
     repeated = [name for name in given if name in mode.repeats]
     if repeated and isinstance(write.once, UnsetType):
@@ -298,9 +286,7 @@ def _without_idle(
     idle: dict[str, Any] = {}
     for name in _SETTINGS:
         if name not in mode.settings and _is_given(write, name):
-            idle[name] = (
-                () if isinstance(getattr(write, name), tuple) else UNSET
-            )
+            idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
             findings.add(
                 IDLE_SETTING,
                 f"'{name}' has no meaning for 'mode: {mode.name}'",
@@ -320,9 +306,7 @@ def _without_idle(
     return write
 
 
-def _check_key(
-    route: spec.RouteSettings, table: Table, findings: Findings, path: Path
-) -> None:
+def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path: Path) -> None:
     if isinstance(route.item, UnsetType):
         return
     for name, kind in table.key:

@@ -52,24 +52,15 @@ def required_texts(tree: Tree) -> Required:
         case "and_expression":
             # The condition is false wherever one side is, also if the other side fails.
             left, right = map(required_texts, tree["children"])
-            both = {
-                path: texts & right.get(path, texts)
-                for path, texts in left.items()
-            }
+            both = {path: texts & right.get(path, texts) for path, texts in left.items()}
             return {**right, **both}
         case "or_expression":
             left, right = map(required_texts, tree["children"])
-            return {
-                path: texts | right[path]
-                for path, texts in left.items()
-                if path in right
-            }
+            return {path: texts | right[path] for path, texts in left.items() if path in right}
     return {}
 
 
-def index_routes(
-    conditions: Sequence[str | UnsetType], trees: Trees
-) -> RouteIndex | None:
+def index_routes(conditions: Sequence[str | UnsetType], trees: Trees) -> RouteIndex | None:
     """Return an index of the routes with these `when`, all of them valid.
 
     None where it would not pay.
@@ -86,10 +77,7 @@ def index_routes(
     # The texts that a route requires; None for a route that takes each message.
     bound = [each.get(best) for each in required]
     texts = frozenset[str]().union(*filter(None, bound))
-    if (
-        sum(len(texts if each is None else each) for each in bound)
-        > MAX_ENTRIES
-    ):
+    if sum(len(texts if each is None else each) for each in bound) > MAX_ENTRIES:
         return None
     by_text: dict[str, list[int]] = {text: [] for text in texts}
     for place, each in enumerate(bound):
@@ -111,10 +99,7 @@ def _best_path(required: Sequence[Required]) -> Names | None:
         for path, texts in each.items():
             bound[path] += 1
             by_text.setdefault(path, Counter()).update(texts)
-    spared = {
-        path: bound[path] - max(texts.values(), default=0)
-        for path, texts in by_text.items()
-    }
+    spared = {path: bound[path] - max(texts.values(), default=0) for path, texts in by_text.items()}
     best = max(spared, key=lambda path: spared[path], default=None)
     return None if best is None or spared[best] < MIN_SPARED else best
 
@@ -126,8 +111,4 @@ def _one_of(sought: Tree, literals: Sequence[Tree]) -> Required:
         for each in literals
         if each["type"] == "literal" and isinstance(each["value"], str)
     ]
-    return (
-        {}
-        if path is None or len(texts) < len(literals)
-        else {path: frozenset(texts)}
-    )
+    return {} if path is None or len(texts) < len(literals) else {path: frozenset(texts)}

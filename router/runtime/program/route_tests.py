@@ -59,9 +59,7 @@ class StoredTypes:
     The keys of the tables and the mappings of routes declare them.
     """
 
-    def __init__(
-        self, config: spec.Config, tables: Mapping[str, Table]
-    ) -> None:
+    def __init__(self, config: spec.Config, tables: Mapping[str, Table]) -> None:
         self._tables = tables
         self._types: dict[str, dict[str, str]] = {name: {} for name in tables}
         for route in config.routes.values():
@@ -73,9 +71,7 @@ class StoredTypes:
         for name, table in tables.items():
             self._types[name] |= table.key
 
-    def encode(
-        self, table: str, values: Mapping[str, Any]
-    ) -> dict[str, AttributeValue]:
+    def encode(self, table: str, values: Mapping[str, Any]) -> dict[str, AttributeValue]:
         """Return an item of a test in DynamoDB's JSON.
 
         Raises Rejection if no table can hold it. A value that the declared type does
@@ -109,9 +105,7 @@ def _converted(kind: str, value: Any) -> Any:
     return value if converted is None else converted
 
 
-def check_tests(
-    config: spec.Config, tables: Mapping[str, Table], findings: Findings
-) -> None:
+def check_tests(config: spec.Config, tables: Mapping[str, Table], findings: Findings) -> None:
     """Add a finding for each fault of a test."""
     checker = _TestChecker(StoredTypes(config, tables), findings)
     for name, route in config.routes.items():
@@ -143,13 +137,9 @@ class _TestChecker(Struct, frozen=True):
                 advice,
             )
         for index, message in enumerate(test.messages):
-            self._check_message(
-                message, (*path, "messages", index), "a message"
-            )
+            self._check_message(message, (*path, "messages", index), "a message")
 
-    def check_given(
-        self, test: spec.Test, tables: Mapping[str, Table], path: Path
-    ) -> None:
+    def check_given(self, test: spec.Test, tables: Mapping[str, Table], path: Path) -> None:
         for table, items in test.given.items():
             where = (*path, "given", table)
             if table in tables:
@@ -176,9 +166,7 @@ class _TestChecker(Struct, frozen=True):
             items = self._identify(table, expected.items, (*path, "items"))
             stored.update(items.values())
             if expected.contains:
-                self._add_key(
-                    "'table' has only one of 'items' and 'contains'", where
-                )
+                self._add_key("'table' has only one of 'items' and 'contains'", where)
         contained = self._identify(table, expected.contains, where)
         stored.update(contained.values())
         where = (*path, "absent")
@@ -190,9 +178,7 @@ class _TestChecker(Struct, frozen=True):
                     (*where, index),
                 )
 
-    def _check_message(
-        self, message: spec.ReceivedMessage, path: Path, what: str
-    ) -> None:
+    def _check_message(self, message: spec.ReceivedMessage, path: Path, what: str) -> None:
         if len(_given(message, *SOURCES)) != 1:
             sources = "'message', 'body', 'record' and 'file'"
             self._add(f"{what} has exactly one of {sources}", path)
@@ -238,9 +224,7 @@ class _TestChecker(Struct, frozen=True):
                 self._add(f"table '{table}': {rejection.reason}", where)
                 continue
             if identity in found.values():
-                self._add(
-                    f"table '{table}': two items have the same key", where
-                )
+                self._add(f"table '{table}': two items have the same key", where)
             found[index] = identity
         return found
 
@@ -248,15 +232,9 @@ class _TestChecker(Struct, frozen=True):
         self.findings.add(TEST_SHAPE, sentence, path)
 
     def _add_key(self, sentence: str, path: Path, advice: str = "") -> None:
-        self.findings.add(
-            TEST_SHAPE, sentence, path, key=True, suggestion=advice
-        )
+        self.findings.add(TEST_SHAPE, sentence, path, key=True, suggestion=advice)
 
 
 def _given(test: spec.ReceivedMessage, *names: str) -> list[str]:
     """Return those of some keys that a test or a message has."""
-    return [
-        name
-        for name in names
-        if getattr(test, name) != _DEFAULTS.get(name, UNSET)
-    ]
+    return [name for name in names if getattr(test, name) != _DEFAULTS.get(name, UNSET)]

@@ -23,7 +23,17 @@ MAX_PATTERN = 200
 MAX_MATCHED = 1000
 """Longer texts with a pattern are not taken: for what follows its open repetition, Python looks at each place."""
 _ANNOTATIONS = frozenset(
-    ("$schema", "$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly")
+    (
+        "$schema",
+        "$comment",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+    )
 )
 _EXACT = 2**53
 """Up to here, bounds are the same for integers and for floating-point numbers, however a validator compares them."""
@@ -81,7 +91,11 @@ def typed_schema(content: Any) -> TypedSchema | None:
     fields: dict[tuple[str, ...], TypedField] = {}
     try:
         struct = _object(content, (), (), optional=False, fields=fields)
-    except (_NotSimpleError, TypeError, ValueError):  # msgspec does not take each name, nor each length
+    except (
+        _NotSimpleError,
+        TypeError,
+        ValueError,
+    ):  # msgspec does not take each name, nor each length
         return None
     return TypedSchema(msgspec.json.Decoder(struct, float_hook=JSON.float_hook).decode, fields)
 
@@ -100,10 +114,18 @@ def _object(
     fields: dict[tuple[str, ...], TypedField],
 ) -> type[Struct]:
     """Return the struct of an object, and add its fields."""
-    _require(isinstance(schema, dict) and schema.get("type", "object") == "object" and schema.get("properties"))
-    _require(schema.keys() - _ANNOTATIONS <= {"type", "properties", "required", "additionalProperties"})
+    _require(
+        isinstance(schema, dict)
+        and schema.get("type", "object") == "object"
+        and schema.get("properties")
+    )
+    _require(
+        schema.keys() - _ANNOTATIONS <= {"type", "properties", "required", "additionalProperties"}
+    )
     properties, required = schema["properties"], schema.get("required", [])
-    _require(isinstance(schema.get("additionalProperties", True), bool) and {*required} <= {*properties})
+    _require(
+        isinstance(schema.get("additionalProperties", True), bool) and {*required} <= {*properties}
+    )
     made: list[tuple[Any, ...]] = []
     for number, (name, each) in enumerate(properties.items()):
         may_miss = name not in required
@@ -128,10 +150,14 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
     choices = [schema["const"]] if "const" in schema else schema.get("enum")
     if choices is not None:
         _require(
-            asked <= {"type", "const", "enum"} and len(asked & {"const", "enum"}) == 1 and len(choices) <= MAX_CHOICES
+            asked <= {"type", "const", "enum"}
+            and len(asked & {"const", "enum"}) == 1
+            and len(choices) <= MAX_CHOICES
         )
         _require(
-            choices and schema.get("type", "string") == "string" and all(isinstance(each, str) for each in choices)
+            choices
+            and schema.get("type", "string") == "string"
+            and all(isinstance(each, str) for each in choices)
         )
         return TypedField(FieldShape(places, "text", optional)), Literal[tuple(choices)]
     match schema.get("type"):
@@ -139,15 +165,26 @@ def _field(schema: Any, places: tuple[int, ...], *, optional: bool) -> tuple[Typ
             _require(asked <= {"type", "minLength", "maxLength", "pattern"})
             matches, most = None, schema.get("maxLength")
             if "pattern" in schema:
-                matches, most = _matches(schema["pattern"]), min(schema.get("maxLength", MAX_MATCHED), MAX_MATCHED)
+                matches, most = (
+                    _matches(schema["pattern"]),
+                    min(schema.get("maxLength", MAX_MATCHED), MAX_MATCHED),
+                )
             lengths = Meta(min_length=schema.get("minLength"), max_length=most)
-            return TypedField(FieldShape(places, "text", optional), matches=matches), Annotated[str, lengths]
+            return TypedField(FieldShape(places, "text", optional), matches=matches), Annotated[
+                str, lengths
+            ]
         case "integer" | "number" as kind:
             _require(asked <= {"type", "minimum", "maximum"})
-            given = {asked_for: schema[asked_for] for asked_for in ("minimum", "maximum") if asked_for in schema}
+            given = {
+                asked_for: schema[asked_for]
+                for asked_for in ("minimum", "maximum")
+                if asked_for in schema
+            }
             _require(all(type(each) is int and abs(each) <= _EXACT for each in given.values()))
             low, high = given.get("minimum", _LOW), given.get("maximum", _HIGH)
-            return TypedField(FieldShape(places, kind, optional), low, high), int if kind == "integer" else Any
+            return TypedField(
+                FieldShape(places, kind, optional), low, high
+            ), int if kind == "integer" else Any
         case "boolean":
             _require(asked <= {"type"})
             return TypedField(FieldShape(places, "boolean", optional)), bool

@@ -5,7 +5,13 @@ from typing import Annotated
 from msgspec import Meta, UnsetType
 
 from router.runtime.config_types import Expression
-from router.runtime.sources import AttributeCompiler, AttributeSource, Evaluated, ExpressionUse, Lookup
+from router.runtime.sources import (
+    AttributeCompiler,
+    AttributeSource,
+    Evaluated,
+    ExpressionUse,
+    Lookup,
+)
 
 
 def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
@@ -18,7 +24,10 @@ def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
 
 SOURCE = AttributeSource(
     key="from",
-    spec=Annotated[Expression | UnsetType, Meta(description="JMESPath over the message.", examples=["device.model"])],
+    spec=Annotated[
+        Expression | UnsetType,
+        Meta(description="JMESPath over the message.", examples=["device.model"]),
+    ],
     compile=_compile,
     expressions=lambda text: [ExpressionUse(("from",), text, None)],
     meta=lambda text: (),

@@ -10,7 +10,13 @@ from msgspec import Meta, UnsetType
 from router.model import Message
 from router.runtime.config_types import Expression
 from router.runtime.engine.convert import scalar_text
-from router.runtime.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup
+from router.runtime.sources import (
+    AttributeCompiler,
+    AttributeSource,
+    Computed,
+    ExpressionUse,
+    Lookup,
+)
 
 
 def hash_values(values: Sequence[Any]) -> str:
@@ -28,7 +34,10 @@ def canonical_json(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, dict):
-        members = (f"{json.dumps(name, ensure_ascii=False)}:{canonical_json(value[name])}" for name in sorted(value))
+        members = (
+            f"{json.dumps(name, ensure_ascii=False)}:{canonical_json(value[name])}"
+            for name in sorted(value)
+        )
         return f"{{{','.join(members)}}}"
     if isinstance(value, list):
         return f"[{','.join(map(canonical_json, value))}]"
@@ -61,7 +70,9 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=lambda texts: [ExpressionUse(("hash", index), text, None) for index, text in enumerate(texts)],
+    expressions=lambda texts: [
+        ExpressionUse(("hash", index), text, None) for index, text in enumerate(texts)
+    ],
     meta=lambda texts: (),
     values=lambda texts, fifo, type_: Computed("string", 64, tuple(texts), required=True),
 )

@@ -67,7 +67,9 @@ SOURCE = AttributeSource(
             examples=["sent_at"],
         ),
     ],
-    compile=lambda name, compiler: Lookup(_getter(name, compiler.route, compiler.type == "N"), reads_data=False),
+    compile=lambda name, compiler: Lookup(
+        _getter(name, compiler.route, compiler.type == "N"), reads_data=False
+    ),
     expressions=lambda name: (),
     meta=lambda name: (name,),
     values=_values,

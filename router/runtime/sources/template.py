@@ -10,7 +10,15 @@ from msgspec import Meta, UnsetType
 from router.codes import declare
 from router.model import Message
 from router.runtime.engine.convert import scalar_text
-from router.runtime.sources import SCALARS, AttributeCompiler, AttributeSource, Computed, ExpressionUse, Joined, Lookup
+from router.runtime.sources import (
+    SCALARS,
+    AttributeCompiler,
+    AttributeSource,
+    Computed,
+    ExpressionUse,
+    Joined,
+    Lookup,
+)
 
 NO_TEMPLATE = declare(
     "RT405",
@@ -93,7 +101,9 @@ def _values(text: str, fifo: bool, type_: str) -> Joined | Computed:
     pieces = _pieces(text)
     if not pieces and text:
         return Computed("", missing=None)
-    literals, expressions = (tuple(piece for is_, piece in pieces if is_ is kind) for kind in (False, True))
+    literals, expressions = (
+        tuple(piece for is_, piece in pieces if is_ is kind) for kind in (False, True)
+    )
     return Joined(literals, expressions)
 
 
@@ -117,7 +127,9 @@ SOURCE = AttributeSource(
         ),
     ],
     compile=_compile,
-    expressions=lambda text: [ExpressionUse(("template",), piece, SCALARS) for is_, piece in _pieces(text) if is_],
+    expressions=lambda text: [
+        ExpressionUse(("template",), piece, SCALARS) for is_, piece in _pieces(text) if is_
+    ],
     meta=lambda text: (),
     values=_values,
 )

@@ -7,7 +7,13 @@ from msgspec import Meta, UnsetType, field
 
 from router.model import Message
 from router.runtime.config_types import Duration, Expression, Spec, parse_duration
-from router.runtime.sources import AttributeCompiler, AttributeSource, Computed, ExpressionUse, Lookup
+from router.runtime.sources import (
+    AttributeCompiler,
+    AttributeSource,
+    Computed,
+    ExpressionUse,
+    Lookup,
+)
 from router.runtime.transforms.times import seconds_of
 
 MAX_EPOCH_SECONDS = 99_999_999_999
@@ -57,18 +63,27 @@ def _compile(ttl: str | TtlAfter, compiler: AttributeCompiler) -> Lookup | None:
 
 
 def _expressions(ttl: Any) -> list[ExpressionUse]:
-    return [] if isinstance(ttl, str) else [ExpressionUse(("ttl", "from"), ttl["from"], ("string", "number"), True)]
+    return (
+        []
+        if isinstance(ttl, str)
+        else [ExpressionUse(("ttl", "from"), ttl["from"], ("string", "number"), True)]
+    )
 
 
 SOURCE = AttributeSource(
     key="ttl",
     spec=Annotated[
         Duration | TtlAfter | UnsetType,
-        Meta(description="Seconds since 1970, this long after the message was sent.", examples=["90d"]),
+        Meta(
+            description="Seconds since 1970, this long after the message was sent.",
+            examples=["90d"],
+        ),
     ],
     compile=_compile,
     expressions=_expressions,
     meta=lambda ttl: ("sent_at",) if isinstance(ttl, str) else (),
-    values=lambda ttl, fifo, type_: Computed("number", expressions=() if isinstance(ttl, str) else (ttl.from_,)),
+    values=lambda ttl, fifo, type_: Computed(
+        "number", expressions=() if isinstance(ttl, str) else (ttl.from_,)
+    ),
     section=(TtlAfter, "Time to live from a time in the message"),
 )

@@ -20,7 +20,9 @@ def _load() -> dict[str, Transform]:
 
 TRANSFORMS: Mapping[str, Transform] = _load()
 """The built-in transforms by name."""
-FUNCTIONS: Mapping[str, TransformFunction] = {name: transform.apply for name, transform in TRANSFORMS.items()}
+FUNCTIONS: Mapping[str, TransformFunction] = {
+    name: transform.apply for name, transform in TRANSFORMS.items()
+}
 """Their functions by name, to which plugins add others."""
 
 

@@ -154,7 +154,14 @@ class ListsOf(Struct, frozen=True):
     groups: tuple[Kinds, ...]
 
 
-Accepts = Literal["every value", "unknown"] | TextFormat | OnlyKinds | NumbersBetween | TextsMatching | ListsOf
+Accepts = (
+    Literal["every value", "unknown"]
+    | TextFormat
+    | OnlyKinds
+    | NumbersBetween
+    | TextsMatching
+    | ListsOf
+)
 
 
 # What is known of the result, besides its kind.
@@ -226,7 +233,9 @@ class EpochSeconds(Struct, frozen=True):
     """The result is a number of seconds since 1970."""
 
 
-Result = TextResult | SameList | ListEnd | JoinedText | SplitText | MapEntry | SameNames | EpochSeconds
+Result = (
+    TextResult | SameList | ListEnd | JoinedText | SplitText | MapEntry | SameNames | EpochSeconds
+)
 
 
 class Transform(Struct, frozen=True, kw_only=True):

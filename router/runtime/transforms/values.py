@@ -183,7 +183,9 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     if isinstance(number, int) and digits >= 0:
         return number
     try:
-        return Decimal(number).quantize(Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING)
+        return Decimal(number).quantize(
+            Decimal((0, (1,), -digits)), f"ROUND_{mode.upper()}", _ROUNDING
+        )
     except decimal.InvalidOperation:
         raise ValueError("it is too large to round") from None
 

@@ -35,10 +35,50 @@ from router.tools.check.analysis.routes import AnalyzedRoute
 _SAME_SINCE = 7
 _SAME_KEYWORDS = frozenset(
     (
-        *("$schema", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "$ref"),
-        *("type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "format", "pattern"),
-        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"),
-        *("items", "minItems", "maxItems", "uniqueItems", "contains", "properties", "required", "propertyNames"),
+        *(
+            "$schema",
+            "$comment",
+            "$defs",
+            "definitions",
+            "title",
+            "description",
+            "default",
+            "examples",
+            "$ref",
+        ),
+        *(
+            "type",
+            "enum",
+            "const",
+            "allOf",
+            "anyOf",
+            "oneOf",
+            "not",
+            "if",
+            "then",
+            "else",
+            "format",
+            "pattern",
+        ),
+        *(
+            "minimum",
+            "maximum",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+            "minLength",
+            "maxLength",
+        ),
+        *(
+            "items",
+            "minItems",
+            "maxItems",
+            "uniqueItems",
+            "contains",
+            "properties",
+            "required",
+            "propertyNames",
+        ),
         *("patternProperties", "additionalProperties", "minProperties", "maxProperties"),
     )
 )
@@ -81,7 +121,9 @@ class Taking(Struct, frozen=True):
     def undecided(self) -> tuple[tuple[str, str], ...]:
         """The parts without a proof, in stages for which there is no example either."""
         shown = {stage_of(each) for each in self.examples}
-        return tuple((part, why) for part, why in self.unproved if stages_of([part]).isdisjoint(shown))
+        return tuple(
+            (part, why) for part, why in self.unproved if stages_of([part]).isdisjoint(shown)
+        )
 
 
 def compare_taking(
@@ -103,7 +145,9 @@ def compare_taking(
     return Taking(unproved, (found, *others))
 
 
-def search_in(taking: Taking, first: RouteVersion, second: RouteVersion, messages: Iterable[Any]) -> Taking:
+def search_in(
+    taking: Taking, first: RouteVersion, second: RouteVersion, messages: Iterable[Any]
+) -> Taking:
     """Return what is known with more messages, if neither a proof nor an example was found."""
     if taking.proved or taking.examples:
         return taking
@@ -116,7 +160,9 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
     reached = first.messages
     match part:
         case "schema":
-            if second.schema is not None and not _schema_takes(first, second, first.schema, second.schema):
+            if second.schema is not None and not _schema_takes(
+                first, second, first.schema, second.schema
+            ):
                 yield "the schema may refuse messages"
         case "when":
             condition = when_of(second.settings.when)
@@ -133,7 +179,9 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
             yield from may_refuse(part, first, second)
 
 
-def _schema_takes(first: RouteVersion, second: RouteVersion, old: Validation | None, new: Validation) -> bool:
+def _schema_takes(
+    first: RouteVersion, second: RouteVersion, old: Validation | None, new: Validation
+) -> bool:
     """Return whether it is proved that the new schema takes every message of `first`, which the old one let through."""
     taken, budget = second.prover, second.budget
     if taken is not None and _is_exact(new):
@@ -145,11 +193,18 @@ def _schema_takes(first: RouteVersion, second: RouteVersion, old: Validation | N
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
         was = None if before is None else prover_of_document(before, budget)
-        return was is not None and taken is not None and _is_exact(new) and taken.covers(was) is Answer.YES
+        return (
+            was is not None
+            and taken is not None
+            and _is_exact(new)
+            and taken.covers(was) is Answer.YES
+        )
 
     def covers(before: Any, after: Any) -> bool:
         draft = _URIS[new.root.draft]
-        one, two = (prover_of_document(_with_draft(each, draft), budget) for each in (before, after))
+        one, two = (
+            prover_of_document(_with_draft(each, draft), budget) for each in (before, after)
+        )
         return (
             one is not None
             and two is not None
@@ -183,7 +238,9 @@ def _with_draft(content: Any, draft: str) -> Any:
 
 def _is_exact(schema: Validation) -> bool:
     """Return whether the library asserts all formats that the router asserts, so that it knows the exact set."""
-    return all(_formats_are_asserted(each.content, each.draft) for each in schema.documents.values())
+    return all(
+        _formats_are_asserted(each.content, each.draft) for each in schema.documents.values()
+    )
 
 
 def _formats_are_asserted(content: Any, draft: int) -> bool:
@@ -250,7 +307,9 @@ def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> s
     inferred = infer(route, attribute)
     value = inferred.value
     required = isinstance(inferred.source, Computed) and inferred.source.required
-    if (key or required or "error" in (attribute.missing, attribute.null)) and value.missing is not NO:
+    if (
+        key or required or "error" in (attribute.missing, attribute.null)
+    ) and value.missing is not NO:
         return "may be missing"
     if attribute.transform:
         return "has a transform"
@@ -259,9 +318,17 @@ def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> s
     if not _source_is_safe(route, inferred):
         return "may have a value that cannot be joined"
     kinds = None if attribute.type is UNSET else _CONVERTED.get(str(attribute.type), ())
-    if kinds is not None and not isinstance(inferred.source, Constant) and not _is_of(inferred.raw, kinds):
+    if (
+        kinds is not None
+        and not isinstance(inferred.source, Constant)
+        and not _is_of(inferred.raw, kinds)
+    ):
         return f"may not convert to type {attribute.type}"
-    if key and (value.empty is not NO or (value.longest is None and key == "S") or not _is_of(value, _KEY_TYPES[key])):
+    if key and (
+        value.empty is not NO
+        or (value.longest is None and key == "S")
+        or not _is_of(value, _KEY_TYPES[key])
+    ):
         return "may be no valid key"
     return ""
 

@@ -14,8 +14,21 @@ from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
 from router.tools.change.items import compare_parts, conflicts
 from router.tools.change.recording import NO_RECORDINGS, Recordings
-from router.tools.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport, RouteVerdict
-from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, match_table, pair, routes_of
+from router.tools.change.report import (
+    ChangeFinding,
+    ConfigChange,
+    DiffReport,
+    RouteReport,
+    RouteVerdict,
+)
+from router.tools.change.routes import (
+    ACCEPTING,
+    MAPPING,
+    RouteVersion,
+    match_table,
+    pair,
+    routes_of,
+)
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.change_codes import (
@@ -33,7 +46,13 @@ from router.tools.check.change_codes import (
 )
 from router.tools.check.run import ignore_changes
 
-_WHERE = {"decode": "queue", "earlier": "when", "settings": "queue", "names": "item", "table": "table"}
+_WHERE = {
+    "decode": "queue",
+    "earlier": "when",
+    "settings": "queue",
+    "names": "item",
+    "table": "table",
+}
 """The key of the route that a stage is set by, where that has another name."""
 _STAGES = {
     codes.INVALID.id: "schema",
@@ -48,7 +67,10 @@ _STAGES = {
 
 
 def compare_versions(
-    old: ConfigVersion, new: ConfigVersion, as_worker: bool = False, recordings: Recordings = NO_RECORDINGS
+    old: ConfigVersion,
+    new: ConfigVersion,
+    as_worker: bool = False,
+    recordings: Recordings = NO_RECORDINGS,
 ) -> DiffReport:
     """Return the comparison of two versions; only routes that differ are reasoned about.
 
@@ -59,13 +81,19 @@ def compare_versions(
         return _compare(old, new, as_worker, recordings)
 
 
-def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings) -> DiffReport:
+def _compare(
+    old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings
+) -> DiffReport:
     pairs = pair(routes_of(old), routes_of(new))
     changed = [(before, after) for before, after in pairs.both if before.parts != after.parts]
     compared = [_compare_route(before, after, recordings) for before, after in changed]
     changes = [
         *(change for _, own in compared for change in own),
-        *_of_one_version(ROUTE_REMOVED, "was removed: messages of queue '{}' are no longer written", pairs.removed),
+        *_of_one_version(
+            ROUTE_REMOVED,
+            "was removed: messages of queue '{}' are no longer written",
+            pairs.removed,
+        ),
         *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
         *(change for before, after in changed for change in _side_by_side(before, after)),
@@ -73,7 +101,9 @@ def _compare(old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings
     ]
     findings = _located(old, new, changes)
     reports = tuple(
-        structs.replace(report, findings=tuple(each for each in findings if each.change.route == report.route))
+        structs.replace(
+            report, findings=tuple(each for each in findings if each.change.route == report.route)
+        )
         for report, _ in compared
     )
     return DiffReport(
@@ -91,11 +121,15 @@ def side_by_side(old: ConfigVersion, new: ConfigVersion) -> tuple[str, ...]:
     """Return why two versions must not write at the same time, as they do while a deployment shifts messages."""
     both = pair(routes_of(old), routes_of(new)).both
     changed = [(before, after) for before, after in both if before.parts != after.parts]
-    return _conflicts(change for before, after in changed for change in _side_by_side(before, after))
+    return _conflicts(
+        change for before, after in changed for change in _side_by_side(before, after)
+    )
 
 
 def _conflicts(changes: Iterable[ConfigChange]) -> tuple[str, ...]:
-    return tuple(f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE)
+    return tuple(
+        f"route '{each.route}': {each.sentence}" for each in changes if each.code is SIDE_BY_SIDE
+    )
 
 
 def _compare_route(
@@ -106,7 +140,9 @@ def _compare_route(
     recorded = recordings.of((old.settings.queue, new.settings.queue))
     lost = _taken(old, new, messages, recorded, recordings.values, all_reasons=True)
     gained = _taken(new, old, messages, recorded, recordings.values)
-    verdict: RouteVerdict = "compatible" if lost.proved else "breaking" if lost.example else "unknown"
+    verdict: RouteVerdict = (
+        "compatible" if lost.proved else "breaking" if lost.example else "unknown"
+    )
     parts = [*compare_parts(old, new)]
     found = _differences(old, new, records, recorded, recordings.values)
     changes = [*_taking(old, new, lost, gained), *_items(old, new, parts, found)]
@@ -133,7 +169,9 @@ def _taken(
     found = search_in(made, first, second, recorded)
     if values or found.examples == made.examples:
         return found
-    return structs.replace(found, examples=tuple(structs.replace(each, message=UNSET) for each in found.examples))
+    return structs.replace(
+        found, examples=tuple(structs.replace(each, message=UNSET) for each in found.examples)
+    )
 
 
 def _differences(
@@ -141,14 +179,25 @@ def _differences(
 ) -> list[ItemDifference]:
     """Return the first difference of each kind; without `values`, recorded messages and values are not shown."""
     # Where all is mapped alike, verdicts say all about messages that are made of what both take.
-    mapped, taken = (any(old.parts[part] != new.parts[part] for part in parts) for parts in (MAPPING, ACCEPTING))
+    mapped, taken = (
+        any(old.parts[part] != new.parts[part] for part in parts) for parts in (MAPPING, ACCEPTING)
+    )
     made = [*samples(old), *(samples(new) if taken else ())] if mapped else []
     found = differences(old, new, [*records, *_recorded(old, made)])
     known = {(each.attribute, each.what) for each in found}
     more = [
-        each for each in differences(old, new, _recorded(old, recorded)) if (each.attribute, each.what) not in known
+        each
+        for each in differences(old, new, _recorded(old, recorded))
+        if (each.attribute, each.what) not in known
     ]
-    return [*found, *(more if values else [structs.replace(each, message=UNSET, before="", after="") for each in more])]
+    return [
+        *found,
+        *(
+            more
+            if values
+            else [structs.replace(each, message=UNSET, before="", after="") for each in more]
+        ),
+    ]
 
 
 def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Record]]:
@@ -156,7 +205,9 @@ def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Rec
     return [(message, record) for message, record in pairs if record]
 
 
-def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) -> Iterator[ConfigChange]:
+def _taking(
+    old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking
+) -> Iterator[ConfigChange]:
     """Yield what a route no longer takes, newly takes, or what is not known of that."""
     for example in lost.examples:
         yield _shown(old, new, NO_LONGER_TAKEN, lost, example, example.second.refusal)
@@ -171,15 +222,24 @@ def _taking(old: RouteVersion, new: RouteVersion, lost: Taking, gained: Taking) 
 
 
 def _shown(
-    old: RouteVersion, new: RouteVersion, code: Any, taking: Taking, example: Counterexample, why: str
+    old: RouteVersion,
+    new: RouteVersion,
+    code: Any,
+    taking: Taking,
+    example: Counterexample,
+    why: str,
 ) -> ConfigChange:
     refused = example.second.outcome
-    stage = _STAGES.get(refused.code, "when" if refused.kind == "written" else _key(taking.unproved[0][0]))
+    stage = _STAGES.get(
+        refused.code, "when" if refused.kind == "written" else _key(taking.unproved[0][0])
+    )
     lost = code is NO_LONGER_TAKEN
     results = (example.first, example.second) if lost else (example.second, example.first)
     return ConfigChange(
         code,
-        f"it no longer takes some messages: {why}" if lost else f"it takes messages that it did not take: {why}",
+        f"it no longer takes some messages: {why}"
+        if lost
+        else f"it takes messages that it did not take: {why}",
         (*new.path, stage),
         (*old.path, stage),
         new.name,
@@ -191,7 +251,11 @@ def _shown(
 
 
 def _shown_by(message: Any) -> str:
-    return "a recorded message shows it: --values prints that" if isinstance(message, UnsetType) else ""
+    return (
+        "a recorded message shows it: --values prints that"
+        if isinstance(message, UnsetType)
+        else ""
+    )
 
 
 def _key(stage: str) -> str:
@@ -209,7 +273,9 @@ def _items(
         yield (
             change
             if shown is None
-            else structs.replace(change, example=shown.message, before=shown.before, after=shown.after)
+            else structs.replace(
+                change, example=shown.message, before=shown.before, after=shown.after
+            )
         )
     for each in left:
         sentence = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
@@ -240,14 +306,20 @@ def _explains(change: ConfigChange, difference: ItemDifference) -> bool:
 def _side_by_side(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     for why in conflicts(old, new):
         yield ConfigChange(
-            SIDE_BY_SIDE, f"two versions must not write side by side: {why}", new.path, old.path, new.name
+            SIDE_BY_SIDE,
+            f"two versions must not write side by side: {why}",
+            new.path,
+            old.path,
+            new.name,
         )
 
 
 def _of_one_version(code: Any, what: str, routes: Iterable[RouteVersion]) -> Iterator[ConfigChange]:
     for route in routes:
         sentence = f"route '{route.name}' {what.format(route.queue.reference)} to table"
-        yield ConfigChange(code, f"{sentence} '{route.compiled.write.table.name}'", route.path, route.path)
+        yield ConfigChange(
+            code, f"{sentence} '{route.compiled.write.table.name}'", route.path, route.path
+        )
 
 
 def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[ConfigChange]:
@@ -266,16 +338,24 @@ def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[Con
                 yield ConfigChange(RENAMED, f"{kind} '{before}' is named '{after}'", path, was)
 
 
-def _located(old: ConfigVersion, new: ConfigVersion, changes: Iterable[ConfigChange]) -> list[ChangeFinding]:
+def _located(
+    old: ConfigVersion, new: ConfigVersion, changes: Iterable[ConfigChange]
+) -> list[ChangeFinding]:
     """Return the changes with their places, the worst first, and the reasons of those that the new config ignores."""
     findings = Findings(new.place)
     by_finding: dict[Finding, ConfigChange] = {}
     seen = set()
     for change in changes:
         key = len(change.path) == 2
-        finding = Finding(change.code, change.with_route, new.place(change.path, key), change.suggestion)
+        finding = Finding(
+            change.code, change.with_route, new.place(change.path, key), change.suggestion
+        )
         findings.add_finding(finding, (change.path,))
-        if (change.code, change.sentence, change.path) not in seen:  # routes share queues and tables
+        if (
+            change.code,
+            change.sentence,
+            change.path,
+        ) not in seen:  # routes share queues and tables
             by_finding.setdefault(finding, change)
         seen.add((change.code, change.sentence, change.path))
     ignored = ignore_changes(new.config.ignore, findings)

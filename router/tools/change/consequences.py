@@ -27,7 +27,9 @@ from router.tools.deploy.template.plan import PlannedQueue, PlannedResource
 from router.tools.deploy.template.policies import MANAGED_POLICY
 
 CREATE_ONLY: Mapping[str, frozenset[str]] = {
-    "AWS::ApplicationAutoScaling::ScalableTarget": frozenset(("ResourceId", "ScalableDimension", "ServiceNamespace")),
+    "AWS::ApplicationAutoScaling::ScalableTarget": frozenset(
+        ("ResourceId", "ScalableDimension", "ServiceNamespace")
+    ),
     "AWS::ApplicationAutoScaling::ScalingPolicy": frozenset(("PolicyName", "ScalingTargetId")),
     "AWS::CloudWatch::Alarm": frozenset(("AlarmName",)),
     "AWS::CloudWatch::Dashboard": frozenset(("DashboardName",)),
@@ -73,7 +75,9 @@ class LeftQueue(Struct, frozen=True):
     keys: tuple[str, ...] = ()
 
 
-def left_queues(old: ConfigVersion, new: ConfigVersion, pseudo: Mapping[str, str]) -> Iterator[LeftQueue]:
+def left_queues(
+    old: ConfigVersion, new: ConfigVersion, pseudo: Mapping[str, str]
+) -> Iterator[LeftQueue]:
     """Yield the queues of the function's config that a change leaves; none if there is no template of a config.
 
     `pseudo` are values of pseudo parameters, such as `AWS::Region`.
@@ -85,7 +89,9 @@ def left_queues(old: ConfigVersion, new: ConfigVersion, pseudo: Mapping[str, str
     remaining = {each.label: each for each in after.plan.queues.values()}
     for was in before.plan.queues.values():
         now = remaining.get(was.label)
-        found = LeftQueue(was.id, was.label, substitute_text(was.arn, {**before.values, **pseudo}), was.routes)
+        found = LeftQueue(
+            was.id, was.label, substitute_text(was.arn, {**before.values, **pseudo}), was.routes
+        )
         if now:
             keys = [*_removed_keys(before, after, was, now)]
             if not was.made and (key := _lost_key(before, after, was, now)):
@@ -96,7 +102,9 @@ def left_queues(old: ConfigVersion, new: ConfigVersion, pseudo: Mapping[str, str
             yield found
 
 
-def compare_deployments(old: ConfigVersion, new: ConfigVersion, as_worker: bool = False) -> Iterator[ConfigChange]:
+def compare_deployments(
+    old: ConfigVersion, new: ConfigVersion, as_worker: bool = False
+) -> Iterator[ConfigChange]:
     """Yield the changes of permissions and resources; one change says so if there is no template of a version."""
     try:
         before, after = (deployed_version(version, as_worker) for version in (old, new))
@@ -131,9 +139,16 @@ def _keys(old: DeployedVersion, new: DeployedVersion) -> Iterator[ConfigChange]:
             continue
         path, old_path = new.path(after), old.path(before)
         # A dead-letter queue without settings has the keys of its queue, which is reported.
-        if isinstance(after, PlannedQueue) and not after.name_in_config and path[2:] and old_path[2:]:
+        if (
+            isinstance(after, PlannedQueue)
+            and not after.name_in_config
+            and path[2:]
+            and old_path[2:]
+        ):
             continue
-        kind, content = ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
+        kind, content = (
+            ("queue", "messages") if isinstance(after, PlannedQueue) else ("table", "items")
+        )
         what = f"{kind} '{after.label}'"
         if was := _lost_key(old, new, before, after):
             yield ConfigChange(
@@ -159,7 +174,9 @@ def _setting(path: Path, name: str) -> Path:
     return path if path[2:] else (*path, name)
 
 
-def _lost_key(old: DeployedVersion, new: DeployedVersion, before: PlannedResource, after: PlannedResource) -> str:
+def _lost_key(
+    old: DeployedVersion, new: DeployedVersion, before: PlannedResource, after: PlannedResource
+) -> str:
     """Return the KMS key of before if the new config has another one and does not name it, or ""."""
     was = old.value(before.kms_key)
     return "" if was in (new.value(after.kms_key), new.value(after.kms_key_previous)) else was
@@ -191,12 +208,18 @@ def _resource(id_: str, old: DeployedVersion, new: DeployedVersion) -> Iterator[
 
 
 def _modified(
-    id_: str, old: DeployedVersion, new: DeployedVersion, subject: ConfigSubject, old_subject: ConfigSubject
+    id_: str,
+    old: DeployedVersion,
+    new: DeployedVersion,
+    subject: ConfigSubject,
+    old_subject: ConfigSubject,
 ) -> Iterator[ConfigChange]:
     before, after = (each.resources[id_] for each in (old, new))
     was, is_ = (each.get("Properties", {}) for each in (before, after))
     changed = {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
-    replaced = before["Type"] != after["Type"] or not CREATE_ONLY.get(after["Type"], frozenset()).isdisjoint(changed)
+    replaced = before["Type"] != after["Type"] or not CREATE_ONLY.get(
+        after["Type"], frozenset()
+    ).isdisjoint(changed)
     code = STORAGE_REPLACED if replaced and after["Type"] in _STORES else RESOURCE_CHANGED
     values = "; ".join(map(str, _differing(before, after)))
     verb = "replaces" if replaced else "modifies"
@@ -211,5 +234,7 @@ def _modified(
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[PropertyDifference]:
     """Return what differs of two definitions of a resource: its properties, and all else by its name."""
-    one, two = ({**each, **each.get("Properties", {}), "Properties": None} for each in (before, after))
+    one, two = (
+        {**each, **each.get("Properties", {}), "Properties": None} for each in (before, after)
+    )
     return differences(one, two)

@@ -69,7 +69,9 @@ def stages_of(parts: Iterable[str]) -> frozenset[str]:
     return frozenset(part if part in ACCEPTING else MAPPED for part in parts)
 
 
-def search(first: RouteVersion, second: RouteVersion, candidates: Iterable[Any]) -> Counterexample | None:
+def search(
+    first: RouteVersion, second: RouteVersion, candidates: Iterable[Any]
+) -> Counterexample | None:
     """Return the first message that `first` takes and `second` does not, made as short as possible."""
     runs = 0
     for message in islice(candidates, _MOST_CANDIDATES):
@@ -83,7 +85,11 @@ def search(first: RouteVersion, second: RouteVersion, candidates: Iterable[Any])
 
 
 def find_others(
-    first: RouteVersion, second: RouteVersion, found: Counterexample, unproved: Sequence[str], messages: Sequence[Any]
+    first: RouteVersion,
+    second: RouteVersion,
+    found: Counterexample,
+    unproved: Sequence[str],
+    messages: Sequence[Any],
 ) -> Iterator[Counterexample]:
     """Yield messages that are refused for other reasons than the one that was found.
 
@@ -91,7 +97,10 @@ def find_others(
     first.
     """
     known = {found.reason}
-    for most, candidates in ((len(messages), messages), *_by_reason(first, second, stage_of(found), unproved)):
+    for most, candidates in (
+        (len(messages), messages),
+        *_by_reason(first, second, stage_of(found), unproved),
+    ):
         left, runs = most, _MOST_RUNS_OF_A_REASON
         for message in candidates:
             # Most messages end as one that is known: they need not run.
@@ -136,25 +145,44 @@ def _taken(first: RouteVersion, second: RouteVersion) -> Iterator[Any]:
 
 
 def _with_before(
-    first: RouteVersion, second: RouteVersion, schema: Validation, spot: Spot, before: dict[str, Any]
+    first: RouteVersion,
+    second: RouteVersion,
+    schema: Validation,
+    spot: Spot,
+    before: dict[str, Any],
 ) -> Iterator[Any]:
     """Yield messages of both schemas, the second with a subschema as `before`, for which the condition holds."""
     uri, path = spot
     contents: dict[str, Any] = {name: each.content for name, each in schema.documents.items()}
     after: Any = reduce(getitem, path, contents[uri])
-    texts = [*islice(chain(texts_outside([before], [after]), _of_other_lengths(before, after)), _MOST_TEXTS)]
+    texts = [
+        *islice(
+            chain(texts_outside([before], [after]), _of_other_lengths(before, after)), _MOST_TEXTS
+        )
+    ]
     contents[uri] = replaced(contents[uri], path, before)
     root = contents[schema.root.uri]
     if isinstance(root, dict):
-        when = first.settings.when if isinstance(second.settings.when, UnsetType) else second.settings.when
+        when = (
+            first.settings.when
+            if isinstance(second.settings.when, UnsetType)
+            else second.settings.when
+        )
         more = (when_of(when).predicate, first.schema.root.content if first.schema else True)
         contents[schema.root.uri] = {**root, "allOf": [*list_of(root, "allOf"), *more]}
-    documents = {name: structs.replace(each, content=contents[name]) for name, each in schema.documents.items()}
+    documents = {
+        name: structs.replace(each, content=contents[name])
+        for name, each in schema.documents.items()
+    }
     wider = Validation(schema.validator, documents)
     leading = leading_to(wider, [spot])
     for seed in range(_SEEDS):
         # With few optional parts, and with all: the fewer there are, the fewer have something else that is refused.
-        made = [*Sampler(wider.locations, seed, leading, [spot], texts).values(Location.of(wider.root), 2)]
+        made = [
+            *Sampler(wider.locations, seed, leading, [spot], texts).values(
+                Location.of(wider.root), 2
+            )
+        ]
         yield from made
         if after.get("propertyNames") != before.get("propertyNames"):
             for message in made:
@@ -164,7 +192,11 @@ def _with_before(
 def _of_other_lengths(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     """Yield texts at the bounds of a schema whose length another refuses."""
     least, most = after.get("minLength", 0), after.get("maxLength", inf)
-    yield from (each for each in values_of((), (before,)) if isinstance(each, str) and not least <= len(each) <= most)
+    yield from (
+        each
+        for each in values_of((), (before,))
+        if isinstance(each, str) and not least <= len(each) <= most
+    )
 
 
 def _early_reason(route: RouteVersion, message: Any) -> tuple[str, str] | None:
@@ -176,7 +208,9 @@ def _early_reason(route: RouteVersion, message: Any) -> tuple[str, str] | None:
     return None if invalid is None else (codes.INVALID.id, invalid.reason)
 
 
-def make_candidates(first: RouteVersion, second: RouteVersion, messages: Sequence[Any]) -> Iterator[Any]:
+def make_candidates(
+    first: RouteVersion, second: RouteVersion, messages: Sequence[Any]
+) -> Iterator[Any]:
     """Yield messages that `first` may take and `second` may refuse, the most likely first."""
     yield from messages
     aimed, changed, texts = _aimed(first.schema, second.schema)
@@ -201,7 +235,9 @@ def _size(schema: Validation | None) -> int:
     return sum(len(exact(each.content)) for each in schema.documents.values()) if schema else 0
 
 
-def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterator[Any], list[Any], list[str]]:
+def _aimed(
+    first: Validation | None, second: Validation | None
+) -> tuple[Iterator[Any], list[Any], list[str]]:
     """Return messages of the first schema with what the second describes in another way, and what differs in both.
 
     Then come texts for such a place that a pattern of the second does not match.
@@ -211,7 +247,10 @@ def _aimed(first: Validation | None, second: Validation | None) -> tuple[Iterato
     changed, others = changed_places(first, second), list(changed_places(second, first).values())
     texts = list(islice(texts_outside(changed.values(), others), _MOST_TEXTS))
     leading, root = leading_to(first, changed), Location.of(first.root)
-    aimed = [Sampler(first.locations, 0, leading, changed, found).values(root, _AIMED) for found in (texts, [])]
+    aimed = [
+        Sampler(first.locations, 0, leading, changed, found).values(root, _AIMED)
+        for found in (texts, [])
+    ]
     return chain(*(aimed if texts else aimed[1:])), [*changed.values(), *others], texts
 
 
@@ -252,16 +291,26 @@ def _try(first: RouteVersion, second: RouteVersion, message: Any) -> Counterexam
     return None if two.taken else Counterexample(message, one, two)
 
 
-def _shortened(first: RouteVersion, second: RouteVersion, example: Counterexample) -> Counterexample:
+def _shortened(
+    first: RouteVersion, second: RouteVersion, example: Counterexample
+) -> Counterexample:
     """Return an example for the same reason that is as short as possible."""
     early = stage_of(example) in ("when", "schema")
 
     def is_similar(message: Any) -> bool:
-        return _passes(first, message) and (not early or _early_reason(second, message) == example.reason)
+        return _passes(first, message) and (
+            not early or _early_reason(second, message) == example.reason
+        )
 
     for _ in range(_MOST_ROUNDS):
-        tried = (_try(first, second, message) for message in shorter(example.message) if is_similar(message))
-        found = next((each for each in tried if each and each.second.outcome == example.second.outcome), None)
+        tried = (
+            _try(first, second, message)
+            for message in shorter(example.message)
+            if is_similar(message)
+        )
+        found = next(
+            (each for each in tried if each and each.second.outcome == example.second.outcome), None
+        )
         if found is None:
             return example
         example = found

@@ -62,11 +62,19 @@ class DeployedVersion(Struct, frozen=True, dict=True):
         if not isinstance(planned, PlannedQueue):
             return ("tables", name)
         if name:
-            return ("queues", name) if name in config.queues else ("routes", planned.routes[0], "queue")
+            return (
+                ("queues", name)
+                if name in config.queues
+                else ("routes", planned.routes[0], "queue")
+            )
         source = self.source(planned)
         if source.settings.dead_letter in config.queues:
             return ("queues", source.settings.dead_letter)
-        return (*self.path(source), "dead_letter") if source.name_in_config in config.queues else self.path(source)
+        return (
+            (*self.path(source), "dead_letter")
+            if source.name_in_config in config.queues
+            else self.path(source)
+        )
 
     def source(self, dead_letters: PlannedQueue) -> PlannedQueue:
         """Return the first queue of a dead-letter queue."""
@@ -75,7 +83,11 @@ class DeployedVersion(Struct, frozen=True, dict=True):
     def _path_of_other(self, id_: str) -> Path:
         """Return the path of what belongs to a queue, or to the function or worker."""
         for prefix in OF_A_QUEUE:
-            queue = self.plan.queues.get(f"{_QUEUE}{id_.removeprefix(prefix)}") if id_.startswith(prefix) else None
+            queue = (
+                self.plan.queues.get(f"{_QUEUE}{id_.removeprefix(prefix)}")
+                if id_.startswith(prefix)
+                else None
+            )
             if queue:
                 return self.path(queue)
         return ("worker" if self.plan.worker else "function",)
@@ -84,7 +96,10 @@ class DeployedVersion(Struct, frozen=True, dict=True):
     def subjects(self) -> Mapping[str, ConfigSubject]:
         """What permissions are about, by their ARNs."""
         planned = [*self.plan.queues.values(), *self.plan.tables.values()]
-        found = {each.arn: ConfigSubject(f"{_kind(each)} '{each.label}'", self.path(each)) for each in planned}
+        found = {
+            each.arn: ConfigSubject(f"{_kind(each)} '{each.label}'", self.path(each))
+            for each in planned
+        }
         for arn, subject in self._keys_and_buckets():
             found.setdefault(arn, subject)
         return found
@@ -99,9 +114,16 @@ class DeployedVersion(Struct, frozen=True, dict=True):
         for name, queue in config.queues.items():
             if isinstance(queue.s3_pointer, UnsetType):
                 continue
-            arn = next((each.arn for each in self.plan.read if each.name_in_config == name), "arn:aws:sqs:")
+            arn = next(
+                (each.arn for each in self.plan.read if each.name_in_config == name), "arn:aws:sqs:"
+            )
             for resource, _ in fetches_of(queue.s3_pointer, arn.partition(":sqs:")[0]):
-                yield resource, ConfigSubject(_of_s3(self.value(resource)), ("queues", name, "s3_pointer", "buckets"))
+                yield (
+                    resource,
+                    ConfigSubject(
+                        _of_s3(self.value(resource)), ("queues", name, "s3_pointer", "buckets")
+                    ),
+                )
 
     def value(self, text: str) -> str:
         """Return a text with the values of variables; as it is if one has none here."""
@@ -158,5 +180,10 @@ def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion
         for id_, resource in body["Resources"].items()
     }
     known = substitutions.variables.values()
-    given = {each.parameter: version.env.get(each.name) or next(iter(each.defaults), "") for each in known}
-    return DeployedVersion(plan, actions, resources, {name: value for name, value in given.items() if value})
+    given = {
+        each.parameter: version.env.get(each.name) or next(iter(each.defaults), "")
+        for each in known
+    }
+    return DeployedVersion(
+        plan, actions, resources, {name: value for name, value in given.items() if value}
+    )

@@ -20,7 +20,22 @@ _MOST_PLACES = 80
 _MOST_NAMES = 24
 """How many names that schemas do not declare are tried."""
 _LONG = 8
-_OTHERS: tuple[Any, ...] = ("", "x", "x" * 300, 0, -1, 1, Decimal("1.5"), 10**12, True, None, [], {}, ["x"], {"x": 1})
+_OTHERS: tuple[Any, ...] = (
+    "",
+    "x",
+    "x" * 300,
+    0,
+    -1,
+    1,
+    Decimal("1.5"),
+    10**12,
+    True,
+    None,
+    [],
+    {},
+    ["x"],
+    {"x": 1},
+)
 """Values of each type, at its bounds."""
 _UNUSUAL_NAMES = ("", "x" * 300, "A-1 _", "a", "\u00e9")
 
@@ -40,7 +55,9 @@ def edits(message: Any, values: Iterable[Any], names: Iterable[str]) -> Iterator
                     yield from (replaced(message, (*steps, name), other) for other in _OTHERS)
 
 
-def values_of(schemas: Iterable[Validation | None], first: Iterable[dict[str, Any]] = ()) -> list[Any]:
+def values_of(
+    schemas: Iterable[Validation | None], first: Iterable[dict[str, Any]] = ()
+) -> list[Any]:
     """Return the values that schemas name: constants, and numbers and texts at their bounds.
 
     Those of the subschemas `first` come first.
@@ -63,17 +80,25 @@ def names_of(schemas: Iterable[Validation | None]) -> list[str]:
     """Return the names of properties that schemas declare, match or refuse, and one that none does."""
     contents = list(_subschemas(schemas))
     declared = [name for content in contents for name in map_of(content, "properties")]
-    names = [*dict.fromkeys(declared), *islice(dict.fromkeys(_other_names(contents)), _MOST_NAMES), "undeclared"]
+    names = [
+        *dict.fromkeys(declared),
+        *islice(dict.fromkeys(_other_names(contents)), _MOST_NAMES),
+        "undeclared",
+    ]
     return names[-_MOST_VALUES:]
 
 
 def _other_names(contents: list[dict[str, Any]]) -> Iterator[str]:
     """Yield names that `patternProperties` match, then names that `propertyNames` may refuse."""
     random = Random(0)  # noqa: S311 — no secrets
-    for pattern in dict.fromkeys(pattern for content in contents for pattern in map_of(content, "patternProperties")):
+    for pattern in dict.fromkeys(
+        pattern for content in contents for pattern in map_of(content, "patternProperties")
+    ):
         name = matching_text(pattern, random)
         yield from () if name is None else (name,)
-    limits = _distinct([map_of(content, "propertyNames") for content in contents if "propertyNames" in content])
+    limits = _distinct(
+        [map_of(content, "propertyNames") for content in contents if "propertyNames" in content]
+    )
     if limits:
         yield from _UNUSUAL_NAMES
         yield from (value for value in values_of((), limits) if isinstance(value, str))
@@ -92,7 +117,13 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
     yield steps, value
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    children = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for step, child in children:
         yield from _walk(child, (*steps, step))
 
@@ -114,5 +145,7 @@ def shorter(message: Any) -> Iterator[Any]:
     for steps, value in list(_walk(message, ()))[:_MOST_PLACES]:
         if steps:
             yield replaced(message, steps, UNSET)
-        if (isinstance(value, str) and len(value) > _LONG) or (isinstance(value, list) and len(value) > 2):
+        if (isinstance(value, str) and len(value) > _LONG) or (
+            isinstance(value, list) and len(value) > 2
+        ):
             yield replaced(message, steps, value[: len(value) // 2])

@@ -39,7 +39,14 @@ from router.tools.check.change_codes import (
 from router.tools.check.rules.writes import undo
 from router.tools.dev.compare import to_json
 
-_WRITTEN_TYPES = {"string": "S", "number": "N", "boolean": "BOOL", "binary": "B", "array": "L", "object": "M"}
+_WRITTEN_TYPES = {
+    "string": "S",
+    "number": "N",
+    "boolean": "BOOL",
+    "binary": "B",
+    "array": "L",
+    "object": "M",
+}
 
 
 def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -51,7 +58,9 @@ def compare_parts(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange
         yield from _retyped_by_schema(old, new)
 
 
-def _change(old: RouteVersion, new: RouteVersion, code: Any, sentence: str, *path: str, **more: Any) -> ConfigChange:
+def _change(
+    old: RouteVersion, new: RouteVersion, code: Any, sentence: str, *path: str, **more: Any
+) -> ConfigChange:
     return ConfigChange(code, sentence, (*new.path, *path), (*old.path, *path), new.name, **more)
 
 
@@ -100,17 +109,25 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
         if name in now:
             sentence = f"attribute '{name}' is written as '{now[name]}'"
             yield ConfigChange(
-                ATTRIBUTE_REMOVED, sentence, (*new.path, "item", now[name]), (*old.path, *path), new.name
+                ATTRIBUTE_REMOVED,
+                sentence,
+                (*new.path, "item", now[name]),
+                (*old.path, *path),
+                new.name,
             )
         elif name not in after:
-            yield _change(old, new, ATTRIBUTE_REMOVED, f"attribute '{name}' is no longer written", *path)
+            yield _change(
+                old, new, ATTRIBUTE_REMOVED, f"attribute '{name}' is no longer written", *path
+            )
         elif name in now.values():
             continue
         elif name not in before:
             code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
             yield _change(old, new, code, f"attribute '{name}' is new", *path)
         elif exact(before[name]) != exact(after[name]):
-            code = OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            code = (
+                OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            )
             yield _attribute(old, new, name, code)
 
 
@@ -118,12 +135,23 @@ def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> Co
     types = tuple(_type_of(route, name) for route in (old, new))
     if all(types) and types[0] != types[1]:
         sentence = f"attribute '{name}' was of type {types[0]}, and is of type {types[1]}"
-        return _change(old, new, OTHER_KEY if code is OTHER_KEY else ATTRIBUTE_RETYPED, sentence, "item", name)
+        return _change(
+            old, new, OTHER_KEY if code is OTHER_KEY else ATTRIBUTE_RETYPED, sentence, "item", name
+        )
     before, after = (_settings(route, name) for route in (old, new))
     kinds = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    parts = [f"{key} {_shown(before.get(key, UNSET))} → {_shown(after.get(key, UNSET))}" for key in kinds]
+    parts = [
+        f"{key} {_shown(before.get(key, UNSET))} → {_shown(after.get(key, UNSET))}" for key in kinds
+    ]
     what = "key attribute" if code is OTHER_KEY else "attribute"
-    return _change(old, new, code, f"{what} '{name}' is mapped in another way: {', '.join(parts)}", "item", name)
+    return _change(
+        old,
+        new,
+        code,
+        f"{what} '{name}' is mapped in another way: {', '.join(parts)}",
+        "item",
+        name,
+    )
 
 
 def _settings(route: RouteVersion, name: str) -> Mapping[str, Any]:
@@ -137,7 +165,9 @@ def _retyped_by_schema(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigC
     for name in new.attributes or ():
         before, after = (_type_of(route, name) for route in (old, new))
         if before and after and before != after:
-            sentence = f"attribute '{name}' was of type {before}, and is of type {after}, by the schema"
+            sentence = (
+                f"attribute '{name}' was of type {before}, and is of type {after}, by the schema"
+            )
             yield _change(old, new, ATTRIBUTE_RETYPED, sentence, "item", name)
 
 
@@ -158,10 +188,16 @@ def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     was: Path = ("tables", old.settings.table)
     if before.name != after.name:
         yield _change(
-            old, new, OTHER_TABLE, f"it writes to table '{after.name}', and no longer to '{before.name}'", "table"
+            old,
+            new,
+            OTHER_TABLE,
+            f"it writes to table '{after.name}', and no longer to '{before.name}'",
+            "table",
         )
     if before.key != after.key:
-        keys = [", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)]
+        keys = [
+            ", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)
+        ]
         sentence = f"the key of table '{after.name}' was {keys[0]}, and is {keys[1]}"
         yield ConfigChange(OTHER_KEY, sentence, (*where, "key"), (*was, "key"), new.name)
     ttl = [each.table_settings.ttl for each in (old, new)]
@@ -201,7 +237,9 @@ def _queue_settings(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChan
         if before != after:
             code = {"atomic": OTHER_WRITE, "redact": OTHER_REDACTION}.get(name, OTHER_SETTINGS)
             sentence = f"'{name}' of queue '{new.settings.queue}' was {_shown(before)}, and is {_shown(after)}"
-            yield ConfigChange(code, sentence, (*new.queue_path, name), (*old.queue_path, name), new.name)
+            yield ConfigChange(
+                code, sentence, (*new.queue_path, name), (*old.queue_path, name), new.name
+            )
 
 
 def _rate(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -222,7 +260,11 @@ def _shown(value: Any) -> str:
     """Return a setting for a sentence."""
     if isinstance(value, UnsetType) or value == ():
         return "not set"
-    return f"'{value}'" if isinstance(value, str) else to_json(to_builtins(value, builtin_types=(Decimal,)))
+    return (
+        f"'{value}'"
+        if isinstance(value, str)
+        else to_json(to_builtins(value, builtin_types=(Decimal,)))
+    )
 
 
 _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
@@ -277,4 +319,9 @@ def _key(route: RouteVersion) -> list[bytes]:
 def _mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
     attribute = (route.attributes or {}).get(name, spec.long_form(name))
-    return exact([attribute, None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each])
+    return exact(
+        [
+            attribute,
+            None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each,
+        ]
+    )

@@ -15,7 +15,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.change.number_masks import Number, NumberScale, is_comparable, mask_number, render, scale_of
+from router.tools.change.number_masks import (
+    Number,
+    NumberScale,
+    is_comparable,
+    mask_number,
+    render,
+    scale_of,
+)
 from router.tools.change.text_masks import Draw, draws, mask_text
 
 Steps = tuple[str | None, ...]
@@ -114,7 +121,10 @@ class RecordingMasker:
 
     def _value(self, value: Any, steps: Steps, restored: Collection[Steps]) -> Any:
         if isinstance(value, dict):
-            return {self._name(name): self._value(each, (*steps, name), restored) for name, each in value.items()}
+            return {
+                self._name(name): self._value(each, (*steps, name), restored)
+                for name, each in value.items()
+            }
         if isinstance(value, list):
             return [self._value(each, (*steps, None), restored) for each in value]
         if steps in self._kept.paths or steps in restored:
@@ -124,7 +134,9 @@ class RecordingMasker:
         return self._text(value) if isinstance(value, str) else self._number(value)
 
     def _name(self, name: str) -> str:
-        return name if name in self._kept.names or name in self._kept.constants else self._text(name)
+        return (
+            name if name in self._kept.names or name in self._kept.constants else self._text(name)
+        )
 
     def _text(self, text: str) -> str:
         def make(draw: Draw, longer: int) -> str:
@@ -158,7 +170,9 @@ class RecordingMasker:
             self._unmasked.add(value)
             return value
         for number in range(1, _ATTEMPTS):
-            if self._is_free(made) and (made == value or made not in self._seen or number > _OTHERS):
+            if self._is_free(made) and (
+                made == value or made not in self._seen or number > _OTHERS
+            ):
                 return made
             made = attempt(number)
         if value not in self._values:

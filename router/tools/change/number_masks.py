@@ -29,7 +29,9 @@ class NumberScale(Struct, frozen=True):
 
 def scale_of(named: Iterable[Number], factors: Iterable[Number] = ()) -> NumberScale:
     """Return a scale. Zero is always on it: whether a number is one decides about much."""
-    return NumberScale(tuple(sorted({Fraction(0), *map(Fraction, named)})), tuple(map(Fraction, factors)))
+    return NumberScale(
+        tuple(sorted({Fraction(0), *map(Fraction, named)})), tuple(map(Fraction, factors))
+    )
 
 
 def is_comparable(number: Number) -> bool:
@@ -69,11 +71,15 @@ def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
         step *= 10  # 1.50 is equal to 1.5
     for factor in scale.factors:
         if factor > 0 and (value / factor).denominator == 1:
-            step = Fraction(lcm(step.numerator, factor.numerator), gcd(step.denominator, factor.denominator))
+            step = Fraction(
+                lcm(step.numerator, factor.numerator), gcd(step.denominator, factor.denominator)
+            )
     return step
 
 
-def _span(value: Fraction, step: Fraction, scale: NumberScale, digits: int, longer: int) -> tuple[int, int]:
+def _span(
+    value: Fraction, step: Fraction, scale: NumberScale, digits: int, longer: int
+) -> tuple[int, int]:
     """Return the least and the greatest multiple of the step that may mask a value."""
     size = Fraction(10) ** (digits - 1) if digits else Fraction(0)
     beyond = Fraction(10) ** (digits + longer)

@@ -28,7 +28,11 @@ class PropertyDifference(Struct, frozen=True):
     after: Any
 
     def __str__(self) -> str:
-        before, after = self._texts() if self.without_secrets is self else map(_shown, self.without_secrets.values)
+        before, after = (
+            self._texts()
+            if self.without_secrets is self
+            else map(_shown, self.without_secrets.values)
+        )
         return f"{self.path}: {before} → {after}"
 
     @property
@@ -42,7 +46,9 @@ class PropertyDifference(Struct, frozen=True):
         if not any(_may_be_secret(self.path, each) for each in self.values):
             return self
         before, after = (None if each is None else NOT_SHOWN for each in self.values)
-        return PropertyDifference(self.path, before, ANOTHER_NOT_SHOWN if before == after else after)
+        return PropertyDifference(
+            self.path, before, ANOTHER_NOT_SHOWN if before == after else after
+        )
 
     def _texts(self) -> tuple[str, str]:
         before, after = _shown(self.before), _shown(self.after)
@@ -92,7 +98,11 @@ def _elements(before: Sequence[Any], after: Sequence[Any], path: str) -> list[Pr
     """Return the elements that differ of two lists without names: by their index if there are as many."""
     if len(before) == len(after):
         both = zip(before, after, strict=True)
-        return [each for index, (one, two) in enumerate(both) for each in differences(one, two, f"{path}[{index}]")]
+        return [
+            each
+            for index, (one, two) in enumerate(both)
+            for each in differences(one, two, f"{path}[{index}]")
+        ]
     return [
         *(PropertyDifference(f"{path}[]", each, None) for each in _without(before, after)),
         *(PropertyDifference(f"{path}[]", None, each) for each in _without(after, before)),

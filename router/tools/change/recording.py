@@ -65,7 +65,9 @@ class Recording(Struct, frozen=True):
 
 def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     """Return a message with its outcome, and the routes that write it; what SQS adds to a message is as in tests."""
-    body = make_body(message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes)
+    body = make_body(
+        message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes
+    )
     planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
     routes = tuple(dict.fromkeys(write.route for write in planned.writes))
@@ -97,7 +99,12 @@ class Recorder:
     """
 
     def __init__(
-        self, loaded: Loaded, program: Program, queue: str, keep: Iterable[str], ask: Callable[[str], bool]
+        self,
+        loaded: Loaded,
+        program: Program,
+        queue: str,
+        keep: Iterable[str],
+        ask: Callable[[str], bool],
     ) -> None:
         self._program, self._queue, self._ask = program, queue, ask
         self._kept = kept_by_config(loaded, program, queue, keep)
@@ -135,7 +142,10 @@ class Recorder:
 
     def head(self) -> RecordingHead:
         """Return the first line."""
-        paths = {text_of(steps): _summary(counts) for steps, counts in sorted(self._paths.items(), key=str)}
+        paths = {
+            text_of(steps): _summary(counts)
+            for steps, counts in sorted(self._paths.items(), key=str)
+        }
         return RecordingHead(
             queue=self._queue,
             config=self._program.hash,
@@ -144,7 +154,9 @@ class Recorder:
             collisions=self._masker.collisions,
         )
 
-    def _without_other_outcome(self, real: RecordedMessage, message: Any) -> tuple[RecordedMessage | None, list[Steps]]:
+    def _without_other_outcome(
+        self, real: RecordedMessage, message: Any
+    ) -> tuple[RecordedMessage | None, list[Steps]]:
         """Return the message masked, or None, and the fewest paths with real values that its outcome needs."""
         found = self._with_other_masks(real, message)
         if found:
@@ -194,7 +206,9 @@ class Recorder:
     def _reason(self, rejection: Rejection) -> str:
         """Return why a message cannot be decoded; what a plugin wrote may have a value in it."""
         settings = self._program.config.queues.get(self._queue) or spec.Queue()
-        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(settings.envelope)
+        of_plugin = rejection.code is codes.BAD_ENVELOPE and not ENVELOPES.keys() >= set(
+            settings.envelope
+        )
         return "the envelope of a plugin refuses it" if of_plugin else rejection.reason
 
     def _keeps(self, steps: Steps) -> bool:
@@ -203,7 +217,9 @@ class Recorder:
         return self._asked[steps]
 
     def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
-        for (steps, value), (shown, _) in zip(_values(message, ()), _values(masked, ()), strict=True):
+        for (steps, value), (shown, _) in zip(
+            _values(message, ()), _values(masked, ()), strict=True
+        ):
             self._met.add(steps)
             kept = steps in restored or steps in self._kept.paths
             what = "masked" if self._masker.is_masked(value) and not kept else "kept"
@@ -216,7 +232,9 @@ def _summary(counts: Counter[str]) -> str:
     """Return what was done to the values of a path; with their numbers, if not the same was done to all."""
     if len(counts) == 1:
         return next(iter(counts))
-    return ", ".join(f"{what} in {number} of {counts.total()}" for what, number in sorted(counts.items()))
+    return ", ".join(
+        f"{what} in {number} of {counts.total()}" for what, number in sorted(counts.items())
+    )
 
 
 def _values(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
@@ -235,7 +253,9 @@ def steps_of(path: str) -> Steps:
     if path == "@":
         return ()
     if not _PATH.fullmatch(path):
-        raise UsageError(f"--keep '{printable(path)}' is no path; write it as customer.country or lines[].sku")
+        raise UsageError(
+            f"--keep '{printable(path)}' is no path; write it as customer.country or lines[].sku"
+        )
     steps: list[str | None] = []
     for part in path.split("."):
         name = part.rstrip("[]")
@@ -258,7 +278,12 @@ class Recordings(Struct, frozen=True):
     def of(self, queues: Iterable[str]) -> list[Any]:
         """Return the messages of queues by their names in the config."""
         names = frozenset(queues)
-        return [each.message for file in self.files if file.head.queue in names for each in file.messages]
+        return [
+            each.message
+            for file in self.files
+            if file.head.queue in names
+            for each in file.messages
+        ]
 
 
 NO_RECORDINGS = Recordings()

@@ -102,7 +102,9 @@ def summary(report: DiffReport) -> str:
     return f"{', '.join(counts)}; routes: {', '.join([*of_routes, f'{report.same} the same'])}"
 
 
-def grouped(report: DiffReport, show_ignored: bool) -> Iterator[tuple[RouteReport | None, list[ChangeFinding]]]:
+def grouped(
+    report: DiffReport, show_ignored: bool
+) -> Iterator[tuple[RouteReport | None, list[ChangeFinding]]]:
     """Yield each route that changed with its findings, then the findings about no such route."""
     shown = [*report.findings, *(report.ignored if show_ignored else ())]
     routes = sorted(report.routes, key=lambda each: _VERDICTS.index(each.verdict))

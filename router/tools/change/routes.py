@@ -72,7 +72,11 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
     def schema(self) -> Validation | None:
         """Its schema; None if it takes every message."""
         schema = self.settings.schema
-        return None if isinstance(schema, UnsetType) else self.version.schemas.linked(schema, (*self.path, "schema"))
+        return (
+            None
+            if isinstance(schema, UnsetType)
+            else self.version.schemas.linked(schema, (*self.path, "schema"))
+        )
 
     @cached_property
     def budget(self) -> ProofBudget:
@@ -92,7 +96,9 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
             return found
         conditions = [when_of(self.settings.when)]
         if len(self.earlier) <= _MOST_EARLIER:
-            conditions += [opposite_of(each) if isinstance(each, str) else _NEVER for each in self.earlier]
+            conditions += [
+                opposite_of(each) if isinstance(each, str) else _NEVER for each in self.earlier
+            ]
         for condition in conditions:
             if condition is not ALWAYS and condition is not ANYTHING:
                 found = found.narrow(condition.predicate, condition.exact)
@@ -151,28 +157,57 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
     plugins, transforms = _pipeline(route), _transform_plugins(route)
     return {
         "queue": match_key(route.queue.reference),
-        "decode": [queue.envelope, queue.encoding, given(queue.s3_pointer), _envelope_plugins(route)],
+        "decode": [
+            queue.envelope,
+            queue.encoding,
+            given(queue.s3_pointer),
+            _envelope_plugins(route),
+        ],
         "when": given(settings.when),
         "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
         "schema": documents_of(route.schema),
-        "plugins": [plugins, settings.options, transforms, _files_beside(route, [*plugins, *transforms])],
+        "plugins": [
+            plugins,
+            settings.options,
+            transforms,
+            _files_beside(route, [*plugins, *transforms]),
+        ],
         **{name: given(getattr(settings, name)) for name in PLAIN_KEYS},
         "merge": merge_of(settings),
         "item": attributes,
         "names": names_written(route),
         "table": [match_table(table.name), table.key, route.table_settings.ttl],
-        "write": [structs.replace(settings.write, once=UNSET), once and [match_table(once.table.name), once.ttl]],
+        "write": [
+            structs.replace(settings.write, once=UNSET),
+            once and [match_table(once.table.name), once.ttl],
+        ],
         "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
         "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
-        "rate": [given(getattr(route.table_settings, name)) for name in ("write_units", "share", "capacity")],
+        "rate": [
+            given(getattr(route.table_settings, name))
+            for name in ("write_units", "share", "capacity")
+        ],
     }
 
 
-_WITH_A_PART = ("queue", "table", "when", "schema", "plugins", "options", "item", "merge", "write", "on_invalid")
+_WITH_A_PART = (
+    "queue",
+    "table",
+    "when",
+    "schema",
+    "plugins",
+    "options",
+    "item",
+    "merge",
+    "write",
+    "on_invalid",
+)
 """The keys of a route that parts name, or that are a part of one."""
 _WITHOUT_EFFECT = ("tests", "owner", "description", "tags")
 PLAIN_KEYS = tuple(
-    name for name in spec.RouteSettings.__struct_fields__ if name not in (*_WITH_A_PART, *_WITHOUT_EFFECT)
+    name
+    for name in spec.RouteSettings.__struct_fields__
+    if name not in (*_WITH_A_PART, *_WITHOUT_EFFECT)
 )
 """All other keys, each of which is a part. A change of one may change what is written, and what is refused."""
 ACCEPTING = ("decode", "when", "earlier", "schema")
@@ -193,7 +228,8 @@ def documents_of(schema: Validation | None) -> Any:
     folder = posixpath.dirname(schema.root.uri)
     root = schema.root.uri
     return {
-        "" if uri == root else posixpath.relpath(uri, folder): each.content for uri, each in schema.documents.items()
+        "" if uri == root else posixpath.relpath(uri, folder): each.content
+        for uri, each in schema.documents.items()
     }
 
 
@@ -236,8 +272,14 @@ def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> li
         return []
     names = {name for name, _ in plugins}
     entries = route.version.config.plugins
-    own = {posixpath.normpath(entry) for entry in entries if names_file(entry) and plugin_name(entry) in names}
-    return [(name, digest) for name, digest in route.version.packed_files.items() if name not in own]
+    own = {
+        posixpath.normpath(entry)
+        for entry in entries
+        if names_file(entry) and plugin_name(entry) in names
+    }
+    return [
+        (name, digest) for name, digest in route.version.packed_files.items() if name not in own
+    ]
 
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:
@@ -250,10 +292,13 @@ def transform_names(attribute: spec.Attribute) -> Iterator[str]:
 def routes_of(version: ConfigVersion) -> dict[str, RouteVersion]:
     """Return the routes of a version by name, in the order of the file."""
     compiled = {
-        each.route.name: (queue, each) for queue in version.program.engine.queues.values() for each in queue.routes
+        each.route.name: (queue, each)
+        for queue in version.program.engine.queues.values()
+        for each in queue.routes
     }
     return {
-        name: RouteVersion(version, name, settings, *compiled[name]) for name, settings in version.config.routes.items()
+        name: RouteVersion(version, name, settings, *compiled[name])
+        for name, settings in version.config.routes.items()
     }
 
 
@@ -279,11 +324,15 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
 
 
 def _behaviour(route: RouteVersion) -> bytes:
-    return b"\n".join(text for part, text in route.parts.items() if part not in ("names", "earlier"))
+    return b"\n".join(
+        text for part, text in route.parts.items() if part not in ("names", "earlier")
+    )
 
 
 def renamed(gone: Mapping[str, bytes], come: Mapping[str, bytes]) -> dict[str, str]:
     """Return the old name by each new one, where exactly one thing that is gone equals exactly one that has come."""
     counts = [Counter(each.values()) for each in (gone, come)]
     before = {text: name for name, text in gone.items()}
-    return {name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)}
+    return {
+        name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)
+    }

@@ -54,7 +54,9 @@ class RouteResult(Struct, frozen=True):
 def record_of(route: RouteVersion, message: Any) -> Record | None:
     """Return the record in which the queue of a route holds a message; None if an envelope cannot be made."""
     try:
-        return record_with(make_body(message, route.queue_settings, route.version.program.plugins.envelopes))
+        return record_with(
+            make_body(message, route.queue_settings, route.version.program.plugins.envelopes)
+        )
     except (UsageError, ValueError, TypeError):
         return None
 
@@ -65,7 +67,11 @@ def run(route: RouteVersion, record: Record) -> RouteResult:
     outcome = planned.outcome or WRITTEN
     writes = [write for write in planned.writes if write.route == route.name]
     # Nothing to write for an empty list is no refusal, nor is what a plugin drops.
-    dropped = outcome.kind == "dropped" and outcome.route == route.name and outcome.code == codes.DROPPED.id
+    dropped = (
+        outcome.kind == "dropped"
+        and outcome.route == route.name
+        and outcome.code == codes.DROPPED.id
+    )
     items = [decode_item(write.item) for write in writes]
     requests = [show_request(write, route.queue.atomic) for write in writes]
     return RouteResult(bool(writes) or dropped, outcome, items, requests)
@@ -85,7 +91,11 @@ class ItemDifference(Struct, frozen=True):
 
 
 def differences(
-    old: RouteVersion, new: RouteVersion, records: Iterable[tuple[Any, Record]], *, taking: bool = False
+    old: RouteVersion,
+    new: RouteVersion,
+    records: Iterable[tuple[Any, Record]],
+    *,
+    taking: bool = False,
 ) -> list[ItemDifference]:
     """Return the first difference of each kind; `records` are messages, each with the record that holds it.
 
@@ -99,7 +109,9 @@ def differences(
     return list(found.values())
 
 
-def _compare(old: RouteResult, new: RouteResult, taking: bool) -> Iterator[tuple[str, str, str, str]]:
+def _compare(
+    old: RouteResult, new: RouteResult, taking: bool
+) -> Iterator[tuple[str, str, str, str]]:
     if not (old.taken and new.taken):
         before, after = old.describe(), new.describe()
         if old.taken != new.taken and taking:
@@ -149,7 +161,9 @@ def tests_of(route: RouteVersion) -> Iterator[tuple[Any, Record]]:
         yield record.body if isinstance(sent.message, UnsetType) else sent.message, record
 
 
-def run_recording(recording: Recording, config: Path, against: str | None) -> list[Mapping[str, Any]]:
+def run_recording(
+    recording: Recording, config: Path, against: str | None
+) -> list[Mapping[str, Any]]:
     """Return what differs if a recording is run: from its outcomes, or from the version `against`; raises UsageError.
 
     Each kind of difference has its first message, and the number of such messages.
@@ -157,11 +171,15 @@ def run_recording(recording: Recording, config: Path, against: str | None) -> li
     with ExitStack() as stack:
         old, new = _open(config, against, stack)
         if recording.head.queue not in new.program.engine.queues:
-            raise UsageError(f"no route of {config} reads the queue '{recording.head.queue}' of the recording")
+            raise UsageError(
+                f"no route of {config} reads the queue '{recording.head.queue}' of the recording"
+            )
         return _versions(recording, old, new) if old else _outcomes(recording, new)
 
 
-def _open(config: Path, against: str | None, stack: ExitStack) -> tuple[ConfigVersion | None, ConfigVersion]:
+def _open(
+    config: Path, against: str | None, stack: ExitStack
+) -> tuple[ConfigVersion | None, ConfigVersion]:
     if against is None:
         return None, open_version(str(config), config, os.environ, stack)
     return open_versions(against, str(config), config, os.environ, stack)
@@ -171,31 +189,65 @@ def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for recorded in recording.messages:
         now = outcome_of(new.program, recording.head.queue, recorded.message)
-        if (now.outcome, now.code, now.routes) == (recorded.outcome, recorded.code, recorded.routes):
+        if (now.outcome, now.code, now.routes) == (
+            recorded.outcome,
+            recorded.code,
+            recorded.routes,
+        ):
             continue
         before, after = (
-            " ".join(filter(None, [each.outcome, each.code, f"by {', '.join(each.routes)}" if each.routes else ""]))
+            " ".join(
+                filter(
+                    None,
+                    [
+                        each.outcome,
+                        each.code,
+                        f"by {', '.join(each.routes)}" if each.routes else "",
+                    ],
+                )
+            )
             for each in (recorded, now)
         )
-        entry = {"what": "outcome", "message": recorded.message, "before": before, "after": after, "count": 0}
+        entry = {
+            "what": "outcome",
+            "message": recorded.message,
+            "before": before,
+            "after": after,
+            "count": 0,
+        }
         found.setdefault((before, after), entry)["count"] += 1
     return list(found.values())
 
 
-def _versions(recording: Recording, old: ConfigVersion, new: ConfigVersion) -> list[Mapping[str, Any]]:
+def _versions(
+    recording: Recording, old: ConfigVersion, new: ConfigVersion
+) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     messages = [each.message for each in recording.messages]
     pairs = pair(routes_of(old), routes_of(new))
     for before, after in pairs.both:
         if recording.head.queue not in (before.settings.queue, after.settings.queue):
             continue
-        records = [(message, record) for message in messages if (record := record_of(before, message)) is not None]
+        records = [
+            (message, record)
+            for message in messages
+            if (record := record_of(before, message)) is not None
+        ]
         counts: Counter[tuple[str, str]] = Counter()
         for pair_ in records:
-            counts.update({(each.attribute, each.what) for each in differences(before, after, [pair_], taking=True)})
+            counts.update(
+                {
+                    (each.attribute, each.what)
+                    for each in differences(before, after, [pair_], taking=True)
+                }
+            )
         for each in differences(before, after, records, taking=True):
             what = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
-            results = {"before": each.before, "after": each.after, "count": counts[each.attribute, each.what]}
+            results = {
+                "before": each.before,
+                "after": each.after,
+                "count": counts[each.attribute, each.what],
+            }
             found.append({"route": after.name, "what": what, "message": each.message, **results})
     for route in pairs.removed:
         if route.settings.queue == recording.head.queue:

@@ -126,7 +126,9 @@ def _mask_char(char: str, draw: Draw) -> str:
 
 def _mask_digits(text: str, draw: Draw) -> str:
     """Return other digits; the first of them is no zero, as most patterns and notations demand."""
-    return _other(digits[1:], text[0], draw) + "".join(_other(digits, char, draw) for char in text[1:])
+    return _other(digits[1:], text[0], draw) + "".join(
+        _other(digits, char, draw) for char in text[1:]
+    )
 
 
 def _mask_label(whole: str, label: str, draw: Draw) -> str:
@@ -189,7 +191,13 @@ def _mask_address(text: str, draw: Draw) -> str | None:
     except AddressValueError:
         return None
     groups = text.split(":")
-    return ":".join(_mask_address(each, draw) if "." in each else _mask_hex(each, draw) for each in groups)  # type: ignore[misc]
+    masked = []
+    for group in groups:
+        mask = _mask_address(group, draw) if "." in group else _mask_hex(group, draw)
+        if mask is None:
+            return None
+        masked.append(mask)
+    return ":".join(masked)
 
 
 def _mask_octet(text: str, draw: Draw) -> str:
@@ -216,13 +224,17 @@ def _mask_time(text: str, draw: Draw) -> str | None:
 
 
 def _is_time(found: re.Match[str]) -> bool:
-    if found["hour"] and not (int(found["hour"]) < 24 and int(found["minute"]) < 60 and int(found["second"] or 0) < 61):
+    if found["hour"] and not (
+        int(found["hour"]) < 24 and int(found["minute"]) < 60 and int(found["second"] or 0) < 61
+    ):
         return False
     offset = (found["offset"] or "Z")[1:].replace(":", "")
     if offset and not (int(offset[:2]) < 24 and int(offset[2:]) < 60):
         return False
     try:
-        return not found["year"] or bool(date(int(found["year"]), int(found["month"]), int(found["day"])))
+        return not found["year"] or bool(
+            date(int(found["year"]), int(found["month"]), int(found["day"]))
+        )
     except ValueError:
         return False
 
@@ -273,12 +285,16 @@ def other(index: int, size: int, draw: Draw) -> int:
 def alphabet_of(char: str) -> str:
     """Return the characters that may mask a character; "" for a sign of ASCII, punctuation and white space."""
     if char.isascii():
-        return next((each for each in (ascii_lowercase, ascii_uppercase, digits) if char in each), "")
+        return next(
+            (each for each in (ascii_lowercase, ascii_uppercase, digits) if char in each), ""
+        )
     category = unicodedata.category(char)
     if category[0] in "PZ" or category in ("Cc", "Cs"):
         return ""
     code = ord(char)
-    block = next((each for each in _RANGES if each[0] <= code <= each[1]), (code & ~_BLOCK, code | _BLOCK))
+    block = next(
+        (each for each in _RANGES if each[0] <= code <= each[1]), (code & ~_BLOCK, code | _BLOCK)
+    )
     found = _characters(*block, category)
     if len(found) > 1:
         return found
@@ -288,7 +304,9 @@ def alphabet_of(char: str) -> str:
 
 @lru_cache(maxsize=256)
 def _characters(first: int, last: int, category: str) -> str:
-    return "".join(char for char in map(chr, range(first, last + 1)) if unicodedata.category(char) == category)
+    return "".join(
+        char for char in map(chr, range(first, last + 1)) if unicodedata.category(char) == category
+    )
 
 
 def draws(read: Callable[[int], bytes]) -> Draw:

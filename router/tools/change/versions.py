@@ -119,19 +119,25 @@ def open_versions(
     deployed = {given: open_stack(given, stack) for given in (old, new) if given.startswith(STACK)}
     for version in deployed.values():
         env = {**version.env, **env}
-    before, after = (deployed.get(given) or open_version(given, config, env, stack) for given in (old, new))
+    before, after = (
+        deployed.get(given) or open_version(given, config, env, stack) for given in (old, new)
+    )
     return before, after
 
 
 def open_stack(given: str, stack: ExitStack) -> ConfigVersion:
     """Load what the function of `stack:NAME` runs; raises UsageError if that cannot be read."""
-    from router.tools.deploy.stack_versions import read_code  # boto3 is optional and takes 0.2 s to import
+    from router.tools.deploy.stack_versions import (
+        read_code,  # boto3 is optional and takes 0.2 s to import
+    )
 
     code = read_code(given.removeprefix(STACK))
     return open_package(given, code.package, code.env, stack)
 
 
-def open_package(label: str, package: bytes, env: Mapping[str, str], stack: ExitStack) -> ConfigVersion:
+def open_package(
+    label: str, package: bytes, env: Mapping[str, str], stack: ExitStack
+) -> ConfigVersion:
     """Load the config of a package as its function does, with the variables `env`.
 
     Another version of the router may have built it. Raises UsageError if it is no package of a readable format.
@@ -140,7 +146,9 @@ def open_package(label: str, package: bytes, env: Mapping[str, str], stack: Exit
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             # The plugins and what they read; the router here takes the place of the packed one.
-            archive.extractall(root, [name for name in archive.namelist() if not name.startswith(_ROUTER)])
+            archive.extractall(
+                root, [name for name in archive.namelist() if not name.startswith(_ROUTER)]
+            )
     except zipfile.BadZipFile:
         raise UsageError(f"{label} is no package made by router build") from None
     if not (root / COMPILED_NAME).is_file():
@@ -148,7 +156,9 @@ def open_package(label: str, package: bytes, env: Mapping[str, str], stack: Exit
     return _load(label, root / COMPILED_NAME, env, f"{root}/", f"{label}:")
 
 
-def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: ExitStack) -> ConfigVersion:
+def open_version(
+    given: str, config: FilePath, env: Mapping[str, str], stack: ExitStack
+) -> ConfigVersion:
     """Load the version that a user names: `git:REF`, `git:REF:PATH`, or a file; "" for the config itself.
 
     A variable that is not set has a placeholder, as for `router check --no-env`. Temporary files are removed when
@@ -157,7 +167,9 @@ def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: Ex
     if not given.startswith(GIT):
         path = FilePath(given) if given else config
         if not path.is_file():
-            raise UsageError(f"there is no file {path}; give a config, a compiled config, git:REF or stack:NAME")
+            raise UsageError(
+                f"there is no file {path}; give a config, a compiled config, git:REF or stack:NAME"
+            )
         return _load(given or WORKING_TREE, path, env)
     ref, _, name = given.removeprefix(GIT).partition(":")
     root = FilePath(stack.enter_context(TemporaryDirectory(prefix="router-diff-"))).resolve()
@@ -165,12 +177,16 @@ def open_version(given: str, config: FilePath, env: Mapping[str, str], stack: Ex
     return _load(f"{GIT}{ref}", root / name, env, f"{root}/", f"{ref}:")
 
 
-def _load(label: str, path: FilePath, env: Mapping[str, str], root: str = "", shown: str = "") -> ConfigVersion:
+def _load(
+    label: str, path: FilePath, env: Mapping[str, str], root: str = "", shown: str = ""
+) -> ConfigVersion:
     with without_garbage_collector():
         loaded = load_any(path, env, "warning", any_version=True)
     if loaded.program is None or loaded.schemas is None:
         errors = [each for each in loaded.findings if each.code.severity == "error"]
-        raise ConfigError([structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors])
+        raise ConfigError(
+            [structs.replace(each, place=_relabel(each.place, root, shown)) for each in errors]
+        )
     return ConfigVersion(label, path, loaded, loaded.program, loaded.schemas, env, root, shown)
 
 
@@ -199,11 +215,15 @@ def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
             raise UsageError(f"{config} is not in the git repository {top}")
         name = real.relative_to(top.resolve()).as_posix()
     # What `git rev-parse` is to verify cannot be taken for an option.
-    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=ref)
+    commit = _git(
+        top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}", what=ref
+    )
     inside = name.rpartition("/")[0]
     blobs = list(_list_blobs(top, commit.decode().strip(), inside))
     if not any(blob.path == name for blob in blobs):
-        raise UsageError(f"there is no {name} in {ref}; give the path from the top of the repository: git:{ref}:PATH")
+        raise UsageError(
+            f"there is no {name} in {ref}; give the path from the top of the repository: git:{ref}:PATH"
+        )
     _write_blobs(top, blobs, target)
     return name
 
@@ -211,10 +231,14 @@ def read_commit(config: FilePath, ref: str, name: str, target: FilePath) -> str:
 def _list_blobs(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
     """Yield the files of a folder of a commit; parts of other repositories (submodules) are not in this one."""
     paths = ["--", f":(literal){folder}/"] if folder else []
-    listed = _git(top, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths).decode(errors="surrogateescape")
+    listed = _git(top, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *paths).decode(
+        errors="surrogateescape"
+    )
     entries = listed.split("\0")[:-1]
     if len(entries) > MAX_FILES:
-        raise UsageError(f"the folder of the config has more than {MAX_FILES:,} files: put the config into its own")
+        raise UsageError(
+            f"the folder of the config has more than {MAX_FILES:,} files: put the config into its own"
+        )
     for entry in entries:
         meta, _, path = entry.partition("\t")
         mode, kind, id_, size = meta.split()
@@ -225,7 +249,9 @@ def _list_blobs(top: FilePath, commit: str, folder: str) -> Iterator[Blob]:
 def _write_blobs(top: FilePath, blobs: Sequence[Blob], target: FilePath) -> None:
     # Links come last: no file is written through one.
     for chunk in _chunks(sorted(blobs, key=lambda blob: blob.link)):
-        answer = _git(top, "cat-file", "--batch", given="".join(f"{blob.id}\n" for blob in chunk).encode())
+        answer = _git(
+            top, "cat-file", "--batch", given="".join(f"{blob.id}\n" for blob in chunk).encode()
+        )
         start = 0
         for blob in chunk:
             start = answer.index(b"\n", start) + 1  # the line with id, type and size
@@ -264,10 +290,16 @@ def _git(folder: FilePath, *arguments: str, given: bytes = b"", what: str = "") 
             check=False,
         )
     except OSError:
-        raise UsageError("git: refers to a commit, and there is no program git here; give a file instead") from None
+        raise UsageError(
+            "git: refers to a commit, and there is no program git here; give a file instead"
+        ) from None
     if done.returncode and what:
-        raise UsageError(f"git knows no commit '{what}'; in CI fetch it first: git fetch --depth=1 origin {what}")
+        raise UsageError(
+            f"git knows no commit '{what}'; in CI fetch it first: git fetch --depth=1 origin {what}"
+        )
     if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip().rpartition("\n")[2].removeprefix("fatal: ")
+        reason = (
+            done.stderr.decode(errors="replace").strip().rpartition("\n")[2].removeprefix("fatal: ")
+        )
         raise UsageError(f"cannot read the git repository of {folder}: {reason or 'git failed'}")
     return done.stdout

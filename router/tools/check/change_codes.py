@@ -32,7 +32,9 @@ ROUTE_REMOVED = declare(
     "a route that was removed",
     "Its items are no longer written, and the messages of a queue without routes are no longer received.",
 )
-ROUTE_ADDED = declare("RT905", "a new route", "It takes messages that were not written to its table before.", "info")
+ROUTE_ADDED = declare(
+    "RT905", "a new route", "It takes messages that were not written to its table before.", "info"
+)
 RENAMED = declare(
     "RT906",
     "a new name",
@@ -67,7 +69,9 @@ ATTRIBUTE_REMOVED = declare(
     "an attribute that is no longer written",
     "Readers of the table find it in old items and miss it in new ones.",
 )
-ATTRIBUTE_ADDED = declare("RT912", "a new attribute", "Items that are stored already do not have it.", "info")
+ATTRIBUTE_ADDED = declare(
+    "RT912", "a new attribute", "Items that are stored already do not have it.", "info"
+)
 ATTRIBUTE_RETYPED = declare(
     "RT913",
     "an attribute of another type",

@@ -90,7 +90,9 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
-        what = f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
+        what = (
+            f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
+        )
         refuting = UNBOUNDED if self.kind == "size" else REFUTED
         code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
         verdict = "does not hold for each message" if self.by_message else "is not decided"
@@ -99,7 +101,11 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def in_words(self) -> str:
         """The verdict as people read it: what may happen to a message, if the claim does not hold."""
-        return _IN_WORDS.get(self.kind, _MAY_BE_REJECTED) if self.verdict == "refuted" else self.verdict
+        return (
+            _IN_WORDS.get(self.kind, _MAY_BE_REJECTED)
+            if self.verdict == "refuted"
+            else self.verdict
+        )
 
     @property
     def by_message(self) -> bool:
@@ -181,7 +187,9 @@ def make_ledger(
 
 def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> LedgerEntry:
     assumes = PLUGINS if claim.kind in _OF_ITEMS and not route.final else ""
-    return LedgerEntry(claim.route, claim.kind, claim.subject, "proved", "", locate, assumes=assumes)
+    return LedgerEntry(
+        claim.route, claim.kind, claim.subject, "proved", "", locate, assumes=assumes
+    )
 
 
 def _judged(
@@ -217,7 +225,9 @@ def _judged(
     )
 
 
-def _refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]) -> Refutation | None:
+def _refutation(
+    route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]
+) -> Refutation | None:
     """Return a message that refutes a claim; one that is too large is not shown."""
     if claim.kind != "size":
         return refutation(route, claim, neighbours)
@@ -232,19 +242,25 @@ def _is_vacuous(route: AnalyzedRoute, claim: Claim) -> bool:
     return route.messages.unreachable or (route.messages.no_elements and not claim.of_message)
 
 
-def close_ledger(entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]) -> Ledger:
+def close_ledger(
+    entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]
+) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
     if not ignored:
         return Ledger(tuple(entries.values()))
     return Ledger(
         tuple(
-            structs.replace(entry, ignored=ignored[key]) if isinstance(key, Finding) and key in ignored else entry
+            structs.replace(entry, ignored=ignored[key])
+            if isinstance(key, Finding) and key in ignored
+            else entry
             for key, entry in entries.items()
         )
     )
 
 
-def _claims_of_routes(subject: Subject) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
+def _claims_of_routes(
+    subject: Subject,
+) -> Iterator[tuple[RouteClaim, AnalyzedRoute, Sequence[AnalyzedRoute]]]:
     by_queue = subject.by_queue
     for route in subject.routes:
         for each in claims_of(route, by_queue[route.route.queue]):

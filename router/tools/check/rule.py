@@ -117,10 +117,14 @@ class RuleSet(Generic[SubjectT]):
 
     def register(
         self, *reported: Code
-    ) -> Callable[[Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]]:
+    ) -> Callable[
+        [Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]
+    ]:
         """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
 
-        def decorate(find: Callable[[SubjectT], Iterable[RuleResult]]) -> Callable[[SubjectT], Iterable[RuleResult]]:
+        def decorate(
+            find: Callable[[SubjectT], Iterable[RuleResult]],
+        ) -> Callable[[SubjectT], Iterable[RuleResult]]:
             for code in reported:
                 if code.id in self._rules:
                     raise ValueError(f"two rules report {code.id}")

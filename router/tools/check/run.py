@@ -112,13 +112,19 @@ def _examine(
         _compare(compare, loaded)
     ignored = ignore_findings(loaded, stopping, live=compare is not None)
     reasons = {each.finding: each.reason for each in ignored}
-    findings = tuple(each for each in loaded.findings if each not in reasons and each not in entries)
+    findings = tuple(
+        each for each in loaded.findings if each not in reasons and each not in entries
+    )
     return Report(
-        findings, tuple(each for each in ignored if each.finding not in entries), close_ledger(entries, reasons)
+        findings,
+        tuple(each for each in ignored if each.finding not in entries),
+        close_ledger(entries, reasons),
     )
 
 
-def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings) -> list[RuleResult]:
+def run_rules(
+    rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Findings
+) -> list[RuleResult]:
     """Add the findings of rules, and return all that the rules say.
 
     A rule that fails is a finding, and the others still run. Raises UsageError if a rule does.
@@ -131,10 +137,14 @@ def run_rules(rules: Iterable[Rule[SubjectT]], subject: SubjectT, findings: Find
                 if isinstance(found, Undecided):
                     continue
                 key = found.key or (len(found.path) == 2 and found.path[0] in SECTIONS)
-                findings.add(found.code, found.sentence, found.path, key=key, suggestion=found.suggestion)
+                findings.add(
+                    found.code, found.sentence, found.path, key=key, suggestion=found.suggestion
+                )
         except UsageError:
             raise
-        except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        except (
+            BaseException
+        ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
             findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
     return results
 
@@ -170,7 +180,9 @@ def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
     except RouterError:
         raise
     except BaseException as error:
-        loaded.findings.add(RULE_FAILED, _failure("the comparison with AWS", error), suggestion=REPORT)
+        loaded.findings.add(
+            RULE_FAILED, _failure("the comparison with AWS", error), suggestion=REPORT
+        )
 
 
 def _failure(what: str, error: BaseException) -> str:
@@ -206,7 +218,11 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
         if fault:
             sentence, advice = fault
             loaded.findings.add(CANNOT_IGNORE, sentence, (*where, "code"), suggestion=advice)
-        elif not matched and not stopping and each.code[: len(LIVE)] not in ((CHANGE,) if live else (CHANGE, LIVE)):
+        elif (
+            not matched
+            and not stopping
+            and each.code[: len(LIVE)] not in ((CHANGE,) if live else (CHANGE, LIVE))
+        ):
             sentence = f"no finding matches {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"
             loaded.findings.add(NOTHING_TO_IGNORE, sentence, where, suggestion="remove it")
         for finding in matched:
@@ -246,7 +262,11 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
         return None  # it matches no finding, which is reported
     if code is None:
         # A code without the prefix may be a plugin's; these are not known.
-        return (f"there is no code {name}", "docs/checks.md lists all codes") if name.startswith("RT") else None
+        return (
+            (f"there is no code {name}", "docs/checks.md lists all codes")
+            if name.startswith("RT")
+            else None
+        )
     if name.startswith(OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"
     if refused or (name.startswith(INCOMPLETE) and code.severity == "error"):

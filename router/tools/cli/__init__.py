@@ -20,6 +20,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.stderr.write("router: the command line needs more packages: pip install 'message-router[cli]'\n")
+        sys.stderr.write(
+            "router: the command line needs more packages: pip install 'message-router[cli]'\n"
+        )
         sys.exit(2)
     app(prog_name="router")

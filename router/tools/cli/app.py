@@ -33,7 +33,9 @@ _EXTRAS = {
     "uvicorn": "console",
 }
 """The optional modules that commands import, each with the extra that installs it."""
-SHORT = frozenset(("check", "compile", "diff", "explain", "graph", "list", "new", "schema", "template", "test"))
+SHORT = frozenset(
+    ("check", "compile", "diff", "explain", "graph", "list", "new", "schema", "template", "test")
+)
 """The commands that read files, print and end: collecting reference cycles would be a fifth of the work of `check`."""
 
 
@@ -86,7 +88,11 @@ class Commands(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of commands and the options of `router`."""
-        found = [CompletionItem(name, help=text) for name, text in commands().items() if name.startswith(incomplete)]
+        found = [
+            CompletionItem(name, help=text)
+            for name, text in commands().items()
+            if name.startswith(incomplete)
+        ]
         return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -115,7 +121,9 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Shell completion: eval "$(_ROUTER_COMPLETE=bash_source router)" (or zsh_source, fish_source).',
 )
-@click.version_option(package_name="message-router", prog_name="router")  # read from the metadata only when needed
+@click.version_option(
+    package_name="message-router", prog_name="router"
+)  # read from the metadata only when needed
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Route messages from Amazon SQS queues into DynamoDB tables, as a YAML file says.

@@ -25,15 +25,21 @@ from router.tools.deploy.targets import ARCHES, PYTHONS, Arch, Python
 
 @click.command("build")
 @config_option
-@click.option("--arch", type=click.Choice(ARCHES), help="The processor.  [default: the config's, else arm64]")
-@click.option("--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]")
+@click.option(
+    "--arch", type=click.Choice(ARCHES), help="The processor.  [default: the config's, else arm64]"
+)
+@click.option(
+    "--python", type=click.Choice(PYTHONS), help="The runtime.  [default: the config's, else 3.13]"
+)
 @output_option(default=OUTPUT, show_default=True, help="The file.")
 @click.option(
     "--bytecode/--no-bytecode",
     default=None,
     help="Compile all modules with the function's Python, for a faster cold start.  [default: if this machine has it]",
 )
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True
+)
 @allow_file_option
 def command(
     config: Path,
@@ -82,7 +88,9 @@ def _check(config: Path) -> None:
     report = examine(config, os.environ, None, "warning")
     # Variables are read where the function starts.
     unset = (RT005.id, "warning")
-    findings = [finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset]
+    findings = [
+        finding for finding in report.findings if (finding.code.id, finding.code.severity) != unset
+    ]
     show_findings(findings, err=True)
     if any(finding.code.severity == "error" for finding in findings):
         click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
@@ -95,7 +103,9 @@ def _show(built: BuildResult) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for part in sorted(archive.parts, key=lambda part: -part.zipped):
-        table.add_row(part.name, str(part.files), as_megabytes(part.zipped), as_megabytes(part.unzipped))
+        table.add_row(
+            part.name, str(part.files), as_megabytes(part.zipped), as_megabytes(part.unzipped)
+        )
     table.add_section()
     files = sum(part.files for part in archive.parts)
     table.add_row("all", str(files), as_megabytes(archive.size), as_megabytes(archive.unzipped))
@@ -105,10 +115,16 @@ def _show(built: BuildResult) -> None:
     for each in contents.left_out:
         click.echo(printable(f"left out: {each.name}: {each.reason}"))
     for missing in contents.missing_imports:
-        click.echo(printable(f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}"))
+        click.echo(
+            printable(
+                f"not packed: {missing.name}, which {missing.file} imports; add it to {PLUGINS}/{FILE}"
+            )
+        )
     if contents.packages.floating:
         names = ", ".join(f"{wheel.name} {wheel.version}" for wheel in contents.packages.floating)
-        click.echo(f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later")
+        click.echo(
+            f"not pinned: {names}; write exact versions into {PLUGINS}/{FILE} to build the same package later"
+        )
     if built.no_bytecode:
         click.echo(f"no bytecode: {built.no_bytecode}; a cold start takes longer")
     if built.smoke_test:
@@ -129,7 +145,9 @@ def _as_record(built: BuildResult) -> dict[str, Any]:
         "sha256": archive.sha256,
         "over": archive.over,
         "parts": archive.parts,
-        "wheels": [{"file": wheel.file.name, "sha256": wheel.sha256} for wheel in contents.packages.wheels],
+        "wheels": [
+            {"file": wheel.file.name, "sha256": wheel.sha256} for wheel in contents.packages.wheels
+        ],
         "provided": contents.packages.provided,
         "floating": [f"{wheel.name}=={wheel.version}" for wheel in contents.packages.floating],
         "left_out": [{"name": each.name, "why": each.reason} for each in contents.left_out],

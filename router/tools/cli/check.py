@@ -20,12 +20,29 @@ FORMATS = ("text", "json", "sarif", "github")
 @click.command("check")
 @config_argument
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--strict", is_flag=True, help="Fail on warnings and on claims that are not proved, too.")
-@click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences.")
-@click.option("--unproved", is_flag=True, help="Also list the claims about routes that are not proved, with reasons.")
-@click.option("--no-env", is_flag=True, help="Only warn about environment variables that are not set.")
-@click.option("--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls.")
-@click.option("--function", default="", metavar="NAME", help="With --live: the Lambda function that runs the router.")
+@click.option(
+    "--strict", is_flag=True, help="Fail on warnings and on claims that are not proved, too."
+)
+@click.option(
+    "--show-ignored", is_flag=True, help="Also show findings that `ignore` in the config silences."
+)
+@click.option(
+    "--unproved",
+    is_flag=True,
+    help="Also list the claims about routes that are not proved, with reasons.",
+)
+@click.option(
+    "--no-env", is_flag=True, help="Only warn about environment variables that are not set."
+)
+@click.option(
+    "--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls."
+)
+@click.option(
+    "--function",
+    default="",
+    metavar="NAME",
+    help="With --live: the Lambda function that runs the router.",
+)
 @click.option("--explain", "code", metavar="RTnnn", help="Explain a code.")
 def command(
     file: Path | None,
@@ -58,13 +75,19 @@ def command(
     from router.tools.check.run import examine  # `--help` and completion do without the rules
 
     comparison = _comparison(live, function, no_env)
-    report = examine(choose_config(file, config), os.environ, comparison, "warning" if no_env else "error")
+    report = examine(
+        choose_config(file, config), os.environ, comparison, "warning" if no_env else "error"
+    )
     _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
     sys.exit(_fails(report, strict))
 
 
 def _show(
-    form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None", unproved: bool
+    form: str,
+    report: "Report",
+    ignored: Sequence["Ignored"],
+    comparison: "LiveComparison | None",
+    unproved: bool,
 ) -> None:
     from router.tools.cli.report import count_findings
 
@@ -90,14 +113,18 @@ def _comparison(live: bool, function: str, no_env: bool) -> "LiveComparison | No
             raise click.UsageError("--function needs --live")
         return None
     if no_env:
-        raise click.UsageError("--live needs the values of all variables: set them, and leave out --no-env")
+        raise click.UsageError(
+            "--live needs the values of all variables: set them, and leave out --no-env"
+        )
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.deploy.live import LiveComparison
 
     return LiveComparison(function)
 
 
-def _format(form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None") -> str:
+def _format(
+    form: str, report: "Report", ignored: Sequence["Ignored"], comparison: "LiveComparison | None"
+) -> str:
     from router.tools.cli.report import as_github, as_json, as_sarif, as_text
 
     findings = report.findings

@@ -36,19 +36,28 @@ def show_claims(entries: Sequence[LedgerEntry]) -> None:
             f"{entry.kind} {entry.subject}".rstrip(),
             entry.in_words,
             # A part of a secret, which the cut may leave, is not found any more.
-            "; ".join(filter(None, [", ".join(entry.codes), entry.reason, WRITTEN.mask(entry.example)[:_WIDTH]])),
+            "; ".join(
+                filter(
+                    None,
+                    [", ".join(entry.codes), entry.reason, WRITTEN.mask(entry.example)[:_WIDTH]],
+                )
+            ),
         )
         for entry in entries
     ]
     if rows:
-        print_table(("place", "route", "claim", "verdict", "reason"), (map(literal, row) for row in rows))
+        print_table(
+            ("place", "route", "claim", "verdict", "reason"), (map(literal, row) for row in rows)
+        )
 
 
 Row = tuple[str, ...]
 _Deployed = TypeVar("_Deployed", DeployedTable, DeployedQueue, DeployedFunction)
 
 
-def with_seen(report: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()) -> str:
+def with_seen(
+    report: str, seen: DeployedState | None, survivals: Sequence[OutageSurvival] = ()
+) -> str:
     """Return the report, a JSON object, with `live` (null if none was compared) and `outages`."""
     parts = msgspec.json.decode(report, type=dict[str, msgspec.Raw])
     text = msgspec.json.encode({**parts, "live": seen, "outages": survivals})
@@ -60,7 +69,8 @@ def show_seen(seen: DeployedState | None, survivals: Sequence[OutageSurvival] = 
     if seen is None:
         return
     outlasted: list[Row] = [
-        (each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes))) for each in survivals
+        (each.queue, *map(rough_duration, (each.outlast, each.survives, each.survives_crashes)))
+        for each in survivals
     ]
     for title, columns, rows in (*_sheets(seen), ("outages", _SURVIVAL, outlasted)):
         if rows:
@@ -71,18 +81,40 @@ def _sheets(seen: DeployedState) -> Iterator[tuple[str, Row, list[Row]]]:
     columns: Row = ("table", "status", "key", "time to live", "capacity", "indexes")
     yield "tables", columns, _rows(seen.tables, _table)
     # A queue that two references name has one row.
-    queues = {each.arn if isinstance(each, DeployedQueue) else name: each for name, each in seen.queues.items()}
+    queues = {
+        each.arn if isinstance(each, DeployedQueue) else name: each
+        for name, each in seen.queues.items()
+    }
     columns = ("queue", "kind", "visibility", "retention", "largest message", "receives", "then to")
     yield "queues", columns, _rows(queues, _queue)
-    columns = ("queue", "function", "state", "batch", "window", "reports failures", "concurrency", "filters")
+    columns = (
+        "queue",
+        "function",
+        "state",
+        "batch",
+        "window",
+        "reports failures",
+        "concurrency",
+        "filters",
+    )
     yield "event source mappings", columns, list(_mappings(seen))
     functions = {function_name(arn): each for arn, each in seen.functions.items()}
-    yield "functions", ("function", "timeout", "reserved concurrency", "role"), _rows(functions, _function)
+    yield (
+        "functions",
+        ("function", "timeout", "reserved concurrency", "role"),
+        _rows(functions, _function),
+    )
     principal = seen.principal if isinstance(seen.principal, str) else "the caller"
-    yield f"permissions of {principal}", ("resource", "may", "may not"), list(map(_decision, seen.decisions))
+    yield (
+        f"permissions of {principal}",
+        ("resource", "may", "may not"),
+        list(map(_decision, seen.decisions)),
+    )
 
 
-def _rows(found: Mapping[str, _Deployed | Unanswered], row: Callable[[str, _Deployed], Row]) -> list[Row]:
+def _rows(
+    found: Mapping[str, _Deployed | Unanswered], row: Callable[[str, _Deployed], Row]
+) -> list[Row]:
     return [
         (name, _error(deployed)) if isinstance(deployed, Unanswered) else row(name, deployed)
         for name, deployed in found.items()
@@ -95,7 +127,11 @@ def _table(name: str, deployed: DeployedTable) -> Row:
         if isinstance(deployed.ttl, Unanswered)
         else f"{deployed.ttl.status} {deployed.ttl.attribute}"
     )
-    capacity = f"{deployed.write_units} write, {deployed.read_units} read" if deployed.provisioned else "on demand"
+    capacity = (
+        f"{deployed.write_units} write, {deployed.read_units} read"
+        if deployed.provisioned
+        else "on demand"
+    )
     indexes = "; ".join(f"{index.name} ({_key(index.key)})" for index in deployed.indexes)
     return name, deployed.status, _key(deployed.key), ttl.rstrip(), capacity, indexes or "none"
 

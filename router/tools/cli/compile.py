@@ -58,5 +58,9 @@ def _contents(compiled: Opened) -> dict[str, list[str]]:
         "files": [file.name for file in files],
         "schemas": list(compiled.schemas.files),
         "variables": sorted(variables),
-        "plugins": [relocate_plugin(entry, file.folder) for file in files for entry in file.data.get("plugins") or ()],
+        "plugins": [
+            relocate_plugin(entry, file.folder)
+            for file in files
+            for entry in file.data.get("plugins") or ()
+        ],
     }

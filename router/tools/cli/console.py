@@ -19,14 +19,30 @@ from router.tools.dev.local import local_target, require_port
 @click.command("console")
 @config_argument
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="The port of the page."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default="a free one",
+    help="The port of the page.",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the URL.")
-@click.option("--local", "target", flag_value="local", help="Keep an embedded AWS up, as router local does.")
+@click.option(
+    "--local", "target", flag_value="local", help="Keep an embedded AWS up, as router local does."
+)
 @click.option("--aws", "target", flag_value="aws", help="Show the AWS of the environment.")
-@click.option("--write", "writes", is_flag=True, help="With --aws: allow what changes messages, such as a redrive.")
+@click.option(
+    "--write",
+    "writes",
+    is_flag=True,
+    help="With --aws: allow what changes messages, such as a redrive.",
+)
 def command(
-    file: Path | None, config: Path | None, port: int, no_browser: bool, target: Target | None, writes: bool
+    file: Path | None,
+    config: Path | None,
+    port: int,
+    no_browser: bool,
+    target: Target | None,
+    writes: bool,
 ) -> None:
     """Show a config, its routes, dead letters and changes on a page in the browser, on the loopback address.
 
@@ -49,9 +65,15 @@ def command(
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         listener = stack.enter_context(socket.create_server((ADDRESS, port)))
         report = partial(click.echo, err=True)
-        local = stack.enter_context(local_target(chosen, os.environ, report)) if target == "local" else None
+        local = (
+            stack.enter_context(local_target(chosen, os.environ, report))
+            if target == "local"
+            else None
+        )
         env, worker = (local.env, local.worker) if local else (os.environ, "")
-        workspace = stack.enter_context(opened(chosen, env, target or "files", writes or bool(local), worker))
+        workspace = stack.enter_context(
+            opened(chosen, env, target or "files", writes or bool(local), worker)
+        )
         access = Access()
         url = f"http://{ADDRESS}:{listener.getsockname()[1]}/?token="
         click.echo("Ctrl-C ends the console", err=True)

@@ -30,10 +30,17 @@ _LOG_COLUMNS = ("time", "level", "message")
 @click.command("demo")
 @config_option
 @click.option(
-    "--messages", type=click.File(encoding="utf-8"), help="Send these JSON lines instead (- for standard input)."
+    "--messages",
+    type=click.File(encoding="utf-8"),
+    help="Send these JSON lines instead (- for standard input).",
 )
 @click.option("--queue", help="The queue of --messages: its name in the config.")
-@click.option("--lambda", "as_lambda", is_flag=True, help="Route through the deployed function instead of the worker.")
+@click.option(
+    "--lambda",
+    "as_lambda",
+    is_flag=True,
+    help="Route through the deployed function instead of the worker.",
+)
 def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda: bool) -> None:
     """Show the whole path: queues and tables of the config on an embedded AWS, its test messages, the real worker.
 
@@ -54,7 +61,9 @@ def command(config: Path, messages: TextIO | None, queue: str | None, as_lambda:
     results: list[SampleResult] = []
     for round_ in _rounds(program, config, messages, queue):
         if round_.env:
-            console.print(f"with {literal(', '.join(f'{name}={value}' for name, value in round_.env.items()))}")
+            console.print(
+                f"with {literal(', '.join(f'{name}={value}' for name, value in round_.env.items()))}"
+            )
         demo = _run(console, config, round_, as_lambda)
         _print(demo)
         results += demo.results
@@ -77,28 +86,43 @@ def _run(console: Console, config: Path, round_: DemoRound, as_lambda: bool) -> 
         return run_with_worker(round_, config, local)
 
 
-def _rounds(program: Program, config: Path, messages: TextIO | None, queue: str | None) -> list[DemoRound]:
+def _rounds(
+    program: Program, config: Path, messages: TextIO | None, queue: str | None
+) -> list[DemoRound]:
     if messages is None and queue is not None:
-        raise UsageError("--queue needs --messages: the tests say themselves which queue they are for")
+        raise UsageError(
+            "--queue needs --messages: the tests say themselves which queue they are for"
+        )
     if messages is None:
         rounds = []
         for env in environments(program):
             inside = load_program(config, {**os.environ, **env}) if env else program
-            rounds.append(DemoRound(env, inside, from_tests(inside, env), sample_tests(inside, env)))
+            rounds.append(
+                DemoRound(env, inside, from_tests(inside, env), sample_tests(inside, env))
+            )
     elif queue is None:
         raise UsageError(f"--messages needs --queue, one of {', '.join(program.engine.queues)}")
     else:
-        rounds = [DemoRound({}, program, from_lines(program, program.queue(queue).name, messages), [])]
+        rounds = [
+            DemoRound({}, program, from_lines(program, program.queue(queue).name, messages), [])
+        ]
     if not any(each.count for each in rounds):
-        raise UsageError("there is nothing to send: no route has tests; add some under 'tests:', or use --messages")
+        raise UsageError(
+            "there is nothing to send: no route has tests; add some under 'tests:', or use --messages"
+        )
     return rounds
 
 
 def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
         columns = list(dict.fromkeys(attribute for item in items for attribute in item))
-        cells = sorted([to_cell(item[column]) if column in item else "" for column in columns] for item in items)
-        print_table(map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}"))
+        cells = sorted(
+            [to_cell(item[column]) if column in item else "" for column in columns]
+            for item in items
+        )
+        print_table(
+            map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}")
+        )
     if demo.dead_letters:
         letters = [
             (each.code, literal(each.reason or "(none)"), literal(each.queue), each.message_id)
@@ -109,7 +133,15 @@ def _print(demo: DemoResult) -> None:
     for result in demo.results:
         mark = "[green]ok[/]" if result.expected else "[bold red]NO[/]"
         outcome = f"[{_COLOURS.get(result.outcome, 'yellow')}]{result.outcome}[/]"
-        rows.append((mark, literal(result.sample.queue), literal(result.sample.name), outcome, literal(result.reason)))
+        rows.append(
+            (
+                mark,
+                literal(result.sample.queue),
+                literal(result.sample.name),
+                outcome,
+                literal(result.reason),
+            )
+        )
     print_table(("", "queue", "message", "outcome", "reason"), rows, "messages")
 
 
@@ -119,7 +151,9 @@ def _show_deployed(console: Console, deployed: "DeployedDemo") -> None:
     from router.tools.dev.demo_deployed import STACK
 
     counts = Counter(kind_of(each.type) for each in deployed.resources)
-    resources = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items()))
+    resources = ", ".join(
+        f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())
+    )
     console.print(f"stack {STACK}: {resources}")
     rows = []
     for line in deployed.log:

@@ -22,10 +22,22 @@ from router.tools.cli.report import exit_on_findings
 @click.command("deploy")
 @config_option
 @click.option(
-    "--stack", required=True, metavar="NAME", help="The stack to create or update; the function has its name."
+    "--stack",
+    required=True,
+    metavar="NAME",
+    help="The stack to create or update; the function has its name.",
 )
-@click.option("--bucket", default="", metavar="NAME", help="The bucket for the package.  [default: one is created]")
-@click.option("--package", type=FILE, help="Deploy this package, as router build made it, instead of building one.")
+@click.option(
+    "--bucket",
+    default="",
+    metavar="NAME",
+    help="The bucket for the package.  [default: one is created]",
+)
+@click.option(
+    "--package",
+    type=FILE,
+    help="Deploy this package, as router build made it, instead of building one.",
+)
 @click.option(
     "--parameter",
     "given",
@@ -33,7 +45,9 @@ from router.tools.cli.report import exit_on_findings
     metavar="NAME=VALUE",
     help="A variable of the config, or a parameter of the template; may be repeated.  [default: the environment]",
 )
-@click.option("--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function.")
+@click.option(
+    "--worker", is_flag=True, help="Deploy the worker as an ECS service, instead of the function."
+)
 @allow_file_option
 @click.option(
     "--canary",
@@ -43,7 +57,11 @@ from router.tools.cli.report import exit_on_findings
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @allow_destructive_option
 @confirm_option
-@click.option("--allow-breaking", is_flag=True, help="With --yes, deploy a change that breaks something for messages.")
+@click.option(
+    "--allow-breaking",
+    is_flag=True,
+    help="With --yes, deploy a change that breaks something for messages.",
+)
 @yes_option
 @json_option
 def command(config: Path, given: tuple[str, ...], canary: str | None, **options: Any) -> None:
@@ -69,7 +87,9 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     if options["package"] and options["worker"]:
         raise click.UsageError("--package is for the function and cannot be combined with --worker")
     if canary and options["worker"]:
-        raise click.UsageError("--canary is for the function: ECS replaces the tasks of a worker one by one")
+        raise click.UsageError(
+            "--canary is for the function: ECS replaces the tasks of a worker one by one"
+        )
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.deploy_run import DeployOptions, DeployRun
     from router.tools.control_plane.clients import connect_services
@@ -77,7 +97,9 @@ def command(config: Path, given: tuple[str, ...], canary: str | None, **options:
     from router.tools.deploy.template.canary import read_canary
 
     parameters = read_assignments(given)
-    services = connect_services(("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts"))
+    services = connect_services(
+        ("cloudformation", "codedeploy", "dynamodb", "lambda", "s3", "sqs", "sts")
+    )
     run = DeployRun(
         DeployOptions(canary=read_canary(canary) if canary else None, **options),
         services,

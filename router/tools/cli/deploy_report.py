@@ -7,7 +7,12 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from router.tools.change.properties import ANOTHER_NOT_SHOWN, NOT_SHOWN, PropertyDifference, differences
+from router.tools.change.properties import (
+    ANOTHER_NOT_SHOWN,
+    NOT_SHOWN,
+    PropertyDifference,
+    differences,
+)
 from router.tools.change.report import ConfigChange, DiffReport, grouped, summary
 from router.tools.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.tools.cli.diff_report import COLOURS as VERDICT_COLOURS
@@ -52,7 +57,9 @@ def show_changes(planned: Sequence[PlannedChange]) -> None:
         known = {value.name: _short(value) for value in each.values}
         details = ", ".join(known.get(name, name) for name in each.details)
         what = ": ".join(filter(None, (warning, literal(details))))
-        rows.append((f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what))
+        rows.append(
+            (f"[{colour}]{verb}[/]", each.kind, literal(each.name), literal(each.routes), what)
+        )
     print_table(("", "resource", "name", "routes", "what changes"), rows)
 
 
@@ -109,11 +116,17 @@ def show_routes(report: DiffReport, stack: str) -> None:
             console.print("[bold]other changes[/]")
         for line in lines:
             console.print(f"  {literal(line)}", soft_wrap=True)
-    console.print(f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True)
+    console.print(
+        f"{summary(report)}; 'router diff stack:{literal(stack)}' shows all", soft_wrap=True
+    )
 
 
 def show_result(
-    result: DeploymentResult, resources: Sequence[StackResource], stack: str, region: str, partition: str
+    result: DeploymentResult,
+    resources: Sequence[StackResource],
+    stack: str,
+    region: str,
+    partition: str,
 ) -> None:
     """Print the main resources of the stack, its outputs, and the links of its dashboards."""
     shown = sorted(
@@ -121,7 +134,10 @@ def show_result(
         key=lambda each: (_SHOWN.index(each.type), each.logical_id),
     )
     places = [(each, each.physical_id if "/" in each.physical_id else "") for each in shown]
-    rows = [(kind_of(each.type), literal(short_name(each.physical_id)), literal(where)) for each, where in places]
+    rows = [
+        (kind_of(each.type), literal(short_name(each.physical_id)), literal(where))
+        for each, where in places
+    ]
     print_table(("resource", "name", "where"), rows)
     console = output()
     for name, value in result.outputs.items():
@@ -143,7 +159,9 @@ def explain_failure(result: DeploymentResult, stack: str, creates: bool) -> str:
     where = f"{cause.logical_id} ({cause.type}): " if cause and not result.is_about_probe else ""
     why = f": {where}{cause.reason}" if cause else ""
     kept = (
-        f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them" if result.kept else ""
+        f"; the tables {', '.join(result.kept)} are kept, and the next deployment imports them"
+        if result.kept
+        else ""
     )
     match result.status:
         case "DELETE_COMPLETE":
@@ -175,25 +193,34 @@ def as_record(
         "region": region,
         "changes": [_change_record(each) for each in planned],
         "parameters": {
-            name: {"before": old, "after": new} for name, (old, new) in _known_parameters(parameters).items()
+            name: {"before": old, "after": new}
+            for name, (old, new) in _known_parameters(parameters).items()
         },
         "destructive": any(each.loses for each in planned),
         "executed": executed,
         "status": result.status or None,
         "outputs": dict(result.outputs),
-        "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason} if cause else None,
+        "cause": {"resource": cause.logical_id, "type": cause.type, "reason": cause.reason}
+        if cause
+        else None,
         "tables_kept": list(result.kept),
     }
 
 
 def _change_record(planned: PlannedChange) -> Mapping[str, Any]:
-    found = [each for value in planned.values for each in differences(value.before, value.after, value.name)]
+    found = [
+        each
+        for value in planned.values
+        for each in differences(value.before, value.after, value.name)
+    ]
     shown = [each.without_secrets for each in found]
     values = [{"name": each.path, "before": each.before, "after": each.after} for each in shown]
     return {**msgspec.to_builtins(planned), "values": values}
 
 
-def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: str) -> list[StackEvent]:
+def watch(
+    console: Console, events: Iterator[StackEvent], stack_id: str, what: str
+) -> list[StackEvent]:
     """Print a line for each event; return the events."""
     seen: list[StackEvent] = []
     latest: dict[str, tuple[str, str]] = {}
@@ -209,8 +236,14 @@ def watch(console: Console, events: Iterator[StackEvent], stack_id: str, what: s
 
 def _line(event: StackEvent, stack_id: str) -> str:
     whole = is_about_stack(event, stack_id)
-    name = event.logical_id if whole else resource_name(event.type, event.logical_id, event.physical_id)
-    reason = f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    name = (
+        event.logical_id
+        if whole
+        else resource_name(event.type, event.logical_id, event.physical_id)
+    )
+    reason = (
+        f"  {literal(event.reason)}" if event.reason and event.status.endswith("_FAILED") else ""
+    )
     status = f"[{_colour(event.status)}]{event.status:<20}[/]"
     time = f"{event.at.astimezone(UTC):%H:%M:%SZ}"
     return f"{time}  {status}  {kind_of(event.type):<20}  {literal(name)}{reason}"

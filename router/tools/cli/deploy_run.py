@@ -44,7 +44,11 @@ from router.tools.deploy.stack_versions import (
 )
 from router.tools.deploy.template.alias import function_reference, has_function, with_alias
 from router.tools.deploy.template.canary import Canary, with_canary
-from router.tools.deploy.template.document import DeployableConfig, make_document, read_for_deployment
+from router.tools.deploy.template.document import (
+    DeployableConfig,
+    make_document,
+    read_for_deployment,
+)
 from router.tools.deploy.template.expressions import variables_of
 from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY
 
@@ -103,7 +107,9 @@ class DeployRun(StackRun):
     def _open_versions(self, closing: ExitStack) -> None:
         """Read what the function of the stack runs."""
         if self._deploys.worker:
-            self._unread = "those of a worker are in its images; router diff compares them with a commit"
+            self._unread = (
+                "those of a worker are in its images; router diff compares them with a commit"
+            )
             return
         try:
             where = f"{STACK}{self._options.stack}"
@@ -141,18 +147,32 @@ class DeployRun(StackRun):
 
     def _compare(self, deployment: Deployment, prepared: PreparedChange) -> int:
         role = self._role_of_worker(prepared.stack_id) if self._deploys.worker else ""
-        function = "" if self._deploys.worker else function_reference(prepared.stack, deployment.template.body)
+        function = (
+            ""
+            if self._deploys.worker
+            else function_reference(prepared.stack, deployment.template.body)
+        )
         with self._console.status("comparing what is deployed with the config"):
             env = {**self._known, **deployment.variables}
             # The value of a hidden variable, which stays, need not be known: no resource depends on it.
-            report = examine(self._path, env, LiveComparison(function, role=role), "warning", rules=())
+            report = examine(
+                self._path, env, LiveComparison(function, role=role), "warning", rules=()
+            )
         # Those about the config itself were shown before the deployment.
-        about = [each for each in report.findings if each.code.id.startswith(LIVE) or each.code == RULE_FAILED]
+        about = [
+            each
+            for each in report.findings
+            if each.code.id.startswith(LIVE) or each.code == RULE_FAILED
+        ]
         return self._show_findings(about)
 
     def _role_of_worker(self, stack_id: str) -> str:
         """Return the ARN of the role of the worker's tasks, or "" if the stack has none."""
-        names = [each.physical_id for each in self._stacks.resources(stack_id) if each.logical_id == "TaskRole"]
+        names = [
+            each.physical_id
+            for each in self._stacks.resources(stack_id)
+            if each.logical_id == "TaskRole"
+        ]
         return f"arn:{self._partition}:iam::{self._account}:role/{names[0]}" if names else ""
 
     def _prepare(self, config: DeployableConfig, folder: Path, old: TemplateVersion) -> Deployment:
@@ -165,7 +185,9 @@ class DeployRun(StackRun):
             if not has_function(old.body):
                 self._log("no version runs yet: this deployment shifts nothing; the next one does")
         stack, bucket = self._options.stack, self._artifacts.bucket
-        return make_deployment(stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo)
+        return make_deployment(
+            stack, document, package, bucket, self._given, self._env, self._previous, self._pseudo
+        )
 
     def _package(self, folder: Path) -> Archive:
         if self._deploys.package:
@@ -181,7 +203,9 @@ class DeployRun(StackRun):
             )
         package = built.archive
         if package.over:
-            raise UsageError(f"the package is too large for Lambda: {package.over}; 'router build' shows its content")
+            raise UsageError(
+                f"the package is too large for Lambda: {package.over}; 'router build' shows its content"
+            )
         without = f", without bytecode: {built.no_bytecode}" if built.no_bytecode else ""
         self._log(f"built the package for {built.target}: {package.size / 1e6:.1f} MB{without}")
         if built.smoke_test and built.smoke_test.reason:
@@ -223,17 +247,26 @@ class RollbackRun(StackRun):
             click.echo(render(report, "text", show_ignored=False))
         return self._change(self._with_routes(deployment, old), old, stack)
 
-    def _open_versions(self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack) -> None:
+    def _open_versions(
+        self, stack: Stack, now: StackVersion, before: StackVersion, closing: ExitStack
+    ) -> None:
         """Read the config that runs and the one before; those of workers are in images."""
         if CODE_KEY not in stack.parameters or CODE_KEY not in before.parameters:
             self._unread = "those of a worker are in its images"
             return
         env = read_environment(stack, self._services["lambda"])
-        self._versions = self._open("now", now, env, closing), self._open("before", before, env, closing)
+        self._versions = (
+            self._open("now", now, env, closing),
+            self._open("before", before, env, closing),
+        )
 
-    def _open(self, label: str, version: StackVersion, env: Mapping[str, str], closing: ExitStack) -> ConfigVersion:
+    def _open(
+        self, label: str, version: StackVersion, env: Mapping[str, str], closing: ExitStack
+    ) -> ConfigVersion:
         package = read_package_of(version.parameters, self._services["s3"])
-        return open_package(label, package, {**env, **variables_of(version.template, version.parameters)}, closing)
+        return open_package(
+            label, package, {**env, **variables_of(version.template, version.parameters)}, closing
+        )
 
     def _review(self) -> Sequence[str]:
         # The comparison was shown before the change set. Who goes back is in a hurry, and what is broken ran before.

@@ -26,17 +26,31 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 )
 @env_file_option
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option("--worker", is_flag=True, help="Compare the stacks of the worker, instead of those of the function.")
+@click.option(
+    "--worker",
+    is_flag=True,
+    help="Compare the stacks of the worker, instead of those of the function.",
+)
 @click.option(
     "--recorded",
     type=FILE,
     multiple=True,
     help="Run the messages of this recording of router record through both; may be repeated.",
 )
-@click.option("--values", is_flag=True, help="Show recorded messages as examples, where made ones show nothing.")
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Show recorded messages as examples, where made ones show nothing.",
+)
 @click.option("--strict", is_flag=True, help="Fail on risky changes and unknown verdicts, too.")
-@click.option("--show-ignored", is_flag=True, help="Also show findings that `ignore` in the new config silences.")
-def command(old: str, new: str, config: Path, recorded: tuple[Path, ...], values: bool, **options: Any) -> None:
+@click.option(
+    "--show-ignored",
+    is_flag=True,
+    help="Also show findings that `ignore` in the new config silences.",
+)
+def command(
+    old: str, new: str, config: Path, recorded: tuple[Path, ...], values: bool, **options: Any
+) -> None:
     """Compare two versions of a config: what each route no longer takes, and how its items change.
 
     OLD and NEW are a file, a compiled config, a commit, or stack:NAME for what the function of a stack runs. A commit
@@ -70,5 +84,7 @@ def command(old: str, new: str, config: Path, recorded: tuple[Path, ...], values
     text = render(report, options["form"], options["show_ignored"])
     if text:
         click.echo(text)
-    failing = report.breaks or (options["strict"] and any(each.risk == "risky" for each in report.findings))
+    failing = report.breaks or (
+        options["strict"] and any(each.risk == "risky" for each in report.findings)
+    )
     sys.exit(failing)

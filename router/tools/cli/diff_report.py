@@ -48,12 +48,23 @@ def _finding(found: ChangeFinding) -> Finding:
     change = found.change
     parts = [change.suggestion] if change.suggestion else []
     if change.has_example:
-        parts.append(f"for example {_short(change.example)} (before: {change.before}; after: {change.after})")
-    return Finding(change.code, change.with_route, found.place, "; ".join([*parts, f"was at {found.old_place}"]))
+        parts.append(
+            f"for example {_short(change.example)} (before: {change.before}; after: {change.after})"
+        )
+    return Finding(
+        change.code,
+        change.with_route,
+        found.place,
+        "; ".join([*parts, f"was at {found.old_place}"]),
+    )
 
 
 def _text(report: DiffReport, show_ignored: bool) -> Iterator[str]:
-    width = min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE) if sys.stdout.isatty() else _NARROW
+    width = (
+        min(max(shutil.get_terminal_size().columns, _NARROW), _WIDE)
+        if sys.stdout.isatty()
+        else _NARROW
+    )
     yield f"{printable(report.old)} → {printable(report.new)}"
     for route, findings in grouped(report, show_ignored):
         yield ""
@@ -79,7 +90,11 @@ def _entry(found: ChangeFinding, width: int) -> Iterator[str]:
     first, *rest = _wrapped(_advised(found), width, f"  {change.code.id}  ", _INDENT)
     yield first.replace(change.code.id, click.style(change.code.id, fg=colour), 1)
     yield from rest
-    places = f"{found.place}, was at {found.old_place}" if found.place != found.old_place else str(found.place)
+    places = (
+        f"{found.place}, was at {found.old_place}"
+        if found.place != found.old_place
+        else str(found.place)
+    )
     for line in _wrapped(places, width, _INDENT, _INDENT):
         yield click.style(line, dim=True)
     if found.ignored:
@@ -128,7 +143,11 @@ def _markdown(report: DiffReport, show_ignored: bool) -> Iterator[str]:
     yield f"### Changes of the routes: {_code(report.old)} → {_code(report.new)}"
     yield f"\n{_escaped(summary(report))}"
     for route, findings in grouped(report, show_ignored):
-        yield "\n#### Other changes" if route is None else f"\n#### {_code(route.route)}: {route.verdict}"
+        yield (
+            "\n#### Other changes"
+            if route is None
+            else f"\n#### {_code(route.route)}: {route.verdict}"
+        )
         if route and route.was:
             yield f"\nIt was named {_code(route.was)}."
         yield from (f"\nNot known: {_escaped(why)}." for why in (route.unproved if route else ()))

@@ -12,7 +12,13 @@ import click
 
 from router.errors import UsageError
 from router.runtime.aws.faults import DENIED
-from router.tools.cli.dlq_options import DlqOptions, DlqSession, open_session, selection_options, stop_on_sigterm
+from router.tools.cli.dlq_options import (
+    DlqOptions,
+    DlqSession,
+    open_session,
+    selection_options,
+    stop_on_sigterm,
+)
 from router.tools.cli.dlq_report import (
     causes_as_json,
     count,
@@ -28,7 +34,9 @@ from router.tools.dlq.messages import DlqMessage, count_causes
 from router.tools.dlq.queues import OpenQueue
 from router.tools.dlq.spool import write_messages
 
-_values_option = click.option("--values", is_flag=True, help="Show values; they are masked otherwise.")
+_values_option = click.option(
+    "--values", is_flag=True, help="Show values; they are masked otherwise."
+)
 
 
 @click.group("dlq")
@@ -113,7 +121,9 @@ def show(message_id: str, values: bool, as_json: bool, **options: Any) -> None:
 
 @command.command("rehearse", short_help="Run the messages with nothing sent.")
 @selection_options
-@click.option("--diff", is_flag=True, help="Show each message, with its items beside the stored ones.")
+@click.option(
+    "--diff", is_flag=True, help="Show each message, with its items beside the stored ones."
+)
 @_values_option
 @json_option
 def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
@@ -134,12 +144,24 @@ def rehearse(diff: bool, values: bool, as_json: bool, **options: Any) -> None:
 
 @command.command("redrive", short_help="Deliver the messages that pass now.")
 @selection_options
-@click.option("--to-queue", is_flag=True, help="Send the messages to the queue they failed on, instead of delivering.")
-@click.option("--keep-newer", is_flag=True, help="Leave messages that would replace an item that may be newer.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most.")
+@click.option(
+    "--to-queue",
+    is_flag=True,
+    help="Send the messages to the queue they failed on, instead of delivering.",
+)
+@click.option(
+    "--keep-newer",
+    is_flag=True,
+    help="Leave messages that would replace an item that may be newer.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Messages a second at most."
+)
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
 @click.option("--from", "file", type=FILE, help="Redrive an export.")
-@click.option("--again", is_flag=True, help="Redrive what an earlier run with --from FILE has redriven, too.")
+@click.option(
+    "--again", is_flag=True, help="Redrive what an earlier run with --from FILE has redriven, too."
+)
 @click.option("--journal", type=NEW_FILE, help="The file of confirmed messages.")
 @yes_option
 @json_option
@@ -166,7 +188,9 @@ def redrive(**options: Any) -> None:
 
 @command.command("export", short_help="Write the messages to a file.")
 @selection_options
-@click.option("-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="The new file.")
+@click.option(
+    "-o", "--output", "path", required=True, type=click.Path(path_type=Path), help="The new file."
+)
 @json_option
 def export(path: Path, as_json: bool, **options: Any) -> None:
     """Write the messages to a file of JSON lines, with their values; they stay on the dead-letter queue.
@@ -197,7 +221,11 @@ def export(path: Path, as_json: bool, **options: Any) -> None:
 @command.command("drop", short_help="Export the messages, and delete them.")
 @selection_options
 @click.option(
-    "-o", "--export", "path", type=click.Path(path_type=Path), help="The export.  [default: dropped-TIME.jsonl]"
+    "-o",
+    "--export",
+    "path",
+    type=click.Path(path_type=Path),
+    help="The export.  [default: dropped-TIME.jsonl]",
 )
 @yes_option
 @json_option
@@ -232,7 +260,9 @@ def drop(path: Path | None, yes: bool, as_json: bool, **options: Any) -> None:
             undeleted = _delete(opened)
             click.echo(f"deleted {count(number - undeleted)} of {opened.queue.name}", err=True)
             left += undeleted
-            dropped.append({"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted})
+            dropped.append(
+                {"dead_letter": opened.queue.name, "file": str(file), "dropped": number - undeleted}
+            )
     if as_json:
         click.echo(to_json(dropped, indent=2))
     sys.exit(left > 0)

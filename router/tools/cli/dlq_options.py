@@ -57,15 +57,25 @@ def _complete(names_of: Callable[[spec.Config], Iterable[str]]) -> Callable[...,
     return complete
 
 
-def _complete_code(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_code(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
     """Complete the code of an outcome, each with its title."""
     codes = {code: each.title for code, each in declared().items()} | {MOVED_BY_SQS: "moved by SQS"}
-    return [CompletionItem(code, help=title) for code, title in codes.items() if code.startswith(incomplete)]
+    return [
+        CompletionItem(code, help=title)
+        for code, title in codes.items()
+        if code.startswith(incomplete)
+    ]
 
 
-_queues = _complete(lambda config: (*config.queues, *(route.queue for route in config.routes.values())))
+_queues = _complete(
+    lambda config: (*config.queues, *(route.queue for route in config.routes.values()))
+)
 _routes = _complete(lambda config: config.routes)
-_dead_letters = _complete(lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter))
+_dead_letters = _complete(
+    lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter)
+)
 _OPTIONS = (
     click.option(
         "--queue",
@@ -74,7 +84,9 @@ _OPTIONS = (
         help="Failed on this queue: its name in the config.",
         shell_complete=_queues,
     ),
-    click.option("--route", "routes", multiple=True, help="Failed in this route.", shell_complete=_routes),
+    click.option(
+        "--route", "routes", multiple=True, help="Failed in this route.", shell_complete=_routes
+    ),
     click.option(
         "--code",
         "codes",
@@ -82,11 +94,22 @@ _OPTIONS = (
         help="Failed with this code; '-' for those that SQS moved.",
         shell_complete=_complete_code,
     ),
-    click.option("--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."),
+    click.option(
+        "--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."
+    ),
     click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
-    click.option("--where", metavar="JMESPATH", help="The expression is true for the decoded message."),
-    click.option("--id", "ids", multiple=True, help="Has this message id, the original one or the current one."),
-    click.option("--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."),
+    click.option(
+        "--where", metavar="JMESPATH", help="The expression is true for the decoded message."
+    ),
+    click.option(
+        "--id",
+        "ids",
+        multiple=True,
+        help="Has this message id, the original one or the current one.",
+    ),
+    click.option(
+        "--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."
+    ),
     click.option(
         "--dead-letter",
         metavar="QUEUE",
@@ -145,7 +168,9 @@ def parse_since(text: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time") from None
+        raise UsageError(
+            f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
+        ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -192,7 +217,9 @@ class DlqSession(Struct, frozen=True):
         found = None
         try:
             with ExitStack() as stack:
-                with progress_bar(f"receiving from {queue.name}", queue.visible or None) as progress:
+                with progress_bar(
+                    f"receiving from {queue.name}", queue.visible or None
+                ) as progress:
                     found = stack.enter_context(
                         opened(
                             self.program,
@@ -220,7 +247,9 @@ class DlqSession(Struct, frozen=True):
         """Return the names that the config has for the messages and items of queues."""
         from router.tools.check.analysis.config_names import names_of
 
-        return frozenset(names_of(self.loaded, self.program, (queue.name for queue in queues)).names)
+        return frozenset(
+            names_of(self.loaded, self.program, (queue.name for queue in queues)).names
+        )
 
     def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
         """Return the name of the queue that a message failed on; that of the failure if the config has none."""
@@ -234,12 +263,16 @@ class DlqSession(Struct, frozen=True):
         from router.tools.control_plane.clients import AwsCallError
 
         try:
-            found = self.services["dynamodb"].call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+            found = self.services["dynamodb"].call(
+                "GetItem", TableName=table.name, Key=key, ConsistentRead=True
+            )
         except AwsCallError as error:
             fault = translate(error.code)
             if fault.kind != "retry":
                 place = self.services["dynamodb"].place
-                raise UsageError(f"the table '{table.name}' cannot be read{place}: {error}") from None
+                raise UsageError(
+                    f"the table '{table.name}' cannot be read{place}: {error}"
+                ) from None
             return fault
         item: Mapping[str, AttributeValue] | None = found.get("Item")
         return item
@@ -260,7 +293,9 @@ def open_session(options: DlqOptions) -> DlqSession:
     sources, place = frozenset(options.queues), services["sqs"].place
     queues = find_queues(program, aws, attributes, sources, options.dead_letter, place)
     unknown = UnknownNames(selection, program)
-    return DlqSession(loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown)
+    return DlqSession(
+        loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
+    )
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
@@ -268,7 +303,9 @@ def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:
     from router.tools.control_plane.clients import AwsCallError
 
     try:
-        return dict(sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"])
+        return dict(
+            sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        )
     except AwsCallError:
         return None
 

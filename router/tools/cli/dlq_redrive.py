@@ -108,7 +108,9 @@ class _Choice:
 class _Redrive:
     """The redrive of the messages of one dead-letter queue."""
 
-    def __init__(self, session: DlqSession, work: _Work, own: RedriveOptions, written: WrittenItems) -> None:
+    def __init__(
+        self, session: DlqSession, work: _Work, own: RedriveOptions, written: WrittenItems
+    ) -> None:
         """Read the journal; raises UsageError. `written` is what was written for other queues, or would have been."""
         self.tally = Tally()
         self._session = session
@@ -116,7 +118,11 @@ class _Redrive:
         self._own = own
         self._written = written
         # The journal of a file is of use where the file is.
-        path = own.file.with_name(f"{own.file.name}.journal") if own.file else Path(f"router-dlq-{work.name}.journal")
+        path = (
+            own.file.with_name(f"{own.file.name}.journal")
+            if own.file
+            else Path(f"router-dlq-{work.name}.journal")
+        )
         self._journal = Journal(own.journal or path, again=own.again)
         self._choice = _Choice(work.spool, self._journal, ordered=work.queue.fifo)
         self._plan = RedrivePlan(Counter())
@@ -129,11 +135,17 @@ class _Redrive:
             if self._plan.total or not choice.confirmed:
                 print_plan(self._work.name, self._plan, self._work.elsewhere)
             if choice.waiting:
-                output().print(f"{count(choice.waiting)} of these stay behind one of their group that is not redriven")
+                output().print(
+                    f"{count(choice.waiting)} of these stay behind one of their group that is not redriven"
+                )
             if choice.confirmed and own.file:
-                output().print(f"already redriven: {count(len(choice.confirmed))}; --again delivers them again")
+                output().print(
+                    f"already redriven: {count(len(choice.confirmed))}; --again delivers them again"
+                )
             elif choice.confirmed:
-                output().print(f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}")
+                output().print(
+                    f"delivered by an earlier run, and only deleted now: {count(len(choice.confirmed))}"
+                )
         idle = not choice.chosen and (own.file or not choice.confirmed)
         if idle:
             click.echo("nothing to redrive", err=True)
@@ -150,7 +162,12 @@ class _Redrive:
     def report(self, complete: bool) -> dict[str, object]:
         """Return the report for `--json`."""
         plan = plan_as_json(self._work.name, self._plan, self._work.unseen)
-        return {**plan, "confirmed": len(self._choice.confirmed), **tally_as_json(self.tally), "complete": complete}
+        return {
+            **plan,
+            "confirmed": len(self._choice.confirmed),
+            **tally_as_json(self.tally),
+            "complete": complete,
+        }
 
     def _rehearse(self) -> None:
         session, work, own, choice = self._session, self._work, self._own, self._choice
@@ -175,19 +192,31 @@ class _Redrive:
         chosen, name = self._choice.chosen, self._work.name
         if not chosen:
             return f"Delete {count(len(self._choice.confirmed))} from {name}?"
-        what = f"Send {count(chosen)} to the queues" if self._own.to_queue else f"Deliver {count(chosen)}"
-        more = ", with those that follow in their groups" if self._work.queue.fifo and self._work.receive else ""
+        what = (
+            f"Send {count(chosen)} to the queues"
+            if self._own.to_queue
+            else f"Deliver {count(chosen)}"
+        )
+        more = (
+            ", with those that follow in their groups"
+            if self._work.queue.fifo and self._work.receive
+            else ""
+        )
         return f"{what}, and delete them from {name}{more}?"
 
     def _deliver(self) -> None:
         """Deliver the selected messages; of a FIFO queue also those that become visible when their group goes on."""
         session, work, choice = self._session, self._work, self._choice
         rate, place = self._own.rate, session.services["sqs"].place
-        redriver = Redriver(session.program, session.aws, work.source, self._journal, rate, place=place)
+        redriver = Redriver(
+            session.program, session.aws, work.source, self._journal, rate, place=place
+        )
         finished = 0
         try:
             while True:
-                for each in redriver.finish(choice.confirmed[finished:]) if not self._own.file else ():
+                for each in (
+                    redriver.finish(choice.confirmed[finished:]) if not self._own.file else ()
+                ):
                     self.tally.add(each)
                 finished = len(choice.confirmed)
                 if self._may_go_on(redriver):
@@ -219,7 +248,9 @@ class _Redrive:
                 if not batch:
                     continue
                 queue = batch[0].find_queue(self._session.program, self._work.queue.reference)
-                assert queue is not None, "a message of an unknown queue does not pass its rehearsal"
+                assert queue is not None, (
+                    "a message of an unknown queue does not pass its rehearsal"
+                )
                 redriver.keep_rate(len(batch))
                 # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
                 with finished_first():
@@ -233,7 +264,9 @@ class _Redrive:
         denied = any(fault.kind == "configuration" for fault in redriver.undeleted.values())
         return not (self.tally.stopped or denied)
 
-    def _finish(self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Sequence[Redriven]) -> None:
+    def _finish(
+        self, queue: CompiledQueue, batch: Sequence[DlqMessage], results: Sequence[Redriven]
+    ) -> None:
         """Count the results of a batch."""
         self._written.deliver(each.id for each in results if each.result == "written")
         by_id = {message.id: message for message in batch}
@@ -246,7 +279,9 @@ class _Redrive:
 def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
     """Redrive the selected messages; return the exit code. Raises RouterError."""
     if own.again and not own.file:
-        raise UsageError("--again is for --from FILE: what is on a dead-letter queue was not redriven")
+        raise UsageError(
+            "--again is for --from FILE: what is on a dead-letter queue was not redriven"
+        )
     session = open_session(options)
     reports: list[dict[str, object]] = []
     codes = {0}
@@ -274,7 +309,9 @@ def _from_queues(session: DlqSession) -> Generator[_Work, None, None]:
             lease = opened.lease
             receive = partial(lease.receive, opened.selects)
             name = opened.queue.name
-            yield _Work(name, opened.queue, opened.spool, lease, receive, opened.unseen, opened.elsewhere)
+            yield _Work(
+                name, opened.queue, opened.spool, lease, receive, opened.unseen, opened.elsewhere
+            )
 
 
 def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:

@@ -51,7 +51,11 @@ class RedrivePlan(Struct):
     def sentence(self) -> str:
         """Return the counts of the plan in words."""
         text = f"{self.passing} of {count(self.total)} pass now, {self.total - self.passing} do not"
-        return f"{text}; {self.overwriting} would replace an item that may be newer" if self.overwriting else text
+        return (
+            f"{text}; {self.overwriting} would replace an item that may be newer"
+            if self.overwriting
+            else text
+        )
 
 
 _DONE = ("written", "duplicate", "stale", "dropped", SENT)
@@ -123,18 +127,32 @@ def result_of(rehearsal: Rehearsal) -> str:
     outcome = rehearsal.outcome
     if outcome is None:
         return NO_QUEUE
-    detail = f" {outcome.code} {outcome.reason}".rstrip() if outcome.kind in ("rejected", "retry") else ""
-    effects = sorted({change.effect for change in rehearsal.changes}) if outcome.kind == "written" else []
+    detail = (
+        f" {outcome.code} {outcome.reason}".rstrip()
+        if outcome.kind in ("rejected", "retry")
+        else ""
+    )
+    effects = (
+        sorted({change.effect for change in rehearsal.changes}) if outcome.kind == "written" else []
+    )
     return f"{outcome.kind}{detail}" + (f" ({', '.join(effects)})" if effects else "")
 
 
 def print_plan(name: str, plan: RedrivePlan, elsewhere: int) -> None:
     """Print the counts of a rehearsal; others have about so many messages."""
     rows = [
-        tuple(map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result))))
+        tuple(
+            map(literal, (str(number), cause.code, cause.queue, cause.reason, _now(cause, result)))
+        )
         for (cause, result), number in plan.results.most_common()
     ]
-    columns = ("messages", "code", "queue", Column("reason before", overflow="fold"), Column("now", overflow="fold"))
+    columns = (
+        "messages",
+        "code",
+        "queue",
+        Column("reason before", overflow="fold"),
+        Column("now", overflow="fold"),
+    )
     if rows:
         print_table(columns, rows, literal(name))
     output().print(literal(plan.sentence() if rows else none_selected(name, elsewhere)))
@@ -168,14 +186,28 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> st
     """
     console = output()
     with console.capture() as captured:
-        console.print(f"[bold]{literal(rehearsal.message.shown_id)}[/] {literal(result_of(rehearsal))}", soft_wrap=True)
+        console.print(
+            f"[bold]{literal(rehearsal.message.shown_id)}[/] {literal(result_of(rehearsal))}",
+            soft_wrap=True,
+        )
         for change in rehearsal.changes:
             warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
             key = to_json(change.key if names is None else masked(change.key, names))
-            console.print(f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}", soft_wrap=True)
+            console.print(
+                f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}",
+                soft_wrap=True,
+            )
             for name, before, after in _differences(change, names):
-                text = f"+ {name}: {after}" if before == _NONE else f"- {name}: {before}" if after == _NONE else ""
-                console.print(f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True)
+                text = (
+                    f"+ {name}: {after}"
+                    if before == _NONE
+                    else f"- {name}: {before}"
+                    if after == _NONE
+                    else ""
+                )
+                console.print(
+                    f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True
+                )
     return captured.get()
 
 
@@ -193,7 +225,9 @@ def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> di
                 "key": change.key if names is None else masked(change.key, names),
                 "effect": change.effect,
                 "may_be_newer": change.newer,
-                "attributes": {name: {"before": b, "after": a} for name, b, a in _differences(change, names)},
+                "attributes": {
+                    name: {"before": b, "after": a} for name, b, a in _differences(change, names)
+                },
             }
             for change in rehearsal.changes
         ],

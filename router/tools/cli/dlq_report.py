@@ -18,10 +18,27 @@ from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
 from router.tools.dlq.mask import masked, masked_failure
 from router.tools.dlq.messages import CauseCount, DlqMessage
-from router.tools.dlq.queues import IN_FLIGHT_LIMIT, RECEIVE_COUNT, VISIBILITY_SECONDS, DlqLease, OpenQueue
+from router.tools.dlq.queues import (
+    IN_FLIGHT_LIMIT,
+    RECEIVE_COUNT,
+    VISIBILITY_SECONDS,
+    DlqLease,
+    OpenQueue,
+)
 
 _ABSENT = object()
-_FIRST = ("id", "original_id", "code", "reason", "pointer", "queue", "route", "failed_at", "first_failed_at", "sent_at")
+_FIRST = (
+    "id",
+    "original_id",
+    "code",
+    "reason",
+    "pointer",
+    "queue",
+    "route",
+    "failed_at",
+    "first_failed_at",
+    "sent_at",
+)
 """What `show` prints first."""
 
 
@@ -51,15 +68,23 @@ def describe_unseen(opened: OpenQueue) -> Iterator[str]:
 def describe_unreleased(lease: DlqLease) -> str:
     """Return a sentence about messages that could not be released."""
     why = f": {lease.fault.code}" if lease.fault else ""
-    needs = "; the command needs sqs:ChangeMessageVisibility" if lease.fault and lease.fault.code in DENIED else ""
+    needs = (
+        "; the command needs sqs:ChangeMessageVisibility"
+        if lease.fault and lease.fault.code in DENIED
+        else ""
+    )
+    minutes = VISIBILITY_SECONDS // 60
     return (
-        f"{count(lease.unreleased)} become visible within {VISIBILITY_SECONDS // 60} minutes, not at once{why}{needs}"
+        f"{count(lease.unreleased)} become visible within {minutes} minutes, "
+        f"not at once{why}{needs}"
     )
 
 
 def none_selected(name: str, elsewhere: int) -> str:
     """Return a sentence about a queue of which no message is selected; others have about so many messages."""
-    return f"{name}: no message that is visible and selected" + (f"; about {elsewhere} in flight" if elsewhere else "")
+    return f"{name}: no message that is visible and selected" + (
+        f"; about {elsewhere} in flight" if elsewhere else ""
+    )
 
 
 def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> None:
@@ -69,7 +94,9 @@ def print_causes(name: str, causes: Sequence[CauseCount], elsewhere: int) -> Non
         console.print(literal(none_selected(name, elsewhere)))
         return
     total = sum(each.count for each in causes)
-    console.print(f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}")
+    console.print(
+        f"{literal(name)}: {count(total)} of {len(causes)} cause{'' if len(causes) == 1 else 's'}"
+    )
     table = Table.grid(Column(justify="right"), Column(), Column(overflow="fold"), padding=(0, 2))
     for each in causes:
         cause = each.cause
@@ -104,7 +131,12 @@ def _to_second(moment: str) -> str:
 def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) -> dict[str, Any]:
     """Return the causes of the messages on a dead-letter queue, and about how many could not be looked at."""
     entries = [
-        {"messages": each.count, **structs.asdict(each.cause), "oldest": each.oldest, "newest": each.newest}
+        {
+            "messages": each.count,
+            **structs.asdict(each.cause),
+            "oldest": each.oldest,
+            "newest": each.newest,
+        }
         | {"example": each.example}
         for each in causes
     ]
@@ -112,11 +144,15 @@ def causes_as_json(name: str, causes: Sequence[CauseCount], unseen: int | None) 
     return {"dead_letter": name, "messages": total, "not_received": unseen, "causes": entries}
 
 
-def message_as_json(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> dict[str, Any]:
+def message_as_json(
+    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
+) -> dict[str, Any]:
     """Return everything that is known about one message; of names and values only these names, all with None."""
     failed = msgspec.to_builtins(message.failed) if message.failed else {}
     attributes = {
-        name: value for name, value in read_attributes(message.record.message_attributes).items() if name != ATTRIBUTE
+        name: value
+        for name, value in read_attributes(message.record.message_attributes).items()
+        if name != ATTRIBUTE
     }
     data = _decoded(message, queue)
     return {
@@ -141,7 +177,9 @@ def _decoded(message: DlqMessage, queue: CompiledQueue | None) -> Any:
         return message.record.body
 
 
-def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None) -> None:
+def print_message(
+    message: DlqMessage, queue: CompiledQueue | None, names: Collection[str] | None
+) -> None:
     """Print one message: the failure, then the message with the place of the failure."""
     shown = message_as_json(message, queue, names)
     failure = shown.pop("failure")
@@ -153,7 +191,9 @@ def print_message(message: DlqMessage, queue: CompiledQueue | None, names: Colle
         if fields.get(name) == fields.get(other):
             fields.pop(name, None)
     table = Table.grid(Column(style="bold"), Column(overflow="fold"), padding=(0, 2))
-    for name in sorted(fields, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)):
+    for name in sorted(
+        fields, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)
+    ):
         if fields[name] != "":
             table.add_row(name, literal(str(fields[name])))
     if attributes:

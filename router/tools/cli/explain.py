@@ -33,9 +33,16 @@ from router.tools.dev.explain import (
     help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
 @click.option("--route", help="Show only this route.")
-@click.option("--claims", is_flag=True, help="Also show what `router check` proves of these routes.")
+@click.option(
+    "--claims", is_flag=True, help="Also show what `router check` proves of these routes."
+)
 @json_option
-@click.option("--html", "page", type=NEW_FILE, help="Write it as a page to a file, with the values of the message.")
+@click.option(
+    "--html",
+    "page",
+    type=NEW_FILE,
+    help="Write it as a page to a file, with the values of the message.",
+)
 @click.argument("message", type=click.File("rb"))
 def command(
     config: Path,
@@ -69,7 +76,9 @@ def command(
     if as_json or not page:
         click.echo(_as_json(explained, route) if as_json else "\n".join(_as_text(explained, route)))
     if claims and not as_json:
-        _show_claims(config, [each.route.name for each in program.engine.queues[queue].routes], route)
+        _show_claims(
+            config, [each.route.name for each in program.engine.queues[queue].routes], route
+        )
     sys.exit(explained.outcome.kind in ("rejected", "retry"))
 
 
@@ -79,15 +88,24 @@ def _show_claims(config: Path, names: list[str], route: str | None) -> None:
     from router.tools.cli.check_report import show_claims
 
     entries = examine(config, os.environ).ledger.entries
-    show_claims([entry for entry in entries if entry.route in names and route in (None, entry.route)])
+    show_claims(
+        [entry for entry in entries if entry.route in names and route in (None, entry.route)]
+    )
 
 
 def _as_json(explained: Explanation, only: str | None) -> str:
     record = {
         "queue": explained.queue,
-        "conditions": [msgspec.to_builtins(each) for each in explained.conditions if only in (None, each.route)],
+        "conditions": [
+            msgspec.to_builtins(each) for each in explained.conditions if only in (None, each.route)
+        ],
         "stages": [
-            {"route": each.route, "stage": each.stage, "micros": round(each.micros, 1), "value": show_value(each)}
+            {
+                "route": each.route,
+                "stage": each.stage,
+                "micros": round(each.micros, 1),
+                "value": show_value(each),
+            }
             for each in explained.stages
             if only in (None, each.route) or not each.route
         ],
@@ -108,7 +126,9 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
             yield f"{name}  {click.style(f'{stage.micros:.1f} µs', dim=True)}"
             yield _indent(to_json(show_value(stage), indent=2))
         if not stage.route:
-            yield from _routes([each for each in explained.conditions if only in (None, each.route)])
+            yield from _routes(
+                [each for each in explained.conditions if only in (None, each.route)]
+            )
     outcome = explained.outcome
     good = outcome.kind in ("written", "dropped")
     yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
@@ -118,7 +138,10 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
     for fault in explained.faults:
         where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"
         yield printable(f"  {fault.schema}: {where}: {fault.sentence}")
-    if len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages) and not explained.failed_at:
+    if (
+        len(explained.requests) < sum(stage.stage == "write" for stage in explained.stages)
+        and not explained.failed_at
+    ):
         yield click.style("in one request", bold=True)
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
 
@@ -132,7 +155,9 @@ def _routes(conditions: list[RouteCondition]) -> Iterable[str]:
     }
     for each in conditions:
         condition = f"when {each.when}" if each.when else "always"
-        yield f"  {marks[each.result]}  " + printable(f"{each.route}: {condition}{each.why and ' — '}{each.why}")
+        yield f"  {marks[each.result]}  " + printable(
+            f"{each.route}: {condition}{each.why and ' — '}{each.why}"
+        )
 
 
 def _indent(text: str) -> str:

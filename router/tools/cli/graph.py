@@ -9,7 +9,15 @@ from router.errors import UsageError
 from router.runtime.printable import printable_lines
 from router.runtime.program.load import load
 from router.tools.cli.options import choose_config, config_argument, output_option, write_text_file
-from router.tools.dev.graph import GroupBy, as_json, as_mermaid, file_finder, graph_of, group, select
+from router.tools.dev.graph import (
+    GroupBy,
+    as_json,
+    as_mermaid,
+    file_finder,
+    graph_of,
+    group,
+    select,
+)
 from router.tools.dev.graph_picture import as_svg
 
 _FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
@@ -17,7 +25,9 @@ _FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
 
 @click.command("graph")
 @config_argument
-@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="mermaid", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(list(_FORMATS)), default="mermaid", show_default=True
+)
 @click.option(
     "--group",
     "by",
@@ -27,11 +37,19 @@ _FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
     help="One node for what has one owner, file or first word in its name; auto: only for more than 40 routes.",
 )
 @click.option(
-    "--select", "pattern", metavar="PATTERN", help="Only what has such a name, and its neighbours: 'orders*'."
+    "--select",
+    "pattern",
+    metavar="PATTERN",
+    help="Only what has such a name, and its neighbours: 'orders*'.",
 )
 @output_option(help="The file.  [default: standard output]")
 def command(
-    file: Path | None, config: Path | None, form: str, by: GroupBy, pattern: str | None, output: Path | None
+    file: Path | None,
+    config: Path | None,
+    form: str,
+    by: GroupBy,
+    pattern: str | None,
+    output: Path | None,
 ) -> None:
     """Draw the queues, routes, tables and dead-letter queues of a config, and what goes from one to another.
 

@@ -41,15 +41,22 @@ def command(file: Path | None, config: Path | None, owner: str | None, as_json: 
       router list
       router list --owner team-orders --json
     """
-    listed = list(_listed(load(choose_config(file, config), os.environ, "warning").require().config))
-    found = [each for each in listed if owner is None or each.owner == ("" if owner == "-" else owner)]
+    listed = list(
+        _listed(load(choose_config(file, config), os.environ, "warning").require().config)
+    )
+    found = [
+        each for each in listed if owner is None or each.owner == ("" if owner == "-" else owner)
+    ]
     if not found:
         known = ", ".join(sorted({each.owner for each in listed} - {""})) or "none"
         raise UsageError(f"nothing belongs to '{owner}'; the owners in the config: {known}")
     if as_json:
         click.echo(to_json(found, indent=2))
         return
-    rows = [[each.kind, *map(literal, (each.name, each.owner, each.about, each.description))] for each in found]
+    rows = [
+        [each.kind, *map(literal, (each.name, each.owner, each.about, each.description))]
+        for each in found
+    ]
     print_table(["", "name", "owner", "", "description"], rows)
 
 
@@ -60,6 +67,20 @@ def _listed(config: spec.Config) -> Iterator[_Listed]:
         about = f"dead letters: {queue.dead_letter}" if queue.dead_letter else ""
         yield _Listed("queue", name, owner, about, queue.description, queue.tags)
     for name, table in config.tables.items():
-        yield _Listed("table", name, owners.tables[name], f"key: {', '.join(table.key)}", table.description, table.tags)
+        yield _Listed(
+            "table",
+            name,
+            owners.tables[name],
+            f"key: {', '.join(table.key)}",
+            table.description,
+            table.tags,
+        )
     for name, route in config.routes.items():
-        yield _Listed("route", name, route.owner, f"{route.queue} → {route.table}", route.description, route.tags)
+        yield _Listed(
+            "route",
+            name,
+            route.owner,
+            f"{route.queue} → {route.table}",
+            route.description,
+            route.tags,
+        )

@@ -20,7 +20,11 @@ PORT = 4566
 @click.command("local")
 @config_option
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="The port; 0 for a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="The port; 0 for a free one.",
 )
 @click.option(
     "--keep", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER",
@@ -46,7 +50,10 @@ def command(config: Path, port: int, keep: Path | None) -> None:
         signal.signal(signal_, lambda *_: stop.set())
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
-    with Console(stderr=True).status("starting the embedded AWS") as status, local_aws(port=port, state=keep) as local:
+    with (
+        Console(stderr=True).status("starting the embedded AWS") as status,
+        local_aws(port=port, state=keep) as local,
+    ):
         provision_new(program, local)
         status.stop()
         click.echo(f"the embedded AWS listens on {local.endpoint}\n")

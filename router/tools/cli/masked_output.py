@@ -34,7 +34,9 @@ def masking() -> Iterator[None]:
         sys.stdout, sys.stderr = streams
 
 
-def _print_masked(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _print_masked(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
     """Print an error that ends the program, as Python does."""
     sys.stderr.write(WRITTEN.mask("".join(format_exception(kind, error, trace))))
 
@@ -57,7 +59,9 @@ class _MaskedBytes:
     def write(self, content: bytes) -> int:
         """Write bytes, which are text in UTF-8."""
         if WRITTEN:
-            content = WRITTEN.mask(bytes(content).decode(errors="surrogateescape")).encode(errors="surrogateescape")
+            content = WRITTEN.mask(bytes(content).decode(errors="surrogateescape")).encode(
+                errors="surrogateescape"
+            )
         return self._stream.write(content)
 
 

@@ -13,7 +13,13 @@ from msgspec import Struct
 from router.errors import UsageError, refusing_file
 from router.runtime.printable import printable
 from router.runtime.program.load import load
-from router.tools.cli.options import DEFAULT_CONFIG, NEW_FILE, env_file_option, json_option, yes_option
+from router.tools.cli.options import (
+    DEFAULT_CONFIG,
+    NEW_FILE,
+    env_file_option,
+    json_option,
+    yes_option,
+)
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dev.new.files import NewFile, faults_of, make_files, undo, write_files
@@ -48,14 +54,35 @@ class _NewOptions(Struct, frozen=True):
     help="The config: a route is added to it, or with none a project is made.",
 )  # fmt: skip
 @env_file_option
-@click.option("--queue", default="", help="The queue.  [default: the name of the first file, or the queue itself]")
-@click.option("--table", default="", help="The table, an existing one or a new one.  [default: as the queue]")
-@click.option("--name", default="", help="The name of the route, and of its files.  [default: as the queue]")
-@click.option("--key", default="", metavar="PATH", help="The field that is the key; 'PATH,PATH' with a sort key.")
 @click.option(
-    "--count", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Samples of a queue at most."
+    "--queue",
+    default="",
+    help="The queue.  [default: the name of the first file, or the queue itself]",
 )
-@click.option("--values", is_flag=True, help="Put a message of a queue into the tests as it is, with its values.")
+@click.option(
+    "--table", default="", help="The table, an existing one or a new one.  [default: as the queue]"
+)
+@click.option(
+    "--name", default="", help="The name of the route, and of its files.  [default: as the queue]"
+)
+@click.option(
+    "--key",
+    default="",
+    metavar="PATH",
+    help="The field that is the key; 'PATH,PATH' with a sort key.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="Samples of a queue at most.",
+)
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Put a message of a queue into the tests as it is, with its values.",
+)
 @yes_option
 @json_option
 def command(samples: tuple[str, ...], **options: Any) -> None:
@@ -85,8 +112,17 @@ def _run(names: Sequence[str], options: _NewOptions) -> int:
 
         reference = live[0]["name"] or names[0]
         received = sample_queue(reference, options.count)
-        return _make(received.samples, _wanted(options, received.name, received), options, masked=not options.values)
-    bodies = [body for name in names for body in read_bodies(_read(name), "standard input" if name == "-" else name)]
+        return _make(
+            received.samples,
+            _wanted(options, received.name, received),
+            options,
+            masked=not options.values,
+        )
+    bodies = [
+        body
+        for name in names
+        for body in read_bodies(_read(name), "standard input" if name == "-" else name)
+    ]
     return _make(open_samples(bodies), _wanted(options, _stem(names[0])), options, masked=False)
 
 
@@ -132,10 +168,14 @@ def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> i
         click.echo("nothing was written", err=True)
         return 1
     write_files(files)
-    faults = [text for fault, text in faults_of(options.config, os.environ).items() if fault not in before]
+    faults = [
+        text for fault, text in faults_of(options.config, os.environ).items() if fault not in before
+    ]
     if faults:
         undo(files)
-        raise UsageError("nothing was written, since the result would not pass:\n" + "\n".join(faults))
+        raise UsageError(
+            "nothing was written, since the result would not pass:\n" + "\n".join(faults)
+        )
     _report(plan, files, options)
     return 0
 
@@ -150,12 +190,17 @@ def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
 
 def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
     console = output()
-    for note in (*plan.notes, *(f"table {table.name}: {note}" for table in plan.tables for note in table.notes)):
+    for note in (
+        *plan.notes,
+        *(f"table {table.name}: {note}" for table in plan.tables for note in table.notes),
+    ):
         console.print(literal(note))
     for route in plan.routes:
         count = len(route.shape.messages)
         what = "1 sample" if count == 1 else f"{count} samples"
-        console.print(literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})"))
+        console.print(
+            literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
+        )
     for file in files:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
@@ -165,14 +210,16 @@ def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
         report = {
             "files": [{"path": str(each.path), "new": each.before is None} for each in files],
             "routes": [
-                {"name": each.name, **each.settings, "samples": len(each.shape.messages)} for each in plan.routes
+                {"name": each.name, **each.settings, "samples": len(each.shape.messages)}
+                for each in plan.routes
             ],
             "tables": [
                 {
                     "name": table.name,
                     "key": dict(table.key),
                     "candidates": [
-                        {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
+                        {"path": each.name, "type": each.type, "why": each.reasons}
+                        for each in table.candidates
                     ],
                 }
                 for table in plan.tables

@@ -36,7 +36,9 @@ def read_env_file(path: Path) -> dict[str, str]:
         if name.startswith("#") or not (name or equals):
             continue
         if not equals or not _VARIABLE.fullmatch(name) or "\0" in value:
-            raise UsageError(f"{path}:{number}: this is not NAME=VALUE, with letters, digits and '_' in the name")
+            raise UsageError(
+                f"{path}:{number}: this is not NAME=VALUE, with letters, digits and '_' in the name"
+            )
         found[name] = value
     return found
 
@@ -89,9 +91,13 @@ allow_file_option: Callable[[Any], Any] = click.option(
     help="Pack this file of the config's folder though it seems to hold a secret; may be repeated.",
 )
 """`--allow-file PATH`, of the commands that build a package."""
-json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option: Callable[[Any], Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON."
+)
 allow_destructive_option: Callable[[Any], Any] = click.option(
-    "--allow-destructive", is_flag=True, help="Delete or replace queues and tables, if the change does."
+    "--allow-destructive",
+    is_flag=True,
+    help="Delete or replace queues and tables, if the change does.",
 )
 confirm_option: Callable[[Any], Any] = click.option(
     "--confirm",
@@ -101,7 +107,9 @@ confirm_option: Callable[[Any], Any] = click.option(
     help="A queue or table that may lose what it stores, instead of typing its name; queue:NAME or table:NAME if both "
     "have that name and lose something. May be repeated.",
 )
-yes_option: Callable[[Any], Any] = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+yes_option: Callable[[Any], Any] = click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation."
+)
 
 
 def output_option(**settings: Any) -> Callable[[Any], Any]:
@@ -121,7 +129,9 @@ def choose_config(file: Path | None, config: Path | None) -> Path:
         raise click.UsageError("give the config once: as FILE, or with --config")
     chosen = file or config or DEFAULT_CONFIG
     if not chosen.exists():
-        raise click.UsageError(f"there is no {chosen} here; give the config as FILE or with --config")
+        raise click.UsageError(
+            f"there is no {chosen} here; give the config as FILE or with --config"
+        )
     return chosen
 
 

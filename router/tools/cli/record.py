@@ -21,13 +21,33 @@ _LONG = 10_000
 @click.command("record")
 @click.argument("queue")
 @config_option
-@click.option("--count", type=click.IntRange(1, _LONG), default=_DEFAULT, show_default=True, help="The most messages.")
-@click.option("--keep", "keep", multiple=True, metavar="PATH", help="Do not mask this: customer.country, lines[].sku.")
-@click.option("--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, _LONG),
+    default=_DEFAULT,
+    show_default=True,
+    help="The most messages.",
+)
+@click.option(
+    "--keep",
+    "keep",
+    multiple=True,
+    metavar="PATH",
+    help="Do not mask this: customer.country, lines[].sku.",
+)
+@click.option(
+    "--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE."
+)
 @output_option(required=True, help="The file, as JSON lines.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it exists.")
 def command(
-    queue: str, config: Path, count: int, keep: tuple[str, ...], dead_letters: bool, output: Path, force: bool
+    queue: str,
+    config: Path,
+    count: int,
+    keep: tuple[str, ...],
+    dead_letters: bool,
+    output: Path,
+    force: bool,
 ) -> None:
     """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
 
@@ -74,7 +94,9 @@ def _notes(left_out: Mapping[str, int], unused: Iterable[str], recorded: int) ->
     if not recorded:
         yield "no message was recorded"
         return
-    yield from (f"--keep {printable(path)}: no recorded message has a value there" for path in unused)
+    yield from (
+        f"--keep {printable(path)}: no recorded message has a value there" for path in unused
+    )
 
 
 def _reference(queue: CompiledQueue, dead_letters: bool) -> str:
@@ -90,5 +112,6 @@ def _ask(path: str) -> bool:
     if not sys.stdin.isatty():
         return False
     return click.confirm(
-        f"the value of {printable(path)} decides about the outcome: keep the real values there?", err=True
+        f"the value of {printable(path)} decides about the outcome: keep the real values there?",
+        err=True,
     )

@@ -20,15 +20,23 @@ from router.runtime.printable import printable, printable_json
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry
 from router.tools.check.run import Ignored, finding_record
 
-SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+SARIF_SCHEMA = (
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
 _COLOURS: Mapping[Severity, str] = {"error": "red", "warning": "yellow", "info": "blue"}
 _SARIF_LEVELS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "note"}
-_GITHUB_COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+_GITHUB_COMMANDS: Mapping[Severity, str] = {
+    "error": "error",
+    "warning": "warning",
+    "info": "notice",
+}
 _WIDTH = 110
 """The maximum number of characters of a source line that are shown."""
 
 
-def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerpts: bool = False) -> str:
+def as_text(
+    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerpts: bool = False
+) -> str:
     """Return a line for each finding, `file:line:column: RTnnn sentence; suggestion`, coloured on a terminal.
 
     Ignored findings follow with the reason. With `excerpts`, each finding has its source line and a caret.
@@ -41,7 +49,9 @@ def as_text(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), excerp
     return "\n".join([*lines, *reasons])
 
 
-def count_findings(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
+def count_findings(
+    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER
+) -> str:
     """Return the number of findings of each severity, and of those ignored; a second line sums up the ledger.
 
     "No findings" is printed only if each claim of the ledger is proved, or has a finding.
@@ -70,7 +80,9 @@ def sum_up(ledger: Ledger) -> str:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)
         without = sum(not entry.has_schema and entry.open for entry in undecided)
-        parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(without)
+        parts = [f"{ignored} ignored"] * bool(ignored) + [f"{without} without a schema"] * bool(
+            without
+        )
         more = f" ({', '.join(parts)})" if parts else ""
         counts.append(f"{len(undecided)} not decided{more}")
     return "; ".join(counts) + ": --unproved shows them" * bool(ledger.unreported)
@@ -90,7 +102,9 @@ def exit_on_findings(err: bool) -> Iterator[None]:
 def show_findings(findings: Sequence[Finding], err: bool) -> None:
     """Print findings to standard output or error, with excerpts on a terminal."""
     if findings:
-        click.echo(as_text(findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err)
+        click.echo(
+            as_text(findings, excerpts=(sys.stderr if err else sys.stdout).isatty()), err=err
+        )
 
 
 def _entry(finding: Finding, excerpt: bool) -> Iterator[str]:
@@ -135,7 +149,9 @@ def _printable(char: str) -> str:
     return char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
 
 
-def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
+def as_json(
+    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER
+) -> str:
     """Return a JSON object of `findings` and `claims`; ignored findings follow and have the reason as `ignored`."""
     listed = [finding_record(finding) for finding in findings]
     listed += [{**finding_record(each.finding), "ignored": each.reason} for each in ignored]
@@ -143,15 +159,31 @@ def as_json(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger
 
 
 def _claim(entry: LedgerEntry) -> dict[str, Any]:
-    record = {name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")}
-    more = {"codes": entry.codes, "assumes": entry.assumes, "example": entry.example, "ignored": entry.ignored}
-    return record | structs.asdict(entry.place) | {name: value for name, value in more.items() if value}
+    record = {
+        name: getattr(entry, name) for name in ("route", "kind", "subject", "verdict", "reason")
+    }
+    more = {
+        "codes": entry.codes,
+        "assumes": entry.assumes,
+        "example": entry.example,
+        "ignored": entry.ignored,
+    }
+    return (
+        record
+        | structs.asdict(entry.place)
+        | {name: value for name, value in more.items() if value}
+    )
 
 
 def as_github(findings: Sequence[Finding], ignored: Sequence[Ignored] = ()) -> str:
     """Return a workflow command for each finding; ignored ones are notices with the reason."""
-    lines = [_github_command(_GITHUB_COMMANDS[finding.code.severity], finding, "") for finding in findings]
-    lines += [_github_command("notice", each.finding, f" (ignored: {each.reason})") for each in ignored]
+    lines = [
+        _github_command(_GITHUB_COMMANDS[finding.code.severity], finding, "")
+        for finding in findings
+    ]
+    lines += [
+        _github_command("notice", each.finding, f" (ignored: {each.reason})") for each in ignored
+    ]
     return "\n".join(lines)
 
 
@@ -167,10 +199,14 @@ def _github_command(name: str, finding: Finding, suffix: str) -> str:
 
 def _escape(text: str, more: str = "") -> str:
     """Escape what ends a command or a property, as the runner reads it, and what a terminal would not show."""
-    return "".join(f"%{ord(char):02X}" if char in f"%\r\n{more}" else printable(char) for char in text)
+    return "".join(
+        f"%{ord(char):02X}" if char in f"%\r\n{more}" else printable(char) for char in text
+    )
 
 
-def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER) -> str:
+def as_sarif(
+    findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledger: Ledger = NO_LEDGER
+) -> str:
     """Return a SARIF 2.1.0 log with one run; ignored findings are results with a suppression.
 
     Claims that are not decided, or that only a message refutes, are results of the kinds `open`, which has no level,
@@ -188,10 +224,18 @@ def as_sarif(findings: Sequence[Finding], ignored: Sequence[Ignored] = (), ledge
     results = [_result(finding, index) for finding in findings]
     results += [{**_result(each.finding, index), **_suppressed(each.reason)} for each in ignored]
     results += [
-        {**_result(finding, index), **({} if entry.by_message else _OPEN), **_suppressed(entry.ignored)}
+        {
+            **_result(finding, index),
+            **({} if entry.by_message else _OPEN),
+            **_suppressed(entry.ignored),
+        }
         for finding, entry in claims
     ]
-    driver = {"name": "router", "version": version("message-router"), "rules": list(map(_rule, codes.values()))}
+    driver = {
+        "name": "router",
+        "version": version("message-router"),
+        "rules": list(map(_rule, codes.values())),
+    }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return _format({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 

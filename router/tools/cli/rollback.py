@@ -5,12 +5,22 @@ from typing import Any
 
 import click
 
-from router.tools.cli.options import allow_destructive_option, confirm_option, json_option, yes_option
+from router.tools.cli.options import (
+    allow_destructive_option,
+    confirm_option,
+    json_option,
+    yes_option,
+)
 
 
 @click.command("rollback")
 @click.option("--stack", required=True, metavar="NAME", help="The stack to change.")
-@click.option("--bucket", default="", metavar="NAME", help="The bucket that its deployments named with --bucket.")
+@click.option(
+    "--bucket",
+    default="",
+    metavar="NAME",
+    help="The bucket that its deployments named with --bucket.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @allow_destructive_option
 @confirm_option

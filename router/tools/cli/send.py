@@ -42,13 +42,32 @@ class _SendOptions(Struct, frozen=True):
 @click.command("send")
 @config_option
 @click.option(
-    "--attribute", "attributes", multiple=True, metavar="NAME=TEXT", help="A message attribute of each message."
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="NAME=TEXT",
+    help="A message attribute of each message.",
 )
 @click.option("--group", default="", help="The message group of each message.")
-@click.option("--group-from", metavar="JMESPATH", help="The message group: an expression over each message.")
-@click.option("--detailed", is_flag=True, help="Each line is a map of message (or body), attributes and group.")
-@click.option("--raw", is_flag=True, help="Each line is a body as SQS has it, and is not wrapped in envelopes.")
-@click.option("--endpoint-url", "endpoint", metavar="URL", help="The endpoint of SQS, such as that of `router local`.")
+@click.option(
+    "--group-from", metavar="JMESPATH", help="The message group: an expression over each message."
+)
+@click.option(
+    "--detailed",
+    is_flag=True,
+    help="Each line is a map of message (or body), attributes and group.",
+)
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="Each line is a body as SQS has it, and is not wrapped in envelopes.",
+)
+@click.option(
+    "--endpoint-url",
+    "endpoint",
+    metavar="URL",
+    help="The endpoint of SQS, such as that of `router local`.",
+)
 @json_option
 @click.argument("queue")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
@@ -123,7 +142,9 @@ def _use(endpoint: str, reference: str) -> str:
     return reference
 
 
-def _report(queue: str, url: str, sent: list[OutgoingMessage], failed: Mapping[str, AwsFault], as_json: bool) -> int:
+def _report(
+    queue: str, url: str, sent: list[OutgoingMessage], failed: Mapping[str, AwsFault], as_json: bool
+) -> int:
     count = len(sent) - len(failed)
     if as_json:
         lines = [{"line": int(id_), "code": fault.code} for id_, fault in failed.items()]

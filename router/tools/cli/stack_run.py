@@ -18,7 +18,14 @@ from router.tools.change.deployments import routes_by_resource
 from router.tools.change.report import DiffReport
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.run import finding_record, ignore_findings
-from router.tools.cli.deploy_report import as_record, explain_failure, show_changes, show_parameters, show_result, watch
+from router.tools.cli.deploy_report import (
+    as_record,
+    explain_failure,
+    show_changes,
+    show_parameters,
+    show_result,
+    watch,
+)
 from router.tools.cli.diff_report import as_diff_record
 from router.tools.cli.report import count_findings, show_findings
 from router.tools.cli.terminal import confirm, confirm_by_typing, output
@@ -33,7 +40,13 @@ from router.tools.control_plane.clients import (
     find_queue,
 )
 from router.tools.control_plane.stacks import Stack, Stacks, StackTemplate
-from router.tools.deploy.changes import PlannedChange, TemplateVersion, confirmation_words, in_order, leave_queue
+from router.tools.deploy.changes import (
+    PlannedChange,
+    TemplateVersion,
+    confirmation_words,
+    in_order,
+    leave_queue,
+)
 from router.tools.deploy.deployment import FOLDER, Deployment, package_key
 from router.tools.deploy.live import LiveComparison
 from router.tools.deploy.preconditions import new_stores, require_free_names
@@ -46,7 +59,13 @@ from router.tools.deploy.stack import (
     read_result,
     with_reason,
 )
-from router.tools.deploy.stack_versions import FUNCTION_NAME, aliased, keep_version, may_hide, read_environment
+from router.tools.deploy.stack_versions import (
+    FUNCTION_NAME,
+    aliased,
+    keep_version,
+    may_hide,
+    read_environment,
+)
 from router.tools.deploy.template.alias import function_reference, needs_alias
 from router.tools.deploy.template.expressions import hidden_parameters
 from router.tools.deploy.template.policies import MAX_ATTACHED
@@ -128,10 +147,14 @@ class StackRun(ABC):
 
     def _change(self, deployment: Deployment, old: TemplateVersion, stack: Stack | None) -> int:
         """Change a stack, which is `old` now, and return the exit code; `stack` is None for a new one."""
-        require_free_names(new_stores(old, deployment.template), self._services, self._log, self._how)
+        require_free_names(
+            new_stores(old, deployment.template), self._services, self._log, self._how
+        )
         with self._console.status("creating the change set"):
             template = deployment.upload_template(self._artifacts)
-            prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+            prepared = create_change_set(
+                self._stacks, deployment.stack, template, deployment.parameters
+            )
         if prepared.changes is None and self._drift:
             self._log(f"CloudFormation sees nothing to change, but {self._drift}")
             return self._report(deployment, (), 1)
@@ -142,7 +165,11 @@ class StackRun(ABC):
         self._warn_of_policies(deployment.policies_beside(old.body))
         change_sets = [prepared]
         try:
-            if stack and not self._options.dry_run and needs_alias(old.body, deployment.template.body):
+            if (
+                stack
+                and not self._options.dry_run
+                and needs_alias(old.body, deployment.template.body)
+            ):
                 change_sets.insert(0, self._propose_alias(stack, old))
             code = self._decide(deployment, planned, old)
             if code is None:
@@ -158,9 +185,13 @@ class StackRun(ABC):
         if len(change_sets) > 1:
             result = self._execute(change_sets[0])
             if not result.succeeded:
-                return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
+                return self._report(
+                    deployment, planned, self._finish(deployment, prepared, result), result
+                )
             prepared = self._propose_again(deployment, template)
-        result = self._execute(prepared, VersionProbe(self._stacks, old.body, deployment.template.body))
+        result = self._execute(
+            prepared, VersionProbe(self._stacks, old.body, deployment.template.body)
+        )
         return self._report(deployment, planned, self._finish(deployment, prepared, result), result)
 
     def _propose_alias(self, stack: Stack, old: TemplateVersion) -> PreparedChange:
@@ -176,7 +207,9 @@ class StackRun(ABC):
 
     def _propose_again(self, deployment: Deployment, template: StackTemplate) -> PreparedChange:
         """Return the change after the step before it; raises UsageError if somebody else changed the stack."""
-        prepared = create_change_set(self._stacks, deployment.stack, template, deployment.parameters)
+        prepared = create_change_set(
+            self._stacks, deployment.stack, template, deployment.parameters
+        )
         # A later change makes this change set obsolete.
         if self._stacks.template(prepared.stack_id) != json.loads(self._aliased):
             discard(self._stacks, prepared)
@@ -243,7 +276,9 @@ class StackRun(ABC):
         self._log(f"compared what is deployed with the config: {count_findings(self._findings)}")
         return int(any(each.code.severity == "error" for each in self._findings))
 
-    def _finish(self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult) -> int:
+    def _finish(
+        self, deployment: Deployment, prepared: PreparedChange, result: DeploymentResult
+    ) -> int:
         """Show the result, and compare what is deployed with the config; return the exit code."""
         if not result.succeeded:
             self._log(explain_failure(result, prepared.stack, prepared.creates))
@@ -260,9 +295,13 @@ class StackRun(ABC):
         if self._untested:
             self._log(f"the import of the package was not tested on this machine: {self._untested}")
         if not prepared.creates:
-            self._log(f"the log of the function: aws logs tail /aws/lambda/{prepared.stack} --since 15m")
+            self._log(
+                f"the log of the function: aws logs tail /aws/lambda/{prepared.stack} --since 15m"
+            )
 
-    def _decide(self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion) -> int | None:
+    def _decide(
+        self, deployment: Deployment, planned: tuple[PlannedChange, ...], old: TemplateVersion
+    ) -> int | None:
         """Show the changes; return None if they are to be made, else the exit code."""
         options = self._options
         if not options.as_json:
@@ -309,7 +348,10 @@ class StackRun(ABC):
 
     def _count(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
         """Return the changes with the number of messages or items of what may lose them, or leaves the stack."""
-        return tuple(structs.replace(each, stored=self._stored(each)) if each.is_counted else each for each in planned)
+        return tuple(
+            structs.replace(each, stored=self._stored(each)) if each.is_counted else each
+            for each in planned
+        )
 
     def _with_left(self, planned: tuple[PlannedChange, ...]) -> tuple[PlannedChange, ...]:
         """Return the changes with the queues that are left with messages which nothing reads any more."""
@@ -348,9 +390,13 @@ class StackRun(ABC):
         with self._console.status(f"uploading the package: {package.size / 1e6:.1f} MB"):
             uploaded = deployment.upload_package(self._artifacts)
         where = f"s3://{self._artifacts.bucket}/{package_key(package)}"
-        self._log(f"uploaded the package to {where}" if uploaded else f"the package is already at {where}")
+        self._log(
+            f"uploaded the package to {where}" if uploaded else f"the package is already at {where}"
+        )
 
-    def _execute(self, prepared: PreparedChange, probe: VersionProbe | None = None) -> DeploymentResult:
+    def _execute(
+        self, prepared: PreparedChange, probe: VersionProbe | None = None
+    ) -> DeploymentResult:
         """Execute a change set, in which the stack may wait for a probe of its new version."""
         what = f"{'creating' if prepared.creates else 'updating'} {prepared.stack}"
         events = execute(self._stacks, prepared)
@@ -359,8 +405,14 @@ class StackRun(ABC):
         try:
             seen = watch(self._console, events, prepared.stack_id, what)
         except KeyboardInterrupt:
-            until = ", and rolls it back, since the new version was not tried" if probe and probe.is_due else ""
-            self._log(f"AWS continues to change the stack '{prepared.stack}'{until}; deploy again to see the result")
+            until = (
+                ", and rolls it back, since the new version was not tried"
+                if probe and probe.is_due
+                else ""
+            )
+            self._log(
+                f"AWS continues to change the stack '{prepared.stack}'{until}; deploy again to see the result"
+            )
             raise
         result = read_result(self._stacks, prepared, seen)
         failure = probe.result.failure if probe and probe.result else ""
@@ -375,10 +427,16 @@ class StackRun(ABC):
     ) -> int:
         if self._options.as_json:
             stack = self._stacks.find(self._options.stack)
-            record = as_record(self._options.stack, self._stacks.region, planned, deployment.changes, result, stack)
+            record = as_record(
+                self._options.stack, self._stacks.region, planned, deployment.changes, result, stack
+            )
             findings = None if self._findings is None else list(map(finding_record, self._findings))
             diff = self._diff and as_diff_record(self._diff)
-            more: dict[str, Any] = {"diff": diff, "not_compared": self._unread, "findings": findings}
+            more: dict[str, Any] = {
+                "diff": diff,
+                "not_compared": self._unread,
+                "findings": findings,
+            }
             more |= {"not_restored": list(self._not_restored)} if self._not_restored else {}
             click.echo(to_json({**record, **more}, indent=2))
         return code

@@ -13,7 +13,13 @@ from router.tools.dev.compare import to_json
 @click.option("-c", "--config", type=FILE, help="The config.  [default: routes.yaml]")
 @env_file_option
 @click.option("--stack", metavar="NAME", help="The config that the function of this stack runs.")
-@click.option("--healthz", "pages", metavar="URL", multiple=True, help="The page of a worker; may be repeated.")
+@click.option(
+    "--healthz",
+    "pages",
+    metavar="URL",
+    multiple=True,
+    help="The page of a worker; may be repeated.",
+)
 @click.option(
     "--letters",
     type=click.IntRange(0),
@@ -21,10 +27,19 @@ from router.tools.dev.compare import to_json
     show_default=True,
     help="Look at so many dead letters of each queue, for their codes; 0: at none.",
 )
-@click.option("--probe", is_flag=True, help="Invoke each function once without records, to see whether it starts.")
+@click.option(
+    "--probe",
+    is_flag=True,
+    help="Invoke each function once without records, to see whether it starts.",
+)
 @json_option
 def command(
-    config: Path | None, stack: str | None, pages: tuple[str, ...], letters: int, probe: bool, as_json: bool
+    config: Path | None,
+    stack: str | None,
+    pages: tuple[str, ...],
+    letters: int,
+    probe: bool,
+    as_json: bool,
 ) -> None:
     """Show for each queue what waits, how old it is, its dead letters by code, and whether it is paused and why.
 
@@ -45,7 +60,9 @@ def command(
       router status --stack flows-prod --letters 0 --json
     """
     if stack and config:
-        raise click.UsageError("give --stack or --config, not both: the stack says which config it runs")
+        raise click.UsageError(
+            "give --stack or --config, not both: the stack says which config it runs"
+        )
     # boto3 is optional and takes 0.2 s to import.
     from router.tools.cli.status_report import read_status, show_status
 

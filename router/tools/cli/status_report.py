@@ -21,7 +21,13 @@ from router.tools.cli.options import choose_config
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.clients import connect_services
 from router.tools.control_plane.live import connect as connect_live
-from router.tools.deploy.status import FunctionStatus, QueueStatus, StatusReader, TableStatus, concerns
+from router.tools.deploy.status import (
+    FunctionStatus,
+    QueueStatus,
+    StatusReader,
+    TableStatus,
+    concerns,
+)
 from router.tools.dlq.messages import Selection, count_causes
 from router.tools.dlq.queues import DeadLetterQueue, opened
 
@@ -67,7 +73,9 @@ class StatusReport(Struct, frozen=True):
             if not each.healthy:
                 found.append(f"{each.where} is not healthy")
             if each.paused:
-                found.append(f"{each.where} cannot write anything of these queues: {', '.join(each.paused)}")
+                found.append(
+                    f"{each.where} cannot write anything of these queues: {', '.join(each.paused)}"
+                )
         return tuple(found)
 
     def record(self) -> dict[str, Any]:
@@ -113,7 +121,9 @@ def _of_functions(names: Iterable[str]) -> Iterator[RunningConfig]:
 def _of_worker(url: str) -> RunningConfig:
     """Return what a worker runs, by the URL of its page `/healthz`; raises UsageError for what is no URL."""
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"--healthz takes a URL such as http://127.0.0.1:9090/healthz, not '{url}'")
+        raise UsageError(
+            f"--healthz takes a URL such as http://127.0.0.1:9090/healthz, not '{url}'"
+        )
     try:
         try:
             with urllib.request.urlopen(url, timeout=_PAGE_SECONDS) as page:  # noqa: S310 — http and https only
@@ -124,10 +134,13 @@ def _of_worker(url: str) -> RunningConfig:
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
     hashes, paused = (
-        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word)) for word in _WORDS
+        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word))
+        for word in _WORDS
     )
     known = tuple(hash_ for line in hashes for hash_ in line.split(","))
-    return RunningConfig(f"worker {url}", known, "" if known else "the page names no config", healthy, paused)
+    return RunningConfig(
+        f"worker {url}", known, "" if known else "the page names no config", healthy, paused
+    )
 
 
 def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> QueueStatus:
@@ -143,17 +156,26 @@ def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> Qu
             codes[cause.cause.code] += cause.count
     seen = codes.total()
     rest = max(0, queue.dead_letters - seen)
-    why = [f"the codes of {rest} dead letters: {seen} were looked at (--letters), others are in flight"]
-    return structs.replace(queue, codes=dict(sorted(codes.items())), unknown=(*queue.unknown, *(why if rest else ())))
+    why = [
+        f"the codes of {rest} dead letters: {seen} were looked at (--letters), others are in flight"
+    ]
+    return structs.replace(
+        queue, codes=dict(sorted(codes.items())), unknown=(*queue.unknown, *(why if rest else ()))
+    )
 
 
 def show_status(status: StatusReport) -> None:
     """Print a status for people."""
     columns = ("queue", "waiting", "in flight", "oldest", "dead letters", "received by")
     print_table(columns, [list(map(literal, _row(each))) for each in status.queues])
-    lines = [f"not known of {queue.queue}: {why}" for queue in status.queues for why in queue.unknown]
+    lines = [
+        f"not known of {queue.queue}: {why}" for queue in status.queues for why in queue.unknown
+    ]
     lines.append(f"this config: {status.config}")
-    lines += [f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}" for each in status.running]
+    lines += [
+        f"{each.where}: {', '.join(each.hashes) or f'not known: {each.unknown}'}"
+        for each in status.running
+    ]
     lines += [f"attention: {each}" for each in status.attention]
     for line in lines:
         output().print(literal(line), soft_wrap=True)
@@ -162,7 +184,9 @@ def show_status(status: StatusReport) -> None:
 def _row(queue: QueueStatus) -> tuple[str, ...]:
     codes = ", ".join(f"{code}: {number}" for code, number in (queue.codes or {}).items())
     letters = (
-        f"{_number(queue.dead_letters)}{f' ({codes})' if codes else ''}" if queue.dead_letter_queue else "no queue"
+        f"{_number(queue.dead_letters)}{f' ({codes})' if codes else ''}"
+        if queue.dead_letter_queue
+        else "no queue"
     )
     receivers = ", ".join(each.function for each in queue.receivers) or "no function"
     oldest = "unknown" if queue.oldest_seconds is None else f"{queue.oldest_seconds} s"

@@ -35,7 +35,11 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
 
 @click.command("template")
 @config_option
-@click.option("--worker", is_flag=True, help="The worker as an ECS service on Fargate, instead of the function.")
+@click.option(
+    "--worker",
+    is_flag=True,
+    help="The worker as an ECS service on Fargate, instead of the function.",
+)
 @click.option(
     "--format",
     "form",
@@ -49,7 +53,12 @@ FORMATS = ("yaml", "json", "docker", "systemd", "operator-policy")
     type=FILE,
     help="With docker and systemd: install the router from this wheel, verified by its hash. docker copies it there.",
 )
-@click.option("--index", default="", metavar="URL", help="With docker and systemd: install the router from this index.")
+@click.option(
+    "--index",
+    default="",
+    metavar="URL",
+    help="With docker and systemd: install the router from this index.",
+)
 @allow_file_option
 @output_option(help="The file.  [default: stdout]")
 def command(
@@ -122,7 +131,9 @@ def _write(text: str, form: str, path: Path | None) -> None:
         )
 
 
-def _worker_file(config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles) -> str:
+def _worker_file(
+    config: DeployableConfig, form: str, wheel: Path | None, index: str, secrets: SecretFiles
+) -> str:
     """Return a Dockerfile, or a unit file; for an image, put the wheel beside the config and report files left out."""
     folder = config.path.parent
     program = find_program(folder, wheel, index)

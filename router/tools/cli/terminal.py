@@ -30,7 +30,9 @@ def literal(text: str) -> str:
     return escape(printable(WRITTEN.mask(text)))
 
 
-def print_table(columns: Iterable[str | Column], rows: Iterable[Iterable[str]], title: str = "") -> None:
+def print_table(
+    columns: Iterable[str | Column], rows: Iterable[Iterable[str]], title: str = ""
+) -> None:
     """Print a table to standard output; titles, columns and cells are Rich's markup: see `literal`."""
     table = Table(*columns)
     for row in rows:
@@ -42,11 +44,20 @@ def print_table(columns: Iterable[str | Column], rows: Iterable[Iterable[str]], 
 @contextmanager
 def progress_bar(description: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on standard error if that is a terminal; the function gets the number done so far."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     console = output(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task(literal(description), total=total)
-        yield lambda done: progress.update(task, completed=done, total=None if total is None else max(total, done))
+        yield lambda done: progress.update(
+            task, completed=done, total=None if total is None else max(total, done)
+        )
 
 
 def confirm(question: str, options: str = "--yes") -> bool:

@@ -12,7 +12,14 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
 from router.runtime.printable import printable
-from router.tools.cli.options import FILE, NEW_FILE, choose_config, config_argument, json_option, write_text_file
+from router.tools.cli.options import (
+    FILE,
+    NEW_FILE,
+    choose_config,
+    config_argument,
+    json_option,
+    write_text_file,
+)
 from router.tools.dev.compare import cell, table, to_json
 from router.tools.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
 from router.tools.dev.schema_coverage import SchemaCoverage
@@ -24,7 +31,11 @@ _SHOWN = 10
 
 def show_verdict(verdict: Verdict) -> None:
     """Print a line for the test, and a row for each difference."""
-    mark = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
+    mark = (
+        click.style("pass", fg="green")
+        if verdict.passed
+        else click.style("FAIL", fg="red", bold=True)
+    )
     click.echo(f"{mark}  {verdict.route}: {printable(verdict.name)}")
     if verdict.passed:
         return
@@ -49,9 +60,13 @@ def show_update(updated: Updated) -> None:
     click.echo(f"{mark}  {updated.verdict.route}: {name}  ({printable(str(updated.place))})")
     for change in updated.changes:
         if change.old is not UNSET:
-            click.echo(click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red"))
+            click.echo(
+                click.style(f"      - {printable(change.key)}: {to_json(change.old)}", fg="red")
+            )
         if change.new is not DELETE:
-            click.echo(click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green"))
+            click.echo(
+                click.style(f"      + {printable(change.key)}: {to_json(change.new)}", fg="green")
+            )
 
 
 def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
@@ -65,7 +80,9 @@ def show_coverage(suite: Suite, reached: SchemaCoverage, whole: bool) -> None:
     more = len(unreached) - len(shown)
     if more:
         what = "1 more place" if more == 1 else f"{more} more places"
-        click.echo(f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them")
+        click.echo(
+            f"{click.style('note', fg='cyan')}  no test reaches {what} in the schemas; --coverage lists them"
+        )
 
 
 def _untested(suite: Suite) -> list[str]:
@@ -73,7 +90,10 @@ def _untested(suite: Suite) -> list[str]:
 
 
 def as_record(
-    described: Sequence[Described], updated: Sequence[Updated], suite: Suite, reached: SchemaCoverage
+    described: Sequence[Described],
+    updated: Sequence[Updated],
+    suite: Suite,
+    reached: SchemaCoverage,
 ) -> dict[str, Any]:
     """Return all of it for JSON; only tests that were to be updated have `changes` and `kept`."""
     updates = {(each.verdict.route, each.verdict.index): each for each in updated}
@@ -96,7 +116,9 @@ def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> d
         "differences": list(map(structs.asdict, verdict.differences)),
     }
     if updated:
-        test["changes"] = {change.key: None if change.new is DELETE else change.new for change in updated.changes}
+        test["changes"] = {
+            change.key: None if change.new is DELETE else change.new for change in updated.changes
+        }
         test["kept"] = updated.kept
     return test
 
@@ -114,19 +136,37 @@ class _Options(Struct, frozen=True):
 @click.command("test")
 @config_argument
 @click.option(
-    "-k", "expression", metavar="EXPR", default="", help="Run the tests whose route and name match, as in pytest."
+    "-k",
+    "expression",
+    metavar="EXPR",
+    default="",
+    help="Run the tests whose route and name match, as in pytest.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show failing tests only.")
 @click.option(
-    "--coverage", is_flag=True, help="List all schema locations that no test reaches, not only the first ten."
+    "--coverage",
+    is_flag=True,
+    help="List all schema locations that no test reaches, not only the first ten.",
 )
 @click.option("--update", is_flag=True, help="Write the results of the routes into the tests.")
-@click.option("--update-outcomes", is_flag=True, help="As --update, also where the outcome differs.")
+@click.option(
+    "--update-outcomes", is_flag=True, help="As --update, also where the outcome differs."
+)
 @click.option("--junit", type=NEW_FILE, help="Write JUnit XML to a file.")
 @click.option("--recorded", type=FILE, help="Run a recording of router record.")
-@click.option("--against", metavar="OLD", help="With --recorded: compare with another version: git:HEAD, stack:NAME.")
+@click.option(
+    "--against",
+    metavar="OLD",
+    help="With --recorded: compare with another version: git:HEAD, stack:NAME.",
+)
 @json_option
-def command(file: Path | None, config: Path | None, recorded: Path | None, against: str | None, **options: Any) -> None:
+def command(
+    file: Path | None,
+    config: Path | None,
+    recorded: Path | None,
+    against: str | None,
+    **options: Any,
+) -> None:
     """Run the `tests:` of the routes: each message passes the whole path, without AWS.
 
     The values that SQS would add to a message are fixed: sent_at is 2026-01-02T03:04:05.678Z; docs/testing.md has all.
@@ -143,7 +183,11 @@ def command(file: Path | None, config: Path | None, recorded: Path | None, again
     if against and not recorded:
         raise click.UsageError("--against needs --recorded")
     if recorded:
-        sys.exit(_run_recorded(choose_config(file, config), recorded, against, as_json=options["as_json"]))
+        sys.exit(
+            _run_recorded(
+                choose_config(file, config), recorded, against, as_json=options["as_json"]
+            )
+        )
     sys.exit(_run(choose_config(file, config), _Options(**options)))
 
 
@@ -154,14 +198,18 @@ def _run_recorded(config: Path, file: Path, against: str | None, *, as_json: boo
 
     recording = read_recording(file)
     if not recording.messages:
-        raise UsageError(f"{file} has no messages: nothing was compared; record again with router record")
+        raise UsageError(
+            f"{file} has no messages: nothing was compared; record again with router record"
+        )
     found = run_recording(recording, config, against)
     if as_json:
         click.echo(to_json({"messages": len(recording.messages), "differences": found}, indent=2))
         return int(bool(found))
     for each in found:
         where = f"route {each['route']}: " if each.get("route") else ""
-        click.echo(f"{click.style('FAIL', fg='red', bold=True)}  {printable(where + each['what'])} ({each['count']})")
+        click.echo(
+            f"{click.style('FAIL', fg='red', bold=True)}  {printable(where + each['what'])} ({each['count']})"
+        )
         click.echo(f"      message  {to_json(each['message'])}")
         click.echo(f"      before   {printable(each['before'])}")
         click.echo(f"      after    {printable(each['after'])}")
@@ -179,14 +227,18 @@ def _run(config: Path, options: _Options) -> int:
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
             seconds = time.perf_counter() - started
-            described.append((verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences))))
+            described.append(
+                (verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences)))
+            )
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_text_file(options.junit, as_junit(described).decode())
     updating = options.update or options.update_outcomes
     updated = update(suite, verdicts, options.update_outcomes) if updating else []
     fixed = {(each.verdict.route, each.verdict.index) for each in updated if each.changes}
-    failed = [each for each in verdicts if not each.passed and (each.route, each.index) not in fixed]
+    failed = [
+        each for each in verdicts if not each.passed and (each.route, each.index) not in fixed
+    ]
     if options.as_json:
         click.echo(to_json(as_record(described, updated, suite, reached), indent=2))
     else:
@@ -194,10 +246,15 @@ def _run(config: Path, options: _Options) -> int:
         if not options.expression:
             show_coverage(suite, reached, options.coverage)
         passed = len(verdicts) - len(failed) - len(fixed)
-        click.echo(f"{passed} passed, {len(failed)} failed" + (f", {len(fixed)} updated" if updated else ""))
+        click.echo(
+            f"{passed} passed, {len(failed)} failed"
+            + (f", {len(fixed)} updated" if updated else "")
+        )
     if not verdicts:
         none = "no route has tests; add some under 'tests:'"
-        click.echo(f"no test matches '{options.expression}'" if options.expression else none, err=True)
+        click.echo(
+            f"no test matches '{options.expression}'" if options.expression else none, err=True
+        )
     return int(bool(failed) or not verdicts)
 
 

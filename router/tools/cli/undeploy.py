@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command("undeploy")
-@click.option("--stack", "name", required=True, metavar="NAME", help="The stack, as it was named when deployed.")
+@click.option(
+    "--stack",
+    "name",
+    required=True,
+    metavar="NAME",
+    help="The stack, as it was named when deployed.",
+)
 @click.option("--delete-tables", is_flag=True, help="Delete the tables too, with all their items.")
 @click.option(
     "--confirm",
@@ -54,7 +60,13 @@ def command(name: str, delete_tables: bool, typed: str, yes: bool, as_json: bool
     services = connect_services(("cloudformation", "sqs", "dynamodb"))
     stacks = Stacks(services["cloudformation"])
     stack = stacks.find(name)
-    record = {"stack": name, "deleted": False, "tables_kept": [], "tables_deleted": [], "queues_kept": []}
+    record = {
+        "stack": name,
+        "deleted": False,
+        "tables_kept": [],
+        "tables_deleted": [],
+        "queues_kept": [],
+    }
     code = 0
     if stack is None or is_absent(stack):
         click.echo(f"there is no stack '{name}' in {stacks.region}: nothing to do", err=True)
@@ -99,7 +111,10 @@ def _undeploy(
         click.echo(f"the stack '{name}' could not be deleted{why}", err=True)
         return {"deleted": False, "tables_kept": tables, "queues_kept": queues}
     if queues:
-        click.echo(f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)", err=True)
+        click.echo(
+            f"kept: {', '.join(queues)} (the next deployment needs 'managed: false' for queues)",
+            err=True,
+        )
     if delete_tables:
         _delete_tables(services["dynamodb"], tables, console)
         return {"deleted": True, "tables_deleted": tables, "queues_kept": queues}
@@ -129,7 +144,9 @@ def _loss(planned: "PlannedRemoval") -> str:
 
 def _confirmed(name: str, with_tables: bool) -> bool:
     if with_tables:
-        return confirm_by_typing(name, "This deletes tables with all their items.", f"--yes --confirm {name}")
+        return confirm_by_typing(
+            name, "This deletes tables with all their items.", f"--yes --confirm {name}"
+        )
     return confirm(f"Delete the stack '{name}'?")
 
 

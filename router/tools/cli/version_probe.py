@@ -28,7 +28,9 @@ class VersionProbe:
         """Whether the stack may still have to wait for a signal."""
         return bool(self._id) and self.result is None
 
-    def follow(self, events: Iterator[StackEvent], stack_id: str, log: Callable[[str], None]) -> Iterator[StackEvent]:
+    def follow(
+        self, events: Iterator[StackEvent], stack_id: str, log: Callable[[str], None]
+    ) -> Iterator[StackEvent]:
         """Yield the events of a stack; when it waits for the new version, invoke that and signal the result."""
         for event in events:
             yield event
@@ -36,14 +38,24 @@ class VersionProbe:
                 self.result = self._probe(stack_id, log)
 
     def _probe(self, stack_id: str, log: Callable[[str], None]) -> ProbeResult:
-        seconds = int(self._template["Resources"][FUNCTION]["Properties"]["Timeout"]) + ANSWER_SECONDS
+        seconds = (
+            int(self._template["Resources"][FUNCTION]["Properties"]["Timeout"]) + ANSWER_SECONDS
+        )
         try:
-            result = probe_new_version(self._stacks, connect_invoker(seconds), stack_id, self._template)
+            result = probe_new_version(
+                self._stacks, connect_invoker(seconds), stack_id, self._template
+            )
         except AwsCallError as error:
-            log(f"the stack waits in vain for the result of its new version, and is rolled back then: {error}")
-            return ProbeResult(f"{NOT_PROBED.id} the result could not be signalled to the stack: {error}")
+            log(
+                f"the stack waits in vain for the result of its new version, and is rolled back then: {error}"
+            )
+            return ProbeResult(
+                f"{NOT_PROBED.id} the result could not be signalled to the stack: {error}"
+            )
         if result.paused:
-            log("the reserved concurrency of the function is 0: it is not known whether the new version starts")
+            log(
+                "the reserved concurrency of the function is 0: it is not known whether the new version starts"
+            )
         elif not result.failure:
             log("the new version of the function starts: it answered an invocation without records")
         return result

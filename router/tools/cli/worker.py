@@ -20,18 +20,47 @@ def _number(name: str, least: int, most: int, default: int, text: str) -> Callab
 
 @click.command("worker")
 @config_option
-@click.option("--queue", "queues", multiple=True, help="Read this queue only; may be repeated.  [default: all]")
-@_number("receivers", 1, 64, 32, "Maximum number of concurrent receivers of a queue; they scale with its backlog.")
+@click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    help="Read this queue only; may be repeated.  [default: all]",
+)
+@_number(
+    "receivers",
+    1,
+    64,
+    32,
+    "Maximum number of concurrent receivers of a queue; they scale with its backlog.",
+)
 @_number("wait", 0, 20, 10, "Seconds that a receive waits for messages (long polling).")
 @_number("grace", 3, 3600, 20, "Seconds to finish messages in progress after SIGTERM or SIGINT.")
-@_number("processes", 1, 64, 1, "Number of processes that share the work; one process uses one core.")
-@click.option("--listen", metavar="HOST:PORT", default="", help="Serve /healthz, /readyz and /metrics there.")
-@click.option("--bare-names", is_flag=True, hidden=True, help="Call queues and tables by name only, as the demo does.")
+@_number(
+    "processes", 1, 64, 1, "Number of processes that share the work; one process uses one core."
+)
 @click.option(
-    "--end-with-input", "bound", is_flag=True, hidden=True, help="Stop at the end of standard input, as in the demo."
+    "--listen", metavar="HOST:PORT", default="", help="Serve /healthz, /readyz and /metrics there."
+)
+@click.option(
+    "--bare-names",
+    is_flag=True,
+    hidden=True,
+    help="Call queues and tables by name only, as the demo does.",
+)
+@click.option(
+    "--end-with-input",
+    "bound",
+    is_flag=True,
+    hidden=True,
+    help="Stop at the end of standard input, as in the demo.",
 )
 @click.option("--control", type=int, hidden=True, help="The file descriptor to the parent process.")
-@click.option("--counters", type=int, hidden=True, help="The file descriptor of the metrics that the parent reads.")
+@click.option(
+    "--counters",
+    type=int,
+    hidden=True,
+    help="The file descriptor of the metrics that the parent reads.",
+)
 @click.option("--number", type=int, default=0, hidden=True, help="The number of this process.")
 def command(bound: bool, processes: int, number: int, **options: Any) -> None:
     """Route messages until SIGTERM or SIGINT, then finish those in progress.

@@ -38,7 +38,9 @@ class Call(Struct, frozen=True):
 
 def api_routes(workspace: Workspace, calls: Iterable[Call]) -> list[Route]:
     """Return the routes of calls."""
-    return [Route(f"/api/{call.name}", _endpoint(workspace, call), methods=["POST"]) for call in calls]
+    return [
+        Route(f"/api/{call.name}", _endpoint(workspace, call), methods=["POST"]) for call in calls
+    ]
 
 
 def reply(value: Any, status: int = 200) -> Response:
@@ -76,7 +78,9 @@ def _decode(decoder: msgspec.json.Decoder[Any], name: str, body: bytes) -> Any:
     try:
         return decoder.decode(body)
     except msgspec.DecodeError as error:
-        raise ConsoleError("bad_request", f"the body of {name} is not as it should be: {error}") from None
+        raise ConsoleError(
+            "bad_request", f"the body of {name} is not as it should be: {error}"
+        ) from None
 
 
 async def _body(request: Request) -> bytes:
@@ -84,7 +88,9 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > MAX_BYTES:
-            raise ConsoleError("too_large", f"a request has {MAX_BYTES // 1024 // 1024} MiB at most", 413)
+            raise ConsoleError(
+                "too_large", f"a request has {MAX_BYTES // 1024 // 1024} MiB at most", 413
+            )
     return bytes(content)
 
 

@@ -58,9 +58,13 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
     with ExitStack() as stack:
         draft = stack.enter_context(draft_of(config, given.unsaved))
         is_draft = draft != config and not given.new
-        before, after = open_versions(given.old, str(draft) if is_draft else given.new, config, os.environ, stack)
+        before, after = open_versions(
+            given.old, str(draft) if is_draft else given.new, config, os.environ, stack
+        )
         if is_draft:
-            after = structs.replace(after, label=EDITED, root=f"{draft.parent}{os.sep}", shown=prefix_of(config))
+            after = structs.replace(
+                after, label=EDITED, root=f"{draft.parent}{os.sep}", shown=prefix_of(config)
+            )
         report = compare_versions(before, after)
         return {
             "old": report.old,
@@ -78,12 +82,21 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
 def _route(route: RouteReport | None) -> dict[str, Any]:
     if route is None:
         return {"route": "", "verdict": "", "was": "", "unknown": []}
-    return {"route": route.route, "verdict": route.verdict, "was": route.was, "unknown": route.unproved}
+    return {
+        "route": route.route,
+        "verdict": route.verdict,
+        "was": route.was,
+        "unknown": route.unproved,
+    }
 
 
 def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> dict[str, Any]:
     change = found.change
-    example = [to_json(change.example, indent=2), change.before, change.after] if change.has_example else None
+    example = (
+        [to_json(change.example, indent=2), change.before, change.after]
+        if change.has_example
+        else None
+    )
     return {
         "code": change.code.id,
         "risk": found.risk,
@@ -96,10 +109,14 @@ def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) 
     }
 
 
-def _hunks(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> Iterator[dict[str, Any]]:
+def _hunks(
+    found: ChangeFinding, before: ConfigVersion, after: ConfigVersion
+) -> Iterator[dict[str, Any]]:
     """Yield the differing lines at the places of a change; for a change of schemas, those of the schema files."""
     if found.change.path[-1:] == ("schema",) and found.change.old_path[-1:] == ("schema",):
-        hunks = list(_schema_hunks(before, str(found.change.old_path[1]), after, str(found.change.path[1])))
+        hunks = list(
+            _schema_hunks(before, str(found.change.old_path[1]), after, str(found.change.path[1]))
+        )
         yield from hunks
         if hunks:
             return
@@ -109,14 +126,21 @@ def _hunks(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) ->
     yield from _cut(rows, [str(place) for place in places], [_is_near(row, places) for row in rows])
 
 
-def _schema_hunks(before: ConfigVersion, old_route: str, after: ConfigVersion, route: str) -> Iterator[dict[str, Any]]:
+def _schema_hunks(
+    before: ConfigVersion, old_route: str, after: ConfigVersion, route: str
+) -> Iterator[dict[str, Any]]:
     old, new = _schemas(before, old_route), _schemas(after, route)
     for name in dict.fromkeys([*old, *new]):
         pair, shown = (old.get(name, ()), new.get(name, ())), name
         if any(len(line) > LONG for lines in pair for line in lines):
             pair, shown = (_formatted(pair[0]), _formatted(pair[1])), f"{name}, formatted"
         rows = _compare_lines(*pair)
-        differing = {near for at, row in enumerate(rows) if row[0] for near in range(at - AROUND, at + AROUND + 1)}
+        differing = {
+            near
+            for at, row in enumerate(rows)
+            if row[0]
+            for near in range(at - AROUND, at + AROUND + 1)
+        }
         yield from _cut(rows, [shown, shown], [at in differing for at in range(len(rows))])
 
 
@@ -151,7 +175,10 @@ def _compare_lines(old: Lines, new: Lines) -> Rows:
     matcher = SequenceMatcher(None, *middle, autojunk=max(map(len, middle)) > EXACT_LINES)
     opcodes = [
         ("equal", 0, start, 0, start),
-        *((tag, i1 + start, i2 + start, j1 + start, j2 + start) for tag, i1, i2, j1, j2 in matcher.get_opcodes()),
+        *(
+            (tag, i1 + start, i2 + start, j1 + start, j2 + start)
+            for tag, i1, i2, j1, j2 in matcher.get_opcodes()
+        ),
         ("equal", len(old) - end, len(old), len(new) - end, len(new)),
     ]
     numbered = tuple(enumerate(old, 1)), tuple(enumerate(new, 1))
@@ -169,7 +196,8 @@ def _same_at_start(old: Lines, new: Lines) -> int:
 
 def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
     return any(
-        number and abs(number - place.line) <= AROUND for (number, _), place in zip(row[1:], places, strict=True)
+        number and abs(number - place.line) <= AROUND
+        for (number, _), place in zip(row[1:], places, strict=True)
     )
 
 
@@ -192,7 +220,9 @@ def compare(workspace: Workspace, given: CompareVersions) -> bytes:
     require_editable(workspace, given.unsaved)
     if "\0" in given.old + given.new:
         raise ConsoleError("usage", "the name of a version has no null character")
-    return workspace.checks.run(compare_for_page, structs.replace(given, config=str(workspace.config)))
+    return workspace.checks.run(
+        compare_for_page, structs.replace(given, config=str(workspace.config))
+    )
 
 
 CALLS: tuple[Call, ...] = (Call("change/compare", CompareVersions, compare),)

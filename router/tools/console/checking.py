@@ -67,7 +67,9 @@ class Checked(Struct, frozen=True):
 
 def check_config(given: Draft) -> Checked:
     """Run `router check` on a draft."""
-    report = examine(Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved))
+    report = examine(
+        Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved)
+    )
     findings = [{**finding_record(each), "title": each.code.title} for each in report.findings]
     return Checked(findings, tuple(map(page_claim, report.ledger.entries)), len(report.ignored))
 
@@ -76,8 +78,18 @@ def page_claim(entry: LedgerEntry) -> PageClaim:
     """Return a claim as the page shows it."""
     claim = f"{entry.kind} {entry.subject}".rstrip()
     assumed = f"assuming that {entry.assumes}" if entry.assumes else ""
-    reason = entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
-    return PageClaim(entry.route, claim, entry.verdict, entry.in_words, reason, entry.place.file, entry.place.line)
+    reason = (
+        entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
+    )
+    return PageClaim(
+        entry.route,
+        claim,
+        entry.verdict,
+        entry.in_words,
+        reason,
+        entry.place.file,
+        entry.place.line,
+    )
 
 
 class SampleMessage(Struct, frozen=True):
@@ -131,11 +143,15 @@ def _samples(loaded: Loaded, config: spec.Config) -> Iterator[SampleMessage]:
             for message in test.received:
                 label = test.name or f"test {index + 1}"
                 if message.message is not msgspec.UNSET:
-                    yield SampleMessage(name, route.queue, label, to_json(message.message, indent=2), raw=False)
+                    yield SampleMessage(
+                        name, route.queue, label, to_json(message.message, indent=2), raw=False
+                    )
                 elif isinstance(message.body, str):
                     yield SampleMessage(name, route.queue, label, message.body, raw=True)
                 elif isinstance(message.record, dict):
-                    yield SampleMessage(name, route.queue, label, to_json(message.record, indent=2), raw=True)
+                    yield SampleMessage(
+                        name, route.queue, label, to_json(message.record, indent=2), raw=True
+                    )
                 elif loaded.program is not None:
                     record = make_record(message, spec.Queue(), folder=loaded.program.folder)
                     yield SampleMessage(name, route.queue, label, record.body, raw=False)

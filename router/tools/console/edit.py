@@ -10,7 +10,14 @@ from router.runtime.config.schema import config_schema
 from router.tools.console import checking, messages
 from router.tools.console.api import Call, Nothing
 from router.tools.console.checking import Draft, RouteOfDraft, check_config, message_job, of_console
-from router.tools.console.files import EditedFile, ReadFile, changed_files, names_of, read_file, save_files
+from router.tools.console.files import (
+    EditedFile,
+    ReadFile,
+    changed_files,
+    names_of,
+    read_file,
+    save_files,
+)
 from router.tools.console.messages import MessageOfDraft
 from router.tools.console.workspace import ConsoleError, Workspace
 from router.tools.dev.local import saved_files
@@ -50,16 +57,22 @@ def list_names(given: Draft) -> list[str]:
 def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:
     """Read all files of the config; only the config itself if that cannot be read."""
     try:
-        names = msgspec.json.decode(workspace.messages.run(list_names, of_console(workspace, given)), type=list[str])
+        names = msgspec.json.decode(
+            workspace.messages.run(list_names, of_console(workspace, given)), type=list[str]
+        )
     except ConsoleError:
         names = [str(workspace.config)]
     workspace.files.update(names)
-    return FilesOnDisk([read_file(name, workspace.config.parent) for name in names], _stamp(workspace))
+    return FilesOnDisk(
+        [read_file(name, workspace.config.parent) for name in names], _stamp(workspace)
+    )
 
 
 def find_changes(workspace: Workspace, given: KnownFiles) -> FilesOnDisk:
     """Return the files that changed on the disk since a page read them."""
-    return FilesOnDisk(changed_files(given.known, workspace.files, workspace.config.parent), _stamp(workspace))
+    return FilesOnDisk(
+        changed_files(given.known, workspace.files, workspace.config.parent), _stamp(workspace)
+    )
 
 
 def save(workspace: Workspace, given: Saving) -> FilesOnDisk:
@@ -77,11 +90,17 @@ CALLS = (
     Call("edit/files", Draft, read_files),
     Call("edit/disk", KnownFiles, find_changes),
     Call("edit/save", Saving, save),
-    Call("edit/schema", Nothing, lambda *_: {"config": config_schema(), "included": config_schema(included=True)}),
+    Call(
+        "edit/schema",
+        Nothing,
+        lambda *_: {"config": config_schema(), "included": config_schema(included=True)},
+    ),
     Call("edit/code", CodeId, lambda workspace, given: checking.explain_code(given.code)),
     # A check may take seconds: messages do not wait for it.
     Call(
-        "edit/check", Draft, lambda workspace, given: workspace.checks.run(check_config, of_console(workspace, given))
+        "edit/check",
+        Draft,
+        lambda workspace, given: workspace.checks.run(check_config, of_console(workspace, given)),
     ),
     Call("edit/outline", Draft, message_job(checking.outline)),
     Call("edit/paths", RouteOfDraft, message_job(checking.paths_of_route)),

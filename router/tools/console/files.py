@@ -57,12 +57,18 @@ def names_of(config: Path, loaded: Loaded) -> list[str]:
     """
     if loaded.config is None:
         return [str(config)]
-    included = included_files(config, loaded.config.include, Findings(lambda path, key: Place(str(config))))
-    named = [route.schema for route in loaded.config.routes.values() if isinstance(route.schema, str)]
+    included = included_files(
+        config, loaded.config.include, Findings(lambda path, key: Place(str(config)))
+    )
+    named = [
+        route.schema for route in loaded.config.routes.values() if isinstance(route.schema, str)
+    ]
     referred = loaded.schemas.documents if loaded.schemas else ()
     found = (config.parent / name for name in sorted({*named, *referred}))
     schemas = [
-        file for file in found if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
+        file
+        for file in found
+        if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
     ]
     return [str(config), *(str(file) for file in (*included, *schemas) if file.suffix != _PLUGIN)]
 
@@ -86,7 +92,9 @@ def changed_files(known: Mapping[str, str], allowed: Iterable[str], folder: Path
     return [file for file in files if file.hash != known[file.name]]
 
 
-def save_files(files: Sequence[EditedFile], allowed: Iterable[str], folder: Path, overwrite: bool) -> list[ReadFile]:
+def save_files(
+    files: Sequence[EditedFile], allowed: Iterable[str], folder: Path, overwrite: bool
+) -> list[ReadFile]:
     """Write files in a folder, and return them as they are now; raises ConsoleError, and then writes nothing.
 
     A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
@@ -115,7 +123,9 @@ def _open_to_save(file: EditedFile, folder: Path, stack: ExitStack, overwrite: b
         inside = stack.enter_context(open_inside(Path(file.name), folder))
         found = _hash(inside.read()) if inside.exists() else ""
     except OSError as error:
-        raise ConsoleError("not_a_file", f"'{file.name}' cannot be saved: {_reason(error)}", 403) from None
+        raise ConsoleError(
+            "not_a_file", f"'{file.name}' cannot be saved: {_reason(error)}", 403
+        ) from None
     if not overwrite and found != file.hash:
         raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
     return inside
@@ -182,7 +192,9 @@ def _place(copy: Path, folder: Path, file: str) -> Path:
     """Return the place of a file in the copy, in a folder that exists."""
     real = os.path.normpath(Path(file).absolute())
     if not Path(real).is_relative_to(folder):
-        raise ConsoleError("not_a_file", f"'{file}' is not in the folder of the config: save it first", 403)
+        raise ConsoleError(
+            "not_a_file", f"'{file}' is not in the folder of the config: save it first", 403
+        )
     place = copy / Path(real).relative_to(folder)
     place.parent.mkdir(parents=True, exist_ok=True)
     return place

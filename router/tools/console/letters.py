@@ -85,14 +85,21 @@ def list_messages(workspace: Workspace, given: ListMessages) -> Any:
 
 def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     """Return one message: what is known about it, and its lines with the place of the failure marked."""
-    result = _run(workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,))
+    result = _run(
+        workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,)
+    )
     found = result.report
     pointer = found["failure"].get("pointer", "")
     return {
-        "facts": [[name, str(found[name])] for name in ("id", "original_id", "queue", "sent_at", "failed_at")],
+        "facts": [
+            [name, str(found[name])]
+            for name in ("id", "original_id", "queue", "sent_at", "failed_at")
+        ],
         "failure": [[name, to_cell(value)] for name, value in found["failure"].items()],
         "attributes": to_json(found["attributes"], indent=2) if found["attributes"] else "",
-        "lines": [[text, marked] for text, marked in lines_of(found["message"], steps_of(pointer) or None)],
+        "lines": [
+            [text, marked] for text, marked in lines_of(found["message"], steps_of(pointer) or None)
+        ],
         "pointer": pointer,
         "notes": result.notes,
     }
@@ -136,7 +143,9 @@ CALLS: tuple[Call, ...] = (
 )
 
 
-def _run(workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()) -> CommandResult:
+def _run(
+    workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()
+) -> CommandResult:
     require_aws(workspace)
     chosen = [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
     words = ["dlq", name, f"--config={workspace.config}", *chosen, *filter(None, options), "--json"]
@@ -153,10 +162,14 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
     try:
         output, log = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise ConsoleError("timeout", f"router {words[0]} was stopped after {SECONDS:.0f} seconds", 504) from None
+        raise ConsoleError(
+            "timeout", f"router {words[0]} was stopped after {SECONDS:.0f} seconds", 504
+        ) from None
     finally:
         _stop_command(process)
-    notes = tuple(line for line in _PREFIX.sub("", log.decode(errors="replace")).splitlines() if line.strip())
+    notes = tuple(
+        line for line in _PREFIX.sub("", log.decode(errors="replace")).splitlines() if line.strip()
+    )
     if process.returncode == _COULD_NOT_RUN and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
@@ -178,7 +191,9 @@ def _start_command(workspace: Workspace, words: Sequence[str]) -> "subprocess.Po
             start_new_session=True,
         )
     except (OSError, ValueError) as error:  # a word has a null character, or is too long
-        raise ConsoleError("usage", f"router {words[0]} cannot be started with these words: {error}") from None
+        raise ConsoleError(
+            "usage", f"router {words[0]} cannot be started with these words: {error}"
+        ) from None
 
 
 def _stop_command(process: "subprocess.Popen[bytes]") -> None:

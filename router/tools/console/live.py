@@ -52,7 +52,9 @@ def read_live(given: LiveOfDraft) -> LiveStatus:
         program = with_bare_names(program)
     reader = _reader()
     queues = reader.queues(program)
-    outcomes, unknown = of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
+    outcomes, unknown = (
+        of_worker(given.worker) if given.bare else of_functions(_services()["cloudwatch"])
+    )
     return LiveStatus(
         queues,
         {queue.queue: queue.paused for queue in queues if queue.paused},
@@ -97,12 +99,19 @@ def of_worker(address: str) -> tuple[Outcomes, str]:
 def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
     """Return the outcomes that functions measured in the last minutes; and why there are none, or ""."""
     try:
-        listed = [each for page in cloudwatch.pages("ListMetrics", Namespace=NAMESPACE) for each in page["Metrics"]]
+        listed = [
+            each
+            for page in cloudwatch.pages("ListMetrics", Namespace=NAMESPACE)
+            for each in page["Metrics"]
+        ]
         measured = [each for each in listed if each["MetricName"].startswith(_PREFIX)]
         services = {_dimensions(each).get(SERVICE, "") for each in measured}
         wanted = os.environ.get(SERVICE_VARIABLE, "")
         if len(services) > 1 and not wanted:
-            return {}, f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}"
+            return (
+                {},
+                f"outcomes: of which service? set {SERVICE_VARIABLE} to one of {', '.join(sorted(services))}",
+            )
         own = [each for each in measured if wanted in ("", _dimensions(each).get(SERVICE))]
         found: Outcomes = {}
         for metric, values in read_metrics(cloudwatch, own, "Sum"):

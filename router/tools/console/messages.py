@@ -86,7 +86,9 @@ def run_message(given: MessageOfDraft) -> RunReport:
     loaded = given.load()
     program = loaded.require()
     require_names(program, given.queue, None)
-    record = read_message(program, given.queue, given.message.encode(errors="surrogatepass"), given.raw)
+    record = read_message(
+        program, given.queue, given.message.encode(errors="surrogatepass"), given.raw
+    )
     return _run(explain(loaded, program, given.queue, record))
 
 
@@ -96,7 +98,12 @@ def _run(explained: Explanation) -> RunReport:
         explained.outcome,
         explained.failed_at,
         [
-            Stage(stage.route, stage.stage, to_json(show_value(stage), indent=2), round(stage.micros, 1))
+            Stage(
+                stage.route,
+                stage.stage,
+                to_json(show_value(stage), indent=2),
+                round(stage.micros, 1),
+            )
             for stage in explained.stages
             if stage.stage != "when"
         ],
@@ -130,8 +137,12 @@ def run_tests(given: MessageOfDraft) -> list[PageTest]:
 
 def _test(suite: Suite, verdict: Verdict) -> PageTest:
     place = suite.loaded.findings.locate(("routes", verdict.route, "tests", verdict.index))
-    differences = [Difference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences]
-    return PageTest(verdict.route, verdict.name, verdict.passed, differences, place.file, place.line)
+    differences = [
+        Difference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences
+    ]
+    return PageTest(
+        verdict.route, verdict.name, verdict.passed, differences, place.file, place.line
+    )
 
 
 class NewTest(Struct, frozen=True):
@@ -158,7 +169,9 @@ def add_test(given: MessageOfDraft) -> NewTest:
     return NewTest(file, edited.content.decode("utf-8-sig").replace("\r\n", "\n"))
 
 
-def _append(file: YamlFile, program: Program, asked: MessageOfDraft, source: dict[str, Any]) -> None:
+def _append(
+    file: YamlFile, program: Program, asked: MessageOfDraft, source: dict[str, Any]
+) -> None:
     test = msgspec.convert(source, spec.Test)
     observed = observe(program, asked.route, test)
     found = changes_of(test, source, observed, StoredTable(program, asked.route), outcomes=True)

@@ -18,7 +18,17 @@ from router.tools.console.api import Call
 from router.tools.console.checking import Draft, RouteOfDraft, message_job
 from router.tools.console.workspace import Workspace, require_aws
 from router.tools.dev.compare import to_json
-from router.tools.dev.graph import Edge, Graph, GroupBy, Node, file_finder, graph_of, group, open_group, select
+from router.tools.dev.graph import (
+    Edge,
+    Graph,
+    GroupBy,
+    Node,
+    file_finder,
+    graph_of,
+    group,
+    open_group,
+    select,
+)
 from router.tools.dev.graph_picture import draw
 
 _STORES = {
@@ -78,7 +88,9 @@ def read_live(workspace: Workspace, given: Draft) -> bytes:
     # boto3 takes 0.2 s to import: a console of files does without.
     from router.tools.console import live
 
-    asked = live.LiveOfDraft(str(workspace.config), given.unsaved, workspace.target == "local", workspace.worker)
+    asked = live.LiveOfDraft(
+        str(workspace.config), given.unsaved, workspace.target == "local", workspace.worker
+    )
     return workspace.live.run(live.read_live, asked)
 
 
@@ -138,16 +150,23 @@ def _takes(
     if isinstance(route.schema, UnsetType):
         yield "It has no schema: each message that can be mapped is stored."
         return
-    yield f"They satisfy {route.schema if isinstance(route.schema, str) else 'the schema in the config'}" + _required(
-        loaded, name, route.schema
+    yield (
+        f"They satisfy {route.schema if isinstance(route.schema, str) else 'the schema in the config'}"
+        + _required(loaded, name, route.schema)
     )
 
 
 def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> str:
-    validation = loaded.schemas.linked(schema, ("routes", name, "schema")) if loaded.schemas else None
+    validation = (
+        loaded.schemas.linked(schema, ("routes", name, "schema")) if loaded.schemas else None
+    )
     content = validation.root.content if validation else None
     listed = content.get("required") if isinstance(content, dict) else None
-    return f", which requires {', '.join(map(str, listed))}." if isinstance(listed, list) and listed else "."
+    return (
+        f", which requires {', '.join(map(str, listed))}."
+        if isinstance(listed, list) and listed
+        else "."
+    )
 
 
 def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
@@ -173,7 +192,11 @@ def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -
         merged = route.merge if isinstance(route.merge, str) else route.merge.from_
         yield f"The entries of {merged} are attributes, too."
     if route.plugins is UNSET or route.plugins:
-        names = ", ".join(route.plugins) if not isinstance(route.plugins, UnsetType) else "all of the config"
+        names = (
+            ", ".join(route.plugins)
+            if not isinstance(route.plugins, UnsetType)
+            else "all of the config"
+        )
         yield f"Plugins may change it: {names}."
 
 
@@ -186,7 +209,11 @@ def _written(attribute: spec.Attribute) -> Any:
     """Return an attribute without the settings that have their default values."""
     default = msgspec.to_builtins(spec.long_form("x"))
     found = msgspec.to_builtins(attribute)
-    return {key: value for key, value in found.items() if key == "from" or default.get(key, UNSET) != value}
+    return {
+        key: value
+        for key, value in found.items()
+        if key == "from" or default.get(key, UNSET) != value
+    }
 
 
 def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:

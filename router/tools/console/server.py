@@ -90,7 +90,9 @@ class Guard:
         self._app = app
         self._access = access
         self._cookie = f"router-console-{port}"
-        self._hosts = frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else frozenset())
+        self._hosts = frozenset(f"{name}:{port}" for name in names) | (
+            frozenset(names) if port == 80 else frozenset()
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
@@ -104,7 +106,9 @@ class Guard:
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
                 if admitted:
-                    cookie = f"{self._cookie}={self._access.token}; Path=/; HttpOnly; SameSite=Strict"
+                    cookie = (
+                        f"{self._cookie}={self._access.token}; Path=/; HttpOnly; SameSite=Strict"
+                    )
                     headers.append("Set-Cookie", cookie)
             await send(message)
 
@@ -129,8 +133,14 @@ class Guard:
 
     def _has_session(self, headers: Headers) -> bool:
         """Return whether one of the cookies of that name is valid; those of other programs may have any form."""
-        pairs = (pair.strip().partition("=") for line in headers.getlist("cookie") for pair in line.split(";"))
-        return any(name == self._cookie and self._access.has_session(value) for name, _, value in pairs)
+        pairs = (
+            pair.strip().partition("=")
+            for line in headers.getlist("cookie")
+            for pair in line.split(";")
+        )
+        return any(
+            name == self._cookie and self._access.has_session(value) for name, _, value in pairs
+        )
 
 
 class Setting(Struct, frozen=True):
@@ -141,14 +151,18 @@ class Setting(Struct, frozen=True):
     writes: bool
 
 
-_SETTING = Call("setting", Nothing, lambda each, _: Setting(str(each.config), each.target, each.writes))
+_SETTING = Call(
+    "setting", Nothing, lambda each, _: Setting(str(each.config), each.target, each.writes)
+)
 CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS)
 
 
 def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
     """Return the ASGI application of a console that listens on a port."""
     files: Mapping[str, Path] = {
-        path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.suffix in _TYPES
+        path.relative_to(STATIC).as_posix(): path
+        for path in STATIC.rglob("*")
+        if path.suffix in _TYPES
     }
 
     async def page(request: Request) -> Response:

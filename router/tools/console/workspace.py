@@ -47,7 +47,9 @@ def as_refusal(error: RouterError) -> ConsoleError:
             return error
         case ConfigError():
             first = error.findings[0]
-            return ConsoleError(first.code.id, f"the config has errors, which the view Edit shows: {first}", 422)
+            return ConsoleError(
+                first.code.id, f"the config has errors, which the view Edit shows: {first}", 422
+            )
         case _:
             return ConsoleError("usage", str(error))
 
@@ -109,7 +111,9 @@ class JobProcess:
             line = self._send(job)
         if line:
             return line
-        raise ConsoleError("crashed", "the process that checks ended by itself; the next try starts a new one", 500)
+        raise ConsoleError(
+            "crashed", "the process that checks ended by itself; the next try starts a new one", 500
+        )
 
     def _send(self, job: bytes) -> bytes:
         """Return the line of an answer; nothing if the process ended before it was whole."""
@@ -179,12 +183,22 @@ def _answer(line: bytes) -> JobAnswer:
         function = getattr(importlib.import_module(job.module), job.function)
         given = msgspec.convert(job.given, function.__annotations__["given"])
         answer = msgspec.json.encode(function(given), enc_hook=repr)
-        return JobAnswer(msgspec.Raw(answer if job.function in _EXACT else _without_secrets(answer)))
+        return JobAnswer(
+            msgspec.Raw(answer if job.function in _EXACT else _without_secrets(answer))
+        )
     except RouterError as error:
         refusal = as_refusal(error)
-        return JobAnswer(code=refusal.code, message=WRITTEN.mask(str(refusal)), status=refusal.status)
-    except BaseException as error:  # jsonschema-rs raises its PanicException, which is not an Exception
-        return JobAnswer(code="internal", message=f"{job.function} failed with {type(error).__name__}", status=500)
+        return JobAnswer(
+            code=refusal.code, message=WRITTEN.mask(str(refusal)), status=refusal.status
+        )
+    except (
+        BaseException
+    ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        return JobAnswer(
+            code="internal",
+            message=f"{job.function} failed with {type(error).__name__}",
+            status=500,
+        )
 
 
 def _without_secrets(answer: bytes) -> bytes:
@@ -213,7 +227,11 @@ class Workspace(Struct, frozen=True):
 
 @contextmanager
 def opened(
-    config: Path, env: Mapping[str, str], target: Target = "files", writes: bool = False, worker: str = ""
+    config: Path,
+    env: Mapping[str, str],
+    target: Target = "files",
+    writes: bool = False,
+    worker: str = "",
 ) -> Iterator[Workspace]:
     """Open a config; its processes end with the block."""
     with (
@@ -227,11 +245,15 @@ def opened(
 def require_aws(workspace: Workspace) -> None:
     """Raise ConsoleError if the console shows files only."""
     if workspace.target == "files":
-        raise ConsoleError("offline", "this needs AWS: start router console with --local or --aws", 409)
+        raise ConsoleError(
+            "offline", "this needs AWS: start router console with --local or --aws", 409
+        )
 
 
 def require_writes(workspace: Workspace) -> None:
     """Raise ConsoleError if nothing in AWS may be changed."""
     require_aws(workspace)
     if not workspace.writes:
-        raise ConsoleError("read_only", "AWS is read-only here: start router console with --aws --write", 403)
+        raise ConsoleError(
+            "read_only", "AWS is read-only here: start router console with --aws --write", 403
+        )

@@ -22,7 +22,9 @@ class Artifacts:
     bucket that the user named may belong to another account on purpose.
     """
 
-    def __init__(self, s3: ServiceClient, bucket: str, account: str = "", partition: str = "aws") -> None:
+    def __init__(
+        self, s3: ServiceClient, bucket: str, account: str = "", partition: str = "aws"
+    ) -> None:
         self._s3 = s3
         self.bucket = bucket
         self._partition = partition
@@ -36,7 +38,9 @@ class Artifacts:
             if error.code not in ABSENT:
                 raise
             if not self._owner:
-                raise UsageError(f"there is no bucket '{self.bucket}'; without --bucket one is created") from None
+                raise UsageError(
+                    f"there is no bucket '{self.bucket}'; without --bucket one is created"
+                ) from None
             self._create()
             return
         region = response.get("BucketRegion", self._s3.region)
@@ -66,7 +70,9 @@ class Artifacts:
     def get(self, key: str, version: str = "") -> bytes | None:
         """Return the content of an object, or of one of its versions; None if there is none."""
         try:
-            response = self._call("GetObject", Key=key, **({"VersionId": version} if version else {}))
+            response = self._call(
+                "GetObject", Key=key, **({"VersionId": version} if version else {})
+            )
             return bytes(response["Body"].read())
         except AwsCallError as error:
             if error.code not in ABSENT:
@@ -77,7 +83,9 @@ class Artifacts:
         """Return the keys of the objects with a prefix, the newest first; none if there is no bucket."""
         found: list[tuple[Any, str]] = []
         try:
-            for page in self._s3.pages("ListObjectsV2", Bucket=self.bucket, Prefix=prefix, **self._owner):
+            for page in self._s3.pages(
+                "ListObjectsV2", Bucket=self.bucket, Prefix=prefix, **self._owner
+            ):
                 found += [(each["LastModified"], each["Key"]) for each in page.get("Contents", ())]
         except AwsCallError as error:
             if error.code not in ABSENT:
@@ -91,9 +99,18 @@ class Artifacts:
 
     def _create(self) -> None:
         region = self._s3.region
-        location = {} if region == _NO_LOCATION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        location = (
+            {}
+            if region == _NO_LOCATION
+            else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        )
         try:
-            self._s3.call("CreateBucket", Bucket=self.bucket, ObjectOwnership="BucketOwnerEnforced", **location)
+            self._s3.call(
+                "CreateBucket",
+                Bucket=self.bucket,
+                ObjectOwnership="BucketOwnerEnforced",
+                **location,
+            )
         except AwsCallError as error:
             # Another deployment of this account has created it meanwhile.
             if error.code != _ALREADY_OWNED:

@@ -95,12 +95,17 @@ class ServiceClient:
 
 def connect_services(names: tuple[str, ...]) -> Mapping[str, ServiceClient]:
     """Make the clients of services by name, from the environment; raises UsageError (no region)."""
-    return {name: ServiceClient(name, client) for name, client in control_plane_clients(names, TIMEOUT).items()}
+    return {
+        name: ServiceClient(name, client)
+        for name, client in control_plane_clients(names, TIMEOUT).items()
+    }
 
 
 def connect_invoker(seconds: int) -> ServiceClient:
     """Make a client of Lambda that waits so long for an answer, and repeats no call: it may have had an effect."""
-    return ServiceClient("lambda", control_plane_clients(("lambda",), seconds, attempts=1)["lambda"])
+    return ServiceClient(
+        "lambda", control_plane_clients(("lambda",), seconds, attempts=1)["lambda"]
+    )
 
 
 def caller_account(sts: ServiceClient) -> tuple[str, str]:
@@ -154,7 +159,9 @@ def read_table(dynamodb: ServiceClient, name: str) -> ExistingTable | None:
         int(table["ItemCount"]),
         len(table.get("GlobalSecondaryIndexes", ())) + len(table.get("LocalSecondaryIndexes", ())),
         table.get("BillingModeSummary", {}).get("BillingMode") != "PAY_PER_REQUEST",
-        expiry.get("AttributeName", "") if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING") else "",
+        expiry.get("AttributeName", "")
+        if expiry["TimeToLiveStatus"] in ("ENABLED", "ENABLING")
+        else "",
     )
 
 
@@ -196,5 +203,7 @@ def _explain(operation: str, error: Exception) -> AwsCallError:
         more = f": {message}" if message and message != "Forbidden" else ""
         return AwsCallError(f"these credentials may not do {action}{more}", code)
     if code in INVALID_CREDENTIALS:
-        return AwsCallError(f"AWS does not accept the credentials of this environment ({code})", code)
+        return AwsCallError(
+            f"AWS does not accept the credentials of this environment ({code})", code
+        )
     return AwsCallError(f"AWS refuses {operation}: {message or code}", code)

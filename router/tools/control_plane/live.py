@@ -54,7 +54,13 @@ class Live:
         return table if isinstance(table, Unanswered) else _table(table, self._ttl(reference))
 
     def _ttl(self, reference: str) -> DeployedTtl | Unanswered:
-        ttl = self._read("dynamodb", "DescribeTimeToLive", reference, "TimeToLiveDescription", TableName=reference)
+        ttl = self._read(
+            "dynamodb",
+            "DescribeTimeToLive",
+            reference,
+            "TimeToLiveDescription",
+            TableName=reference,
+        )
         if isinstance(ttl, Unanswered):
             return ttl
         return DeployedTtl(ttl["TimeToLiveStatus"], ttl.get("AttributeName", ""))
@@ -65,11 +71,18 @@ class Live:
         if isinstance(url, AwsFault):
             return Unanswered("sqs:GetQueueUrl", reference, url.code)
         attributes = self._read(
-            "sqs", "GetQueueAttributes", reference, "Attributes", QueueUrl=url, AttributeNames=["All"]
+            "sqs",
+            "GetQueueAttributes",
+            reference,
+            "Attributes",
+            QueueUrl=url,
+            AttributeNames=["All"],
         )
         return attributes if isinstance(attributes, Unanswered) else _queue(attributes)
 
-    def mappings(self, queue_arn: str, function: str = "") -> tuple[DeployedMapping, ...] | Unanswered:
+    def mappings(
+        self, queue_arn: str, function: str = ""
+    ) -> tuple[DeployedMapping, ...] | Unanswered:
         """Return the event source mappings of a queue; with `function`, a name or ARN, those to that function.
 
         Those to its versions and aliases count, which Lambda's own filter would leave out.
@@ -77,7 +90,9 @@ class Live:
         found: list[DeployedMapping] = []
         parameters = {"EventSourceArn": queue_arn}
         while True:
-            response = self._call("lambda", "ListEventSourceMappings", queue_arn, "EventSourceMappings", **parameters)
+            response = self._call(
+                "lambda", "ListEventSourceMappings", queue_arn, "EventSourceMappings", **parameters
+            )
             if isinstance(response, Unanswered):
                 return response
             found += map(_mapping, response["EventSourceMappings"])
@@ -87,14 +102,20 @@ class Live:
 
     def function(self, reference: str) -> DeployedFunction | Unanswered:
         """Return a function by its name or ARN, with or without a version or alias."""
-        response = self._call("lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference)
+        response = self._call(
+            "lambda", "GetFunctionConfiguration", reference, "FunctionArn", FunctionName=reference
+        )
         if isinstance(response, Unanswered):
             return response
         # Concurrency is reserved for a function, never for a version or alias.
         name = response["FunctionName"]
         found = self._call("lambda", "GetFunctionConcurrency", name, FunctionName=name)
-        reserved = found if isinstance(found, Unanswered) else found.get("ReservedConcurrentExecutions")
-        return DeployedFunction(response["FunctionArn"], response["Timeout"], response["Role"], reserved)
+        reserved = (
+            found if isinstance(found, Unanswered) else found.get("ReservedConcurrentExecutions")
+        )
+        return DeployedFunction(
+            response["FunctionArn"], response["Timeout"], response["Role"], reserved
+        )
 
     def caller(self) -> str | Unanswered:
         """Return the ARN of the caller; "" for the root user of an account, who has all permissions.
@@ -104,7 +125,9 @@ class Live:
         response = call(self._clients["sts"].get_caller_identity, "Arn")
         if isinstance(response, AwsFault):
             if response.kind == "configuration" or response.code in _EXPIRED_CREDENTIALS:
-                raise UsageError(f"AWS does not accept the credentials of this environment ({response.code})")
+                raise UsageError(
+                    f"AWS does not accept the credentials of this environment ({response.code})"
+                )
             return Unanswered("sts:GetCallerIdentity", "the caller", response.code)
         arn: str = response["Arn"]
         return "" if arn.endswith(":root") else self._role(arn)
@@ -123,7 +146,9 @@ class Live:
             return f"arn:{partition}:iam::{account}:role/{name}"
         return str(response["Role"]["Arn"])
 
-    def decide(self, principal: str, resource: str, actions: Sequence[str]) -> Decision | Unanswered:
+    def decide(
+        self, principal: str, resource: str, actions: Sequence[str]
+    ) -> Decision | Unanswered:
         """Return which of the actions on a resource the policies of a principal do not allow."""
         results = self._read(
             "iam",
@@ -137,9 +162,13 @@ class Live:
         if isinstance(results, Unanswered):
             return results
         denied = {each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"}
-        return Decision(resource, tuple(actions), tuple(action for action in actions if action in denied))
+        return Decision(
+            resource, tuple(actions), tuple(action for action in actions if action in denied)
+        )
 
-    def _read(self, service: str, operation: str, resource: str, member: str, **parameters: Any) -> Any | Unanswered:
+    def _read(
+        self, service: str, operation: str, resource: str, member: str, **parameters: Any
+    ) -> Any | Unanswered:
         """Return a member of the response to a call."""
         response = self._call(service, operation, resource, member, **parameters)
         return response if isinstance(response, Unanswered) else response[member]
@@ -147,7 +176,9 @@ class Live:
     def _call(
         self, service: str, operation: str, resource: str, member: str = "", **parameters: Any
     ) -> _Response | Unanswered:
-        response = call(getattr(self._clients[service], xform_name(operation)), member, **parameters)
+        response = call(
+            getattr(self._clients[service], xform_name(operation)), member, **parameters
+        )
         if isinstance(response, AwsFault):
             return Unanswered(f"{service}:{operation}", resource, response.code)
         return response
@@ -163,7 +194,10 @@ def connect() -> Live:
 
 
 def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTable:
-    indexes = [*description.get("GlobalSecondaryIndexes", ()), *description.get("LocalSecondaryIndexes", ())]
+    indexes = [
+        *description.get("GlobalSecondaryIndexes", ()),
+        *description.get("LocalSecondaryIndexes", ()),
+    ]
     on_demand = description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
     units = {} if on_demand else description.get("ProvisionedThroughput", {})
     return DeployedTable(
@@ -173,7 +207,10 @@ def _table(description: _Response, ttl: DeployedTtl | Unanswered) -> DeployedTab
         ttl,
         units.get("ReadCapacityUnits", 0),
         units.get("WriteCapacityUnits", 0),
-        tuple(DeployedIndex(index["IndexName"], read_key_schema({**description, **index})) for index in indexes),
+        tuple(
+            DeployedIndex(index["IndexName"], read_key_schema({**description, **index}))
+            for index in indexes
+        ),
     )
 
 

@@ -104,7 +104,11 @@ class Stacks:
     """The stacks of one account and region; each method raises AwsCallError if a call fails."""
 
     def __init__(self, cloudformation: ServiceClient) -> None:
-        self._call, self._pages, self.wait = cloudformation.call, cloudformation.pages, cloudformation.wait
+        self._call, self._pages, self.wait = (
+            cloudformation.call,
+            cloudformation.pages,
+            cloudformation.wait,
+        )
         self.region = cloudformation.region
 
     def find(self, name_or_id: str) -> Stack | None:
@@ -127,11 +131,20 @@ class Stacks:
             stack["StackStatus"],
             stack.get("StackStatusReason", ""),
             {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs") or ()},
-            {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters") or ()},
+            {
+                each["ParameterKey"]: each["ParameterValue"]
+                for each in stack.get("Parameters") or ()
+            },
         )
 
     def propose(
-        self, stack: str, name: str, template: StackTemplate, parameters: Mapping[str, str | None], *, creates: bool
+        self,
+        stack: str,
+        name: str,
+        template: StackTemplate,
+        parameters: Mapping[str, str | None],
+        *,
+        creates: bool,
     ) -> tuple[str, str]:
         """Create a change set, which imports retained tables that exist; return its ARN and the stack's.
 
@@ -143,7 +156,8 @@ class Stacks:
             ChangeSetName=name,
             ChangeSetType="CREATE" if creates else "UPDATE",
             Parameters=[
-                {"ParameterKey": key} | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
+                {"ParameterKey": key}
+                | ({"UsePreviousValue": True} if value is None else {"ParameterValue": value})
                 for key, value in parameters.items()
             ],
             Capabilities=["CAPABILITY_NAMED_IAM"],
@@ -158,7 +172,9 @@ class Stacks:
         pages = [*self._pages("DescribeChangeSet", ChangeSetName=id_)]
         listed = [each for page in pages for each in page.get("Changes", ())]
         changes = [each["ResourceChange"] for each in listed if "ResourceChange" in each]
-        return ChangeSet(pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes)))
+        return ChangeSet(
+            pages[-1]["Status"], pages[-1].get("StatusReason", ""), tuple(map(_change, changes))
+        )
 
     def execute(self, change_set: str) -> None:
         """Start to execute a change set."""
@@ -168,7 +184,11 @@ class Stacks:
         """Signal to a wait condition that what the stack waits for succeeded or failed."""
         status = "SUCCESS" if succeeded else "FAILURE"
         self._call(
-            "SignalResource", StackName=stack_id, LogicalResourceId=logical_id, UniqueId=SIGNAL_ID, Status=status
+            "SignalResource",
+            StackName=stack_id,
+            LogicalResourceId=logical_id,
+            UniqueId=SIGNAL_ID,
+            Status=status,
         )
 
     def discard(self, change_set: str) -> None:
@@ -199,11 +219,15 @@ class Stacks:
         """Return the resources of a stack, without deleted ones, which AWS lists too."""
         pages = self._pages("ListStackResources", StackName=stack_id)
         listed = [each for page in pages for each in page["StackResourceSummaries"]]
-        return tuple(each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED)
+        return tuple(
+            each for each in msgspec.convert(listed, list[StackResource]) if each.status != _DELETED
+        )
 
     def template(self, stack_id: str) -> Mapping[str, Any]:
         """Return the template of a stack, with the long forms of its functions."""
-        body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")["TemplateBody"]
+        body = self._call("GetTemplate", StackName=stack_id, TemplateStage="Original")[
+            "TemplateBody"
+        ]
         # botocore parses JSON itself.
         read: Mapping[str, Any] = yaml.load(body, _LongForms) if isinstance(body, str) else body  # noqa: S506 — safe
         return read

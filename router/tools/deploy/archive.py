@@ -25,7 +25,14 @@ _LISTS = ("requirements*.txt", "requirements*.in")
 _LINK = "it is a link to a folder; copy the folder there"
 _BROKEN = "it is a link to nothing"
 _RELOCATED = ("purelib", "platlib")
-_INSTALLER_FILES = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
+_INSTALLER_FILES = (
+    "RECORD",
+    "RECORD.jws",
+    "RECORD.p7s",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+)
 MAX_ZIPPED = 50 * 1024 * 1024
 """Bytes of a package that is uploaded directly."""
 MAX_UNZIPPED = 250 * 1024 * 1024
@@ -58,7 +65,9 @@ class LeftOut(Struct, frozen=True):
 def router_entries(plugins: Iterable[Path]) -> Iterator[Entry]:
     """Yield the modules of the router that the handler or a plugin file can import, and the data that they read."""
     for file in (*run_time_modules(plugins).values(), *(FOLDER / name for name in _DATA)):
-        yield Entry(FOLDER.name, f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}", file.read_bytes)
+        yield Entry(
+            FOLDER.name, f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}", file.read_bytes
+        )
 
 
 def wheel_entries(wheel: Wheel) -> Iterator[Entry]:
@@ -94,7 +103,9 @@ def plugin_files(entries: Sequence[str], folder: Path) -> list[Path]:
     root = folder.resolve()
     for entry in entries:
         if Path(entry).is_absolute():
-            raise UsageError(f"plugin '{entry}' is an absolute path; use a path relative to the config's folder")
+            raise UsageError(
+                f"plugin '{entry}' is an absolute path; use a path relative to the config's folder"
+            )
         if not (folder / entry).resolve().is_relative_to(root):
             raise UsageError(
                 f"plugin '{entry}' is outside the folder of the config, and only files of that folder are packed; "
@@ -114,16 +125,24 @@ def folder_entries(
         yield _entry("plugins", name, folder, secrets)
 
 
-def packed_names(files: Sequence[Path], folder: Path, left_out: list[LeftOut], secrets: SecretFiles) -> Iterator[Path]:
+def packed_names(
+    files: Sequence[Path], folder: Path, left_out: list[LeftOut], secrets: SecretFiles
+) -> Iterator[Path]:
     """Yield the names of what `folder_entries` packs, in order; nothing is read, and links may lead outside."""
     folders = {file.parent for file in files}
     inside = {path for path in folders if path.resolve() != folder.resolve()}
-    nested = {path for path in inside if any(path != other and path.is_relative_to(other) for other in inside)}
+    nested = {
+        path
+        for path in inside
+        if any(path != other and path.is_relative_to(other) for other in inside)
+    }
     found = {file for file in files if file.parent not in inside}
     for top in inside - nested:
         for place, below, names in os.walk(top):
             found |= {Path(place, name) for name in names}
-            links = [path for path in (Path(place, name) for name in sorted(below)) if path.is_symlink()]
+            links = [
+                path for path in (Path(place, name) for name in sorted(below)) if path.is_symlink()
+            ]
             left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in links]
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
@@ -142,7 +161,9 @@ def module_files(entry: str, folder: Path) -> list[Path]:
     return [file for file in (top / "__init__.py", top.with_suffix(".py")) if file.is_file()][:1]
 
 
-def named_entries(part: str, names: Iterable[str], folder: Path, secrets: SecretFiles) -> Iterator[Entry]:
+def named_entries(
+    part: str, names: Iterable[str], folder: Path, secrets: SecretFiles
+) -> Iterator[Entry]:
     """Yield the files of these names, such as schemas; what has no file, as inline schemas, is not yielded."""
     for name in sorted(names):
         if (folder / name).is_file():
@@ -152,7 +173,9 @@ def named_entries(part: str, names: Iterable[str], folder: Path, secrets: Secret
 def _entry(part: str, name: Path, folder: Path, secrets: SecretFiles) -> Entry:
     file = folder / name
     if not file.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(f"{file} is a link to a file outside the folder of the config; copy the file there")
+        raise UsageError(
+            f"{file} is a link to a file outside the folder of the config; copy the file there"
+        )
     return Entry(part, name.as_posix(), lambda: secrets.verify(_read(file), name.as_posix()))
 
 
@@ -204,7 +227,10 @@ class Archive(Struct, frozen=True):
     @property
     def over(self) -> str:
         """Which limit of Lambda the package exceeds, as a sentence; or ""."""
-        for what, size, limit in (("zipped", self.size, MAX_ZIPPED), ("unzipped", self.unzipped, MAX_UNZIPPED)):
+        for what, size, limit in (
+            ("zipped", self.size, MAX_ZIPPED),
+            ("unzipped", self.unzipped, MAX_UNZIPPED),
+        ):
             if size > limit:
                 return f"{as_megabytes(size)} {what} exceeds Lambda's limit of {as_megabytes(limit)}: {LIMITS}"
         return ""
@@ -229,7 +255,9 @@ def write_archive(entries: Iterable[Entry], folder: Path) -> Archive:
             part = parts.get(entry.part) or PackagePart(entry.part, 0, 0, 0)
             zipped, unzipped = part.zipped + info.compress_size, part.unzipped + info.file_size
             parts[entry.part] = PackagePart(entry.part, part.files + 1, zipped, unzipped)
-    return Archive(path, tuple(parts[name] for name in sorted(parts)), path.stat().st_size, sha256_of(path))
+    return Archive(
+        path, tuple(parts[name] for name in sorted(parts)), path.stat().st_size, sha256_of(path)
+    )
 
 
 def move_archive(archive: Archive, output: Path) -> Archive:
@@ -247,5 +275,7 @@ def _distinct(entries: Iterable[Entry]) -> Iterator[Entry]:
         first, *others = same
         for other in others:
             if other.read() != first.read():
-                raise UsageError(f"{first.part} and {other.part} both have a file {name}; rename or remove one")
+                raise UsageError(
+                    f"{first.part} and {other.part} both have a file {name}; rename or remove one"
+                )
         yield first

@@ -9,7 +9,13 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.model import names_file
-from router.runtime.config.environment import REDACT_KEY, copy_plain, redacts, replace_references, variables_in
+from router.runtime.config.environment import (
+    REDACT_KEY,
+    copy_plain,
+    redacts,
+    replace_references,
+    variables_in,
+)
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.config.spec import Config
 from router.runtime.program.load import Loaded, load
@@ -28,7 +34,12 @@ from router.tools.deploy.archive import (
     wheel_entries,
     write_archive,
 )
-from router.tools.deploy.interpreter import SmokeTest, bytecode_entries, run_smoke_test, why_no_bytecode
+from router.tools.deploy.interpreter import (
+    SmokeTest,
+    bytecode_entries,
+    run_smoke_test,
+    why_no_bytecode,
+)
 from router.tools.deploy.packages import ResolvedPackages, download, own_requirements, resolve
 from router.tools.deploy.requirements import (
     FILE,
@@ -105,10 +116,16 @@ def build(
         work = Path(name)
         report(f"downloading packages for {target}")
         secrets.verify(compiled, config.name, compiled=True)
-        contents = _collect(settings, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets)
-        missing = why_no_bytecode(target) if bytecode is None else "" if bytecode else "--no-bytecode"
+        contents = _collect(
+            settings, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets
+        )
+        missing = (
+            why_no_bytecode(target) if bytecode is None else "" if bytecode else "--no-bytecode"
+        )
         report("packing")
-        compiled_modules = () if missing else bytecode_entries(contents.modules, target, work / "bytecode")
+        compiled_modules = (
+            () if missing else bytecode_entries(contents.modules, target, work / "bytecode")
+        )
         archive = write_archive((*contents.modules, *contents.others, *compiled_modules), work)
         if archive.over:
             return BuildResult(target, archive, contents, no_bytecode=missing)
@@ -118,24 +135,37 @@ def build(
 
 
 def _collect(
-    config: Config, schemas: set[str], compiled: bytes, folder: Path, target: Target, work: Path, secrets: SecretFiles
+    config: Config,
+    schemas: set[str],
+    compiled: bytes,
+    folder: Path,
+    target: Target,
+    work: Path,
+    secrets: SecretFiles,
 ) -> Contents:
     plugins = plugin_files([entry for entry in config.plugins if names_file(entry)], folder)
     packages = _download(plugins, folder, target, work)
-    modules = (*router_entries(plugins), *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)))
+    modules = (
+        *router_entries(plugins),
+        *(entry for wheel in packages.wheels for entry in wheel_entries(wheel)),
+    )
     packed = [entry.name for entry in modules]
     require_packages(run_time_modules(plugins), packed)
     left_out: list[LeftOut] = []
     others = (
         Entry("config", COMPILED_NAME, lambda: compiled),
         *named_entries("schemas", schemas, folder, secrets),
-        *folder_entries([*plugins, *_plugin_modules(config, packed, folder)], folder, left_out, secrets),
+        *folder_entries(
+            [*plugins, *_plugin_modules(config, packed, folder)], folder, left_out, secrets
+        ),
     )
     missing = find_missing_imports(plugins, [*packed, *(entry.name for entry in others)], folder)
     return Contents(modules, others, packages, tuple(left_out), tuple(missing))
 
 
-def _download(plugins: Sequence[Path], folder: Path, target: Target, work: Path) -> ResolvedPackages:
+def _download(
+    plugins: Sequence[Path], folder: Path, target: Target, work: Path
+) -> ResolvedPackages:
     """Download the wheels of the router and those of the plugins' requirements files."""
     own = download(own_requirements(target), target, work / "router", dependencies=False)
     required = read_requirements(list(requirements_files(plugins, folder)), target)
@@ -168,12 +198,16 @@ def _plugin_modules(config: Config, packed: Sequence[str], folder: Path) -> list
     return found
 
 
-def _environment(config: Config, compiled: bytes, env: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+def _environment(
+    config: Config, compiled: bytes, env: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the variables of the function, and the names of those that are not set here and have a placeholder."""
     values = dict(config.function.environment)
     unset = []
     for file in unpack(compiled, COMPILED_NAME).files.files:
-        values |= {name: env[name] for name in variables_in(file.data, file.references) if name in env}
+        values |= {
+            name: env[name] for name in variables_in(file.data, file.references) if name in env
+        }
         faults = replace_references(copy_plain(file.data), file.references, env, SecretValues())
         unset += [fault.unset for fault in faults if fault.unset]
         if redacts(file.data):

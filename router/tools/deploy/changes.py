@@ -24,7 +24,9 @@ _DEFAULT_RETENTION = 345_600
 _TIME_TO_LIVE = "TimeToLiveSpecification"
 _REFERENCE = re.compile(r"\$\{(!?)([^}]*)\}")
 _KMS_KEYS = {QUEUE: "KmsMasterKeyId", TABLE: "SSESpecification"}
-Verb = Literal["add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"]
+Verb = Literal[
+    "add", "import", "modify", "may modify", "replace", "may replace", "remove", "retain", "unknown"
+]
 """`import`: the stack takes in an existing resource. `retain`: the resource leaves the stack and is kept.
 `may modify`: the resource refers to one that changes."""
 
@@ -103,29 +105,45 @@ class PreviousKeys(Struct, frozen=True):
     advice: str = "set it as kms_key_previous"
 
 
-def compare_properties(old: TemplateVersion, new: TemplateVersion, logical_id: str) -> tuple[PropertyChange, ...]:
+def compare_properties(
+    old: TemplateVersion, new: TemplateVersion, logical_id: str
+) -> tuple[PropertyChange, ...]:
     """Return the properties of a resource that differ, in the order of the new template."""
     before, after = old.properties(logical_id), new.properties(logical_id)
     names = dict.fromkeys([*after, *before])
     return tuple(
-        PropertyChange(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
+        PropertyChange(name, before.get(name), after.get(name))
+        for name in names
+        if before.get(name) != after.get(name)
     )
 
 
-def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys) -> str:
+def describe_loss(
+    type_: str, changes: tuple[PropertyChange, ...], logical_id: str, keys: PreviousKeys
+) -> str:
     """Return what is lost if properties of an existing resource change, or ""."""
     losses = []
     previous_key = keys.known.get(logical_id, "")
     for change in changes:
         if type_ == QUEUE and change.name == _RETENTION_PERIOD:
-            seconds, fewer = (int(each or _DEFAULT_RETENTION) for each in (change.before, change.after))
+            seconds, fewer = (
+                int(each or _DEFAULT_RETENTION) for each in (change.before, change.after)
+            )
             if fewer < seconds:
-                losses.append(f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now")
+                losses.append(
+                    f"DELETES messages older than {fewer} seconds; they are kept for {seconds} now"
+                )
         elif type_ == TABLE and change.name == _TIME_TO_LIVE:
             before, after = (_expiring(each) for each in (change.before, change.after))
             if after and after != before:
-                losses.append(f"EXPIRES items by their '{after}'" + (f" instead of '{before}'" if before else ""))
-        elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in ("", previous_key):
+                losses.append(
+                    f"EXPIRES items by their '{after}'"
+                    + (f" instead of '{before}'" if before else "")
+                )
+        elif change.name == _KMS_KEYS.get(type_) and _kms_key(change.before) not in (
+            "",
+            previous_key,
+        ):
             content = "messages" if type_ == QUEUE else "items"
             losses.append(
                 f"CHANGES the KMS key: stored {content} need the previous one, {_kms_key(change.before)}: "
@@ -136,7 +154,9 @@ def describe_loss(type_: str, changes: tuple[PropertyChange, ...], logical_id: s
 
 def _expiring(specification: Any) -> str:
     """Return the attribute by which items expire, or ""."""
-    enabled = isinstance(specification, Mapping) and str(specification.get("Enabled")).lower() == "true"
+    enabled = (
+        isinstance(specification, Mapping) and str(specification.get("Enabled")).lower() == "true"
+    )
     return str(specification["AttributeName"]) if enabled else ""
 
 
@@ -195,7 +215,9 @@ class PlannedChange(Struct, frozen=True):
     @property
     def is_counted(self) -> bool:
         """Whether the number of its messages or items matters."""
-        return bool(self.physical_id) and (self.loses or (self.verb == "retain" and self.kind == "queue"))
+        return bool(self.physical_id) and (
+            self.loses or (self.verb == "retain" and self.kind == "queue")
+        )
 
 
 def describe_changes(
@@ -221,7 +243,12 @@ def describe_changes(
 
 def in_order(planned: Iterable[PlannedChange]) -> tuple[PlannedChange, ...]:
     """Return the changes, those that lose something first."""
-    return tuple(sorted(planned, key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name)))
+    return tuple(
+        sorted(
+            planned,
+            key=lambda each: (not each.loses, _ORDER.index(each.verb), each.kind, each.name),
+        )
+    )
 
 
 def confirmation_words(lost: Sequence[PlannedChange]) -> dict[str, str]:
@@ -269,7 +296,11 @@ def _describe(
         # What is lost has the name that it has now: the config may name another.
         name = resource_name(change.type, change.logical_id, change.physical_id)
     values = changed if change.action == "Modify" else ()
-    loss = describe_loss(change.type, values, change.logical_id, keys) if verb in ("modify", "may modify") else ""
+    loss = (
+        describe_loss(change.type, values, change.logical_id, keys)
+        if verb in ("modify", "may modify")
+        else ""
+    )
     details = change.details
     if change.type == _FUNCTION and len(details) > 1:
         details = tuple(each for each in details if each != _VERSION_LABEL)
@@ -329,8 +360,12 @@ def routes_of(resources: Mapping[str, Any], known: Mapping[str, Sequence[str]]) 
     `known` has the routes of queues and tables. Alarms and mappings have those of their queue, roles and policies all.
     """
     every = tuple(dict.fromkeys(route for routes in known.values() for route in routes))
-    suffixes = {id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)}
-    of_queues = {f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE}
+    suffixes = {
+        id_.removeprefix(_QUEUE): routes for id_, routes in known.items() if id_.startswith(_QUEUE)
+    }
+    of_queues = {
+        f"{prefix}{suffix}": routes for suffix, routes in suffixes.items() for prefix in OF_A_QUEUE
+    }
     found = {}
     for id_, resource in resources.items():
         others = every if resource["Type"].startswith(_OF_ALL) else ()

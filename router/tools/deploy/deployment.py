@@ -67,7 +67,9 @@ class Deployment(Struct, frozen=True):
         """The template, with the values of all parameters."""
         return TemplateVersion(json.loads(self.body), self.values)
 
-    def describe(self, changes: tuple[ResourceChange, ...], old: TemplateVersion) -> tuple[PlannedChange, ...]:
+    def describe(
+        self, changes: tuple[ResourceChange, ...], old: TemplateVersion
+    ) -> tuple[PlannedChange, ...]:
         """Return a description of each change; `old` is the template that the stack has."""
         return describe_changes(changes, self.routes, self.names, old, self.template, self.keys)
 
@@ -75,7 +77,14 @@ class Deployment(Struct, frozen=True):
         """Return how many managed policies the role has during the change of a template `old`."""
         bodies: tuple[Mapping[str, Any], ...] = (old, json.loads(self.body))
         listed = [each.get("Resources", {}).items() for each in bodies]
-        return len({id_ for items in listed for id_, resource in items if resource["Type"] == MANAGED_POLICY})
+        return len(
+            {
+                id_
+                for items in listed
+                for id_, resource in items
+                if resource["Type"] == MANAGED_POLICY
+            }
+        )
 
     def upload_template(self, artifacts: Artifacts) -> StackTemplate:
         """Return the template for CloudFormation; one too long for a request is uploaded to the bucket."""
@@ -91,7 +100,12 @@ class Deployment(Struct, frozen=True):
         """Upload the package to the bucket; return False if there is none or the bucket has it already."""
         if self.package is None:
             return False
-        return _upload(artifacts, package_key(self.package), self.package.path.read_bytes(), self.package.sha256)
+        return _upload(
+            artifacts,
+            package_key(self.package),
+            self.package.path.read_bytes(),
+            self.package.sha256,
+        )
 
 
 def package_key(package: Archive) -> str:
@@ -129,7 +143,11 @@ def make_deployment(
         )
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
-    kept = {name: value for name, value in previous.parameters.items() if name in declared and name not in own}
+    kept = {
+        name: value
+        for name, value in previous.parameters.items()
+        if name in declared and name not in own
+    }
     parameters = parameter_values(declared, document.variables, given, env, own, kept)
     labels = {parameter: variable for variable, parameter in document.variables.items()}
     refuse_references(parameters, labels)
@@ -138,18 +156,33 @@ def make_deployment(
     given_values = {name: value for name, value in parameters.items() if value is not None}
     kept_values = {name: value for name, value in kept.items() if name not in previous.hidden}
     # The value that the stack keeps need not be the default.
-    defaults = {name: str(each["Default"]) for name, each in declared.items() if "Default" in each and name not in kept}
+    defaults = {
+        name: str(each["Default"])
+        for name, each in declared.items()
+        if "Default" in each and name not in kept
+    }
     values = defaults | kept_values | given_values
     changes = hidden.changes(kept, given_values)
-    visible = {**pseudo, **{name: value for name, value in values.items() if name not in hidden.names}}
+    visible = {
+        **pseudo,
+        **{name: value for name, value in values.items() if name not in hidden.names},
+    }
     literal = with_literal_table_names(document.body, visible)
     template = with_version_id(literal, visible, hidden.new_mark(given_values))
     routes = routes_of(template["Resources"], document.routes)
     body = json.dumps(template, separators=(",", ":"))
-    variables = {name: values[parameter] for name, parameter in document.variables.items() if parameter in values}
+    variables = {
+        name: values[parameter]
+        for name, parameter in document.variables.items()
+        if parameter in values
+    }
     names = literal_names(template, visible)
-    keys = PreviousKeys({id_: substitute_text(text, values) for id_, text in document.previous_keys.items()})
-    return Deployment(stack, body, parameters, routes, names, package, visible, changes, variables, keys)
+    keys = PreviousKeys(
+        {id_: substitute_text(text, values) for id_, text in document.previous_keys.items()}
+    )
+    return Deployment(
+        stack, body, parameters, routes, names, package, visible, changes, variables, keys
+    )
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:
@@ -181,23 +214,35 @@ def parameter_values(
     """
     # The router uses the default for an empty variable, too.
     values: dict[str, str | None] = dict.fromkeys(kept)
-    values |= {parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)}
+    values |= {
+        parameter: env[variable] for variable, parameter in variables.items() if env.get(variable)
+    }
     labels = {parameter: variable for variable, parameter in variables.items()}
     for name, value in given.items():
         parameter = variables.get(name, name)
         if parameter not in declared or parameter in own:
-            known = ", ".join(labels.get(each, each) for each in declared if each not in own) or "none"
+            known = (
+                ", ".join(labels.get(each, each) for each in declared if each not in own) or "none"
+            )
             raise UsageError(f"there is no variable or parameter '{name}'; there are: {known}")
         values[parameter] = value
     values |= own
-    missing = [labels.get(each, each) for each in declared if each not in values and "Default" not in declared[each]]
+    missing = [
+        labels.get(each, each)
+        for each in declared
+        if each not in values and "Default" not in declared[each]
+    ]
     if missing:
         where = " or set it in the environment" if set(missing) <= set(variables) else ""
-        raise UsageError(f"no value for {', '.join(missing)}: pass --parameter {missing[0]}=…{where}")
+        raise UsageError(
+            f"no value for {', '.join(missing)}: pass --parameter {missing[0]}=…{where}"
+        )
     return values
 
 
-def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
+def with_literal_table_names(
+    template: Mapping[str, Any], values: Mapping[str, str]
+) -> dict[str, Any]:
     """Return a template with literal names of tables, as far as the values of parameters give them.
 
     CloudFormation imports an existing table only if its name is literal in the template.
@@ -206,13 +251,19 @@ def with_literal_table_names(template: Mapping[str, Any], values: Mapping[str, s
     for id_, resource in resources.items():
         name = _literal_name(resource, values)
         if name and resource["Type"] == TABLE:
-            resources[id_] = {**resource, "Properties": {**resource["Properties"], _NAMES[TABLE]: name}}
+            resources[id_] = {
+                **resource,
+                "Properties": {**resource["Properties"], _NAMES[TABLE]: name},
+            }
     return {**template, "Resources": resources}
 
 
 def literal_names(template: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, str]:
     """Return the names of queues and tables by logical id, as far as the values of parameters give them."""
-    found = {id_: _literal_name(resource, values) for id_, resource in template.get("Resources", {}).items()}
+    found = {
+        id_: _literal_name(resource, values)
+        for id_, resource in template.get("Resources", {}).items()
+    }
     return {id_: name for id_, name in found.items() if name}
 
 
@@ -232,7 +283,9 @@ def read_package(path: Path, config: Path, env: Mapping[str, str] = os.environ) 
     except (OSError, KeyError, zipfile.BadZipFile):
         raise UsageError(f"{path} is not a package made by router build") from None
     if compiled != precompile(config, env):
-        raise UsageError(f"{path} was built from another {config.name} or by another version; build it again")
+        raise UsageError(
+            f"{path} was built from another {config.name} or by another version; build it again"
+        )
     if stale:
         raise UsageError(f"{path} has an older {stale}; build it again")
     return Archive(path, (), path.stat().st_size, sha256_of(path))

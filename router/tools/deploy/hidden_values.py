@@ -78,7 +78,9 @@ class HiddenValues(Struct, frozen=True):
 
         It is random: a hash of a value that can be guessed would tell the value.
         """
-        changed = any(self._before(name) != value for name, value in given.items() if name in self.names)
+        changed = any(
+            self._before(name) != value for name, value in given.items() if name in self.names
+        )
         return token_hex(8) if changed else self.previous.mark
 
     def _before(self, name: str) -> str | None:

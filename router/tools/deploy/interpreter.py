@@ -84,7 +84,9 @@ def find_interpreter(target: Target, any_machine: bool = False) -> str | None:
     on_path = (shutil.which(target.runtime, path=folder) for folder in os.get_exec_path())
     for candidate in filter(None, (sys.executable, *on_path)):
         try:
-            described = json.loads(_run([candidate, "-I", "-S", "-c", _DESCRIBE], _path(), _IMPORT_SECONDS).stdout)
+            described = json.loads(
+                _run([candidate, "-I", "-S", "-c", _DESCRIBE], _path(), _IMPORT_SECONDS).stdout
+            )
         except (OSError, subprocess.SubprocessError, ValueError):
             continue
         if described[:count] == wanted[:count]:
@@ -106,7 +108,11 @@ def bytecode_entries(entries: Sequence[Entry], target: Target, folder: Path) -> 
     machine has no CPython of the target's version; the processor does not matter.
     """
     tag = f"cpython-{target.python.replace('.', '')}"
-    sources = {entry.name: entry for entry in sorted(entries, key=attrgetter("name")) if entry.name.endswith(".py")}
+    sources = {
+        entry.name: entry
+        for entry in sorted(entries, key=attrgetter("name"))
+        if entry.name.endswith(".py")
+    }
     _compile(sources, target, folder)
     codes = {}
     for name, entry in sources.items():
@@ -141,7 +147,9 @@ def _compile(sources: Mapping[str, Entry], target: Target, folder: Path) -> None
     result = _run(command, {**_path(), "PYTHONHASHSEED": "0"}, _COMPILE_SECONDS)
     # 1: some source has a syntax error.
     if result.returncode not in (0, 1):
-        raise UsageError(f"{interpreter} cannot compile the package: {result.stderr.strip().splitlines()[-1:]}")
+        raise UsageError(
+            f"{interpreter} cannot compile the package: {result.stderr.strip().splitlines()[-1:]}"
+        )
 
 
 def run_smoke_test(
@@ -154,24 +162,35 @@ def run_smoke_test(
     binaries = check_binaries(archive, target)
     interpreter = find_interpreter(target)
     if interpreter is None:
-        return SmokeTest(binaries, "", f"there is no {target.runtime} for {target.machine} on this machine")
+        return SmokeTest(
+            binaries, "", f"there is no {target.runtime} for {target.machine} on this machine"
+        )
     with tempfile.TemporaryDirectory(prefix="router-package-") as folder:
         with zipfile.ZipFile(archive) as content:
             content.extractall(folder)
         command = [interpreter, "-I", "-S", "-B", "-c", _IMPORT, folder]
         try:
-            result = _run(command, {"LAMBDA_TASK_ROOT": folder, **environment}, _IMPORT_SECONDS, folder)
+            result = _run(
+                command, {"LAMBDA_TASK_ROOT": folder, **environment}, _IMPORT_SECONDS, folder
+            )
             code, output = result.returncode, result.stderr or result.stdout
         except subprocess.TimeoutExpired:
             advice = "a plugin may wait for something when imported"
             code, output = 1, f"the import did not end within {_IMPORT_SECONDS} seconds; {advice}"
     if code == _CONFIG_ERRORS and unset:
-        return SmokeTest(binaries, "", f"the config needs values that are not set here: {', '.join(unset)}")
+        return SmokeTest(
+            binaries, "", f"the config needs values that are not set here: {', '.join(unset)}"
+        )
     missing = _MISSING.search(output)
     if code and missing and missing[1] in LAMBDA_MODULES:
-        return SmokeTest(binaries, "", f"a plugin imports {missing[1]}, which only the Lambda runtime has")
+        return SmokeTest(
+            binaries, "", f"a plugin imports {missing[1]}, which only the Lambda runtime has"
+        )
     if code:
-        lines = [f"  {line.replace(f'{folder}/', '')}" for line in output.strip().splitlines()[-_QUOTED_LINES:]]
+        lines = [
+            f"  {line.replace(f'{folder}/', '')}"
+            for line in output.strip().splitlines()[-_QUOTED_LINES:]
+        ]
         raise UsageError("\n".join([f"the package does not import in {target.runtime}:", *lines]))
     return SmokeTest(binaries, f"Python {target.python}")
 
@@ -209,7 +228,9 @@ def check_binaries(archive: Path, target: Target) -> int:
             machine = _MACHINES.get(int.from_bytes(header[18:20], "little")) if is_elf else None
             python = _PYTHON_OF_BINARY.search(name)
             if machine != target.machine:
-                raise UsageError(f"{name} is a binary for {machine or 'an unknown processor'}, not for {target}")
+                raise UsageError(
+                    f"{name} is a binary for {machine or 'an unknown processor'}, not for {target}"
+                )
             if python and python[1] != target.python.replace(".", ""):
                 raise UsageError(f"{name} is a binary for another Python, not for {target}")
     return count

@@ -36,7 +36,9 @@ class LiveComparison:
     None if the config has errors, so that nothing was compared.
     """
 
-    def __init__(self, function: str = "", connect: Callable[[], Live] = connect, role: str = "") -> None:
+    def __init__(
+        self, function: str = "", connect: Callable[[], Live] = connect, role: str = ""
+    ) -> None:
         self._function, self._role = function, role
         self._connect = connect
         self.seen: DeployedState | None = None
@@ -45,15 +47,21 @@ class LiveComparison:
     def __call__(self, loaded: Loaded) -> None:
         """Compare a config; raises UsageError without a region or credentials."""
         if loaded.program is None:
-            loaded.findings.add(NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first")
+            loaded.findings.add(
+                NOT_COMPARED, "nothing is compared with AWS", suggestion="fix the errors first"
+            )
             return
         self.seen = read_deployed(self._connect(), loaded.program, self._function, self._role)
-        deployment = DeployedConfig(loaded.program.config, loaded.program.engine.queues, self.seen, self._function)
+        deployment = DeployedConfig(
+            loaded.program.config, loaded.program.engine.queues, self.seen, self._function
+        )
         self.survivals = survivals(deployment)
         run_rules(LIVE_RULES.all(), deployment, loaded.findings)
 
 
-def read_deployed(live: Live, program: Program, function: str = "", role: str = "") -> DeployedState:
+def read_deployed(
+    live: Live, program: Program, function: str = "", role: str = ""
+) -> DeployedState:
     """Return the state of all resources that a config names, for the rules.
 
     With a `function`, a name or ARN, only its mappings are read and the permissions are those of its role; otherwise
@@ -66,7 +74,12 @@ def read_deployed(live: Live, program: Program, function: str = "", role: str = 
 
 class _Survey:
     def __init__(self, live: Live, program: Program, pool: ThreadPoolExecutor) -> None:
-        self._live, self._config, self._queues, self._pool = live, program.config, program.engine.queues, pool
+        self._live, self._config, self._queues, self._pool = (
+            live,
+            program.config,
+            program.engine.queues,
+            pool,
+        )
 
     def run(self, function: str, role: str) -> DeployedState:
         principal = role or self._live.caller()
@@ -84,7 +97,12 @@ class _Survey:
         if not (isinstance(found, Unanswered) and found.absent):
             mappings = self._read_mappings(queues, function)
         listed = [each for each in mappings.values() if not isinstance(each, Unanswered)]
-        arns = [mapping.function for each in listed for mapping in each if mapping.function not in functions]
+        arns = [
+            mapping.function
+            for each in listed
+            for mapping in each
+            if mapping.function not in functions
+        ]
         functions = {**functions, **self._get_all(self._live.function, arns)}
         seen = DeployedState(tables, queues, mappings, functions, principal)
         return structs.replace(seen, decisions=self._decide(seen))
@@ -99,16 +117,26 @@ class _Survey:
         references = [queue.reference for queue in self._queues.values()]
         dead_letter = [queue.dead_letter for queue in self._queues.values() if queue.dead_letter]
         found = self._get_all(self._live.queue, [*references, *dead_letter])
-        sources = [deployed for deployed in map(found.__getitem__, references) if isinstance(deployed, DeployedQueue)]
+        sources = [
+            deployed
+            for deployed in map(found.__getitem__, references)
+            if isinstance(deployed, DeployedQueue)
+        ]
         targets = [deployed.redrive_to for deployed in sources if deployed.redrive_to]
-        known = {deployed.arn: deployed for deployed in found.values() if isinstance(deployed, DeployedQueue)}
+        known = {
+            deployed.arn: deployed
+            for deployed in found.values()
+            if isinstance(deployed, DeployedQueue)
+        }
         others = self._get_all(self._live.queue, [arn for arn in targets if arn not in known])
         return found | {arn: known[arn] for arn in targets if arn in known} | others
 
     def _read_mappings(self, queues: _Queues, function: str) -> _Mappings:
         """Read the event source mappings of each queue that exists, by its name in the config."""
         deployed = {name: queues[queue.reference] for name, queue in self._queues.items()}
-        arns = {name: each.arn for name, each in deployed.items() if isinstance(each, DeployedQueue)}
+        arns = {
+            name: each.arn for name, each in deployed.items() if isinstance(each, DeployedQueue)
+        }
         found = self._get_all(lambda arn: self._live.mappings(arn, function), arns.values())
         return {name: found[arn] for name, arn in arns.items()}
 
@@ -118,4 +146,6 @@ class _Survey:
         if isinstance(principal, Unanswered) or not principal:
             return ()
         needs = needed(self._config, self._queues, seen)
-        return tuple(self._get_all(lambda arn: self._live.decide(principal, arn, needs[arn]), needs).values())
+        return tuple(
+            self._get_all(lambda arn: self._live.decide(principal, arn, needs[arn]), needs).values()
+        )

@@ -20,12 +20,27 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filen
 
 from router.errors import UsageError, refusing_file
 from router.runtime.filesystem import open_regular
-from router.tools.deploy.requirements import DISTRIBUTION, PROVIDED, Requirements, applies, without_marker
+from router.tools.deploy.requirements import (
+    DISTRIBUTION,
+    PROVIDED,
+    Requirements,
+    applies,
+    without_marker,
+)
 from router.tools.deploy.targets import Target
 
 # -P: a folder `pip` in the working directory is not imported instead of pip.
 _PIP = (
-    *("-P", "-m", "pip", "download", "--progress-bar", "off", "--no-input", "--disable-pip-version-check"),
+    *(
+        "-P",
+        "-m",
+        "pip",
+        "download",
+        "--progress-bar",
+        "off",
+        "--no-input",
+        "--disable-pip-version-check",
+    ),
     *("--retries", "2", "--only-binary", ":all:"),
 )
 _QUOTED_LINES = 6
@@ -33,7 +48,8 @@ _QUOTED_LINES = 6
 _NO_MATCH = re.compile(r"No matching distribution found for ([^\s;(]+)")
 _CONFLICT = re.compile(r"The conflict is caused by:\n((?: +\S.*\n)+)")
 _NO_NETWORK = re.compile(
-    r"connection (broken|error)|newconnectionerror|timed? ?out|name resolution|proxyerror|sslerror", re.I
+    r"connection (broken|error)|newconnectionerror|timed? ?out|name resolution|proxyerror|sslerror",
+    re.I,
 )
 
 
@@ -62,13 +78,19 @@ class ResolvedPackages(Struct, frozen=True):
     floating: tuple[Wheel, ...] = ()
 
 
-def resolve(required: Requirements, own: Sequence[Wheel], target: Target, folder: Path) -> ResolvedPackages:
+def resolve(
+    required: Requirements, own: Sequence[Wheel], target: Target, folder: Path
+) -> ResolvedPackages:
     """Download the requirements of plugins with their dependencies on the target, except for `own` wheels.
 
     `own` are the wheels of the router. Raises UsageError for a requirement that needs another version of one of them.
     """
     # With hashes, pip would require hashes of constraints too.
-    limits = [] if required.hashed else [f"-c {_write(folder / 'limits.txt', [f'{w.name}=={w.version}' for w in own])}"]
+    limits = (
+        []
+        if required.hashed
+        else [f"-c {_write(folder / 'limits.txt', [f'{w.name}=={w.version}' for w in own])}"]
+    )
     more: list[str] = []
     while True:
         lines = [*required.lines, *more, *limits]
@@ -98,7 +120,9 @@ def _require_same(own: Wheel, other: Wheel) -> None:
             f"package can have only one: install {name}=={other.version} here, run the tests, and build again"
         )
     if own.sha256 != other.sha256:
-        raise UsageError(f"two indexes have different contents of {own.file.name}; check the indexes that pip uses")
+        raise UsageError(
+            f"two indexes have different contents of {own.file.name}; check the indexes that pip uses"
+        )
 
 
 def own_requirements(target: Target) -> list[str]:
@@ -114,7 +138,9 @@ def own_requirements(target: Target) -> list[str]:
 
 
 def _reach(
-    roots: Sequence[Requirement], known: Mapping[NormalizedName, metadata.Distribution], target: Target
+    roots: Sequence[Requirement],
+    known: Mapping[NormalizedName, metadata.Distribution],
+    target: Target,
 ) -> tuple[frozenset[NormalizedName], list[str], list[str]]:
     """Follow requirements through known distributions with the markers of the target, except for what Lambda provides.
 
@@ -136,7 +162,9 @@ def _reach(
         elif new := {(name, extra) for extra in ("", *requirement.extras)} - seen:
             seen |= new
             needs = requirements_of(known[name])
-            pending += [need for need in needs if any(applies(need, target, extra) for _, extra in new)]
+            pending += [
+                need for need in needs if any(applies(need, target, extra) for _, extra in new)
+            ]
     return frozenset(name for name, _ in seen), sorted(missing), sorted(provided)
 
 
@@ -147,10 +175,14 @@ def requirements_of(distribution: metadata.Distribution) -> list[Requirement]:
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         what = f"{distribution.name} {distribution.version}"
-        raise UsageError(f"the metadata of {what} is invalid: {reason}; use another version") from None
+        raise UsageError(
+            f"the metadata of {what} is invalid: {reason}; use another version"
+        ) from None
 
 
-def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies: bool) -> list[Wheel]:
+def download(
+    lines: Sequence[str], target: Target, folder: Path, *, dependencies: bool
+) -> list[Wheel]:
     """Download wheels for the lines of a requirements file into a new folder; return them in order of names.
 
     pip checks the hashes that the index gives. Raises UsageError without pip, a network, a wheel for the target, or
@@ -167,7 +199,16 @@ def download(lines: Sequence[str], target: Target, folder: Path, *, dependencies
     platform += [f"--abi={abi}" for abi in (target.interpreter, "abi3", "none")]
     platform += [f"--platform={tag}" for tag in target.platforms]
     result = subprocess.run(  # noqa: S603 — pip of this interpreter
-        [sys.executable, *_PIP, *platform, *([] if dependencies else ["--no-deps"]), "--dest", str(folder), "-r", file],
+        [
+            sys.executable,
+            *_PIP,
+            *platform,
+            *([] if dependencies else ["--no-deps"]),
+            "--dest",
+            str(folder),
+            "-r",
+            file,
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -201,7 +242,9 @@ def _explain(errors: str, output: str, target: Target) -> str:
     conflict = _CONFLICT.search(output)
     quoted = errors
     if _NO_NETWORK.search(errors):
-        reason = "cannot reach the package index; check the network, the proxy and pip's configuration"
+        reason = (
+            "cannot reach the package index; check the network, the proxy and pip's configuration"
+        )
     elif conflict:
         reason = f"no versions satisfy all requirements on {target}; those of the router are the installed ones"
         quoted = conflict[1]

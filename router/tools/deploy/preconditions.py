@@ -48,7 +48,9 @@ def new_stores(old: TemplateVersion, new: TemplateVersion) -> Iterator[NewStore]
         if before.get(id_) == name and (type_ != TABLE or _key(old, id_) == key):
             continue
         replaces = before.get(id_, "")
-        yield NewStore(kind_of(type_), name, replaces != name and (type_, name) in known, replaces, key)
+        yield NewStore(
+            kind_of(type_), name, replaces != name and (type_, name) in known, replaces, key
+        )
 
 
 def _type(template: TemplateVersion, logical_id: str) -> str:
@@ -60,7 +62,10 @@ def _key(template: TemplateVersion, logical_id: str) -> KeySchema:
 
 
 def require_free_names(
-    stores: Iterable[NewStore], services: Mapping[str, ServiceClient], log: Callable[[str], None], how: str = ""
+    stores: Iterable[NewStore],
+    services: Mapping[str, ServiceClient],
+    log: Callable[[str], None],
+    how: str = "",
 ) -> None:
     """Say which existing tables will be imported; raises UsageError for what exists and cannot be.
 
@@ -95,7 +100,9 @@ def require_free_names(
 
 def _count(sqs: ServiceClient, url: str) -> str:
     count = count_messages(sqs, url)
-    return "its messages could not be counted" if count is None else count_sentence(count, "messages")
+    return (
+        "its messages could not be counted" if count is None else count_sentence(count, "messages")
+    )
 
 
 def _look_at_table(store: NewStore, dynamodb: ServiceClient, log: Callable[[str], None]) -> None:

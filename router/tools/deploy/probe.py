@@ -75,7 +75,9 @@ class FunctionError(Struct, frozen=True, rename="camel"):
     def place(self) -> str:
         """The file and line of the package that raised it, or "" if it was the runtime or the router."""
         frames = self.stack_trace if isinstance(self.stack_trace, list) else []
-        found = [frame for each in frames if isinstance(each, str) for frame in _FRAME.findall(each)]
+        found = [
+            frame for each in frames if isinstance(each, str) for frame in _FRAME.findall(each)
+        ]
         own = [f"{file}:{line}" for file, line in found if not file.startswith(_NOT_OWN)]
         return printable(own[-1]) if own else ""
 
@@ -86,7 +88,9 @@ class FunctionError(Struct, frozen=True, rename="camel"):
             return ""
         # An error of the config has a line for each finding.
         whole = "; ".join(line.strip() for line in lines)
-        return printable(whole if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]} …")
+        return printable(
+            whole if len(whole) <= _MOST_CHARACTERS else f"{whole[:_MOST_CHARACTERS]} …"
+        )
 
 
 def hide_values(text: str, variables: Mapping[str, str]) -> str:
@@ -118,7 +122,9 @@ def probe_function(lambda_: ServiceClient, function: str) -> ProbeResult:
                 return ProbeResult(f"{NOT_PROBED.id} the function could not be invoked: {error}")
         time.sleep(PAUSE)
     if failed:
-        return ProbeResult(f"{CANNOT_START.id} the function cannot start: {_explain(lambda_, function, payload)}")
+        return ProbeResult(
+            f"{CANNOT_START.id} the function cannot start: {_explain(lambda_, function, payload)}"
+        )
     if not _is_answer(payload):
         return ProbeResult(
             f"{CANNOT_START.id} the function does not answer as the router does: another one has its name"
@@ -151,7 +157,11 @@ def _signal(stacks: Stacks, stack_id: str, logical_id: str, *, succeeded: bool) 
 
 def _is_paused(lambda_: ServiceClient, function: str) -> bool:
     # Concurrency is reserved for a function, never for a version or alias.
-    name = ":".join(function.split(":")[:7]) if function.startswith("arn:") else function.partition(":")[0]
+    name = (
+        ":".join(function.split(":")[:7])
+        if function.startswith("arn:")
+        else function.partition(":")[0]
+    )
     try:
         found = lambda_.call("GetFunctionConcurrency", FunctionName=name)
     except AwsCallError:

@@ -85,7 +85,9 @@ def _named_path(line: str) -> str:
 
 def applies(requirement: Requirement, target: Target, extra: str = "") -> bool:
     """Return whether the marker of a requirement holds on a target, with an extra."""
-    return requirement.marker is None or requirement.marker.evaluate({**target.markers, "extra": extra})
+    return requirement.marker is None or requirement.marker.evaluate(
+        {**target.markers, "extra": extra}
+    )
 
 
 def without_marker(requirement: Requirement) -> Requirement:
@@ -111,7 +113,9 @@ def read_requirements(files: Sequence[Path], target: Target) -> Requirements:
             pinned |= read_requirements([limits], target).pinned
             continue
         if text.startswith(("-e", "--editable")):
-            raise UsageError(f"{file}:{number}: an editable package cannot be packed; build a wheel and name its path")
+            raise UsageError(
+                f"{file}:{number}: an editable package cannot be packed; build a wheel and name its path"
+            )
         if text.startswith("-"):
             lines.append(text)
             continue
@@ -130,12 +134,17 @@ def read_requirements(files: Sequence[Path], target: Target) -> Requirements:
         if hashes or name not in _NOT_PACKED:
             lines.append(line + hashes)
     hashed = any(_HASH.search(line) for line in lines)
-    return Requirements(tuple(lines), tuple(roots), tuple(dict.fromkeys(provided)), frozenset(pinned), hashed)
+    return Requirements(
+        tuple(lines), tuple(roots), tuple(dict.fromkeys(provided)), frozenset(pinned), hashed
+    )
 
 
 def _is_exact(requirement: Requirement) -> bool:
     """Return whether only one version satisfies it: `==` without a wildcard, a URL, or the path of a wheel."""
-    exact = any(each.operator in ("==", "===") and not each.version.endswith("*") for each in requirement.specifier)
+    exact = any(
+        each.operator in ("==", "===") and not each.version.endswith("*")
+        for each in requirement.specifier
+    )
     return exact or requirement.url is not None
 
 
@@ -151,7 +160,9 @@ def _read(text: str, file: Path, where: str) -> tuple[str, Requirement]:
         requirement = Requirement(text)
     except (InvalidRequirement, InvalidWheelFilename):
         advice = "use NAME==VERSION or the path of a wheel"
-        raise UsageError(f"{where}: {text!r} is not a requirement that can be packed; {advice}") from None
+        raise UsageError(
+            f"{where}: {text!r} is not a requirement that can be packed; {advice}"
+        ) from None
     return str(without_marker(requirement)), requirement
 
 
@@ -228,7 +239,9 @@ def require_packages(modules: Mapping[str, Path], packed: Iterable[str]) -> None
         )
 
 
-def find_missing_imports(plugins: Sequence[Path], packed: Iterable[str], folder: Path) -> Iterator[MissingImport]:
+def find_missing_imports(
+    plugins: Sequence[Path], packed: Iterable[str], folder: Path
+) -> Iterator[MissingImport]:
     """Yield the imports of plugin files, anywhere in them, that will fail; a plugin may handle that."""
     available = top_names(packed) | LAMBDA_MODULES
     for plugin in plugins:
@@ -247,7 +260,9 @@ def _file(name: str) -> Path | None:
     if first != PACKAGE:
         return None
     place = FOLDER.joinpath(*rest)
-    return next((file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None)
+    return next(
+        (file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()), None
+    )
 
 
 def _imported(file: Path) -> Iterator[str]:
@@ -271,7 +286,11 @@ def _run_time_nodes(tree: ast.AST) -> Iterator[ast.AST]:
     pending = [tree]
     while pending:
         node = pending.pop()
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             pending += node.orelse
             continue
         yield node

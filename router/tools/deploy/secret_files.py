@@ -10,10 +10,38 @@ from router.codes import SECRET_IN_PACKAGE
 from router.errors import UsageError
 from router.runtime.config.secret_values import find_secret
 
-_FILES = ("*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "id_rsa*", "id_ed25519*", "credentials*", "secrets.*")
+_FILES = (
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "id_rsa*",
+    "id_ed25519*",
+    "credentials*",
+    "secrets.*",
+)
 _DATA_FILES = (
-    *("*.env", "*credentials", "*credentials.*", "*secret.*", "*secrets.*", "*.keystore", "*.kdbx", "kubeconfig*"),
-    *("*rootkey*", "*accesskeys*", "*password*", "*passwd*", "*api_key*", "*apikey*", "*.tfstate", "*.tfvars"),
+    *(
+        "*.env",
+        "*credentials",
+        "*credentials.*",
+        "*secret.*",
+        "*secrets.*",
+        "*.keystore",
+        "*.kdbx",
+        "kubeconfig*",
+    ),
+    *(
+        "*rootkey*",
+        "*accesskeys*",
+        "*password*",
+        "*passwd*",
+        "*api_key*",
+        "*apikey*",
+        "*.tfstate",
+        "*.tfvars",
+    ),
     *("service-account*", "service_account*"),
 )
 """Not for modules, which may have such names: their content is searched instead."""
@@ -28,7 +56,9 @@ class SecretFiles(Struct, frozen=True):
         """Raise UsageError for an allowed file that does not exist."""
         for name in self.allowed:
             if not (folder / name).is_file():
-                raise UsageError(f"--allow-file {name}: there is no such file in the config's folder, {folder}")
+                raise UsageError(
+                    f"--allow-file {name}: there is no such file in the config's folder, {folder}"
+                )
 
     def reason(self, name: str) -> str:
         """Return why a file is left out for its name, or ""."""

@@ -12,7 +12,13 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, count_messages
-from router.tools.control_plane.stacks import ResourceChange, Stack, StackEvent, Stacks, StackTemplate
+from router.tools.control_plane.stacks import (
+    ResourceChange,
+    Stack,
+    StackEvent,
+    Stacks,
+    StackTemplate,
+)
 from router.tools.deploy.changes import QUEUE, TABLE, kind_of, resource_name
 
 DESCRIPTION = "Message Router: "
@@ -23,7 +29,10 @@ _DELETED = "DELETE_COMPLETE"
 _SUCCEEDED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _UPDATABLE = _SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"}
 _FAILED_CREATION = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
-_DELETE = (" and can only be deleted", "run 'router undeploy --stack {name}', which keeps its tables")
+_DELETE = (
+    " and can only be deleted",
+    "run 'router undeploy --stack {name}', which keeps its tables",
+)
 _CONTINUE = "fix the cause, run 'aws cloudformation continue-update-rollback --stack-name {name}'"
 _ADVICE = {
     **dict.fromkeys(_FAILED_CREATION, _DELETE),
@@ -46,7 +55,12 @@ CREATION_SECONDS = 300
 """How long to wait for AWS to create a change set; usually it takes seconds."""
 _UNCHANGED = ("the submitted information didn't contain changes", "no updates are to be performed")
 """The reasons of a failed change set without changes: AWS has no status of its own for it."""
-_OVERTAKEN = ("ChangeSetNotFound", "ChangeSetNotFoundException", "InvalidChangeSetStatus", "ValidationError")
+_OVERTAKEN = (
+    "ChangeSetNotFound",
+    "ChangeSetNotFoundException",
+    "InvalidChangeSetStatus",
+    "ValidationError",
+)
 """AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html; ValidationError: the stack is in progress."""
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 
@@ -71,7 +85,9 @@ def must_create(stack: Stack | None) -> bool:
         raise UsageError(_in_progress(stack))
     reason = f" ({stack.reason.rstrip('. ')})" if stack.reason else ""
     state, advice = (text.format(name=stack.name) for text in _ADVICE[stack.status])
-    raise UsageError(f"the stack '{stack.name}' is in {stack.status}{state}{reason}; {advice}, then deploy again")
+    raise UsageError(
+        f"the stack '{stack.name}' is in {stack.status}{state}{reason}; {advice}, then deploy again"
+    )
 
 
 def require_idle(stack: Stack) -> None:
@@ -87,14 +103,18 @@ def require_own(stacks: Stacks, stack: Stack | None) -> None:
     description = str(stacks.template(stack.id).get("Description", ""))
     if not description.startswith(DESCRIPTION):
         label = f" (its description is '{description}')" if description else ""
-        raise UsageError(f"the stack '{stack.name}' was not created by the router{label}; use another stack name")
+        raise UsageError(
+            f"the stack '{stack.name}' was not created by the router{label}; use another stack name"
+        )
 
 
 def _in_progress(stack: Stack) -> str:
     return f"the stack '{stack.name}' is in {stack.status}: another operation is in progress; wait until it ends"
 
 
-def follow(stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = False) -> Iterator[StackEvent]:
+def follow(
+    stacks: Stacks, stack_id: str, after: str, *, deletes_itself: bool = False
+) -> Iterator[StackEvent]:
     """Yield the events of a stack after the one with the id `after`, until the operation has ended.
 
     An event of the stack itself marks the end, not its status: that is not updated at once. With `deletes_itself`, a
@@ -137,7 +157,9 @@ def first_failure(events: Sequence[StackEvent], stack_id: str) -> StackEvent | N
         if not is_about_stack(event, stack_id) and not event.reason.lower().startswith(_CASCADE):
             return event
     own = [event for event in events if is_about_stack(event, stack_id) and event.reason]
-    return next((event for event in own if "ROLLBACK" in event.status or "FAILED" in event.status), None)
+    return next(
+        (event for event in own if "ROLLBACK" in event.status or "FAILED" in event.status), None
+    )
 
 
 def retained_tables(events: Sequence[StackEvent]) -> tuple[str, ...]:
@@ -192,7 +214,9 @@ def create_change_set(
     """
     stack = stacks.find(name)
     creates = must_create(stack)
-    change_set, stack_id = stacks.propose(name, f"router-{uuid.uuid4().hex}", template, parameters, creates=creates)
+    change_set, stack_id = stacks.propose(
+        name, f"router-{uuid.uuid4().hex}", template, parameters, creates=creates
+    )
     prepared = PreparedChange(name, stack_id, change_set, creates, is_absent(stack))
     try:
         stacks.wait("change_set_create_complete", CREATION_SECONDS, ChangeSetName=change_set)
@@ -211,7 +235,9 @@ def create_change_set(
     # Matches on AWS's text, since no code says so; only the advice depends on it.
     if "already exist" in created.reason:
         advice = "; set 'managed: false' on a queue or table that must stay as it is, or give it another name"
-    raise UsageError(f"AWS cannot create a change set of the template: {created.reason or created.status}{advice}")
+    raise UsageError(
+        f"AWS cannot create a change set of the template: {created.reason or created.status}{advice}"
+    )
 
 
 def discard(stacks: Stacks, prepared: PreparedChange) -> None:
@@ -246,13 +272,17 @@ def execute(stacks: Stacks, prepared: PreparedChange) -> Iterator[StackEvent]:
     yield from follow(stacks, prepared.stack_id, after, deletes_itself=prepared.creates)
 
 
-def read_result(stacks: Stacks, prepared: PreparedChange, events: Sequence[StackEvent]) -> DeploymentResult:
+def read_result(
+    stacks: Stacks, prepared: PreparedChange, events: Sequence[StackEvent]
+) -> DeploymentResult:
     """Return the result of an executed change set, from the stack and its events."""
     stack = stacks.find(prepared.stack_id)
     status = stack.status if stack else "DELETE_COMPLETE"
     if stack and status in _SUCCEEDED:
         return DeploymentResult(status, stack.outputs)
-    return DeploymentResult(status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events))
+    return DeploymentResult(
+        status, cause=first_failure(events, prepared.stack_id), kept=retained_tables(events)
+    )
 
 
 def with_reason(result: DeploymentResult, reason: str) -> DeploymentResult:
@@ -285,7 +315,9 @@ def plan_removal(stacks: Stacks, sqs: ServiceClient, stack: Stack) -> tuple[Plan
         messages = count_messages(sqs, each.physical_id) if counts else 0
         name = resource_name(each.type, each.logical_id, each.physical_id)
         planned.append(PlannedRemoval(name, kind_of(each.type), each.type, kept, messages))
-    return tuple(sorted(planned, key=lambda each: (each.kept, each.type != QUEUE, each.kind, each.name)))
+    return tuple(
+        sorted(planned, key=lambda each: (each.kept, each.type != QUEUE, each.kind, each.name))
+    )
 
 
 def delete_stack(stacks: Stacks, stack: Stack) -> Iterator[StackEvent]:

@@ -40,7 +40,9 @@ from router.tools.deploy.template.resources import CODE_BUCKET, CODE_KEY, CODE_V
 
 FUNCTION_NAME = "FunctionName"
 """The output of a stack that has the name of its function."""
-_KEY_ADVICE = "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
+_KEY_ADVICE = (
+    "instead of rolling back, deploy the configuration of before with that key as kms_key_previous"
+)
 
 
 class DeployedCode(Struct, frozen=True):
@@ -58,7 +60,9 @@ def find_stack(stacks: Stacks, name: str) -> Stack:
     """Return a stack of the router; raises UsageError if there is none of that name, or if it is another's."""
     stack = stacks.find(name)
     if stack is None or is_absent(stack) or stack.status == EMPTY:
-        raise UsageError(f"there is no stack '{name}' in {stacks.region}; AWS_REGION and the credentials choose where")
+        raise UsageError(
+            f"there is no stack '{name}' in {stacks.region}; AWS_REGION and the credentials choose where"
+        )
     require_own(stacks, stack)
     return stack
 
@@ -78,7 +82,12 @@ def read_code(name: str) -> DeployedCode:
         )
     package = read_package_of(stack.parameters, services["s3"])
     settings = services["lambda"].call("GetFunctionConfiguration", FunctionName=_running(stack))
-    _require_package(stack, services["lambda"], settings, base64.b64encode(hashlib.sha256(package).digest()).decode())
+    _require_package(
+        stack,
+        services["lambda"],
+        settings,
+        base64.b64encode(hashlib.sha256(package).digest()).decode(),
+    )
     return DeployedCode(package, _environment(settings, services["lambda"].region))
 
 
@@ -87,7 +96,9 @@ def _running(stack: Stack) -> str:
     return stack.outputs.get(ALIAS) or stack.outputs[FUNCTION_NAME]
 
 
-def _require_package(stack: Stack, function: ServiceClient, settings: Mapping[str, Any], digest: str) -> None:
+def _require_package(
+    stack: Stack, function: ServiceClient, settings: Mapping[str, Any], digest: str
+) -> None:
     """Raise OtherPackageError if what runs, or the code of which the next version is made, has another digest."""
     name = stack.outputs[FUNCTION_NAME]
     if _running(stack) != name:
@@ -142,7 +153,9 @@ def _hidden_names(template: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def previous_of(stack: Stack, template: Mapping[str, Any], environment: Mapping[str, str]) -> Previous:
+def previous_of(
+    stack: Stack, template: Mapping[str, Any], environment: Mapping[str, str]
+) -> Previous:
     """Return what a deployment has to know of a stack as it is."""
     return Previous(stack.parameters, hidden_parameters(template), environment, mark_of(template))
 
@@ -157,7 +170,9 @@ def read_package_of(parameters: Mapping[str, str], s3: ServiceClient) -> bytes:
     bucket, key = parameters[CODE_BUCKET], parameters[CODE_KEY]
     content = Artifacts(s3, bucket).get(key, parameters.get(CODE_VERSION, ""))
     if content is None:
-        raise UsageError(f"the package s3://{bucket}/{key} does not exist any more; build and deploy it again")
+        raise UsageError(
+            f"the package s3://{bucket}/{key} does not exist any more; build and deploy it again"
+        )
     return content
 
 
@@ -175,12 +190,16 @@ def keep_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
     A change that fails leaves a version that is still the current one; `previous_version` passes over it.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    content = msgspec.json.encode(StackVersion(template, _as_shown(stack.parameters, template), now))
+    content = msgspec.json.encode(
+        StackVersion(template, _as_shown(stack.parameters, template), now)
+    )
     artifacts.prepare()
     artifacts.put(f"{_prefix(stack)}{now}.json", content, hashlib.sha256(content).hexdigest())
 
 
-def previous_version(artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]) -> StackVersion | None:
+def previous_version(
+    artifacts: Artifacts, stack: Stack, template: Mapping[str, Any]
+) -> StackVersion | None:
     """Return what a stack was before it became what it is, or None if that is not known.
 
     It is the newest version that differs, so that going back twice leads to where one began. A version without an alias
@@ -218,7 +237,9 @@ def _prefix(stack: Stack) -> str:
     return f"{FOLDER}/stacks/{stack.name}/{stack.id.rpartition('/')[2]}/"
 
 
-def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}) -> Deployment:
+def as_deployment(
+    stack: Stack, version: StackVersion, pseudo: Mapping[str, str] = {}
+) -> Deployment:
     """Return the deployment that makes a stack what it was; its package is in the bucket already.
 
     `pseudo` are values of pseudo parameters, such as `AWS::Region`. Raises UsageError if the stack has no value any
@@ -241,7 +262,9 @@ def as_deployment(stack: Stack, version: StackVersion, pseudo: Mapping[str, str]
         if stack.parameters[name] != values[name]
     }
     # What the stack hides now is not shown either.
-    changes = {name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()}
+    changes = {
+        name: (HIDDEN, HIDDEN) if both[0] == HIDDEN else both for name, both in changes.items()
+    }
     # Who goes back does not want to wait: an alias moves at once, after its version was tried.
     body = json.dumps(add_probe(without_shift(version.template)), separators=(",", ":"))
     known = {**pseudo, **values}

@@ -18,8 +18,20 @@ from router.runtime.aws.references import queue_name, table_name
 from router.runtime.aws.sqs import redrive_target
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
-from router.tools.control_plane.clients import IN_FLIGHT, WAITING, AwsCallError, ServiceClient, connect_invoker
-from router.tools.control_plane.deployed import READING, DeployedFunction, DeployedMapping, Unanswered, function_name
+from router.tools.control_plane.clients import (
+    IN_FLIGHT,
+    WAITING,
+    AwsCallError,
+    ServiceClient,
+    connect_invoker,
+)
+from router.tools.control_plane.deployed import (
+    READING,
+    DeployedFunction,
+    DeployedMapping,
+    Unanswered,
+    function_name,
+)
 from router.tools.control_plane.live import Live
 from router.tools.deploy.probe import ANSWER_SECONDS, probe_function
 
@@ -107,9 +119,15 @@ class StatusReader:
 
     def tables(self, program: Program) -> list[TableStatus]:
         """Return the status of each table."""
-        names = {name: table_name(table.name or name) for name, table in program.config.tables.items()}
-        found, why = self._metric("DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values()))
-        return [TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()]
+        names = {
+            name: table_name(table.name or name) for name, table in program.config.tables.items()
+        }
+        found, why = self._metric(
+            "DynamoDB", "WriteThrottleEvents", "TableName", "Sum", list(names.values())
+        )
+        return [
+            TableStatus(name, None if why else found.get(full, 0)) for name, full in names.items()
+        ]
 
     def functions(self, names: Iterable[str], *, probed: bool) -> list[FunctionStatus]:
         """Return the status of functions, by their names with an alias; with `probed`, invoke them without records."""
@@ -122,7 +140,9 @@ class StatusReader:
         ]
         try:
             for metric, measured in read_metrics(self._cloudwatch, metrics, "Sum"):
-                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(sum(measured))
+                counted[metric["MetricName"], metric["Dimensions"][-1]["Value"]] = int(
+                    sum(measured)
+                )
         except AwsCallError:
             # What is not known stays None.
             counted.clear()
@@ -160,7 +180,9 @@ class StatusReader:
             waiting=int(attributes[WAITING]),
             in_flight=int(attributes[IN_FLIGHT]),
             dead_letter_queue=target,
-            dead_letters=None if isinstance(letters, str) else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
+            dead_letters=None
+            if isinstance(letters, str)
+            else int(letters[WAITING]) + int(letters[IN_FLIGHT]),
             receivers=tuple(map(self._receiver, mappings)),
             unknown=tuple(unknown),
         )
@@ -171,7 +193,11 @@ class StatusReader:
         if isinstance(url, AwsFault):
             return f"queue {queue_name(reference)}: sqs:GetQueueUrl: {url.code}"
         try:
-            return dict(self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])["Attributes"])
+            return dict(
+                self._sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["All"])[
+                    "Attributes"
+                ]
+            )
         except AwsCallError as error:
             return f"queue {queue_name(reference)}: {error}"
 
@@ -180,7 +206,9 @@ class StatusReader:
         if mapping.state not in READING:
             reason = f" ({mapping.reason})" if mapping.reason else ""
             return ReceivingFunction(
-                name, mapping.state, f"the event source mapping to {name} is {mapping.state}{reason}"
+                name,
+                mapping.state,
+                f"the event source mapping to {name} is {mapping.state}{reason}",
             )
         function = self._function(mapping.function)
         stopped = isinstance(function, DeployedFunction) and function.reserved == 0
@@ -193,7 +221,9 @@ class StatusReader:
     ) -> tuple[dict[str, int], str]:
         """Return the newest value of a metric (`Sum`: the sum) by the value of its dimension, and why there is none."""
         source = {"Namespace": f"AWS/{service}", "MetricName": metric}
-        metrics = [{**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values]
+        metrics = [
+            {**source, "Dimensions": [{"Name": dimension, "Value": each}]} for each in values
+        ]
         found: dict[str, int] = {}
         try:
             for each, measured in read_metrics(self._cloudwatch, metrics, statistic):
@@ -225,7 +255,9 @@ def read_metrics(
 
 def _dimensions(function: str) -> list[dict[str, str]]:
     """Return the dimensions of a function's metrics, or of those of its alias."""
-    dimensions = {"FunctionName": function.partition(":")[0]} | ({"Resource": function} if ":" in function else {})
+    dimensions = {"FunctionName": function.partition(":")[0]} | (
+        {"Resource": function} if ":" in function else {}
+    )
     return [{"Name": name, "Value": value} for name, value in dimensions.items()]
 
 
@@ -233,13 +265,17 @@ def _with_age(status: QueueStatus, age: int | None, why: str) -> QueueStatus:
     if status.waiting is None or (age is None and not status.waiting and not status.in_flight):
         return status
     if age is None:
-        sentence = f"the age of its oldest message: {why or 'CloudWatch has none of the last 15 minutes'}"
+        sentence = (
+            f"the age of its oldest message: {why or 'CloudWatch has none of the last 15 minutes'}"
+        )
         return structs.replace(status, unknown=(*status.unknown, sentence))
     return structs.replace(status, oldest_seconds=age)
 
 
 def concerns(
-    queues: Iterable[QueueStatus], tables: Iterable[TableStatus], functions: Iterable[FunctionStatus]
+    queues: Iterable[QueueStatus],
+    tables: Iterable[TableStatus],
+    functions: Iterable[FunctionStatus],
 ) -> Iterator[str]:
     """Yield a sentence for what is not as it should be.
 

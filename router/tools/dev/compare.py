@@ -48,7 +48,9 @@ class Observed(Struct, frozen=True):
 
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
     """Return all differences but those of the table."""
-    says_of_items = (test.item, test.item_contains, test.items, test.write, test.table) != (UNSET,) * 5
+    says_of_items = (test.item, test.item_contains, test.items, test.write, test.table) != (
+        UNSET,
+    ) * 5
     differences: list[Difference] = []
     for index, (message, outcome) in enumerate(zip(test.received, observed.outcomes, strict=True)):
         subject = f"messages[{index}]." if test.messages else ""
@@ -77,7 +79,9 @@ def _compare_outcome(
     message: spec.ReceivedMessage, outcome: Outcome, elsewhere: bool, subject: str
 ) -> list[Difference]:
     if outcome.kind != message.outcome:
-        found = f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
+        found = (
+            f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
+        )
         return [Difference(f"{subject}outcome", message.outcome, found)]
     if elsewhere:
         return [Difference(f"{subject}outcome", "written", "not written by this route")]
@@ -105,7 +109,9 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
     return [
         each
         for name in {**expected, **found}
-        for each in _compare_deep(f"{what}.{name}", expected.get(name, ABSENT), found.get(name, ABSENT))
+        for each in _compare_deep(
+            f"{what}.{name}", expected.get(name, ABSENT), found.get(name, ABSENT)
+        )
     ]
 
 
@@ -127,7 +133,9 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
     return compare_item(expected, found[0], whole)
 
 
-def compare_item(expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool) -> list[Difference]:
+def compare_item(
+    expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool
+) -> list[Difference]:
     """Return the attributes that differ; those that are not expected count only for a `whole` item."""
     return [
         Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
@@ -140,13 +148,17 @@ def same(expected: Any, found: Any) -> bool:
     """Return whether a value of a test equals a stored one; tests write sets as lists, and binary as base64."""
     if isinstance(found, set):
         listed = expected if isinstance(expected, list) else []
-        return len(listed) == len(found) and all(any(same(each, other) for each in listed) for other in found)
+        return len(listed) == len(found) and all(
+            any(same(each, other) for each in listed) for other in found
+        )
     if isinstance(found, bytes):
         return bool(expected == base64.b64encode(found).decode())
     if isinstance(found, bool) or isinstance(expected, bool):
         return found is expected
     if isinstance(found, dict) and isinstance(expected, dict):
-        return found.keys() == expected.keys() and all(same(expected[name], found[name]) for name in found)
+        return found.keys() == expected.keys() and all(
+            same(expected[name], found[name]) for name in found
+        )
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(map(same, expected, found))
     if isinstance(found, int | Decimal) != isinstance(expected, int | Decimal):

@@ -50,17 +50,27 @@ class Consumer(Protocol):
         """Stop it after it has finished its work, and return its log as `log` does."""
 
 
-def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]) -> DemoResult:
+def run_samples(
+    demo: DemoRound, local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]
+) -> DemoResult:
     """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist.
 
     The tests follow one after the other, each on tables that hold its items only.
     """
     program, (tables, queues) = demo.program, clients(local)
     names = {name: queue_name(queue.reference) for name, queue in program.engine.queues.items()}
-    urls = {name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"] for name, aws_name in names.items()}
+    urls = {
+        name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"]
+        for name, aws_name in names.items()
+    }
     numbers = count()
-    sent = {_send(queues, urls[sample.queue], str(next(numbers)), sample): sample for sample in demo.samples}
-    dead_letters = {name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()}
+    sent = {
+        _send(queues, urls[sample.queue], str(next(numbers)), sample): sample
+        for sample in demo.samples
+    }
+    dead_letters = {
+        name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()
+    }
     staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
     delivered = dict(sent)
 
@@ -81,7 +91,9 @@ def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractCo
         ran = list(run_tests(demo.tests, tables, deliver))
         log = consumer.finish()
     # A dead-letter queue that a route reads contains messages of that route.
-    kept = {name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()}
+    kept = {
+        name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()
+    }
     stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log.lines)
     left = {name: _left(queues, url) - stay[name] for name, url in urls.items()}
     log = without_retried(delivered, log, left)
@@ -91,17 +103,25 @@ def run_samples(demo: DemoRound, local: LocalAws, start: Callable[[], AbstractCo
 
 
 def _send(client: "SQSClient", url: str, number: str, sample: Sample, group: str = "demo") -> str:
-    more: dict[str, Any] = {"MessageGroupId": group, "MessageDeduplicationId": number} if is_fifo(url) else {}
-    sent = client.send_message(QueueUrl=url, MessageBody=sample.body, MessageAttributes=sample.attributes, **more)
+    more: dict[str, Any] = (
+        {"MessageGroupId": group, "MessageDeduplicationId": number} if is_fifo(url) else {}
+    )
+    sent = client.send_message(
+        QueueUrl=url, MessageBody=sample.body, MessageAttributes=sample.attributes, **more
+    )
     return sent["MessageId"]
 
 
-def _drain(client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sample], consumer: Consumer) -> None:
+def _drain(
+    client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sample], consumer: Consumer
+) -> None:
     """Wait until only messages that are expected to stay are on the queues, or until the time is over."""
     end = time.monotonic() + DRAIN_SECONDS
     while time.monotonic() < end:
         log = consumer.log().lines
-        stay = sum(id_ in log and log[id_]["outcome"] == sample.outcome for id_, sample in staying.items())
+        stay = sum(
+            id_ in log and log[id_]["outcome"] == sample.outcome for id_, sample in staying.items()
+        )
         if stay == len(staying) and sum(_left(client, url) for url in urls) <= stay:
             return
         time.sleep(_POLL_SECONDS)
@@ -110,7 +130,8 @@ def _drain(client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sampl
 def _left(client: "SQSClient", url: str) -> int:
     """Return the number of messages on a queue, including those in flight."""
     answer = client.get_queue_attributes(
-        QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        QueueUrl=url,
+        AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
     )
     return sum(int(number) for number in answer["Attributes"].values())
 
@@ -128,12 +149,18 @@ def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResul
 def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
     """Create the queues and tables of the config, except those whose names in AWS are given."""
     tables, queues = clients(local)
-    named = {table_name(settings.name or key): settings for key, settings in program.config.tables.items()}
+    named = {
+        table_name(settings.name or key): settings
+        for key, settings in program.config.tables.items()
+    }
     for name, settings in named.items():
         if name not in existing:
             create_table(tables, Table(name, tuple(settings.key.items())), settings.ttl)
     read = {queue.reference: queue.dead_letter for queue in program.engine.queues.values()}
-    create_queues(queues, {name: letters for name, letters in read.items() if queue_name(name) not in existing})
+    create_queues(
+        queues,
+        {name: letters for name, letters in read.items() if queue_name(name) not in existing},
+    )
 
 
 class WorkerProcess:
@@ -146,7 +173,9 @@ class WorkerProcess:
     def log(self) -> MessageLog:
         """Return what its log says about messages."""
         if self._process.poll() is not None:
-            raise UsageError(f"the worker ended by itself:\n{self._text().decode(errors='replace')}")
+            raise UsageError(
+                f"the worker ended by itself:\n{self._text().decode(errors='replace')}"
+            )
         return read_log(self._lines())
 
     def finish(self) -> MessageLog:
@@ -168,13 +197,28 @@ class WorkerProcess:
 
 
 def start_worker(
-    config: Path, env: Mapping[str, str], log: IO[bytes] | int, *, own_session: bool = False, listen: str = ""
+    config: Path,
+    env: Mapping[str, str],
+    log: IO[bytes] | int,
+    *,
+    own_session: bool = False,
+    listen: str = "",
 ) -> "subprocess.Popen[bytes]":
     """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process.
 
     Its pages are at `listen`, an address and a port, if it is given.
     """
-    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config), "--wait", "1"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "router",
+        "worker",
+        "--config",
+        str(config),
+        "--wait",
+        "1",
+    ]
     command += ["--bare-names", "--end-with-input", *(["--listen", listen] if listen else [])]
     return subprocess.Popen(  # noqa: S603 — our own program
         command, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=own_session
@@ -184,7 +228,9 @@ def start_worker(
 @contextmanager
 def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[WorkerProcess]:
     # A test cannot select another AWS.
-    env = local.environment() | {name: value for name, value in more.items() if not name.startswith("AWS_")}
+    env = local.environment() | {
+        name: value for name, value in more.items() if not name.startswith("AWS_")
+    }
     with TemporaryFile() as log, start_worker(config, env, log) as process:
         try:
             yield WorkerProcess(process, log)

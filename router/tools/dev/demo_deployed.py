@@ -44,7 +44,9 @@ class DeployedDemo(Struct, frozen=True):
     log: tuple[LogLine, ...]
 
 
-def run_deployed(demo: DemoRound, config: Path, local: LocalAws, report: Callable[[str], object]) -> DeployedDemo:
+def run_deployed(
+    demo: DemoRound, config: Path, local: LocalAws, report: Callable[[str], object]
+) -> DeployedDemo:
     """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError."""
     env = {**os.environ, **demo.env}
     _refuse_real_accounts(demo.program)

@@ -43,7 +43,11 @@ def read_log(lines: Iterable[LogLine]) -> MessageLog:
     for line in lines:
         if line.keys() >= _OF_MESSAGE and isinstance(line["message_id"], str):
             about[line["message_id"]] = line
-        elif line.keys() >= _OF_BATCH and isinstance(line["queue"], str) and isinstance(line["counts"], dict):
+        elif (
+            line.keys() >= _OF_BATCH
+            and isinstance(line["queue"], str)
+            and isinstance(line["counts"], dict)
+        ):
             number = line["counts"].get(WRITTEN.kind)
             written[line["queue"]] += number if isinstance(number, int) else 0
     return MessageLog(about, written)
@@ -105,18 +109,25 @@ def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> tuple[DeadL
 def _read_queue(client: "SQSClient", queue: str) -> Iterator[DeadLetter]:
     url = client.get_queue_url(QueueName=queue)["QueueUrl"]
     while messages := client.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=_RECEIVE_COUNT, MessageAttributeNames=[ATTRIBUTE], VisibilityTimeout=3600
+        QueueUrl=url,
+        MaxNumberOfMessages=_RECEIVE_COUNT,
+        MessageAttributeNames=[ATTRIBUTE],
+        VisibilityTimeout=3600,
     ).get("Messages"):
         for message in messages:
             attributes = message.get("MessageAttributes", {})
-            fields = json.loads(attributes[ATTRIBUTE]["StringValue"]) if ATTRIBUTE in attributes else {}
+            fields = (
+                json.loads(attributes[ATTRIBUTE]["StringValue"]) if ATTRIBUTE in attributes else {}
+            )
             known = {name: fields.get(name, "") for name in ("message_id", "code", "reason")}
             yield DeadLetter(queue, message["Body"], **known)
             # A FIFO queue returns no further messages of a group while one of them is in flight.
             client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def evaluate(sent: Mapping[str, Sample], state: DemoState, others: Sequence[SampleResult] = ()) -> DemoResult:
+def evaluate(
+    sent: Mapping[str, Sample], state: DemoState, others: Sequence[SampleResult] = ()
+) -> DemoResult:
     """Compare the outcome of each message, by its id, with the expected one; `others` are results that are known."""
     samples = tuple(sent.values())
     results = tuple(result_of(id_, sample, state, samples) for id_, sample in sent.items())
@@ -129,7 +140,9 @@ def find_unseen(sent: Mapping[str, Sample], log: MessageLog) -> set[str]:
     return {queue for queue, number in silent.items() if log.written.get(queue, 0) < number}
 
 
-def without_retried(sent: Mapping[str, Sample], log: MessageLog, left: Mapping[str, int]) -> MessageLog:
+def without_retried(
+    sent: Mapping[str, Sample], log: MessageLog, left: Mapping[str, int]
+) -> MessageLog:
     """Return a log without its last lines about messages that were written when they were delivered again.
 
     That is so if nothing is left on their queue, and the log counts as many written messages.
@@ -137,18 +150,33 @@ def without_retried(sent: Mapping[str, Sample], log: MessageLog, left: Mapping[s
     retried = {
         id_
         for id_, line in log.lines.items()
-        if line["outcome"] == "retry" and id_ in sent and sent[id_].outcome != "retry" and not left[sent[id_].queue]
+        if line["outcome"] == "retry"
+        and id_ in sent
+        and sent[id_].outcome != "retry"
+        and not left[sent[id_].queue]
     }
-    others = MessageLog({id_: line for id_, line in log.lines.items() if id_ not in retried}, log.written)
+    others = MessageLog(
+        {id_: line for id_, line in log.lines.items() if id_ not in retried}, log.written
+    )
     unseen = find_unseen(sent, others)
-    kept = {id_: line for id_, line in log.lines.items() if id_ not in retried or sent[id_].queue in unseen}
+    kept = {
+        id_: line
+        for id_, line in log.lines.items()
+        if id_ not in retried or sent[id_].queue in unseen
+    }
     return MessageLog(kept, log.written)
 
 
-def result_of(id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample]) -> SampleResult:
+def result_of(
+    id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample]
+) -> SampleResult:
     """Return the result of a message by its id; `samples` are all that were sent together."""
     line = state.log.lines.get(id_)
-    result = _result_of_line(id_, line, sample, state, samples) if line else _result_without(sample, state, samples)
+    result = (
+        _result_of_line(id_, line, sample, state, samples)
+        if line
+        else _result_without(sample, state, samples)
+    )
     return structs.replace(result, reason=sample.fault, expected=False) if sample.fault else result
 
 
@@ -159,7 +187,9 @@ def _result_of_line(
     if line["outcome"] == "rejected" and missing_letter:
         return SampleResult(sample, "rejected", missing_letter, expected=False)
     reason = f"{line['code']} {line['reason']}"
-    return SampleResult(sample, line["outcome"], reason, _is_expected(sample, line["outcome"], samples))
+    return SampleResult(
+        sample, line["outcome"], reason, _is_expected(sample, line["outcome"], samples)
+    )
 
 
 def _result_without(sample: Sample, state: DemoState, samples: Sequence[Sample]) -> SampleResult:
@@ -168,10 +198,24 @@ def _result_without(sample: Sample, state: DemoState, samples: Sequence[Sample])
     if sample.queue in state.unseen:
         if left and not state.log.written.get(sample.queue, 0):
             return SampleResult(sample, "retry", "it is still on its queue", expected=False)
-        return SampleResult(sample, UNKNOWN, "the log does not say what became of it", expected=False)
-    missing = [each.table for each in sample.items if not _is_stored(each.identity, each.table, state, samples)]
-    reason = f"its item is not in {', '.join(missing)}" if missing else "its queue is not empty" if left else ""
-    return SampleResult(sample, WRITTEN.kind, reason, expected=sample.outcome == WRITTEN.kind and not reason)
+        return SampleResult(
+            sample, UNKNOWN, "the log does not say what became of it", expected=False
+        )
+    missing = [
+        each.table
+        for each in sample.items
+        if not _is_stored(each.identity, each.table, state, samples)
+    ]
+    reason = (
+        f"its item is not in {', '.join(missing)}"
+        if missing
+        else "its queue is not empty"
+        if left
+        else ""
+    )
+    return SampleResult(
+        sample, WRITTEN.kind, reason, expected=sample.outcome == WRITTEN.kind and not reason
+    )
 
 
 def _is_expected(sample: Sample, outcome: str, samples: Sequence[Sample]) -> bool:
@@ -189,14 +233,20 @@ def _missing_dead_letter(message_id: str, sample: Sample, state: DemoState) -> s
     """Return the sentence for a rejected message whose dead letter is missing, or ""."""
     message_id = sample.message_id or message_id
     queue = state.dead_letter_queues.get(sample.queue, "")
-    if not queue or any(each.queue == queue and each.is_of(message_id, sample.body) for each in state.dead_letters):
+    if not queue or any(
+        each.queue == queue and each.is_of(message_id, sample.body) for each in state.dead_letters
+    ):
         return ""
     return f"its dead letter is not in {queue}"
 
 
-def _is_stored(identity: tuple[str, ...], table: str, state: DemoState, samples: Sequence[Sample]) -> bool:
+def _is_stored(
+    identity: tuple[str, ...], table: str, state: DemoState, samples: Sequence[Sample]
+) -> bool:
     """Return whether an item is stored as one of its messages writes it, since their order is not known."""
-    candidates = [each.attributes for sample in samples for each in sample.items if each.identity == identity]
+    candidates = [
+        each.attributes for sample in samples for each in sample.items if each.identity == identity
+    ]
     return any(
         all(name in item and item[name] == value for name, value in wanted.items())
         for wanted in candidates

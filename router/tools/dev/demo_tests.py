@@ -79,9 +79,17 @@ def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> S
     records = make_records(test, settings, program.plugins.envelopes, program.folder)
     verdict = run_test(program, route, test, index)
     observed = observe_records(program, route, test, records)
-    delivered = observe_records(program, route, test, [_reported(queue, *each) for each in enumerate(records)])
-    fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
-    if not fault and [each.kind for each in delivered.outcomes] != [each.kind for each in observed.outcomes]:
+    delivered = observe_records(
+        program, route, test, [_reported(queue, *each) for each in enumerate(records)]
+    )
+    fault = (
+        ""
+        if verdict.passed
+        else f"router test: {', '.join(each.what for each in verdict.differences)}"
+    )
+    if not fault and [each.kind for each in delivered.outcomes] != [
+        each.kind for each in observed.outcomes
+    ]:
         fault = _DEPENDS
     suffixes = [f" [{index}]" for index, _ in enumerate(test.messages)] or [""]
     samples = tuple(
@@ -91,7 +99,9 @@ def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> S
     table = StoredTable(program, route)
     first, second = (table.by_identity(each.stored or ()) for each in (observed, delivered))
     expected = {
-        identity: {name: value for name, value in item.items() if second[identity].get(name) == value}
+        identity: {
+            name: value for name, value in item.items() if second[identity].get(name) == value
+        }
         for identity, item in first.items()
         if identity in second
     }
@@ -99,11 +109,14 @@ def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> S
     return SampleTest(samples, _given(program, test), table, expected, count)
 
 
-def _given(program: Program, test: spec.Test) -> tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]:
+def _given(
+    program: Program, test: spec.Test
+) -> tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]:
     tables = tables_of(program)
     types = StoredTypes(program.config, tables)
     return tuple(
-        (table, tuple(types.encode(name, item) for item in test.given.get(name, ()))) for name, table in tables.items()
+        (table, tuple(types.encode(name, item) for item in test.given.get(name, ())))
+        for name, table in tables.items()
     )
 
 
@@ -117,7 +130,10 @@ def _sample(queue: CompiledQueue, record: Record, name: str, outcome: str, fault
         return sample
     # A message that was redriven has its original id and times: this one has those of its test.
     failed = msgspec.json.encode(describe_failure(queue, record, WRITTEN)).decode()
-    attributes = {**record.message_attributes, ATTRIBUTE: {"DataType": "String", "StringValue": failed}}
+    attributes = {
+        **record.message_attributes,
+        ATTRIBUTE: {"DataType": "String", "StringValue": failed},
+    }
     return structs.replace(sample, attributes=attributes, message_id=record.message_id)
 
 
@@ -151,7 +167,11 @@ def evaluate_test(sent: SentTest, state: DemoState) -> Iterator[SampleResult]:
     for id_, sample in zip(sent.ids, samples, strict=True):
         result = result_of(id_, sample, state, ())
         wrong = _wrong_items(sent) if sample is samples[-1] else ""
-        yield structs.replace(result, reason=wrong, expected=False) if wrong and result.expected else result
+        yield (
+            structs.replace(result, reason=wrong, expected=False)
+            if wrong and result.expected
+            else result
+        )
 
 
 def _wrong_items(sent: SentTest) -> str:
@@ -165,4 +185,6 @@ def _wrong_items(sent: SentTest) -> str:
             if other.get(name) != value:
                 return f"the item {', '.join(identity[1:])} has the '{name}' {to_json(other.get(name))}"
     count = sent.test.count
-    return f"the table has {len(found)} items, not {count}" if count not in (None, len(found)) else ""
+    return (
+        f"the table has {len(found)} items, not {count}" if count not in (None, len(found)) else ""
+    )

@@ -61,7 +61,9 @@ class LocalAws(Struct, frozen=True):
 
 
 @contextmanager
-def local_aws(*, enforces_iam: bool = False, port: int = 0, state: Path | None = None) -> Iterator[LocalAws]:
+def local_aws(
+    *, enforces_iam: bool = False, port: int = 0, state: Path | None = None
+) -> Iterator[LocalAws]:
     """Run an empty embedded AWS, which is removed afterwards, in whatever way the program ends.
 
     With `enforces_iam`, identities other than the root of the account have only the permissions of their policies. It
@@ -80,13 +82,18 @@ def local_aws(*, enforces_iam: bool = False, port: int = 0, state: Path | None =
 
 
 @contextmanager
-def _guarded(arguments: list[str], settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def _guarded(
+    arguments: list[str], settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     with (
         Path(arguments[0], "log").open("wb") as log,
         subprocess.Popen(  # noqa: S603 — our own module on our own interpreter
             # -P: a `router` folder in the working directory is not this package.
             [sys.executable, "-P", "-m", "router.tools.dev.guard", *arguments],
-            env={**{name: os.environ[name] for name in _PASSED_ON if name in os.environ}, **settings},
+            env={
+                **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                **settings,
+            },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -117,14 +124,21 @@ def _endpoint(process: subprocess.Popen[bytes], log: Path) -> str:
     # Without a proxy of the environment. If no port was printed, there is no server.
     with suppress(OSError):
         if port:
-            build_opener(ProxyHandler({})).open(f"{endpoint}/_ministack/health", timeout=READY_SECONDS).close()
+            build_opener(ProxyHandler({})).open(
+                f"{endpoint}/_ministack/health", timeout=READY_SECONDS
+            ).close()
             return endpoint
     last = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
     raise UsageError(f"the embedded AWS did not start; the end of its log:\n{last}")
 
 
 def _is_foreign(name: str) -> bool:
-    return name.startswith("AWS_") or name.upper() in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "BOTO_CONFIG")
+    return name.startswith("AWS_") or name.upper() in (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "BOTO_CONFIG",
+    )
 
 
 MAX_RECEIVE_COUNT = 5
@@ -175,7 +189,9 @@ def clients_of(local: LocalAws) -> Callable[[str], Any]:
 def refuse_foreign(endpoint: str, local: LocalAws) -> None:
     """Raise UsageError unless an endpoint is the embedded AWS's own."""
     if endpoint.rstrip("/") != local.endpoint:
-        raise UsageError(f"this runs on the embedded AWS at {local.endpoint} only, not on {endpoint}")
+        raise UsageError(
+            f"this runs on the embedded AWS at {local.endpoint} only, not on {endpoint}"
+        )
 
 
 def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
@@ -186,7 +202,9 @@ def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
             {"AttributeName": attribute, "KeyType": role}
             for (attribute, _), role in zip(table.key, _ROLES, strict=False)
         ],
-        AttributeDefinitions=[{"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key],
+        AttributeDefinitions=[
+            {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key
+        ],
         BillingMode="PAY_PER_REQUEST",
     )
     if ttl:
@@ -201,19 +219,27 @@ def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, s
     Dead-letter queues are created first. A queue whose name ends in `.fifo` is FIFO, and accepts messages without a
     deduplication id.
     """
-    dead_letters = {queue_name(queue): queue_name(dead_letter) for queue, dead_letter in queues.items()}
+    dead_letters = {
+        queue_name(queue): queue_name(dead_letter) for queue, dead_letter in queues.items()
+    }
     urls: dict[str, str] = {}
     for name in filter(None, (*dead_letters.values(), *dead_letters)):
-        attributes: dict[QueueAttributeNameType, str] = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        attributes: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": str(VISIBILITY_SECONDS)
+        }
         if is_fifo(name):
             attributes |= {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
         urls[name] = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     for name, dead_letter in dead_letters.items():
         if dead_letter:
-            response = client.get_queue_attributes(QueueUrl=urls[dead_letter], AttributeNames=["QueueArn"])
+            response = client.get_queue_attributes(
+                QueueUrl=urls[dead_letter], AttributeNames=["QueueArn"]
+            )
             arn = response["Attributes"]["QueueArn"]
             policy = {"deadLetterTargetArn": arn, "maxReceiveCount": str(MAX_RECEIVE_COUNT)}
-            client.set_queue_attributes(QueueUrl=urls[name], Attributes={"RedrivePolicy": json.dumps(policy)})
+            client.set_queue_attributes(
+                QueueUrl=urls[name], Attributes={"RedrivePolicy": json.dumps(policy)}
+            )
     return urls
 
 
@@ -229,13 +255,16 @@ def replace_items(client: "DynamoDBClient", table: Table, items: Iterable[dict[s
     keys = {attribute for attribute, _ in table.key}
     for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
         for item in page["Items"]:
-            client.delete_item(TableName=name, Key={key: value for key, value in item.items() if key in keys})
+            client.delete_item(
+                TableName=name, Key={key: value for key, value in item.items() if key in keys}
+            )
     for item in items:
         client.put_item(TableName=name, Item=item)
 
 
 _BATCHES = {
-    action: f"{action}Batch" for action in ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
+    action: f"{action}Batch"
+    for action in ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:SendMessage")
 }
 _LOGS = "logs:"
 _GROUP = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${%s}"
@@ -267,6 +296,10 @@ def _statement(statement: dict[str, Any]) -> dict[str, Any]:
     actions = [each for action in statement["Action"] for each in in_batches(action)]
     resources = list(statement["Resource"])
     if all(action.startswith(_LOGS) for action in actions):
-        groups = [each["Fn::GetAtt"][0] for each in resources if isinstance(each, dict) and "Fn::GetAtt" in each]
+        groups = [
+            each["Fn::GetAtt"][0]
+            for each in resources
+            if isinstance(each, dict) and "Fn::GetAtt" in each
+        ]
         resources += [{"Fn::Sub": _GROUP % group} for group in groups]
     return {**statement, "Action": actions, "Resource": resources}

@@ -73,7 +73,9 @@ def require_names(program: Program, queue: str, route: str | None) -> None:
     """Raise UsageError unless routes read the queue, and the route, if one is given, is one of them."""
     names = [each.route.name for each in program.queue(queue).routes]
     if route is not None and route not in names:
-        raise UsageError(f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}")
+        raise UsageError(
+            f"no route '{route}' reads the queue '{queue}'; there are {', '.join(names)}"
+        )
 
 
 def read_message(program: Program, queue: str, content: bytes, raw: bool) -> Record:
@@ -114,7 +116,9 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
     def trace(route: str, stage: str, value: Any) -> None:
         nonlocal began
         # Later stages may change a message in place.
-        stages.append(Stage(route, stage, copy_plain(value), (time.perf_counter_ns() - began) / 1000))
+        stages.append(
+            Stage(route, stage, copy_plain(value), (time.perf_counter_ns() - began) / 1000)
+        )
         began = time.perf_counter_ns()
 
     planned = plan(compiled, record, trace)
@@ -130,7 +134,9 @@ def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Exp
     )
 
 
-def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> list[RouteCondition]:
+def _conditions(
+    program: Program, queue: CompiledQueue, stages: list[Stage]
+) -> list[RouteCondition]:
     data = next((stage.value for stage in stages if stage.stage == "decode"), None)
     evaluated = {stage.route: stage.value for stage in stages if stage.stage == "when"}
     taken = {stage.route for stage in stages if stage.route and stage.value is not False}
@@ -139,10 +145,18 @@ def _conditions(program: Program, queue: CompiledQueue, stages: list[Stage]) -> 
         name = route.route.name
         when = program.config.routes[name].when or None
         if not stages:
-            conditions.append(RouteCondition(name, when or "", None, "the message could not be decoded"))
+            conditions.append(
+                RouteCondition(name, when or "", None, "the message could not be decoded")
+            )
         elif when is None:
-            before = queue.first_only and taken - {name} and not any(each.route == name for each in stages)
-            conditions.append(RouteCondition(name, "", None if before else True, _FIRST if before else ""))
+            before = (
+                queue.first_only
+                and taken - {name}
+                and not any(each.route == name for each in stages)
+            )
+            conditions.append(
+                RouteCondition(name, "", None if before else True, _FIRST if before else "")
+            )
         elif name in evaluated:
             why = "" if evaluated[name] else _why_not(when, data)
             conditions.append(RouteCondition(name, when, bool(evaluated[name]), why))
@@ -222,7 +236,11 @@ def show_value(stage: Stage) -> Any:
     if isinstance(stage.value, Write):
         return {"bytes": stage.value.size, **show_request(stage.value)}
     if stage.stage == "validate":
-        return "valid" if stage.value is None else {"reason": stage.value.reason, "pointer": stage.value.pointer}
+        return (
+            "valid"
+            if stage.value is None
+            else {"reason": stage.value.reason, "pointer": stage.value.pointer}
+        )
     return stage.value
 
 
@@ -262,7 +280,9 @@ def as_page(explained: Explanation, config: spec.Config, only: str | None) -> st
     for stage in explained.stages:
         if stage.stage != "when" and (only in (None, stage.route) or not stage.route):
             heading = SubElement(body, "h2")
-            heading.text = printable(f"{stage.route}: {stage.stage}" if stage.route else stage.stage)
+            heading.text = printable(
+                f"{stage.route}: {stage.stage}" if stage.route else stage.stage
+            )
             SubElement(heading, "span", {"class": "micros"}).text = f" {stage.micros:.1f} µs"
             SubElement(body, "pre").text = to_json(show_value(stage), indent=2)
     if explained.requests:
@@ -280,11 +300,21 @@ def _outcome(body: Element, explained: Explanation) -> None:
     details += [("stage", explained.failed_at), ("place in the message", outcome.pointer)]
     rows = [[label, text] for label, text in details if text]
     _table(body, "", [], rows)
-    faults = [[each.schema, each.keyword, each.at, each.pointer, each.sentence] for each in explained.faults]
-    _table(body, "Violations of the schema", ["schema", "keyword", "at", "place in the message", ""], faults)
+    faults = [
+        [each.schema, each.keyword, each.at, each.pointer, each.sentence]
+        for each in explained.faults
+    ]
+    _table(
+        body,
+        "Violations of the schema",
+        ["schema", "keyword", "at", "place in the message", ""],
+        faults,
+    )
 
 
-def _table(body: Element, heading: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+def _table(
+    body: Element, heading: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]
+) -> None:
     """Add a table with a heading; nothing if it has no rows."""
     listed = list(rows)
     if not listed:

@@ -29,7 +29,9 @@ def read_whole_logs(worker: Any) -> None:
     bounded: Callable[..., str] = worker._drain_stderr_bounded
 
     def drain(self: Any, *args: Any, **kwargs: Any) -> str:
-        process, thread, lines = (getattr(self, name, None) for name in ("_proc", "_stderr_thread", "_stderr_queue"))
+        process, thread, lines = (
+            getattr(self, name, None) for name in ("_proc", "_stderr_thread", "_stderr_queue")
+        )
         if thread is None or lines is None:
             return bounded(self, *args, **kwargs)
         if process is None or not thread.is_alive():

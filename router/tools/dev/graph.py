@@ -62,12 +62,16 @@ def graph_of(config: spec.Config) -> Graph:
     owners = owners_of(config)
     read = {route.queue: None for route in config.routes.values()}
     queues = dict.fromkeys([*config.queues, *read])
-    dead_letters = {queue.dead_letter for queue in config.queues.values() if queue.dead_letter} - read.keys()
+    dead_letters = {
+        queue.dead_letter for queue in config.queues.values() if queue.dead_letter
+    } - read.keys()
     nodes: dict[str, Node] = {}
     edges: list[Edge] = []
     for name in queues:
         settings = config.queues.get(name, spec.Queue())
-        nodes.setdefault(_queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters, owners))
+        nodes.setdefault(
+            _queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters, owners)
+        )
     for name, route in config.routes.items():
         id_ = f"route:{name}"
         nodes[id_] = Node(id_, "route", name, tuple(_details_of(route)), owner=route.owner)
@@ -76,12 +80,18 @@ def graph_of(config: spec.Config) -> Graph:
         edges += [Edge(id_, f"table:{table}", "writes") for table in tables]
     for name, table in config.tables.items():
         about = _named(name, table.name, ", ".join(table.key))
-        nodes[f"table:{name}"] = Node(f"table:{name}", "table", name, about, owner=owners.tables[name])
+        nodes[f"table:{name}"] = Node(
+            f"table:{name}", "table", name, about, owner=owners.tables[name]
+        )
     for name in queues:
         target = config.queues.get(name, spec.Queue()).dead_letter
         if target:
-            nodes.setdefault(_queue_id(target, dead_letters), _queue_node(target, spec.Queue(), True, owners))
-            edges.append(Edge(_queue_id(name, dead_letters), _queue_id(target, dead_letters), "dead_letter"))
+            nodes.setdefault(
+                _queue_id(target, dead_letters), _queue_node(target, spec.Queue(), True, owners)
+            )
+            edges.append(
+                Edge(_queue_id(name, dead_letters), _queue_id(target, dead_letters), "dead_letter")
+            )
     return Graph(tuple(nodes.values()), tuple(edges))
 
 
@@ -92,7 +102,9 @@ def _queue_id(name: str, dead_letters: set[str]) -> str:
 def _queue_node(name: str, settings: spec.Queue, is_dead_letter: bool, owners: Owners) -> Node:
     kind: NodeKind = "dead_letter" if is_dead_letter else "queue"
     about = ", ".join([*settings.envelope, *(["FIFO"] if is_fifo(settings.name or name) else [])])
-    return Node(f"{kind}:{name}", kind, name, _named(name, settings.name, about), owner=owners.queues[name])
+    return Node(
+        f"{kind}:{name}", kind, name, _named(name, settings.name, about), owner=owners.queues[name]
+    )
 
 
 def _named(key: str, name: str, about: str) -> tuple[str, ...]:
@@ -119,8 +131,16 @@ def select_queue(graph: Graph, name: str) -> Graph:
 
 
 def _around(graph: Graph, matched: set[str]) -> Graph:
-    routes = {edge.source for edge in graph.edges if edge.target in matched and edge.source.startswith("route:")}
-    routes |= {edge.target for edge in graph.edges if edge.source in matched and edge.target.startswith("route:")}
+    routes = {
+        edge.source
+        for edge in graph.edges
+        if edge.target in matched and edge.source.startswith("route:")
+    }
+    routes |= {
+        edge.target
+        for edge in graph.edges
+        if edge.source in matched and edge.target.startswith("route:")
+    }
     inner = matched | routes
     kept = set(inner)
     for edge in graph.edges:
@@ -147,7 +167,9 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
 def open_group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str], id_: str) -> Graph:
     """Return what one node of `group` stands for, and what that is connected to."""
     groups = _groups_of(graph, by, file_of)
-    matched = {node.id for node in graph.nodes if f"{node.kind}:{groups.get(node.id, node.name)}" == id_}
+    matched = {
+        node.id for node in graph.nodes if f"{node.kind}:{groups.get(node.id, node.name)}" == id_
+    }
     return _around(graph, matched)
 
 
@@ -160,7 +182,9 @@ def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Map
         "file": {node.id: file_of(node) for node in graph.nodes},
         "name": {node.id: _AFTER_WORD.split(node.name, 1)[0] for node in graph.nodes},
     }
-    several = (name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS)
+    several = (
+        name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS
+    )
     chosen = next(several, "name") if by == "auto" else by
     return _merge_small(choices[chosen], graph)
 
@@ -171,10 +195,18 @@ def _merge_small(groups: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
     for node in graph.nodes:
         sizes.setdefault(node.kind, Counter())[groups[node.id]] += 1
     kept = {
-        kind: {name for name, _ in counts.most_common(MAX_GROUPS if len(counts) <= MAX_GROUPS else MAX_GROUPS - 1)}
+        kind: {
+            name
+            for name, _ in counts.most_common(
+                MAX_GROUPS if len(counts) <= MAX_GROUPS else MAX_GROUPS - 1
+            )
+        }
         for kind, counts in sizes.items()
     }
-    return {node.id: groups[node.id] if groups[node.id] in kept[node.kind] else OTHERS for node in graph.nodes}
+    return {
+        node.id: groups[node.id] if groups[node.id] in kept[node.kind] else OTHERS
+        for node in graph.nodes
+    }
 
 
 def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
@@ -187,20 +219,40 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
         single = len(nodes) == 1
         owners = {node.owner for node in nodes}
         owner = owners.pop() if len(owners) == 1 else ""
-        shown = structs.replace(nodes[0], id=id_) if single else Node(id_, kind, name, (), len(nodes), owner)
+        shown = (
+            structs.replace(nodes[0], id=id_)
+            if single
+            else Node(id_, kind, name, (), len(nodes), owner)
+        )
         merged |= {node.id: shown for node in nodes}
-    counts = Counter((merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges)
+    counts = Counter(
+        (merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges
+    )
     edges = [Edge(source, target, kind, count) for (source, target, kind), count in counts.items()]
     return Graph(tuple(dict.fromkeys(merged.values())), tuple(edges))
 
 
-_PLURALS = {"queue": "queues", "route": "routes", "table": "tables", "dead_letter": "dead-letter queues"}
-_SHAPES = {"queue": ('(["', '"])'), "route": ('["', '"]'), "table": ('[("', '")]'), "dead_letter": ('[/"', '"/]')}
+_PLURALS = {
+    "queue": "queues",
+    "route": "routes",
+    "table": "tables",
+    "dead_letter": "dead-letter queues",
+}
+_SHAPES = {
+    "queue": ('(["', '"])'),
+    "route": ('["', '"]'),
+    "table": ('[("', '")]'),
+    "dead_letter": ('[/"', '"/]'),
+}
 
 
 def lines_of(node: Node) -> list[str]:
     """Return the label of a node: its name, and what is known about it."""
-    return [node.name, f"{node.count} {_PLURALS[node.kind]}"] if node.count > 1 else [node.name, *node.details]
+    return (
+        [node.name, f"{node.count} {_PLURALS[node.kind]}"]
+        if node.count > 1
+        else [node.name, *node.details]
+    )
 
 
 def as_json(graph: Graph) -> str:
@@ -229,4 +281,6 @@ def _label(edge: Edge, start: str, end: str) -> str:
 
 def _escape_mermaid(text: str) -> str:
     """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a quote."""
-    return "".join(char if char.isalnum() or char in " _-.,:=()'" else f"#{ord(char)};" for char in text)
+    return "".join(
+        char if char.isalnum() or char in " _-.,:=()'" else f"#{ord(char)};" for char in text
+    )

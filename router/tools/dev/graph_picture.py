@@ -61,7 +61,9 @@ def place(graph: Graph) -> Layout:
     return Layout(columns, middles, lanes, max([0, *middles.values(), *lanes.values()]) + ROW / 2)
 
 
-def _neighbours(graph: Graph) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
+def _neighbours(
+    graph: Graph,
+) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
     """Return the routes that read each queue, those that write to each table, and the dead-letter queues of each."""
     read: dict[str, list[str]] = {node.id: [] for node in graph.nodes if node.kind == "queue"}
     dead: dict[str, list[str]] = {}
@@ -88,7 +90,11 @@ def _spread(wanted: Mapping[str, float]) -> dict[str, float]:
             ids = [*before, *ids]
             middle = max(middle, len(ids) * ROW / 2)
         blocks.append((ids, middle))
-    return {id_: middle + (index - (len(ids) - 1) / 2) * ROW for ids, middle in blocks for index, id_ in enumerate(ids)}
+    return {
+        id_: middle + (index - (len(ids) - 1) / 2) * ROW
+        for ids, middle in blocks
+        for index, id_ in enumerate(ids)
+    }
 
 
 _HEIGHT = 42
@@ -136,10 +142,17 @@ def draw(graph: Graph) -> Element:
     widths = [0.0, 0.0, 0.0]
     for node in graph.nodes:
         column = layout.columns[node.id]
-        widths[column] = max(widths[column], _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node)))
+        widths[column] = max(
+            widths[column], _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node))
+        )
     lefts = [_MARGIN, _MARGIN + widths[0] + _GAP, _MARGIN + widths[0] + widths[1] + 2 * _GAP]
     width, height = lefts[2] + max(widths[2], 190) + _MARGIN, layout.height + _HEADING + _MARGIN
-    root = Element("svg", xmlns="http://www.w3.org/2000/svg", role="img", viewBox=f"0 0 {width:.0f} {height:.0f}")
+    root = Element(
+        "svg",
+        xmlns="http://www.w3.org/2000/svg",
+        role="img",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+    )
     root.set("width", f"{width:.0f}")
     root.set("height", f"{height:.0f}")
     counts = f"{graph.count('queue')} queues, {graph.count('route')} routes, {graph.count('table')} tables"
@@ -147,7 +160,10 @@ def draw(graph: Graph) -> Element:
     SubElement(root, "style").text = _STYLE
     for left, heading in zip(lefts, _HEADINGS, strict=True):
         _text(root, left, 16, heading, "heading")
-    boxes = {node.id: (lefts[layout.columns[node.id]], widths[layout.columns[node.id]]) for node in graph.nodes}
+    boxes = {
+        node.id: (lefts[layout.columns[node.id]], widths[layout.columns[node.id]])
+        for node in graph.nodes
+    }
     for edge in graph.edges:
         _draw_edge(root, edge, layout, boxes, lefts[1] + widths[1])
     for node in graph.nodes:
@@ -170,7 +186,9 @@ def _draw_node(root: Element, node: Node, box: tuple[float, float], middle: floa
     left, width = box
     part = SubElement(root, "g")
     SubElement(part, "title").text = printable("; ".join(lines_of(node)))
-    rect = SubElement(part, "rect", x=f"{left:.1f}", y=f"{middle - _HEIGHT / 2:.1f}", width=f"{width:.1f}")
+    rect = SubElement(
+        part, "rect", x=f"{left:.1f}", y=f"{middle - _HEIGHT / 2:.1f}", width=f"{width:.1f}"
+    )
     rect.set("height", str(_HEIGHT))
     rect.set("rx", "6" if node.kind == "route" else "12")
     rect.set("class", node.kind)
@@ -181,11 +199,17 @@ def _draw_node(root: Element, node: Node, box: tuple[float, float], middle: floa
 
 
 def _text(parent: Element, left: float, bottom: float, text: str, kind: str) -> None:
-    SubElement(parent, "text", {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}).text = text
+    SubElement(
+        parent, "text", {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}
+    ).text = text
 
 
 def _draw_edge(
-    root: Element, edge: Edge, layout: Layout, boxes: Mapping[str, tuple[float, float]], after_routes: float
+    root: Element,
+    edge: Edge,
+    layout: Layout,
+    boxes: Mapping[str, tuple[float, float]],
+    after_routes: float,
 ) -> None:
     start, end = sum(boxes[edge.source]), boxes[edge.target][0]
     from_, to = layout.middles[edge.source] + _HEADING, layout.middles[edge.target] + _HEADING
@@ -198,10 +222,16 @@ def _draw_edge(
     path = f"M {start:.1f} {from_:.1f} {path}"
     SubElement(root, "path", {"d": path, "class": edge.kind})
     if edge.count > 1:
-        left, bottom = ((start + end) / 2 - 8, (from_ + to) / 2 - 4) if lane is None else (after_routes + 12, lane - 4)
+        left, bottom = (
+            ((start + end) / 2 - 8, (from_ + to) / 2 - 4)
+            if lane is None
+            else (after_routes + 12, lane - 4)
+        )
         _text(root, left, bottom, str(edge.count), "count")
 
 
 def _curve(left: float, top: float, right: float, bottom: float) -> str:
     bend = (right - left) / 2
-    return f"C {left + bend:.1f} {top:.1f}, {right - bend:.1f} {bottom:.1f}, {right:.1f} {bottom:.1f}"
+    return (
+        f"C {left + bend:.1f} {top:.1f}, {right - bend:.1f} {bottom:.1f}, {right:.1f} {bottom:.1f}"
+    )

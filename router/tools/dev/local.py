@@ -78,7 +78,9 @@ def keep_up(config: Path, local: LocalAws, stop: Event, report: Report, listen: 
                 _reload(config, local, worker, report)
 
 
-def _reload(config: Path, local: LocalAws, worker: "subprocess.Popen[bytes]", report: Report) -> None:
+def _reload(
+    config: Path, local: LocalAws, worker: "subprocess.Popen[bytes]", report: Report
+) -> None:
     try:
         program = load_program(config, os.environ)
     except ConfigError as error:
@@ -93,8 +95,16 @@ def _reload(config: Path, local: LocalAws, worker: "subprocess.Popen[bytes]", re
 def provision_new(program: Program, local: LocalAws) -> None:
     """Make the queues and tables of a config that are not there."""
     tables, queues = clients(local)
-    existing = {name for page in tables.get_paginator("list_tables").paginate() for name in page["TableNames"]}
-    urls = [url for page in queues.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", ())]
+    existing = {
+        name
+        for page in tables.get_paginator("list_tables").paginate()
+        for name in page["TableNames"]
+    }
+    urls = [
+        url
+        for page in queues.get_paginator("list_queues").paginate()
+        for url in page.get("QueueUrls", ())
+    ]
     provision(program, local, existing | {url.rpartition("/")[2] for url in urls})
 
 
@@ -105,7 +115,9 @@ def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
         folders[:] = [
             name
             for name in folders
-            if name[0] != "." and name not in _LEFT_OUT and not Path(root, name, "pyvenv.cfg").exists()
+            if name[0] != "."
+            and name not in _LEFT_OUT
+            and not Path(root, name, "pyvenv.cfg").exists()
         ]
         for name in files:
             if name.endswith(_SUFFIXES) and len(found) < _MAX_FILES:
@@ -119,7 +131,9 @@ def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
 
 
 @contextmanager
-def _worker(config: Path, local: LocalAws, report: Report, listen: str) -> Iterator["subprocess.Popen[bytes]"]:
+def _worker(
+    config: Path, local: LocalAws, report: Report, listen: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     env = local.environment()
     with start_worker(config, env, subprocess.PIPE, own_session=True, listen=listen) as process:
         assert process.stderr
@@ -149,8 +163,14 @@ def show_line(text: str) -> str:
         return printable(text)
     if not isinstance(line, dict):
         return printable(text)
-    fields = [f"{name}={json.dumps(value)}" for name, value in line.items() if name not in _OF_LINE and value]
-    return printable(" ".join([str(line.get("time", ""))[11:23], str(line.get("message", "")), *fields]))
+    fields = [
+        f"{name}={json.dumps(value)}"
+        for name, value in line.items()
+        if name not in _OF_LINE and value
+    ]
+    return printable(
+        " ".join([str(line.get("time", ""))[11:23], str(line.get("message", "")), *fields])
+    )
 
 
 RESTART_SECONDS = 2.0
@@ -175,7 +195,9 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
         report(f"the embedded AWS listens on {local.endpoint}")
         with socket.create_server((ADDRESS, 0)) as listener:
             address = f"{ADDRESS}:{listener.getsockname()[1]}"
-        worker = Thread(target=_keep_worker, args=(config, local, stop, report, address), daemon=True)
+        worker = Thread(
+            target=_keep_worker, args=(config, local, stop, report, address), daemon=True
+        )
         worker.start()
         try:
             yield LocalTarget(local.environment(), address)

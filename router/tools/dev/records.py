@@ -40,12 +40,16 @@ _LISTS = ("records", "messages")
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
-def make_body(message: Any, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES) -> str:
+def make_body(
+    message: Any, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+) -> str:
     """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the innermost first."""
     return wrap_text(_JSON.encode(message).decode(), queue, envelopes)
 
 
-def wrap_text(text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES) -> str:
+def wrap_text(
+    text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+) -> str:
     """Return the body in which a queue holds a message that is JSON text already.
 
     An envelope without an inverse is left out. Raises UsageError if that of a plugin fails.
@@ -67,10 +71,16 @@ def record_with(body: str) -> Record:
 
 
 def make_records(
-    test: spec.Test, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES, folder: Path = Path()
+    test: spec.Test,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
+    folder: Path = Path(),
 ) -> list[Record]:
     """Return the records of a test's messages, in order; raises UsageError if one is invalid."""
-    return [make_record(each, queue, envelopes, folder, number) for number, each in enumerate(test.received)]
+    return [
+        make_record(each, queue, envelopes, folder, number)
+        for number, each in enumerate(test.received)
+    ]
 
 
 def make_record(
@@ -86,8 +96,15 @@ def make_record(
     """
     if not isinstance(message.record, UnsetType):
         record = read_record(message.record)
-        return structs.replace(record, message_id=_id(number)) if record.message_id == MESSAGE_ID else record
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in message.attributes.items()}
+        return (
+            structs.replace(record, message_id=_id(number))
+            if record.message_id == MESSAGE_ID
+            else record
+        )
+    attributes = {
+        name: {"DataType": "String", "StringValue": value}
+        for name, value in message.attributes.items()
+    }
     if not isinstance(message.body, UnsetType):
         body = message.body
     elif not isinstance(message.file, UnsetType):
@@ -123,9 +140,13 @@ def read_record(given: Mapping[str, Any]) -> Record:
     record = _only(_lower_first(given))
     body = record.get("body")
     if body is None:
-        raise UsageError("the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)")
+        raise UsageError(
+            "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"
+        )
     system = {name: str(value) for name, value in _map(record, "attributes").items()}
-    sent = {name: _attribute(name, value) for name, value in _map(record, "messageAttributes").items()}
+    sent = {
+        name: _attribute(name, value) for name, value in _map(record, "messageAttributes").items()
+    }
     return Record(
         str(record.get("messageId", MESSAGE_ID)),
         str(record.get("receiptHandle", RECEIPT_HANDLE)),
@@ -138,8 +159,15 @@ def read_record(given: Mapping[str, Any]) -> Record:
 def holds_record(given: Any) -> bool:
     """Return whether it is a record, or an event or response with records; an S3 event has `Records` without bodies."""
     event = _lower_first(given) if isinstance(given, dict) else {}
-    listed = [event, *(each for name in _LISTS if isinstance(event.get(name), list) for each in event[name])]
-    return any({"body", "messageId"} <= _lower_first(each).keys() for each in listed if isinstance(each, dict))
+    listed = [
+        event,
+        *(each for name in _LISTS if isinstance(event.get(name), list) for each in event[name]),
+    ]
+    return any(
+        {"body", "messageId"} <= _lower_first(each).keys()
+        for each in listed
+        if isinstance(each, dict)
+    )
 
 
 def _only(given: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +177,9 @@ def _only(given: dict[str, Any]) -> dict[str, Any]:
         return given
     records = given[name]
     if not isinstance(records, list) or len(records) != 1 or not isinstance(records[0], dict):
-        raise UsageError(f"'{name.title()}' of the record must be a list of one record: a test is about one message")
+        raise UsageError(
+            f"'{name.title()}' of the record must be a list of one record: a test is about one message"
+        )
     return _lower_first(records[0])
 
 
@@ -158,9 +188,14 @@ def _attribute(name: str, given: Any) -> dict[str, Any]:
     kind = str(attribute.get("dataType", "String"))
     if kind.startswith("Binary"):
         try:
-            return {"DataType": kind, "BinaryValue": base64.b64decode(str(attribute["binaryValue"]), validate=True)}
+            return {
+                "DataType": kind,
+                "BinaryValue": base64.b64decode(str(attribute["binaryValue"]), validate=True),
+            }
         except (KeyError, binascii.Error):
-            raise UsageError(f"the message attribute '{name}' of the record has no binary value in base64") from None
+            raise UsageError(
+                f"the message attribute '{name}' of the record has no binary value in base64"
+            ) from None
     if "stringValue" not in attribute:
         raise UsageError(f"the message attribute '{name}' of the record has no string value")
     return {"DataType": kind, "StringValue": str(attribute["stringValue"])}
@@ -181,7 +216,9 @@ def _lower_first(given: Mapping[str, Any]) -> dict[str, Any]:
 def _read_text(folder: Path, name: str) -> str:
     file = resolve_inside(folder, name)
     if file is None:
-        raise UsageError(f"'{name}' is outside of the folder of the config: put it into that folder")
+        raise UsageError(
+            f"'{name}' is outside of the folder of the config: put it into that folder"
+        )
     with refusing_file(f"read '{name}'"):
         content = read_regular(file)
     try:

@@ -123,12 +123,18 @@ class Suite:
     """
 
     def __init__(
-        self, path: Path, env: Mapping[str, str], unsaved: Unsaved = NO_UNSAVED, loaded: Loaded | None = None
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        unsaved: Unsaved = NO_UNSAVED,
+        loaded: Loaded | None = None,
     ) -> None:
         self._path = path
         self._env = env
         self._unsaved = unsaved
-        self._loaded: dict[frozenset[tuple[str, str]], Loaded] = {frozenset(): loaded} if loaded else {}
+        self._loaded: dict[frozenset[tuple[str, str]], Loaded] = (
+            {frozenset(): loaded} if loaded else {}
+        )
         self.program = self.program_of({})
 
     def program_of(self, env: Mapping[str, str]) -> Program:
@@ -178,13 +184,17 @@ def test_name(test: spec.Test, index: int) -> str:
     return test.name or f"test {index + 1}"
 
 
-def run_test(program: Program, route: str, test: spec.Test, index: int = 0, trace: Trace | None = None) -> Verdict:
+def run_test(
+    program: Program, route: str, test: spec.Test, index: int = 0, trace: Trace | None = None
+) -> Verdict:
     """Run one test of a route on a program."""
     name = test_name(test, index)
     try:
         observed = observe(program, route, test, trace)
     except UsageError as error:
-        return Verdict(route, name, (Difference("message", "one that can be read", str(error)),), index)
+        return Verdict(
+            route, name, (Difference("message", "one that can be read", str(error)),), index
+        )
     differences = compare(test, observed)
     if observed.stored is not None:
         differences += StoredTable(program, route).compare(test, observed.stored)
@@ -199,7 +209,11 @@ def observe(program: Program, route: str, test: spec.Test, trace: Trace | None =
 
 
 def observe_records(
-    program: Program, route: str, test: spec.Test, records: Sequence[Record], trace: Trace | None = None
+    program: Program,
+    route: str,
+    test: spec.Test,
+    records: Sequence[Record],
+    trace: Trace | None = None,
 ) -> Observed:
     """Return what becomes of the records of a test's messages, and of the route's table.
 
@@ -254,16 +268,22 @@ def as_junit(described: Iterable[Described]) -> bytes:
 
 def _suite(root: Element, route: str, described: list[Described]) -> None:
     failed = [verdict for verdict, _, _ in described if not verdict.passed]
-    suite = SubElement(root, "testsuite", name=route, tests=str(len(described)), failures=str(len(failed)))
+    suite = SubElement(
+        root, "testsuite", name=route, tests=str(len(described)), failures=str(len(failed))
+    )
     suite.set("errors", "0")
     suite.set("skipped", "0")
     suite.set("time", f"{sum(seconds for _, seconds, _ in described):.6f}")
     for verdict, seconds, words in described:
-        case = SubElement(suite, "testcase", classname=route, name=_clean(verdict.name), time=f"{seconds:.6f}")
+        case = SubElement(
+            suite, "testcase", classname=route, name=_clean(verdict.name), time=f"{seconds:.6f}"
+        )
         if not verdict.passed:
             count = len(verdict.differences)
             message = f"{count} difference{'s' * (count > 1)}: {', '.join(each.what for each in verdict.differences)}"
-            SubElement(case, "failure", message=_clean(message), type="difference").text = _clean(words)
+            SubElement(case, "failure", message=_clean(message), type="difference").text = _clean(
+                words
+            )
 
 
 def _clean(text: str) -> str:

@@ -56,7 +56,11 @@ def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[S
             verdict = run_test(program, name, test, index)
             record = make_record(test, settings, program.plugins.envelopes, program.folder)
             sample = _sample(program, route.queue, f"{name}: {verdict.name}", record)
-            fault = "" if verdict.passed else f"router test: {', '.join(each.what for each in verdict.differences)}"
+            fault = (
+                ""
+                if verdict.passed
+                else f"router test: {', '.join(each.what for each in verdict.differences)}"
+            )
             samples.append(structs.replace(sample, fault=fault))
     return samples
 
@@ -81,7 +85,9 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sampl
         if line.strip():
             body = wrap_text(line.strip(), settings, program.plugins.envelopes)
             sample = _sample(program, queue, f"line {number}", record_with(body))
-            samples.append(structs.replace(sample, unexpected=sample.outcome in ("rejected", "retry")))
+            samples.append(
+                structs.replace(sample, unexpected=sample.outcome in ("rejected", "retry"))
+            )
     return samples
 
 
@@ -99,7 +105,15 @@ def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
             items.append(Expected(write.table.name, write.identity, same))
     outcome = (planned.outcome or WRITTEN).kind
     identities = tuple(each for write in planned.writes for each in _conditional(write))
-    return Sample(queue, name, record.body, record.message_attributes, outcome, tuple(items), identities=identities)
+    return Sample(
+        queue,
+        name,
+        record.body,
+        record.message_attributes,
+        outcome,
+        tuple(items),
+        identities=identities,
+    )
 
 
 def _conditional(write: Write) -> Iterator[tuple[str, ...]]:
@@ -113,4 +127,6 @@ def _conditional(write: Write) -> Iterator[tuple[str, ...]]:
 
 def stays(sample: Sample, dead_letters: Mapping[str, str]) -> bool:
     """Return whether a message is expected to remain on its queue."""
-    return sample.outcome == "retry" or (sample.outcome == "rejected" and not dead_letters[sample.queue])
+    return sample.outcome == "retry" or (
+        sample.outcome == "rejected" and not dead_letters[sample.queue]
+    )

@@ -9,7 +9,14 @@ from msgspec import Struct
 from router.model import Path
 from router.runtime.engine.engine import Trace
 from router.runtime.program.load import Loaded
-from router.runtime.program.schemas.documents import SchemaDocument, escape, list_of, map_of, pointer, subschemas
+from router.runtime.program.schemas.documents import (
+    SchemaDocument,
+    escape,
+    list_of,
+    map_of,
+    pointer,
+    subschemas,
+)
 from router.runtime.program.schemas.references import KEYWORDS
 
 _CHOICES = ("anyOf", "oneOf")
@@ -56,7 +63,11 @@ class SchemaCoverage:
         """Return the locations that no message reached, of all schemas of the config, in the order of each schema."""
         found: dict[Unreached, None] = {}
         for validation in loaded.schemas.validations.values() if loaded.schemas else ():
-            used = {name for document in validation.documents.values() for name in _referred(document.content)}
+            used = {
+                name
+                for document in validation.documents.values()
+                for name in _referred(document.content)
+            }
             for document in validation.documents.values():
                 found |= dict.fromkeys(self._unreached(document, used))
         return list(found)
@@ -101,7 +112,9 @@ def _with_booleans(content: Any) -> Iterator[tuple[Path, Any]]:
         places: list[tuple[Path, Any]] = [((key,), schema.get(key)) for key in ("then", "else")]
         for key in _CHOICES:
             places += [((key, index), part) for index, part in enumerate(list_of(schema, key))]
-        places += [(("properties", name), part) for name, part in map_of(schema, "properties").items()]
+        places += [
+            (("properties", name), part) for name, part in map_of(schema, "properties").items()
+        ]
         yield from (((*path, *place), part) for place, part in places if isinstance(part, bool))
 
 

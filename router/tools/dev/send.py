@@ -45,13 +45,17 @@ class Wrapping(Struct, frozen=True):
 
 def read_lines(text: str) -> list[tuple[int, str]]:
     """Return the messages of a text with their line numbers: one JSON value, or one in each line."""
-    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [
+        (number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
+    ]
     if len(lines) > 1 and not _is_json(lines[0][1]) and _is_json(text):
         return [(lines[0][0], text.strip())]
     return lines
 
 
-def make_messages(lines: Sequence[tuple[int, str]], wrapping: Wrapping, *, detailed: bool) -> list[OutgoingMessage]:
+def make_messages(
+    lines: Sequence[tuple[int, str]], wrapping: Wrapping, *, detailed: bool
+) -> list[OutgoingMessage]:
     """Return the messages to send, with their line numbers as ids; raises UsageError for a line that is none.
 
     `detailed` lines are maps of `message` or `body`, with `attributes` and `group`.
@@ -60,7 +64,13 @@ def make_messages(lines: Sequence[tuple[int, str]], wrapping: Wrapping, *, detai
 
 
 def _message(number: int, line: str, wrapping: Wrapping, detailed: bool) -> OutgoingMessage:
-    given = _detailed(number, line) if detailed else MessageLine(body=line) if wrapping.raw else MessageLine()
+    given = (
+        _detailed(number, line)
+        if detailed
+        else MessageLine(body=line)
+        if wrapping.raw
+        else MessageLine()
+    )
     if not isinstance(given.body, UnsetType):
         body, data = given.body, UNSET
     elif detailed:
@@ -73,14 +83,18 @@ def _message(number: int, line: str, wrapping: Wrapping, detailed: bool) -> Outg
         name: {"DataType": "String", "StringValue": value}
         for name, value in {**wrapping.attributes, **given.attributes}.items()
     }
-    return OutgoingMessage(str(number), body, attributes, given.group or _group(number, data, wrapping))
+    return OutgoingMessage(
+        str(number), body, attributes, given.group or _group(number, data, wrapping)
+    )
 
 
 def _detailed(number: int, line: str) -> MessageLine:
     try:
         given = msgspec.convert(_decode(number, line), MessageLine)
     except msgspec.ValidationError as error:
-        raise UsageError(f"line {number}: {error}; it takes message or body, attributes and group") from None
+        raise UsageError(
+            f"line {number}: {error}; it takes message or body, attributes and group"
+        ) from None
     if (given.message is UNSET) == (given.body is UNSET):
         raise UsageError(f"line {number} must have either 'message' or 'body'")
     return given
@@ -92,7 +106,9 @@ def _group(number: int, data: Any, wrapping: Wrapping) -> str:
     try:
         return scalar_text(wrapping.group(None if data is UNSET else data))
     except (ExpressionError, ValueError):
-        raise UsageError(f"line {number} has no text, number or boolean for the message group") from None
+        raise UsageError(
+            f"line {number} has no text, number or boolean for the message group"
+        ) from None
 
 
 def _decode(number: int, line: str) -> Any:
@@ -110,7 +126,9 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def for_queue(messages: Sequence[OutgoingMessage], reference: str, group: str) -> list[OutgoingMessage]:
+def for_queue(
+    messages: Sequence[OutgoingMessage], reference: str, group: str
+) -> list[OutgoingMessage]:
     """Return the messages as a queue takes them: on a FIFO queue each has a group and a deduplication id."""
     fifo = is_fifo(reference)
     return [
@@ -123,7 +141,9 @@ def for_queue(messages: Sequence[OutgoingMessage], reference: str, group: str) -
     ]
 
 
-def send(queues: Queues, url: str, messages: Sequence[OutgoingMessage]) -> Iterator[Mapping[str, AwsFault]]:
+def send(
+    queues: Queues, url: str, messages: Sequence[OutgoingMessage]
+) -> Iterator[Mapping[str, AwsFault]]:
     """Send messages in their order, ten at a time; yield the faults of each ten, by their ids.
 
     A message that is throttled, or that gets no answer, is sent again, up to five times in all; then it is not known

@@ -52,11 +52,15 @@ class StoredTable:
             extra = [identity for identity in found if identity not in wanted]
             differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in extra]
         absent = () if isinstance(test.table, tuple) else self.by_identity(test.table.absent)
-        differences += [Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found]
+        differences += [
+            Difference(_subject(each), NO_ITEM, found[each]) for each in absent if each in found
+        ]
         return tuple(differences)
 
 
-def expected_items(table: tuple[dict[str, Any], ...] | spec.StoredItems) -> tuple[Sequence[Mapping[str, Any]], bool]:
+def expected_items(
+    table: tuple[dict[str, Any], ...] | spec.StoredItems,
+) -> tuple[Sequence[Mapping[str, Any]], bool]:
     """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
     if isinstance(table, tuple):
         return table, True
@@ -69,7 +73,10 @@ def _compare(
     subject = _subject(identity)
     if found is None:
         return [Difference(subject, expected, NO_ITEM)]
-    return [structs.replace(each, what=f"{subject}.{each.what}") for each in compare_item(expected, found, whole)]
+    return [
+        structs.replace(each, what=f"{subject}.{each.what}")
+        for each in compare_item(expected, found, whole)
+    ]
 
 
 def _subject(identity: Identity) -> str:
@@ -82,7 +89,9 @@ def tables_of(program: Program) -> dict[str, Table]:
     return {name: Table(table.name or name, tuple(table.key.items())) for name, table in tables}
 
 
-def given_tables(program: Program, given: Mapping[str, Sequence[Mapping[str, Any]]]) -> MemoryTables:
+def given_tables(
+    program: Program, given: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> MemoryTables:
     """Return tables in memory that hold the items that a test gives, by table."""
     tables, by_name = MemoryTables.of(program), tables_of(program)
     types = StoredTypes(program.config, by_name)

@@ -31,7 +31,11 @@ class KeyChange(Struct, frozen=True):
 
 
 def changes_of(
-    test: spec.Test, written: Mapping[str, Any], observed: Observed, table: StoredTable, outcomes: bool = False
+    test: spec.Test,
+    written: Mapping[str, Any],
+    observed: Observed,
+    table: StoredTable,
+    outcomes: bool = False,
 ) -> list[KeyChange]:
     """Return the changes of a test; `written` is the test in the file, with its references to variables.
 
@@ -75,20 +79,31 @@ def _of_outcome(
     return found
 
 
-def _of_messages(test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool) -> dict[str, Any]:
+def _of_messages(
+    test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool
+) -> dict[str, Any]:
     """Return the new `messages`, if the outcome of one differs."""
     new = []
     for index, message in enumerate(test.messages):
         outcome, given = observed.outcomes[index], written["messages"][index]
         if outcome.kind == "written" and not observed.writes[index] and test.table is UNSET:
-            raise CannotUpdate(f"messages[{index}] is not written by this route; change it or its outcome by hand")
-        values = given | _of_outcome(message, given, outcome, outcomes, f"the outcome of messages[{index}]")
+            raise CannotUpdate(
+                f"messages[{index}] is not written by this route; change it or its outcome by hand"
+            )
+        values = given | _of_outcome(
+            message, given, outcome, outcomes, f"the outcome of messages[{index}]"
+        )
         new.append({key: value for key, value in values.items() if value is not DELETE})
     return {} if new == written["messages"] else {"messages": new}
 
 
 def _of_table(
-    test: spec.Test, written: Mapping[str, Any], stored: Sequence[Item], table: StoredTable, *, filled: bool
+    test: spec.Test,
+    written: Mapping[str, Any],
+    stored: Sequence[Item],
+    table: StoredTable,
+    *,
+    filled: bool,
 ) -> dict[str, Any]:
     """Return the new `table` if it differs, or if the test has no expectations and is not `filled`."""
     if isinstance(test.table, UnsetType):
@@ -99,8 +114,12 @@ def _of_table(
     if not differences:
         return {}
     found = table.by_identity(stored)
-    if not isinstance(test.table, tuple) and any(each in found for each in table.by_identity(test.table.absent)):
-        raise CannotUpdate("its table holds an item that is expected to be absent; change it by hand")
+    if not isinstance(test.table, tuple) and any(
+        each in found for each in table.by_identity(test.table.absent)
+    ):
+        raise CannotUpdate(
+            "its table holds an item that is expected to be absent; change it by hand"
+        )
     expected, whole = expected_items(test.table)
     before = written["table"]
     key = "" if isinstance(test.table, tuple) else "items" if whole else "contains"
@@ -110,14 +129,20 @@ def _of_table(
     ):
         now = found.pop(identity, None)
         if now is not None:
-            new.append(merge(given, item, now if whole else {name: now[name] for name in item if name in now}))
+            new.append(
+                merge(
+                    given, item, now if whole else {name: now[name] for name in item if name in now}
+                )
+            )
     new += as_yaml([*found.values()]) if whole else []
     return {"table": {**before, key: new} if key else new}
 
 
 def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> dict[str, Any]:
     """Return the changes of a test whose message other routes write, and its own does not."""
-    expects_write = (test.item, test.item_contains, test.items, test.write, test.table) == (UNSET,) * 5
+    expects_write = (test.item, test.item_contains, test.items, test.write, test.table) == (
+        UNSET,
+    ) * 5
     if not outcomes:
         if test.outcome != "written" or expects_write:
             raise CannotUpdate(
@@ -125,7 +150,9 @@ def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> 
             )
         return _of_items(test, written, Observed((WRITTEN,)))
     of_outcome = () if test.outcome == "written" else ("outcome", "code", "reason")
-    found = {name: DELETE for name in (*of_outcome, "item", "item_contains", "write") if name in written}
+    found = {
+        name: DELETE for name in (*of_outcome, "item", "item_contains", "write") if name in written
+    }
     return found if test.items == () or test.table is not UNSET else {**found, "items": []}
 
 
@@ -139,15 +166,27 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
         raise CannotUpdate(f"its route writes {len(items)} items; '{name}' is for one: use 'items'")
     elif name:
         expected = getattr(test, name)
-        shown = items[0] if name == "item" else {key: items[0][key] for key in expected if key in items[0]}
+        shown = (
+            items[0]
+            if name == "item"
+            else {key: items[0][key] for key in expected if key in items[0]}
+        )
         found[name] = merge(written.get(name), expected, shown)
-    elif test.write is UNSET and not test.is_stateful and not {"outcome", "code", "reason"} & written.keys():
+    elif (
+        test.write is UNSET
+        and not test.is_stateful
+        and not {"outcome", "code", "reason"} & written.keys()
+    ):
         found |= {"item": as_yaml(items[0])} if len(items) == 1 else {"items": as_yaml(items)}
     if test.write is not UNSET:
         if len(observed.requests) != 1:
-            raise CannotUpdate(f"its route makes {len(observed.requests)} requests; 'write' is for one")
+            raise CannotUpdate(
+                f"its route makes {len(observed.requests)} requests; 'write' is for one"
+            )
         found["write"] = merge(written.get("write"), test.write, observed.requests[0])
-    return {key: new for key, new in found.items() if not (key in written and same(written[key], new))}
+    return {
+        key: new for key, new in found.items() if not (key in written and same(written[key], new))
+    }
 
 
 def merge(written: Any, expected: Any, found: Any) -> Any:
@@ -155,9 +194,14 @@ def merge(written: Any, expected: Any, found: Any) -> Any:
     if same(expected, found):
         return written
     if isinstance(found, dict) and isinstance(expected, dict) and isinstance(written, dict):
-        order = [*(name for name in expected if name in found), *(name for name in found if name not in expected)]
+        order = [
+            *(name for name in expected if name in found),
+            *(name for name in found if name not in expected),
+        ]
         return {
-            name: merge(written.get(name), expected[name], found[name]) if name in expected else as_yaml(found[name])
+            name: merge(written.get(name), expected[name], found[name])
+            if name in expected
+            else as_yaml(found[name])
             for name in order
         }
     if isinstance(found, list) and isinstance(expected, list) and isinstance(written, list):
@@ -180,7 +224,11 @@ def as_yaml(value: Any) -> Any:
         return [as_yaml(each) for each in sorted(value)]
     if isinstance(value, Sequence):
         return [as_yaml(each) for each in value]
-    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value.adjusted()) < 38:
+    if (
+        isinstance(value, Decimal)
+        and value == value.to_integral_value()
+        and abs(value.adjusted()) < 38
+    ):
         return int(value)
     return value
 
@@ -214,7 +262,9 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
             changes = _changes(suite, verdict, file, path, outcomes)
             if changes:
                 values = file.data(path) | {change.key: change.new for change in changes}
-                file.change(path, {key: value for key, value in values.items() if value is not DELETE})
+                file.change(
+                    path, {key: value for key, value in values.items() if value is not DELETE}
+                )
                 changed.add(place.file)
                 done.append(Updated(verdict, str(place), tuple(changes)))
         except CannotUpdate as error:
@@ -224,11 +274,15 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
     return done
 
 
-def _changes(suite: Suite, verdict: Verdict, file: YamlFile, path: ConfigPath, outcomes: bool) -> list[KeyChange]:
+def _changes(
+    suite: Suite, verdict: Verdict, file: YamlFile, path: ConfigPath, outcomes: bool
+) -> list[KeyChange]:
     if verdict.observed is None:
         raise CannotUpdate("it could not run")
     settings = suite.program.config.routes[verdict.route].tests[verdict.index]
     # The same test of the config with its variables.
     program = suite.program_of(settings.env)
     test = program.config.routes[verdict.route].tests[verdict.index]
-    return changes_of(test, file.data(path), verdict.observed, StoredTable(program, verdict.route), outcomes)
+    return changes_of(
+        test, file.data(path), verdict.observed, StoredTable(program, verdict.route), outcomes
+    )

@@ -138,7 +138,9 @@ def _replacement(text: str, node: Any, new: Any) -> Edit:
         return start, end, _dump(new, quotes)
     before = text[:start].rstrip()
     # A value that begins below its key moves beside it, since a list may begin in the column of the key.
-    return (len(before), end, f" {_dump(new)}") if before.endswith(":") else (start, end, _dump(new))
+    return (
+        (len(before), end, f" {_dump(new)}") if before.endswith(":") else (start, end, _dump(new))
+    )
 
 
 def _entries(text: str, node: Any) -> dict[str | int, tuple[int, Any]]:
@@ -176,20 +178,35 @@ def _addition(text: str, node: Any, added: Mapping[str | int, Any]) -> Edit:
     if node.flow_style:
         closing = int(node.end_mark.index) - 1
         at = len(text[:closing].rstrip().rstrip(",").rstrip())
-        return at, at, "".join(f", {entry_text(step, value, None)}" for step, value in added.items())
+        return (
+            at,
+            at,
+            "".join(f", {entry_text(step, value, None)}" for step, value in added.items()),
+        )
     at = _end(text, node)
     # Behind a comment on the last line.
     line_end = text.find("\n", at)
     at = len(text) if line_end < 0 else line_end - text.endswith("\r", 0, line_end)
     column = node.start_mark.column
-    return at, at, "".join(f"\n{' ' * column}{entry_text(step, value, column)}" for step, value in added.items())
+    return (
+        at,
+        at,
+        "".join(
+            f"\n{' ' * column}{entry_text(step, value, column)}" for step, value in added.items()
+        ),
+    )
 
 
 def entry_text(step: str | int, value: Any, column: int | None) -> str:
     """Return an entry of a map or list: on one line, or, in block style at a column, on several if it is long."""
     start = "" if isinstance(step, int) else f"{_dump(step)}: "
     line = f"{'- ' if isinstance(step, int) and column is not None else start}{_dump(value)}"
-    if column is None or not isinstance(value, dict | list) or not value or column + len(line) <= _WIDTH:
+    if (
+        column is None
+        or not isinstance(value, dict | list)
+        or not value
+        or column + len(line) <= _WIDTH
+    ):
         return line
     indent = f"\n{' ' * (column + 2)}"
     entries = indent.join(entry_text(each, part, column + 2) for each, part in parts(value))

@@ -50,7 +50,9 @@ class Journal:
         except FileNotFoundError:
             content = b""
         except OSError as error:
-            raise UsageError(f"cannot read the journal {path}: {_reason(error)}; {_OTHER}") from None
+            raise UsageError(
+                f"cannot read the journal {path}: {_reason(error)}; {_OTHER}"
+            ) from None
         self._load(content)
 
     def __enter__(self) -> Self:
@@ -117,7 +119,9 @@ class Journal:
             sync_folder(self.path.parent)
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise UsageError(f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}") from None
+            raise UsageError(
+                f"cannot write the journal {self.path}: {_reason(error)}; {_OTHER}"
+            ) from None
         if not _lock(descriptor):
             os.close(descriptor)
             raise UsageError(

@@ -76,10 +76,16 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     If its queue is not known, and any queue has `redact`, its body and attributes are masked as a whole.
     """
     queues = (queue,) if queue else program.engine.queues.values()
-    redaction = next((each.redaction for each in queues if isinstance(each.redaction, Redaction)), None)
+    redaction = next(
+        (each.redaction for each in queues if isinstance(each.redaction, Redaction)), None
+    )
     if redaction is None:
         return message
-    record = redaction.redact_all(message.record) if queue is None else redaction.redact(message.record)[0]
+    record = (
+        redaction.redact_all(message.record)
+        if queue is None
+        else redaction.redact(message.record)[0]
+    )
     failed = message.failed
     if failed and message.moved_by_sqs:
         failed = _verified(program, redaction, message.record, failed)
@@ -95,12 +101,17 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])
         text = msgspec.json.encode(failed).decode() if failed else redaction.masker.mask(own)
-        attributes = {**record.message_attributes, ATTRIBUTE: {"DataType": "String", "StringValue": text}}
+        attributes = {
+            **record.message_attributes,
+            ATTRIBUTE: {"DataType": "String", "StringValue": text},
+        }
         record = structs.replace(record, message_attributes=attributes)
     return DlqMessage(record, failed)
 
 
-def _verified(program: Program, redaction: Redaction, record: Record, failed: FailedMessage) -> FailedMessage:
+def _verified(
+    program: Program, redaction: Redaction, record: Record, failed: FailedMessage
+) -> FailedMessage:
     """Return what may be shown of the attribute of a message that SQS moved, as its sender may have written it.
 
     That is what is of a closed vocabulary, has a form that leaves no room for other text, or is what SQS reports.
@@ -116,23 +127,31 @@ def _verified(program: Program, redaction: Redaction, record: Record, failed: Fa
         reason=_NOT_VERIFIED,
         queue=keep(failed.queue, *engine.queues),
         route=keep(failed.route, *program.config.routes),
-        pointer="".join(f"/{part if _INDEX.fullmatch(part) else '*'}" for part in failed.pointer.split("/")[1:]),
+        pointer="".join(
+            f"/{part if _INDEX.fullmatch(part) else '*'}" for part in failed.pointer.split("/")[1:]
+        ),
         message_id=failed.message_id
         if _UUID.fullmatch(failed.message_id)
         else keep(failed.message_id, record.message_id),
         receive_count=min(max(failed.receive_count, 0), _MOST_TIMES),
         failed_at=failed.failed_at,
-        source=failed.source if engine.queue_of(failed.source) else keep(failed.source, reported.get(SOURCE_ARN)),
+        source=failed.source
+        if engine.queue_of(failed.source)
+        else keep(failed.source, reported.get(SOURCE_ARN)),
         config=keep(failed.config, program.hash),
         sent_at=failed.sent_at,
         first_received_at=failed.first_received_at,
         group_id=keep(failed.group_id, record.group_id),
-        sequence_number=failed.sequence_number if failed.sequence_number == reported.get("SequenceNumber") else "",
+        sequence_number=failed.sequence_number
+        if failed.sequence_number == reported.get("SequenceNumber")
+        else "",
         deduplication_id=keep(failed.deduplication_id, reported.get("MessageDeduplicationId")),
         sender_id=keep(failed.sender_id, reported.get("SenderId")),
         attempt=min(failed.attempt, _MOST_TIMES),
         first_failed_at=failed.first_failed_at,
-        redacted=tuple(dict.fromkeys(name if name in redaction.names else "*" for name in failed.redacted)),
+        redacted=tuple(
+            dict.fromkeys(name if name in redaction.names else "*" for name in failed.redacted)
+        ),
     )
 
 
@@ -146,7 +165,9 @@ def derived_attributes(program: Program) -> Mapping[str, tuple[Masker, frozenset
             settings = program.config.routes[route.route.name]
             redacted = Redacted(queue.redaction.paths, queue.redaction.attributes)
             derived = find_needs(settings, redacted, NO_TREES, plugins=plugins).derived
-            masker, before = found.get(route.write.table.name, (queue.redaction.masker, frozenset[str]()))
+            masker, before = found.get(
+                route.write.table.name, (queue.redaction.masker, frozenset[str]())
+            )
             both = None if derived is None or before is None else before | derived
             found[route.write.table.name] = masker, both
     return found

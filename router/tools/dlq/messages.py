@@ -93,7 +93,9 @@ class DlqMessage(Struct, frozen=True):
         """Return the record to plan and deliver: as it was on its queue, with the sender that the failure names."""
         if self.failed is None or not self.failed.sender_id:
             return self.record
-        return structs.replace(self.record, attributes={**self.record.attributes, "SenderId": self.failed.sender_id})
+        return structs.replace(
+            self.record, attributes={**self.record.attributes, "SenderId": self.failed.sender_id}
+        )
 
 
 class Selection(Struct, frozen=True):
@@ -113,7 +115,10 @@ class Selection(Struct, frozen=True):
         name = queue.name if queue else failed.queue if failed else ""
         return (
             # The config may have another name for its queue by now.
-            (not self.queues or not self.queues.isdisjoint((name, failed.queue if failed else name)))
+            (
+                not self.queues
+                or not self.queues.isdisjoint((name, failed.queue if failed else name))
+            )
             and (not self.routes or bool(failed and failed.route in self.routes))
             and (not self.codes or message.code in self.codes)
             and (not self.pointers or bool(failed and failed.pointer in self.pointers))
@@ -151,7 +156,9 @@ class UnknownNames:
         }
         wanted = {"queue": selection.queues, "route": selection.routes, "code": selection.codes}
         if wanted["code"] - self._known["code"]:
-            from router.tools.check.rule import known_codes  # all rules: only for a code that is rare, or wrong
+            from router.tools.check.rule import (
+                known_codes,  # all rules: only for a code that is rare, or wrong
+            )
 
             self._known["code"] |= known_codes().keys()
         self._left = {kind: set(names) - self._known[kind] for kind, names in wanted.items()}
@@ -160,7 +167,11 @@ class UnknownNames:
         """Note what a message has, selected or not."""
         failed = message.failed
         if failed and any(self._left.values()):
-            for kind, name in (("queue", failed.queue), ("route", failed.route), ("code", failed.code)):
+            for kind, name in (
+                ("queue", failed.queue),
+                ("route", failed.route),
+                ("code", failed.code),
+            ):
                 self._left[kind].discard(name)
                 if len(self._known[kind]) < _MOST_NAMES:
                     self._known[kind].add(name)
@@ -169,12 +180,20 @@ class UnknownNames:
         """Raise UsageError if there is a name that no message has."""
         for kind, names in self._left.items():
             for name in sorted(names):
-                here = "the router has no such code" if kind == "code" else f"the config has no such {kind}"
+                here = (
+                    "the router has no such code"
+                    if kind == "code"
+                    else f"the config has no such {kind}"
+                )
                 if kind == "queue" and name in self._dead_letters:
                     advice = f"it is a dead-letter queue: --dead-letter {name}"
                 else:
                     known = self._known[kind]
-                    otherwise = "" if kind == "code" else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
+                    otherwise = (
+                        ""
+                        if kind == "code"
+                        else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
+                    )
                     advice = did_you_mean(name, known, otherwise)
                 text = f"no message that could be looked at has the {kind} '{name}', and {here}"
                 raise UsageError(f"{text}; {advice}" if advice else text)
@@ -205,11 +224,15 @@ def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]
     found: dict[Cause, CauseCount] = {}
     for message, queue in messages:
         cause = cause_of(message, queue)
-        entry = found.setdefault(cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id))
+        entry = found.setdefault(
+            cause, CauseCount(cause, 0, message.failed_at, message.failed_at, message.shown_id)
+        )
         entry.count += 1
         entry.oldest = min(entry.oldest, message.failed_at)
         entry.newest = max(entry.newest, message.failed_at)
-    return sorted(found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason))
+    return sorted(
+        found.values(), key=lambda each: (-each.count, each.cause.code, each.cause.reason)
+    )
 
 
 def cause_of(message: DlqMessage, queue: str) -> Cause:
@@ -224,4 +247,8 @@ def _why_without_reason(message: DlqMessage) -> str:
     if is_malformed(message.record):
         return f"its attribute '{ATTRIBUTE}' is not one of the router"
     # SQS names the source of each message that it moved.
-    return "moved by the redrive policy of the queue" if message.moved_by_sqs else "moved by SQS, or of another program"
+    return (
+        "moved by the redrive policy of the queue"
+        if message.moved_by_sqs
+        else "moved by SQS, or of another program"
+    )

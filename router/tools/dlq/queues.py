@@ -129,7 +129,11 @@ class DlqLease:
         return self._receiver.submit(self._receive, selects, limit, progress, expected).result()
 
     def _receive(
-        self, selects: Callable[[DlqMessage], bool], limit: int | None, progress: Progress, expected: int
+        self,
+        selects: Callable[[DlqMessage], bool],
+        limit: int | None,
+        progress: Progress,
+        expected: int,
     ) -> int:
         new = empty = last = 0
         while not self._ended.is_set() and (limit is None or new < limit):
@@ -139,7 +143,11 @@ class DlqLease:
             received = self._queues.receive(self._url, count, WAIT_SECONDS, self._visibility)
             if isinstance(received, AwsFault):
                 raise UsageError(self._explain(received))
-            expected, last, empty = expected - len(received), len(received), 0 if received else empty + 1
+            expected, last, empty = (
+                expected - len(received),
+                len(received),
+                0 if received else empty + 1,
+            )
             for record in received:
                 message = DlqMessage.of(record)
                 chosen = selects(message) and (limit is None or new < limit)
@@ -183,7 +191,11 @@ class DlqLease:
                 f"too many messages of '{self._name}' are in flight: SQS allows about {IN_FLIGHT_LIMIT:,}; wait for "
                 "its other consumers, or select fewer with --limit"
             )
-        needs = "; the command needs sqs:ReceiveMessage" if fault.kind == "configuration" else "; try again"
+        needs = (
+            "; the command needs sqs:ReceiveMessage"
+            if fault.kind == "configuration"
+            else "; try again"
+        )
         return f"cannot receive from '{self._name}': {fault.code}{needs}"
 
 
@@ -225,7 +237,12 @@ class OpenQueue(Struct, frozen=True):
 
 
 def find_queues(
-    program: Program, aws: Aws, attributes: Attributes, sources: frozenset[str], given: str | None, place: str = ""
+    program: Program,
+    aws: Aws,
+    attributes: Attributes,
+    sources: frozenset[str],
+    given: str | None,
+    place: str = "",
 ) -> list[DeadLetterQueue]:
     """Return the dead-letter queues of the sources (empty: all), or the one that is given by name, ARN or URL.
 
@@ -237,7 +254,9 @@ def find_queues(
         sources = frozenset()
     references = [given] if given else list(_references(program, aws, attributes, sources, place))
     if not references:
-        raise UsageError("no queue has a dead-letter queue: set 'dead_letter', or name one with --dead-letter")
+        raise UsageError(
+            "no queue has a dead-letter queue: set 'dead_letter', or name one with --dead-letter"
+        )
     return [_describe(aws, attributes, reference, place) for reference in dict.fromkeys(references)]
 
 

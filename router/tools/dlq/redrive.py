@@ -126,7 +126,9 @@ class Redriver:
         records = [message.to_deliver() for message in new]
         delivered = self._delivery.deliver(queue, records, FixedDeadline(until)) if records else []
         self.unfinished = [_redriven(each.record.message_id, each.outcome) for each in delivered]
-        self._confirm({each.record.message_id: each.outcome.kind for each in delivered if each.acknowledged})
+        self._confirm(
+            {each.record.message_id: each.outcome.kind for each in delivered if each.acknowledged}
+        )
         self.unfinished += left
         return self._finish(_groups(messages))
 
@@ -137,11 +139,15 @@ class Redriver:
         """
         url = self._aws.queues.url(queue.reference, CALL_SECONDS)
         if isinstance(url, AwsFault):
-            raise UsageError(f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}")
+            raise UsageError(
+                f"cannot send to the queue '{queue.reference}'{self._place}: {url.code}"
+            )
         self._journal.reserve([message.id for message in messages])
         left, new, until = self._split(queue, messages)
         sent: dict[str, Redriven] = {}
-        waves = group_waves(new, lambda each: each.record.group_id, lambda each: sent[each.id].result == SENT)
+        waves = group_waves(
+            new, lambda each: each.record.group_id, lambda each: sent[each.id].result == SENT
+        )
         for wave in waves if queue.fifo else [new]:
             results = self._send(url, queue, wave, until - self._clock())
             self.unfinished += results
@@ -168,7 +174,9 @@ class Redriver:
         except UsageError as error:
             self._fault = error
 
-    def _send(self, url: str, queue: CompiledQueue, messages: Sequence[DlqMessage], timeout: float) -> list[Redriven]:
+    def _send(
+        self, url: str, queue: CompiledQueue, messages: Sequence[DlqMessage], timeout: float
+    ) -> list[Redriven]:
         outgoing = {message.id: _outgoing(queue, message) for message in messages}
         failed = self._aws.queues.send(url, [each for each in outgoing.values() if each], timeout)
         return [_sent(id_, each, failed.get(id_)) for id_, each in outgoing.items()]
@@ -181,7 +189,11 @@ class Redriver:
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
         over, with the rest of their groups.
         """
-        confirmed = {each.id: result for each in messages if (result := self._journal.result(each.id)) is not None}
+        confirmed = {
+            each.id: result
+            for each in messages
+            if (result := self._journal.result(each.id)) is not None
+        }
         left = [Redriven(id_, result) for id_, result in confirmed.items()]
         ends = self._source.leased_until([each.id for each in messages])
         new, now = [], self._clock()
@@ -197,7 +209,9 @@ class Redriver:
                 continue
             if queue.fifo:
                 over.add(message.record.group_id)
-            left.append(Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again"))
+            left.append(
+                Redriven(message.id, LEASE_OVER, "", "others may have it; run the command again")
+            )
         return left, new, until
 
     def _finish(self, groups: Mapping[str, str | None]) -> list[Redriven]:
@@ -205,11 +219,15 @@ class Redriver:
         ids = [id_ for id_ in groups if self._journal.result(id_) is not None]
         done: set[str] = set()
         # The message whose delete failed would be received again after later messages of its group.
-        for wave in group_waves(ids, groups.__getitem__, done.__contains__) if self._source.fifo else [ids]:
+        for wave in (
+            group_waves(ids, groups.__getitem__, done.__contains__) if self._source.fifo else [ids]
+        ):
             failed = self._source.delete(wave) if wave else {}
             self.undeleted |= failed
             done |= {id_ for id_ in wave if id_ not in failed}
-        self.unfinished = [structs.replace(each, deleted=each.id in done) for each in self.unfinished]
+        self.unfinished = [
+            structs.replace(each, deleted=each.id in done) for each in self.unfinished
+        ]
         if self._fault:
             raise self._fault
         if not self._source.lasting:
@@ -229,7 +247,13 @@ def _groups(messages: Sequence[DlqMessage]) -> dict[str, str | None]:
 
 
 def _redriven(id_: str, outcome: Outcome) -> Redriven:
-    return Redriven(id_, outcome.kind, outcome.code, outcome.reason, configuration_error=outcome.configuration_error)
+    return Redriven(
+        id_,
+        outcome.kind,
+        outcome.code,
+        outcome.reason,
+        configuration_error=outcome.configuration_error,
+    )
 
 
 def _sent(id_: str, outgoing: OutgoingMessage | None, fault: AwsFault | None) -> Redriven:

@@ -159,14 +159,18 @@ class Rehearser:
         for queue, batch in batches.values():
             yield from self._rehearse(queue, batch)
 
-    def _rehearse(self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]) -> list[Rehearsal]:
+    def _rehearse(
+        self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]
+    ) -> list[Rehearsal]:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
         planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
         plans = {each.record.message_id: each for each in planned}
         images = self._read(plans.values())
         left: dict[str, Rehearsal] = {}
         while True:
-            run, tables, writers = self._run(queue, [each for each in messages if each.id not in left], plans, images)
+            run, tables, writers = self._run(
+                queue, [each for each in messages if each.id not in left], plans, images
+            )
             found = {each.id: left.get(each.id) or run[each.id] for each in messages}
             more = {id_: each for id_, each in self._leave(queue, found).items() if id_ not in left}
             left |= more
@@ -174,14 +178,27 @@ class Rehearser:
             if not any(id_ in plans and plans[id_].writes for id_ in more):
                 break
         if self._is_ordered(queue):
-            self.blocked |= {each.message.record.group_id for each in left.values() if not each.behind}
-        after = {identity: tables.get(image.table.name, image.key) for identity, image in images.items()}
-        changed = {identity: item for identity, item in after.items() if item != images[identity].item}
-        self._written.store({identity: (item, writers.get(identity, "")) for identity, item in changed.items()})
+            self.blocked |= {
+                each.message.record.group_id for each in left.values() if not each.behind
+            }
+        after = {
+            identity: tables.get(image.table.name, image.key) for identity, image in images.items()
+        }
+        changed = {
+            identity: item for identity, item in after.items() if item != images[identity].item
+        }
+        self._written.store(
+            {identity: (item, writers.get(identity, "")) for identity, item in changed.items()}
+        )
         self._batches += 1
-        return [left.get(id_) or structs.replace(each, batch=self._batches) for id_, each in found.items()]
+        return [
+            left.get(id_) or structs.replace(each, batch=self._batches)
+            for id_, each in found.items()
+        ]
 
-    def _leave(self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]) -> dict[str, Rehearsal]:
+    def _leave(
+        self, queue: CompiledQueue | None, found: Mapping[str, Rehearsal]
+    ) -> dict[str, Rehearsal]:
         """Return the messages of a batch that are to stay, by id."""
         blocked, left = set(self.blocked), {}
         for id_, each in found.items():
@@ -209,8 +226,15 @@ class Rehearser:
         tables, sequential = self._tables(images), self._tables(images)
         if queue is None:
             names = {each.id: each.failed.queue if each.failed else "" for each in messages}
-            return {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()}, tables, {}
-        copies = [PlannedMessage(each.record, each.outcome, each.writes) for each in (plans[id_] for id_ in shown)]
+            return (
+                {id_: Rehearsal(each, names[id_], None) for id_, each in shown.items()},
+                tables,
+                {},
+            )
+        copies = [
+            PlannedMessage(each.record, each.outcome, each.writes)
+            for each in (plans[id_] for id_ in shown)
+        ]
         waves = group_waves(copies, lambda each: each.record.group_id, lambda each: True)
         for wave in waves if queue.fifo else [copies]:
             write_together(wave, tables, queue.atomic)
@@ -223,21 +247,33 @@ class Rehearser:
         return found, tables, writers
 
     def _change_all(
-        self, settled: PlannedMessage, tables: MemoryTables, writers: dict[Identity, str], atomic: bool
+        self,
+        settled: PlannedMessage,
+        tables: MemoryTables,
+        writers: dict[Identity, str],
+        atomic: bool,
     ) -> tuple[Change, ...]:
         """Return what a message changes after those before it, and apply it, unless the message is to stay."""
         writes = {write.identity: write for write in settled.writes}
         keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
-        before = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        before = {
+            identity: tables.get(write.table.name, keys[identity])
+            for identity, write in writes.items()
+        }
         if settled.outcome and settled.outcome.kind == "written":
             write_together([PlannedMessage(settled.record, None, settled.writes)], tables, atomic)
-        after = {identity: tables.get(write.table.name, keys[identity]) for identity, write in writes.items()}
+        after = {
+            identity: tables.get(write.table.name, keys[identity])
+            for identity, write in writes.items()
+        }
         changes = []
         for identity, write in writes.items():
             old, new = before[identity], after[identity]
             may_be_newer = old is not None and identity not in writers and not write.version_name
             newer = may_be_newer and _replaces(write, old or {}, new or {})
-            key, old_shown, new_shown = (self._shown(write.table, each) for each in (keys[identity], old, new))
+            key, old_shown, new_shown = (
+                self._shown(write.table, each) for each in (keys[identity], old, new)
+            )
             changes.append(Change(write.table.name, key or {}, old_shown, new_shown, newer))
         if self._keep_newer and any(change.newer for change in changes):
             for identity, write in writes.items():
@@ -260,7 +296,9 @@ class Rehearser:
         masker, names = self._derived[table.name]
         return masker.mask_item(decode_item(item), names)
 
-    def _plan_all(self, queue: CompiledQueue, records: Sequence[Record]) -> Iterator[PlannedMessage]:
+    def _plan_all(
+        self, queue: CompiledQueue, records: Sequence[Record]
+    ) -> Iterator[PlannedMessage]:
         """Yield the plans of records; their payloads in S3 are fetched some at a time, as they may be large."""
         for start in range(0, len(records), CONCURRENT_READS):
             some: Sequence[Record | PlannedMessage] = records[start : start + CONCURRENT_READS]
@@ -279,7 +317,9 @@ class Rehearser:
             planned = plan(queue, record, None, budget)
         except OutOfBudget:
             return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
-        return PlannedMessage(structs.replace(record, fetched=None), planned.outcome, planned.writes)
+        return PlannedMessage(
+            structs.replace(record, fetched=None), planned.outcome, planned.writes
+        )
 
     def _read(self, plans: Iterable[PlannedMessage]) -> Images:
         """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.
@@ -289,7 +329,10 @@ class Rehearser:
         touched = {id(each): dict(_touched_by(each)) for each in plans}
         wanted = {identity: place for each in touched.values() for identity, place in each.items()}
         written, delivered = self._written.load(wanted)
-        images = {identity: _Image(*wanted[identity], item, written=True) for identity, item in written.items()}
+        images = {
+            identity: _Image(*wanted[identity], item, written=True)
+            for identity, item in written.items()
+        }
         missing = [identity for identity in wanted if identity not in images]
         faults: dict[Identity, AwsFault] = {}
         with ThreadPoolExecutor(CONCURRENT_READS, "rehearse") as pool:
@@ -300,7 +343,9 @@ class Rehearser:
                 if isinstance(found, AwsFault):
                     faults[identity] = found
         for each in plans:
-            if fault := next((faults[identity] for identity in touched[id(each)] if identity in faults), None):
+            if fault := next(
+                (faults[identity] for identity in touched[id(each)] if identity in faults), None
+            ):
                 reason = f"the stored item cannot be read: {fault.code}"
                 each.outcome, each.writes = Outcome("retry", codes.RETRY_LATER.id, reason), []
         return images

@@ -54,7 +54,9 @@ class _TemporaryFile:
                 yield self._database
             except sqlite3.DatabaseError as error:
                 advice = "make room in the folder of temporary files, or name another with TMPDIR"
-                raise UsageError(f"cannot keep messages in a temporary file: {error}; {advice}") from None
+                raise UsageError(
+                    f"cannot keep messages in a temporary file: {error}; {advice}"
+                ) from None
 
     def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._using() as database:
@@ -92,7 +94,8 @@ class Spool(_TemporaryFile):
         handle = message.record.receipt_handle
         with self._using() as database:
             update = database.execute(
-                "UPDATE messages SET handle = ?, until = ? WHERE id = ?", (handle, until, message.id)
+                "UPDATE messages SET handle = ?, until = ? WHERE id = ?",
+                (handle, until, message.id),
             )
             if update.rowcount:
                 return False
@@ -125,9 +128,12 @@ class Spool(_TemporaryFile):
         """Return the messages of a batch in their order, and deselect them."""
         with self._using() as database:
             rows = database.execute(
-                "SELECT handle, record FROM messages WHERE batch = ? AND selected ORDER BY sent, position", (batch,)
+                "SELECT handle, record FROM messages WHERE batch = ? AND selected ORDER BY sent, position",
+                (batch,),
             ).fetchall()
-            database.execute("UPDATE messages SET selected = 0, batch = NULL WHERE batch = ?", (batch,))
+            database.execute(
+                "UPDATE messages SET selected = 0, batch = NULL WHERE batch = ?", (batch,)
+            )
         return [_decode(handle, record) for handle, record in rows]
 
     def receipts(self, now: float) -> Iterator[list[Receipt]]:
@@ -187,10 +193,15 @@ class WrittenItems(_TemporaryFile):
         """Store items, None for one that is deleted, and the ids of their writers, by what identifies the items."""
         self._change_all(
             "INSERT OR REPLACE INTO items (identity, item, writer) VALUES (?, ?, ?)",
-            ((_encode(identity), _encode(item), writer) for identity, (item, writer) in items.items()),
+            (
+                (_encode(identity), _encode(item), writer)
+                for identity, (item, writer) in items.items()
+            ),
         )
 
-    def load(self, identities: Iterable[Identity]) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
+    def load(
+        self, identities: Iterable[Identity]
+    ) -> tuple[dict[Identity, dict[str, Any] | None], set[Identity]]:
         """Return those of the items that are stored, and which are delivered, so that the tables have them."""
         found, delivered = {}, set()
         for identity in identities:
@@ -204,7 +215,9 @@ class WrittenItems(_TemporaryFile):
 
     def deliver(self, ids: Iterable[str]) -> None:
         """Note that messages are delivered."""
-        self._change_all("UPDATE items SET delivered = 1, item = NULL WHERE writer = ?", ((id_,) for id_ in ids))
+        self._change_all(
+            "UPDATE items SET delivered = 1, item = NULL WHERE writer = ?", ((id_,) for id_ in ids)
+        )
 
     def forget_undelivered(self) -> None:
         """Forget the items of messages that are not delivered."""
@@ -309,4 +322,6 @@ def _from_json(line: bytes, where: str) -> DlqMessage:
     except msgspec.MsgspecError as error:
         raise UsageError(f"{where} is not a message of 'router dlq export': {error}") from None
     attributes = msgspec.to_builtins(exported.MessageAttributes, builtin_types=(bytes,))
-    return DlqMessage.of(Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes))
+    return DlqMessage.of(
+        Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes)
+    )

@@ -30,7 +30,14 @@ _WIDE = Context(prec=300)
 _CONDITION = "ConditionalCheckFailedException"
 _CLAUSE = re.compile(r"(SET|ADD|REMOVE) (.*?)(?= (?:SET|ADD|REMOVE) |$)")
 _PART = re.compile(r"(?:[^,(]|\((?:[^()]|\([^()]*\))*\))+")
-_IN_PYTHON = {"#": "_", ":": "value_", " = ": " == ", " <> ": " != ", " AND ": " and ", " OR ": " or "}
+_IN_PYTHON = {
+    "#": "_",
+    ":": "value_",
+    " = ": " == ",
+    " <> ": " != ",
+    " AND ": " and ",
+    " OR ": " or ",
+}
 _NOT_PYTHON = re.compile("|".join(_IN_PYTHON))
 
 StoredItem = dict[str, Any]
@@ -55,7 +62,10 @@ def _evaluate(expression: str, parameters: dict[str, Any], item: StoredItem) -> 
     Python's parser reads it: DynamoDB's grammar differs in placeholders, `=`, `<>` and capital letters only.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
     """
-    names, values = parameters.get("ExpressionAttributeNames", {}), parameters.get("ExpressionAttributeValues", {})
+    names, values = (
+        parameters.get("ExpressionAttributeNames", {}),
+        parameters.get("ExpressionAttributeValues", {}),
+    )
     known = {f"_{place[1:]}": item.get(name) for place, name in names.items()}
     known |= {f"value_{place[1:]}": value for place, value in values.items()}
     text = _NOT_PYTHON.sub(lambda found: _IN_PYTHON[found[0]], expression)
@@ -102,7 +112,10 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 def updated(parameters: dict[str, Any], old: StoredItem | None) -> StoredItem | None:
     """Return the item after UpdateItem, or None if there is none."""
-    expression, names = parameters.get("UpdateExpression", ""), parameters.get("ExpressionAttributeNames", {})
+    expression, names = (
+        parameters.get("UpdateExpression", ""),
+        parameters.get("ExpressionAttributeNames", {}),
+    )
     if old is None and expression.startswith("REMOVE "):
         return None  # an update that only removes attributes creates no item
     before = old or {}
@@ -165,7 +178,9 @@ class Store:
             else:
                 self.items[table][key] = item
 
-    def plan_each(self, actions: Sequence[tuple[str, dict[str, Any]]]) -> tuple[list[Effect], list[Refused | None]]:
+    def plan_each(
+        self, actions: Sequence[tuple[str, dict[str, Any]]]
+    ) -> tuple[list[Effect], list[Refused | None]]:
         """Return the effects of the actions of a transaction, and for each action the refusal, if any."""
         effects: list[Effect] = []
         refusals: list[Refused | None] = []
@@ -204,7 +219,9 @@ def target(parameters: dict[str, Any]) -> StoredItem:
     return item
 
 
-def batch_actions(table: str, requests: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+def batch_actions(
+    table: str, requests: Sequence[dict[str, Any]]
+) -> list[tuple[str, dict[str, Any]]]:
     """Return the requests of BatchWriteItem as actions."""
     return [
         ("Put", {"TableName": table, **each["PutRequest"]})
@@ -235,7 +252,9 @@ class MemoryTables:
     def items(self, table: str) -> list[Item]:
         """Return the items of a table, by its name in AWS, in Python's own types and in the order of their keys."""
         key = self._store.keys[table]
-        stored = sorted(self._store.items[table].values(), key=lambda item: identify(table, key, item))
+        stored = sorted(
+            self._store.items[table].values(), key=lambda item: identify(table, key, item)
+        )
         return [decode_item(item) for item in stored]
 
     def get(self, table: str, key: StoredItem) -> StoredItem | None:
@@ -251,19 +270,27 @@ class MemoryTables:
         return self._write(batch_actions(table, requests))
 
     def write(
-        self, operation: Operation, parameters: dict[str, Any], timeout: float = 0, measured: bool = False
+        self,
+        operation: Operation,
+        parameters: dict[str, Any],
+        timeout: float = 0,
+        measured: bool = False,
     ) -> WriteResponse:
         """PutItem, UpdateItem or DeleteItem."""
         return self._write([(operation, parameters)])
 
-    def transact(self, actions: Sequence[Action], timeout: float = 0, measured: bool = False) -> WriteResponse:
+    def transact(
+        self, actions: Sequence[Action], timeout: float = 0, measured: bool = False
+    ) -> WriteResponse:
         """Apply all actions or none; of several refusals, a failed condition is reported first, as by the client."""
         with self._lock:
             effects, reasons = self._store.plan_each(actions)
             refused = [(reason, position) for position, reason in enumerate(reasons) if reason]
             if refused:
                 reason, position = min(refused, key=lambda each: each[0].code != _CONDITION)
-                return WriteResponse(fault=translate(reason.code, 400), position=position, stored=reason.item)
+                return WriteResponse(
+                    fault=translate(reason.code, 400), position=position, stored=reason.item
+                )
             if len({effect[:2] for effect in effects}) < len(effects):
                 return WriteResponse(fault=translate("ValidationException", 400))
             self._store.apply(effects)
@@ -303,16 +330,22 @@ class MemoryQueues:
         """Return the defaults of SQS: a visibility timeout of 30 seconds, and no redrive policy."""
         return QueueAttributes(30)
 
-    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+    def receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> list[Record] | AwsFault:
         """Return nothing: `deliver` takes the records."""
         return []
 
-    def delete(self, url: str, messages: Sequence[Receipt], timeout: float = 0) -> dict[str, AwsFault]:
+    def delete(
+        self, url: str, messages: Sequence[Receipt], timeout: float = 0
+    ) -> dict[str, AwsFault]:
         """Delete messages."""
         self.deleted += [message_id for message_id, _ in messages]
         return {}
 
-    def send(self, url: str, letters: Sequence[OutgoingMessage], timeout: float = 0) -> dict[str, AwsFault]:
+    def send(
+        self, url: str, letters: Sequence[OutgoingMessage], timeout: float = 0
+    ) -> dict[str, AwsFault]:
         """Accept messages."""
         self.letters.setdefault(url, []).extend(letters)
         return {}

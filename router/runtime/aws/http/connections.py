@@ -68,7 +68,11 @@ class Connections:
     """Connections to one endpoint, safe to use from several threads; each is used by one at a time."""
 
     def __init__(
-        self, endpoint: Endpoint, env: Mapping[str, str], clock: Clock = boottime, trust: Trust | None = None
+        self,
+        endpoint: Endpoint,
+        env: Mapping[str, str],
+        clock: Clock = boottime,
+        trust: Trust | None = None,
     ) -> None:
         self._clock = clock
         self._opener = Opener(endpoint, env, clock, trust)
@@ -82,10 +86,16 @@ class Connections:
 
         `headers` are lines, without the end of the last one, and without the length of the body.
         """
-        request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (headers, len(body), body)
+        request = b"POST / HTTP/1.1\r\n%b\r\nContent-Length: %d\r\n\r\n%b" % (
+            headers,
+            len(body),
+            body,
+        )
         return Exchange(self, request, timeout, ResponseReader())
 
-    def get(self, path: bytes, headers: bytes, timeout: CallTimeout, reader: ResponseReader) -> "Exchange":
+    def get(
+        self, path: bytes, headers: bytes, timeout: CallTimeout, reader: ResponseReader
+    ) -> "Exchange":
         """Send a GET as `send` does a POST."""
         return Exchange(self, b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (path, headers), timeout, reader)
 
@@ -150,7 +160,9 @@ class Exchange:
         "request",
     )
 
-    def __init__(self, connections: Connections, request: bytes, timeout: CallTimeout, reader: ResponseReader) -> None:
+    def __init__(
+        self, connections: Connections, request: bytes, timeout: CallTimeout, reader: ResponseReader
+    ) -> None:
         self.began = self._moved_at = self._since = boottime()
         self.events = POLLIN
         """What to poll for: it changes only with a call of `arrived`."""
@@ -180,7 +192,11 @@ class Exchange:
             return min(self._since + CONNECT_SECONDS, self._timeout.until)
         seconds = self._timeout.seconds
         size = len(self.request) - len(self._unsent) if self._unsent else self._reader.size
-        return min(self._moved_at + seconds, self._since + seconds + size / SLOWEST_BYTES, self._timeout.until)
+        return min(
+            self._moved_at + seconds,
+            self._since + seconds + size / SLOWEST_BYTES,
+            self._timeout.until,
+        )
 
     @property
     def is_sent(self) -> bool:
@@ -217,7 +233,9 @@ class Exchange:
             with blocking:
                 if poller.poll(seconds * 1000):
                     return
-        self._end(NoResponseError("ReadTimeoutError" if self._opening is None else "ConnectTimeoutError"))
+        self._end(
+            NoResponseError("ReadTimeoutError" if self._opening is None else "ConnectTimeoutError")
+        )
 
     def response(self) -> HttpResponse:
         """Return the response, once it has arrived; raises NoResponseError if none has."""

@@ -79,7 +79,12 @@ def parse_endpoint(url: str) -> Endpoint:
     except ValueError:
         host = ""
     named = is_host(host) and port != 0
-    if not named or parts.scheme not in ("http", "https") or parts[2:] not in _NO_PATH or "@" in parts.netloc:
+    if (
+        not named
+        or parts.scheme not in ("http", "https")
+        or parts[2:] not in _NO_PATH
+        or "@" in parts.netloc
+    ):
         raise UsageError(f"the endpoint '{_without_user(url)}' is not http(s)://HOST[:PORT]")
     secure = parts.scheme == "https"
     return Endpoint(host, port or (443 if secure else 80), secure)
@@ -107,14 +112,20 @@ def _without_user(url: str) -> str:
 
 
 def _host(service: ServiceName, region: str, *, fips: bool, dual_stack: bool) -> str:
-    domains = next((both for start, both in _PARTITIONS.items() if region.startswith(start)), _COMMERCIAL)
+    domains = next(
+        (both for start, both in _PARTITIONS.items() if region.startswith(start)), _COMMERCIAL
+    )
     domain = domains[1] if dual_stack else domains[0]
     if not domain:
-        raise UsageError(f"region {region} has no dual-stack endpoints: unset AWS_USE_DUALSTACK_ENDPOINT")
+        raise UsageError(
+            f"region {region} has no dual-stack endpoints: unset AWS_USE_DUALSTACK_ENDPOINT"
+        )
     name = f"{service}-fips" if fips else service
     if service == "s3":
         if fips and region.startswith("cn-"):
-            raise UsageError(f"S3 has no FIPS endpoint in region {region}: unset AWS_USE_FIPS_ENDPOINT")
+            raise UsageError(
+                f"S3 has no FIPS endpoint in region {region}: unset AWS_USE_FIPS_ENDPOINT"
+            )
         return f"{name}.{'dualstack.' if dual_stack else ''}{region}.{domains[0]}"
     # In GovCloud, the default names are those of FIPS endpoints.
     if region.startswith("us-gov-") and not dual_stack:

@@ -20,7 +20,13 @@ from router.runtime.aws.http.connections import Connections, Exchange, PendingRe
 from router.runtime.aws.http.endpoints import find_bucket, is_host
 from router.runtime.aws.http.opening import NoResponseError, Trust
 from router.runtime.aws.http.responses import MAX_RESPONSE_BYTES, HttpResponse, ResponseReader
-from router.runtime.aws.http.signing import CredentialsError, GetCredentials, Signer, SigningClock, SigningScope
+from router.runtime.aws.http.signing import (
+    CredentialsError,
+    GetCredentials,
+    Signer,
+    SigningClock,
+    SigningScope,
+)
 from router.runtime.aws.protocols import (
     NO_ROOM,
     TOO_LARGE,
@@ -110,7 +116,9 @@ class DirectObjects:
         found = self._buckets[bucket] = _Bucket(region, endpoint.host, path, connections)
         return found
 
-    def send(self, place: "_Bucket", key: str, timeout: CallTimeout, admission: "_Admission") -> Exchange | AwsFault:
+    def send(
+        self, place: "_Bucket", key: str, timeout: CallTimeout, admission: "_Admission"
+    ) -> Exchange | AwsFault:
         """Sign a request and send it, or begin to open a connection for it."""
         try:
             credentials = self._credentials(timeout.left())
@@ -131,7 +139,9 @@ class DirectObjects:
         signer = Signer(credentials, SigningScope(place.region, "s3"), moment, "GET", path, headers)
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         lines += f"User-Agent: message-router\r\nAuthorization: {signer.authorization(b'')}"
-        return place.connections.get(path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission))
+        return place.connections.get(
+            path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission)
+        )
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
@@ -195,7 +205,9 @@ class _PendingFetch(PendingRequest[bytes | AwsFault]):
 
     __slots__ = ("_admission", "_bucket", "_corrections", "_key", "_objects", "_place", "_timeout")
 
-    def __init__(self, objects: DirectObjects, bucket: str, key: str, timeout: float, admission: _Admission) -> None:
+    def __init__(
+        self, objects: DirectObjects, bucket: str, key: str, timeout: float, admission: _Admission
+    ) -> None:
         self._objects = objects
         self._bucket = bucket
         self._key = key
@@ -247,6 +259,10 @@ def _content(response: HttpResponse) -> bytes | AwsFault:
     for name, digest in _CHECKSUMS.items():
         expected = response.headers.get(name)
         # With a number of parts at its end it is a checksum of theirs.
-        if expected is not None and b"-" not in expected and expected != b64encode(digest(response.body)):
+        if (
+            expected is not None
+            and b"-" not in expected
+            and expected != b64encode(digest(response.body))
+        ):
             return translate("FlexibleChecksumError")
     return response.body

@@ -22,7 +22,10 @@ ADDRESS_SECONDS = 0.5
 STALE_ERRORS = 2
 """So often a read that fails as only a write can is tried again, once there is something to read: with TLS, Python 3.13
 reports the failed write of another connection of the thread again where a read would block."""
-TLS_WAITS: Mapping[type[OSError], int] = {ssl.SSLWantReadError: POLLIN, ssl.SSLWantWriteError: POLLOUT}
+TLS_WAITS: Mapping[type[OSError], int] = {
+    ssl.SSLWantReadError: POLLIN,
+    ssl.SSLWantWriteError: POLLOUT,
+}
 _CONNECTING = (errno.EINPROGRESS, errno.EALREADY)
 _CONNECTED = (0, errno.EISCONN)
 
@@ -39,19 +42,25 @@ def read_certificates(bundle: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=bundle or None)
     except OSError as error:
-        raise UsageError(f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}") from None
+        raise UsageError(
+            f"AWS_CA_BUNDLE: no certificates in '{bundle}': {error.strerror or error}"
+        ) from None
 
 
 class Opener:
     """Opens connections to one endpoint, directly or through a proxy; safe to use from several threads."""
 
-    def __init__(self, endpoint: Endpoint, env: Mapping[str, str], clock: Clock, trust: Trust | None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, env: Mapping[str, str], clock: Clock, trust: Trust | None
+    ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self._proxy = _find_proxy(endpoint, env)
         # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
         self._name: Any = endpoint.name.encode("ascii")
-        context = (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
+        context = (
+            (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
+        )
         self._tls = None if context is None else _Tls(context, self._name)
         self._address: _Address | None = None
         self._found_at = 0.0
@@ -74,7 +83,10 @@ class Opener:
         connection = run_within(seconds, self._connect, socket.socket.close)
         if self._proxy is None:
             try:
-                self._address, self._found_at = (connection.family, connection.getpeername()), self._clock()
+                self._address, self._found_at = (
+                    (connection.family, connection.getpeername()),
+                    self._clock(),
+                )
             except OSError:
                 # The server has reset it already.
                 connection.close()
@@ -229,4 +241,6 @@ def _failure(error: OSError) -> NoResponseError:
     """The error for a connection that cannot be opened, by botocore's name for it."""
     if isinstance(error, ssl.SSLError):
         return NoResponseError("SSLError")
-    return NoResponseError("ConnectTimeoutError" if isinstance(error, TimeoutError) else "EndpointConnectionError")
+    return NoResponseError(
+        "ConnectTimeoutError" if isinstance(error, TimeoutError) else "EndpointConnectionError"
+    )

@@ -20,7 +20,13 @@ from router.runtime.aws.calls import (
     boottime,
     result_of,
 )
-from router.runtime.aws.http.service import NOT_BEGUN, FailedCall, JsonService, OverlappingCalls, decode_object
+from router.runtime.aws.http.service import (
+    NOT_BEGUN,
+    FailedCall,
+    JsonService,
+    OverlappingCalls,
+    decode_object,
+)
 from router.runtime.aws.protocols import AwsFault, OutgoingMessage, Receipt, VisibilityTimeout
 from router.runtime.aws.references import is_fifo
 from router.runtime.aws.sqs import (
@@ -107,12 +113,16 @@ class DirectQueues(SqsQueues):
         self._budget = budget or RetryBudget()
         self._calls: PolledCalls[_Call, Any] = PolledCalls(
             lambda call, _: service.begin(call.operation, call.body, call.timeout, call.decode),
-            lambda response: result_of(response.fault if isinstance(response, FailedCall) else None),
+            lambda response: result_of(
+                response.fault if isinstance(response, FailedCall) else None
+            ),
             clock,
             MOST_CALLS,
         )
 
-    def receive(self, url: str, count: int, wait_seconds: int, visibility: int) -> list[Record] | AwsFault:
+    def receive(
+        self, url: str, count: int, wait_seconds: int, visibility: int
+    ) -> list[Record] | AwsFault:
         """Call ReceiveMessage, for all attributes of each message; several calls for more than ten overlap."""
         return self.begin_receive(url, count, wait_seconds, visibility).finish()
 
@@ -133,7 +143,9 @@ class DirectQueues(SqsQueues):
                 if isinstance(failed, FailedCall) and failed.fault.code in _TIMEOUTS:
                     # The caller counts the visibility timeout from the first call: little of it would be left.
                     return failed.fault
-                (response,) = self._retry([_Call("ReceiveMessage", body, timeout, _decode_received)], [failed])
+                (response,) = self._retry(
+                    [_Call("ReceiveMessage", body, timeout, _decode_received)], [failed]
+                )
                 if isinstance(response, FailedCall):
                     return response.fault
                 good = [response]
@@ -141,7 +153,9 @@ class DirectQueues(SqsQueues):
             return [*read_records(messages, b64decode)]
 
         bodies = [body] * -(-count // BATCH_ENTRIES)
-        return OverlappingCalls(self._service, self._clock, "ReceiveMessage", bodies, timeout, _decode_received, read)
+        return OverlappingCalls(
+            self._service, self._clock, "ReceiveMessage", bodies, timeout, _decode_received, read
+        )
 
     def begin_delete(
         self, url: str, messages: Sequence[Receipt], timeout: float
@@ -153,15 +167,21 @@ class DirectQueues(SqsQueues):
         self, url: str, messages: Sequence[VisibilityTimeout], timeout: float
     ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
         """Send what `change_visibility` sends."""
-        return self._begin_batches("ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout)
+        return self._begin_batches(
+            "ChangeMessageVisibilityBatch", url, visibility_batches(messages), timeout
+        )
 
-    def send(self, url: str, messages: Sequence[OutgoingMessage], timeout: float) -> dict[str, AwsFault]:
+    def send(
+        self, url: str, messages: Sequence[OutgoingMessage], timeout: float
+    ) -> dict[str, AwsFault]:
         """Call SendMessageBatch; calls overlap, those of a FIFO queue if they have no message group in common."""
         until = self._clock() + timeout
         batches = [*message_batches(messages)]
         failed: dict[str, AwsFault] = {}
         for together in _of_distinct_groups(batches) if is_fifo(url) else (batches,):
-            failed |= self._call_in_batches("SendMessageBatch", url, together, until - self._clock())
+            failed |= self._call_in_batches(
+                "SendMessageBatch", url, together, until - self._clock()
+            )
         return failed
 
     def _call_in_batches(
@@ -169,10 +189,14 @@ class DirectQueues(SqsQueues):
     ) -> dict[str, AwsFault]:
         until = CallTimeout(SECONDS, self._clock() + timeout)
         sent = [*batches]
-        responses = self._call_each([_Call(operation, _encode(batch_request(url, batch)), until) for batch in sent])
+        responses = self._call_each(
+            [_Call(operation, _encode(batch_request(url, batch)), until) for batch in sent]
+        )
         failed: dict[str, AwsFault] = {}
         for batch, response in zip(sent, responses, strict=True):
-            failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
+            failed |= find_failed(
+                batch, response.fault if isinstance(response, FailedCall) else response
+            )
         return failed
 
     def _begin_batches(
@@ -183,14 +207,20 @@ class DirectQueues(SqsQueues):
         def read(responses: list[dict[str, Any] | FailedCall]) -> dict[str, AwsFault]:
             failed: dict[str, AwsFault] = {}
             for batch, response in zip(sent, responses, strict=True):
-                failed |= find_failed(batch, response.fault if isinstance(response, FailedCall) else response)
+                failed |= find_failed(
+                    batch, response.fault if isinstance(response, FailedCall) else response
+                )
             return failed
 
         bodies = [_encode(batch_request(url, batch)) for batch in sent]
         until = CallTimeout(SECONDS, self._clock() + timeout)
-        return OverlappingCalls(self._service, self._clock, operation, bodies, until, decode_object, read)
+        return OverlappingCalls(
+            self._service, self._clock, operation, bodies, until, decode_object, read
+        )
 
-    def _call_once(self, operation: str, request: Mapping[str, Any], timeout: float) -> dict[str, Any] | AwsFault:
+    def _call_once(
+        self, operation: str, request: Mapping[str, Any], timeout: float
+    ) -> dict[str, Any] | AwsFault:
         until = CallTimeout(SECONDS, self._clock() + timeout)
         (response,) = self._call_each([_Call(operation, _encode(request), until)])
         return response.fault if isinstance(response, FailedCall) else response
@@ -205,7 +235,9 @@ class DirectQueues(SqsQueues):
         responses = self._calls.make(calls, _Until(calls[0].timeout.until))
         return [NOT_BEGUN if response is None else response for response in responses]
 
-    def _retry(self, calls: Sequence[_Call], responses: Sequence[Any | FailedCall]) -> list[Any | FailedCall]:
+    def _retry(
+        self, calls: Sequence[_Call], responses: Sequence[Any | FailedCall]
+    ) -> list[Any | FailedCall]:
         """Repeat calls, together, while they fail for a transient reason and have time; return the final responses."""
         found, spent, pause = [*responses], [0] * len(calls), PAUSE_SECONDS
         for _ in range(TRIES - 1):
@@ -226,7 +258,9 @@ class DirectQueues(SqsQueues):
             with blocking:
                 self._sleep(wait)
             pause *= 2
-            for number, response in zip(again, self._make([calls[number] for number in again]), strict=True):
+            for number, response in zip(
+                again, self._make([calls[number] for number in again]), strict=True
+            ):
                 found[number] = response
         for response, cost in zip(found, spent, strict=True):
             if not isinstance(response, FailedCall):

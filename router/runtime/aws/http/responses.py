@@ -37,7 +37,17 @@ class ClosedError(NoResponseError):
 class ResponseReader:
     """Collects a response; llhttp's parser calls the methods that begin with `on_`."""
 
-    __slots__ = ("_begun", "_headers", "_max_bytes", "_parser", "_parts", "keeps", "response", "size", "status")
+    __slots__ = (
+        "_begun",
+        "_headers",
+        "_max_bytes",
+        "_parser",
+        "_parts",
+        "keeps",
+        "response",
+        "size",
+        "status",
+    )
 
     def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
         self._begun = 0
@@ -73,7 +83,11 @@ class ResponseReader:
             self.keeps = False
         if self.response is not None:
             # The parser does not report empty lines after a body whose length was declared.
-            if self._parts and b"content-length" in self._headers and not data.endswith(self._parts[-1]):
+            if (
+                self._parts
+                and b"content-length" in self._headers
+                and not data.endswith(self._parts[-1])
+            ):
                 self.keeps = False
             # It refers to this object: without it, both are freed at once.
             del self._parser

@@ -110,7 +110,12 @@ class JsonService:
             headers["X-Amz-Security-Token"] = credentials.token
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         start = f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1")
-        return _SignedHead(second, credentials, start, Signer(credentials, self._scope, moment, "POST", "/", headers))
+        return _SignedHead(
+            second,
+            credentials,
+            start,
+            Signer(credentials, self._scope, moment, "POST", "/", headers),
+        )
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
@@ -146,7 +151,11 @@ class PendingCall(PendingRequest[T]):
 
     def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
         """Send it signed by the right clock."""
-        if response.status == 200 or self._is_corrected or not self._service.correct_clock(request, response):
+        if (
+            response.status == 200
+            or self._is_corrected
+            or not self._service.correct_clock(request, response)
+        ):
             return None
         self._is_corrected = True
         return self._service.send(self._operation, self._body, self._timeout)
@@ -236,7 +245,11 @@ class OverlappingCalls(Generic[R, T]):
 
 
 def connect_service(
-    name: ServiceName, region: str, credentials: GetCredentials, env: Mapping[str, str], trust: Trust
+    name: ServiceName,
+    region: str,
+    credentials: GetCredentials,
+    env: Mapping[str, str],
+    trust: Trust,
 ) -> JsonService:
     """Make the client of a service; raises UsageError for invalid settings of the environment."""
     endpoint = find_endpoint(name, region, env)

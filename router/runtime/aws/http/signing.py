@@ -25,7 +25,13 @@ SKEW_SECONDS = 240
 MAX_SKEW_SECONDS = 100 * 366 * 24 * 60 * 60
 """A clock that was never set is at 1970, or at the year when its machine was made."""
 _SKEWED = frozenset(
-    {"RequestTimeTooSkewed", "RequestExpired", "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"}
+    {
+        "RequestTimeTooSkewed",
+        "RequestExpired",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "AuthFailure",
+    }
 )
 """Errors of which a wrong clock of this machine may be the cause."""
 
@@ -70,7 +76,9 @@ class Signer:
         day = moment[:8]
         where = f"{day}/{scope.region}/{scope.service}/aws4_request"
         self._text = f"{ALGORITHM}\n{moment}\n{where}\n"
-        self._inner, self._outer = _begun_hmac(credentials.secret_key, day, scope.region, scope.service)
+        self._inner, self._outer = _begun_hmac(
+            credentials.secret_key, day, scope.region, scope.service
+        )
         self._start = f"{ALGORITHM} Credential={credentials.access_key}/{where}, SignedHeaders={names}, Signature="
 
     def authorization(self, body: bytes) -> str:
@@ -84,13 +92,17 @@ class Signer:
 
 
 @lru_cache(maxsize=16)
-def _begun_hmac(secret: str, day: str, region: str, service: str) -> "tuple[hashlib._Hash, hashlib._Hash]":
+def _begun_hmac(
+    secret: str, day: str, region: str, service: str
+) -> "tuple[hashlib._Hash, hashlib._Hash]":
     """The two hashes of an HMAC-SHA-256, with the signing key in them: the same for all requests of a day."""
     key = f"AWS4{secret}".encode()
     for part in (day, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
     padded = key.ljust(64, b"\0")
-    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in padded)), hashlib.sha256(
+        bytes(byte ^ 0x5C for byte in padded)
+    )
 
 
 class SigningClock:
@@ -152,7 +164,9 @@ def find_credentials(env: Mapping[str, str]) -> GetCredentials:
             key = env.get(name, "")
             # It is a part of headers, or decides them.
             if not (key.isascii() and key.isprintable()) or " " in key:
-                raise UsageError(f"{name} has a character that no key has; often that is a line break at its end")
+                raise UsageError(
+                    f"{name} has a character that no key has; often that is a line break at its end"
+                )
         keys = Credentials(access_key, secret_key, env.get("AWS_SESSION_TOKEN", ""))
         return lambda timeout: keys
     with _botocore("a profile or role for credentials") as session:
@@ -169,7 +183,9 @@ def find_region(env: Mapping[str, str]) -> str:
     if not region:
         raise UsageError("there is no AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
     if not is_host(region) or "." in region:
-        raise UsageError(f"{region!r} is not a valid AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1")
+        raise UsageError(
+            f"{region!r} is not a valid AWS region: set AWS_REGION, e.g. AWS_REGION=eu-west-1"
+        )
     return region
 
 
@@ -200,7 +216,9 @@ class BotocoreKeys:
         with self._lock:
             if self._refreshing is None or not self._refreshing.is_alive():
                 self._error = None
-                self._refreshing = threading.Thread(target=self._try_to_read, name="credentials", daemon=True)
+                self._refreshing = threading.Thread(
+                    target=self._try_to_read, name="credentials", daemon=True
+                )
                 try:
                     start_thread(self._refreshing)
                 except NoThreadError:
@@ -229,7 +247,9 @@ class BotocoreKeys:
             frozen = self._chain.get_frozen_credentials()
         except Exception as error:  # botocore's errors, and any of a profile's credential process
             raise CredentialsError from error
-        self._keys = Credentials(frozen.access_key or "", frozen.secret_key or "", frozen.token or "")
+        self._keys = Credentials(
+            frozen.access_key or "", frozen.secret_key or "", frozen.token or ""
+        )
         return self._keys
 
 

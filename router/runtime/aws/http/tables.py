@@ -35,17 +35,25 @@ class DirectTables:
     def __init__(self, service: JsonService) -> None:
         self._service = service
 
-    def batch_write(self, table: str, requests: list[Request], timeout: float, measured: bool = False) -> WriteResponse:
+    def batch_write(
+        self, table: str, requests: list[Request], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call BatchWriteItem."""
         return self.begin_batch_write(table, requests, timeout, measured).finish()
 
     def write(
-        self, operation: Operation, parameters: dict[str, Any], timeout: float, measured: bool = False
+        self,
+        operation: Operation,
+        parameters: dict[str, Any],
+        timeout: float,
+        measured: bool = False,
     ) -> WriteResponse:
         """Call PutItem, UpdateItem or DeleteItem."""
         return self.begin_actions([(operation, parameters)], timeout, measured).finish()
 
-    def transact(self, actions: Sequence[Action], timeout: float, measured: bool = False) -> WriteResponse:
+    def transact(
+        self, actions: Sequence[Action], timeout: float, measured: bool = False
+    ) -> WriteResponse:
         """Call TransactWriteItems."""
         return self._begin_transact(actions, timeout, measured).finish()
 
@@ -54,7 +62,13 @@ class DirectTables:
     ) -> PendingCall[WriteResponse]:
         """Send a BatchWriteItem, whose response is read later."""
         body = _encode_parameters({"RequestItems": {table: requests}}, measured)
-        return PendingCall(self._service, "BatchWriteItem", body, _timeout(timeout), _reader(_batch_response, measured))
+        return PendingCall(
+            self._service,
+            "BatchWriteItem",
+            body,
+            _timeout(timeout),
+            _reader(_batch_response, measured),
+        )
 
     def begin_actions(
         self, actions: Sequence[Action], timeout: float, measured: bool = False
@@ -65,20 +79,32 @@ class DirectTables:
         ((operation, parameters),) = actions
         body = _encode_parameters(parameters, measured)
         return PendingCall(
-            self._service, f"{operation}Item", body, _timeout(timeout), _reader(_write_response, measured)
+            self._service,
+            f"{operation}Item",
+            body,
+            _timeout(timeout),
+            _reader(_write_response, measured),
         )
 
-    def _begin_transact(self, actions: Sequence[Action], timeout: float, measured: bool) -> PendingCall[WriteResponse]:
+    def _begin_transact(
+        self, actions: Sequence[Action], timeout: float, measured: bool
+    ) -> PendingCall[WriteResponse]:
         items = [{operation: parameters} for operation, parameters in actions]
         body = _encode_parameters({"TransactItems": items}, measured)
         return PendingCall(
-            self._service, "TransactWriteItems", body, _timeout(timeout), _reader(_transact_response, measured)
+            self._service,
+            "TransactWriteItems",
+            body,
+            _timeout(timeout),
+            _reader(_transact_response, measured),
         )
 
     def key_schema(self, table: str, timeout: float) -> KeySchema | AwsFault:
         """Call DescribeTable."""
         body = _encode({"TableName": table})
-        response = self._service.begin("DescribeTable", body, _timeout(timeout), decode_object).finish()
+        response = self._service.begin(
+            "DescribeTable", body, _timeout(timeout), decode_object
+        ).finish()
         if isinstance(response, FailedCall):
             return response.fault
         try:
@@ -111,7 +137,9 @@ def _batch_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     left = response.get("UnprocessedItems")
     if not isinstance(left, dict):
         return WriteResponse(fault=UNREADABLE)
-    return WriteResponse([_read_request(request) for requests in left.values() for request in requests])
+    return WriteResponse(
+        [_read_request(request) for requests in left.values() for request in requests]
+    )
 
 
 def _write_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
@@ -127,8 +155,14 @@ def _transact_response(response: dict[str, Any] | FailedCall) -> WriteResponse:
     found = read_cancellation(response.details.get("CancellationReasons") or ())
     if found is None:
         # Without its reasons it is not known which condition failed.
-        return WriteResponse(fault=UNREADABLE if response.fault.kind == "condition" else response.fault)
-    return found if found.stored is None else msgspec.structs.replace(found, stored=read_item(found.stored))
+        return WriteResponse(
+            fault=UNREADABLE if response.fault.kind == "condition" else response.fault
+        )
+    return (
+        found
+        if found.stored is None
+        else msgspec.structs.replace(found, stored=read_item(found.stored))
+    )
 
 
 def read_item(item: Mapping[str, Any]) -> dict[str, AttributeValue]:

@@ -84,9 +84,7 @@ def paths_read(tree: Tree) -> list[Names]:
         return [plain]
     children = tree["children"]
     # An expression that is passed to a function is evaluated on something else.
-    if tree["type"] in _ON_DATA and all(
-        child["type"] != "expref" for child in children
-    ):
+    if tree["type"] in _ON_DATA and all(child["type"] != "expref" for child in children):
         return [names for child in children for names in paths_read(child)]
     read = fields_read(tree)
     return [()] if read is None else [(name,) for name in read]
@@ -119,9 +117,7 @@ def nodes(tree: Tree) -> Iterator[tuple[Tree, int]]:
     while stack:
         node, depth = stack.pop()
         yield node, depth
-        children = [
-            child for child in node["children"] if isinstance(child, dict)
-        ]
+        children = [child for child in node["children"] if isinstance(child, dict)]
         stack += [(child, depth + 1) for child in reversed(children)]
 
 
@@ -153,6 +149,4 @@ def is_true(value: Any) -> bool:
     """Return JMESPath's truth of a value: false for null, false, and empty text, lists
     and objects; 0 is true.
     """
-    return value is not False and (
-        bool(value) or isinstance(value, int | float | Decimal)
-    )
+    return value is not False and (bool(value) or isinstance(value, int | float | Decimal))

@@ -75,15 +75,11 @@ def compile_expression(text: str, trees: Trees = NO_TREES) -> Look:
 def is_plain_path(text: str) -> bool:
     """Return whether an expression is names separated by dots, which need no parser."""
     return (
-        len(text) <= MAX_LENGTH
-        and text.isascii()
-        and all(map(str.isidentifier, text.split(".")))
+        len(text) <= MAX_LENGTH and text.isascii() and all(map(str.isidentifier, text.split(".")))
     )
 
 
-def compile_condition(
-    text: str, trees: Trees = NO_TREES
-) -> Callable[[Any], bool]:
+def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], bool]:
     """Return a callable from message data to JMESPath's truth of the expression.
 
     A failed expression is False.
@@ -118,9 +114,7 @@ def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
         left, right = node["children"]
         if "literal" in (left["type"], right["type"]):
             continue
-        found += [
-            side["value"] for side in (right, left) if side.get("quoted")
-        ][:1]
+        found += [side["value"] for side in (right, left) if side.get("quoted")][:1]
     return found
 
 
@@ -155,9 +149,7 @@ def look_up(names: Sequence[str]) -> Look:
         case []:
             return lambda data: data
         case [name]:
-            return lambda data: (
-                data.get(name) if isinstance(data, dict) else None
-            )
+            return lambda data: data.get(name) if isinstance(data, dict) else None
         case [first, second]:
             return _look_up_two(first, second)
 
@@ -209,9 +201,7 @@ def _interpreted(tree: Tree, text: str) -> Look:
         except (*_FAILURES, ExpressionError) as error:
             # Raised without a cause, because the text of an exception may hold values
             # of the message.
-            raise ExpressionError(
-                f"{quoted} failed: {_reason(error)}"
-            ) from None
+            raise ExpressionError(f"{quoted} failed: {_reason(error)}") from None
 
     return evaluate
 

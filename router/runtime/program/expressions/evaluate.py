@@ -200,11 +200,7 @@ def _comparator(tree: Tree) -> Look:
 
     def look(data: Any) -> Any:
         one, other = left(data), right(data)
-        return (
-            compare(one, other)
-            if _has_order(one) and _has_order(other)
-            else None
-        )
+        return compare(one, other) if _has_order(one) and _has_order(other) else None
 
     return look
 

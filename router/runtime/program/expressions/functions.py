@@ -75,9 +75,7 @@ class Function(Struct, frozen=True):
 
 def refuse(name: str, value: Any) -> ExpressionError:
     """Return the exception for an argument of the wrong type."""
-    return ExpressionError(
-        f"{name}() cannot take {kind_of(value) or 'such a value'}"
-    )
+    return ExpressionError(f"{name}() cannot take {kind_of(value) or 'such a value'}")
 
 
 def check_argument(name: str, allowed: Types, value: Any) -> None:
@@ -85,11 +83,7 @@ def check_argument(name: str, allowed: Types, value: Any) -> None:
     kind = kind_of(value)
     if kind in allowed:
         return
-    of_elements = [
-        each.removeprefix("array-")
-        for each in allowed
-        if each.startswith("array-")
-    ]
+    of_elements = [each.removeprefix("array-") for each in allowed if each.startswith("array-")]
     if kind != "array" or not of_elements:
         raise refuse(name, value)
     if not value:
@@ -123,9 +117,7 @@ def _rounded(name: str) -> Callable[[Any], int]:
             return number
         exact = Decimal(number)
         if exact.is_finite() and exact.adjusted() > MAX_EXPONENT:
-            raise ExpressionError(
-                f"{name}() is given a number outside DynamoDB's range"
-            )
+            raise ExpressionError(f"{name}() is given a number outside DynamoDB's range")
         return to_whole(exact)
 
     return to_integer
@@ -134,9 +126,7 @@ def _rounded(name: str) -> Callable[[Any], int]:
 def _to_number(value: Any) -> Any:
     if kind_of(value) == "number":
         return value
-    match = (
-        re.fullmatch(_JSON_NUMBER, value) if isinstance(value, str) else None
-    )
+    match = re.fullmatch(_JSON_NUMBER, value) if isinstance(value, str) else None
     if match is None:
         return None
     if len(value) > MAX_NUMBER_LENGTH:
@@ -147,9 +137,7 @@ def _to_number(value: Any) -> Any:
     # A zero with an exponent, 0e-999999, would be a million characters in plain
     # notation.
     if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        raise ExpressionError(
-            "to_number() is given a number outside DynamoDB's range"
-        )
+        raise ExpressionError("to_number() is given a number outside DynamoDB's range")
     return number if number and match.lastindex else int(number)
 
 
@@ -179,9 +167,7 @@ def _sort_by(elements: list[Any], look: Look) -> list[Any]:
     return sorted(elements, key=_key("sort_by", look, (str(kind_of(first)),)))
 
 
-def _by(
-    name: str, choose: Callable[..., Any]
-) -> Callable[[list[Any], Look], Any]:
+def _by(name: str, choose: Callable[..., Any]) -> Callable[[list[Any], Look], Any]:
     """Return max_by() or min_by(): the element with the greatest or the least key."""
 
     def chosen(elements: list[Any], look: Look) -> Any:
@@ -236,9 +222,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "join": Function((_STRING, _STRINGS), str.join),
     "keys": Function((_OBJECT,), list),
     "length": Function((("string", "array", "object"),), len),
-    "map": Function(
-        (_EXPRESSION, _ARRAY), lambda look, elements: list(map(look, elements))
-    ),
+    "map": Function((_EXPRESSION, _ARRAY), lambda look, elements: list(map(look, elements))),
     "max": Function((_ORDERED_LIST,), lambda values: max(values, default=None)),
     "max_by": Function((_ARRAY, _EXPRESSION), _by("max_by", max)),
     "merge": Function((_OBJECT,), _merge, variadic=True),

@@ -24,9 +24,7 @@ class SyntaxFault(Exception):
 
     def __init__(self, reason: str, position: int | None = None) -> None:
         super().__init__(reason)
-        self.reason = (
-            reason if position is None else f"{reason} at column {position + 1}"
-        )
+        self.reason = reason if position is None else f"{reason} at column {position + 1}"
 
 
 class ExactLexer(lexer.Lexer):
@@ -39,17 +37,13 @@ class ExactLexer(lexer.Lexer):
         try:
             return str(super()._consume_until(delimiter))
         except exceptions.LexerError as error:
-            raise SyntaxFault(
-                f"the {delimiter} is never closed", error.lexer_position
-            ) from None
+            raise SyntaxFault(f"the {delimiter} is never closed", error.lexer_position) from None
 
     def _consume_literal(self) -> dict[str, Any]:
         start = self._position
         lexeme = self._consume_until("`").replace("\\`", "`")
         try:
-            value = json.loads(
-                lexeme, parse_float=Decimal, parse_constant=_refuse_constant
-            )
+            value = json.loads(lexeme, parse_float=Decimal, parse_constant=_refuse_constant)
         except ValueError:
             word = _cut(lexeme.strip())
             raise SyntaxFault(
@@ -155,9 +149,7 @@ def _check(tree: Tree) -> None:
         if node["type"] == "function_expression":
             _check_call(node)
         elif _has_reference(node):
-            raise SyntaxFault(
-                "'&' stands only before an argument of a function"
-            )
+            raise SyntaxFault("'&' stands only before an argument of a function")
         elif node["type"] == "slice" and node["children"][2] == 0:
             raise SyntaxFault("the step of a slice cannot be 0")
 

@@ -40,29 +40,21 @@ class Plugins(Struct, frozen=True, weakref=True):
 
     names: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    transforms: Mapping[str, TransformFunction] = field(
-        default_factory=lambda: FUNCTIONS
-    )
-    envelopes: Mapping[str, EnvelopeFormat] = field(
-        default_factory=lambda: ENVELOPES
-    )
+    transforms: Mapping[str, TransformFunction] = field(default_factory=lambda: FUNCTIONS)
+    envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
     checks: tuple[Check, ...] = ()
     message_steps: Mapping[str, MessageStep] = {}
     item_steps: Mapping[str, ItemStep] = {}
     observers: Mapping[str, tuple[Observer, ...]] = {}
 
-    def message_pipeline(
-        self, names: Sequence[str] | None = None
-    ) -> tuple[MessageStep, ...]:
+    def message_pipeline(self, names: Sequence[str] | None = None) -> tuple[MessageStep, ...]:
         """Return the steps that transform messages, of the named plugins in that order.
 
         Of all for None.
         """
         return _select(self.message_steps, names)
 
-    def item_pipeline(
-        self, names: Sequence[str] | None = None
-    ) -> tuple[ItemStep, ...]:
+    def item_pipeline(self, names: Sequence[str] | None = None) -> tuple[ItemStep, ...]:
         """Return the steps that transform items, of the named plugins in that order.
 
         Of all for None.
@@ -109,11 +101,7 @@ class Plugins(Struct, frozen=True, weakref=True):
                 _LOG.error("%s", PluginError(plugin, hook, error))
 
 
-def _select(
-    steps: Mapping[str, _Step], names: Sequence[str] | None
-) -> tuple[_Step, ...]:
+def _select(steps: Mapping[str, _Step], names: Sequence[str] | None) -> tuple[_Step, ...]:
     """Return the steps of the names, without those that have none."""
-    chosen = (
-        steps if names is None else [name for name in names if name in steps]
-    )
+    chosen = steps if names is None else [name for name in names if name in steps]
     return tuple(steps[name] for name in chosen)

@@ -94,11 +94,7 @@ def load_module(entry: str, folder: Path) -> ModuleType | ConfigFault:
     do not share state. An installed module is imported once, as everywhere in Python.
     """
     try:
-        return (
-            _load_file(entry, folder)
-            if names_file(entry)
-            else _import_module(entry)
-        )
+        return _load_file(entry, folder) if names_file(entry) else _import_module(entry)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -112,9 +108,7 @@ def _load_file(entry: str, folder: Path) -> ModuleType | ConfigFault:
         return _no_file(entry, file)
     if resolve_inside(folder, entry) is None:
         why = f"{entry!r} is outside of the folder of the config"
-        return _fault(
-            entry, why, "copy it into that folder, or install it as a module"
-        )
+        return _fault(entry, why, "copy it into that folder, or install it as a module")
     name = f"_router_plugin_{uuid.uuid4().hex}_{file.stem}"
     loader = _FreshLoader(name, str(file))
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
@@ -136,15 +130,11 @@ def _no_file(entry: str, file: Path) -> ConfigFault:
         why = f"cannot read {entry!r}: {NOT_REGULAR}"
         return _fault(entry, why, "write it as a file")
     folder = Path(entry).parent
-    beside = [
-        (folder / path.name).as_posix() for path in file.parent.glob("*.py")
-    ]
+    beside = [(folder / path.name).as_posix() for path in file.parent.glob("*.py")]
     return _fault(
         entry,
         f"there is no file {entry!r}",
-        did_you_mean(
-            entry, beside, "a path is relative to the folder of this file"
-        ),
+        did_you_mean(entry, beside, "a path is relative to the folder of this file"),
     )
 
 
@@ -172,16 +162,12 @@ def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:
 
 def odd_form(function: Any) -> str:
     """Return `is async`, `is a generator`, or empty text for a plain function."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(
-        function
-    ):
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return "is async"
     return "is a generator" if inspect.isgeneratorfunction(function) else ""
 
 
-def implementation_faults(
-    module: ModuleType, plugin: str, folder: Path
-) -> list[ConfigFault]:
+def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list[ConfigFault]:
     """Return the faults in the hooks of a plugin, in the order of its file."""
     found: list[ConfigFault] = []
     implemented: dict[str, str] = {}
@@ -217,15 +203,11 @@ def _is_function(value: Any) -> bool:
     return callable(value) and not inspect.isclass(value)
 
 
-def _hook_faults(
-    value: Any, mark: Mapping[str, Any], hook: str, at: str
-) -> Iterator[ConfigFault]:
+def _hook_faults(value: Any, mark: Mapping[str, Any], hook: str, at: str) -> Iterator[ConfigFault]:
     """Yield the faults of one implementation of a hook."""
     forms = " and ".join(_forms(value, mark))
     if forms:
-        yield ConfigFault(
-            WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN
-        )
+        yield ConfigFault(WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN)
     if hook in HOOKS:
         yield from _argument_faults(value, hook, at)
     else:
@@ -281,26 +263,19 @@ def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
         return
     for name, parameter in inspect.signature(value).parameters.items():
         # `_forms` finds the others.
-        is_plain = (
-            parameter.kind in _POSITIONAL
-            and parameter.default is parameter.empty
-        )
+        is_plain = parameter.kind in _POSITIONAL and parameter.default is parameter.empty
         if is_plain and name not in HOOKS[hook]:
             yield ConfigFault(
                 NO_SUCH_HOOK,
                 f"{at} takes {name!r}, which {hook} does not have",
-                did_you_mean(
-                    name, HOOKS[hook], f"{hook} has {', '.join(HOOKS[hook])}"
-                ),
+                did_you_mean(name, HOOKS[hook], f"{hook} has {', '.join(HOOKS[hook])}"),
             )
 
 
 def shown(file: str, folder: Path) -> str:
     """Return the path of a file as a config in `folder` names it."""
     path, base = Path(file), folder.absolute()
-    return (
-        path.relative_to(base).as_posix() if path.is_relative_to(base) else file
-    )
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else file
 
 
 def describe(error: BaseException, folder: Path) -> str:

@@ -67,9 +67,7 @@ _OBSERVED = (
 )
 
 
-def load_plugins(
-    entries: Sequence[str], folder: Path, findings: Findings
-) -> Plugins:
+def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Plugins:
     """Load the plugins of a config, in its order.
 
     All faults of all plugins become findings at their entries; a plugin with a fault is
@@ -141,9 +139,7 @@ def _add(
     if faults := implementation_faults(module, name, folder):
         return faults
     if same := manager.get_name(module):
-        sentence = (
-            f"plugin {name!r} is the module that is plugin {same!r} already"
-        )
+        sentence = f"plugin {name!r} is the module that is plugin {same!r} already"
         return [ConfigFault(SAME_NAME, sentence, "take one out")]
     manager.register(module, name)
     registered = _Registration(name, before)
@@ -177,14 +173,8 @@ def _collect(
     names = tuple(name for name, _ in manager.list_name_plugin())
     hooks = {name: _hooks_of(manager, name) for name in names}
 
-    def compiled(
-        hook: str, compile_one: Callable[[str, HookImpl], Any]
-    ) -> dict[str, Any]:
-        return {
-            name: compile_one(hook, hooks[name][hook])
-            for name in names
-            if hook in hooks[name]
-        }
+    def compiled(hook: str, compile_one: Callable[[str, HookImpl], Any]) -> dict[str, Any]:
+        return {name: compile_one(hook, hooks[name][hook]) for name in names if hook in hooks[name]}
 
     return Plugins(
         names=names,
@@ -192,14 +182,9 @@ def _collect(
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
         checks=tuple(registered.checks),
-        message_steps=compiled(
-            "router_transform_message", _compile_message_step
-        ),
+        message_steps=compiled("router_transform_message", _compile_message_step),
         item_steps=compiled("router_transform_item", _compile_item_step),
-        observers={
-            hook: tuple(compiled(hook, _compile_call).items())
-            for hook in _OBSERVED
-        },
+        observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
     )
 
 
@@ -209,20 +194,14 @@ class _Registration:
     With one of its `faults`, nothing of it counts.
     """
 
-    def __init__(
-        self, plugin: str = "", before: "_Registration | None" = None
-    ) -> None:
+    def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
         self.transforms: dict[str, TransformFunction] = dict(
             before.transforms if before else FUNCTIONS
         )
-        self.envelopes: dict[str, EnvelopeFormat] = dict(
-            before.envelopes if before else ENVELOPES
-        )
+        self.envelopes: dict[str, EnvelopeFormat] = dict(before.envelopes if before else ENVELOPES)
         self.checks: list[Check] = list(before.checks) if before else []
         self.faults: list[ConfigFault] = []
-        self._owners: dict[tuple[str, str], str] = (
-            dict(before._owners) if before else {}
-        )
+        self._owners: dict[tuple[str, str], str] = dict(before._owners) if before else {}
         self._plugin = plugin
         self._own_checks: list[Check] = []
 
@@ -236,9 +215,7 @@ class _Registration:
         for hook, register in takes.items():
             if hook in hooks:
                 try:
-                    hooks[hook].function(
-                        *([register] if hooks[hook].argnames else [])
-                    )
+                    hooks[hook].function(*([register] if hooks[hook].argnames else []))
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:
@@ -247,9 +224,7 @@ class _Registration:
 
     def _fault(self, what: str, suggestion: str = "") -> None:
         self.faults.append(
-            ConfigFault(
-                BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion
-            )
+            ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion)
         )
 
     def register_transform(self, name: str, function: TransformFunction) -> None:
@@ -259,28 +234,19 @@ class _Registration:
             self.transforms[name] = function
             self._owners["transform", name] = self._plugin
 
-    def register_envelope(
-        self, name: str, unwrap: Envelope, wrap: Wrap | None = None
-    ) -> None:
+    def register_envelope(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
         if (
             self._is_free("envelope", name, self.envelopes)
             and self._is_plain(f"the envelope {name!r}", unwrap)
-            and (
-                wrap is None
-                or self._is_plain(f"'wrap' of the envelope {name!r}", wrap)
-            )
+            and (wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap))
         ):
-            self.envelopes[name] = _guard_envelope(
-                self._plugin, name, unwrap, wrap
-            )
+            self.envelopes[name] = _guard_envelope(self._plugin, name, unwrap, wrap)
             self._owners["envelope", name] = self._plugin
 
     def register_check(self, function: Check) -> None:
         if function in self._own_checks:
             self._fault("a check is registered twice", "register it once")
-        elif self._is_plain(
-            f"a check of type {type(function).__name__}", function
-        ):
+        elif self._is_plain(f"a check of type {type(function).__name__}", function):
             self._own_checks.append(function)
             self.checks.append(_guard_check(self._plugin, function))
 
@@ -291,11 +257,7 @@ class _Registration:
             return False
         if name in known:
             owner = self._owners.get((kind, name))
-            by = (
-                f"registered already, by plugin {owner!r}"
-                if owner
-                else "built in"
-            )
+            by = f"registered already, by plugin {owner!r}" if owner else "built in"
             self._fault(f"the {kind} {name!r} is {by}", "choose another name")
         return name not in known
 
@@ -384,9 +346,7 @@ def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
     return step
 
 
-def _guard_envelope(
-    plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None
-) -> EnvelopeFormat:
+def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None) -> EnvelopeFormat:
     """Return the envelope, with PluginError for exceptions that are no signals, and for
     wrong return values.
     """
@@ -397,14 +357,14 @@ def _guard_envelope(
             unwrapped = unwrap(payload, attributes)
         except (Drop, Reject, Retry, KeyboardInterrupt):
             raise
-        except BaseException as error:  # one that ends the program: the next receive would end it again
+        except (
+            BaseException
+        ) as error:  # one that ends the program: the next receive would end it again
             raise PluginError(plugin, what, error) from error
         match unwrapped:
             case (_, Mapping()):
                 return unwrapped
-        raise _wrong_return(
-            plugin, what, unwrapped, "a payload and a map of attributes"
-        )
+        raise _wrong_return(plugin, what, unwrapped, "a payload and a map of attributes")
 
     if wrap is not None:
         wrap = _guard(
@@ -419,9 +379,7 @@ def _guard_envelope(
 
 def _guard_check(plugin: str, check: Check) -> Check:
     def fits(found: Any) -> bool:
-        return isinstance(found, list) and all(
-            isinstance(each, Remark) for each in found
-        )
+        return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
 
     return _guard(
         check,
@@ -451,7 +409,9 @@ def _guard(
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # one that ends the program would hide what the others find
-            raise PluginError(plugin, what, error, f"{registered}raised {type(error).__name__}") from error
+            raise PluginError(
+                plugin, what, error, f"{registered}raised {type(error).__name__}"
+            ) from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)
         return value

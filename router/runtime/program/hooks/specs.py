@@ -28,9 +28,7 @@ class RegisterEnvelope(Protocol):
     Optionally also with what wraps a payload in it.
     """
 
-    def __call__(
-        self, name: str, unwrap: Envelope, wrap: Wrap | None = None
-    ) -> None:
+    def __call__(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
         """Register the envelope."""
 
 
@@ -72,9 +70,7 @@ def router_transform_message(message: Message, route: Route) -> Message | None:
 
 
 @hookspec
-def router_transform_item(
-    item: Item, message: Message, route: Route
-) -> Item | None:
+def router_transform_item(item: Item, message: Message, route: Route) -> Item | None:
     """Return the item to write, or None to leave it as it is.
 
     Called after the item is mapped.

@@ -125,25 +125,15 @@ class SchemaStore:
         opened = [file for file, document in self._opened.items() if document]
         names = sorted(self._name(file) for file in opened)
         files = {name: self.documents[name] for name in names}
-        links = {
-            link: name
-            for link, name in sorted(self._links.items())
-            if name in files
-        }
+        links = {link: name for link, name in sorted(self._links.items()) if name in files}
         return Bundle(files, links)
 
-    def linked(
-        self, schema: str | dict[str, Any] | bool, path: Path
-    ) -> Validation | None:
+    def linked(self, schema: str | dict[str, Any] | bool, path: Path) -> Validation | None:
         """Return the validation of a schema that was compiled for `path`.
 
         None if it has errors.
         """
-        key = (
-            self._inside(self._root / schema)
-            if isinstance(schema, str)
-            else _inline(path)
-        )
+        key = self._inside(self._root / schema) if isinstance(schema, str) else _inline(path)
         check = None if key is None else self._checks.get(key)
         return None if check is None else self.validations[check]
 
@@ -221,9 +211,7 @@ class SchemaStore:
     def _is_there(self, file: pathlib.Path) -> bool:
         return self._name(file) in self._bundle.files or file.is_file()
 
-    def _open(
-        self, file: pathlib.Path, report: _Report
-    ) -> SchemaDocument | None:
+    def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Return the document in a file.
 
         None if it has errors, which are reported once.
@@ -232,26 +220,20 @@ class SchemaStore:
             self._opened[file] = self._read(file, report)
         return self._opened[file]
 
-    def _read(
-        self, file: pathlib.Path, report: _Report
-    ) -> SchemaDocument | None:
+    def _read(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         name = self._name(file)
         origin = _Origin(f"schema '{name}'", name, file.parent)
         if name in self._bundle.files:
             return self._take(self._bundle.files[name], origin)
         path = self.folder / name
         try:
-            content = read_schema(
-                file, name, str(path), self._unsaved.get(path)
-            )
+            content = read_schema(file, name, str(path), self._unsaved.get(path))
         except SchemaError as error:
             report(*error.faults)
             return None
         return self._accept(content, origin, report)
 
-    def _accept(
-        self, content: Any, origin: _Origin, report: _Report
-    ) -> SchemaDocument | None:
+    def _accept(self, content: Any, origin: _Origin, report: _Report) -> SchemaDocument | None:
         """Verify a document; None if it has errors."""
         text = _ENCODER.encode(content)
         if text in self._verified:
@@ -276,13 +258,9 @@ class SchemaStore:
         if isinstance(content, dict):
             content = {"$schema": DEFAULT_DRAFT, **content}
         uri = self._base + quote(origin.name)
-        return SchemaDocument(
-            origin.sentence, uri, origin.folder, content, draft
-        )
+        return SchemaDocument(origin.sentence, uri, origin.folder, content, draft)
 
-    def _link(
-        self, document: SchemaDocument | None, path: Path, report: _Report
-    ) -> Check | None:
+    def _link(self, document: SchemaDocument | None, path: Path, report: _Report) -> Check | None:
         """Compile a document with those that it refers to; None if one has errors."""
         if document is None:
             return None
@@ -303,9 +281,7 @@ class SchemaStore:
         if document.stands_alone:
             validator = self._validators.get(document.text)
         if validator is not None:
-            return self._keep(
-                linker, Validation(validator, linker.reached, path)
-            )
+            return self._keep(linker, Validation(validator, linker.reached, path))
         try:
             validator = linker.link()
         except SchemaError as error:
@@ -320,9 +296,7 @@ class SchemaStore:
             self._validators[document.text] = validator
         return self._keep(linker, validation)
 
-    def _cost_fault(
-        self, document: SchemaDocument, validation: Validation
-    ) -> ConfigFault | None:
+    def _cost_fault(self, document: SchemaDocument, validation: Validation) -> ConfigFault | None:
         # The schemas of a compiled config were examined: it is loaded without the
         # module.
         if self._bundle.files:
@@ -349,9 +323,7 @@ class _Explanation:
     What it takes is made at the first failure, because schemas may be large.
     """
 
-    def __init__(
-        self, linker: Linker, validator: "Validator", root: str
-    ) -> None:
+    def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
         self._documents = linker.reached
         self._root = root
         self._build = linker.build
@@ -361,17 +333,13 @@ class _Explanation:
     def _names(self) -> frozenset[str]:
         """The names that the schemas declare."""
         documents = self._documents.values()
-        return frozenset[str]().union(
-            *(declared_names(document.content) for document in documents)
-        )
+        return frozenset[str]().union(*(declared_names(document.content) for document in documents))
 
     @cached_property
     def _locator(self) -> "Locator":
         from router.runtime.program.schemas.reasons import Locator
 
-        return Locator(
-            self._root, self._documents, self._validator, self._build
-        )
+        return Locator(self._root, self._documents, self._validator, self._build)
 
     def of(self, data: Any) -> Invalid:
         """Return why data fails; raises ValueError."""
@@ -381,9 +349,7 @@ class _Explanation:
             # A name that no schema declares may be a secret.
             is_known = isinstance(step, int) or step in self._names
             shown.append(step if is_known else "*")
-        return Invalid(
-            _reason(failure, self._root, self._documents), escape(shown)
-        )
+        return Invalid(_reason(failure, self._root, self._documents), escape(shown))
 
 
 def _check(linker: Linker, validator: "Validator", root: str) -> Check:
@@ -400,19 +366,13 @@ def _check(linker: Linker, validator: "Validator", root: str) -> Check:
     return check
 
 
-def _reason(
-    failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]
-) -> str:
+def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
     """Return the keyword and its place in the schema.
 
     It holds no name but those of the schema.
     """
     if failure.schema_path is None:
-        return (
-            f"fails '{failure.keyword}'"
-            if failure.keyword
-            else "fails its schema"
-        )
+        return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
     where = pointer(failure.schema_path)
     if failure.uri != root and failure.uri in documents:
         where += f" of {documents[failure.uri].name}"

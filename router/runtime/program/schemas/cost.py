@@ -72,9 +72,7 @@ _Step = str | None
 """A property, or None for each element of a list."""
 
 
-def cost_fault(
-    root: SchemaDocument, locations: Locations
-) -> ConfigFault | None:
+def cost_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
     """Return a fault if a small message may cost much."""
     if not _may_multiply(root):
         return None
@@ -88,9 +86,7 @@ def _may_multiply(root: SchemaDocument) -> bool:
     """
     # A subschema has a brace.
     is_small = root.text.count(b"{") <= MAX_APPLIED
-    if is_small and not any(
-        keyword in root.text for keyword in _MULTIPLYING_TEXTS
-    ):
+    if is_small and not any(keyword in root.text for keyword in _MULTIPLYING_TEXTS):
         return False
     parts = [part for _, part in subschemas(root.content)]
     if len(parts) > MAX_APPLIED:
@@ -98,9 +94,7 @@ def _may_multiply(root: SchemaDocument) -> bool:
     return not all(_MULTIPLYING.isdisjoint(part) for part in parts)
 
 
-def _growth_fault(
-    root: SchemaDocument, locations: Locations
-) -> ConfigFault | None:
+def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
     """Return a fault if too many subschemas apply to one value.
 
     Each place in the documents is counted once.
@@ -130,9 +124,7 @@ def _shown(place: Location, root: SchemaDocument) -> str:
     return f"{at} of {place.document.name}"
 
 
-def _add_new(
-    places: Iterable[Location], waiting: list[Location], seen: set[_Key]
-) -> None:
+def _add_new(places: Iterable[Location], waiting: list[Location], seen: set[_Key]) -> None:
     """Let places wait that were not seen before."""
     for place in places:
         if place.key not in seen:
@@ -140,9 +132,7 @@ def _add_new(
             waiting.append(place)
 
 
-def _count(
-    start: Location, locations: Locations, sizes: dict[_Key, int]
-) -> Location | None:
+def _count(start: Location, locations: Locations, sizes: dict[_Key, int]) -> Location | None:
     """Add the sizes of a place and of those that apply in it.
 
     Return the innermost that is too large. A place that leads back to itself counts
@@ -176,9 +166,7 @@ def _parts(place: Location, *, in_place: bool) -> Iterator[Location]:
             yield place.below(path)
 
 
-def _repetition_fault(
-    root: SchemaDocument, locations: Locations
-) -> ConfigFault | None:
+def _repetition_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:
     """Return a fault if a place leads back to itself on two ways.
 
     Both ways lead to it for the same part of a message.
@@ -228,9 +216,7 @@ class _Levels:
             place, around = waiting.pop()
             for step, target in _own(place):
                 found.setdefault(step, []).append(self.target(target))
-            beside = [
-                each for each in self._beside(place) if each.key not in around
-            ]
+            beside = [each for each in self._beside(place) if each.key not in around]
             waiting += [(each, around | {each.key}) for each in beside]
         self._below[start.key] = found
         return found
@@ -245,9 +231,7 @@ class _Levels:
             seen.add(place.key)
             text = place.schema.get("$ref")
             has_parts = not place.schema.keys().isdisjoint(_FOLLOWED)
-            if not isinstance(text, str) or (
-                has_parts and not place.is_reference
-            ):
+            if not isinstance(text, str) or (has_parts and not place.is_reference):
                 break
             found = self._locations.follow(place, text)
             if found is None:

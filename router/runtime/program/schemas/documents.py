@@ -89,9 +89,7 @@ _LIMITS = frozenset(
     for what in ("Length", "Items", "Properties", "Contains")
 )
 """The keywords whose values are lengths and counts."""
-_FRACTION = re.compile(
-    rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]'
-)
+_FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
@@ -150,9 +148,7 @@ class SchemaError(Exception):
         self.faults = faults
 
 
-def read_schema(
-    file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None
-) -> Any:
+def read_schema(file: pathlib.Path, name: str, label: str, unsaved: bytes | None = None) -> Any:
     """Return the content of a schema file, named `name` in sentences and `label` in
     places; raises SchemaError.
 
@@ -215,9 +211,7 @@ def _not_json(text: str, label: str) -> ConfigFault:
         advice = "it nests too deeply, or has a number that is too long"
     else:
         advice = "NaN, Infinity, half of a surrogate pair and an exponent without end are no JSON"
-    return ConfigFault(
-        UNREADABLE_SCHEMA, "the schema is not JSON", advice, place
-    )
+    return ConfigFault(UNREADABLE_SCHEMA, "the schema is not JSON", advice, place)
 
 
 def _parse_yaml(text: str, label: str) -> Any:
@@ -270,9 +264,7 @@ class SchemaDocument(Struct, frozen=True, dict=True):
         """Whether it surely has no reference and no name: one with the same content, at
         any URI, means the same.
         """
-        return (
-            self.draft > _WITH_ID and self.text.count(b'"$') <= 1
-        )  # that of `$schema`
+        return self.draft > _WITH_ID and self.text.count(b'"$') <= 1  # that of `$schema`
 
 
 def map_of(schema: dict[str, Any], key: str) -> dict[str, Any]:
@@ -339,9 +331,7 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
             ConfigFault(
                 UNKNOWN_DRAFT,
                 f"{name} has an unknown $schema '{named}'",
-                did_you_mean(
-                    named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"
-                ),
+                did_you_mean(named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"),
             )
         ]
     parts = list(subschemas(content))
@@ -364,9 +354,7 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield path, schema
         # From the last, as a stack gives them back in reverse.
         below = reversed(list(parts_of(schema)))
-        stack += [
-            ((*path, *steps), reduce(getitem, steps, schema)) for steps in below
-        ]
+        stack += [((*path, *steps), reduce(getitem, steps, schema)) for steps in below]
 
 
 def parts_of(schema: dict[str, Any]) -> Iterator[Path]:
@@ -418,9 +406,7 @@ def declared_names(content: Any) -> set[str]:
             lists += declared.values()
         for entries in lists:
             if isinstance(entries, list):
-                names.update(
-                    entry for entry in entries if isinstance(entry, str)
-                )
+                names.update(entry for entry in entries if isinstance(entry, str))
     return names
 
 
@@ -449,9 +435,7 @@ def _check_patterns(
     parts: Iterable[tuple[Path, dict[str, Any]]], name: str
 ) -> Iterator[ConfigFault]:
     for path, schema in parts:
-        places: list[tuple[Any, Path]] = [
-            (schema.get("pattern"), (*path, "pattern"))
-        ]
+        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
         patterns = map_of(schema, "patternProperties")
         places += [(key, (*path, "patternProperties", key)) for key in patterns]
         for pattern, where in places:
@@ -476,9 +460,7 @@ def _is_linear(pattern: str) -> bool:
     )
 
     try:
-        Draft202012Validator(
-            {"pattern": pattern}, pattern_options=RegexOptions()
-        )
+        Draft202012Validator({"pattern": pattern}, pattern_options=RegexOptions())
     except ValidationError:
         return False
     return True

@@ -83,17 +83,11 @@ class Linker:
         try:
             validator = self._validator(self._root.draft)
             oldest = self._oldest()
-            return (
-                validator
-                if oldest == self._root.draft
-                else self._validator(oldest)
-            )
+            return validator if oldest == self._root.draft else self._validator(oldest)
         except ValidationError as error:
             raise SchemaError(*self._faults(error)) from None
 
-    def build(
-        self, schema: Any, uri: str, contents: Mapping[str, Any]
-    ) -> "Validator":
+    def build(self, schema: Any, uri: str, contents: Mapping[str, Any]) -> "Validator":
         """A validator of another schema at `uri`, with these contents in place of the
         documents'; raises ValueError.
         """
@@ -104,9 +98,7 @@ class Linker:
 
     def _validator(self, draft: int) -> "Validator":
         # With a retriever, the library reads no file and makes no request itself.
-        return make_validator(
-            self._root.content, self._root.uri, self._retrieve, draft
-        )
+        return make_validator(self._root.content, self._root.uri, self._retrieve, draft)
 
     def _retrieve(self, uri: str) -> Any:
         """Return the content of the document at `uri`.
@@ -163,12 +155,9 @@ class Linker:
                     reason = "there is nothing at that place"
                 if reason:
                     at = (
-                        f"{document.name} refers to '{reference.text}' at "
-                        f"{pointer(reference.path)}"
+                        f"{document.name} refers to '{reference.text}' at {pointer(reference.path)}"
                     )
-                    faults.append(
-                        ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}")
-                    )
+                    faults.append(ConfigFault(UNRESOLVED_REFERENCE, f"{at}: {reason}"))
         if not faults and not self._refused:
             faults.append(
                 ConfigFault(
@@ -233,9 +222,7 @@ def missing_formats(draft: int) -> dict[str, Callable[[object], bool]]:
     )  # up to 50 ms: a config without schemas does not import it
 
     return {
-        name: Draft202012Validator(
-            {"format": name}, validate_formats=True, offline=True
-        ).is_valid
+        name: Draft202012Validator({"format": name}, validate_formats=True, offline=True).is_valid
         for name, since in ASSERTED_SINCE.items()
         if since > draft
     }

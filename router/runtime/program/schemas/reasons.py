@@ -118,9 +118,7 @@ class Locator:
         if self._contents is None:
             return self._original
         try:
-            return self._build(
-                self._contents[self._root], self._root, self._contents
-            )
+            return self._build(self._contents[self._root], self._root, self._contents)
         except ValueError:
             return None
 
@@ -147,9 +145,7 @@ class Locator:
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
             at = named_steps(data, (*base, *error.instance_path))
-            found, left = self._best_branch(
-                error, reduce(getitem, at, data), left
-            )
+            found, left = self._best_branch(error, reduce(getitem, at, data), left)
             if found is None:
                 break
             error, base = found, at
@@ -162,12 +158,8 @@ class Locator:
 
         None if no branch fits better than each other.
         """
-        uri, _, fragment = (error.absolute_keyword_location or "").partition(
-            "#"
-        )
-        unguarded = "/".join(
-            map(str, _without_guards(tuple(fragment.split("/"))))
-        )
+        uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
+        unguarded = "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
         place = self._locations.find(f"{uri}#{unguarded}")
         # A document inside of another is not one that the validators of branches can
         # refer to.
@@ -190,9 +182,7 @@ class Locator:
         best = [failure for rank, _, failure in ranked if rank == ranked[0][0]]
         return (best[0] if len(best) == 1 else None), left
 
-    def _branch_error(
-        self, reference: str, value: Any
-    ) -> "ValidationError | None":
+    def _branch_error(self, reference: str, value: Any) -> "ValidationError | None":
         if reference not in self._branches:
             self._branches[reference] = self._compile({"$ref": reference})
         return first_error(self._branches[reference], value)
@@ -231,12 +221,8 @@ class Locator:
         uri = f"{self._root}/branch"
         return self._build({"$schema": draft, **schema}, uri, self._contents)
 
-    def _place(
-        self, error: "ValidationError", base: Path, data: Any
-    ) -> Failure:
-        keyword = (
-            "false" if error.kind.name == "falseSchema" else error.kind.name
-        )
+    def _place(self, error: "ValidationError", base: Path, data: Any) -> Failure:
+        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
         uri = (error.absolute_keyword_location or "").partition("#")[0]
         path = _without_guards(tuple(error.schema_path))
         missing = getattr(error.kind, "property", None)

@@ -97,9 +97,7 @@ class Locations:
             known[document.uri] = Location.of(document)
             for path, part, base in _parts(document):
                 bases[document.uri, path] = base
-                names = [
-                    urldefrag(own).fragment for own in _ids(document, part)
-                ]
+                names = [urldefrag(own).fragment for own in _ids(document, part)]
                 names += [part[key] for key in _ANCHORS if key in part]
                 place = Location(document, path, part)
                 for name in names:
@@ -155,18 +153,12 @@ def with_escaped_references(content: Any) -> Any:
     are: `#/definitions/Map<string>`.
     """
     parts = [part for _, part in subschemas(content)]
-    if not any(
-        re.search(_NOT_IN_URI, text)
-        for part in parts
-        for _, text in _references_in(part)
-    ):
+    if not any(re.search(_NOT_IN_URI, text) for part in parts for _, text in _references_in(part)):
         return content
     content = deepcopy(content)
     for _, part in subschemas(content):
         for keyword, text in _references_in(part):
-            part[keyword] = re.sub(
-                _NOT_IN_URI, lambda found: quote(found[0]), text
-            )
+            part[keyword] = re.sub(_NOT_IN_URI, lambda found: quote(found[0]), text)
     return content
 
 
@@ -190,9 +182,7 @@ def bases_of(document: SchemaDocument) -> set[str]:
 
 def own_base(document: SchemaDocument) -> str:
     """Return the base URI of a document: its `$id`, or else the URI of its file."""
-    return next(
-        (base for path, _, base in _parts(document) if not path), document.uri
-    )
+    return next((base for path, _, base in _parts(document) if not path), document.uri)
 
 
 def _parts(

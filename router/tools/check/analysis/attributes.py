@@ -123,7 +123,9 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = _with_default(stored, attribute.default)
         if not isinstance(attribute.type, UnsetType):
-            stored = structs.replace(_converted(stored, attribute.type), missing=stored.missing, lacking=None)
+            stored = structs.replace(
+                _converted(stored, attribute.type), missing=stored.missing, lacking=None
+            )
     accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
@@ -133,7 +135,9 @@ def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
     attribute = route.attributes.get(name)
     if attribute is not None:
         return infer(route, attribute)
-    value = of_path(route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,)))
+    value = of_path(
+        route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,))
+    )
     return InferredAttribute((), value, None, value)
 
 
@@ -188,10 +192,15 @@ def _converted(raw: Value, kind: str) -> Value:
     """Infer the result of `type`, if the conversion does not fail."""
     types = {_CONVERSIONS[kind][1]: YES}
     if "set" in types:  # an empty set counts as missing
-        return Value(UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking)
+        return Value(
+            UNKNOWN if raw.missing is NO else raw.missing, types, NO, None, None, raw.lacking
+        )
     if kind == "json":
         return Value(raw.missing, types, NO, None, None, raw.lacking)
-    longest, empty = (text_length(raw) if kind == "S" else None), (raw.empty if kind in ("S", "B") else NO)
+    longest, empty = (
+        (text_length(raw) if kind == "S" else None),
+        (raw.empty if kind in ("S", "B") else NO),
+    )
     return structs.replace(raw, types=types, empty=empty, longest=longest)
 
 
@@ -200,11 +209,20 @@ def _with_default(value: Value, default: Any) -> Value:
     other = of_constant(default)
     if other.missing is YES or value.missing is NO:
         return value
-    types = {**value.types, **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES}}
-    longest = None if value.longest is None or other.longest is None else max(value.longest, other.longest)
+    types = {
+        **value.types,
+        **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES},
+    }
+    longest = (
+        None
+        if value.longest is None or other.longest is None
+        else max(value.longest, other.longest)
+    )
     if value.can_be(["string"]) is NO:
         longest = other.longest
-    empty = any_of([value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)])
+    empty = any_of(
+        [value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)]
+    )
     return structs.replace(value, missing=NO, types=types, empty=empty, longest=longest)
 
 
@@ -219,7 +237,9 @@ def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
     elif len(parts) == 1:
         empty = empties[0]
     lacking = next((part.lacking for part in parts if part.missing is YES), None)
-    return Value(any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking)
+    return Value(
+        any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking
+    )
 
 
 def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
@@ -262,7 +282,11 @@ def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int |
     kinds = {kind for kind, answer in of_path(messages, steps).types.items() if answer is not NO}
     if kinds == {"boolean"}:
         return 2
-    lists = [place.content["enum"] for place in index.at(steps) if isinstance(place.content.get("enum"), list)]
+    lists = [
+        place.content["enum"]
+        for place in index.at(steps)
+        if isinstance(place.content.get("enum"), list)
+    ]
     lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
     both: list[object] = [*chain.from_iterable(lists)]
     for values in sorted([*lists, both], key=len):
@@ -277,7 +301,13 @@ def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: A
     known = [_counted_in(route, inferred)]
     if isinstance(default, int | Decimal):
         known.append(_counted_by(default))
-    return Answer.NO if Answer.NO in known else Answer.UNKNOWN if Answer.UNKNOWN in known else Answer.YES
+    return (
+        Answer.NO
+        if Answer.NO in known
+        else Answer.UNKNOWN
+        if Answer.UNKNOWN in known
+        else Answer.YES
+    )
 
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
@@ -307,7 +337,11 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     if messages is None or steps is None:
         return Answer.UNKNOWN
     number = messages.holds_at(steps, _SECONDS)
-    if number is not Answer.YES or inferred.raw.can_be(["string"]) is Answer.NO or route.index is None:
+    if (
+        number is not Answer.YES
+        or inferred.raw.can_be(["string"]) is Answer.NO
+        or route.index is None
+    ):
         return number
     # With `type: N` it may be text.
     if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
@@ -316,4 +350,8 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
 
 
 def _counted_by(value: Any) -> Answer:
-    return Answer.NO if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS else Answer.YES
+    return (
+        Answer.NO
+        if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS
+        else Answer.YES
+    )

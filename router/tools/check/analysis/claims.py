@@ -36,16 +36,28 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(route, "when", "", (*route.path, "when"), _of_when(route, neighbours))
     if is_set(route.route.for_each):
         text = str(route.route.for_each)
-        yield _made(route, "for_each", "", (*route.path, "for_each"), _of_expression(route, text, "array", f"'{text}'"))
+        yield _made(
+            route,
+            "for_each",
+            "",
+            (*route.path, "for_each"),
+            _of_expression(route, text, "array", f"'{text}'"),
+        )
     if not is_set(route.route.item):
         yield _made(route, "mapping", "", route.path, _of_whole(route))
     keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
     for name, attribute, facts in route.with_facts:
-        yield _made(route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, facts))
+        yield _made(
+            route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, facts)
+        )
         if is_set(attribute.type) and name not in keys:
-            yield _made(route, "type", name, route.place(name, "type"), _of_conversion(route, attribute))
+            yield _made(
+                route, "type", name, route.place(name, "type"), _of_conversion(route, attribute)
+            )
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
-        yield _made(route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit))
+        yield _made(
+            route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit)
+        )
     merge = merge_of(route.route)
     if merge is not None:
         yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
@@ -56,7 +68,13 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
     if not isinstance(write.version, UnsetType):
-        yield _made(route, "version", write.version, place_of(route, write.version), _of_version(route, write.version))
+        yield _made(
+            route,
+            "version",
+            write.version,
+            place_of(route, write.version),
+            _of_version(route, write.version),
+        )
     if not isinstance(write.once_key, UnsetType):
         path: Path = (*route.path, "write", "once_key")
         yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
@@ -67,7 +85,9 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
         yield _made(route, "size", "", (*route.path, "item"), of_size(route))
 
 
-def _made(route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]) -> RouteClaim:
+def _made(
+    route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]
+) -> RouteClaim:
     return RouteClaim(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
 
 
@@ -77,12 +97,16 @@ def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Itera
             yield reason if other is route else f"{reason} of route '{other.name}'"
 
 
-def _of_expression(route: AnalyzedRoute, text: str, wanted: str, subject: str = "it") -> Iterator[str]:
+def _of_expression(
+    route: AnalyzedRoute, text: str, wanted: str, subject: str = "it"
+) -> Iterator[str]:
     yield from failures.of_expression(route.messages.taken, Scope(), text)
     yield from _of_value(of_tree(route.messages.taken, Scope(), tree_of(text)), (wanted,), subject)
 
 
-def _of_value(value: Value, wanted: tuple[str, ...], subject: str = "it", more: str = "") -> Iterator[str]:
+def _of_value(
+    value: Value, wanted: tuple[str, ...], subject: str = "it", more: str = ""
+) -> Iterator[str]:
     if value.missing is not NO:
         yield f"{named(value)} may be missing"
     if unfit := possible(value, wanted):
@@ -96,14 +120,18 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
 
 
-def _of_mapping(route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts) -> Iterable[str]:
+def _of_mapping(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, facts: AttributeFacts
+) -> Iterable[str]:
     what = "mapping", name in route.route.write.add
     return facts.once(what, lambda: tuple(_mapping_doubts(route, name, attribute)))
 
 
 def _of_conversion(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterable[str]:
     inferred = infer(route, attribute)
-    return route.facts(attribute).once("type", lambda: tuple(failures.of_conversion(route, attribute, inferred)))
+    return route.facts(attribute).once(
+        "type", lambda: tuple(failures.of_conversion(route, attribute, inferred))
+    )
 
 
 def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[str]:

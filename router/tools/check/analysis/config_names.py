@@ -113,7 +113,11 @@ def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
 
 
 def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
-    texts = [each for each in (settings.when, settings.for_each, settings.write.once_key) if isinstance(each, str)]
+    texts = [
+        each
+        for each in (settings.when, settings.for_each, settings.write.once_key)
+        if isinstance(each, str)
+    ]
     if not isinstance(settings.merge, UnsetType):
         texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
     texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]

@@ -24,9 +24,15 @@ from router.tools.check.analysis.text_formats import accepts_text, always_matche
 from router.tools.check.analysis.transforms import accepts_each, kinds_taken
 from router.tools.check.analysis.values import are_elements, holds, possible
 
-TYPES_OF_ELEMENTS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string", "binary")}
+TYPES_OF_ELEMENTS = {
+    "SS": ("string", "number"),
+    "NS": ("number", "string"),
+    "BS": ("string", "binary"),
+}
 """The types of the elements of lists that each type of set converts."""
-_SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]}
+_SECONDS: Schema = {
+    "anyOf": [{"not": {"type": "number"}}, {"minimum": 0, "maximum": MAX_EPOCH_SECONDS}]
+}
 _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
@@ -56,10 +62,15 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         if index == 0 and kind in ("and_expression", "or_expression"):
             inside = (_guarded(messages, scope, child, kind == "and_expression"), scope)
         if index == 0 and kind in (*_ON_ELEMENTS, "subexpression", "pipe", "index_expression"):
-            inside = (None, Scope(True))  # the others are evaluated on values of which nothing is known
+            inside = (
+                None,
+                Scope(True),
+            )  # the others are evaluated on values of which nothing is known
 
 
-def _guarded(messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool) -> SchemaProver | None:
+def _guarded(
+    messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool
+) -> SchemaProver | None:
     """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
     steps = scope.path(left)
     if steps is not None and EACH not in steps:
@@ -82,7 +93,9 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         value = of_tree(messages, scope, child)
         if takes and not _accepts(messages, takes, value):
             yield f"{name}() may be given a value that it does not take"
-    if name == "to_number" and not _is_short_number(messages, of_tree(messages, scope, tree["children"][0])):
+    if name == "to_number" and not _is_short_number(
+        messages, of_tree(messages, scope, tree["children"][0])
+    ):
         yield "to_number() may be given a number that is too long or out of range"
 
 
@@ -144,7 +157,9 @@ def _of_time(route: AnalyzedRoute, value: Value, text: str) -> Iterator[str]:
         yield f"'{text}' may be a number that is no time in seconds"
 
 
-def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute) -> Iterator[str]:
+def of_conversion(
+    route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute
+) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
     value, kind, messages = inferred.raw, attribute.type, route.mapped
     if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
@@ -152,7 +167,11 @@ def of_conversion(route: AnalyzedRoute, attribute: spec.Attribute, inferred: Inf
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
         yield f"its value may be {in_words(unfit)}"
-    elif kind not in TYPES_OF_ELEMENTS and form and not accepts_text(route, value, form, CONVERTERS[kind]):
+    elif (
+        kind not in TYPES_OF_ELEMENTS
+        and form
+        and not accepts_text(route, value, form, CONVERTERS[kind])
+    ):
         yield f"its value may be text that does not convert to {kind}"
     elif kind in TYPES_OF_ELEMENTS and value.can_be(["array"]) is not NO:
         element = of_path(messages, value.elements)
@@ -200,7 +219,9 @@ def merged_names(
     for attribute in sorted(reserved_names(route.route, ttl)):
         if attribute.startswith(merge.prefix):
             at = (*steps, attribute.removeprefix(merge.prefix))
-            always, never = (answer is Answer.YES for answer in (messages.present(at), messages.absent(at)))
+            always, never = (
+                answer is Answer.YES for answer in (messages.present(at), messages.absent(at))
+            )
             yield MergedName(attribute, at, always, never)
 
 

@@ -21,7 +21,12 @@ from router.prover.inference import (
 from router.prover.predicates import TRUTHY, Schema
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
 from router.runtime.config import spec
-from router.runtime.engine.attributes import MAX_ITEM_BYTES, MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES, text_bytes
+from router.runtime.engine.attributes import (
+    MAX_ITEM_BYTES,
+    MAX_PARTITION_KEY_BYTES,
+    MAX_SORT_KEY_BYTES,
+    text_bytes,
+)
 from router.runtime.engine.convert import TEXT_FORMATS
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS
@@ -41,14 +46,19 @@ def _as_given(value: float) -> float:
 
 _GROWTH_OF_CALLS: Mapping[str, Callable[..., float]] = {
     "to_string": bytes_as_text,
-    **dict.fromkeys(("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"), _as_given),
+    **dict.fromkeys(
+        ("keys", "values", "reverse", "sort", "sort_by", "max", "min", "max_by", "min_by"),
+        _as_given,
+    ),
     "to_array": lambda value: LIST_BYTES + 1 + value,
     "not_null": lambda *values: max(values),
     "join": lambda separator, value: (GROWTH_AS_TEXT + separator) * value,
 }
 """The most bytes of the result of functions of JMESPath, of those of their arguments."""
 _NOT_TRUE: Schema = {"not": TRUTHY}
-_NO_NUMBER: Schema = {"anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]}
+_NO_NUMBER: Schema = {
+    "anyOf": [{"not": {"type": ["string", "number"]}}, {"type": "string", "pattern": "^[^-+.0-9]"}]
+}
 """Values that are no number, and no text that converts to one."""
 
 
@@ -58,7 +68,9 @@ def of_size(route: AnalyzedRoute) -> Iterator[str]:
     if not is_set(route.route.item):
         steps = route.scope.steps(("element",)) if route.scope.each else ()
         fixed = len(route.scope.element or ())
-        total = inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
+        total = (
+            inf if route.mapped is None or steps is None else route.mapped.most_bytes(steps, fixed)
+        )
         if total == inf:
             yield f"the {'element' if route.scope.each else 'message'} is not bounded"
             return
@@ -80,7 +92,9 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
     A key that is too long has a finding of its own.
     """
     added = name in route.route.write.add
-    size = route.facts(attribute).once(("bytes", added), lambda: _most_bytes(route, name, attribute))
+    size = route.facts(attribute).once(
+        ("bytes", added), lambda: _most_bytes(route, name, attribute)
+    )
     if route.table is None or name not in route.table.key:
         return size
     limits = dict(zip(route.table.key, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False))
@@ -93,13 +107,22 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
-        for step, (_, _, argument) in zip(inferred.steps, transforms_of(attribute.transform), strict=True):
+        for step, (_, _, argument) in zip(
+            inferred.steps, transforms_of(attribute.transform), strict=True
+        ):
             size = min(size, _value_bytes(route, step.before, step.takes))
             size = _grown(step.transform, size, argument)
         size = _converted(
-            route, inferred, attribute.type, min(size, _value_bytes(route, inferred.raw, inferred.accepts))
+            route,
+            inferred,
+            attribute.type,
+            min(size, _value_bytes(route, inferred.raw, inferred.accepts)),
         )
-    return default if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred) else max(default, size)
+    return (
+        default
+        if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred)
+        else max(default, size)
+    )
 
 
 def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
@@ -125,10 +148,14 @@ def _grown(transform: Transform | None, size: float, argument: Any) -> float:
     return transform.most_bytes(size, arguments)
 
 
-def _converted(route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float) -> float:
+def _converted(
+    route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float
+) -> float:
     """Return the most bytes of a value, which has at most `size`, converted to a `type`."""
     if kind == "NS" and inferred.raw.origin is not None and route.few is not None:
-        size = min(size, LIST_BYTES + (NUMBER_BYTES + 1) * route.few.most_items(inferred.raw.origin))
+        size = min(
+            size, LIST_BYTES + (NUMBER_BYTES + 1) * route.few.most_items(inferred.raw.origin)
+        )
     if kind in ("json", "SS"):
         return bytes_as_text(size)
     # Other texts are of numbers, or become no longer: Base64 is longer than what it encodes.
@@ -178,7 +205,9 @@ def _scalar_bytes(value: Value) -> float:
 def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | None = None) -> float:
     """Return the most bytes of a value of one of the types that what it is given to takes; infinity if unknown."""
     if takes is not None:
-        value = structs.replace(value, types={kind: can for kind, can in value.types.items() if kind in takes})
+        value = structs.replace(
+            value, types={kind: can for kind, can in value.types.items() if kind in takes}
+        )
     size = _scalar_bytes(value)
     return _bytes_of(route, value) if size == inf else size
 
@@ -189,7 +218,11 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     value = of_tree(route.mapped, route.scope, tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    return max(size, MOST_DIGITS) if value.given or value.can_be(["number"]) is NO else bytes_as_text(size)
+    return (
+        max(size, MOST_DIGITS)
+        if value.given or value.can_be(["number"]) is NO
+        else bytes_as_text(size)
+    )
 
 
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
@@ -201,7 +234,10 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    fixed, kinds = len(route.scope.element or ()), ALL_TYPES if value.origin is None else possible(value)
+    fixed, kinds = (
+        len(route.scope.element or ()),
+        ALL_TYPES if value.origin is None else possible(value),
+    )
     size = messages.most_bytes(steps, fixed, kinds)
     if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
         size = route.few.most_bytes(steps, fixed, kinds)
@@ -210,7 +246,9 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
     return size
 
 
-def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute) -> bool:
+def _is_refused(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
+) -> bool:
     """Whether it is proved that no value of a message is stored: each is missing, or a part of the mapping refuses it.
 
     A set of no elements counts as missing.
@@ -219,12 +257,21 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
         tree = tree_of(use.text)
         value = of_tree(route.mapped, route.scope, tree)
         taken = ALL_TYPES if use.takes is None else use.takes
-        if (tree is not None and _fails(route, tree)) or not set(taken).intersection(possible(value)):
+        if (tree is not None and _fails(route, tree)) or not set(taken).intersection(
+            possible(value)
+        ):
             return True
-    if name in route.route.write.add and not {"number", "set"}.intersection(possible(inferred.value)):
+    if name in route.route.write.add and not {"number", "set"}.intersection(
+        possible(inferred.value)
+    ):
         return True
-    stages = [(step.before, step.takes) for step in inferred.steps] + [(inferred.raw, inferred.accepts)]
-    if any(takes is not None and not set(takes).intersection(possible(value)) for value, takes in stages):
+    stages = [(step.before, step.takes) for step in inferred.steps] + [
+        (inferred.raw, inferred.accepts)
+    ]
+    if any(
+        takes is not None and not set(takes).intersection(possible(value))
+        for value, takes in stages
+    ):
         return True
     forms = [(step.before, step.form) for step in inferred.steps]
     forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
@@ -240,7 +287,9 @@ def _is_refused(route: AnalyzedRoute, name: str, attribute: spec.Attribute, infe
         element = of_path(route.mapped, listed.elements)
         if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):
             return True
-    return attribute.type == "NS" and holds(route.mapped, of_path(route.mapped, inferred.raw.elements), _NO_NUMBER)
+    return attribute.type == "NS" and holds(
+        route.mapped, of_path(route.mapped, inferred.raw.elements), _NO_NUMBER
+    )
 
 
 def _fails(route: AnalyzedRoute, tree: Tree) -> bool:

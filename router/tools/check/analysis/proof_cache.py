@@ -43,17 +43,25 @@ def prover_of(
     """
     known, uri = None, schema.root.uri
     texts = {uri: document.text for uri, document in schema.documents.items()}
-    mixed = any(_has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items())
+    mixed = any(
+        _has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items()
+    )
     if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
         # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
         known = (
-            canonical_of(uri, tuple(sorted(texts.items()))) if len(texts) > 1 else canonical_of("", (("", texts[uri]),))
+            canonical_of(uri, tuple(sorted(texts.items())))
+            if len(texts) > 1
+            else canonical_of("", (("", texts[uri]),))
         )
     if known is None and not approximate:
         return None
     known, exact = (known, True) if known else (parsed(20, b"true"), False)
     return SchemaProver(
-        known, exact, budget, depthwise=depthwise_prover_of(schema, parsed, known=not mixed), parts=parts
+        known,
+        exact,
+        budget,
+        depthwise=depthwise_prover_of(schema, parsed, known=not mixed),
+        parts=parts,
     )
 
 
@@ -64,7 +72,11 @@ def _has_other_drafts(document: SchemaDocument, text: bytes) -> bool:
     """
     if text.count(b'"$schema"') <= 1:  # that of the document itself, as in most
         return False
-    return any(draft_of(part) != document.draft for _, part in subschemas(document.content) if "$schema" in part)
+    return any(
+        draft_of(part) != document.draft
+        for _, part in subschemas(document.content)
+        if "$schema" in part
+    )
 
 
 class SharedParts:
@@ -119,7 +131,11 @@ class AttributeFacts:
     """What is known of an attribute of a route; `known` is that of equal ones, too."""
 
     def __init__(
-        self, attribute: spec.Attribute, read: _Read, messages: SchemaProver | None, known: dict[Hashable, Any]
+        self,
+        attribute: spec.Attribute,
+        read: _Read,
+        messages: SchemaProver | None,
+        known: dict[Hashable, Any],
     ) -> None:
         self.attribute = attribute
         self.uses = read.uses
@@ -171,7 +187,9 @@ class AttributeFacts:
         Where one of two schemas with an equal part has no message that is easy to find, the other may have one.
         """
         messages = self._messages
-        return messages is None or (messages.has_time and messages.not_shared.isdisjoint(self._read.properties or ()))
+        return messages is None or (
+            messages.has_time and messages.not_shared.isdisjoint(self._read.properties or ())
+        )
 
 
 class SharedAttributes:
@@ -186,7 +204,10 @@ class SharedAttributes:
         self._known: dict[Hashable, dict[Hashable, Any]] = {}
 
     def facts(
-        self, attribute: spec.Attribute, messages: SchemaProver | None, settings: tuple[Hashable, ...] | None
+        self,
+        attribute: spec.Attribute,
+        messages: SchemaProver | None,
+        settings: tuple[Hashable, ...] | None,
     ) -> AttributeFacts:
         """Return what is known of an attribute, and of equal ones that read equal parts of messages.
 

@@ -43,7 +43,9 @@ class Refutation(Struct, frozen=True):
     reason: str
 
 
-def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute] = ()) -> Refutation | None:
+def refutation(
+    route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute] = ()
+) -> Refutation | None:
     """Return a message that refutes a claim about the evaluation of a part of a route; None if none is found.
 
     `neighbours` are all routes of its queue, on whose messages its `when` is evaluated.
@@ -51,7 +53,9 @@ def refutation(route: AnalyzedRoute, claim: Claim, neighbours: Sequence[Analyzed
     read = list(_paths(route, claim))
     if claim.kind == "when":
         schemas = [other.messages.schema for other in neighbours]
-        return next(filter(None, (_search(messages, read, _failing(route)) for messages in schemas)), None)
+        return next(
+            filter(None, (_search(messages, read, _failing(route)) for messages in schemas)), None
+        )
     messages = route.messages_of(claim)
     there = [] if claim.of_message or route.scope.element is None else [route.scope.element]
     rejects, known = _rejecting(_stages(route, claim)), _known_value(route, claim)
@@ -86,7 +90,11 @@ def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
     attribute = route.attributes.get(claim.subject)
     if attribute is None or route.table is None:
         return None
-    what = (claim.kind, claim.subject, tuple(route.table.key.items()) if claim.kind == "key" else ())
+    what = (
+        claim.kind,
+        claim.subject,
+        tuple(route.table.key.items()) if claim.kind == "key" else (),
+    )
     return route.facts(attribute).once(what, FoundValue)
 
 
@@ -147,22 +155,32 @@ def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | Uns
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
     each = route.route.for_each
-    key = ENCODER.encode((name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item))
+    key = ENCODER.encode(
+        (name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item)
+    )
     if key not in route.shared.compiled:
         route.shared.compiled[key] = _compile_alone(route, item)
     compiled: MapItems = route.shared.compiled[key]
     return compiled
 
 
-def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
+def _compile_alone(
+    route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType
+) -> MapItems:
     # No code is generated for the mode `update`, which takes each setting of an attribute.
-    part = structs.replace(route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update"))
-    mapping = compile_mapping(route.name, part, Table(route.route.table, ()), route.context, route.path)
+    part = structs.replace(
+        route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update")
+    )
+    mapping = compile_mapping(
+        route.name, part, Table(route.route.table, ()), route.context, route.path
+    )
     return mapping.items if mapping else lambda message, budget: ()
 
 
 def _mapping(
-    route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType, check: Check = lambda item: ""
+    route: AnalyzedRoute,
+    item: Mapping[str, spec.Attribute] | UnsetType,
+    check: Check = lambda item: "",
 ) -> Reject:
     """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
     map_items = compile_alone(route, item)
@@ -203,18 +221,28 @@ def _take_key(name: str, key: Mapping[str, KeyType], item: Item) -> str:
 
 def _kind_of(name: str, item: Item) -> str:
     """Return the type of an attribute in DynamoDB, or "" if it is missing."""
-    return next(iter(encode_item({name: item[name]})[0][name])) if item.get(name) is not None else ""
+    return (
+        next(iter(encode_item({name: item[name]})[0][name])) if item.get(name) is not None else ""
+    )
 
 
 def _version_fault(name: str, kind: str) -> str:
-    return "" if kind in _ORDERED else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
+    return (
+        ""
+        if kind in _ORDERED
+        else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
+    )
 
 
 def _expiry_fault(name: str, item: Item) -> str:
     kind = _kind_of(name, item)
     if kind not in ("N", ""):
         return f"the time to live '{name}' is of type {kind}, and is never read"
-    return f"the time to live '{name}' is in milliseconds" if kind and item[name] >= FIRST_MILLISECONDS else ""
+    return (
+        f"the time to live '{name}' is in milliseconds"
+        if kind and item[name] >= FIRST_MILLISECONDS
+        else ""
+    )
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:
@@ -231,7 +259,9 @@ def _idempotency(route: AnalyzedRoute) -> Reject:
     return reject
 
 
-def _mixed(route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]) -> Refutation | None:
+def _mixed(
+    route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]
+) -> Refutation | None:
     """Return a message with a version of another type than that of another message: the two have no order."""
     name, attribute, messages = claim.subject, _attribute(route, claim), route.mapped
     if messages is None or attribute is None or not has_only_built_ins(route, attribute):
@@ -254,7 +284,10 @@ def _is_kind(kind_of: Reject, kind: str, data: Any) -> bool:
 
 def _shortened(mapped: Item) -> Item:
     """Return an item without the length of its texts: that of keys has a finding of its own."""
-    return {name: value[:_SHORT] if isinstance(value, str | bytes) else value for name, value in mapped.items()}
+    return {
+        name: value[:_SHORT] if isinstance(value, str | bytes) else value
+        for name, value in mapped.items()
+    }
 
 
 def _rejecting(stages: list[Reject]) -> Reject | None:
@@ -265,7 +298,11 @@ def _rejecting(stages: list[Reject]) -> Reject | None:
 
     def rejects(data: Any) -> str:
         reason = last(data)
-        return reason if reason and _is_storable(data) and not any(stage(data) for stage in before) else ""
+        return (
+            reason
+            if reason and _is_storable(data) and not any(stage(data) for stage in before)
+            else ""
+        )
 
     return rejects
 
@@ -281,7 +318,11 @@ def _is_storable(data: Any) -> bool:
 
 def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
     """Yield the paths of the message that a claim is about."""
-    settings = {"when": route.route.when, "for_each": route.route.for_each, "once_key": route.route.write.once_key}
+    settings = {
+        "when": route.route.when,
+        "for_each": route.route.for_each,
+        "once_key": route.route.write.once_key,
+    }
     attribute = _attribute(route, claim)
     if claim.kind in settings:
         yield from _paths_in([str(settings[claim.kind])], Scope())

@@ -8,7 +8,14 @@ from msgspec import Struct, UnsetType
 
 from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
-from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, evaluated, opposite_of
+from router.prover.conditions import (
+    ALWAYS,
+    ANYTHING,
+    Condition,
+    condition_of,
+    evaluated,
+    opposite_of,
+)
 from router.prover.expressions import Scope, list_of, paths_in
 from router.prover.inference import Value
 from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
@@ -24,7 +31,12 @@ from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
-from router.tools.check.analysis.proof_cache import AttributeFacts, SharedAttributes, SharedParts, prover_of
+from router.tools.check.analysis.proof_cache import (
+    AttributeFacts,
+    SharedAttributes,
+    SharedParts,
+    prover_of,
+)
 from router.tools.check.analysis.verdicts import Claim, ClaimKind
 
 MAX_CONDITIONS = 16
@@ -128,7 +140,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         steps = self.scope.element
         if self.mapped is None or steps is None or EACH in steps[:-1]:
             return self.mapped
-        return self.mapped.narrow(wherever(steps[:-1], {"maxItems": MAX_ELEMENTS}), holds=lambda message: True)
+        return self.mapped.narrow(
+            wherever(steps[:-1], {"maxItems": MAX_ELEMENTS}), holds=lambda message: True
+        )
 
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
@@ -139,7 +153,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
         """The attributes of `item` with what is known of each, for rules that look at all of them."""
-        return [(name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()]
+        return [
+            (name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()
+        ]
 
     def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
         """Return the expressions of an attribute."""
@@ -174,7 +190,11 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         where = self.index.where(level)
         if gap == "type":
             return f"add 'type: object' {where}"
-        return f"remove null from the types {where}" if gap == "null" else f"add '{gap}' to 'required' {where}"
+        return (
+            f"remove null from the types {where}"
+            if gap == "null"
+            else f"add '{gap}' to 'required' {where}"
+        )
 
     def constrain(self, value: Value, keyword: str) -> str:
         """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
@@ -214,7 +234,10 @@ def analyze_routes(
         linked = _linked(schemas, name, route)
         budget = budget_of(linked)
         by_schema = _by_schema(linked, budget, known, find_part)
-        scope, names = _scope(route), None if isinstance(route.plugins, UnsetType) else route.plugins
+        scope, names = (
+            _scope(route),
+            None if isinstance(route.plugins, UnsetType) else route.plugins,
+        )
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
             AnalyzedRoute(
@@ -223,7 +246,9 @@ def analyze_routes(
                 table=config.tables.get(route.table),
                 queue=queue,
                 when=when,
-                messages=_message_sets(by_schema, own, earlier.before(route, queue), scope, changed),
+                messages=_message_sets(
+                    by_schema, own, earlier.before(route, queue), scope, changed
+                ),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=scope,
                 final=not plugins.left_out and not plugins.item_pipeline(names),
@@ -256,7 +281,11 @@ class _EarlierRoutes:
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
-    return None if isinstance(route.schema, UnsetType) else schemas.linked(route.schema, ("routes", name, "schema"))
+    return (
+        None
+        if isinstance(route.schema, UnsetType)
+        else schemas.linked(route.schema, ("routes", name, "schema"))
+    )
 
 
 def _by_schema(
@@ -286,7 +315,11 @@ def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing
 
 
 def _message_sets(
-    by_schema: SchemaProver | None, own: list[Narrowing], earlier: list[Narrowing], scope: Scope, changed: bool
+    by_schema: SchemaProver | None,
+    own: list[Narrowing],
+    earlier: list[Narrowing],
+    scope: Scope,
+    changed: bool,
 ) -> MessageSets:
     """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
     if by_schema is None:
@@ -295,18 +328,26 @@ def _message_sets(
     # A message that satisfies `when` besides satisfies the schema.
     is_possible = accepted.exact and accepted.satisfiability == "yes"
     impossible_schema = not is_possible and by_schema.is_contradictory()
-    impossible_when = not impossible_schema and accepted.is_contradictory(each for one in own for each in one.tested)
+    impossible_when = not impossible_schema and accepted.is_contradictory(
+        each for one in own for each in one.tested
+    )
     if len(earlier) > MAX_CONDITIONS:
         all_ = tuple(earlier)
         earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
     accepted = _narrow(accepted, earlier)
     impossible = impossible_schema or impossible_when or accepted.impossible
     mapped = _with_elements(accepted, scope.element)
-    no_elements = not impossible and scope.element is not None and (mapped.impossible or mapped.excludes(scope.element))
+    no_elements = (
+        not impossible
+        and scope.element is not None
+        and (mapped.impossible or mapped.excludes(scope.element))
+    )
     return MessageSets(
         taken=None if changed or impossible else accepted,
         mapped=None if changed or impossible or no_elements else mapped,
-        by_schema=None if changed or impossible_schema or accepted.exact else _with_elements(by_schema, scope.element),
+        by_schema=None
+        if changed or impossible_schema or accepted.exact
+        else _with_elements(by_schema, scope.element),
         schema=by_schema,
         unknown="a plugin changes the messages" if changed else "",
         impossible_schema=impossible_schema,
@@ -331,7 +372,9 @@ def _narrow(messages: SchemaProver, narrowings: list[Narrowing]) -> SchemaProver
 
 
 def _scope(route: spec.RouteSettings) -> Scope:
-    return Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
+    return (
+        Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
+    )
 
 
 def is_set(value: Any) -> bool:

@@ -19,7 +19,13 @@ from router.runtime.engine.attributes import MAX_ITEM_BYTES, encode_item, over_l
 from router.runtime.engine.engine import UNLIMITED
 from router.runtime.program.mapping import MapItems
 from router.tools.check.analysis.item_sizes import most_bytes
-from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins, paths_of, tested_paths
+from router.tools.check.analysis.refutations import (
+    SYSTEM,
+    compile_alone,
+    has_only_built_ins,
+    paths_of,
+    tested_paths,
+)
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 
 _MANY = 4 * (MAX_ITEM_BYTES // 3 + 1)
@@ -78,7 +84,9 @@ def measured_parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute |
     return route.attributes.items() if is_set(route.route.item) else [("", None)]
 
 
-def find_oversized(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> tuple[Steps, Any] | None:
+def find_oversized(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
+) -> tuple[Steps, Any] | None:
     """Return a path, and a message whose value there makes an attribute or the whole item too large.
 
     None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform of a plugin is not.
@@ -89,7 +97,10 @@ def find_oversized(route: AnalyzedRoute, name: str, attribute: spec.Attribute | 
     item: Any = UNSET
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
-        if not has_only_built_ins(route, attribute) or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
+        if (
+            not has_only_built_ins(route, attribute)
+            or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES
+        ):
             return None
         item, read = {name: attribute}, paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))
@@ -102,7 +113,11 @@ def find_oversized(route: AnalyzedRoute, name: str, attribute: spec.Attribute | 
     tested, read = tested_paths(route), list(read)
     # A template has no value if a part of it has none.
     beside = [[*there, *read], there] if len(read) > 1 else [there]
-    tried = ((steps, messages.find_larger(steps, growth, each, tested)) for each in beside for steps in read)
+    tried = (
+        (steps, messages.find_larger(steps, growth, each, tested))
+        for each in beside
+        for steps in read
+    )
     return next((found for found in tried if found[1] is not MISSING), None)
 
 
@@ -126,7 +141,9 @@ def _json_bytes(value: Any) -> int:
         case str() if len(value) > _MANY:
             return _text_bytes(value)
         case {} if value:
-            return 1 + sum(len(ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items())
+            return 1 + sum(
+                len(ENCODER.encode(name)) + 2 + _json_bytes(each) for name, each in value.items()
+            )
         case [_, *others] if len(others) < _POSITIONS:
             return 1 + sum(1 + _json_bytes(each) for each in value)
     return len(ENCODER.encode(value))
@@ -145,7 +162,10 @@ def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
             yield from (_lengthened(value, way) for way in range(_WAYS))
         case [first, *_]:
             for index, element in enumerate(value[: _POSITIONS if depth else 0]):
-                yield from ([*value[:index], each, *value[index + 1 :]] for each in _enlarged(element, depth - 1))
+                yield from (
+                    [*value[:index], each, *value[index + 1 :]]
+                    for each in _enlarged(element, depth - 1)
+                )
             # A set has none of its values twice, and a list may have different ones.
             yield from _distinct(first)
             yield [first] * min(_ELEMENTS, _count(first, ","))
@@ -153,7 +173,10 @@ def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
         case {}:
             yield {**value, "x": _lengthened("x", 0)}
             for inner in [*value.values()][:_NAMES]:
-                yield {**value, **{f"x{number}": inner for number in range(_count(inner, '"x123456":,'))}}
+                yield {
+                    **value,
+                    **{f"x{number}": inner for number in range(_count(inner, '"x123456":,'))},
+                }
             for name in [*value][: _NAMES if depth else 0]:
                 yield from ({**value, name: each} for each in _enlarged(value[name], depth - 1))
 
@@ -164,7 +187,9 @@ def _longer(element: Any) -> Iterator[Any]:
         case str():
             yield from (element.ljust(length, element[-1:] or "x") for length in _LENGTHS)
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+            for name in [name for name, value in element.items() if isinstance(value, str)][
+                :_NAMES
+            ]:
                 yield from ({**element, name: each} for each in _longer(element[name]))
 
 
@@ -183,7 +208,9 @@ def _distinct(element: Any) -> Iterator[list[Any]]:
                 start = element + step * _FIRST_NUMBER
                 yield [*islice(count(start, step), _count(start, ","))]
         case {}:
-            for name in [name for name, value in element.items() if isinstance(value, str)][:_NAMES]:
+            for name in [name for name, value in element.items() if isinstance(value, str)][
+                :_NAMES
+            ]:
                 yield [{**element, name: f"{element[name]}{number}"} for number in numbers]
 
 

@@ -14,7 +14,19 @@ from router.prover.text_patterns import NO_MATCH
 from router.tools.check.analysis.routes import AnalyzedRoute
 
 _SAMPLES = (
-    *("x", "abc", "A", "", "a-1", "2026-01-02", "2026-01-02T03:04:05Z", "1767323045", "1.2.3", "00:00:00Z", "P1D"),
+    *(
+        "x",
+        "abc",
+        "A",
+        "",
+        "a-1",
+        "2026-01-02",
+        "2026-01-02T03:04:05Z",
+        "1767323045",
+        "1.2.3",
+        "00:00:00Z",
+        "P1D",
+    ),
     *("a@example.com", "example.com", "https://example.com/", "/a", "192.0.2.1", "2001:db8::1"),
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 )
@@ -35,13 +47,17 @@ class Refusal(Struct, frozen=True):
         return "" if self.example is None else f", as '{self.example}'"
 
 
-def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> Refusal:
+def refusal_of(
+    route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]
+) -> Refusal:
     """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that a value can be."""
     messages, index, steps = route.mapped, route.index, value.origin
     textual = value.can_be(["string"])
     if textual is not Answer.YES or messages is None or index is None or steps is None:
         return Refusal(Answer.NO if textual is Answer.NO else Answer.UNKNOWN)
-    matches = messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
+    matches = (
+        messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
+    )
     if matches is Answer.YES or _is_asserted(messages, steps, form):
         return Refusal(Answer.NO)
     differs, outside = messages.find_text(steps, (), form.pattern or NO_MATCH)
@@ -56,12 +72,18 @@ def refusal_of(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Ca
     return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
 
 
-def accepts_text(route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]) -> bool:
+def accepts_text(
+    route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]
+) -> bool:
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
     if value.can_be(["string"]) is Answer.NO:
         return True
     messages, steps = route.mapped, value.origin
-    if messages is None or steps is None or refusal_of(route, value, form, convert).possible is not Answer.NO:
+    if (
+        messages is None
+        or steps is None
+        or refusal_of(route, value, form, convert).possible is not Answer.NO
+    ):
         return False
     return not form.stored or always_matches(messages, steps, form.stored) is Answer.YES
 
@@ -98,7 +120,11 @@ def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool
         return True
     # What the keyword means depends on the draft: only the library proves it in that of the schema.
     encoded = wherever(steps, {"contentEncoding": form.encoding})
-    return bool(form.encoding) and messages.draft in _ENCODING_ASSERTED and messages.entails(encoded) is Answer.YES
+    return (
+        bool(form.encoding)
+        and messages.draft in _ENCODING_ASSERTED
+        and messages.entails(encoded) is Answer.YES
+    )
 
 
 def _texts(index: SchemaIndex, steps: Steps) -> Iterator[str]:
@@ -106,8 +132,16 @@ def _texts(index: SchemaIndex, steps: Steps) -> Iterator[str]:
     for place in index.at(steps):
         for key in ("enum", "examples"):
             values = place.content.get(key)
-            yield from (each for each in (values if isinstance(values, list) else ()) if isinstance(each, str))
-        yield from (place.content[key] for key in ("const", "default") if isinstance(place.content.get(key), str))
+            yield from (
+                each
+                for each in (values if isinstance(values, list) else ())
+                if isinstance(each, str)
+            )
+        yield from (
+            place.content[key]
+            for key in ("const", "default")
+            if isinstance(place.content.get(key), str)
+        )
 
 
 def _refuses(convert: Callable[[str], Any], text: str) -> bool:

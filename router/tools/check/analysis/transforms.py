@@ -90,7 +90,9 @@ def arguments_of(transform: Transform, argument: Any) -> Arguments | None:
     bound = bind(transform.apply, argument)
     if bound is None:
         return None
-    arguments = {name: bound.arguments[name] for name in transform.arguments if name in bound.arguments}
+    arguments = {
+        name: bound.arguments[name] for name in transform.arguments if name in bound.arguments
+    }
     fit = all(transform.arguments[name].takes(value) for name, value in arguments.items())
     return arguments if fit else None
 
@@ -150,7 +152,9 @@ def of_transform(route: AnalyzedRoute, transform: Transform, before: Value, argu
     return structs.replace(after, missing=missing, lacking=cause.lacking, gap=cause.gap)
 
 
-def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, arguments: Arguments | None) -> Value | None:
+def _result_of(
+    route: AnalyzedRoute, transform: Transform, before: Value, arguments: Arguments | None
+) -> Value | None:
     """Infer the result of a transform for values that are not missing.
 
     None if it may be anything, or nothing.
@@ -164,7 +168,11 @@ def _result_of(route: AnalyzedRoute, transform: Transform, before: Value, argume
         case SameList():
             return _same_list_as(before)
         case ListEnd(index):
-            return of_list_end(route.mapped, before, index) if before.ends is None else before.ends[index]
+            return (
+                of_list_end(route.mapped, before, index)
+                if before.ends is None
+                else before.ends[index]
+            )
         case JoinedText():
             return of_joined(route.mapped, before)
         case SplitText(separator):
@@ -184,7 +192,11 @@ def _same_list_as(before: Value) -> Value:
 
 
 def _text_of(
-    route: AnalyzedRoute, transform: Transform, result: TextResult, before: Value, arguments: Arguments
+    route: AnalyzedRoute,
+    transform: Transform,
+    result: TextResult,
+    before: Value,
+    arguments: Arguments,
 ) -> Value:
     known = before.longest if transform.takes == TEXT else text_length(before)
     longest = result.longest(inf if known is None else known, arguments)
@@ -203,7 +215,11 @@ def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> 
         case EmptyIfMatches(pattern, samples):
             return YES if before.empty is YES else _can_match(route, before, pattern, [*samples])
         case EmptyIfRepeats(part):
-            return YES if before.empty is YES else _can_match(route, before, f"^({escaped(part)})*$", [part])
+            return (
+                YES
+                if before.empty is YES
+                else _can_match(route, before, f"^({escaped(part)})*$", [part])
+            )
         case _:
             return UNKNOWN
 
@@ -242,7 +258,11 @@ def _parts_of(route: AnalyzedRoute, transform: Transform, before: Value, separat
 
 
 def _entry_of(
-    route: AnalyzedRoute, transform: Transform, before: Value, entries: Mapping[str, Any], default: Any
+    route: AnalyzedRoute,
+    transform: Transform,
+    before: Value,
+    entries: Mapping[str, Any],
+    default: Any,
 ) -> Value:
     """Infer an entry of a map; without a default it is missing for a text that the map does not have."""
     constants = [*entries.values()]
@@ -251,7 +271,11 @@ def _entry_of(
     found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
     lengths = [value.longest for value in found if "string" in value.types]
-    longest = None if None in lengths else max((length for length in lengths if length is not None), default=0)
+    longest = (
+        None
+        if None in lengths
+        else max((length for length in lengths if length is not None), default=0)
+    )
     after = Value(
         missing=NO if default is not None and None not in entries.values() else UNKNOWN,
         types=dict.fromkeys(types, YES) if len(types) == 1 else types,

@@ -7,13 +7,17 @@ from router.prover.schema_prover import SchemaProver
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
     """Return the types that a value is not proved not to have, except some."""
-    found = [kind for kind, answer in value.types.items() if answer is not NO and kind not in except_]
+    found = [
+        kind for kind, answer in value.types.items() if answer is not NO and kind not in except_
+    ]
     return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
 
 
 def holds(messages: SchemaProver | None, value: Value, leaf: Schema) -> bool:
     """Whether it is proved that each value taken from a path satisfies a predicate."""
-    return messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
+    return (
+        messages is not None and value.origin is not None and messages.proves_at(value.origin, leaf)
+    )
 
 
 def are_elements(messages: SchemaProver | None, value: Value, kinds: tuple[str, ...]) -> bool:

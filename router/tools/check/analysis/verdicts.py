@@ -6,7 +6,9 @@ from msgspec import Struct
 
 from router.model import Path
 
-ClaimKind = Literal["when", "for_each", "mapping", "type", "merge", "key", "version", "once_key", "ttl", "size"]
+ClaimKind = Literal[
+    "when", "for_each", "mapping", "type", "merge", "key", "version", "once_key", "ttl", "size"
+]
 
 
 class Claim(Struct, frozen=True):

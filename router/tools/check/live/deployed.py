@@ -32,7 +32,11 @@ class DeployedConfig(Struct, frozen=True):
         """Return the path of a queue in the config: its entry, else the first route that reads it."""
         if name in self.config.queues:
             return ("queues", name)
-        return next(("routes", each, "queue") for each, route in self.config.routes.items() if route.queue == name)
+        return next(
+            ("routes", each, "queue")
+            for each, route in self.config.routes.items()
+            if route.queue == name
+        )
 
     def dead_letter_path(self, name: str) -> Path:
         """Return the path of the dead-letter queue of a queue in the config."""
@@ -43,7 +47,9 @@ class DeployedConfig(Struct, frozen=True):
         deployed = self.seen.queues.get(self.queues[name].reference)
         return deployed if isinstance(deployed, DeployedQueue) else None
 
-    def mapped(self, name: str) -> tuple[tuple[DeployedMapping, DeployedFunction | Unanswered | None], ...]:
+    def mapped(
+        self, name: str
+    ) -> tuple[tuple[DeployedMapping, DeployedFunction | Unanswered | None], ...]:
         """Return the mappings of a queue, each with its function; None for an unknown one."""
         mappings = self.seen.mappings.get(name, ())
         if isinstance(mappings, Unanswered):
@@ -59,7 +65,12 @@ live_rule = LIVE_RULES.register
 def duration(seconds: int) -> str:
     """Return seconds in the largest unit of which they are a whole number greater than one."""
     return next(
-        (f"{seconds // unit} {name}" for unit, name in _UNITS if seconds % unit == 0 and seconds > unit), f"{seconds} s"
+        (
+            f"{seconds // unit} {name}"
+            for unit, name in _UNITS
+            if seconds % unit == 0 and seconds > unit
+        ),
+        f"{seconds} s",
     )
 
 
@@ -103,7 +114,9 @@ def check_answers(deployment: DeployedConfig) -> Iterator[Found]:
         path = deployment.queue_path(name)
         yield from _not_known(seen.queues.get(queue.reference), path)
         if queue.dead_letter:
-            yield from _not_known(seen.queues.get(queue.dead_letter), deployment.dead_letter_path(name))
+            yield from _not_known(
+                seen.queues.get(queue.dead_letter), deployment.dead_letter_path(name)
+            )
         deployed = deployment.queue_of(name)
         if deployed:
             yield from _not_known(seen.queues.get(deployed.redrive_to), path)
@@ -131,7 +144,9 @@ def _not_known(answer: object, path: Path) -> Iterator[Found]:
 
 def _not_permitted(answer: Unanswered, path: Path) -> Found:
     sentence = f"{answer.action} of '{answer.resource}' is not permitted ({answer.code})"
-    return Found(NOT_PERMITTED, sentence, path, f"allow {answer.action}, or check with another profile")
+    return Found(
+        NOT_PERMITTED, sentence, path, f"allow {answer.action}, or check with another profile"
+    )
 
 
 def _not_answered(answer: Unanswered) -> str:

@@ -28,7 +28,9 @@ from router.tools.control_plane.deployed import (
     function_name,
 )
 
-NO_FUNCTION = declare("RT731", "no such function", "The mapping invokes a function that does not exist.")
+NO_FUNCTION = declare(
+    "RT731", "no such function", "The mapping invokes a function that does not exist."
+)
 NO_CONCURRENCY = declare(
     "RT732",
     "a function that cannot run",
@@ -126,7 +128,15 @@ def check_mapped(deployment: DeployedConfig) -> Iterator[Found]:
             yield Found(NOT_MAPPED, sentence, path, "create one, with ReportBatchItemFailures")
 
 
-@live_rule(NOT_REPORTED, VISIBILITY_TOO_SHORT, VISIBILITY_SHORT, FILTERED, NOT_ENABLED, SEVERAL, OTHER_SETTINGS)
+@live_rule(
+    NOT_REPORTED,
+    VISIBILITY_TOO_SHORT,
+    VISIBILITY_SHORT,
+    FILTERED,
+    NOT_ENABLED,
+    SEVERAL,
+    OTHER_SETTINGS,
+)
 def check_mappings(deployment: DeployedConfig) -> Iterator[Found]:
     """Report mappings that lose messages, or differ from the config."""
     for name in deployment.queues:
@@ -147,14 +157,24 @@ _MappingFault = tuple[Code, str, str]
 
 
 def _faults(
-    queue: DeployedQueue | None, mapping: DeployedMapping, function: DeployedFunction | Unanswered | None
+    queue: DeployedQueue | None,
+    mapping: DeployedMapping,
+    function: DeployedFunction | Unanswered | None,
 ) -> Iterator[_MappingFault]:
     label = f"the mapping to function '{function_name(mapping.function)}'"
     if not mapping.reports_failures:
         advice = "update it with --function-response-types ReportBatchItemFailures"
-        yield NOT_REPORTED, f"{label} does not have ReportBatchItemFailures: failed messages are deleted", advice
+        yield (
+            NOT_REPORTED,
+            f"{label} does not have ReportBatchItemFailures: failed messages are deleted",
+            advice,
+        )
     if mapping.state not in READING:
-        yield NOT_ENABLED, f"{label} is {mapping.state}", "enable it, unless it is disabled on purpose"
+        yield (
+            NOT_ENABLED,
+            f"{label} is {mapping.state}",
+            "enable it, unless it is disabled on purpose",
+        )
     if mapping.filters:
         count = f"{mapping.filters} filter{'s' if mapping.filters > 1 else ''}"
         advice = "use 'when' in routes instead, and 'unmatched' for the other messages"
@@ -163,7 +183,9 @@ def _faults(
         yield from _visibility_faults(queue, mapping, function)
 
 
-def _differences(deployment: DeployedConfig, name: str, mapping: DeployedMapping) -> Iterator[Found]:
+def _differences(
+    deployment: DeployedConfig, name: str, mapping: DeployedMapping
+) -> Iterator[Found]:
     """Report settings of a mapping that differ from the config."""
     wanted = deployment.config.queues.get(name, spec.Queue()).lambda_
     window = parse_duration(wanted.window) if isinstance(wanted.window, str) else wanted.window
@@ -173,9 +195,16 @@ def _differences(deployment: DeployedConfig, name: str, mapping: DeployedMapping
         ("maximum_concurrency", wanted.maximum_concurrency, mapping.max_concurrency),
     ):
         if not isinstance(value, UnsetType) and value != actual:
-            label = f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
+            label = (
+                f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
+            )
             where: Path = ("queues", name, "lambda", setting)
-            yield Found(OTHER_SETTINGS, f"'{setting}' is {value} in the config, and {label}", where, "deploy it")
+            yield Found(
+                OTHER_SETTINGS,
+                f"'{setting}' is {value} in the config, and {label}",
+                where,
+                "deploy it",
+            )
 
 
 def _visibility_faults(
@@ -190,7 +219,8 @@ def _visibility_faults(
     elif queue.visibility < advised:
         window = f" + {mapping.window} s of window" if mapping.window else ""
         sentence += (
-            f"{VISIBILITY_PER_TIMEOUT} times the {function.timeout} s timeout of function '{function.name}'{window}"
+            f"{VISIBILITY_PER_TIMEOUT} times the {function.timeout} s timeout of function "
+            f"'{function.name}'{window}"
         )
         yield VISIBILITY_SHORT, sentence, advice
 
@@ -206,7 +236,12 @@ def check_timeouts(deployment: DeployedConfig) -> Iterator[Found]:
                 if function.timeout < LEAST_TIMEOUT:
                     sentence = f"{after_a_hang(function.timeout)} of function '{function.name}'"
                     path = deployment.queue_path(name)
-                    yield Found(SHORT_TIMEOUT, sentence, path, f"set its timeout to {LEAST_TIMEOUT} s or more")
+                    yield Found(
+                        SHORT_TIMEOUT,
+                        sentence,
+                        path,
+                        f"set its timeout to {LEAST_TIMEOUT} s or more",
+                    )
 
 
 @live_rule(OVER_RESERVED)
@@ -216,7 +251,11 @@ def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
     places: dict[str, Path] = {}
     for name in deployment.queues:
         for mapping, function in deployment.mapped(name):
-            if isinstance(function, DeployedFunction) and mapping.max_concurrency and mapping.state in READING:
+            if (
+                isinstance(function, DeployedFunction)
+                and mapping.max_concurrency
+                and mapping.state in READING
+            ):
                 wanted[mapping.function] = wanted.get(mapping.function, 0) + mapping.max_concurrency
                 places.setdefault(mapping.function, deployment.queue_path(name))
     for arn, together in wanted.items():
@@ -227,4 +266,9 @@ def check_concurrency(deployment: DeployedConfig) -> Iterator[Found]:
                 f"the mappings to function '{function_name(arn)}' have a maximum concurrency of {together} together, "
                 f"but {reserved} is reserved for it"
             )
-            yield Found(OVER_RESERVED, sentence, places[arn], f"reserve {together} or more, or lower the maxima")
+            yield Found(
+                OVER_RESERVED,
+                sentence,
+                places[arn],
+                f"reserve {together} or more, or lower the maxima",
+            )

@@ -17,7 +17,12 @@ from router.runtime.engine.writes import PUT
 from router.runtime.modes import MODES
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found
-from router.tools.control_plane.deployed import Decision, DeployedQueue, DeployedState, DeployedTable
+from router.tools.control_plane.deployed import (
+    Decision,
+    DeployedQueue,
+    DeployedState,
+    DeployedTable,
+)
 
 NOT_ALLOWED = declare(
     "RT753",
@@ -60,7 +65,11 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if not isinstance(settings.s3_pointer, UnsetType):
             deployed = seen.queues.get(queue.reference)
-            partition = deployed.arn.partition(":sqs:")[0] if isinstance(deployed, DeployedQueue) else "arn:aws"
+            partition = (
+                deployed.arn.partition(":sqs:")[0]
+                if isinstance(deployed, DeployedQueue)
+                else "arn:aws"
+            )
             for arn, action in fetches_of(settings.s3_pointer, partition):
                 wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():

@@ -113,7 +113,9 @@ def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
         if isinstance(deployed, DeployedQueue):
             yield from _check_redrive(deployment, queue, deployed)
             yield from _check_size(queue, deployed, path)
-            yield from _check_kms_key(deployment.config.queues.get(name, spec.Queue()), deployed, path)
+            yield from _check_kms_key(
+                deployment.config.queues.get(name, spec.Queue()), deployed, path
+            )
         elif deployed is not None and deployed.absent:
             yield _no_queue(f"there is no queue '{queue.reference}' in this region", path)
 
@@ -141,7 +143,8 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
             yield from _check_target(deployed, target, path)
         elif target is not None and target.absent:
             sentence = (
-                f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', which does not exist"
+                f"the redrive policy of queue '{deployed.name}' names '{deployed.redrive_to}', "
+                "which does not exist"
             )
             yield _no_queue(sentence, path)
 
@@ -149,13 +152,22 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
 def _check_kms_key(settings: spec.Queue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
     """Report a KMS key that is neither of those of the config; which key an alias stands for is not known."""
     key = _id_of_key(deployed.kms_key)
-    if not key or _ALIAS in deployed.kms_key or key in map(_id_of_key, (settings.kms_key, settings.kms_key_previous)):
+    if (
+        not key
+        or _ALIAS in deployed.kms_key
+        or key in map(_id_of_key, (settings.kms_key, settings.kms_key_previous))
+    ):
         return
     sentence = (
         f"queue '{deployed.name}' is encrypted with the KMS key {deployed.kms_key}, which neither 'kms_key' nor "
         "'kms_key_previous' names"
     )
-    yield Found(OTHER_KEY_OF_QUEUE, sentence, path, "name it as kms_key, or as kms_key_previous if the key changes")
+    yield Found(
+        OTHER_KEY_OF_QUEUE,
+        sentence,
+        path,
+        "name it as kms_key, or as kms_key_previous if the key changes",
+    )
 
 
 def _id_of_key(arn: str) -> str:
@@ -163,10 +175,14 @@ def _id_of_key(arn: str) -> str:
 
 
 def _no_queue(sentence: str, path: Path) -> Found:
-    return Found(NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile")
+    return Found(
+        NO_QUEUE, sentence, path, "create it, or check its name, the region and the profile"
+    )
 
 
-def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: DeployedQueue) -> Iterator[Found]:
+def _check_redrive(
+    deployment: DeployedConfig, queue: CompiledQueue, deployed: DeployedQueue
+) -> Iterator[Found]:
     path = deployment.queue_path(queue.name)
     advice = f"give it a redrive policy with a maxReceiveCount of {ADVISED_RECEIVES} or more"
     if not deployed.redrive_to and not queue.dead_letter:
@@ -187,7 +203,11 @@ def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: D
         )
     # A name without account and region can be that of the queue of an ARN.
     named = f":{match_key(queue.dead_letter)}"
-    if deployed.redrive_to and queue.dead_letter and not f":{match_key(deployed.redrive_to)}".endswith(named):
+    if (
+        deployed.redrive_to
+        and queue.dead_letter
+        and not f":{match_key(deployed.redrive_to)}".endswith(named)
+    ):
         sentence = (
             f"'{queue_name(queue.dead_letter)}' is where the router sends rejected messages, "
             f"'{queue_name(deployed.redrive_to)}' where SQS moves those of queue '{deployed.name}' that failed "
@@ -197,12 +217,16 @@ def _check_redrive(deployment: DeployedConfig, queue: CompiledQueue, deployed: D
 
 
 def _check_size(queue: CompiledQueue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
-    if deployed.max_bytes > MAX_ITEM_BYTES and any(route.write.mode.stores != "nothing" for route in queue.routes):
+    if deployed.max_bytes > MAX_ITEM_BYTES and any(
+        route.write.mode.stores != "nothing" for route in queue.routes
+    ):
         sentence = (
             f"queue '{deployed.name}' accepts messages of up to {deployed.max_bytes} bytes, an item has at most "
             f"{MAX_ITEM_BYTES}"
         )
-        yield Found(LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize")
+        yield Found(
+            LARGER_THAN_ITEMS, sentence, path, "map fewer attributes, or lower MaximumMessageSize"
+        )
 
 
 def _check_dead_letter(
@@ -281,7 +305,9 @@ def survivals(deployment: DeployedConfig) -> list[OutageSurvival]:
 
 def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> OutageSurvival:
     crashes = (
-        (deployed.max_receive_count - 1) * deployed.visibility if deployed.max_receive_count else deployed.retention
+        (deployed.max_receive_count - 1) * deployed.visibility
+        if deployed.max_receive_count
+        else deployed.retention
     )
     survives = min(backoff.survives(), deployed.retention)
     return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
@@ -300,7 +326,9 @@ def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
             receives = f"{deployed.max_receive_count} receives with a visibility timeout of {deployed.visibility} s"
             kept = f"queue '{deployed.name}' keeps a message for {deployed.retention} s"
             sentence = f"{kept}, and {receives} take {seconds} s"
-            yield Found(EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount")
+            yield Found(
+                EXPIRING, sentence, path, "raise its retention, or lower its maxReceiveCount"
+            )
 
 
 @live_rule(SHORT_LIVED)
@@ -314,7 +342,9 @@ def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
         path = deployment.queue_path(each.queue)
         wanted = rough_duration(each.outlast)
         if deployed.retention <= each.outlast:
-            sentence = f"queue '{deployed.name}' keeps a message for {rough_duration(deployed.retention)}"
+            sentence = (
+                f"queue '{deployed.name}' keeps a message for {rough_duration(deployed.retention)}"
+            )
             advice = "raise its retention (at most 14 days), or lower 'outlast'"
         else:
             count = deployed.max_receive_count

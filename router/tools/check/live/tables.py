@@ -15,9 +15,16 @@ from router.runtime.modes import MODES
 from router.runtime.sources import Computed, Constant, Joined, values_of
 from router.tools.check.live.deployed import DeployedConfig, live_rule
 from router.tools.check.rule import Found
-from router.tools.control_plane.deployed import DeployedTable, DeployedTtl, KeyAttributes, Unanswered
+from router.tools.control_plane.deployed import (
+    DeployedTable,
+    DeployedTtl,
+    KeyAttributes,
+    Unanswered,
+)
 
-NO_TABLE = declare("RT701", "no such table", "Every write to it fails, and the worker stops reading its queues.")
+NO_TABLE = declare(
+    "RT701", "no such table", "Every write to it fails, and the worker stops reading its queues."
+)
 NOT_ACTIVE = declare(
     "RT702",
     "a table that is not active",
@@ -63,7 +70,9 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
         deployed = deployment.seen.tables.get(name)
         reference = table.name or name
         if isinstance(deployed, DeployedTable):
-            yield from _check_state(name, reference, deployed, wanted=not isinstance(table.capacity, UnsetType))
+            yield from _check_state(
+                name, reference, deployed, wanted=not isinstance(table.capacity, UnsetType)
+            )
             yield from _check_key(name, reference, table, deployed)
             yield from _check_ttl(name, reference, table, deployed.ttl)
         elif deployed is not None and deployed.absent:
@@ -75,7 +84,9 @@ def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
             )
 
 
-def _check_state(name: str, reference: str, deployed: DeployedTable, wanted: bool) -> Iterator[Found]:
+def _check_state(
+    name: str, reference: str, deployed: DeployedTable, wanted: bool
+) -> Iterator[Found]:
     path = ("tables", name)
     if deployed.status not in WRITABLE:
         yield Found(NOT_ACTIVE, f"table '{reference}' is {deployed.status}, not ACTIVE", path)
@@ -86,7 +97,9 @@ def _check_state(name: str, reference: str, deployed: DeployedTable, wanted: boo
         yield Found(PROVISIONED, sentence, path, advice)
 
 
-def _check_key(name: str, reference: str, table: spec.TableSettings, deployed: DeployedTable) -> Iterator[Found]:
+def _check_key(
+    name: str, reference: str, table: spec.TableSettings, deployed: DeployedTable
+) -> Iterator[Found]:
     expected = tuple(table.key.items())
     if deployed.key != expected:
         yield Found(
@@ -97,18 +110,24 @@ def _check_key(name: str, reference: str, table: spec.TableSettings, deployed: D
         )
 
 
-def _check_ttl(name: str, reference: str, table: spec.TableSettings, ttl: DeployedTtl | Unanswered) -> Iterator[Found]:
+def _check_ttl(
+    name: str, reference: str, table: spec.TableSettings, ttl: DeployedTtl | Unanswered
+) -> Iterator[Found]:
     if isinstance(ttl, Unanswered):
         return
     if table.ttl and not ttl.on:
         sentence = f"the time to live of table '{reference}' is {ttl.status}, not enabled for '{table.ttl}'"
         yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), f"enable it for '{table.ttl}'")
     elif table.ttl and ttl.attribute != table.ttl:
-        sentence = f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'"
+        sentence = (
+            f"the time to live of table '{reference}' reads '{ttl.attribute}', not '{table.ttl}'"
+        )
         yield Found(OTHER_TTL, sentence, ("tables", name, "ttl"), "use the same attribute in both")
     elif ttl.on and not table.ttl:
         sentence = f"the time to live of table '{reference}' is enabled and reads '{ttl.attribute}'"
-        yield Found(UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it")
+        yield Found(
+            UNASKED_TTL, sentence, ("tables", name), f"add 'ttl: {ttl.attribute}', or disable it"
+        )
 
 
 def _shown(key: KeyAttributes | Iterable[tuple[str, str]]) -> str:

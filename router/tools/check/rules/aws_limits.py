@@ -66,10 +66,25 @@ LOG_DAYS = (
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 RESERVED_NAMES = frozenset(
     (
-        *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"),
+        *(
+            "_HANDLER",
+            "_X_AMZN_TRACE_ID",
+            "AWS_ACCESS_KEY",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_DEFAULT_REGION",
+        ),
         *("AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME"),
-        *("AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME"),
-        *("AWS_LAMBDA_LOG_STREAM_NAME", "AWS_LAMBDA_RUNTIME_API", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"),
+        *(
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "AWS_LAMBDA_LOG_GROUP_NAME",
+        ),
+        *(
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_REGION",
+            "AWS_SECRET_ACCESS_KEY",
+        ),
         *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
     )
 )
@@ -97,10 +112,19 @@ def check_batches(subject: Subject) -> Iterator[Found]:
         size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
         window = parse_duration(mapping.window) if isinstance(mapping.window, str) else None
         if fifo and size > MAX_BATCH_FIFO:
-            sentence = f"queue '{name}' is FIFO: a batch has at most {MAX_BATCH_FIFO} messages, not {size}"
-            yield Found(BATCHES, sentence, (*path, "batch_size"), f"write 'batch_size: {MAX_BATCH_FIFO}' or less")
+            sentence = (
+                f"queue '{name}' is FIFO: a batch has at most {MAX_BATCH_FIFO} messages, not {size}"
+            )
+            yield Found(
+                BATCHES,
+                sentence,
+                (*path, "batch_size"),
+                f"write 'batch_size: {MAX_BATCH_FIFO}' or less",
+            )
         if fifo and window:
-            yield Found(BATCHES, f"queue '{name}' is FIFO: it has no window", (*path, "window"), "remove it")
+            yield Found(
+                BATCHES, f"queue '{name}' is FIFO: it has no window", (*path, "window"), "remove it"
+            )
         elif window is not None and window > MAX_WINDOW:
             sentence = f"a window has at most {MAX_WINDOW} seconds, not {window}"
             yield Found(BATCHES, sentence, (*path, "window"), "write 'window: 5m' or less")
@@ -135,7 +159,10 @@ def check_times(subject: Subject) -> Iterator[Found]:
     if not 1 <= timeout <= MAX_TIMEOUT:
         sentence = f"the timeout of a function is 1 to {MAX_TIMEOUT} seconds, not {timeout}"
         yield Found(TIMES, sentence, ("function", "timeout"), "write '1s' to '15m'")
-    for section, retention in (("function", config.function.log_retention), ("worker", config.worker.log_retention)):
+    for section, retention in (
+        ("function", config.function.log_retention),
+        ("worker", config.worker.log_retention),
+    ):
         days, rest = divmod(parse_duration(retention), 86_400)
         if rest or days not in LOG_DAYS:
             sentence = f"CloudWatch Logs has no retention of '{retention}'"
@@ -147,7 +174,9 @@ def check_times(subject: Subject) -> Iterator[Found]:
             sentence = f"the retention of a queue is 1 minute to 14 days, not '{retention}'"
             yield Found(TIMES, sentence, ("queues", name, "retention"), "write '1m' to '14d'")
         if parse_duration(queue.outlast) > MAX_OUTLAST:
-            sentence = f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'"
+            sentence = (
+                f"SQS keeps no message for longer than 14 days, and 'outlast' is '{queue.outlast}'"
+            )
             yield Found(TIMES, sentence, ("queues", name, "outlast"), "write '14d' or less")
 
 
@@ -159,7 +188,13 @@ def check_environment(subject: Subject) -> Iterator[Found]:
         if name in RESERVED_NAMES:
             yield Found(RESERVED, f"'{name}' is set by Lambda itself", path, "remove it", key=True)
         elif not VARIABLE.fullmatch(name):
-            yield Found(RESERVED, f"'{name}' is not a name of an environment variable", path, "rename it", key=True)
+            yield Found(
+                RESERVED,
+                f"'{name}' is not a name of an environment variable",
+                path,
+                "rename it",
+                key=True,
+            )
 
 
 @rule(NO_SIZE)
@@ -170,7 +205,9 @@ def check_sizes_of_tasks(subject: Subject) -> Iterator[Found]:
     if worker.memory not in sizes:
         near = min(sizes, key=lambda size: abs(size - worker.memory))
         sentence = f"'cpu: {worker.cpu}' has {sizes[0]} to {sizes[-1]} MB of memory in steps, not {worker.memory}"
-        yield Found(NO_SIZE, sentence, ("worker", "memory"), f"write 'memory: {near}', or another cpu")
+        yield Found(
+            NO_SIZE, sentence, ("worker", "memory"), f"write 'memory: {near}', or another cpu"
+        )
 
 
 @rule(NO_RANGE)
@@ -242,9 +279,13 @@ def check_capacity(subject: Subject) -> Iterator[Found]:
 
 def _check_range(units: spec.CapacityRange, what: str, path: Path) -> Iterator[Found]:
     if units.most < units.min:
-        sentence = f"the {path[-1]} units of {what} are at least {units.min} and at most {units.most}"
+        sentence = (
+            f"the {path[-1]} units of {what} are at least {units.min} and at most {units.most}"
+        )
         yield Found(EMPTY_RANGE, sentence, (*path, "max"), "exchange the two, or leave 'max' out")
     elif units.most > TABLE_QUOTA:
         key = "min" if isinstance(units.max, UnsetType) else "max"
         sentence = f"{units.most} {path[-1]} units are over the quota of a table, {TABLE_QUOTA}"
-        yield Found(UNFIT, sentence, (*path, key), "lower it, or ask AWS for more, and then ignore this")
+        yield Found(
+            UNFIT, sentence, (*path, key), "lower it, or ask AWS for more, and then ignore this"
+        )

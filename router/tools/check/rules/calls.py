@@ -69,15 +69,21 @@ def check_calls(subject: Subject) -> Iterator[Found]:
                 yield found
         for name, _, facts in route.with_facts:
             if any("(" in use.text for use in facts.uses):  # others call nothing
-                yield from facts.unless_nothing("calls", partial(_of_attribute, route, name, facts.uses))
+                yield from facts.unless_nothing(
+                    "calls", partial(_of_attribute, route, name, facts.uses)
+                )
         if not isinstance(route.route.when, UnsetType) and "(" in route.route.when:
             # A condition that fails is false: it may be intended that it fails for some messages.
-            found = _first_failure(route, route.claim("when"), Scope(), route.route.when, (*route.path, "when"))
+            found = _first_failure(
+                route, route.claim("when"), Scope(), route.route.when, (*route.path, "when")
+            )
             if found is not None and found.code == NEVER_ACCEPTED:
                 yield found
 
 
-def _first_failure(route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, where: Path) -> Found | None:
+def _first_failure(
+    route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, where: Path
+) -> Found | None:
     tree, messages = tree_of(text), route.messages_of(claim)
     for argument in () if tree is None or messages is None else _arguments(messages, scope, tree):
         if found := _judge(route, claim, argument, where):
@@ -142,12 +148,16 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
         others = others[:1]
     else:
         base = (*base, EACH)
-        others = others[1:] or others  # what a filter selects is unknown, but its condition is evaluated on all
+        others = (
+            others[1:] or others
+        )  # what a filter selects is unknown, but its condition is evaluated on all
     for child in others:
         if child["type"] not in _NULL_ON_NULL:
             yield from _arguments(messages, _Elements(base=base), child)
         elif EACH not in base:
-            yield from _arguments(messages.narrow(there(base, SOME_VALUE)), _Elements(base=base), child)
+            yield from _arguments(
+                messages.narrow(there(base, SOME_VALUE)), _Elements(base=base), child
+            )
         elif messages.holds_at(base, SOME_VALUE) is YES:
             yield from _arguments(messages, _Elements(base=base), child)
 
@@ -173,23 +183,38 @@ def _judge(route: AnalyzedRoute, claim: Claim, argument: _Argument, where: Path)
     """Return the finding about an argument, if there is one."""
     value, takes = argument.value, argument.takes
     lists = tuple(each.removeprefix("array-") for each in takes if each.startswith("array-"))
-    kinds = (*(each for each in takes if not each.startswith("array-")), *(("array",) if lists else ()))
-    accepts, unfit = f"{argument.function}() accepts {in_words(kinds)}" if kinds else "", value.other_than(kinds)
+    kinds = (
+        *(each for each in takes if not each.startswith("array-")),
+        *(("array",) if lists else ()),
+    )
+    accepts, unfit = (
+        f"{argument.function}() accepts {in_words(kinds)}" if kinds else "",
+        value.other_than(kinds),
+    )
     if not kinds:
         return None
     if value.types and value.can_be(kinds) is NO:
         possible = [kind for kind, answer in value.types.items() if answer is not NO]
         advice = "choose another function, or convert the argument first"
-        return Found(NEVER_ACCEPTED, f"{accepts}, and its argument is {in_words(possible)}", where, advice)
+        return Found(
+            NEVER_ACCEPTED, f"{accepts}, and its argument is {in_words(possible)}", where, advice
+        )
     if unfit and not value.untyped:
         advice = route.constrain(value, f"type: {kinds[0]}")
-        return Found(NOT_ALWAYS_ACCEPTED, f"{accepts}, and its argument may be {in_words(unfit)}", where, advice)
+        return Found(
+            NOT_ALWAYS_ACCEPTED,
+            f"{accepts}, and its argument may be {in_words(unfit)}",
+            where,
+            advice,
+        )
     if value.missing is YES:
         sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
         return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking, claim))
     if lists and (found := _unfit_elements(argument, lists)):
         plural = " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in lists)
-        sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
+        sentence = (
+            f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
+        )
         advice = route.constrain(of_path(argument.messages, value.elements), f"type: {lists[0]}")
         return Found(NOT_ALWAYS_ACCEPTED, sentence, where, advice)
     return None
@@ -202,6 +227,10 @@ def _unfit_elements(argument: _Argument, kinds: tuple[str, ...]) -> str:
     unfit = element.other_than(kinds)
     if value.elements is None or element.untyped:
         return ""
-    if not unfit and value.origin is not None and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO:
+    if (
+        not unfit
+        and value.origin is not None
+        and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO
+    ):
         return "null"
     return in_words(unfit) if unfit else ""

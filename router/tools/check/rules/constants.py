@@ -92,7 +92,11 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
 def _unstorable(constant: Any, type_: str | UnsetType) -> str:
     """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
     try:
-        value = constant if constant is UNSET or isinstance(type_, UnsetType) else CONVERTERS[type_](constant)
+        value = (
+            constant
+            if constant is UNSET or isinstance(type_, UnsetType)
+            else CONVERTERS[type_](constant)
+        )
     except ValueError:  # loading reports it
         return ""
     if value is UNSET or value is None:
@@ -178,4 +182,8 @@ def _in_words(hint: Any) -> str:
 def _kind(value: Any) -> str:
     """Return the value, if it is short, else its type."""
     text = repr(value) if not isinstance(value, Decimal) else str(value)
-    return text if isinstance(value, str | int | Decimal) and len(text) < 30 else f"a {type(value).__name__}"
+    return (
+        text
+        if isinstance(value, str | int | Decimal) and len(text) < 30
+        else f"a {type(value).__name__}"
+    )

@@ -12,9 +12,20 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
-from router.tools.check.analysis.attributes import InferredAttribute, count_of_attribute, place_of, stored
+from router.tools.check.analysis.attributes import (
+    InferredAttribute,
+    count_of_attribute,
+    place_of,
+    stored,
+)
 from router.tools.check.analysis.claims import KINDS_OF_KEYS
-from router.tools.check.analysis.routes import AnalyzedRoute, MessageSets, is_set, named, why_missing
+from router.tools.check.analysis.routes import (
+    AnalyzedRoute,
+    MessageSets,
+    is_set,
+    named,
+    why_missing,
+)
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.verdicts import Claim
 from router.tools.check.rule import Found, Subject, rule
@@ -70,7 +81,12 @@ def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> It
 
 
 def _judge(
-    route: AnalyzedRoute, name: str, kind: KeyType, limit: int, inferred: InferredAttribute, path: Path
+    route: AnalyzedRoute,
+    name: str,
+    kind: KeyType,
+    limit: int,
+    inferred: InferredAttribute,
+    path: Path,
 ) -> Iterator[Found]:
     """Report the first property of a key attribute that is not guaranteed."""
     value, claim = inferred.value, route.claim("key", name)
@@ -78,7 +94,11 @@ def _judge(
         sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
         if value.lacking is None and not value.gap:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        default = "add a 'default', or take the key from a value that the schema requires" if value.gap else ""
+        default = (
+            "add a 'default', or take the key from a value that the schema requires"
+            if value.gap
+            else ""
+        )
         advice = route.require(value.lacking, claim) or default
         yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
         return
@@ -100,7 +120,9 @@ def _judge(
         yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, advice, refutes=claim)
     elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
         certain = value.missing is value.empty is NO and not _may_be_unfit(inferred, kind)
-        yield from _check_length(route, name, limit, value, path, route.claim("key", name) if certain else None)
+        yield from _check_length(
+            route, name, limit, value, path, route.claim("key", name) if certain else None
+        )
 
 
 def _check_by_schema(
@@ -111,10 +133,14 @@ def _check_by_schema(
     value = inferred.value
     if narrowed.value.missing is UNKNOWN and value.missing is YES and value.lacking is not None:
         sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
-        yield Found(KEY_UNSURE, sentence, path, route.require(value.lacking, route.claim("key", name)))
+        yield Found(
+            KEY_UNSURE, sentence, path, route.require(value.lacking, route.claim("key", name))
+        )
     others, advice = _others(route, kind, inferred)
     if others and not value.untyped and not _excludes(narrowed, inferred, kind):
-        sentence = f"key attribute '{name}' may be {others}, unless 'when' excludes it: the key is {kind}"
+        sentence = (
+            f"key attribute '{name}' may be {others}, unless 'when' excludes it: the key is {kind}"
+        )
         yield Found(KEY_UNSURE, sentence, path, advice)
     if narrowed.value.empty is UNKNOWN and value.empty is YES and route.final:
         sentence = f"key attribute '{name}' may be empty, unless 'when' excludes it"
@@ -124,7 +150,9 @@ def _check_by_schema(
 def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: KeyType) -> bool:
     """Whether conditions, as far as they are understood, exclude types that the schema allows and the key does not."""
     fitting = inferred.accepts or (KINDS_OF_KEYS[kind],)
-    before, after = (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
+    before, after = (
+        (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
+    )
     unfit = before.other_than(fitting)
     return bool(unfit) and all(after.types.get(other, NO) is NO for other in unfit)
 
@@ -137,7 +165,11 @@ def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) ->
     else:
         unfit = raw.other_than(inferred.accepts)
         form = TEXT_FORMATS.get(kind)
-        if not unfit and form and (refusal := refusal_of(route, raw, form, CONVERTERS[kind])).possible is YES:
+        if (
+            not unfit
+            and form
+            and (refusal := refusal_of(route, raw, form, CONVERTERS[kind])).possible is YES
+        ):
             keyword = "type: number" if kind == "N" else form.keyword
             return f"text that is not {form.name}{refusal.shown}", route.constrain(raw, keyword)
     return (in_words(unfit), _retype(route, inferred, kind)) if unfit else ("", "")
@@ -145,13 +177,21 @@ def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) ->
 
 def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) -> str:
     if inferred.raw.origin is None:
-        return "write 'type: N', if it is the text of a number" if kind == "N" and inferred.accepts is None else ""
+        return (
+            "write 'type: N', if it is the text of a number"
+            if kind == "N" and inferred.accepts is None
+            else ""
+        )
     return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
 
 
 def _may_be_unfit(inferred: InferredAttribute, kind: KeyType) -> bool:
     """Whether it is not proved that the value has a type that the key takes."""
-    value, fitting = (inferred.raw, inferred.accepts) if inferred.accepts else (inferred.value, (KINDS_OF_KEYS[kind],))
+    value, fitting = (
+        (inferred.raw, inferred.accepts)
+        if inferred.accepts
+        else (inferred.value, (KINDS_OF_KEYS[kind],))
+    )
     return any(answer is not NO and each not in fitting for each, answer in value.types.items())
 
 
@@ -194,4 +234,9 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
             values = "one value" if count == 1 else f"{count} values"
             sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
             path = place_of(route, name)
-            yield Found(HOT_PARTITION, sentence, path, "add a part that differs, as a date or an id, with 'template'")
+            yield Found(
+                HOT_PARTITION,
+                sentence,
+                path,
+                "add a part that differs, as a date or an id, with 'template'",
+            )

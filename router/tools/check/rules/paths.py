@@ -104,10 +104,22 @@ def check_lists(subject: Subject) -> Iterator[Found]:
         if steps and messages.absent(steps) is Answer.YES:
             yield from checker.find(steps, path, tuple, claim)
         elif value.missing is Answer.YES:
-            what = f"the list '{text}'" if value.lacking is None else f"the list '{text_of(value.lacking)}'"
-            yield Found(NO_LIST, f"{what} may be missing", path, route.require(value.lacking, claim), refutes=claim)
+            what = (
+                f"the list '{text}'"
+                if value.lacking is None
+                else f"the list '{text_of(value.lacking)}'"
+            )
+            yield Found(
+                NO_LIST,
+                f"{what} may be missing",
+                path,
+                route.require(value.lacking, claim),
+                refutes=claim,
+            )
         elif value.other_than(("array",)):
-            advice = f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
+            advice = (
+                f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
+            )
             yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
 
 
@@ -122,11 +134,16 @@ class PathChecker:
 
     def takes_all(self, facts: AttributeFacts) -> bool:
         """Whether no path of an attribute is to be reported, as of equal ones beside properties of the same names."""
-        return facts.once(("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses)))
+        return facts.once(
+            ("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses))
+        )
 
     def _takes(self, use: ExpressionUse) -> bool:
         found = paths_in(use.text)
-        return not any(self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES for steps in found)
+        return not any(
+            self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES
+            for steps in found
+        )
 
     def find(
         self, steps: Steps, where: Path, used: Callable[[], Collection[Steps | None]], claim: Claim
@@ -135,16 +152,24 @@ class PathChecker:
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
         if self.messages.absent(steps) is Answer.YES:
-            advice = f"did you mean '{near}'?" if near else f"see what is declared {self.index.where(level)}"
+            advice = (
+                f"did you mean '{near}'?"
+                if near
+                else f"see what is declared {self.index.where(level)}"
+            )
             sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
             yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
         elif typo is not None:
             yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
 
-    def typo(self, steps: Steps, used: Callable[[], Collection[Steps | None]]) -> tuple[str, str] | None:
+    def typo(
+        self, steps: Steps, used: Callable[[], Collection[Steps | None]]
+    ) -> tuple[str, str] | None:
         """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
         level, near, unknown = self._undeclared(steps)
-        if not near or any(each is not None and each[: len(unknown)] == (*level, near) for each in used()):
+        if not near or any(
+            each is not None and each[: len(unknown)] == (*level, near) for each in used()
+        ):
             return None
         return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
 
@@ -155,7 +180,9 @@ class PathChecker:
         return self._known[steps]
 
     def _sought(self, steps: Steps) -> tuple[Steps, str, Steps]:
-        unknown = next((end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None)
+        unknown = next(
+            (end for end in range(1, len(steps) + 1) if not self.index.at(steps[:end])), None
+        )
         if unknown is None:
             return steps[:-1], "", ()
         level = steps[: unknown - 1]
@@ -181,16 +208,23 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    given: dict[Path, str | UnsetType] = {("when",): route.route.when, ("for_each",): route.route.for_each}
+    given: dict[Path, str | UnsetType] = {
+        ("when",): route.route.when,
+        ("for_each",): route.route.for_each,
+    }
     given["write", "once_key"] = route.route.write.once_key
     merge = merge_of(route.route)
     given["merge",] = UNSET if merge is None else merge.from_
     for key, text in given.items():
         tree = None if isinstance(text, UnsetType) else tree_of(text)
-        if tree is None or (key == ("for_each",) and path_of(tree) is not None):  # check_lists reports it
+        if tree is None or (
+            key == ("for_each",) and path_of(tree) is not None
+        ):  # check_lists reports it
             continue
         scope = route.scope if key == ("merge",) else Scope()
-        found = list(dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names))))
+        found = list(
+            dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names)))
+        )
         for steps in found:
             typo = checker.typo(steps, partial(list, found))
             if typo is not None:
@@ -204,7 +238,11 @@ def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker
 
 def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
     near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
-    advice = f"did you mean '{near}'?" if near else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
+    advice = (
+        f"did you mean '{near}'?"
+        if near
+        else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
+    )
     sentence = f"'{text}' begins with neither 'element' nor 'message'"
     return Found(NO_SCOPE, sentence, where, advice, refutes=claim)
 
@@ -233,7 +271,11 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
             if value is not None and value.missing is YES:
                 sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
                 yield Found(
-                    REQUIRED, sentence, route.place(name, key), route.require(value.lacking, claim), refutes=claim
+                    REQUIRED,
+                    sentence,
+                    route.place(name, key),
+                    route.require(value.lacking, claim),
+                    refutes=claim,
                 )
             elif attribute.null == "error" and _can_be_null(route, attribute):
                 sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
@@ -255,6 +297,11 @@ def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     source = infer(route, attribute).source
     tree = tree_of(source.text) if isinstance(source, Evaluated) else None
     steps = route.scope.path(tree)
-    if route.mapped is None or not steps or None in steps or of_tree(route.mapped, route.scope, tree).untyped:
+    if (
+        route.mapped is None
+        or not steps
+        or None in steps
+        or of_tree(route.mapped, route.scope, tree).untyped
+    ):
         return False
     return route.mapped.allows(there(steps, NO_VALUE)) is Answer.YES

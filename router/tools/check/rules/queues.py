@@ -71,7 +71,11 @@ def check_unread(subject: Subject) -> Iterator[Found]:
     dead_letters = {queue.dead_letter for queue in config.queues.values()}
     dead_letters |= {match_key(name) for name in dead_letters}
     for name, queue in config.queues.items() if subject.whole else ():
-        if name not in read and name not in dead_letters and match_key(queue.name or name) not in dead_letters:
+        if (
+            name not in read
+            and name not in dead_letters
+            and match_key(queue.name or name) not in dead_letters
+        ):
             sentence = f"no route reads queue '{name}'"
             yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
 
@@ -96,7 +100,11 @@ def check_drops(subject: Subject) -> Iterator[Found]:
     read = {route.queue for route in subject.config.routes.values()}
     for name, queue in subject.config.queues.items():
         if queue.unmatched == "drop" and name in read:
-            yield Found(LOSING, f"messages of '{name}' that no route takes are dropped", ("queues", name, "unmatched"))
+            yield Found(
+                LOSING,
+                f"messages of '{name}' that no route takes are dropped",
+                ("queues", name, "unmatched"),
+            )
     for name, route in subject.config.routes.items():
         if route.on_invalid == "drop" and is_set(route.schema):
             sentence = f"messages of route '{name}' that fail its schema are dropped"
@@ -111,7 +119,9 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
     for name, table in config.tables.items():
         if table.share != 1 and not is_set(table.write_units):
             sentence = f"'share' has no effect: table '{name}' has no 'write_units'"
-            yield Found(IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True)
+            yield Found(
+                IDLE, sentence, ("tables", name, "share"), "add write_units, or remove it", key=True
+            )
         if is_set(table.capacity) and not is_created(table, name):
             sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
             yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
@@ -135,7 +145,13 @@ def _same_keys(config: spec.Config) -> Iterator[Found]:
         for name, entry in entries.items():
             if entry.kms_key_previous and entry.kms_key_previous == entry.kms_key:
                 sentence = f"'kms_key_previous' of {section[:-1]} '{name}' has no effect: it is its kms_key"
-                yield Found(IDLE, sentence, (section, name, "kms_key_previous"), "name the key of before", key=True)
+                yield Found(
+                    IDLE,
+                    sentence,
+                    (section, name, "kms_key_previous"),
+                    "name the key of before",
+                    key=True,
+                )
 
 
 @rule(SHORT_RETENTION)
@@ -149,11 +165,23 @@ def check_retention(subject: Subject) -> Iterator[Found]:
         target = queues.get(queue.dead_letter, spec.Queue())
         # On a FIFO dead-letter queue, the retention of a moved message starts anew.
         least = source if is_fifo(queue.name or name) else source + 1
-        if retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1 and target is not queue:
-            where: Path = ("queues", queue.dead_letter if is_set(target.retention) else name, "retention")
+        if (
+            retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1
+            and target is not queue
+        ):
+            where: Path = (
+                "queues",
+                queue.dead_letter if is_set(target.retention) else name,
+                "retention",
+            )
             relation = "shorter than" if least == source else "not longer than"
             sentence = f"the retention of the dead-letter queue of queue '{name}' is {relation} the source queue's"
-            yield Found(SHORT_RETENTION, sentence, where, "raise it on the dead-letter queue: the maximum is 14d")
+            yield Found(
+                SHORT_RETENTION,
+                sentence,
+                where,
+                "raise it on the dead-letter queue: the maximum is 14d",
+            )
 
 
 def retention_of(queue: spec.Queue, *, is_dead_letter: bool) -> int:
@@ -173,8 +201,16 @@ def receives_of(queue: spec.Queue) -> int:
 def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
     """Return the batch size and the window, in seconds, by which Lambda reads a queue."""
     mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
-    size = mapping.batch_size if isinstance(mapping.batch_size, int) else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
-    window = parse_duration(mapping.window) if isinstance(mapping.window, str) else int(size > MAX_BATCH_WITHOUT_WINDOW)
+    size = (
+        mapping.batch_size
+        if isinstance(mapping.batch_size, int)
+        else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
+    )
+    window = (
+        parse_duration(mapping.window)
+        if isinstance(mapping.window, str)
+        else int(size > MAX_BATCH_WITHOUT_WINDOW)
+    )
     return size, window
 
 
@@ -212,13 +248,25 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
         seconds = receives * visibility
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= seconds:
-            setting = next((each for each in ("retention", "max_receive_count") if is_set(getattr(queue, each))), "")
+            setting = next(
+                (
+                    each
+                    for each in ("retention", "max_receive_count")
+                    if is_set(getattr(queue, each))
+                ),
+                "",
+            )
             where: Path = ("queues", name, setting) if setting else ("function", "timeout")
             sentence = (
                 f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
                 f"of {visibility} s take {seconds} s"
             )
-            yield Found(EXPIRING, sentence, where, "raise 'retention', or lower 'max_receive_count' or 'timeout'")
+            yield Found(
+                EXPIRING,
+                sentence,
+                where,
+                "raise 'retention', or lower 'max_receive_count' or 'timeout'",
+            )
 
 
 @rule(SHORT_LIVED)
@@ -234,7 +282,9 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
                 f"{rough_duration(outlast)}"
             )
             where: Path = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
-            yield Found(SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'")
+            yield Found(
+                SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'"
+            )
         elif survived < outlast:
             sentence = (
                 f"{receives} receives of queue '{name}' are used up after {rough_duration(survived)} of an outage, and "
@@ -283,15 +333,24 @@ def check_conditions(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.messages.impossible_when:
             sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
-            advice = _parentheses(str(route.route.when)) or "compare it with what the schema allows there"
-            yield Found(NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when"))
+            advice = (
+                _parentheses(str(route.route.when))
+                or "compare it with what the schema allows there"
+            )
+            yield Found(
+                NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when")
+            )
 
 
 def _parentheses(when: str) -> str:
     """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
     tree = tree_of(when.removeprefix("!"))
     names = None if tree is None or when[:1] != "!" else path_of(tree)
-    return f"write '!({when[1:]})': '!' negates only the first name" if names and len(names) > 1 else ""
+    return (
+        f"write '!({when[1:]})': '!' negates only the first name"
+        if names and len(names) > 1
+        else ""
+    )
 
 
 @rule(SHADOWED)
@@ -302,25 +361,41 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
         for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
             earlier = _earlier(routes[:index], route, anything)
             if earlier is not None:
-                sentence = f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
+                sentence = (
+                    f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
+                )
                 advice = f"put it before '{earlier.name}'"
                 yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
             elif route.messages.shadowed:
                 sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
-                yield Found(SHADOWED, sentence, route.path, "put it before them", refutes=route.claim("when"))
+                yield Found(
+                    SHADOWED,
+                    sentence,
+                    route.path,
+                    "put it before them",
+                    refutes=route.claim("when"),
+                )
 
 
-def _earlier(before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver) -> AnalyzedRoute | None:
+def _earlier(
+    before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver
+) -> AnalyzedRoute | None:
     """Return the first route that takes all messages of a later one; None if there is none."""
     unconditional = next((each for each in before if not is_set(each.route.when)), None)
     if unconditional is not None or not is_set(route.route.when):
         return unconditional
     messages = anything.narrow(route.when.predicate, route.when.exact)
-    return next((each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None)
+    return next(
+        (each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None
+    )
 
 
 def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaProver) -> bool:
     condition = tree_of(str(earlier.route.when))
     if condition is not None and condition == tree_of(str(route.route.when)):
         return True
-    return earlier.when.exact and not messages.impossible and messages.entails(earlier.when.predicate) is Answer.YES
+    return (
+        earlier.when.exact
+        and not messages.impossible
+        and messages.entails(earlier.when.predicate) is Answer.YES
+    )

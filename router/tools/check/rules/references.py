@@ -53,14 +53,18 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
     for name, route in subject.config.routes.items():
         for index, test in enumerate(route.tests):
             parts: list[tuple[Path, spec.ReceivedMessage]] = [((), test)]
-            parts += [(("messages", number), message) for number, message in enumerate(test.messages)]
+            parts += [
+                (("messages", number), message) for number, message in enumerate(test.messages)
+            ]
             for part, message in parts:
                 if (
                     isinstance(message.file, UnsetType)
                     or resolve_inside(subject.schemas.folder, message.file) is not None
                 ):
                     continue
-                sentence = f"the message file '{message.file}' is outside of the folder of the config"
+                sentence = (
+                    f"the message file '{message.file}' is outside of the folder of the config"
+                )
                 where = ("routes", name, "tests", index, *part, "file")
                 yield Found(OUTSIDE, sentence, where, "put it into that folder")
 
@@ -84,7 +88,18 @@ NEEDED = declare(
     "warning",
 )
 _TELLING_TYPE = frozenset(
-    ("type", "title", "description", "examples", "default", "deprecated", "readOnly", "writeOnly", "$comment", "$ref")
+    (
+        "type",
+        "title",
+        "description",
+        "examples",
+        "default",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "$comment",
+        "$ref",
+    )
 )
 """Keywords that a mask satisfies or not as its value did, and those that constrain nothing."""
 
@@ -97,12 +112,16 @@ def check_declared(subject: Subject) -> Iterator[Found]:
         indexes = [route.index for route in routes.get(name, ())]
         for position, given in enumerate(queue.redact):
             path = next((each for each in read_redact(queue).paths if each.text == given), None)
-            if path is None or any(index and _is_declared(index, (), path.steps) for index in indexes):
+            if path is None or any(
+                index and _is_declared(index, (), path.steps) for index in indexes
+            ):
                 continue
             where = ("queues", name, "redact", position)
             if all(index is not None and index.complete for index in indexes):
                 advice = "correct the path, or declare it in the schema"
-                yield Found(UNDECLARED, f"no schema of queue '{name}' declares '{path.text}'", where, advice)
+                yield Found(
+                    UNDECLARED, f"no schema of queue '{name}' declares '{path.text}'", where, advice
+                )
             else:
                 sentence = f"nothing tells whether messages of queue '{name}' have '{path.text}'"
                 yield Found(NOT_DECIDED, sentence, where, "declare it in a schema of its routes")
@@ -115,7 +134,9 @@ def check_needed(subject: Subject) -> Iterator[Found]:
         redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
         for route in routes if redacted.paths or redacted.attributes else ():
             named = None if isinstance(route.route.plugins, UnsetType) else route.route.plugins
-            plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(named)
+            plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
+                named
+            )
             yield from _needed(route, redacted, plugins=bool(plugins))
 
 
@@ -125,7 +146,9 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
         return bool(index.at(before))
     if steps[0] == EVERY:
         # A name that no schema can have declared is described by `additionalProperties` and patterns.
-        return any(_is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0"))
+        return any(
+            _is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0")
+        )
     step = predicates.EACH if steps[0] == EACH else str(steps[0])
     return _is_declared(index, (*before, step), steps[1:])
 
@@ -138,7 +161,9 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
     if plugins or isinstance(settings.item, UnsetType):
         for name in sorted(needs.mapping):
             what = "has a plugin that may read it" if plugins else "stores the whole message"
-            yield Found(NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True)
+            yield Found(
+                NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
+            )
         return
     for setting, read in {"when": needs.early, **needs.settings}.items():
         where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
@@ -157,7 +182,13 @@ def _constrained(route: AnalyzedRoute, paths: Sequence[RedactedPath]) -> Iterato
         if index is None or EVERY in path.steps:
             continue
         steps = tuple(predicates.EACH if step == EACH else str(step) for step in path.steps)
-        more = sorted({key for place in index.at(steps) for key in place.content if key not in _TELLING_TYPE})
+        more = sorted(
+            {key for place in index.at(steps) for key in place.content if key not in _TELLING_TYPE}
+        )
         if more:
-            sentence = f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value"
-            yield Found(NEEDED, sentence, (*route.path, "schema"), "let the schema ask for its type only")
+            sentence = (
+                f"'{path.text}' is redacted, and '{more[0]}' {index.where(steps)} needs its value"
+            )
+            yield Found(
+                NEEDED, sentence, (*route.path, "schema"), "let the schema ask for its type only"
+            )

@@ -57,12 +57,18 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
         if not definitions:  # as in most
             continue
         unused: set[Path] = set()
-        prefixes = {place[:end] for place in _reached(validation) for end in range(1, len(place) + 1)}
+        prefixes = {
+            place[:end] for place in _reached(validation) for end in range(1, len(place) + 1)
+        }
         for path in definitions:
-            if path not in prefixes and not any(path[:end] in unused for end in range(1, len(path))):
+            if path not in prefixes and not any(
+                path[:end] in unused for end in range(1, len(path))
+            ):
                 unused.add(path)
                 sentence = f"no reference leads to {escape(path)} of {root.name}"
-                yield Found(UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it")
+                yield Found(
+                    UNUSED_DEFINITION, sentence, validation.path, "reference it, or remove it"
+                )
 
 
 def _definitions(document: SchemaDocument) -> Iterator[Path]:
@@ -83,7 +89,11 @@ def _reached(validation: Validation) -> set[Path]:
                 owner = (document.uri, _owner(reference.path))
                 references.setdefault(owner, []).append((target.document.uri, _owner(target.path)))
     # A dynamic anchor can be reached by a $dynamicRef to another one of its name.
-    waiting = [(root, path) for path, part in subschemas(validation.root.content) if "$dynamicAnchor" in part]
+    waiting = [
+        (root, path)
+        for path, part in subschemas(validation.root.content)
+        if "$dynamicAnchor" in part
+    ]
     waiting.append((root, ()))
     reached: set[tuple[str, Path]] = set()
     while waiting:
@@ -143,13 +153,20 @@ def _check_parts(
     for document, path, examples in parts:
         validator = budget.attempt(partial(validator_of, document, path))
         for index, example in enumerate(examples, 1):
-            error = None if validator is None else budget.attempt(partial(first_error, validator, example))
+            error = (
+                None
+                if validator is None
+                else budget.attempt(partial(first_error, validator, example))
+            )
             if error is not None:
                 of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
                 at = escape(list(error.instance_path)) or "the root"
                 sentence = f"example {index} {of} fails '{error.kind.name}' at {at}"
                 yield Found(
-                    BAD_PART if path else BAD_EXAMPLE, sentence, validation.path, "fix the example or the schema"
+                    BAD_PART if path else BAD_EXAMPLE,
+                    sentence,
+                    validation.path,
+                    "fix the example or the schema",
                 )
 
 

@@ -60,19 +60,33 @@ Choices = list[Size]
 def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
     """Report routes whose items can exceed the limit, if a message exists that shows it."""
     for route in subject.routes:
-        if route.mapped is None or route.index is None or MODES[route.route.write.mode].stores == "nothing":
+        if (
+            route.mapped is None
+            or route.index is None
+            or MODES[route.route.write.mode].stores == "nothing"
+        ):
             continue
         try:
             parts = _parts(route, route.index)
         except BudgetSpent:
-            yield Undecided(route.claim("size"), "the schema has too many paths to measure", (*route.path, "schema"))
+            yield Undecided(
+                route.claim("size"),
+                "the schema has too many paths to measure",
+                (*route.path, "schema"),
+            )
             continue
         size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
-            path: Path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
-            sentence = f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
+            path: Path = (
+                (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
+            )
+            sentence = (
+                f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
+            )
             advice = "lower 'maxLength' or 'maxItems', or map less"
-            yield Found(ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size"))
+            yield Found(
+                ITEM_TOO_LARGE, sentence, path, advice, key=True, refutes=route.claim("size")
+            )
 
 
 def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
@@ -86,7 +100,10 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
         for choice in choices[:_MAX_CHOICES]:
             both = [*taken, choice]
             shapes, predicates = [each.shape for each in both], [each.predicate for each in both]
-            if messages.allows(all_of(shapes)) is Answer.YES and messages.allows(all_of(predicates)) is not Answer.NO:
+            if (
+                messages.allows(all_of(shapes)) is Answer.YES
+                and messages.allows(all_of(predicates)) is not Answer.NO
+            ):
                 total, taken = total + choice.bytes, both
                 break
     return total
@@ -100,11 +117,16 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     for name, attribute, facts in route.with_facts:
         sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
         more = text_bytes(name) if sizes else 0
-        found += [[structs.replace(choice, bytes=choice.bytes + more) for choice in choices] for choices in sizes]
+        found += [
+            [structs.replace(choice, bytes=choice.bytes + more) for choice in choices]
+            for choices in sizes
+        ]
     return found
 
 
-def _of_attribute(route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute) -> list[Choices]:
+def _of_attribute(
+    route: AnalyzedRoute, index: SchemaIndex, attribute: spec.Attribute
+) -> list[Choices]:
     """Return the sizes of the parts of an attribute's value."""
     inferred = infer(route, attribute)
     values = inferred.source
@@ -138,7 +160,10 @@ def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree
     steps = route.scope.path(left)
     other = [] if steps is None else next(_of_tree(route, index, right), [])
     no_left = {"not": there(steps or (), TRUTHY)}
-    without = [Size(each.bytes, all_of([each.predicate, no_left]), all_of([each.shape, no_left])) for each in other]
+    without = [
+        Size(each.bytes, all_of([each.predicate, no_left]), all_of([each.shape, no_left]))
+        for each in other
+    ]
     return _sorted([*one, *without])
 
 
@@ -170,7 +195,9 @@ def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
     for end in range(len(steps), 0, -1):
         step = steps[end - 1]
         if step is None:
-            count = 1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
+            count = (
+                1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
+            )
             bytes_ = bytes_ if end <= fixed else LIST_BYTES + count * (bytes_ + 1)
             predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
         else:
@@ -190,10 +217,16 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
     counts = _bounds(index, steps, "maxItems")
     for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
         found += [
-            Size(LIST_BYTES + most * (element.bytes + 1), _list_of(element.predicate, most), _list_of(element.shape, 1))
+            Size(
+                LIST_BYTES + most * (element.bytes + 1),
+                _list_of(element.predicate, most),
+                _list_of(element.shape, 1),
+            )
             for most in counts
         ]
-    inside = {name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))}
+    inside = {
+        name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))
+    }
     if inside:
         total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
         predicates = [there((name,), size.predicate) for name, size in inside.items()]

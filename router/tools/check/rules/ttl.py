@@ -10,7 +10,12 @@ from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import SchemaProver
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
-from router.tools.check.analysis.attributes import MILLISECONDS, counts_milliseconds, counts_seconds, infer
+from router.tools.check.analysis.attributes import (
+    MILLISECONDS,
+    counts_milliseconds,
+    counts_seconds,
+    infer,
+)
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.verdicts import Claim
@@ -62,10 +67,14 @@ def check_starts(subject: Subject) -> Iterator[Found]:
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
                     what = f"'{use.place[0]}' of '{name}'"
                     claim = route.claim("mapping", name)
-                    yield from _check_start(route, what, value, route.place(name, *use.place), claim)
+                    yield from _check_start(
+                        route, what, value, route.place(name, *use.place), claim
+                    )
 
 
-def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim) -> Iterator[Found]:
+def _check_start(
+    route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim
+) -> Iterator[Found]:
     unfit = value.other_than(("string", "number"))
     messages, steps = route.mapped, value.origin
     if value.can_be(["string", "number"]) is NO:
@@ -84,7 +93,13 @@ def _check_start(route: AnalyzedRoute, what: str, value: Value, where: Path, cla
         yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
     elif (refusal := refusal_of(route, value, DATE_TIME, epoch_seconds)).possible is YES:
         sentence = f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}"
-        yield Found(NOT_ALWAYS_A_TIME, sentence, where, route.constrain(value, DATE_TIME.keyword), refutes=claim)
+        yield Found(
+            NOT_ALWAYS_A_TIME,
+            sentence,
+            where,
+            route.constrain(value, DATE_TIME.keyword),
+            refutes=claim,
+        )
     elif value.can_be(["number"]) is YES:
         yield from _check_bounds(messages, steps, what, claim, where, route.constrain(value, "{}"))
 
@@ -96,7 +111,9 @@ def _check_bounds(
     for bound, keyword, example in _BOUNDS:
         if messages.holds_at(steps, bound) is NO:
             shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""
-            sentence = f"{what} may count from a number that is no time in seconds since 1970{shown}"
+            sentence = (
+                f"{what} may count from a number that is no time in seconds since 1970{shown}"
+            )
             yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice.format(keyword), refutes=claim)
             return
 

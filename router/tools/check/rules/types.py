@@ -79,7 +79,9 @@ def check_templates(subject: Subject) -> Iterator[Found]:
     """Report templates with values that cannot be converted to text."""
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
-            yield from facts.unless_nothing("templates", partial(_check_texts, route, name, attribute))
+            yield from facts.unless_nothing(
+                "templates", partial(_check_texts, route, name, attribute)
+            )
 
 
 def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> Iterator[Found]:
@@ -91,15 +93,21 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
         unfit = value.other_than(SCALARS)
         where, claim = route.place(name, *use.place), route.claim("mapping", name)
         if value.can_be(SCALARS) is NO and unfit:
-            sentence = f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
-            yield Found(NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim)
+            sentence = (
+                f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
+            )
+            yield Found(
+                NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim
+            )
         elif unfit and not value.untyped:
             sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
             advice = route.constrain(value, "type: string")
             yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
 
 
-def _check_conversions(route: AnalyzedRoute, name: str, attribute: spec.Attribute, of_type: bool) -> Iterator[Found]:
+def _check_conversions(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, of_type: bool
+) -> Iterator[Found]:
     """Report the first fault of an attribute's transforms or, if `of_type`, of its type."""
     inferred = infer(route, attribute)
     found = next(_check_steps(route, name, inferred), None)
@@ -133,18 +141,28 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
             elif refusal.possible is YES:
                 sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
                 advice = route.constrain(step.before, step.form.keyword)
-                yield Found(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", where, advice, refutes=claim)
+                yield Found(
+                    NOT_ALWAYS_TRANSFORMED,
+                    f"{sentence}{refusal.shown}",
+                    where,
+                    advice,
+                    refutes=claim,
+                )
 
 
 def _check_type(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[Found]:
     kind, value, where = attribute.type, inferred.raw, route.place(name, "type")
-    if inferred.accepts is None or isinstance(inferred.source, Constant):  # constants are converted at load
+    if inferred.accepts is None or isinstance(
+        inferred.source, Constant
+    ):  # constants are converted at load
         return
     unfit, claim = value.other_than(inferred.accepts), route.claim("type", name)
     if value.can_be(inferred.accepts) is NO and unfit:
-        sentence = f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
+        sentence = (
+            f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
+        )
         advice = "choose another type, or transform the value first"
         yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
     elif unfit and not value.untyped:
@@ -155,15 +173,26 @@ def _check_type(
         yield from _check_content(route, name, str(kind), value, where)
 
 
-def _check_content(route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path) -> Iterator[Found]:
+def _check_content(
+    route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path
+) -> Iterator[Found]:
     """Report text that the type may not accept, and elements of lists that a set does not accept."""
-    fails, claim = f"attribute '{name}' may fail to convert to type {kind}:", route.claim("type", name)
+    fails, claim = (
+        f"attribute '{name}' may fail to convert to type {kind}:",
+        route.claim("type", name),
+    )
     form = TEXT_FORMATS.get(kind)
     if kind not in _SETS:
         refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
         if form and refusal and refusal.possible is YES:
             sentence = f"{fails} its value may be text that is not {form.name}{refusal.shown}"
-            yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(value, form.keyword), refutes=claim)
+            yield Found(
+                NOT_ALWAYS_OF_TYPE,
+                sentence,
+                where,
+                route.constrain(value, form.keyword),
+                refutes=claim,
+            )
         return
     element = of_path(route.mapped, value.elements)
     unfit = element.other_than(_SETS[kind])
@@ -175,16 +204,36 @@ def _check_content(route: AnalyzedRoute, name: str, kind: str, value: Value, whe
         yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
     elif unfit or _has_nulls(route, value):
         sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(element, _one_of(_SETS[kind])), refutes=claim)
-    elif form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES:
-        sentence = f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, route.constrain(element, form.keyword), refutes=claim)
+        yield Found(
+            NOT_ALWAYS_OF_TYPE,
+            sentence,
+            where,
+            route.constrain(element, _one_of(_SETS[kind])),
+            refutes=claim,
+        )
+    elif (
+        form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES
+    ):
+        sentence = (
+            f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
+        )
+        yield Found(
+            NOT_ALWAYS_OF_TYPE,
+            sentence,
+            where,
+            route.constrain(element, form.keyword),
+            refutes=claim,
+        )
 
 
 def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
     """Whether elements may be null; a projection omits them."""
     messages, steps = route.mapped, value.origin
-    return messages is not None and steps is not None and messages.holds_at((*steps, EACH), SOME_VALUE) is NO
+    return (
+        messages is not None
+        and steps is not None
+        and messages.holds_at((*steps, EACH), SOME_VALUE) is NO
+    )
 
 
 def _one_of(kinds: Sequence[str]) -> str:
@@ -224,11 +273,18 @@ def _check_merge(
     value = inferred.raw
     unfit = value.other_than(_MAP)
     if value.can_be(_MAP) is NO and unfit:
-        yield Found(NEVER_MERGED, f"'merge' never finds a map: its value is {in_words(unfit)}", path, refutes=claim)
+        yield Found(
+            NEVER_MERGED,
+            f"'merge' never finds a map: its value is {in_words(unfit)}",
+            path,
+            refutes=claim,
+        )
         return
     if unfit and not value.untyped:
         advice = route.constrain(value, "type: object")
-        yield Found(NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", path, advice, refutes=claim)
+        yield Found(
+            NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", path, advice, refutes=claim
+        )
     steps = map_steps(inferred)
     if steps is None:
         return
@@ -242,4 +298,6 @@ def _check_merge(
         if each.always:
             yield Found(NEVER_MERGED, f"each message has {what}", path, advice, refutes=claim)
         elif not each.never and each.steps[-1] in index.names(steps):
-            yield Found(NOT_ALWAYS_MERGED, f"a message may have {what}", path, advice, refutes=claim)
+            yield Found(
+                NOT_ALWAYS_MERGED, f"a message may have {what}", path, advice, refutes=claim
+            )

@@ -50,12 +50,19 @@ def check_modes(subject: Subject) -> Iterator[Found]:
     for routes in _by_key(subject):
         first: dict[tuple[str, bool], AnalyzedRoute] = {}
         for route in routes:
-            other = next((each for each in first.values() if undo(each.route.write, route.route.write)), None)
+            other = next(
+                (each for each in first.values() if undo(each.route.write, route.route.write)), None
+            )
             if other is not None:
                 modes = f"by '{route.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
                 sentence = f"route '{route.name}' writes {modes}"
                 where: Path = (*route.path, "write", "mode")
-                yield Found(MIXED_MODES, sentence, where, "use a mode in both that depends on the stored item")
+                yield Found(
+                    MIXED_MODES,
+                    sentence,
+                    where,
+                    "use a mode in both that depends on the stored item",
+                )
             first.setdefault((route.route.write.mode, is_set(route.route.write.version)), route)
 
 
@@ -65,14 +72,20 @@ def check_puts(subject: Subject) -> Iterator[Found]:
     if all(len(routes) == 1 for routes in subject.by_queue.values()):
         return
     for routes in _by_key(subject):
-        puts = [route for route in routes if _replaces(route.route.write) and route.queue.match == "all"]
+        puts = [
+            route for route in routes if _replaces(route.route.write) and route.queue.match == "all"
+        ]
         for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is Answer.YES:
-                sentence = f"routes '{one.name}' and '{other.name}' put the same key for one message"
-                yield Found(SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'")
+                sentence = (
+                    f"routes '{one.name}' and '{other.name}' put the same key for one message"
+                )
+                yield Found(
+                    SAME_KEY, sentence, other.path, "map both to one item, or use 'mode: update'"
+                )
 
 
 @rule(SAME_TABLE)
@@ -131,7 +144,9 @@ def _identity(attribute: spec.Attribute) -> object:
         return None, attribute
     tree = tree_of(values.text)
     names = None if tree is None else path_of(tree)
-    return tree if names is None else names, structs.replace(attribute, **{source_of(attribute)[0].field: UNSET})
+    return tree if names is None else names, structs.replace(
+        attribute, **{source_of(attribute)[0].field: UNSET}
+    )
 
 
 NEVER_ADDED = declare(
@@ -161,7 +176,9 @@ def check_added_values(subject: Subject) -> Iterator[Found]:
             advice = f"add 'type: N' to attribute '{name}', or a type of set"
             if value.types and value.can_be(_ADDABLE) is NO:
                 possible = [kind for kind, answer in value.types.items() if answer is not NO]
-                sentence = f"'add' takes a number or a set, and attribute '{name}' is {in_words(possible)}"
+                sentence = (
+                    f"'add' takes a number or a set, and attribute '{name}' is {in_words(possible)}"
+                )
                 yield Found(NEVER_ADDED, sentence, where, advice, refutes=claim)
             elif unfit and not value.untyped:
                 sentence = f"'add' takes a number or a set, and attribute '{name}' may be {in_words(unfit)}"
@@ -193,7 +210,9 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
         value = of_tree(route.messages_of(claim), Scope(), tree_of(text))
         fault, advice = _fault(route, value, claim)
         if fault:
-            yield Found(NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", where, advice, refutes=claim)
+            yield Found(
+                NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", where, advice, refutes=claim
+            )
             continue
         count = count_of_expression(route, Scope(), text)
         if count is not None:
@@ -202,7 +221,9 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
             sentence = f"the idempotency key '{text}' {values}"
             yield Found(SHARED_IDEMPOTENCY_KEY, sentence, where, advice, refutes=claim)
         elif (
-            route.messages.taken is not None and value.missing is value.empty is NO and value.types.keys() == {"string"}
+            route.messages.taken is not None
+            and value.missing is value.empty is NO
+            and value.types.keys() == {"string"}
         ):
             yield from _check_length(route, value, where)
 
@@ -261,7 +282,9 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         where, claim = route.place(version), route.claim("version", version)
         if value.missing is YES:
             sentence = f"version '{version}' may be missing: {why_missing(value)}"
-            yield Found(VERSION_MISSING, sentence, where, route.require(value.lacking, claim), refutes=claim)
+            yield Found(
+                VERSION_MISSING, sentence, where, route.require(value.lacking, claim), refutes=claim
+            )
         else:
             yield from _check_order(route, version, value, where)
 
@@ -278,7 +301,9 @@ def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) 
         sentence = f"version '{version}' may be {in_words(possible)}, which are not ordered among each other"
         advice = route.constrain(value, f"type: {possible[0]}")
         yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
-    elif route.mapped is not None and value.origin is not None and value.can_be(["string"]) is not NO:
+    elif (
+        route.mapped is not None and value.origin is not None and value.can_be(["string"]) is not NO
+    ):
         yield from _check_texts(route, route.mapped, version, value, where)
 
 
@@ -291,6 +316,12 @@ def _check_texts(
         sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
         advice = f"{route.constrain(value, 'pattern')} for one format, or map it with 'transform: to_epoch'"
         yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
-    elif words is NO and messages.can_be(steps, ["9"]) is YES and messages.can_be(steps, ["10"]) is YES:
+    elif (
+        words is NO
+        and messages.can_be(steps, ["9"]) is YES
+        and messages.can_be(steps, ["10"]) is YES
+    ):
         sentence = f"version '{version}' may be numbers as text, where '9' sorts after '10'"
-        yield Found(VERSION_UNORDERED, sentence, where, "add 'type: N' to the attribute", refutes=claim)
+        yield Found(
+            VERSION_UNORDERED, sentence, where, "add 'type: N' to the attribute", refutes=claim
+        )

@@ -46,9 +46,17 @@ def add_alias(template: Mapping[str, Any], *, probed: bool = True) -> Json:
     resources[VERSION] = resource("Lambda::Version", {"FunctionName": ref(FUNCTION)})
     resources[ALIAS] = resource(
         "Lambda::Alias",
-        {"Name": ALIAS_NAME, "FunctionName": ref(FUNCTION), "FunctionVersion": attribute(VERSION, "Version")},
+        {
+            "Name": ALIAS_NAME,
+            "FunctionName": ref(FUNCTION),
+            "FunctionVersion": attribute(VERSION, "Version"),
+        },
     )
-    body = {**template, "Resources": resources, "Outputs": {**template["Outputs"], ALIAS: {"Value": ref(ALIAS)}}}
+    body = {
+        **template,
+        "Resources": resources,
+        "Outputs": {**template["Outputs"], ALIAS: {"Value": ref(ALIAS)}},
+    }
     return add_probe(body) if probed else body
 
 
@@ -106,7 +114,9 @@ def _id_that_begins(template: Mapping[str, Any], prefix: str) -> str:
     return next((name for name in template.get("Resources", {}) if name.startswith(prefix)), "")
 
 
-def with_version_id(template: Mapping[str, Any], values: Mapping[str, str], mark: str = "") -> dict[str, Any]:
+def with_version_id(
+    template: Mapping[str, Any], values: Mapping[str, str], mark: str = ""
+) -> dict[str, Any]:
     """Return a template in which another function has another version: its logical id depends on the function's.
 
     `values` are those of parameters that AWS tells. For the others there is a `mark`, which differs if one may have
@@ -121,7 +131,10 @@ def with_version_id(template: Mapping[str, Any], values: Mapping[str, str], mark
     resources = {ids.get(name, name): each for name, each in template["Resources"].items()}
     function, alias = resources[FUNCTION], resources[ALIAS]
     description = f"{function['Properties'].get('Description', '')} ({digest})".lstrip()
-    resources[FUNCTION] = {**function, "Properties": {**function["Properties"], "Description": description}}
+    resources[FUNCTION] = {
+        **function,
+        "Properties": {**function["Properties"], "Description": description},
+    }
     if mark:
         resources[ids[VERSION]] = {**resources[ids[VERSION]], "Metadata": {_MARK: mark}}
     version = attribute(ids[VERSION], "Version")

@@ -25,8 +25,16 @@ MAX_MINUTES = 2880
 """Two days: a deployment of CodeDeploy and the update of a stack wait for the end of the shift."""
 _SHARED_ALARMS = ("ConfigurationAlarm", "ErrorsAlarm")
 _ALARMS = {
-    "CanaryRejectionsAlarm": ("router_messages_rejected_total", "CanaryRejections", "Messages are rejected"),
-    "CanaryConflictsAlarm": ("router_conflicts_total", "CanaryConflicts", "Messages conflict with stored items"),
+    "CanaryRejectionsAlarm": (
+        "router_messages_rejected_total",
+        "CanaryRejections",
+        "Messages are rejected",
+    ),
+    "CanaryConflictsAlarm": (
+        "router_conflicts_total",
+        "CanaryConflicts",
+        "Messages conflict with stored items",
+    ),
 }
 """Alarms by logical id: the metric, the parameter with the threshold, and why it is an alarm."""
 
@@ -56,7 +64,10 @@ def with_canary(document: Document, canary: Canary) -> Document:
     part: Json = yaml.safe_load(fill("canary.yaml", percent=canary.percent, minutes=canary.minutes))
     alarms = {name: _alarm(body["Resources"], *settings) for name, settings in _ALARMS.items()}
     watched = [{"Name": ref(name)} for name in (*_SHARED_ALARMS, *alarms)]
-    part["Resources"]["CanaryGroup"]["Properties"]["AlarmConfiguration"] = {"Enabled": True, "Alarms": watched}
+    part["Resources"]["CanaryGroup"]["Properties"]["AlarmConfiguration"] = {
+        "Enabled": True,
+        "Alarms": watched,
+    }
     names = {"ApplicationName": ref("CanaryApplication"), "DeploymentGroupName": ref("CanaryGroup")}
     alias = {**body["Resources"][ALIAS], "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": names}}
     changed = {
@@ -72,7 +83,9 @@ def without_shift(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return a template whose alias moves at once."""
     resources = dict(template["Resources"])
     if ALIAS in resources:
-        resources[ALIAS] = {name: each for name, each in resources[ALIAS].items() if name != "UpdatePolicy"}
+        resources[ALIAS] = {
+            name: each for name, each in resources[ALIAS].items() if name != "UpdatePolicy"
+        }
     return {**template, "Resources": resources}
 
 
@@ -81,8 +94,15 @@ def _alarm(resources: Json, metric: str, threshold: str, why: str) -> Json:
     (dimension,) = resources["ConfigurationAlarm"]["Properties"]["Dimensions"]
     source = f"SCHEMA({NAMESPACE}, {QUEUE}, {SERVICE})"
     query = f"SELECT SUM({metric}) FROM {source} WHERE {SERVICE} = '{_text(dimension)}'"  # noqa: S608 — of CloudWatch
-    measured = {"Metrics": [{"Id": "messages", "Expression": sub(query), "Period": 60, "ReturnData": True}]}
-    return alarm(f"{why} while a new version of the function gets its first messages", measured, ref(threshold), 1)
+    measured = {
+        "Metrics": [{"Id": "messages", "Expression": sub(query), "Period": 60, "ReturnData": True}]
+    }
+    return alarm(
+        f"{why} while a new version of the function gets its first messages",
+        measured,
+        ref(threshold),
+        1,
+    )
 
 
 def _text(dimension: Mapping[str, Expression]) -> str:

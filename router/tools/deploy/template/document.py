@@ -16,7 +16,12 @@ import yaml
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
-from router.runtime.config.environment import RT005, Reference, is_read_at_run_time, split_references
+from router.runtime.config.environment import (
+    RT005,
+    Reference,
+    is_read_at_run_time,
+    split_references,
+)
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.runtime.program.load import Loaded, Program
@@ -78,7 +83,9 @@ def read_for_deployment(path: Path, env: Mapping[str, str] = os.environ) -> Depl
     errors = tuple(finding for finding in report.findings if finding.code.severity == "error")
     if errors or seen[0].program is None:
         # A variable that is not set may be the cause.
-        raise ConfigError(tuple(each for each in report.findings if each in errors or each.code.id == RT005.id))
+        raise ConfigError(
+            tuple(each for each in report.findings if each in errors or each.code.id == RT005.id)
+        )
     files = unpack(precompile(path, env), COMPILED_NAME).files.files
     for file in files:
         _require_values(file, env)
@@ -116,7 +123,12 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
         "Conditions": {**part["Conditions"], **shared["Conditions"]},
         "Resources": _distinct(
             resources.stored_resources(plan),
-            dict(each for table in plan.tables.values() if table.made for each in resources.scaling_resources(table)),
+            dict(
+                each
+                for table in plan.tables.values()
+                if table.made
+                for each in resources.scaling_resources(table)
+            ),
             part["Resources"],
             monitoring.alarm_resources(plan),
             monitoring.dashboard_resources(plan),
@@ -146,12 +158,16 @@ def check_resources(body: Json) -> None:
 
 def as_json(document: Document) -> str:
     """Return the template as JSON; raises UsageError if it is too long."""
-    return _fitting(msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n")
+    return _fitting(
+        msgspec.json.format(msgspec.json.encode(document.body), indent=2).decode() + "\n"
+    )
 
 
 def as_yaml(document: Document) -> str:
     """Return the template as YAML with the long forms of functions; raises UsageError if it is too long."""
-    return _fitting(yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True))
+    return _fitting(
+        yaml.dump(document.body, Dumper=_Plain, sort_keys=False, width=10_000, allow_unicode=True)
+    )
 
 
 def _fitting(text: str) -> str:

@@ -16,7 +16,13 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.model import Path
-from router.runtime.config.environment import REDACT_KEY, Reference, is_read_at_run_time, redacts, split_references
+from router.runtime.config.environment import (
+    REDACT_KEY,
+    Reference,
+    is_read_at_run_time,
+    redacts,
+    split_references,
+)
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.program.precompiled import File
@@ -25,7 +31,12 @@ from router.tools.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
 Json = dict[str, Any]
 Expression = str | Json
 """A value, or an intrinsic function."""
-PARTITION, REGION, ACCOUNT, STACK = "${AWS::Partition}", "${AWS::Region}", "${AWS::AccountId}", "${AWS::StackName}"
+PARTITION, REGION, ACCOUNT, STACK = (
+    "${AWS::Partition}",
+    "${AWS::Region}",
+    "${AWS::AccountId}",
+    "${AWS::StackName}",
+)
 _REFERENCE = re.compile(r"\$\{[^!]")
 Kind = Literal["Queue", "Table", "Variable"]
 """None is a prefix of another, nor of other ids (`Mapping…`, `AgeAlarm…`), so that ids are unique."""
@@ -107,7 +118,10 @@ class Variable(Struct, frozen=True):
                 # The router uses the default for an empty variable, so the name would differ.
                 more["MinLength"] = 1
         if named:
-            more |= {"AllowedPattern": _NAMES_ONLY, "ConstraintDescription": "letters, digits, '_', '.' and '-'"}
+            more |= {
+                "AllowedPattern": _NAMES_ONLY,
+                "ConstraintDescription": "letters, digits, '_', '.' and '-'",
+            }
         return {"Type": "String", "Description": f"The variable {self.name} of the config", **more}
 
 
@@ -115,7 +129,11 @@ def variables_of(template: Mapping[str, Any], values: Mapping[str, str]) -> dict
     """Return the values of the variables of a config in a template, by their names, without those that AWS hides."""
     hidden = hidden_parameters(template)
     known = {parameter: value for parameter, value in values.items() if parameter not in hidden}
-    return {name: known[parameter] for parameter, name in variable_names(template).items() if parameter in known}
+    return {
+        name: known[parameter]
+        for parameter, name in variable_names(template).items()
+        if parameter in known
+    }
 
 
 def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
@@ -131,7 +149,9 @@ def variable_names(template: Mapping[str, Any]) -> dict[str, str]:
 def hidden_parameters(template: Mapping[str, Any]) -> frozenset[str]:
     """Return the parameters of a template whose values AWS does not tell: it tells `****`."""
     parameters = template.get("Parameters", {}).items()
-    return frozenset(name for name, declared in parameters if str(declared.get("NoEcho", "")).lower() == "true")
+    return frozenset(
+        name for name, declared in parameters if str(declared.get("NoEcho", "")).lower() == "true"
+    )
 
 
 class Substitutions:
@@ -175,7 +195,11 @@ class Substitutions:
                     f"'{name}' of {section}.environment is a variable of the config, and so a parameter of the "
                     f"template; remove it there, and give its value as {variable_id(name)}"
                 )
-        own = {name: f"${{{each.parameter}}}" for name, each in self.variables.items() if name not in SET_BY_AWS}
+        own = {
+            name: f"${{{each.parameter}}}"
+            for name, each in self.variables.items()
+            if name not in SET_BY_AWS
+        }
         return own | {name: self.at((section, "environment", name)) for name in more}
 
     def referring(self, section: str) -> frozenset[str]:
@@ -188,7 +212,9 @@ class Substitutions:
         """Raise UsageError for a variable that cannot be set on a Lambda function."""
         for name in self.variables:
             if name not in SET_BY_AWS and (name in RESERVED_NAMES or not VARIABLE.fullmatch(name)):
-                raise UsageError(f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it")
+                raise UsageError(
+                    f"the config has ${{{name}}}, and Lambda rejects a variable of that name; rename it"
+                )
 
     def _find(self, path: Path) -> Any:
         for file in self._files:

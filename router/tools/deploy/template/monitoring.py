@@ -8,12 +8,29 @@ Dashboards: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Clo
 import json
 from collections.abc import Iterator, Sequence
 
-from router.runtime.deliver.telemetry import CONFIGURATION_ERRORS, METRICS, NAMESPACE, QUEUE, SERVICE, SERVICE_VARIABLE
-from router.tools.deploy.template.expressions import REGION, STACK, Expression, Json, ref, resource, sub
+from router.runtime.deliver.telemetry import (
+    CONFIGURATION_ERRORS,
+    METRICS,
+    NAMESPACE,
+    QUEUE,
+    SERVICE,
+    SERVICE_VARIABLE,
+)
+from router.tools.deploy.template.expressions import (
+    REGION,
+    STACK,
+    Expression,
+    Json,
+    ref,
+    resource,
+    sub,
+)
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.resources import FUNCTION, environment
 
-ACTIONS: list[Json] = [{"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}]
+ACTIONS: list[Json] = [
+    {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]}
+]
 _SECONDS, _PERIODS = 60, 5
 _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
@@ -23,7 +40,10 @@ ROUTES_OF_A_DASHBOARD = 120
 """Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
 _WIDTH, _HEIGHT = 6, 6
-_COUNTED = [*(name for name in METRICS if name.startswith("router_messages_")), CONFIGURATION_ERRORS]
+_COUNTED = [
+    *(name for name in METRICS if name.startswith("router_messages_")),
+    CONFIGURATION_ERRORS,
+]
 _Line = list[str | Json]
 
 
@@ -35,7 +55,9 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
         alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works"
             f"{_named(queue)}",
-            _measured("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"),
+            _measured(
+                "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", sub(queue.name), "Maximum"
+            ),
             ref("OldestMessageSeconds"),
             _PERIODS,
             _actions(plan, queue),
@@ -45,7 +67,13 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     for queue in dead_letters.values():
         alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = alarm(
             f"There are dead letters on queue {queue.name}{_named(queue)}",
-            _measured("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", sub(queue.name), "Maximum"),
+            _measured(
+                "AWS/SQS",
+                "ApproximateNumberOfMessagesVisible",
+                "QueueName",
+                sub(queue.name),
+                "Maximum",
+            ),
             actions=_actions(plan, queue),
         )
     if not plan.worker:
@@ -80,7 +108,9 @@ def _actions(plan: StackPlan, queue: PlannedQueue) -> Sequence[Expression]:
     return [sub(plan.substitutions.at(("owners", queue.owner, "alarm_topic"), topic))]
 
 
-def _measured(namespace: str, metric: str, dimension: str, value: Expression, statistic: str) -> Json:
+def _measured(
+    namespace: str, metric: str, dimension: str, value: Expression, statistic: str
+) -> Json:
     """Return what an alarm for a metric measures in each minute."""
     return {
         "Namespace": namespace,
@@ -92,7 +122,11 @@ def _measured(namespace: str, metric: str, dimension: str, value: Expression, st
 
 
 def alarm(
-    why: str, measured: Json, threshold: int | Json = 0, periods: int = 1, actions: Sequence[Expression] = ACTIONS
+    why: str,
+    measured: Json,
+    threshold: int | Json = 0,
+    periods: int = 1,
+    actions: Sequence[Expression] = ACTIONS,
 ) -> Json:
     """Return an alarm for what is `measured`, if it exceeds the threshold in so many periods."""
     properties = {
@@ -119,7 +153,11 @@ def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
         number = start // ROUTES_OF_A_DASHBOARD + 1
         end = "" if number == 1 else f"-{number}"
         first = [] if start else [_first_row(plan)]
-        widgets = [widget for row in (*first, *rows[start : start + ROUTES_OF_A_DASHBOARD]) for widget in row]
+        widgets = [
+            widget
+            for row in (*first, *rows[start : start + ROUTES_OF_A_DASHBOARD])
+            for widget in row
+        ]
         properties = {"DashboardName": sub(f"{STACK}{end}"), "DashboardBody": _body(widgets)}
         found[f"Dashboard{end.removeprefix('-')}"] = resource("CloudWatch::Dashboard", properties)
     return found
@@ -132,7 +170,13 @@ def _body(widgets: list[Json]) -> Json:
 
 
 def _first_row(plan: StackPlan) -> list[Json]:
-    configuration: _Line = [NAMESPACE, CONFIGURATION_ERRORS, SERVICE, _service(plan), {"label": "configuration errors"}]
+    configuration: _Line = [
+        NAMESPACE,
+        CONFIGURATION_ERRORS,
+        SERVICE,
+        _service(plan),
+        {"label": "configuration errors"},
+    ]
     if plan.worker:
         place = ["ClusterName", STACK, "ServiceName", STACK]
         return [
@@ -163,7 +207,12 @@ def _row(plan: StackPlan, name: str) -> list[Json]:
     table = ["TableName", plan.table_of(route.table).name]
     waiting: list[_Line] = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *own, {"label": "messages"}],
-        ["AWS/SQS", "ApproximateAgeOfOldestMessage", *own, {"label": "age of the oldest, s", "yAxis": "right"}],
+        [
+            "AWS/SQS",
+            "ApproximateAgeOfOldestMessage",
+            *own,
+            {"label": "age of the oldest, s", "yAxis": "right"},
+        ],
     ]
     writes: list[_Line] = [
         ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": "write units"}],
@@ -186,14 +235,24 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
     # The function uses the name in the config.
     known = plan.substitutions.at(("routes", queue.routes[0], "queue"), queue.name_in_config)
     for name in _COUNTED:
-        label = name.removeprefix("router_").removeprefix("messages_").removesuffix("_total").replace("_", " ")
+        label = (
+            name.removeprefix("router_")
+            .removeprefix("messages_")
+            .removesuffix("_total")
+            .replace("_", " ")
+        )
         yield [NAMESPACE, name, SERVICE, _service(plan), QUEUE, known, {"label": label}]
 
 
 def _dead_letters(name: str, queue: PlannedQueue | None) -> Json:
     if queue is None:
         words = f"**{name}**: the config has no dead-letter queue"
-        return {"type": "text", "width": _WIDTH, "height": _HEIGHT, "properties": {"markdown": words}}
+        return {
+            "type": "text",
+            "width": _WIDTH,
+            "height": _HEIGHT,
+            "properties": {"markdown": words},
+        }
     visible = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]
     return _widget(f"{name}: dead letters", [[*visible, {"label": "dead letters"}]], "Maximum")
 

@@ -9,13 +9,25 @@ from collections.abc import Mapping
 from msgspec import Struct, UnsetType
 
 from router.runtime.config import spec
-from router.tools.check.live.permissions import DECRYPT, DESCRIBE, ENCRYPT, SEND, fetches_of, writes_of
+from router.tools.check.live.permissions import (
+    DECRYPT,
+    DESCRIBE,
+    ENCRYPT,
+    SEND,
+    fetches_of,
+    writes_of,
+)
 from router.tools.deploy.template.document import DeployableConfig, Document
 from router.tools.deploy.template.expressions import PARTITION, Json, Substitutions, sub
 from router.tools.deploy.template.plan import StackPlan, make_plan
 from router.tools.deploy.template.policies import Statement, document_of, split, with_substitutions
 
-LOOK = ("sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ReceiveMessage")
+LOOK = (
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+    "sqs:ReceiveMessage",
+)
 """Looking at a message is receiving it, and making it visible again."""
 DELETE = "sqs:DeleteMessage"
 GET = "dynamodb:GetItem"
@@ -54,17 +66,24 @@ def operator_policies(config: DeployableConfig) -> Document:
             description = f"router dlq {name.replace('-to-', ' --to-')}: {config.path.name}"
             resources[f"{id_}{number if number > 1 else ''}"] = {
                 "Type": "AWS::IAM::ManagedPolicy",
-                "Properties": {"Description": description, "PolicyDocument": document_of(part, sub)},
+                "Properties": {
+                    "Description": description,
+                    "PolicyDocument": document_of(part, sub),
+                },
             }
     body: Json = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"What people need for the dead letters of {config.path.name}",
     }
     text = json.dumps(resources)
-    used = [each for each in plan.substitutions.variables.values() if f"${{{each.parameter}}}" in text]
+    used = [
+        each for each in plan.substitutions.variables.values() if f"${{{each.parameter}}}" in text
+    ]
     if used:
         body["Parameters"] = {each.parameter: each.declare(named=False) for each in used}
-    return Document({**body, "Resources": resources}, {}, {each.name: each.parameter for each in used})
+    return Document(
+        {**body, "Resources": resources}, {}, {each.name: each.parameter for each in used}
+    )
 
 
 def _needs(plan: StackPlan, command: OperatorCommand) -> dict[str, set[str]]:

@@ -116,7 +116,10 @@ class StackPlan(Struct, frozen=True):
 
     def check(self) -> None:
         """Raise UsageError if the template would create one resource twice, with two logical ids."""
-        for kind, resources in (("queue", [*self.queues.values()]), ("table", [*self.tables.values()])):
+        for kind, resources in (
+            ("queue", [*self.queues.values()]),
+            ("table", [*self.tables.values()]),
+        ):
             seen: dict[str, PlannedResource] = {}
             for resource in resources:
                 other = seen.setdefault(resource.label, resource) if resource.made else resource
@@ -158,10 +161,18 @@ class _QueuePlanner:
         return found
 
     def _read_queue(self, name: str) -> PlannedQueue:
-        routes = tuple(route for route, settings in self._config.routes.items() if settings.queue == name)
-        text = self._name(name) if name in self._config.queues else self._text(("routes", routes[0], "queue"), name)
+        routes = tuple(
+            route for route, settings in self._config.routes.items() if settings.queue == name
+        )
+        text = (
+            self._name(name)
+            if name in self._config.queues
+            else self._text(("routes", routes[0], "queue"), name)
+        )
         settings = self._config.queues.get(name, spec.Queue())
-        queue = _queue(self._compiled[name].reference, text, settings, name in self._dead_letter_keys)
+        queue = _queue(
+            self._compiled[name].reference, text, settings, name in self._dead_letter_keys
+        )
         size, window = batch_of(settings, name)
         return structs.replace(
             queue,
@@ -172,7 +183,9 @@ class _QueuePlanner:
             description=self._text(("queues", name, "description")),
             # A queue without settings has the tags of its first route.
             tags=_tags(
-                self._text, ("queues", name) if name in self._config.queues else ("routes", routes[0]), self._config
+                self._text,
+                ("queues", name) if name in self._config.queues else ("routes", routes[0]),
+                self._config,
             ),
             visibility=WORKER_VISIBILITY if self._worker else visibility_of(self._config, name),
             batch_size=size,
@@ -209,9 +222,15 @@ class _QueuePlanner:
     def _default_dead_letter_queue(self, queue: PlannedQueue) -> tuple[str, str]:
         """Return the name of a dead-letter queue that the config does not name, and the name as a text."""
         end = _FIFO if queue.fifo else ""
-        name, text = (f"{each.removesuffix(end)}{_LETTERS}{end}" for each in (queue.label, queue.name))
+        name, text = (
+            f"{each.removesuffix(end)}{_LETTERS}{end}" for each in (queue.label, queue.name)
+        )
         compiled = self._compiled.values()
-        taken = {queue_name(each) for queue_ in compiled for each in (queue_.reference, queue_.dead_letter)}
+        taken = {
+            queue_name(each)
+            for queue_ in compiled
+            for each in (queue_.reference, queue_.dead_letter)
+        }
         if len(name) > MAX_QUEUE_NAME or not queue.name.endswith(end) or name in taken:
             raise UsageError(
                 f"there is no valid name for a dead-letter queue of '{queue.name_in_config}'; "
@@ -227,17 +246,27 @@ class _QueuePlanner:
 
 
 def key_texts(
-    text_at: Callable[[Path], str], section: str, name: str, settings: spec.Queue | spec.TableSettings
+    text_at: Callable[[Path], str],
+    section: str,
+    name: str,
+    settings: spec.Queue | spec.TableSettings,
 ) -> dict[str, str]:
     """Return the KMS keys of a queue or table as texts, by setting; "" for one that there is not."""
     keys = {"kms_key": settings.kms_key, "kms_key_previous": settings.kms_key_previous}
-    return {setting: text_at((section, name, setting)) if key else "" for setting, key in keys.items()}
+    return {
+        setting: text_at((section, name, setting)) if key else "" for setting, key in keys.items()
+    }
 
 
-def _tags(text_at: Callable[[Path, str], str], path: tuple[str, str], config: spec.Config) -> dict[str, str]:
+def _tags(
+    text_at: Callable[[Path, str], str], path: tuple[str, str], config: spec.Config
+) -> dict[str, str]:
     """Return the tags of a queue, table or route by its path, with their values as texts."""
     section, name = path
-    return {tag: text_at((*path, "tags", tag), value) for tag, value in getattr(config, section)[name].tags.items()}
+    return {
+        tag: text_at((*path, "tags", tag), value)
+        for tag, value in getattr(config, section)[name].tags.items()
+    }
 
 
 def _queue(reference: str, text: str, settings: spec.Queue, is_dead_letter: bool) -> PlannedQueue:
@@ -283,7 +312,9 @@ def _tables(config: spec.Config, substitutions: Substitutions) -> dict[str, Plan
         )
         other = found.setdefault(table.id, table)
         if other is not table:
-            raise UsageError(f"'{name}' and '{other.name_in_config}' are the same table; use one name for both")
+            raise UsageError(
+                f"'{name}' and '{other.name_in_config}' are the same table; use one name for both"
+            )
     return found
 
 
@@ -295,7 +326,10 @@ def _queue_texts(reference: str, text: str) -> tuple[str, str]:
         return _last(text, ":", queue_name(reference)), text
     # A URL has the account and the name, and AWS's own host names have the region.
     account, name = match_key(reference).rsplit(":", 1)
-    return name, f"arn:{PARTITION}:sqs:{account if ':' in account else f'{REGION}:{account}'}:{name}"
+    return (
+        name,
+        f"arn:{PARTITION}:sqs:{account if ':' in account else f'{REGION}:{account}'}:{name}",
+    )
 
 
 def _last(text: str, separator: str, otherwise: str) -> str:

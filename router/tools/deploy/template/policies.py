@@ -17,7 +17,12 @@ from msgspec import Struct, UnsetType, structs
 from router.errors import UsageError
 from router.runtime.config import spec
 from router.tools.check.live.permissions import DECRYPT, DESCRIBE, READ, SEND, needed
-from router.tools.control_plane.deployed import DeployedQueue, DeployedState, DeployedTable, DeployedTtl
+from router.tools.control_plane.deployed import (
+    DeployedQueue,
+    DeployedState,
+    DeployedTable,
+    DeployedTtl,
+)
 from router.tools.deploy.template.expressions import Expression, Json, ref
 from router.tools.deploy.template.plan import StackPlan, key_texts
 
@@ -89,7 +94,9 @@ class _Permissions:
         found = []
         for sid, actions in BUNDLES:
             # An action may be in several statements: it is allowed by the one whose actions are all needed.
-            matching = [arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)]
+            matching = [
+                arn for arn in needs if set(actions) <= set(needs[arn]) and left[arn] & set(actions)
+            ]
             for arn in matching:
                 left[arn] -= set(actions)
             if matching:
@@ -119,7 +126,9 @@ def with_substitutions(plan: StackPlan) -> spec.Config:
                 buckets=tuple(substitutions.at((*where, index), each) for index, each in buckets),
                 kms_key=substitutions.at((*where[:-1], "kms_key"), pointers.kms_key),
             )
-        queues[name] = structs.replace(queue, s3_pointer=pointers, **key_texts(substitutions.at, "queues", name, queue))
+        queues[name] = structs.replace(
+            queue, s3_pointer=pointers, **key_texts(substitutions.at, "queues", name, queue)
+        )
     tables = {
         name: structs.replace(table, **key_texts(substitutions.at, "tables", name, table))
         for name, table in config.tables.items()
@@ -181,14 +190,18 @@ def _groups(
     """
     found = permissions.statements(routes)
     differing = (
-        place for place, values in enumerate(zip(*(bits[name] for name in routes), strict=True)) if len(set(values)) > 1
+        place
+        for place, values in enumerate(zip(*(bits[name] for name in routes), strict=True))
+        if len(set(values)) > 1
     )
     place = next(differing, None)
     if place is None or _size(found) <= MAX_MANAGED:
         yield routes, split(found)
         return
     for bit in "01":
-        yield from _groups(permissions, tuple(name for name in routes if bits[name][place] == bit), bits)
+        yield from _groups(
+            permissions, tuple(name for name in routes if bits[name][place] == bit), bits
+        )
 
 
 def split(statements: Sequence[Statement]) -> list[list[Statement]]:
@@ -199,7 +212,11 @@ def split(statements: Sequence[Statement]) -> list[list[Statement]]:
             *others, last = parts[-1] or [structs.replace(statement, resources=())]
             same = last.sid == statement.sid
             before = (*last.resources, resource) if same else (resource,)
-            bigger = [*others, *([] if same else [last]), structs.replace(statement, resources=before)]
+            bigger = [
+                *others,
+                *([] if same else [last]),
+                structs.replace(statement, resources=before),
+            ]
             if parts[-1] and _size(bigger) > MAX_MANAGED:
                 parts.append([structs.replace(statement, resources=(resource,))])
             else:

@@ -19,7 +19,15 @@ from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.tools.check.rules.queues import receives_of
 from router.tools.deploy.template import fill
-from router.tools.deploy.template.expressions import STACK, Expression, Json, attribute, ref, resource, sub
+from router.tools.deploy.template.expressions import (
+    STACK,
+    Expression,
+    Json,
+    attribute,
+    ref,
+    resource,
+    sub,
+)
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource, PlannedTable, StackPlan
 from router.tools.deploy.template.policies import Policies
 
@@ -61,7 +69,9 @@ def _queue(queue: PlannedQueue, dead_letters: PlannedQueue | None) -> Json:
         }
     if queue.sources:
         properties["RedriveAllowPolicy"] = _allowed(queue)
-    properties |= {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
+    properties |= (
+        {"KmsMasterKeyId": sub(queue.kms_key)} if queue.kms_key else {"SqsManagedSseEnabled": True}
+    )
     properties |= _tags(queue)
     return resource("SQS::Queue", properties, queue.settings.deletion_policy.title())
 
@@ -78,18 +88,28 @@ def _table(table: PlannedTable) -> Json:
     key = table.settings.key
     properties: Json = {
         "TableName": sub(table.name),
-        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in key.items()],
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": kind} for name, kind in key.items()
+        ],
         "KeySchema": [
-            {"AttributeName": name, "KeyType": role} for name, role in zip(key, _ROLES[: len(key)], strict=True)
+            {"AttributeName": name, "KeyType": role}
+            for name, role in zip(key, _ROLES[: len(key)], strict=True)
         ],
         **_billing(table),
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         "DeletionProtectionEnabled": True,
     }
     if table.settings.ttl:
-        properties["TimeToLiveSpecification"] = {"AttributeName": table.settings.ttl, "Enabled": True}
+        properties["TimeToLiveSpecification"] = {
+            "AttributeName": table.settings.ttl,
+            "Enabled": True,
+        }
     if table.kms_key:
-        properties["SSESpecification"] = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": sub(table.kms_key)}
+        properties["SSESpecification"] = {
+            "SSEEnabled": True,
+            "SSEType": "KMS",
+            "KMSMasterKeyId": sub(table.kms_key),
+        }
     properties |= _tags(table)
     return resource("DynamoDB::Table", properties, "Retain")
 
@@ -113,7 +133,9 @@ def _billing(table: PlannedTable) -> Json:
 def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
     """Yield what scales the capacity of a table, by a role that AWS makes: the router's own needs no permission."""
     capacity = table.settings.capacity
-    for what, range_ in {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items():
+    for what, range_ in (
+        {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items()
+    ):
         if range_.most == range_.min:
             continue
         end = table.id.removeprefix("Table")
@@ -160,9 +182,12 @@ def function_part(plan: StackPlan, policies: Policies) -> Json:
     # The function gets its new code when it has the new permissions.
     resources[FUNCTION]["DependsOn"] = list(policies.resources)
     function = resources[FUNCTION]["Properties"]
-    function["Environment"] = {"Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}}
+    function["Environment"] = {
+        "Variables": {name: sub(text) for name, text in _lambda_environment(plan).items()}
+    }
     mappings = {
-        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes)) for queue in plan.read
+        f"Mapping{queue.id.removeprefix('Queue')}": _mapping(queue, policies.of(queue.routes))
+        for queue in plan.read
     }
     resources |= {**policies.resources, **mappings}
     return part
@@ -191,7 +216,11 @@ def _lambda_environment(plan: StackPlan) -> dict[str, str]:
 
 def place_in(plan: StackPlan) -> Callable[[str], Expression]:
     """Return a function from an ARN, as a text, to an expression: a resource of the stack is referred to."""
-    made = {each.arn: each.arn_expression for planned in (plan.queues, plan.tables) for each in planned.values()}
+    made = {
+        each.arn: each.arn_expression
+        for planned in (plan.queues, plan.tables)
+        for each in planned.values()
+    }
     return lambda arn: made.get(arn) or sub(arn)
 
 

@@ -67,7 +67,9 @@ def worker_part(plan: StackPlan, policies: Policies) -> Json:
     # New tasks start when they have the new permissions; old ones are deleted when all tasks are new.
     resources["Service"]["DependsOn"] = list(policies.resources)
     (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    container["Environment"] = [{"Name": name, "Value": sub(text)} for name, text in environment(plan).items()]
+    container["Environment"] = [
+        {"Name": name, "Value": sub(text)} for name, text in environment(plan).items()
+    ]
     container |= _command(plan)
     resources |= {**policies.resources, **_scaling_policies(plan)}
     return part

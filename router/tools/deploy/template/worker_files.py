@@ -48,7 +48,9 @@ class ProgramSource(Struct, frozen=True):
     def arguments(self, folder: str) -> str:
         """Return the arguments of `pip install`; the wheel is in `folder`, and pip verifies its hash."""
         if self.wheel:
-            return shlex.quote(f"{DISTRIBUTION}[worker] @ file://{folder}/{self.wheel.name}#sha256={self.sha256}")
+            return shlex.quote(
+                f"{DISTRIBUTION}[worker] @ file://{folder}/{self.wheel.name}#sha256={self.sha256}"
+            )
         if self.index:
             return f"--index-url {shlex.quote(self.index)} '{DISTRIBUTION}[worker]=={__version__}'"
         return "'.[worker]'"
@@ -70,10 +72,16 @@ def find_program(folder: Path, wheel: Path | None = None, index: str = "") -> Pr
     Raises UsageError if there is neither, or for a wheel or an index that cannot be used.
     """
     if wheel and index:
-        raise UsageError("--wheel and --index exclude each other: name one place to install the router from")
+        raise UsageError(
+            "--wheel and --index exclude each other: name one place to install the router from"
+        )
     if index:
         return ProgramSource(index=_checked(index))
-    if wheel is None and (folder / "router" / "__init__.py").is_file() and (folder / "pyproject.toml").is_file():
+    if (
+        wheel is None
+        and (folder / "router" / "__init__.py").is_file()
+        and (folder / "pyproject.toml").is_file()
+    ):
         return ProgramSource()
     found = [wheel] if wheel else sorted(folder.glob(f"message_router-{__version__}-*.whl"))
     if len(found) != 1:
@@ -90,7 +98,9 @@ def _verified(wheel: Path) -> str:
     try:
         name, version, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename:
-        raise UsageError(f"{wheel} is not named as a wheel: message_router-{__version__}-py3-none-any.whl") from None
+        raise UsageError(
+            f"{wheel} is not named as a wheel: message_router-{__version__}-py3-none-any.whl"
+        ) from None
     if (name, str(version)) != (DISTRIBUTION, __version__):
         raise UsageError(
             f"{wheel} is a wheel of {name} {version}; {DISTRIBUTION} {__version__} made this file and is needed"
@@ -115,11 +125,15 @@ def _checked(index: str) -> str:
 def _require_one_line(text: str) -> str:
     """Return a text; raises UsageError if what follows in it would be a line of the file of its own."""
     if not text.isprintable():
-        raise UsageError(f"{printable(text)!r} cannot stand in a Dockerfile or a unit: it has a control character")
+        raise UsageError(
+            f"{printable(text)!r} cannot stand in a Dockerfile or a unit: it has a control character"
+        )
     return text
 
 
-def dockerfile(config: DeployableConfig, program: ProgramSource, secrets: SecretFiles, left_out: list[LeftOut]) -> str:
+def dockerfile(
+    config: DeployableConfig, program: ProgramSource, secrets: SecretFiles, left_out: list[LeftOut]
+) -> str:
     """Return the text of a Dockerfile that is built in the folder of the config.
 
     It copies, each by name, the config, its schemas, and the plugin files that `router build` would pack; the others
@@ -135,7 +149,11 @@ def dockerfile(config: DeployableConfig, program: ProgramSource, secrets: Secret
     ]
     lists = list(requirements_files(plugins, folder))
     beside = [_relative(file, folder) for file in files_of_requirements(lists)]
-    texts = _verify(named_entries("lists", (name for name in beside if not name.endswith(".whl")), folder, secrets))
+    texts = _verify(
+        named_entries(
+            "lists", (name for name in beside if not name.endswith(".whl")), folder, secrets
+        )
+    )
     required = [*texts, *(name for name in beside if name.endswith(".whl"))]
     for name in (config.path.name, *names, *beside):
         _require_one_line(name)
@@ -145,8 +163,12 @@ def dockerfile(config: DeployableConfig, program: ProgramSource, secrets: Secret
         config=config.path.name,
         platform={"arm64": "linux/arm64", "x86_64": "linux/amd64"}[settings.worker.architecture],
         python=settings.function.python,
-        variables=f"# Variables of the config: {', '.join(config.variables)}\n" if config.variables else "",
-        installation="\n".join(_installation(program, [_relative(file, folder) for file in lists], required)),
+        variables=f"# Variables of the config: {', '.join(config.variables)}\n"
+        if config.variables
+        else "",
+        installation="\n".join(
+            _installation(program, [_relative(file, folder) for file in lists], required)
+        ),
         copies="\n".join(_copies(names)),
         command=json.dumps(worker_command(f"{PLACE}/{config.path.name}", f"0.0.0.0:{PORT}")),
     )
@@ -169,7 +191,9 @@ def _relative(file: Path, folder: Path) -> str:
         ) from None
 
 
-def _installation(program: ProgramSource, lists: Iterable[str], required: Iterable[str]) -> list[str]:
+def _installation(
+    program: ProgramSource, lists: Iterable[str], required: Iterable[str]
+) -> list[str]:
     """Return the instructions that install the worker and what its plugins require."""
     lines = [f"WORKDIR {_BUILD}"]
     if program.wheel:
@@ -177,7 +201,9 @@ def _installation(program: ProgramSource, lists: Iterable[str], required: Iterab
     elif not program.index:
         lines += ["COPY pyproject.toml README.md LICENSE ./", "COPY router/ router/"]
     lines += _copies(required)
-    what = " ".join([program.arguments(_BUILD), *(f"-r {shlex.quote(name)}" for name in sorted(lists))])
+    what = " ".join(
+        [program.arguments(_BUILD), *(f"-r {shlex.quote(name)}" for name in sorted(lists))]
+    )
     return [*lines, f"RUN python -m venv {HOME} && {HOME}/bin/pip install --no-cache-dir {what}"]
 
 
@@ -190,7 +216,9 @@ def _copies(names: Iterable[str]) -> list[str]:
 
 def _copy(names: Sequence[str], target: str) -> str:
     words = [_SPECIAL.sub(lambda found: f"[{found[0]}]", name) for name in names]
-    return "COPY " + json.dumps([word.replace("$", "\\$") for word in (*words, target)], ensure_ascii=False)
+    return "COPY " + json.dumps(
+        [word.replace("$", "\\$") for word in (*words, target)], ensure_ascii=False
+    )
 
 
 def systemd_unit(config: Path, variables: Sequence[str], program: ProgramSource) -> str:

@@ -77,7 +77,11 @@ def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Name
 
 def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
     """Return the fields that can be the key, the best first; `entity` names what the messages are about."""
-    found = [candidate for path in paths_of(messages) if (candidate := _candidate(messages, path, entity))]
+    found = [
+        candidate
+        for path in paths_of(messages)
+        if (candidate := _candidate(messages, path, entity))
+    ]
     return sorted(found, key=lambda each: (-each.score, len(each.path)))
 
 
@@ -118,9 +122,15 @@ def _score_name(path: Names, entity: str) -> tuple[float, list[str]]:
     if of_entity or (name in ("id", "uuid", "key") and parent in words):
         return 6, [f"its name is that of an id of '{entity}'"]
     if name in ("id", "uuid", "guid"):
-        return (4, ["its name is that of an id"]) if not parent else (2, [f"its name is that of an id of '{parent}'"])
+        return (
+            (4, ["its name is that of an id"])
+            if not parent
+            else (2, [f"its name is that of an id of '{parent}'"])
+        )
     if _MAY_BE_ID.fullmatch(name):
-        return 0.5, ["its name may be that of an id"]  # within one of several things, as that of a pull request is
+        return 0.5, [
+            "its name may be that of an id"
+        ]  # within one of several things, as that of a pull request is
     return (3, ["its name is that of an id"]) if _ID.search(name) else (0, [])
 
 
@@ -128,7 +138,10 @@ def _words(entity: str) -> set[str]:
     """Return the words of the name of a queue or table, in the singular too: `order-events` is about an order."""
     whole = snake_case(entity)
     words = {whole, *whole.split("_")}
-    return words | {re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s") for word in words}
+    return words | {
+        re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s")
+        for word in words
+    }
 
 
 def _type_of(values: Sequence[Any], most: int) -> tuple[KeyType, str]:
@@ -153,7 +166,9 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
     limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
     parts = [part.strip() for part in given.split(",")]
     if len(parts) > len(limits) or not all(parts):
-        raise UsageError(f"--key {given}: give the partition key, or with a comma the partition key and the sort key")
+        raise UsageError(
+            f"--key {given}: give the partition key, or with a comma the partition key and the sort key"
+        )
     for part, most in zip(parts, limits, strict=False):
         path = tuple(part.split("."))
         if path not in known:
@@ -173,8 +188,15 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     Its name must say that each message has another one: the time at which something was created does not order its
     changes.
     """
-    paths = [path for path in paths_of(messages) if path not in key and _VERSION.match(snake_case(path[-1]))]
-    for path in sorted(paths, key=lambda each: (len(each), not snake_case(each[-1]).startswith(("ver", "rev", "seq")))):
+    paths = [
+        path
+        for path in paths_of(messages)
+        if path not in key and _VERSION.match(snake_case(path[-1]))
+    ]
+    for path in sorted(
+        paths,
+        key=lambda each: (len(each), not snake_case(each[-1]).startswith(("ver", "rev", "seq"))),
+    ):
         values = values_at(messages, path)
         keywords = _order(values)
         if keywords is not None and _differs(messages, key, values):
@@ -246,14 +268,18 @@ def find_shapes(messages: Messages) -> Shapes:
         if not all(isinstance(value, str) and value for value in values):
             continue
         groups = _grouped(presence, values)
-        is_type = bool(_TYPE_NAME.search(snake_case(path[-1]))) and all(map(_TYPE.fullmatch, groups))
+        is_type = bool(_TYPE_NAME.search(snake_case(path[-1]))) and all(
+            map(_TYPE.fullmatch, groups)
+        )
         is_type = is_type and (len(groups) <= _FEW or len(groups) * 2 <= len(messages))
         few = min(map(len, groups.values())) < _MIN_OF_EACH and not is_type
         if few or not 1 < len(groups) <= _MAX_SHAPES:
             continue
         decided = sum(_decides(groups, each) for each in varying)
         if decided and (is_type or decided * 2 >= len(varying)):
-            best = max(best, (decided + is_type / 2 - len(path) / 4, path), key=lambda each: each[0])
+            best = max(
+                best, (decided + is_type / 2 - len(path) / 4, path), key=lambda each: each[0]
+            )
     if not best[1]:
         return Shapes((Shape(tuple(messages)),))
     grouped = _grouped(messages, values_at(messages, best[1]))

@@ -58,7 +58,10 @@ def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
 
 def _surroundings(folder: Path) -> Iterator[NewFile]:
     """Yield the other files of a project that are not there."""
-    others = {".github/workflows/check-routes.yml": _WORKFLOW.read_bytes(), ".gitignore": _IGNORED.encode()}
+    others = {
+        ".github/workflows/check-routes.yml": _WORKFLOW.read_bytes(),
+        ".gitignore": _IGNORED.encode(),
+    }
     for name, content in others.items():
         if not (folder / name).exists():
             yield NewFile(folder / name, content)
@@ -73,7 +76,9 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
     message = min(route.shape.messages, key=lambda each: len(_ENCODER.encode(each)))
     if masked:
         message = replace_values(message, route.schema)
-    test: dict[str, Any] = {"name": f"a message of type {route.shape.value}" if route.shape.value else "a message"}
+    test: dict[str, Any] = {
+        "name": f"a message of type {route.shape.value}" if route.shape.value else "a message"
+    }
     long = len(_ENCODER.encode(message)) > _MAX_INLINE
     if long:
         test["file"] = f"messages/{route.name}.json"
@@ -88,7 +93,11 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
 def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
     file = YamlFile(config)
     before = file.content
-    added = [("queues", plan.queue), ("tables", {each.name: _table(each) for each in plan.tables}), ("routes", routes)]
+    added = [
+        ("queues", plan.queue),
+        ("tables", {each.name: _table(each) for each in plan.tables}),
+        ("routes", routes),
+    ]
     try:
         for section, entries in added:
             for name, value in entries.items():
@@ -104,14 +113,21 @@ def _table(table: NewTable) -> dict[str, Any]:
 
 def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
     """Return the text of a new config, with a comment above each table that says why it has this key."""
-    lines = ["# `router check` validates this file, `router test` runs its tests.", "version: 1", "", "queues:"]
+    lines = [
+        "# `router check` validates this file, `router test` runs its tests.",
+        "version: 1",
+        "",
+        "queues:",
+    ]
     lines += [f"  {entry_text(name, settings, 2)}" for name, settings in plan.queue.items()]
     lines += ["", "tables:"]
     for table in plan.tables:
         lines += [f"  # {re.sub('[^ -~]', '?', note)}" for note in table.notes]
         lines.append(f"  {entry_text(table.name, _table(table), 2)}")
     lines += ["", "routes:"]
-    lines.append("\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items()))
+    lines.append(
+        "\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items())
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -125,7 +141,9 @@ def write_files(files: Sequence[NewFile]) -> None:
             written.append(file)
         except OSError as error:
             undo(written)
-            raise UsageError(f"cannot write {file.path}: {(error.strerror or 'error').lower()}") from None
+            raise UsageError(
+                f"cannot write {file.path}: {(error.strerror or 'error').lower()}"
+            ) from None
 
 
 def undo(files: Sequence[NewFile]) -> None:

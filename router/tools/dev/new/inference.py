@@ -30,7 +30,9 @@ MIN_OF_EACH = 5
 _MIN_NAMES_OF_MAP = 8
 
 
-def infer_schema(messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None) -> dict[str, Any]:
+def infer_schema(
+    messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None
+) -> dict[str, Any]:
     """Return the schema of messages; it accepts each of them, unless `keywords` say otherwise."""
     count = f"{len(messages)} samples" if len(messages) > 1 else "1 sample"
     schema = _infer(messages, f"inferred from {count}", keywords or {}, ())
@@ -43,10 +45,14 @@ def kind_of(value: Any) -> str:
     return "integer" if kind == "number" and isinstance(value, int) else kind
 
 
-def _infer(values: Sequence[Any], evidence: str, keywords: Keywords, steps: Steps) -> dict[str, Any]:
+def _infer(
+    values: Sequence[Any], evidence: str, keywords: Keywords, steps: Steps
+) -> dict[str, Any]:
     comments = [evidence]
     kinds = {kind_of(value) for value in values}
-    types = [name for name in _TYPES if name in kinds and not (name == "integer" and "number" in kinds)]
+    types = [
+        name for name in _TYPES if name in kinds and not (name == "integer" and "number" in kinds)
+    ]
     schema: dict[str, Any] = {"type": types[0] if len(types) == 1 else types}
     if types == ["null"]:
         # What it is when it is not null is unknown.
@@ -56,7 +62,9 @@ def _infer(values: Sequence[Any], evidence: str, keywords: Keywords, steps: Step
         free = bool(steps) and _FREE_NAME.search(steps[-1] or "") is not None
         schema |= _of_texts(values, comments, may_enumerate=not free)
     if "object" in kinds:
-        schema |= _of_objects([value for value in values if isinstance(value, dict)], keywords, steps)
+        schema |= _of_objects(
+            [value for value in values if isinstance(value, dict)], keywords, steps
+        )
     if "array" in kinds:
         elements = [element for value in values if isinstance(value, list) for element in value]
         if elements:
@@ -98,11 +106,20 @@ def _is_fixed_set(counts: Counter[str]) -> bool:
 def common_format(texts: Iterable[str]) -> str | None:
     """Return the format that all texts have, as the router validates it, or None."""
     distinct = set(texts)
-    return next((name for name in FORMATS if distinct and all(_has_format(name, text) for text in distinct)), None)
+    return next(
+        (
+            name
+            for name in FORMATS
+            if distinct and all(_has_format(name, text) for text in distinct)
+        ),
+        None,
+    )
 
 
 def _has_format(name: str, text: str) -> bool:
-    return (name != "uri" or bool(_URI_WITH_AUTHORITY.match(text))) and bool(_validator(name).is_valid(text))
+    return (name != "uri" or bool(_URI_WITH_AUTHORITY.match(text))) and bool(
+        _validator(name).is_valid(text)
+    )
 
 
 @cache
@@ -112,7 +129,9 @@ def _validator(name: str) -> Any:
     return Draft202012Validator({"format": name}, validate_formats=True, offline=True)
 
 
-def _of_objects(objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps: Steps) -> dict[str, Any]:
+def _of_objects(
+    objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps: Steps
+) -> dict[str, Any]:
     """Return the properties of objects, and which of them all objects have."""
     counts = Counter(name for each in objects for name in each)
     if _is_map(counts, len(objects)):
@@ -124,7 +143,10 @@ def _of_objects(objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps:
         values = [each[name] for each in objects if name in each]
         properties[name] = _infer(values, f"{count} of {len(objects)}", keywords, (*steps, name))
     required = [name for name, count in counts.items() if count == len(objects)]
-    return {**({"required": required} if required else {}), **({"properties": properties} if properties else {})}
+    return {
+        **({"required": required} if required else {}),
+        **({"properties": properties} if properties else {}),
+    }
 
 
 def _is_map(counts: Mapping[str, int], objects: int) -> bool:

@@ -59,7 +59,10 @@ def path_expression(path: Sequence[str]) -> str:
 
 
 def map_item(
-    messages: Messages, key: Sequence[KeyCandidate], version: VersionField | None, names: Sequence[str] | None
+    messages: Messages,
+    key: Sequence[KeyCandidate],
+    version: VersionField | None,
+    names: Sequence[str] | None,
 ) -> Mapped:
     """Return how messages become items; `names` are the key attributes of a table that exists."""
     tops = list(dict.fromkeys(name for message in messages for name in message))
@@ -126,7 +129,10 @@ says that the greater sequencer is the later event."""
 def are_s3_notifications(messages: Messages) -> bool:
     """Return whether all messages are notifications of Amazon S3 about objects."""
     listed = [message.get(_RECORDS) for message in messages]
-    return all(isinstance(records, list) and records and all(map(_is_about_object, records)) for records in listed)
+    return all(
+        isinstance(records, list) and records and all(map(_is_about_object, records))
+        for records in listed
+    )
 
 
 def _is_about_object(record: Any) -> bool:
@@ -174,7 +180,9 @@ class Plan(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, choose: Choose) -> Plan:
+def plan_routes(
+    samples: SampleSet, wanted: Wanted, config: spec.Config | None, choose: Choose
+) -> Plan:
     """Return what to add to a config, or to a new one; raises UsageError.
 
     Shapes share a table if a field of all messages can be its key; otherwise each has its own. A queue that the config
@@ -202,10 +210,14 @@ def plan_routes(samples: SampleSet, wanted: Wanted, config: spec.Config | None, 
         target = f"{wanted.table}{suffix}"
         mapped, table = _plan_table(messages, target, wanted, known.get(target), choose)
         tables += [table] if table else []
-        routes += [_plan_route(shape, found.discriminator, wanted, target, mapped) for shape in group]
+        routes += [
+            _plan_route(shape, found.discriminator, wanted, target, mapped) for shape in group
+        ]
     notes = list(samples.notes)
     if found.discriminator:
-        notes.append(f"no route takes a message with another {'.'.join(found.discriminator)}: it is unmatched")
+        notes.append(
+            f"no route takes a message with another {'.'.join(found.discriminator)}: it is unmatched"
+        )
     return Plan(queue, tuple(tables), tuple(routes), tuple(notes))
 
 
@@ -215,7 +227,9 @@ def _find_queue(config: spec.Config, name: str) -> str:
     return name if name in config.queues else next(found, name)
 
 
-def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) -> Mapping[str, Mapping[str, Any]]:
+def _plan_queue(
+    samples: SampleSet, wanted: Wanted, config: spec.Config | None
+) -> Mapping[str, Mapping[str, Any]]:
     """Return the queue to add; none if the config has it, whose envelopes must be those of the samples."""
     if config and wanted.queue in config.queues:
         envelopes = config.queues[wanted.queue].envelope
@@ -232,7 +246,10 @@ def _plan_queue(samples: SampleSet, wanted: Wanted, config: spec.Config | None) 
             )
         return {}
     stem, fifo = wanted.queue.removesuffix(".fifo"), wanted.queue.endswith(".fifo")
-    settings: dict[str, Any] = {"dead_letter": f"{stem}-dlq{'.fifo' if fifo else ''}", **wanted.queue_settings}
+    settings: dict[str, Any] = {
+        "dead_letter": f"{stem}-dlq{'.fifo' if fifo else ''}",
+        **wanted.queue_settings,
+    }
     if samples.envelopes:
         settings["envelope"] = list(samples.envelopes)
     if samples.encoding != "json":
@@ -249,13 +266,17 @@ def _plan_table(
     if are_s3_notifications(messages):
         mapped = S3_NOTIFICATIONS
         _require_key(name, mapped, known)
-        about = ("the bucket and the key of the object; an event with an older sequencer changes nothing",)
+        about = (
+            "the bucket and the key of the object; an event with an older sequencer changes nothing",
+        )
         return mapped, None if known else NewTable(name, mapped.key_types, (), about)
     candidates: list[KeyCandidate] = []
     if wanted.key:
         key = choose_key(messages, wanted.key)
     elif known:
-        key = choose_key(messages, ",".join(_find_path(messages, attribute, name) for attribute in known.key))
+        key = choose_key(
+            messages, ",".join(_find_path(messages, attribute, name) for attribute in known.key)
+        )
     else:
         candidates = rank_keys(messages, name)
         if not candidates:
@@ -268,9 +289,14 @@ def _plan_table(
     names = list(known.key) if known else None
     mapped = map_item(messages, key, version, names)
     _require_key(name, mapped, known)
-    notes = [f"key {attribute}: {'; '.join(each.reasons)}" for attribute, each in zip(mapped.key, key, strict=True)]
+    notes = [
+        f"key {attribute}: {'; '.join(each.reasons)}"
+        for attribute, each in zip(mapped.key, key, strict=True)
+    ]
     notes.append(_on_order(messages, key, version))
-    return mapped, None if known else NewTable(name, mapped.key_types, tuple(candidates), tuple(notes))
+    return mapped, None if known else NewTable(
+        name, mapped.key_types, tuple(candidates), tuple(notes)
+    )
 
 
 def _on_order(messages: Messages, key: Sequence[KeyCandidate], version: VersionField | None) -> str:
@@ -286,7 +312,9 @@ def _find_path(messages: Messages, attribute: str, table: str) -> str:
     for path in sorted(paths_of(messages), key=len):
         if attribute in (".".join(path), snake_case("_".join(path))) or path == (attribute,):
             return ".".join(path)
-    raise UsageError(f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key")
+    raise UsageError(
+        f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key"
+    )
 
 
 def _require_key(name: str, mapped: Mapped, known: spec.TableSettings | None) -> None:
@@ -297,9 +325,13 @@ def _require_key(name: str, mapped: Mapped, known: spec.TableSettings | None) ->
         )
 
 
-def _plan_route(shape: Shape, discriminator: Names, wanted: Wanted, table: str, mapped: Mapped) -> NewRoute:
+def _plan_route(
+    shape: Shape, discriminator: Names, wanted: Wanted, table: str, mapped: Mapped
+) -> NewRoute:
     limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
-    keywords: dict[Steps, dict[str, Any]] = {steps: dict(each) for steps, each in mapped.keywords.items()}
+    keywords: dict[Steps, dict[str, Any]] = {
+        steps: dict(each) for steps, each in mapped.keywords.items()
+    }
     for (attribute, path), most in zip(mapped.key.items(), limits, strict=False):
         if mapped.key_types[attribute] == "S" and not mapped.for_each:
             bounds = {"minLength": 1, "maxLength": most // BYTES_OF_A_CHARACTER}
@@ -315,7 +347,13 @@ def _plan_route(shape: Shape, discriminator: Names, wanted: Wanted, table: str, 
         settings["item"] = _item_of(shape, mapped)
     if mapped.version:
         settings["write"] = {"mode": "newest", "version": mapped.version}
-    return NewRoute(_route_name(shape, wanted), settings, infer_schema(shape.messages, keywords), shape, mapped.key)
+    return NewRoute(
+        _route_name(shape, wanted),
+        settings,
+        infer_schema(shape.messages, keywords),
+        shape,
+        mapped.key,
+    )
 
 
 def _item_of(shape: Shape, mapped: Mapped) -> dict[str, Any]:
@@ -332,7 +370,10 @@ def _route_name(shape: Shape, wanted: Wanted) -> str:
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config | None) -> None:
-    taken = next((name for name in names if names.count(name) > 1 or (config and name in config.routes)), None)
+    taken = next(
+        (name for name in names if names.count(name) > 1 or (config and name in config.routes)),
+        None,
+    )
     if taken is not None:
         raise UsageError(f"there is a route '{taken}' already; give another --name")
 

@@ -47,14 +47,23 @@ def read_bodies(content: bytes, name: str) -> list[Any]:
     values = list(_values(content, name))
     if values and isinstance(values[0], dict) and "recording" in values[0]:
         return [
-            _recorded(value, f"{name}, line {number},") for number, value in enumerate(values[1:], 2) if _is_good(value)
+            _recorded(value, f"{name}, line {number},")
+            for number, value in enumerate(values[1:], 2)
+            if _is_good(value)
         ]
     records = [holds_record(value) for value in values]
     if not any(records):
         return values
     if not all(records[1:]):
-        raise UsageError(f"{name}: line {records.index(False, 1) + 1} is no record of SQS, and others are")
-    return [body for value, is_record in zip(values, records, strict=True) if is_record for body in _bodies(value)]
+        raise UsageError(
+            f"{name}: line {records.index(False, 1) + 1} is no record of SQS, and others are"
+        )
+    return [
+        body
+        for value, is_record in zip(values, records, strict=True)
+        if is_record
+        for body in _bodies(value)
+    ]
 
 
 def _is_good(value: Any) -> bool:
@@ -110,7 +119,9 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
     Payloads in S3 are read with `fetch`; without it they are left out.
     """
     values, envelopes, notes, buckets = list(bodies), [], [], set()
-    tests = [value for value in values if isinstance(value, dict) and value.get("Event") == _TEST_EVENT]
+    tests = [
+        value for value in values if isinstance(value, dict) and value.get("Event") == _TEST_EVENT
+    ]
     if tests:
         notes.append(f"{len(tests)} test events of Amazon S3 are left out")
         values = [value for value in values if value not in tests]
@@ -131,8 +142,12 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
         raise UsageError("there is no sample message; give at least one")
     wrong = next((index for index, value in enumerate(values, 1) if not isinstance(value, dict)), 0)
     if wrong:
-        raise UsageError(f"sample {wrong} is not a JSON object, so that it has no attributes to store")
-    return SampleSet(tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding)
+        raise UsageError(
+            f"sample {wrong} is not a JSON object, so that it has no attributes to store"
+        )
+    return SampleSet(
+        tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding
+    )
 
 
 def _is_pointer(value: Any) -> bool:
@@ -164,8 +179,12 @@ def _common_envelope(values: Sequence[Any]) -> str | None:
     names = Counter(_envelope_of(value) if isinstance(value, dict) else None for value in values)
     if len(names) <= 1:
         return next(iter(names), None)
-    counts = ", ".join(f"{count} {name or 'without an envelope'}" for name, count in names.most_common())
-    raise UsageError(f"the samples have different envelopes: {counts}; give those of one queue only")
+    counts = ", ".join(
+        f"{count} {name or 'without an envelope'}" for name, count in names.most_common()
+    )
+    raise UsageError(
+        f"the samples have different envelopes: {counts}; give those of one queue only"
+    )
 
 
 def _envelope_of(value: Mapping[str, Any]) -> str | None:
@@ -203,9 +222,13 @@ def _decode_all(values: Sequence[Any]) -> tuple[Encoding, list[Any]]:
     names: Counter[Encoding] = Counter(_encoding_of(value) or "json" for value in values)
     if len(names) > 1:
         counts = ", ".join(f"{count} {name}" for name, count in names.most_common())
-        raise UsageError(f"the samples have different encodings: {counts}; give those of one queue only")
+        raise UsageError(
+            f"the samples have different encodings: {counts}; give those of one queue only"
+        )
     name: Encoding = next(iter(names), "json")
-    return name, list(values) if name == "json" else [decode_json(UNPACK[name](value)) for value in values]
+    return name, list(values) if name == "json" else [
+        decode_json(UNPACK[name](value)) for value in values
+    ]
 
 
 _OF_FORMAT = {
@@ -225,8 +248,13 @@ def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
         properties = schema.get("properties", {})
         if "additionalProperties" in schema:
             parts = enumerate(value.values(), 1)
-            return {f"name{index}": replace_values(part, schema["additionalProperties"]) for index, part in parts}
-        return {name: replace_values(part, properties.get(name, {})) for name, part in value.items()}
+            return {
+                f"name{index}": replace_values(part, schema["additionalProperties"])
+                for index, part in parts
+            }
+        return {
+            name: replace_values(part, properties.get(name, {})) for name, part in value.items()
+        }
     if isinstance(value, list):
         return [replace_values(part, schema.get("items", {})) for part in value]
     if isinstance(value, int | Decimal):
