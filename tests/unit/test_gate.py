@@ -17,7 +17,7 @@ import pytest
 from pathlib import Path
 
 def runs(name):
-    file = Path(name)
+    file = Path(__file__).with_name(name)
     file.write_text((file.read_text() if file.exists() else "") + "x")
     return len(file.read_text())
 """

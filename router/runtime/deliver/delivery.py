@@ -6,15 +6,15 @@ It plans a batch, writes it, sends dead letters, and says what may be acknowledg
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
-from typing import TypeVar
 
 from router import codes
 from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
+from router.runtime.deliver.message_groups import group_waves, is_group_done
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import (
@@ -41,7 +41,6 @@ The last of them may exceed it.
 """
 LARGE_BODY = 16 * 1024
 """Characters; the one item of a message with a shorter body is not counted."""
-T = TypeVar("T")
 
 _NOT_PLANNED = Outcome(
     "retry",
@@ -202,6 +201,11 @@ class Delivery:
         if queue.pointers is not None:
             assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
+
+        def is_acknowledged(record: Record) -> bool:
+            known = delivered.get(record.message_id)
+            return known is not None and known.acknowledged
+
         budget = PlanningBudget(limit, self._clock, self._cpu)
         messages, costly = _plan_quickly(queue, found, budget, self._interruptible)
         end_copy(self._process)
@@ -211,7 +215,7 @@ class Delivery:
         for record in costly:
             yield
             # The quick messages of the batch are written by now.
-            if queue.fifo and not _is_group_done(record, distinct.values(), delivered):
+            if queue.fifo and not is_group_done(record, distinct.values(), is_acknowledged):
                 continue
             planned = _plan_costly(queue, record, budget, self._interruptible)
             end_copy(self._process)
@@ -433,41 +437,6 @@ def _plan_costly(
         return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
     except BaseException as error:  # a plugin may raise anything
         return _not_planned(record, error, interruptible)
-
-
-def group_waves(
-    items: Sequence[T],
-    group_id: Callable[[T], str | None],
-    is_done: Callable[[T], bool],
-) -> Iterator[list[T]]:
-    """Yield the items of a FIFO queue in waves with one item of each group.
-
-    `is_done` is called after a wave for each of its items. If one is not done, the rest of its
-    group is left out.
-    """
-    groups: dict[str | None, list[T]] = {}
-    for item in items:
-        groups.setdefault(group_id(item), []).append(item)
-    left = list(groups.values())
-    while left:
-        yield [group[0] for group in left]
-        left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
-
-
-def _is_group_done(
-    record: Record,
-    batch: Iterable[Record],
-    delivered: Mapping[str, Delivered],
-) -> bool:
-    """Whether all messages of the batch before a message of its group are acknowledged."""
-    for earlier in batch:
-        if earlier.message_id == record.message_id:
-            return True
-        if earlier.group_id == record.group_id:
-            known = delivered.get(earlier.message_id)
-            if known is None or not known.acknowledged:
-                return False
-    return True
 
 
 def _outcome_of(planned: PlannedMessage) -> Outcome:

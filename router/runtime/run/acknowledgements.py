@@ -19,7 +19,7 @@ from router.runtime.aws.protocols import (
     Receipt,
     VisibilityTimeout,
 )
-from router.runtime.deliver.delivery import group_waves
+from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.leases import Lease, Leases

@@ -137,10 +137,8 @@ def make_deployment(
     `pseudo` are values of pseudo parameters, such as `AWS::Region`.
     """
     previous = previous or Previous()
-    if package and len(stack) > MAX_FUNCTION_NAME:
-        raise UsageError(
-            f"the function gets the name of the stack, and '{stack}' is over {MAX_FUNCTION_NAME} characters"
-        )
+    if package:
+        _require_name_of_function(stack)
     own = {CODE_BUCKET: bucket, CODE_KEY: package_key(package), CODE_VERSION: ""} if package else {}
     declared = document.body["Parameters"]
     kept = {
@@ -183,6 +181,14 @@ def make_deployment(
     return Deployment(
         stack, body, parameters, routes, names, package, visible, changes, variables, keys
     )
+
+
+def _require_name_of_function(stack: str) -> None:
+    if len(stack) > MAX_FUNCTION_NAME:
+        raise UsageError(
+            f"the function gets the name of the stack, and '{stack}' is over "
+            f"{MAX_FUNCTION_NAME} characters"
+        )
 
 
 def read_assignments(given: Sequence[str]) -> dict[str, str]:

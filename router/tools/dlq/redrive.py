@@ -19,7 +19,8 @@ from router.model import Outcome
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.runtime.deliver.dead_letters import describe_failure, with_failure
-from router.runtime.deliver.delivery import Delivery, group_waves
+from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program

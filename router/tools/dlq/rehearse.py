@@ -16,7 +16,8 @@ from router import codes
 from router.model import Item, Outcome, Record, Table
 from router.runtime.aws.calls import Duration, boottime
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.delivery import TOO_COSTLY, group_waves
+from router.runtime.deliver.delivery import TOO_COSTLY
+from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,

@@ -289,8 +289,8 @@ def describe(error: BaseException, folder: Path) -> str:
     first = next(iter(WRITTEN.mask(text).splitlines()), "")[:_TEXT_LENGTH]
     where = _line_of(error)
     at = f" ({shown(where[0], folder)}:{where[1]})" if where else ""
-    said = f": {first}" if first else ""
-    return f"{type(error).__name__}{said}{at}"
+    text = f": {first}" if first else ""
+    return f"{type(error).__name__}{text}{at}"
 
 
 def _line_of(error: BaseException) -> tuple[str, int] | None:
