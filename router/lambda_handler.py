@@ -33,7 +33,7 @@ from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.deliver.delivery import Delivered, Delivery, is_infrastructure_failure
+from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.telemetry import (
     LOGGER,
     log_batch,
@@ -42,6 +42,7 @@ from router.runtime.deliver.telemetry import (
     set_up_logging,
 )
 from router.runtime.deliver.time_limits import FixedDeadline
+from router.runtime.deliver.visibility import Delivered, is_infrastructure_failure
 from router.runtime.deliver.writer import Writer
 from router.runtime.engine.backoff import OutageBackoff
 from router.runtime.engine.engine import CompiledQueue

@@ -17,14 +17,14 @@ from router.runtime.aws.protocols import (
     Receipt,
     VisibilityTimeout,
 )
-from router.runtime.deliver.delivery import (
+from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.telemetry import LOGGER
+from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
+from router.runtime.deliver.visibility import (
     Delivered,
-    Delivery,
     is_infrastructure_failure,
     visibility_timeouts,
 )
-from router.runtime.deliver.telemetry import LOGGER
-from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
 from router.runtime.deliver.writer import THROTTLED_MINORITY
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements

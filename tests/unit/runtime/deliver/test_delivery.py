@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record, Result, Summary
-from router.runtime.deliver.delivery import Delivered, Delivery
+from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.telemetry import measure
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
@@ -22,6 +22,7 @@ from router.runtime.deliver.time_limits import (
     FixedDeadline,
     WaitBudget,
 )
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.program import load_program

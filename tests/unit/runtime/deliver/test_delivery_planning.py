@@ -8,8 +8,9 @@ import pytest
 from msgspec import structs
 
 from router.model import Record
-from router.runtime.deliver.delivery import Delivered, Delivery
+from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
+from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import Aws, AwsFault, WriteResponse
 from tests.support.program import COMPILE_AFTER
