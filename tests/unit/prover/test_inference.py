@@ -27,3 +27,11 @@ def test_an_index_after_what_is_no_field() -> None:
     assert tree
 
     assert indexed(tree) is None
+
+
+def test_a_path_without_an_index() -> None:
+    """It leads to no element."""
+    tree = tree_of("a.b")
+    assert tree
+
+    assert indexed(tree) is None
