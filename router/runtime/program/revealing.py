@@ -39,7 +39,10 @@ def readings_of(text: str) -> tuple[str, ...]:
 
 
 def reveals(text: str, value: str) -> bool:
-    """Return whether one of the readings of a text has enough of a value in it to reveal a part of it."""
+    """Return whether one of the readings of a text has enough of a value in it to reveal a part of it.
+
+    The value is not empty.
+    """
     if _has_run(value.casefold(), text.casefold()) or _has_run(_plain(value), _plain(text)):
         return True
     return _has_encoded(value, text) or _has_number(value, text)
@@ -80,8 +83,7 @@ def _has_encoded(value: str, text: str) -> bool:
 
 def _in_base64(data: bytes) -> Iterator[str]:
     """Yield a value as it is in Base64: alone, and in the middle of other bytes, which change what is beside it."""
-    if data:
-        yield b64encode(data).decode()
+    yield b64encode(data).decode()
     for before in range(3):
         first = (before * 8 + 5) // 6
         end = (before + len(data)) * 8 // 6
@@ -91,8 +93,7 @@ def _in_base64(data: bytes) -> Iterator[str]:
 
 def _in_hexadecimal(value: str, data: bytes) -> Iterator[str]:
     """Yield the bytes of a value in hexadecimal digits, and a whole number itself."""
-    if data:
-        yield data.hex()
+    yield data.hex()
     if value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
         number = f"{int(value):x}"
         if len(number) >= _SHARED:

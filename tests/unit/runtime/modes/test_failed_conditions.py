@@ -137,3 +137,12 @@ def test_a_mode_without_conditions_has_none_that_fails(mode: str) -> None:
     """Such an answer is a fault of this program or of the server; no message is acknowledged."""
     with pytest.raises(AssertionError, match=f"a write of mode {mode} has no condition"):
         outcome_of(write({"id": "a"}, mode=mode), None)
+
+
+@pytest.mark.parametrize("key", [{"S": "z"}, {"S": ""}, {"N": "1"}, None])
+def test_a_stored_item_with_another_key_contradicts_the_answer(key: Any) -> None:
+    """It is not the item of the write, or no item of the table."""
+    stored = {"id": key} if key else {"x": {"S": "a"}}
+
+    with pytest.raises(ValueError, match="key"):
+        outcome_of(write({"id": "a"}, mode="insert"), stored)

@@ -335,3 +335,14 @@ def test_ctrl_c_in_a_hook(load: Any, hook: str) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run()
+
+
+def test_ctrl_c_in_a_check_of_a_plugin(load: Any) -> None:
+    """It ends the command."""
+    check = "lambda config: (_ for _ in ()).throw(KeyboardInterrupt)"
+    hook = f"@hookimpl\ndef router_register_checks(register):\n    register({check})\n"
+    plugins, _ = load(acme=hook)
+    (registered,) = plugins.checks
+
+    with pytest.raises(KeyboardInterrupt):
+        registered({})
