@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.new.fields import choose_key, find_shapes, find_version, rank_keys
+from router.tools.dev.new.fields import choose_key, find_version, rank_keys
+from router.tools.dev.new.shapes import find_shapes
 
 ONE = "one sample does not show whether it is unique"
 
@@ -90,6 +91,7 @@ def test_a_given_key() -> None:
         ("b", "--key b: no sample has a value at 'b'"),
         ("a,", "--key a,: give the partition key, or with a comma the partition key and the sort key"),
         ("a,a,a", "--key a,a,a: give the partition key, or with a comma the partition key and the sort key"),
+        ("a, a", "--key a, a: the sort key must be another field than the partition key"),
         ("n", "--key n: 'n' cannot be a key: it is missing or null in 1 of 2 samples"),
         ("f", "--key f: 'f' cannot be a key: it is neither text nor a whole number in all samples"),
         ("e", "--key e: 'e' cannot be a key: it is empty in some sample"),
