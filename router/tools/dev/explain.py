@@ -26,7 +26,7 @@ from router.tools.dev.compare import to_json
 from router.tools.dev.graph import graph_of, select_queue
 from router.tools.dev.graph_picture import draw
 from router.tools.dev.records import holds_record, read_record, record_with, wrap_text
-from router.tools.dev.run_tests import show_request, show_requests
+from router.tools.dev.requests import show_request, show_requests
 
 
 class Stage(Struct, frozen=True):

@@ -181,6 +181,5 @@ def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
     for verdict in verdicts:
         if not verdict.passed:
             name = f"test '{verdict.name}' of route '{verdict.route}'"
-            differences = ", ".join(each.what for each in verdict.differences)
-            faults[name] = f"{name} fails: {differences}"
+            faults[name] = f"{name} fails: {verdict.subjects}"
     return faults
