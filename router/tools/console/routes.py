@@ -14,6 +14,7 @@ from router.errors import ConfigError, UsageError
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.program.load import Loaded
+from router.runtime.program.schemas.documents import list_of
 from router.tools.console.api import Call
 from router.tools.console.checking import Draft, RouteOfDraft, message_job
 from router.tools.console.workspace import Workspace, require_aws
@@ -60,12 +61,16 @@ class PageGraph(Struct, frozen=True):
 def make_graph(given: GraphOfDraft) -> PageGraph:
     """Return the graph of a draft; a job."""
     loaded = given.load()
-    if loaded.config is None:
-        raise ConfigError(tuple(loaded.findings))
-    whole = graph_of(loaded.config)
+    whole = graph_of(_require_config(loaded))
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
     return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
+
+
+def _require_config(loaded: Loaded) -> spec.Config:
+    if loaded.config is None:
+        raise ConfigError(tuple(loaded.findings))
+    return loaded.config
 
 
 def _choose(whole: Graph, asked: GraphOfDraft, loaded: Loaded) -> Graph:
@@ -88,9 +93,8 @@ def read_live(workspace: Workspace, given: Draft) -> bytes:
     # boto3 takes 0.2 s to import: a console of files does without.
     from router.tools.console import live
 
-    asked = live.LiveOfDraft(
-        str(workspace.config), given.unsaved, workspace.target == "local", workspace.worker
-    )
+    is_local = workspace.target == "local"
+    asked = live.LiveOfDraft(str(workspace.config), given.unsaved, is_local, workspace.worker)
     return workspace.live.run(live.read_live, asked)
 
 
@@ -112,68 +116,79 @@ class Contract(Struct, frozen=True):
 def contract_of_route(given: RouteOfDraft) -> Contract:
     """Return the contract of a route of a draft; raises RouterError."""
     loaded = given.load()
-    config = loaded.config
-    if config is None:
-        raise ConfigError(tuple(loaded.findings))
+    config = _require_config(loaded)
     route = config.routes.get(given.route)
     if route is None:
         raise UsageError(f"there is no route '{given.route}'")
     queue = config.queues.get(route.queue) or spec.Queue()
+    table = config.tables.get(route.table)
+    takes = [*_source(route, queue), *_conditions(config, given.route, queue)]
+    takes.append(_schema(loaded, given.route, route))
+    stores = [*_items(route, table), *_writes(route, table, queue), *_contents(route)]
     place = loaded.findings.locate(("routes", given.route), True)
     return Contract(
-        given.route,
-        route.description,
-        route.owner,
-        list(_takes(config, given.route, route, queue, loaded)),
-        list(_stores(config, route, queue)),
-        list(_attributes(route)),
-        list(_rest(config, route, queue)),
-        len(route.tests),
-        place.file,
-        place.line,
+        route=given.route,
+        description=route.description,
+        owner=route.owner,
+        takes=takes,
+        stores=stores,
+        attributes=list(_attributes(route)),
+        rest=list(_rest(route, queue)),
+        tests=len(route.tests),
+        file=place.file,
+        line=place.line,
     )
 
 
-def _takes(
-    config: spec.Config, name: str, route: spec.RouteSettings, queue: spec.Queue, loaded: Loaded
-) -> Iterator[str]:
-    yield f"Messages of the queue {_named(route.queue, queue.name)}" + (
-        f", unwrapped from {' in '.join(reversed(queue.envelope))}." if queue.envelope else "."
-    )
+def _source(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    source = f"Messages of the queue {_named(route.queue, queue.name)}"
+    if queue.envelope:
+        source += f", unwrapped from {' in '.join(reversed(queue.envelope))}"
+    yield f"{source}."
     if queue.encoding != "json":
         yield f"Their payload is {queue.encoding}."
-    others = [each for each, settings in config.routes.items() if settings.queue == route.queue]
+
+
+def _conditions(config: spec.Config, name: str, queue: spec.Queue) -> Iterator[str]:
+    route = config.routes[name]
     if not isinstance(route.when, UnsetType):
         yield f"Those for which {route.when} is true."
-    if queue.match == "first" and others.index(name):
-        yield f"Those that no earlier route takes: {', '.join(others[: others.index(name)])}."
+    if queue.match == "first":
+        routes = [each for each, other in config.routes.items() if other.queue == route.queue]
+        earlier = routes[: routes.index(name)]
+        if earlier:
+            yield f"Those that no earlier route takes: {', '.join(earlier)}."
+
+
+def _schema(loaded: Loaded, name: str, route: spec.RouteSettings) -> str:
     if isinstance(route.schema, UnsetType):
-        yield "It has no schema: each message that can be mapped is stored."
-        return
-    yield (
-        f"They satisfy {route.schema if isinstance(route.schema, str) else 'the schema in the config'}"
-        + _required(loaded, name, route.schema)
-    )
+        return "It has no schema: each message that can be mapped is stored."
+    schema = route.schema if isinstance(route.schema, str) else "the schema in the config"
+    required = _required(loaded, name, route.schema)
+    if required:
+        return f"They satisfy {schema}, which requires {', '.join(map(str, required))}."
+    return f"They satisfy {schema}."
 
 
-def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> str:
-    validation = (
-        loaded.schemas.linked(schema, ("routes", name, "schema")) if loaded.schemas else None
-    )
+def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> list[Any]:
+    """Return the members that a schema requires."""
+    validation = None
+    if loaded.schemas:
+        validation = loaded.schemas.linked(schema, ("routes", name, "schema"))
     content = validation.root.content if validation else None
-    listed = content.get("required") if isinstance(content, dict) else None
-    return (
-        f", which requires {', '.join(map(str, listed))}."
-        if isinstance(listed, list) and listed
-        else "."
-    )
+    return list_of(content, "required") if isinstance(content, dict) else []
 
 
-def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
-    table, write = config.tables.get(route.table), route.write
+def _items(route: spec.RouteSettings, table: spec.TableSettings | None) -> Iterator[str]:
     each = "" if isinstance(route.for_each, UnsetType) else f" for each element of {route.for_each}"
     key = f" under the key {', '.join(table.key)}" if table else ""
     yield f"One item{each} in the table {_named(route.table, table.name if table else '')}{key}."
+
+
+def _writes(
+    route: spec.RouteSettings, table: spec.TableSettings | None, queue: spec.Queue
+) -> Iterator[str]:
+    write = route.write
     mode = MODES[write.mode]
     yield f"Mode {mode.name}: it {mode.summary}."
     if mode.stores in _STORES:
@@ -186,42 +201,40 @@ def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -
         yield "All items of one message are written in one transaction, or none."
     if table and table.ttl:
         yield f"DynamoDB deletes an item after the time in {table.ttl}."
+
+
+def _contents(route: spec.RouteSettings) -> Iterator[str]:
     if isinstance(route.item, UnsetType):
         yield "The item is the whole message."
     if not isinstance(route.merge, UnsetType):
         merged = route.merge if isinstance(route.merge, str) else route.merge.from_
         yield f"The entries of {merged} are attributes, too."
-    if route.plugins is UNSET or route.plugins:
-        names = (
-            ", ".join(route.plugins)
-            if not isinstance(route.plugins, UnsetType)
-            else "all of the config"
-        )
-        yield f"Plugins may change it: {names}."
+    if isinstance(route.plugins, UnsetType):
+        yield "Plugins may change it: all of the config."
+    elif route.plugins:
+        yield f"Plugins may change it: {', '.join(route.plugins)}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
-    for name, attribute in ({} if isinstance(route.item, UnsetType) else route.item).items():
+    if isinstance(route.item, UnsetType):
+        return
+    for name, attribute in route.item.items():
         yield name, attribute if isinstance(attribute, str) else to_json(_written(attribute))
 
 
 def _written(attribute: spec.Attribute) -> Any:
     """Return an attribute without the settings that have their default values."""
     default = msgspec.to_builtins(spec.long_form("x"))
+    # Each attribute says what it is made from.
+    default.pop("from")
     found = msgspec.to_builtins(attribute)
-    return {
-        key: value
-        for key, value in found.items()
-        if key == "from" or default.get(key, UNSET) != value
-    }
+    return {key: value for key, value in found.items() if default.get(key, UNSET) != value}
 
 
-def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
-    dead_letter = (
-        f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
-        if queue.dead_letter
-        else f"stays on {route.queue}, for its redrive policy"
-    )
+def _rest(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    dead_letter = f"stays on {route.queue}, for its redrive policy"
+    if queue.dead_letter:
+        dead_letter = f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
     ends = {"dead_letter": dead_letter, "drop": "is dropped"}
     if not isinstance(route.schema, UnsetType):
         yield f"A message that fails the schema {ends[route.on_invalid]}."
