@@ -69,12 +69,12 @@ class SentTest(Struct, frozen=True):
 
 def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
     """Return the tests whose `env` is this one, and that depend on stored items."""
-    return [
-        _sample_test(program, name, test, index)
-        for name, route in program.config.routes.items()
-        for index, test in enumerate(route.tests)
-        if test.is_stateful and test.env == env
-    ]
+    tests = []
+    for name, route in program.config.routes.items():
+        for index, test in enumerate(route.tests):
+            if test.is_stateful and test.env == env:
+                tests.append(_sample_test(program, name, test, index))
+    return tests
 
 
 def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> SampleTest:

@@ -1,7 +1,6 @@
 """Runs the `tests:` of the routes, each with its own environment variables."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
 from msgspec import Struct, structs
@@ -12,7 +11,7 @@ from router.runtime.config import spec
 from router.runtime.config.merge import NO_UNSAVED, Unsaved
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import Trace, plan
-from router.runtime.engine.writes import PlannedMessage
+from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.load import Loaded, Program, load
 from router.tools.dev.compare import Difference, Observed, compare
 from router.tools.dev.records import records_of
@@ -164,11 +163,15 @@ def observe_records(
 def observe_planned(program: Program, route: str, planned: Sequence[PlannedMessage]) -> Observed:
     """Return the outcomes of messages, and the items and requests of one of its routes."""
     atomic = program.engine.queues[program.config.routes[route].queue].atomic
-    by_message = [[write for write in each.writes if write.route == route] for each in planned]
-    writes = list(chain(*by_message))
+    writes: list[Write] = []
+    is_written = []
+    for message in planned:
+        own = [write for write in message.writes if write.route == route]
+        writes += own
+        is_written.append(bool(own))
     return Observed(
         outcomes=tuple(each.outcome or WRITTEN for each in planned),
         items=[decode_item(write.item) for write in writes],
         requests=[show_request(write, atomic) for write in writes],
-        writes=tuple(map(bool, by_message)),
+        writes=tuple(is_written),
     )

@@ -64,28 +64,27 @@ def make_messages(
 
 
 def _message(number: int, line: str, wrapping: Wrapping, detailed: bool) -> OutgoingMessage:
-    given = (
-        _detailed(number, line)
-        if detailed
-        else MessageLine(body=line)
-        if wrapping.raw
-        else MessageLine()
-    )
-    if not isinstance(given.body, UnsetType):
-        body, data = given.body, UNSET
-    elif detailed:
-        body, data = make_body(given.message, wrapping.settings, wrapping.envelopes), given.message
+    settings, envelopes = wrapping.settings, wrapping.envelopes
+    data: Any = UNSET
+    given = MessageLine()
+    if detailed:
+        given = _detailed(number, line)
+        if isinstance(given.body, UnsetType):
+            data = given.message
+            body = make_body(data, settings, envelopes)
+        else:
+            body = given.body
+    elif wrapping.raw:
+        body = line
     else:
         data = _decode(number, line)
         # The text as it is: numbers, and the order of keys, are those of the file.
-        body = wrap_text(line, wrapping.settings, wrapping.envelopes)
-    attributes = {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in {**wrapping.attributes, **given.attributes}.items()
-    }
-    return OutgoingMessage(
-        str(number), body, attributes, given.group or _group(number, data, wrapping)
-    )
+        body = wrap_text(line, settings, envelopes)
+    attributes = {}
+    for name, value in {**wrapping.attributes, **given.attributes}.items():
+        attributes[name] = {"DataType": "String", "StringValue": value}
+    group = given.group or _group(number, data, wrapping)
+    return OutgoingMessage(str(number), body, attributes, group)
 
 
 def _detailed(number: int, line: str) -> MessageLine:
@@ -131,10 +130,11 @@ def for_queue(
 ) -> list[OutgoingMessage]:
     """Return the messages as a queue takes them: on a FIFO queue each has a group and a deduplication id."""
     fifo = is_fifo(reference)
+    default = group or ("router-send" if fifo else "")
     return [
         msgspec.structs.replace(
             each,
-            group_id=each.group_id or group or ("router-send" if fifo else ""),
+            group_id=each.group_id or default,
             deduplication_id=str(uuid.uuid4()) if fifo else "",
         )
         for each in messages
