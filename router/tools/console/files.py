@@ -57,20 +57,18 @@ def names_of(config: Path, loaded: Loaded) -> list[str]:
     """
     if loaded.config is None:
         return [str(config)]
-    included = included_files(
-        config, loaded.config.include, Findings(lambda path, key: Place(str(config)))
-    )
-    named = [
-        route.schema for route in loaded.config.routes.values() if isinstance(route.schema, str)
-    ]
-    referred = loaded.schemas.documents if loaded.schemas else ()
-    found = (config.parent / name for name in sorted({*named, *referred}))
-    schemas = [
-        file
-        for file in found
-        if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
-    ]
-    return [str(config), *(str(file) for file in (*included, *schemas) if file.suffix != _PLUGIN)]
+    folder = config.parent
+    findings = Findings(lambda path, key: Place(str(config)))
+    files = list(included_files(config, loaded.config.include, findings))
+    schemas = set(loaded.schemas.documents) if loaded.schemas else set()
+    for route in loaded.config.routes.values():
+        if isinstance(route.schema, str):
+            schemas.add(route.schema)
+    for name in sorted(schemas):
+        file = folder / name
+        if resolve_inside(folder, file.relative_to(folder)) and file.is_file():
+            files.append(file)
+    return [str(config), *(str(file) for file in files if file.suffix != _PLUGIN)]
 
 
 def read_file(name: str, folder: Path) -> ReadFile:
@@ -135,8 +133,9 @@ def _write(file: FileInside, text: str) -> None:
     """Replace a file at once: a concurrent reader gets the old content or the new one."""
     try:
         before = file.read() if file.exists() else b""
-        content = text.replace("\n", "\r\n") if b"\r\n" in before else text
-        file.replace((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + content.encode())
+        mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+        newline = "\r\n" if b"\r\n" in before else "\n"
+        file.replace(mark + text.replace("\n", newline).encode())
     except (OSError, UnicodeEncodeError) as error:
         reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
         raise UsageError(f"cannot write '{file.name}': {reason}") from None

@@ -25,6 +25,7 @@ SECONDS = 900.0
 _STOP_SECONDS = 30.0
 """The time in which a stopped command releases its messages."""
 _COULD_NOT_RUN = 2
+_FACTS = ("id", "original_id", "queue", "sent_at", "failed_at")
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
 
 
@@ -85,37 +86,30 @@ def list_messages(workspace: Workspace, given: ListMessages) -> Any:
 
 def show_message(workspace: Workspace, given: ShowMessage) -> Any:
     """Return one message: what is known about it, and its lines with the place of the failure marked."""
-    result = _run(
-        workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,)
-    )
+    result = _run(workspace, "show", Selectors(), _values(given.values), after=(given.id,))
     found = result.report
-    pointer = found["failure"].get("pointer", "")
+    failure = found["failure"]
+    pointer = failure.get("pointer", "")
     return {
-        "facts": [
-            [name, str(found[name])]
-            for name in ("id", "original_id", "queue", "sent_at", "failed_at")
-        ],
-        "failure": [[name, to_cell(value)] for name, value in found["failure"].items()],
+        "facts": [[name, str(found[name])] for name in _FACTS],
+        "failure": [[name, to_cell(value)] for name, value in failure.items()],
         "attributes": to_json(found["attributes"], indent=2) if found["attributes"] else "",
-        "lines": [
-            [text, marked] for text, marked in lines_of(found["message"], steps_of(pointer) or None)
-        ],
+        "lines": list(lines_of(found["message"], steps_of(pointer) or None)),
         "pointer": pointer,
         "notes": result.notes,
     }
+
+
+def _values(shown: bool) -> str:
+    return "--values" if shown else ""
 
 
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
     """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
-        result = _run(
-            structs.replace(workspace, config=config),
-            "rehearse",
-            given.select,
-            "--diff",
-            "--values" if given.values else "",
-        )
+        edited = structs.replace(workspace, config=config)
+        result = _run(edited, "rehearse", given.select, "--diff", _values(given.values))
     for queue in result.report:
         for each in queue["rehearsed"]:
             for change in each["changes"]:
@@ -147,9 +141,14 @@ def _run(
     workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()
 ) -> CommandResult:
     require_aws(workspace)
-    chosen = [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
-    words = ["dlq", name, f"--config={workspace.config}", *chosen, *filter(None, options), "--json"]
-    return run_command(workspace, [*words, *(["--", *after] if after else [])])
+    words = ["dlq", name, f"--config={workspace.config}"]
+    words += [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
+    words += [option for option in options if option]
+    words.append("--json")
+    if after:
+        # What follows is no option, whatever it begins with.
+        words += ["--", *after]
+    return run_command(workspace, words)
 
 
 def _answer(result: CommandResult) -> Any:
@@ -167,9 +166,8 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
         ) from None
     finally:
         _stop_command(process)
-    notes = tuple(
-        line for line in _PREFIX.sub("", log.decode(errors="replace")).splitlines() if line.strip()
-    )
+    lines = _PREFIX.sub("", log.decode(errors="replace")).splitlines()
+    notes = tuple(line for line in lines if line.strip())
     if process.returncode == _COULD_NOT_RUN and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
@@ -197,13 +195,14 @@ def _start_command(workspace: Workspace, words: Sequence[str]) -> "subprocess.Po
 
 
 def _stop_command(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 Steps = Sequence[str]
