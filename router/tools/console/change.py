@@ -1,4 +1,6 @@
-"""The calls of the view Change: `router diff` of two versions of a config, with the lines that differ side by side."""
+"""The calls of the view Change: `router diff` of two versions of a config, with the lines that
+differ side by side.
+"""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +45,8 @@ Rows = tuple[Row, ...]
 
 
 class CompareVersions(Struct, frozen=True):
-    """The body of `change/compare`: two versions as `router diff` names them; an empty `new` is the config as edited.
+    """The body of `change/compare`: two versions as `router diff` names them; an empty `new` is the
+    config as edited.
 
     `unsaved` are the texts of files that are edited and not saved, by name.
     """
@@ -114,9 +117,13 @@ def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) 
 
 
 def _hunks(
-    found: ChangeFinding, before: ConfigVersion, after: ConfigVersion
+    found: ChangeFinding,
+    before: ConfigVersion,
+    after: ConfigVersion,
 ) -> list[dict[str, Any]]:
-    """Return the differing lines at the places of a change; for a change of schemas, those of the schema files."""
+    """Return the differing lines at the places of a change; for a change of schemas, those of the
+    schema files.
+    """
     change = found.change
     if change.path[-1:] == ("schema",) and change.old_path[-1:] == ("schema",):
         old = _schemas(before, str(change.old_path[1]))
@@ -216,7 +223,9 @@ def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
 
 
 def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[dict[str, Any]]:
-    """Yield the parts that are shown and differ; both columns have as many lines, some of them empty."""
+    """Yield the parts that are shown and differ; both columns have as many lines, some of them
+    empty.
+    """
     for is_shown, group in groupby(zip(shown, rows, strict=True), itemgetter(0)):
         part = [row for _, row in group]
         if not is_shown or not any(differs for differs, _, _ in part):

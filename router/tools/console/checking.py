@@ -29,13 +29,17 @@ _MAX_STEPS = 5
 
 
 class Draft(Struct, frozen=True):
-    """A config as it is edited: its file, which is that of the console, and the texts that are not saved, by file."""
+    """A config as it is edited: its file, which is that of the console, and the texts that are not
+    saved, by file.
+    """
 
     config: str = ""
     unsaved: dict[str, str] = {}
 
     def load(self) -> Loaded:
-        """Load it, unless it was the last one; a variable that is not set is a warning, as in `router graph`."""
+        """Load it, unless it was the last one; a variable that is not set is a warning, as in
+        `router graph`.
+        """
         saved = saved_files(Path(self.config).absolute().parent)
         return _load(self.config, frozenset(self.unsaved.items()), frozenset(saved.items()))
 
@@ -162,7 +166,9 @@ def _shown(message: spec.ReceivedMessage, loaded: Loaded) -> tuple[str, bool] | 
 
 
 def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
-    """Return a call that runs a job about a draft while the page waits, with the config of the console."""
+    """Return a call that runs a job about a draft while the page waits, with the config of the
+    console.
+    """
     return lambda workspace, given: workspace.messages.run(function, of_console(workspace, given))
 
 

@@ -1,4 +1,6 @@
-"""The files of a config: their texts for an editor, saving them, and a copy of the config as it is edited."""
+"""The files of a config: their texts for an editor, saving them, and a copy of the config as it is
+edited.
+"""
 
 import hashlib
 import os
@@ -25,7 +27,9 @@ _PLUGIN = ".py"
 _SHOWN = 200
 """Characters of a name in a sentence."""
 _SAVING = Lock()
-"""Held from the comparison of a hash to the last write: of two pages that save at once, one gets a conflict."""
+"""Held from the comparison of a hash to the last write: of two pages that save at once, one gets a
+conflict.
+"""
 
 
 class EditedFile(Struct, frozen=True):
@@ -53,7 +57,8 @@ def as_unsaved(texts: Mapping[str, str]) -> Unsaved:
 def names_of(config: Path, loaded: Loaded) -> list[str]:
     """Return the names of the config, of the files that it includes, and of its schemas, in order.
 
-    Never a plugin, even if the config names it as a schema: what is edited would run before it is saved.
+    Never a plugin, even if the config names it as a schema: what is edited would run before it is
+    saved.
     """
     if loaded.config is None:
         return [str(config)]
@@ -91,11 +96,16 @@ def changed_files(known: Mapping[str, str], allowed: Iterable[str], folder: Path
 
 
 def save_files(
-    files: Sequence[EditedFile], allowed: Iterable[str], folder: Path, overwrite: bool
+    files: Sequence[EditedFile],
+    allowed: Iterable[str],
+    folder: Path,
+    overwrite: bool,
 ) -> list[ReadFile]:
-    """Write files in a folder, and return them as they are now; raises ConsoleError, and then writes nothing.
+    """Write files in a folder, and return them as they are now; raises ConsoleError, and then
+    writes nothing.
 
-    A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
+    A file that changed since it was read is written only with `overwrite`. Line endings and a byte
+    order mark stay.
     """
     permitted = frozenset(allowed)
     with _SAVING, ExitStack() as stack:
@@ -110,19 +120,28 @@ def save_files(
 
 
 def read_inside(path: Path, folder: Path) -> bytes:
-    """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises OSError."""
+    """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises
+    OSError.
+    """
     with open_inside(path, folder) as file:
         return file.read()
 
 
-def _open_to_save(file: EditedFile, folder: Path, stack: ExitStack, overwrite: bool) -> FileInside:
+def _open_to_save(
+    file: EditedFile,
+    folder: Path,
+    stack: ExitStack,
+    overwrite: bool,
+) -> FileInside:
     """Open the folder of a file to write; raises ConsoleError unless it may be written."""
     try:
         inside = stack.enter_context(open_inside(Path(file.name), folder))
         found = _hash(inside.read()) if inside.exists() else ""
     except OSError as error:
         raise ConsoleError(
-            "not_a_file", f"'{file.name}' cannot be saved: {_reason(error)}", 403
+            "not_a_file",
+            f"'{file.name}' cannot be saved: {_reason(error)}",
+            403,
         ) from None
     if not overwrite and found != file.hash:
         raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
@@ -151,10 +170,11 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
-    """Yield a config with the unsaved texts of files, by name: the config itself, or a copy that ends with the block.
+    """Yield a config with the unsaved texts of files, by name: the config itself, or a copy that
+    ends with the block.
 
-    The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files of the folder.
-    Raises ConsoleError for a file outside of the folder of the config.
+    The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files
+    of the folder. Raises ConsoleError for a file outside of the folder of the config.
     """
     if not unsaved:
         yield config
@@ -176,7 +196,9 @@ def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
 
 
 def require_editable(workspace: Workspace, unsaved: Mapping[str, str]) -> None:
-    """Raise ConsoleError if a text is not that of a file that the page may edit: a plugin would run unsaved."""
+    """Raise ConsoleError if a text is not that of a file that the page may edit: a plugin would run
+    unsaved.
+    """
     for name in unsaved:
         if name not in workspace.files:
             raise ConsoleError("not_a_file", f"'{name[:_SHOWN]}' is not a file of the config", 403)
@@ -192,7 +214,9 @@ def _place(copy: Path, folder: Path, file: str) -> Path:
     real = os.path.normpath(Path(file).absolute())
     if not Path(real).is_relative_to(folder):
         raise ConsoleError(
-            "not_a_file", f"'{file}' is not in the folder of the config: save it first", 403
+            "not_a_file",
+            f"'{file}' is not in the folder of the config: save it first",
+            403,
         )
     place = copy / Path(real).relative_to(folder)
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,5 @@
-"""The calls of the view Dead letters: each runs a command of `router dlq`, so that the page shows what that prints.
+"""The calls of the view Dead letters: each runs a command of `router dlq`, so that the page shows
+what that prints.
 
 The leases of a command end with its process, whatever becomes of the console or of the page.
 """
@@ -63,7 +64,9 @@ class ShowMessage(Struct, frozen=True):
 
 
 class RehearseMessages(Struct, frozen=True):
-    """The body of `letters/rehearse`; `unsaved` are texts of files that are edited and not saved, by name."""
+    """The body of `letters/rehearse`; `unsaved` are texts of files that are edited and not saved,
+    by name.
+    """
 
     select: Selectors = Selectors()
     values: bool = False
@@ -85,7 +88,9 @@ def list_messages(workspace: Workspace, given: ListMessages) -> Any:
 
 
 def show_message(workspace: Workspace, given: ShowMessage) -> Any:
-    """Return one message: what is known about it, and its lines with the place of the failure marked."""
+    """Return one message: what is known about it, and its lines with the place of the failure
+    marked.
+    """
     result = _run(workspace, "show", Selectors(), _values(given.values), after=(given.id,))
     found = result.report
     failure = found["failure"]
@@ -105,7 +110,9 @@ def _values(shown: bool) -> str:
 
 
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
-    """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
+    """Return the plan for each dead-letter queue, and each message with its items beside the stored
+    ones.
+    """
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
         edited = structs.replace(workspace, config=config)
@@ -118,7 +125,9 @@ def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
 
 
 def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
-    """Deliver the messages that pass, or send them to their queues, if that is confirmed; else return the plan."""
+    """Deliver the messages that pass, or send them to their queues, if that is confirmed; else
+    return the plan.
+    """
     if given.confirmed:
         require_writes(workspace)
     options = [
@@ -138,7 +147,11 @@ CALLS: tuple[Call, ...] = (
 
 
 def _run(
-    workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()
+    workspace: Workspace,
+    name: str,
+    select: Selectors,
+    *options: str,
+    after: Sequence[str] = (),
 ) -> CommandResult:
     require_aws(workspace)
     words = ["dlq", name, f"--config={workspace.config}"]
@@ -162,7 +175,9 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
         output, log = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise ConsoleError(
-            "timeout", f"router {words[0]} was stopped after {SECONDS:.0f} seconds", 504
+            "timeout",
+            f"router {words[0]} was stopped after {SECONDS:.0f} seconds",
+            504,
         ) from None
     finally:
         _stop_command(process)
@@ -190,7 +205,8 @@ def _start_command(workspace: Workspace, words: Sequence[str]) -> "subprocess.Po
         )
     except (OSError, ValueError) as error:  # a word has a null character, or is too long
         raise ConsoleError(
-            "usage", f"router {words[0]} cannot be started with these words: {error}"
+            "usage",
+            f"router {words[0]} cannot be started with these words: {error}",
         ) from None
 
 
@@ -211,7 +227,11 @@ Line = tuple[str, bool]
 
 
 def lines_of(
-    value: Any, steps: Steps | None, indent: int = 0, name: str | None = None, end: str = ""
+    value: Any,
+    steps: Steps | None,
+    indent: int = 0,
+    name: str | None = None,
+    end: str = "",
 ) -> Iterator[Line]:
     """Yield the lines of a value as indented JSON; those of the value at `steps` are marked.
 

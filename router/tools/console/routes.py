@@ -1,4 +1,5 @@
-"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in AWS.
+"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in
+AWS.
 
 The contract of a route says in words what it takes, what it stores, and what happens to the rest.
 """
@@ -39,7 +40,9 @@ _STORES = {
 
 
 class GraphOfDraft(Draft, frozen=True):
-    """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a node."""
+    """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a
+    node.
+    """
 
     group: GroupBy = "auto"
     pattern: str = ""
@@ -49,7 +52,8 @@ class GraphOfDraft(Draft, frozen=True):
 class PageGraph(Struct, frozen=True):
     """A graph as the page draws it.
 
-    `picture` is the SVG of `router graph`, as elements: name, attributes, text, children. Its nth `g` is the nth node.
+    `picture` is the SVG of `router graph`, as elements: name, attributes, text, children. Its nth
+    `g` is the nth node.
     """
 
     nodes: tuple[Node, ...]
@@ -186,7 +190,9 @@ def _items(route: spec.RouteSettings, table: spec.TableSettings | None) -> Itera
 
 
 def _writes(
-    route: spec.RouteSettings, table: spec.TableSettings | None, queue: spec.Queue
+    route: spec.RouteSettings,
+    table: spec.TableSettings | None,
+    queue: spec.Queue,
 ) -> Iterator[str]:
     write = route.write
     mode = MODES[write.mode]

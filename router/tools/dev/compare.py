@@ -21,7 +21,9 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 class Difference(Struct, frozen=True):
-    """A difference: its subject (an attribute, or e.g. "outcome"), the expected and the found value."""
+    """A difference: its subject (an attribute, or e.g. "outcome"), the expected and the found
+    value.
+    """
 
     what: str
     expected: Any
@@ -31,7 +33,8 @@ class Difference(Struct, frozen=True):
 class Observed(Struct, frozen=True):
     """The outcomes of a test's messages, and the items and requests of the test's route.
 
-    `writes` is whether the route wrote each of the messages, `stored` what its table holds at the end if that matters.
+    `writes` is whether the route wrote each of the messages, `stored` what its table holds at the
+    end if that matters.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -88,7 +91,9 @@ def cell(value: Any) -> str:
 
 
 def _compare_outcome(
-    message: spec.ReceivedMessage, outcome: Outcome, is_elsewhere: bool
+    message: spec.ReceivedMessage,
+    outcome: Outcome,
+    is_elsewhere: bool,
 ) -> list[Difference]:
     if outcome.kind != message.outcome:
         why = f" ({outcome.code} {outcome.reason})" if outcome.code else ""
@@ -145,7 +150,9 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
 
 
 def compare_item(
-    expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool
+    expected: Mapping[str, Any],
+    item: Mapping[str, Any],
+    whole: bool,
 ) -> list[Difference]:
     """Return the attributes that differ; those that are not expected count only for a `whole` item."""
     differences = []
@@ -157,7 +164,9 @@ def compare_item(
 
 
 def same(expected: Any, found: Any) -> bool:
-    """Return whether a value of a test equals a stored one; tests write sets as lists, and binary as base64."""
+    """Return whether a value of a test equals a stored one; tests write sets as lists, and binary
+    as base64.
+    """
     if isinstance(found, set):
         return isinstance(expected, list) and _same_members(expected, found)
     if isinstance(found, bytes):
@@ -209,7 +218,9 @@ def _plain(value: Any) -> Any:
 
 
 def _order(value: Any) -> tuple[Any, ...]:
-    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything into a set."""
+    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything
+    into a set.
+    """
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return (0, value)
     return (1, value if isinstance(value, str) else repr(value))

@@ -1,4 +1,6 @@
-"""Runs a demo on the embedded AWS: sends messages, waits for empty queues, and collects the results."""
+"""Runs a demo on the embedded AWS: sends messages, waits for empty queues, and collects the
+results.
+"""
 
 import json
 import os
@@ -50,9 +52,12 @@ class Consumer(Protocol):
 
 
 def run_samples(
-    demo: DemoRound, local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]
+    demo: DemoRound,
+    local: LocalAws,
+    start: Callable[[], AbstractContextManager[Consumer]],
 ) -> DemoResult:
-    """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist.
+    """Send the messages, consume them, and evaluate the results; the queues and tables of the
+    config must exist.
 
     The tests follow one after the other, each on tables that hold its items only.
     """
@@ -98,10 +103,15 @@ def run_samples(
 
 
 class _Sending:
-    """The messages that were sent, by their ids, and those of them that are expected to stay on their queues."""
+    """The messages that were sent, by their ids, and those of them that are expected to stay on
+    their queues.
+    """
 
     def __init__(
-        self, client: "SQSClient", names: Mapping[str, str], dead_letters: Mapping[str, str]
+        self,
+        client: "SQSClient",
+        names: Mapping[str, str],
+        dead_letters: Mapping[str, str],
     ) -> None:
         self._client = client
         self._dead_letters = dead_letters
@@ -122,7 +132,10 @@ class _Sending:
             more["MessageGroupId"] = group or f"demo-{number}"
             more["MessageDeduplicationId"] = str(number)
         response = self._client.send_message(
-            QueueUrl=url, MessageBody=sample.body, MessageAttributes=sample.attributes, **more
+            QueueUrl=url,
+            MessageBody=sample.body,
+            MessageAttributes=sample.attributes,
+            **more,
         )
         id_ = response["MessageId"]
         self.sent[id_] = sample
@@ -131,7 +144,9 @@ class _Sending:
         return id_
 
     def drain(self, consumer: Consumer) -> None:
-        """Wait until only messages that are expected to stay are on the queues, or until the time is over."""
+        """Wait until only messages that are expected to stay are on the queues, or until the time
+        is over.
+        """
         end = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < end:
             log = consumer.log().lines
@@ -170,7 +185,9 @@ STOP_SECONDS = 30
 
 
 def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResult:
-    """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError."""
+    """Create queues and tables, send the messages, and run the worker until the queues are empty;
+    raises UsageError.
+    """
     provision(demo.program, local)
     return run_samples(demo, local, lambda: _working(config, local, demo.env))
 
@@ -235,7 +252,8 @@ def start_worker(
     own_session: bool = False,
     listen: str = "",
 ) -> "subprocess.Popen[bytes]":
-    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process.
+    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe
+    to this process.
 
     Its pages are at `listen`, an address and a port, if it is given.
     """
@@ -244,7 +262,11 @@ def start_worker(
     if listen:
         command += ["--listen", listen]
     return subprocess.Popen(  # noqa: S603 — our own program
-        command, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=own_session
+        command,
+        env=env,
+        stdin=subprocess.PIPE,
+        stderr=log,
+        start_new_session=own_session,
     )
 
 

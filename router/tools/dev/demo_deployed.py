@@ -45,7 +45,10 @@ class DeployedDemo(Struct, frozen=True):
 
 
 def run_deployed(
-    demo: DemoRound, config: Path, local: LocalAws, report: Callable[[str], object]
+    demo: DemoRound,
+    config: Path,
+    local: LocalAws,
+    report: Callable[[str], object],
 ) -> DeployedDemo:
     """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError."""
     env = {**os.environ, **demo.env}
@@ -69,7 +72,9 @@ def run_deployed(
 
 @contextmanager
 def _temporary_files_in(directory: str) -> Iterator[None]:
-    """Put temporary files, also of child processes, into a directory that is removed with the embedded AWS."""
+    """Put temporary files, also of child processes, into a directory that is removed with the
+    embedded AWS.
+    """
     variable = os.environ.get("TMPDIR")
     own = tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = directory
@@ -97,7 +102,9 @@ def this_machine() -> Target:
 
 
 def _refuse_real_accounts(program: Program) -> None:
-    """Raise UsageError if the config names a queue or table outside the account of the embedded AWS."""
+    """Raise UsageError if the config names a queue or table outside the account of the embedded
+    AWS.
+    """
     references = {table.name or name for name, table in program.config.tables.items()}
     for queue in program.engine.queues.values():
         references |= {queue.reference, queue.dead_letter}
@@ -136,7 +143,9 @@ class DemoFunction:
         return read_log(self.lines())
 
     def finish(self) -> MessageLog:
-        """Return its log, which is complete: an invocation is logged before its messages leave their queue."""
+        """Return its log, which is complete: an invocation is logged before its messages leave
+        their queue.
+        """
         return self.log()
 
     def lines(self) -> tuple[LogLine, ...]:

@@ -28,8 +28,9 @@ UNKNOWN = "unknown"
 class MessageLog(Struct, frozen=True):
     """What a log says about messages.
 
-    `lines` has the last line about each message by its id; a message that was written has none. `written` has the
-    number of messages of each queue, by its name in the config, that the lines about batches count as written.
+    `lines` has the last line about each message by its id; a message that was written has none.
+    `written` has the number of messages of each queue, by its name in the config, that the lines
+    about batches count as written.
     """
 
     lines: Mapping[str, LogLine]
@@ -52,7 +53,9 @@ def read_log(lines: Iterable[LogLine]) -> MessageLog:
 
 
 class DeadLetter(Struct, frozen=True):
-    """A message on a dead-letter queue; `message_id`, `code` and `reason` are empty if it has no `router` attribute."""
+    """A message on a dead-letter queue; `message_id`, `code` and `reason` are empty if it has no
+    `router` attribute.
+    """
 
     queue: str
     body: str
@@ -61,7 +64,9 @@ class DeadLetter(Struct, frozen=True):
     reason: str = ""
 
     def is_of(self, message_id: str, body: str) -> bool:
-        """Return whether it is the dead letter of a message, by the message's id, or by its body if it has no id."""
+        """Return whether it is the dead letter of a message, by the message's id, or by its body if
+        it has no id.
+        """
         if self.message_id:
             return self.message_id == message_id
         return self.body == body
@@ -77,7 +82,9 @@ class SampleResult(Struct, frozen=True):
 
 
 class DemoResult(Struct, frozen=True):
-    """The result of a demo: that of each message, the items of each table by its name in AWS, and the dead letters."""
+    """The result of a demo: that of each message, the items of each table by its name in AWS, and
+    the dead letters.
+    """
 
     results: tuple[SampleResult, ...]
     tables: Mapping[str, list[Item]]
@@ -87,10 +94,11 @@ class DemoResult(Struct, frozen=True):
 class DemoState(Struct, frozen=True):
     """The state of the log, the queues and the tables at the end of a demo.
 
-    `left` has the number of messages on each queue, by its name in the config, besides those that are expected to stay
-    there. `unseen` has the queues on which messages were sent of which the log says nothing: neither has it lines about
-    them, nor does it count as many written ones. `dead_letter_queues` has the dead-letter queues that no route reads,
-    by the name of their source queue.
+    `left` has the number of messages on each queue, by its name in the config, besides those that
+    are expected to stay there. `unseen` has the queues on which messages were sent of which the log
+    says nothing: neither has it lines about them, nor does it count as many written ones.
+    `dead_letter_queues` has the dead-letter queues that no route reads, by the name of their source
+    queue.
     """
 
     log: MessageLog
@@ -128,24 +136,33 @@ def _read_queue(client: "SQSClient", queue: str) -> Iterator[DeadLetter]:
 
 
 def evaluate(
-    sent: Mapping[str, Sample], state: DemoState, others: Sequence[SampleResult] = ()
+    sent: Mapping[str, Sample],
+    state: DemoState,
+    others: Sequence[SampleResult] = (),
 ) -> DemoResult:
-    """Compare the outcome of each message, by its id, with the expected one; `others` are results that are known."""
+    """Compare the outcome of each message, by its id, with the expected one; `others` are results
+    that are known.
+    """
     samples = tuple(sent.values())
     results = tuple(result_of(id_, sample, state, samples) for id_, sample in sent.items())
     return DemoResult((*results, *others), state.tables, state.dead_letters)
 
 
 def find_unseen(sent: Mapping[str, Sample], log: MessageLog) -> set[str]:
-    """Return the queues with messages of which a log says nothing; `sent` has all messages by their ids."""
+    """Return the queues with messages of which a log says nothing; `sent` has all messages by their
+    ids.
+    """
     silent = Counter(sample.queue for id_, sample in sent.items() if id_ not in log.lines)
     return {queue for queue, number in silent.items() if log.written.get(queue, 0) < number}
 
 
 def without_retried(
-    sent: Mapping[str, Sample], log: MessageLog, left: Mapping[str, int]
+    sent: Mapping[str, Sample],
+    log: MessageLog,
+    left: Mapping[str, int],
 ) -> MessageLog:
-    """Return a log without its last lines about messages that were written when they were delivered again.
+    """Return a log without its last lines about messages that were written when they were delivered
+    again.
 
     That is so if nothing is left on their queue, and the log counts as many written messages.
     """
@@ -167,7 +184,10 @@ def _without(log: MessageLog, ids: Collection[str]) -> MessageLog:
 
 
 def result_of(
-    id_: str, sample: Sample, state: DemoState, samples: Sequence[Sample]
+    id_: str,
+    sample: Sample,
+    state: DemoState,
+    samples: Sequence[Sample],
 ) -> SampleResult:
     """Return the result of a message by its id; `samples` are all that were sent together."""
     line = state.log.lines.get(id_)
@@ -181,7 +201,11 @@ def result_of(
 
 
 def _result_of_line(
-    id_: str, line: LogLine, sample: Sample, state: DemoState, samples: Sequence[Sample]
+    id_: str,
+    line: LogLine,
+    sample: Sample,
+    state: DemoState,
+    samples: Sequence[Sample],
 ) -> SampleResult:
     outcome = line["outcome"]
     missing_letter = _missing_dead_letter(id_, sample, state)
@@ -192,7 +216,9 @@ def _result_of_line(
 
 
 def _result_without(sample: Sample, state: DemoState, samples: Sequence[Sample]) -> SampleResult:
-    """Return the result of a message that the log has no line about: it was written, or that is not known."""
+    """Return the result of a message that the log has no line about: it was written, or that is not
+    known.
+    """
     left = state.left[sample.queue]
     if sample.queue in state.unseen:
         if left and not state.log.written.get(sample.queue, 0):
@@ -212,7 +238,8 @@ def _result_without(sample: Sample, state: DemoState, samples: Sequence[Sample])
 def _is_expected(sample: Sample, outcome: str, samples: Sequence[Sample]) -> bool:
     """Return whether a message has the outcome that it should have.
 
-    That another message wrote its item makes it a duplicate or stale, by the conditions that the config has for that.
+    That another message wrote its item makes it a duplicate or stale, by the conditions that the
+    config has for that.
     """
     if outcome not in ("duplicate", "stale") or sample.outcome != "written":
         return outcome == sample.outcome and not sample.unexpected
@@ -232,7 +259,9 @@ def _missing_dead_letter(message_id: str, sample: Sample, state: DemoState) -> s
 
 
 def _is_stored(expected: Expected, state: DemoState, samples: Sequence[Sample]) -> bool:
-    """Return whether an item is stored as one of its messages writes it, since their order is not known."""
+    """Return whether an item is stored as one of its messages writes it, since their order is not
+    known.
+    """
     stored = state.tables[table_name(expected.table)]
     for sample in samples:
         for each in sample.items:

@@ -1,4 +1,6 @@
-"""Tests with stored items or several messages, for a demo: each by itself, on tables that hold its items only."""
+"""Tests with stored items or several messages, for a demo: each by itself, on tables that hold its
+items only.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -32,10 +34,12 @@ GivenItems = tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]
 
 
 class SampleTest(Struct, frozen=True):
-    """A test to send: its messages, the items of each table before, and those of its route's table afterwards.
+    """A test to send: its messages, the items of each table before, and those of its route's table
+    afterwards.
 
-    `expected` has the attributes that do not depend on delivery, by what identifies their items. Items whose key
-    depends on it are left out, and `count` is then None; otherwise it is the number of items.
+    `expected` has the attributes that do not depend on delivery, by what identifies their items.
+    Items whose key depends on it are left out, and `count` is then None; otherwise it is the number
+    of items.
     """
 
     samples: tuple[Sample, ...]
@@ -46,7 +50,9 @@ class SampleTest(Struct, frozen=True):
 
 
 class DemoRound(Struct, frozen=True):
-    """The messages of tests with the same environment, for one embedded AWS; `env` has their additional variables."""
+    """The messages of tests with the same environment, for one embedded AWS; `env` has their
+    additional variables.
+    """
 
     env: Mapping[str, str]
     program: Program
@@ -77,7 +83,12 @@ def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:
     return tests
 
 
-def _sample_test(program: Program, route: str, test: spec.Test, index: int) -> SampleTest:
+def _sample_test(
+    program: Program,
+    route: str,
+    test: spec.Test,
+    index: int,
+) -> SampleTest:
     queue = program.engine.queues[program.config.routes[route].queue]
     records = records_of(program, route, test)
     verdict = run_test(program, route, test, index)
@@ -124,7 +135,13 @@ def _keeps_identity(queue: CompiledQueue, record: Record) -> bool:
     return bool(queue.dead_letter) and len(record.message_attributes) < MAX_ATTRIBUTES
 
 
-def _sample(queue: CompiledQueue, record: Record, name: str, outcome: str, fault: str) -> Sample:
+def _sample(
+    queue: CompiledQueue,
+    record: Record,
+    name: str,
+    outcome: str,
+    fault: str,
+) -> Sample:
     sample = Sample(queue.name, name, record.body, record.message_attributes, outcome, (), fault)
     if not _keeps_identity(queue, record):
         return sample
@@ -152,7 +169,9 @@ def _reported(queue: CompiledQueue, number: int, record: Record) -> Record:
 
 
 def run_tests(
-    tests: Sequence[SampleTest], client: "DynamoDBClient", deliver: Callable[[Sample], str]
+    tests: Sequence[SampleTest],
+    client: "DynamoDBClient",
+    deliver: Callable[[Sample], str],
 ) -> Iterator[SentTest]:
     """Run each test; `deliver` sends a message, waits until it is delivered, and returns its id."""
     for test in tests:

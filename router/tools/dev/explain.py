@@ -30,7 +30,9 @@ class Stage(Struct, frozen=True):
 
 
 class RouteCondition(Struct, frozen=True):
-    """Whether a route takes the message: `result` is True, False, or None if it was not evaluated, with the reason."""
+    """Whether a route takes the message: `result` is True, False, or None if it was not evaluated,
+    with the reason.
+    """
 
     route: str
     when: str
@@ -39,7 +41,9 @@ class RouteCondition(Struct, frozen=True):
 
 
 class Violation(Struct, frozen=True):
-    """A violation of the schema: the keyword, its pointer in the schema, and the value's in the message."""
+    """A violation of the schema: the keyword, its pointer in the schema, and the value's in the
+    message.
+    """
 
     schema: str
     keyword: str
@@ -49,7 +53,9 @@ class Violation(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """The outcome of a message, and its stages; `failed_at` is the stage that failed, empty if it is written."""
+    """The outcome of a message, and its stages; `failed_at` is the stage that failed, empty if it
+    is written.
+    """
 
     queue: str
     outcome: Outcome
@@ -61,7 +67,9 @@ class Explanation(Struct, frozen=True):
 
 
 def require_names(program: Program, queue: str, route: str | None) -> None:
-    """Raise UsageError unless routes read the queue, and the route, if one is given, is one of them."""
+    """Raise UsageError unless routes read the queue, and the route, if one is given, is one of
+    them.
+    """
     names = [each.route.name for each in program.queue(queue).routes]
     if route is not None and route not in names:
         raise UsageError(
@@ -69,7 +77,12 @@ def require_names(program: Program, queue: str, route: str | None) -> None:
         )
 
 
-def read_message(program: Program, queue: str, content: bytes, raw: bool) -> Record:
+def read_message(
+    program: Program,
+    queue: str,
+    content: bytes,
+    raw: bool,
+) -> Record:
     """Return the record of a message, wrapped in the queue's envelopes; raises UsageError.
 
     If it is `raw`, it is a body as SQS has it, a record, or an event with one.
@@ -96,7 +109,12 @@ def _json(text: str) -> Any:
         return None
 
 
-def explain(loaded: Loaded, program: Program, queue: str, record: Record) -> Explanation:
+def explain(
+    loaded: Loaded,
+    program: Program,
+    queue: str,
+    record: Record,
+) -> Explanation:
     """Run a record through the engine, and record the stages."""
     compiled = program.engine.queues[queue]
     # A first run warms up, so that the times of the second exclude one-time work.
@@ -132,7 +150,10 @@ _FIRST = "an earlier route took the message (match: first)"
 
 
 def _condition(
-    name: str, program: Program, queue: CompiledQueue, stages: Sequence[Stage]
+    name: str,
+    program: Program,
+    queue: CompiledQueue,
+    stages: Sequence[Stage],
 ) -> RouteCondition:
     """Return whether a route took the message, and why not."""
     when = program.config.routes[name].when or ""

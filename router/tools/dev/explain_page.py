@@ -1,4 +1,6 @@
-"""Shows the explanation of a message as a page to share: one HTML file that holds no script and loads nothing."""
+"""Shows the explanation of a message as a page to share: one HTML file that holds no script and
+loads nothing.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,7 +30,8 @@ _ANSWERS = {True: "yes", False: "no", None: "not evaluated"}
 def as_page(explained: Explanation, config: spec.Config, only: str | None) -> str:
     """Return the page of a message; `only` is the route to show, or None for all.
 
-    Each text of the message and of the config is the text of an element, so that none of it is markup.
+    Each text of the message and of the config is the text of an element, so that none of it is
+    markup.
     """
     root = Element("html", lang="en")
     title = f"A message of queue {explained.queue}"
@@ -66,7 +69,12 @@ def _add_head(root: Element, title: str) -> None:
     SubElement(head, "style").text = _STYLE
 
 
-def _add(parent: Element, tag: str, text: str, kind: str = "") -> Element:
+def _add(
+    parent: Element,
+    tag: str,
+    text: str,
+    kind: str = "",
+) -> Element:
     element = SubElement(parent, tag, {"class": kind} if kind else {})
     element.text = printable(text)
     return element
@@ -97,7 +105,10 @@ def _add_outcome(body: Element, explained: Explanation) -> None:
 
 
 def _add_table(
-    body: Element, heading: str, columns: Sequence[str], rows: Sequence[Iterable[str]]
+    body: Element,
+    heading: str,
+    columns: Sequence[str],
+    rows: Sequence[Iterable[str]],
 ) -> None:
     """Add a table with a heading; nothing if it has no rows."""
     if not rows:

@@ -1,4 +1,6 @@
-"""The graph of a config: its queues, routes and tables, and what goes from one to another; and the graph as text."""
+"""The graph of a config: its queues, routes and tables, and what goes from one to another; and the
+graph as text.
+"""
 
 import re
 from collections import Counter
@@ -59,7 +61,9 @@ class Graph(Struct, frozen=True):
 
 
 def graph_of(config: spec.Config) -> Graph:
-    """Return the graph of a config: its queues, routes and tables, then dead-letter queues without settings."""
+    """Return the graph of a config: its queues, routes and tables, then dead-letter queues without
+    settings.
+    """
     owners = owners_of(config)
     queues = dict(config.queues)
     for route in config.routes.values():
@@ -108,7 +112,12 @@ def _kinds_of_queues(config: spec.Config) -> Mapping[str, NodeKind]:
     return kinds
 
 
-def _queue_node(kind: NodeKind, name: str, settings: spec.Queue, owner: str) -> Node:
+def _queue_node(
+    kind: NodeKind,
+    name: str,
+    settings: spec.Queue,
+    owner: str,
+) -> Node:
     about = list(settings.envelope)
     if is_fifo(settings.name or name):
         about.append("FIFO")
@@ -117,7 +126,9 @@ def _queue_node(kind: NodeKind, name: str, settings: spec.Queue, owner: str) -> 
 
 
 def _details(key: str, name: str, about: str) -> tuple[str, ...]:
-    """Return the name in AWS, if it is another one than the key in the config, and what else is known."""
+    """Return the name in AWS, if it is another one than the key in the config, and what else is
+    known.
+    """
     other_name = "" if name == key else name
     return tuple(text for text in (other_name, about) if text)
 
@@ -132,7 +143,9 @@ def _details_of(route: spec.RouteSettings) -> Iterator[str]:
 
 
 def select(graph: Graph, pattern: str) -> Graph:
-    """Return the nodes whose names match a pattern such as `orders*`, with all that they are connected to."""
+    """Return the nodes whose names match a pattern such as `orders*`, with all that they are
+    connected to.
+    """
     return _around(graph, {node.id for node in graph.nodes if fnmatchcase(node.name, pattern)})
 
 
@@ -142,7 +155,9 @@ def select_queue(graph: Graph, name: str) -> Graph:
 
 
 def _around(graph: Graph, matched: set[str]) -> Graph:
-    """Return nodes, the routes that are connected to one of them, and what is connected to any of these."""
+    """Return nodes, the routes that are connected to one of them, and what is connected to any of
+    these.
+    """
     inner = set(matched)
     for edge in graph.edges:
         if edge.target in matched and edge.source.startswith("route:"):
@@ -165,7 +180,8 @@ def file_finder(findings: Findings) -> Callable[[Node], str]:
 
 
 def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
-    """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of one first word.
+    """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of
+    one first word.
 
     `auto` leaves a small graph as it is, and takes the first of these of which there are several.
     """
@@ -173,7 +189,12 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
     return _grouped(graph, groups) if groups else graph
 
 
-def open_group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str], id_: str) -> Graph:
+def open_group(
+    graph: Graph,
+    by: GroupBy,
+    file_of: Callable[[Node], str],
+    id_: str,
+) -> Graph:
     """Return what one node of `group` stands for, and what that is connected to."""
     groups = _groups_of(graph, by, file_of)
     matched = set()
@@ -268,7 +289,9 @@ def as_json(graph: Graph) -> str:
 
 
 def as_mermaid(graph: Graph) -> str:
-    """Return a flowchart of Mermaid, which GitHub shows in Markdown: https://mermaid.js.org/syntax/flowchart.html."""
+    """Return a flowchart of Mermaid, which GitHub shows in Markdown:
+    https://mermaid.js.org/syntax/flowchart.html.
+    """
     return "\n".join(["flowchart LR", *_mermaid(graph)])
 
 
@@ -286,5 +309,7 @@ def _mermaid(graph: Graph) -> Iterator[str]:
 
 
 def _escape_mermaid(text: str) -> str:
-    """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a quote."""
+    """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a
+    quote.
+    """
     return _UNSAFE.sub(lambda found: f"#{ord(found[0])};", text)

@@ -1,4 +1,5 @@
-"""A graph as a picture in SVG, without other programs; it has light and dark colours, and holds no script.
+"""A graph as a picture in SVG, without other programs; it has light and dark colours, and holds no
+script.
 
 It has three columns: queues, routes, and tables with dead-letter queues.
 """
@@ -17,7 +18,8 @@ _COLUMNS = {"queue": 0, "route": 1, "table": 2, "dead_letter": 2}
 
 
 class Layout(Struct, frozen=True):
-    """The column of each node, 0 to 2, its middle in pixels from the top, and the height of the whole.
+    """The column of each node, 0 to 2, its middle in pixels from the top, and the height of the
+    whole.
 
     `lanes` are the heights at which edges from queues to the third column pass the routes.
     """
@@ -31,8 +33,8 @@ class Layout(Struct, frozen=True):
 def place(graph: Graph) -> Layout:
     """Return where each node is drawn.
 
-    A queue is beside its routes, and below them a row is left free for the edge to its dead-letter queue. A table is in
-    the middle of the routes that write to it, or as near as there is room.
+    A queue is beside its routes, and below them a row is left free for the edge to its dead-letter
+    queue. A table is in the middle of the routes that write to it, or as near as there is room.
     """
     columns = {node.id: _COLUMNS[node.kind] for node in graph.nodes}
     routes_of = _neighbours(graph, "reads")
@@ -97,7 +99,9 @@ class _Block(Struct, frozen=True):
 
 
 def _spread(wanted: Mapping[str, float]) -> dict[str, float]:
-    """Return places near the wanted ones, a row apart: neighbours that want one place are around it together."""
+    """Return places near the wanted ones, a row apart: neighbours that want one place are around it
+    together.
+    """
     blocks: list[_Block] = []
     for id_ in sorted(wanted, key=wanted.__getitem__):
         block = _Block([id_], wanted[id_])
@@ -242,7 +246,13 @@ def _draw_node(root: Element, node: Node, box: _Box) -> None:
         _text(part, box.left + 12, box.middle + 13, _cut(line), "detail")
 
 
-def _text(parent: Element, left: float, bottom: float, text: str, kind: str) -> None:
+def _text(
+    parent: Element,
+    left: float,
+    bottom: float,
+    text: str,
+    kind: str,
+) -> None:
     place_ = {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}
     SubElement(parent, "text", place_).text = text
 
@@ -272,7 +282,12 @@ def _draw_edge(
         _text(root, *count_at, str(edge.count), "count")
 
 
-def _curve(left: float, top: float, right: float, bottom: float) -> str:
+def _curve(
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+) -> str:
     bend = (right - left) / 2
     return (
         f"C {left + bend:.1f} {top:.1f}, {right - bend:.1f} {bottom:.1f}, {right:.1f} {bottom:.1f}"

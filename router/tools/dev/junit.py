@@ -1,6 +1,7 @@
 """Formats the results of tests as JUnit XML.
 
-There is no standard; these elements are common to all readers: https://github.com/testmoapp/junitxml
+There is no standard; these elements are common to all readers:
+https://github.com/testmoapp/junitxml
 """
 
 import re

@@ -1,4 +1,6 @@
-"""Records of tests: SQS's attributes have fixed values, so that a test always writes the same items."""
+"""Records of tests: SQS's attributes have fixed values, so that a test always writes the same
+items.
+"""
 
 import base64
 import binascii
@@ -28,7 +30,8 @@ META: Mapping[str, str] = {
     "MessageDeduplicationId": "deduplication-1",
     "SequenceNumber": "18849496460467696128",
 }
-"""SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z."""
+"""SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z.
+"""
 MESSAGE_ID = SAMPLE_ID
 """The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
@@ -36,20 +39,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDERWAY_MS = 1111
 """Milliseconds from sending to the first receive."""
 _LISTS = ("records", "messages")
-"""The members with the records in a Lambda event and in a response of ReceiveMessage, with lower-case initials."""
+"""The members with the records in a Lambda event and in a response of ReceiveMessage, with
+lower-case initials.
+"""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def make_body(
-    message: Any, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+    message: Any,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
 ) -> str:
-    """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the innermost first."""
+    """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the
+    innermost first.
+    """
     return wrap_text(_JSON.encode(message).decode(), queue, envelopes)
 
 
 def wrap_text(
-    text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+    text: str,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
 ) -> str:
     """Return the body in which a queue holds a message that is JSON text already.
 
@@ -94,7 +105,8 @@ def make_record(
     folder: Path = Path(),
     number: int = 0,
 ) -> Record:
-    """Return the record of a message of a test, wrapped in the queue's envelopes; raises UsageError if it is invalid.
+    """Return the record of a message of a test, wrapped in the queue's envelopes; raises UsageError
+    if it is invalid.
 
     Messages of different numbers have different message ids, unless they have their own.
     """
@@ -134,10 +146,11 @@ def _system(message: spec.ReceivedMessage) -> Mapping[str, str]:
 
 
 def read_record(given: Mapping[str, Any]) -> Record:
-    """Return a record from one of ReceiveMessage or Lambda; missing attributes have the fixed values of tests.
+    """Return a record from one of ReceiveMessage or Lambda; missing attributes have the fixed
+    values of tests.
 
-    It may be inside a Lambda event, or a response of ReceiveMessage, that has no other. A body that is not text is
-    encoded as JSON. Raises UsageError if it is not a record.
+    It may be inside a Lambda event, or a response of ReceiveMessage, that has no other. A body that
+    is not text is encoded as JSON. Raises UsageError if it is not a record.
     """
     record = _only(_lower_first(given))
     body = record.get("body")
@@ -163,7 +176,9 @@ def read_record(given: Mapping[str, Any]) -> Record:
 
 
 def holds_record(given: Any) -> bool:
-    """Return whether it is a record, or an event or response with records; an S3 event has `Records` without bodies."""
+    """Return whether it is a record, or an event or response with records; an S3 event has
+    `Records` without bodies.
+    """
     if not isinstance(given, dict):
         return False
     event = _lower_first(given)
@@ -181,7 +196,9 @@ def _has_body(given: Any) -> bool:
 
 
 def _only(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the one record of a Lambda event or of a response; a record itself is returned as it is."""
+    """Return the one record of a Lambda event or of a response; a record itself is returned as it
+    is.
+    """
     names = [name for name in _LISTS if name in given]
     if not names or "body" in given:
         return given
@@ -217,7 +234,9 @@ def _map(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _lower_first(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the map with lower-case initials: ReceiveMessage's `MessageId` is Lambda's `messageId`."""
+    """Return the map with lower-case initials: ReceiveMessage's `MessageId` is Lambda's
+    `messageId`.
+    """
     return {name[:1].lower() + name[1:]: value for name, value in given.items()}
 
 

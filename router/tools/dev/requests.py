@@ -9,7 +9,8 @@ from router.runtime.engine.writes import Write
 def show_request(write: Write, atomic: bool = False) -> dict[str, Any]:
     """Return the request of one write: the operation and its parameters.
 
-    BatchWriteItem has its one entry, and the transaction of an atomic queue only the part of this write.
+    BatchWriteItem has its one entry, and the transaction of an atomic queue only the part of this
+    write.
     """
     if atomic or write.idempotency_key:
         return _transaction([write])

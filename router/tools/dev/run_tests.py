@@ -46,8 +46,9 @@ class Verdict(Struct, frozen=True):
 class Suite:
     """The tests of one config; raises ConfigError if it has errors.
 
-    `env` is the environment. The config is loaded once more for each distinct `env` of the tests, with those variables.
-    A file in `unsaved` is read from there. `loaded` is the config, if it is loaded already.
+    `env` is the environment. The config is loaded once more for each distinct `env` of the tests,
+    with those variables. A file in `unsaved` is read from there. `loaded` is the config, if it is
+    loaded already.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Suite:
         return [self.run_one(route, index) for route, _, index in self.names()]
 
     def run_one(self, route: str, index: int, coverage: SchemaCoverage | None = None) -> Verdict:
-        """Run one test, by its route and index; `coverage` records which parts of the schemas its message reaches."""
+        """Run one test, by its route and index; `coverage` records which parts of the schemas its
+        message reaches.
+        """
         test = self._test(self.program, route, index)
         try:
             loaded = self._load(test.env)
@@ -116,7 +119,11 @@ def test_name(test: spec.Test, index: int) -> str:
 
 
 def run_test(
-    program: Program, route: str, test: spec.Test, index: int = 0, trace: Trace | None = None
+    program: Program,
+    route: str,
+    test: spec.Test,
+    index: int = 0,
+    trace: Trace | None = None,
 ) -> Verdict:
     """Run one test of a route on a program."""
     name = test_name(test, index)
@@ -131,8 +138,15 @@ def run_test(
     return Verdict(route, name, differences, index, observed)
 
 
-def observe(program: Program, route: str, test: spec.Test, trace: Trace | None = None) -> Observed:
-    """Return the outcomes of a test's messages and the items of its table; raises UsageError for an invalid message."""
+def observe(
+    program: Program,
+    route: str,
+    test: spec.Test,
+    trace: Trace | None = None,
+) -> Observed:
+    """Return the outcomes of a test's messages and the items of its table; raises UsageError for an
+    invalid message.
+    """
     return observe_records(program, route, test, records_of(program, route, test), trace)
 
 

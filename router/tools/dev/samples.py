@@ -18,7 +18,9 @@ _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.item
 
 
 class Expected(Struct, frozen=True):
-    """An item that a table is expected to contain: its identity, and the attributes that do not depend on delivery."""
+    """An item that a table is expected to contain: its identity, and the attributes that do not
+    depend on delivery.
+    """
 
     table: str
     identity: Identity
@@ -46,7 +48,9 @@ class Sample(Struct, frozen=True):
 
 
 def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sample]:
-    """Return the messages of the config's tests whose `env` is this one, and that do not depend on stored items."""
+    """Return the messages of the config's tests whose `env` is this one, and that do not depend on
+    stored items.
+    """
     samples = []
     for name, route in program.config.routes.items():
         for index, test in enumerate(route.tests):
@@ -75,9 +79,11 @@ def environments(program: Program) -> list[Mapping[str, str]]:
 
 
 def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sample]:
-    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that the engine plans.
+    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that
+    the engine plans.
 
-    That it plans to reject or retry a message does not make this the outcome that the message should have.
+    That it plans to reject or retry a message does not make this the outcome that the message
+    should have.
     """
     samples = []
     for number, line in enumerate(lines, 1):
@@ -89,7 +95,12 @@ def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sampl
     return samples
 
 
-def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
+def _sample(
+    program: Program,
+    queue: str,
+    name: str,
+    record: Record,
+) -> Sample:
     compiled = program.engine.queues[queue]
     planned = plan(compiled, record)
     # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
@@ -116,7 +127,9 @@ def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
 
 
 def _conditional(write: Write) -> Iterator[Identity]:
-    """Yield what identifies the items that a write may find: that with a condition, and an idempotency key."""
+    """Yield what identifies the items that a write may find: that with a condition, and an
+    idempotency key.
+    """
     if write.call is not None:
         yield write.identity
     if write.idempotency_key is not None:

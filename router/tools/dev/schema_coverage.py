@@ -1,4 +1,6 @@
-"""The coverage of schemas by messages of tests: properties that no message has, branches that none takes."""
+"""The coverage of schemas by messages of tests: properties that no message has, branches that none
+takes.
+"""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -61,7 +63,9 @@ class SchemaCoverage:
                 self._valid.add(node["schemaLocation"])
 
     def unreached(self, loaded: Loaded) -> list[Unreached]:
-        """Return the locations that no message reached, of all schemas of the config, in the order of each schema."""
+        """Return the locations that no message reached, of all schemas of the config, in the order
+        of each schema.
+        """
         found: dict[Unreached, None] = {}
         for validation in loaded.schemas.validations.values() if loaded.schemas else ():
             used: set[str] = set()
@@ -129,7 +133,9 @@ def _parts_of(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
 
 
 def _referred(content: Any) -> Iterator[str]:
-    """Yield the definitions that references of a document name; "*" for a reference that may name any."""
+    """Yield the definitions that references of a document name; "*" for a reference that may name
+    any.
+    """
     for _, schema in subschemas(content):
         for key in KEYWORDS:
             fragment = str(schema.get(key, "")).partition("#")[2]

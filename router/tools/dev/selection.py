@@ -1,4 +1,6 @@
-"""Selects tests by an expression, as `pytest -k` does: words joined by `and`, `or`, `not` and parentheses."""
+"""Selects tests by an expression, as `pytest -k` does: words joined by `and`, `or`, `not` and
+parentheses.
+"""
 
 import ast
 import re
@@ -14,8 +16,8 @@ _TOKEN = re.compile(r"""[()]|'[^']*'|"[^"]*"|[^\s()'"]+|['"]""")
 def select_tests(expression: str) -> Callable[[str, str], bool]:
     """Return a function that selects tests by route and name; raises UsageError.
 
-    A word matches if it is part of `route: name`, in upper or lower case. `and`, `or`, `not` and parentheses combine
-    words; a word with spaces is quoted. An empty expression selects all tests.
+    A word matches if it is part of `route: name`, in upper or lower case. `and`, `or`, `not` and
+    parentheses combine words; a word with spaces is quoted. An empty expression selects all tests.
     """
     if not expression.strip():
         return lambda route, name: True

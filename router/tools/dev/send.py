@@ -34,7 +34,9 @@ class MessageLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wrapping(Struct, frozen=True):
-    """How messages of a queue are made: its settings, `raw` bodies instead, and the group of each message's data."""
+    """How messages of a queue are made: its settings, `raw` bodies instead, and the group of each
+    message's data.
+    """
 
     settings: spec.Queue
     envelopes: Mapping[str, EnvelopeFormat]
@@ -54,16 +56,25 @@ def read_lines(text: str) -> list[tuple[int, str]]:
 
 
 def make_messages(
-    lines: Sequence[tuple[int, str]], wrapping: Wrapping, *, detailed: bool
+    lines: Sequence[tuple[int, str]],
+    wrapping: Wrapping,
+    *,
+    detailed: bool,
 ) -> list[OutgoingMessage]:
-    """Return the messages to send, with their line numbers as ids; raises UsageError for a line that is none.
+    """Return the messages to send, with their line numbers as ids; raises UsageError for a line
+    that is none.
 
     `detailed` lines are maps of `message` or `body`, with `attributes` and `group`.
     """
     return [_message(number, line, wrapping, detailed) for number, line in lines]
 
 
-def _message(number: int, line: str, wrapping: Wrapping, detailed: bool) -> OutgoingMessage:
+def _message(
+    number: int,
+    line: str,
+    wrapping: Wrapping,
+    detailed: bool,
+) -> OutgoingMessage:
     settings, envelopes = wrapping.settings, wrapping.envelopes
     data: Any = UNSET
     given = MessageLine()
@@ -126,9 +137,13 @@ def _is_json(text: str) -> bool:
 
 
 def for_queue(
-    messages: Sequence[OutgoingMessage], reference: str, group: str
+    messages: Sequence[OutgoingMessage],
+    reference: str,
+    group: str,
 ) -> list[OutgoingMessage]:
-    """Return the messages as a queue takes them: on a FIFO queue each has a group and a deduplication id."""
+    """Return the messages as a queue takes them: on a FIFO queue each has a group and a
+    deduplication id.
+    """
     fifo = is_fifo(reference)
     default = group or ("router-send" if fifo else "")
     return [
@@ -142,12 +157,15 @@ def for_queue(
 
 
 def send(
-    queues: Queues, url: str, messages: Sequence[OutgoingMessage]
+    queues: Queues,
+    url: str,
+    messages: Sequence[OutgoingMessage],
 ) -> Iterator[Mapping[str, AwsFault]]:
     """Send messages in their order, ten at a time; yield the faults of each ten, by their ids.
 
-    A message that is throttled, or that gets no answer, is sent again, up to five times in all; then it is not known
-    whether it was sent. On a FIFO queue its deduplication id keeps it from being sent twice.
+    A message that is throttled, or that gets no answer, is sent again, up to five times in all;
+    then it is not known whether it was sent. On a FIFO queue its deduplication id keeps it from
+    being sent twice.
     """
     for start in range(0, len(messages), BATCH_ENTRIES):
         left = list(messages[start : start + BATCH_ENTRIES])

@@ -43,10 +43,12 @@ def changes_of(
     table: StoredTable,
     outcomes: bool = False,
 ) -> list[KeyChange]:
-    """Return the changes of a test; `written` is the test in the file, with its references to variables.
+    """Return the changes of a test; `written` is the test in the file, with its references to
+    variables.
 
-    Expectations that are met do not change. A test without expectations gets the items that its route writes, or what
-    its table holds if that matters. With `outcomes`, a test whose outcome differs is changed too. Raises CannotUpdate.
+    Expectations that are met do not change. A test without expectations gets the items that its
+    route writes, or what its table holds if that matters. With `outcomes`, a test whose outcome
+    differs is changed too. Raises CannotUpdate.
     """
     is_written = observed.outcome.kind == "written"
     if test.messages:
@@ -98,7 +100,10 @@ def _of_other_outcome(outcome: Outcome, written: Mapping[str, Any]) -> NewValues
 
 
 def _of_messages(
-    test: spec.Test, written: Mapping[str, Any], observed: Observed, outcomes: bool
+    test: spec.Test,
+    written: Mapping[str, Any],
+    observed: Observed,
+    outcomes: bool,
 ) -> NewValues:
     """Return the new `messages`, if the outcome of one differs."""
     new = []
@@ -153,7 +158,9 @@ def _new_items(
     found: Mapping[Identity, Mapping[str, Any]],
     whole: bool,
 ) -> list[Any]:
-    """Return the new items of a table in the order of the file; further ones follow if they must be all."""
+    """Return the new items of a table in the order of the file; further ones follow if they must be
+    all.
+    """
     new = []
     for given, (identity, item) in zip(written, expected.items(), strict=True):
         stored = found.get(identity)
@@ -218,7 +225,9 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
 
 
 def merge(written: Any, expected: Any, found: Any) -> Any:
-    """Return the new value: parts of `found` that are as expected stay as they are `written`, with variables."""
+    """Return the new value: parts of `found` that are as expected stay as they are `written`, with
+    variables.
+    """
     if same(expected, found):
         return written
     parts = (written, expected, found)
@@ -238,7 +247,9 @@ def merge(written: Any, expected: Any, found: Any) -> Any:
 
 
 def as_yaml(value: Any) -> Any:
-    """Return a value of an item as in tests: sets as sorted lists, binary as base64, `${` as `$${`, no secrets."""
+    """Return a value of an item as in tests: sets as sorted lists, binary as base64, `${` as `$${`,
+    no secrets.
+    """
     if value is REMOVE:
         return None
     if isinstance(value, str):
@@ -302,7 +313,10 @@ def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) ->
 
 
 def _changes(
-    suite: Suite, verdict: Verdict, written: Mapping[str, Any], outcomes: bool
+    suite: Suite,
+    verdict: Verdict,
+    written: Mapping[str, Any],
+    outcomes: bool,
 ) -> list[KeyChange]:
     if verdict.observed is None:
         raise CannotUpdate("it could not run")

@@ -35,7 +35,9 @@ class CannotUpdate(Exception):
 
 
 class YamlFile:
-    """A YAML file that is edited, and then saved; `unsaved` is its content, if that differs from the one on disk."""
+    """A YAML file that is edited, and then saved; `unsaved` is its content, if that differs from
+    the one on disk.
+    """
 
     def __init__(self, path: FilePath, unsaved: bytes | None = None) -> None:
         self._path = path
@@ -50,7 +52,9 @@ class YamlFile:
         return reduce(getitem, path, self._data)
 
     def change(self, path: Path, new: dict[str, Any] | list[Any]) -> None:
-        """Replace the map or list at a path; raises CannotUpdate, without any change, if that is not safe."""
+        """Replace the map or list at a path; raises CannotUpdate, without any change, if that is
+        not safe.
+        """
         node: Any = compose(self._text)
         for step in path:
             node = _child(node, step)
@@ -73,7 +77,9 @@ class YamlFile:
         self._text, self._data = text, wanted
 
     def add(self, section: str, name: str, value: Any) -> None:
-        """Add an entry to the map of a section, which is added if there is none; raises CannotUpdate."""
+        """Add an entry to the map of a section, which is added if there is none; raises
+        CannotUpdate.
+        """
         known = self._data.get(section)
         if known is None:
             self.change((), {**self._data, section: {name: value}})
@@ -107,8 +113,15 @@ def _child(node: Any, step: str | int) -> Any:
     raise CannotUpdate("it comes from an anchor; change it by hand")
 
 
-def _edits(text: str, node: Any, old: Any, new: Any) -> Iterator[Edit]:
-    """Yield the edits that change a node's value from `old` to `new`, none of which overlap; equal parts stay."""
+def _edits(
+    text: str,
+    node: Any,
+    old: Any,
+    new: Any,
+) -> Iterator[Edit]:
+    """Yield the edits that change a node's value from `old` to `new`, none of which overlap; equal
+    parts stay.
+    """
     if same(old, new):
         return
     entries = _entries(text, node)
@@ -162,9 +175,14 @@ def _entries(text: str, node: Any) -> Entries:
 
 
 def _deletions(
-    text: str, node: Any, entries: Entries, kept: Collection[str | int]
+    text: str,
+    node: Any,
+    entries: Entries,
+    kept: Collection[str | int],
 ) -> Iterator[Edit]:
-    """Yield the edits that remove the entries which are not kept, each with what separates it from another one."""
+    """Yield the edits that remove the entries which are not kept, each with what separates it from
+    another one.
+    """
     values = [value for _, value in entries.values()]
     starts = [start for start, _ in entries.values()]
     kept_before = False
@@ -206,7 +224,9 @@ def _end_of_line(text: str, at: int) -> int:
 
 
 def entry_text(step: str | int, value: Any, column: int | None) -> str:
-    """Return an entry of a map or list: on one line, or, in block style at a column, on several if it is long."""
+    """Return an entry of a map or list: on one line, or, in block style at a column, on several if
+    it is long.
+    """
     is_element = isinstance(step, int)
     name = "" if is_element else f"{_dump(step)}:"
     if column is None:

@@ -1,4 +1,6 @@
-"""Finds fields of sample messages: those that can be the key of items, and one that orders messages of a key."""
+"""Finds fields of sample messages: those that can be the key of items, and one that orders messages
+of a key.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +56,9 @@ class KeyCandidate(Struct, frozen=True):
 
 
 class VersionField(Struct, frozen=True):
-    """A field by which messages of one key are ordered; `keywords` of its schema make sure that it sorts in order."""
+    """A field by which messages of one key are ordered; `keywords` of its schema make sure that it
+    sorts in order.
+    """
 
     path: Names
     keywords: Mapping[str, Any]
@@ -73,7 +77,9 @@ def values_at(messages: Messages, path: Names) -> list[Any]:
 
 
 def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
-    """Return the paths to values that are no objects, in the order of the first message that has each."""
+    """Return the paths to values that are no objects, in the order of the first message that has
+    each.
+    """
     paths: dict[Names, None] = {}
     for message in messages:
         paths.update(dict.fromkeys(_leaves(message, (), depth)))
@@ -93,7 +99,9 @@ def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Name
 
 
 def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
-    """Return the fields that can be the key, the best first; `entity` names what the messages are about."""
+    """Return the fields that can be the key, the best first; `entity` names what the messages are
+    about.
+    """
     candidates = [_candidate(messages, path, entity) for path in paths_of(messages)]
     found = [each for each in candidates if each]
     return sorted(found, key=lambda each: (-each.score, len(each.path)))
@@ -152,7 +160,9 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
 
 
 def _words(entity: str) -> set[str]:
-    """Return the words of the name of a queue or table, in the singular too: `order-events` is about an order."""
+    """Return the words of the name of a queue or table, in the singular too: `order-events` is
+    about an order.
+    """
     whole = snake_case(entity)
     words = {whole, *whole.split("_")}
     for word in tuple(words):
@@ -189,7 +199,9 @@ def _fault_of_key(values: Values, longest: int) -> str:
 
 
 def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
-    """Return the partition key, and the sort key if there is one, that `--key` names; raises UsageError."""
+    """Return the partition key, and the sort key if there is one, that `--key` names; raises
+    UsageError.
+    """
     parts = [part.strip() for part in given.split(",")]
     if len(parts) > len(MAX_KEY_CHARACTERS) or not all(parts):
         raise UsageError(
@@ -218,10 +230,11 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
 
 
 def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
-    """Return the field that orders the messages of one key, or None: a number, or a time in one format.
+    """Return the field that orders the messages of one key, or None: a number, or a time in one
+    format.
 
-    Its name must say that each message has another one: the time at which something was created does not order its
-    changes.
+    Its name must say that each message has another one: the time at which something was created
+    does not order its changes.
     """
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
@@ -255,7 +268,9 @@ def _order(values: Values) -> Mapping[str, Any] | None:
 
 
 def _pattern_of(time: str) -> str:
-    """Return a pattern for times of the same precision and offset; "" for a time in another notation."""
+    """Return a pattern for times of the same precision and offset; "" for a time in another
+    notation.
+    """
     match = _TIME.fullmatch(time)
     if not match:
         return ""

@@ -1,4 +1,6 @@
-"""Makes the files of new routes, and verifies that the config with them passes its check and its tests."""
+"""Makes the files of new routes, and verifies that the config with them passes its check and its
+tests.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +36,9 @@ class NewFile(Struct, frozen=True):
 
 
 def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
-    """Return the files of a plan; `masked` replaces the values of messages in tests. Raises UsageError."""
+    """Return the files of a plan; `masked` replaces the values of messages in tests. Raises
+    UsageError.
+    """
     folder = config.parent
     files = []
     settings = {}
@@ -113,7 +117,9 @@ def _table(table: NewTable) -> dict[str, Any]:
 
 
 def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
-    """Return the text of a new config, with a comment above each table that says why it has this key."""
+    """Return the text of a new config, with a comment above each table that says why it has this
+    key.
+    """
     lines = [
         "# `router check` validates this file, `router test` runs its tests.",
         "version: 1",
@@ -163,9 +169,11 @@ def undo(files: Sequence[NewFile]) -> None:
 
 
 def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does not exist.
+    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does
+    not exist.
 
-    The key of a fault is its text without its place, which changes when something is added before it.
+    The key of a fault is its text without its place, which changes when something is added before
+    it.
     """
     if not config.exists():
         return {}

@@ -27,7 +27,8 @@ MIN_FOR_ENUM = 20
 """Fewer samples are no evidence that other values do not occur."""
 MAX_ENUM = 12
 MIN_OF_EACH = 5
-"""If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate)."""
+"""If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate).
+"""
 _MIN_NAMES_OF_MAP = 8
 
 
@@ -47,7 +48,12 @@ def kind_of(value: Any) -> str:
     return "integer" if kind == "number" and isinstance(value, int) else kind
 
 
-def _infer(values: Sequence[Any], evidence: str, keywords: Keywords, steps: Steps) -> Schema:
+def _infer(
+    values: Sequence[Any],
+    evidence: str,
+    keywords: Keywords,
+    steps: Steps,
+) -> Schema:
     comments = [evidence]
     kinds = {kind_of(value) for value in values}
     if "number" in kinds:

@@ -1,4 +1,6 @@
-"""Maps sample messages to items: as they are, or attribute by attribute where the key is inside of an object."""
+"""Maps sample messages to items: as they are, or attribute by attribute where the key is inside of
+an object.
+"""
 
 import json
 import re
@@ -14,9 +16,11 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Mapped(Struct, frozen=True):
-    """How messages become items: key attributes with their paths and types, and settings of the route.
+    """How messages become items: key attributes with their paths and types, and settings of the
+    route.
 
-    An empty `item` stores the whole message. `keywords` are those that the schema needs beside the bounds of the key.
+    An empty `item` stores the whole message. `keywords` are those that the schema needs beside the
+    bounds of the key.
     """
 
     key: Mapping[str, Names]
@@ -71,7 +75,9 @@ def map_item(
 
 
 def _attribute(path: Names, taken: Sequence[str]) -> str:
-    """Return the name of the attribute for a path: its own, or for one inside of objects all names together."""
+    """Return the name of the attribute for a path: its own, or for one inside of objects all names
+    together.
+    """
     if len(path) == 1:
         return path[0]
     name = snake_case("_".join(path)) or "key"

@@ -1,4 +1,6 @@
-"""Replaces the values of sample messages, for tests that are shared and for attributes that a queue redacts."""
+"""Replaces the values of sample messages, for tests that are shared and for attributes that a queue
+redacts.
+"""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +21,9 @@ _OF_TYPE = {str: "x", bool: True, int: 1, Decimal: Decimal("0.5")}
 
 
 def replace_values(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Return a value of the same shape: text with other characters, numbers 1; `enum`, `const` and booleans stay."""
+    """Return a value of the same shape: text with other characters, numbers 1; `enum`, `const` and
+    booleans stay.
+    """
     if "const" in schema or "enum" in schema or value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict):
@@ -56,7 +60,8 @@ def _replace_text(text: str, schema: Mapping[str, Any]) -> str:
 def hide_redacted(message: dict[str, Any], queue: spec.Queue) -> dict[str, Any]:
     """Return a message with one value of each type in place of those that the queue redacts.
 
-    Nothing that is inferred from such messages has a redacted value, a format of it or a choice by it.
+    Nothing that is inferred from such messages has a redacted value, a format of it or a choice by
+    it.
     """
     root = [message]
     for path in read_redact(queue).paths:

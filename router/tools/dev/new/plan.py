@@ -1,7 +1,9 @@
-"""Plans what `router new` adds to a config: a queue, tables, and a route with a schema for each shape of the samples.
+"""Plans what `router new` adds to a config: a queue, tables, and a route with a schema for each
+shape of the samples.
 
-The way of the samples: `samples` reads them, `shapes` groups them, `fields` finds the key and the version of each
-group, `mapping` makes items of them, `inference` makes the schemas, and `files` writes it all.
+The way of the samples: `samples` reads them, `shapes` groups them, `fields` finds the key and the
+version of each group, `mapping` makes items of them, `inference` makes the schemas, and `files`
+writes it all.
 """
 
 import re
@@ -38,7 +40,9 @@ Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 
 
 class Wanted(Struct, frozen=True):
-    """What the user asked for; `key` is that of `--key`, or empty. `queue` are settings of a queue that is created."""
+    """What the user asked for; `key` is that of `--key`, or empty. `queue` are settings of a queue
+    that is created.
+    """
 
     name: str
     queue: str
@@ -48,7 +52,9 @@ class Wanted(Struct, frozen=True):
 
 
 class NewRoute(Struct, frozen=True):
-    """A route to add: its settings but for `schema` and `tests`, its schema, and the key attributes of its items."""
+    """A route to add: its settings but for `schema` and `tests`, its schema, and the key attributes
+    of its items.
+    """
 
     name: str
     settings: Settings
@@ -76,12 +82,15 @@ class Plan(Struct, frozen=True):
 
 
 def plan_routes(
-    samples: SampleSet, wanted: Wanted, config: spec.Config | None, choose: Choose
+    samples: SampleSet,
+    wanted: Wanted,
+    config: spec.Config | None,
+    choose: Choose,
 ) -> Plan:
     """Return what to add to a config, or to a new one; raises UsageError.
 
-    A queue that the config has under another name is that one, and values that it redacts are replaced before anything
-    is inferred from them.
+    A queue that the config has under another name is that one, and values that it redacts are
+    replaced before anything is inferred from them.
     """
     config = config or spec.Config(version=1)
     wanted = structs.replace(wanted, queue=_find_queue(config, wanted.queue))
@@ -170,12 +179,15 @@ def _refuse_known(names: Sequence[str], config: spec.Config) -> None:
 
 
 def _group_by_table(
-    shapes: Shapes, messages: Messages, wanted: Wanted, config: spec.Config
+    shapes: Shapes,
+    messages: Messages,
+    wanted: Wanted,
+    config: spec.Config,
 ) -> dict[str, tuple[Shape, ...]]:
     """Return the shapes of each table, by its name.
 
-    Shapes share a table if its key is given, if it exists, or if a field of all messages can be its key. Otherwise each
-    shape has its own table.
+    Shapes share a table if its key is given, if it exists, or if a field of all messages can be its
+    key. Otherwise each shape has its own table.
     """
     is_shared = wanted.key or wanted.table in config.tables or rank_keys(messages, wanted.table)
     if is_shared or not shapes.discriminator:
@@ -187,7 +199,11 @@ def _group_by_table(
 
 
 def _plan_table(
-    messages: Messages, name: str, wanted: Wanted, known: spec.TableSettings | None, choose: Choose
+    messages: Messages,
+    name: str,
+    wanted: Wanted,
+    known: spec.TableSettings | None,
+    choose: Choose,
 ) -> tuple[Mapped, NewTable]:
     """Return how items are mapped, and the table; `known` are its settings if it exists."""
     candidates: list[KeyCandidate] = []
@@ -212,9 +228,15 @@ def _plan_table(
 
 
 def _find_key(
-    messages: Messages, name: str, wanted: Wanted, known: spec.TableSettings | None, choose: Choose
+    messages: Messages,
+    name: str,
+    wanted: Wanted,
+    known: spec.TableSettings | None,
+    choose: Choose,
 ) -> tuple[list[KeyCandidate], list[KeyCandidate]]:
-    """Return the candidates from which the key was chosen, if it was, and the fields that are the key."""
+    """Return the candidates from which the key was chosen, if it was, and the fields that are the
+    key.
+    """
     if wanted.key:
         return [], choose_key(messages, wanted.key)
     if known:
@@ -230,7 +252,9 @@ def _find_key(
 
 
 def _field_of(messages: Messages, attribute: str, table: str) -> str:
-    """Return the field for a key attribute of a table that exists: by its name, or by the names of its path."""
+    """Return the field for a key attribute of a table that exists: by its name, or by the names of
+    its path.
+    """
     for path in sorted(paths_of(messages), key=len):
         dotted = ".".join(path)
         if attribute in (dotted, snake_case("_".join(path))):
@@ -252,7 +276,11 @@ def _on_order(messages: Messages, key: Sequence[KeyCandidate], version: VersionF
 
 
 def _plan_route(
-    shape: Shape, discriminator: Names, wanted: Wanted, table: str, mapped: Mapped
+    shape: Shape,
+    discriminator: Names,
+    wanted: Wanted,
+    table: str,
+    mapped: Mapped,
 ) -> NewRoute:
     keywords: dict[Steps, Mapping[str, Any]] = {**mapped.keywords}
     if not mapped.for_each:
@@ -273,7 +301,9 @@ def _plan_route(
 
 
 def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:
-    """Return the keywords for the text of key attributes: DynamoDB accepts no empty key, and bounds its length."""
+    """Return the keywords for the text of key attributes: DynamoDB accepts no empty key, and bounds
+    its length.
+    """
     bounds: dict[Steps, Mapping[str, Any]] = {}
     for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
         if mapped.key_types[attribute] == "S":

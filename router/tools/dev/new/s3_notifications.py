@@ -14,7 +14,9 @@ _OBJECT = (_RECORDS, None, "s3", "object")
 _MAX_BUCKET = 63
 _MAX_NAME = 128
 _MAX_KEY = 1024
-"""The most bytes of a sort key; the key of an object is URL-encoded in a notification, and so ASCII."""
+"""The most bytes of a sort key; the key of an object is URL-encoded in a notification, and so
+ASCII.
+"""
 
 S3_NOTIFICATIONS = Mapped(
     key={"bucket": (), "object_key": ()},

@@ -25,8 +25,8 @@ Name = TypeVar("Name", bound=str)
 class SampleSet(Struct, frozen=True):
     """Messages as routes see them.
 
-    `envelopes` are those around the messages, the outermost first; the `encoding` is inside of them. `buckets` are
-    those of payloads in S3. `notes` say what was left out.
+    `envelopes` are those around the messages, the outermost first; the `encoding` is inside of
+    them. `buckets` are those of payloads in S3. `notes` say what was left out.
     """
 
     messages: tuple[dict[str, Any], ...]
@@ -37,11 +37,12 @@ class SampleSet(Struct, frozen=True):
 
 
 def read_bodies(content: bytes, name: str) -> list[Any]:
-    """Return the bodies in the content of a file: one JSON value, a list of them, or JSON lines; raises UsageError.
+    """Return the bodies in the content of a file: one JSON value, a list of them, or JSON lines;
+    raises UsageError.
 
-    A record of SQS stands for its body: as ReceiveMessage, a Lambda event or `router dlq export` has it. The first line
-    before such records may be a header. A recording stands for its messages that were not rejected; they are without
-    the queue's envelopes.
+    A record of SQS stands for its body: as ReceiveMessage, a Lambda event or `router dlq export`
+    has it. The first line before such records may be a header. A recording stands for its messages
+    that were not rejected; they are without the queue's envelopes.
     """
     values = _read_values(content, name)
     if values and isinstance(values[0], dict) and "recording" in values[0]:
@@ -93,7 +94,9 @@ def _read_recording(values: Sequence[Any], name: str) -> list[Any]:
 
 
 def parse_body(body: str | bytes, what: str) -> Any:
-    """Return the value of a body that is JSON, or a body that is an encoded message as it is; raises UsageError."""
+    """Return the value of a body that is JSON, or a body that is an encoded message as it is;
+    raises UsageError.
+    """
     try:
         return decode_json(body)
     except ValueError as error:
@@ -116,7 +119,8 @@ def _bodies_of(value: dict[str, Any]) -> list[Any]:
 
 
 def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet:
-    """Take off the envelopes that all bodies have; raises UsageError if only some have one, or there are no messages.
+    """Take off the envelopes that all bodies have; raises UsageError if only some have one, or
+    there are no messages.
 
     Payloads in S3 are read with `fetch`; without it they are left out.
     """
@@ -155,12 +159,18 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
                 f"sample {number} is not a JSON object, so that it has no attributes to store"
             )
     return SampleSet(
-        tuple(values), tuple(envelopes), tuple(sorted(buckets)), tuple(notes), encoding
+        tuple(values),
+        tuple(envelopes),
+        tuple(sorted(buckets)),
+        tuple(notes),
+        encoding,
     )
 
 
 def _common(names: Iterable[Name], what: str) -> Name | None:
-    """Return the name that all samples have, None without samples; raises UsageError if they differ."""
+    """Return the name that all samples have, None without samples; raises UsageError if they
+    differ.
+    """
     counts = Counter(names)
     if len(counts) > 1:
         listed = ", ".join(f"{count} {name}" for name, count in counts.most_common())

@@ -1,4 +1,6 @@
-"""Groups sample messages by their shape: finds the field that decides which other fields a message has."""
+"""Groups sample messages by their shape: finds the field that decides which other fields a message
+has.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +31,9 @@ class Shape(Struct, frozen=True):
 
 
 class Shapes(Struct, frozen=True):
-    """The shapes of messages, and the path of the field that tells them apart; () if there is only one."""
+    """The shapes of messages, and the path of the field that tells them apart; () if there is only
+    one.
+    """
 
     shapes: tuple[Shape, ...]
     discriminator: Names = ()
@@ -57,7 +61,10 @@ def find_shapes(messages: Messages) -> Shapes:
 
 
 def _score(
-    path: Names, values: Sequence[Any], presence: Sequence[Presence], varying: Presence
+    path: Names,
+    values: Sequence[Any],
+    presence: Sequence[Presence],
+    varying: Presence,
 ) -> float:
     """Return how well a field tells shapes apart; 0 if it does not."""
     if not all(isinstance(value, str) and value for value in values):
