@@ -130,22 +130,22 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
-    whole = not isinstance(test.item, UnsetType)
-    expected = test.item if whole else test.item_contains
+    expected: Sequence[Mapping[str, Any]]
     if not isinstance(test.items, UnsetType):
-        number = len(test.items)
-    elif not isinstance(expected, UnsetType):
-        number = 1
+        expected = test.items
+    elif not isinstance(test.item, UnsetType):
+        expected = [test.item]
+    elif not isinstance(test.item_contains, UnsetType):
+        expected = [test.item_contains]
     else:
         return []
-    if len(found) != number:
-        return [Difference("number of items", number, len(found))]
-    if isinstance(test.items, UnsetType):
-        assert not isinstance(expected, UnsetType)
-        return compare_item(expected, found[0], whole)
+    if len(found) != len(expected):
+        return [Difference("number of items", len(expected), len(found))]
     differences = []
-    for index, (each, item) in enumerate(zip(test.items, found, strict=True)):
-        differences += _within(f"items[{index}].", compare_item(each, item, whole=True))
+    for index, (each, item) in enumerate(zip(expected, found, strict=True)):
+        subject = "" if test.items is UNSET else f"items[{index}]."
+        whole = test.item_contains is UNSET
+        differences += _within(subject, compare_item(each, item, whole))
     return differences
 
 

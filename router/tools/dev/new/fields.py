@@ -147,15 +147,15 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
     words = _words(entity)
     about, _, kind = name.rpartition("_")
     if _OF_ENTITY.fullmatch(kind) and (about or parent) in words:
-        return 6, f"its name is that of an id of '{entity}'"
+        return 6, f"named like the id of '{entity}'"
     if _PLAIN_ID.fullmatch(name):
         if parent:
-            return 2, f"its name is that of an id of '{parent}'"
-        return 4, "its name is that of an id"
+            return 2, f"named like the id of '{parent}'"
+        return 4, "named like an id"
     if _MAY_BE_ID.fullmatch(name):
-        return 0.5, "its name may be that of an id"
+        return 0.5, "perhaps an id, by its name"
     if _ID.search(name):
-        return 3, "its name is that of an id"
+        return 3, "named like an id"
     return 0, ""
 
 
@@ -222,7 +222,7 @@ def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
         if fault:
             raise UsageError(f"--key {given}: '{part}' cannot be a key: it is {fault}")
         unique = len(set(values)) == len(values)
-        chosen.append(KeyCandidate(path, _key_type(values), 0, unique, ("it was chosen",)))
+        chosen.append(KeyCandidate(path, _key_type(values), 0, unique, ("chosen with --key",)))
     return chosen
 
 
@@ -241,7 +241,7 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
         values = values_at(messages, path)
         keywords = _order(values)
         if keywords is not None and _differs(messages, key, values):
-            return VersionField(path, keywords, "in each sample, and its name is that of a version")
+            return VersionField(path, keywords, "in each sample, and named like a version")
     return None
 
 

@@ -245,8 +245,8 @@ def _find_key(
     candidates = rank_keys(messages, name)
     if not candidates:
         raise UsageError(
-            f"no field can be the key of table '{name}': none is text or a whole number in all samples and differs "
-            "between them; name one with --key"
+            f"no field can be the key of table '{name}': a key is text or a whole number in all samples, "
+            "and differs between them; name a field with --key"
         )
     return candidates, [choose(candidates, name)]
 

@@ -52,7 +52,7 @@ def read_bodies(content: bytes, name: str) -> list[Any]:
         return values
     if not all(are_records[1:]):
         number = are_records.index(False, 1) + 1
-        raise UsageError(f"{name}: line {number} is no record of SQS, and others are")
+        raise UsageError(f"{name}: line {number} is not a record of SQS, but other lines are")
     if not are_records[0]:
         # It is a header.
         del values[0]
@@ -88,7 +88,7 @@ def _read_recording(values: Sequence[Any], name: str) -> list[Any]:
         if isinstance(value, dict) and value.get("outcome") == "rejected":
             continue
         if not isinstance(value, dict) or "message" not in value:
-            raise UsageError(f"{name}, line {number}, is no message of a recording")
+            raise UsageError(f"{name}, line {number}, is not a message of a recording")
         messages.append(value["message"])
     return messages
 
@@ -129,14 +129,14 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
     buckets: set[str] = set()
     notes = []
     if len(values) < len(bodies):
-        notes.append(f"{len(bodies) - len(values)} test events of Amazon S3 are left out")
+        notes.append(f"test events of Amazon S3 that are left out: {len(bodies) - len(values)}")
     while True:
         pointers = [value for value in values if _is_pointer(value)]
         if pointers:
             envelopes.append(POINTER)
             buckets.update(pointer[1]["s3BucketName"] for pointer in pointers)
         if pointers and not fetch:
-            notes.append(f"{len(pointers)} payloads in S3 are left out")
+            notes.append(f"payloads in S3 that are left out: {len(pointers)}")
             values = [value for value in values if not _is_pointer(value)]
         elif fetch:
             values = [_fetch_payload(value, fetch) for value in values]
@@ -155,9 +155,7 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
         values = [decode_json(UNPACK[encoding](value)) for value in values]
     for number, value in enumerate(values, 1):
         if not isinstance(value, dict):
-            raise UsageError(
-                f"sample {number} is not a JSON object, so that it has no attributes to store"
-            )
+            raise UsageError(f"sample {number} is not a JSON object: it has no attributes to store")
     return SampleSet(
         tuple(values),
         tuple(envelopes),

@@ -18,28 +18,28 @@ ONE = "one sample does not show whether it is unique"
             [{"order_id": "o-1", "event_id": "e-1"}, {"order_id": "o-2", "event_id": "e-2"}],
             "orders",
             [
-                ("order_id", "S", ("its name is that of an id of 'orders'", "unique in 2 samples")),
-                ("event_id", "S", ("its name is that of an id", "unique in 2 samples")),
+                ("order_id", "S", ("named like the id of 'orders'", "unique in 2 samples")),
+                ("event_id", "S", ("named like an id", "unique in 2 samples")),
             ],
         ),
         (
             [{"orderId": 1, "total": 5}, {"orderId": 2, "total": 6}],
             "order-events",
-            [("orderId", "N", ("its name is that of an id of 'order-events'", "unique in 2 samples"))],
+            [("orderId", "N", ("named like the id of 'order-events'", "unique in 2 samples"))],
         ),
         (
             [{"company": {"id": "c"}, "order": {"id": "o-1"}}, {"company": {"id": "c2"}, "order": {"id": "o-2"}}],
             "companies",
             [
-                ("company.id", "S", ("its name is that of an id of 'companies'", "unique in 2 samples")),
-                ("order.id", "S", ("its name is that of an id of 'order'", "unique in 2 samples")),
+                ("company.id", "S", ("named like the id of 'companies'", "unique in 2 samples")),
+                ("order.id", "S", ("named like the id of 'order'", "unique in 2 samples")),
             ],
         ),
         (
             [{"id": "123e4567-e89b-42d3-a456-426614174000", "link": "https://example.com/1", "name": "Ann B"}],
             "things",
             [
-                ("id", "S", ("its name is that of an id", ONE, "a UUID")),
+                ("id", "S", ("named like an id", ONE, "a UUID")),
                 ("link", "S", (ONE, "a URI may change")),
                 ("name", "S", (ONE, "text with spaces may change")),
             ],
@@ -48,8 +48,8 @@ ONE = "one sample does not show whether it is unique"
             [{"action": "opened", "number": 7, "pull_request": {"id": 991}}],
             "github",
             [
-                ("pull_request.id", "N", ("its name is that of an id of 'pull_request'", ONE)),
-                ("number", "N", ("its name may be that of an id", ONE)),
+                ("pull_request.id", "N", ("named like the id of 'pull_request'", ONE)),
+                ("number", "N", ("perhaps an id, by its name", ONE)),
                 ("action", "S", (ONE,)),
             ],
         ),
@@ -64,7 +64,7 @@ ONE = "one sample does not show whether it is unique"
         (
             [{"id": "a", "at": "2026-01-02T03:04:05Z"}, {"id": "a", "at": "2026-01-02T03:04:06Z"}, {"id": "b"}],
             "things",
-            [("id", "S", ("its name is that of an id", "2 values in 3 samples"))],
+            [("id", "S", ("named like an id", "2 values in 3 samples"))],
         ),
     ],
 )
