@@ -131,12 +131,14 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
     expected: Sequence[Mapping[str, Any]]
+    whole = True
     if not isinstance(test.items, UnsetType):
         expected = test.items
     elif not isinstance(test.item, UnsetType):
         expected = [test.item]
     elif not isinstance(test.item_contains, UnsetType):
         expected = [test.item_contains]
+        whole = False
     else:
         return []
     if len(found) != len(expected):
@@ -144,7 +146,6 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
     differences = []
     for index, (each, item) in enumerate(zip(expected, found, strict=True)):
         subject = "" if test.items is UNSET else f"items[{index}]."
-        whole = test.item_contains is UNSET
         differences += _within(subject, compare_item(each, item, whole))
     return differences
 
