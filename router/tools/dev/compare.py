@@ -21,27 +21,26 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 class Difference(Struct, frozen=True):
-    """A difference: its subject (an attribute, or e.g. "outcome"), the expected and the found
-    value.
-    """
+    """A difference between a test and what was observed."""
 
     what: str
+    """Its subject: an attribute, or for example "outcome"."""
     expected: Any
     found: Any
 
 
 class Observed(Struct, frozen=True):
-    """The outcomes of a test's messages, and the items and requests of the test's route.
-
-    `writes` is whether the route wrote each of the messages, `stored` what its table holds at the
-    end if that matters.
-    """
+    """What became of the messages of a test."""
 
     outcomes: tuple[Outcome, ...]
     items: Sequence[Item] = ()
+    """What the route of the test writes."""
     requests: Sequence[Mapping[str, Any]] = ()
+    """The requests that write these items."""
     writes: tuple[bool, ...] = ()
+    """Whether the route writes each message."""
     stored: Sequence[Item] | None = None
+    """What the table holds at the end, None if that does not matter."""
 
     @property
     def outcome(self) -> Outcome:

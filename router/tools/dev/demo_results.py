@@ -26,15 +26,12 @@ UNKNOWN = "unknown"
 
 
 class MessageLog(Struct, frozen=True):
-    """What a log says about messages.
-
-    `lines` has the last line about each message by its id; a message that was written has none.
-    `written` has the number of messages of each queue, by its name in the config, that the lines
-    about batches count as written.
-    """
+    """What a log says about messages."""
 
     lines: Mapping[str, LogLine]
+    """The last line about each message, by its id. A message that was written has none."""
     written: Mapping[str, int]
+    """How many messages of each queue were written, as the lines about batches count them."""
 
 
 def read_log(lines: Iterable[LogLine]) -> MessageLog:
@@ -53,13 +50,12 @@ def read_log(lines: Iterable[LogLine]) -> MessageLog:
 
 
 class DeadLetter(Struct, frozen=True):
-    """A message on a dead-letter queue; `message_id`, `code` and `reason` are empty if it has no
-    `router` attribute.
-    """
+    """A message on a dead-letter queue."""
 
     queue: str
     body: str
     message_id: str = ""
+    """Like `code` and `reason` it is "" if the message has no attribute `router`."""
     code: str = ""
     reason: str = ""
 
@@ -73,40 +69,37 @@ class DeadLetter(Struct, frozen=True):
 
 
 class SampleResult(Struct, frozen=True):
-    """The outcome of a sample message, its reason, and whether it is the expected one."""
+    """What became of a sample message."""
 
     sample: Sample
     outcome: str
     reason: str
     expected: bool
+    """Whether the outcome is the expected one."""
 
 
 class DemoResult(Struct, frozen=True):
-    """The result of a demo: that of each message, the items of each table by its name in AWS, and
-    the dead letters.
-    """
+    """The result of a demo."""
 
     results: tuple[SampleResult, ...]
     tables: Mapping[str, list[Item]]
+    """The items of each table, by its name in AWS."""
     dead_letters: tuple[DeadLetter, ...]
 
 
 class DemoState(Struct, frozen=True):
-    """The state of the log, the queues and the tables at the end of a demo.
-
-    `left` has the number of messages on each queue, by its name in the config, besides those that
-    are expected to stay there. `unseen` has the queues on which messages were sent of which the log
-    says nothing: neither has it lines about them, nor does it count as many written ones.
-    `dead_letter_queues` has the dead-letter queues that no route reads, by the name of their source
-    queue.
-    """
+    """The log, the queues and the tables at the end of a demo. Queues have their names in the config."""
 
     log: MessageLog
     left: Mapping[str, int]
+    """How many messages each queue has, besides those that are expected to stay there."""
     unseen: Collection[str]
+    """The queues with messages that the log has no line about, and does not count as written."""
     tables: Mapping[str, list[Item]]
+    """The items of each table, by its name in AWS."""
     dead_letters: tuple[DeadLetter, ...]
     dead_letter_queues: Mapping[str, str]
+    """The dead-letter queue of each queue. One that a route reads is left out."""
 
 
 def read_dead_letters(client: "SQSClient", queues: Iterable[str]) -> tuple[DeadLetter, ...]:

@@ -34,27 +34,24 @@ GivenItems = tuple[tuple[Table, tuple[dict[str, AttributeValue], ...]], ...]
 
 
 class SampleTest(Struct, frozen=True):
-    """A test to send: its messages, the items of each table before, and those of its route's table
-    afterwards.
-
-    `expected` has the attributes that do not depend on delivery, by what identifies their items.
-    Items whose key depends on it are left out, and `count` is then None; otherwise it is the number
-    of items.
-    """
+    """A test to send."""
 
     samples: tuple[Sample, ...]
     given: GivenItems
+    """The items that the tables hold before it."""
     table: StoredTable
+    """The table of its route."""
     expected: Mapping[Identity, Item]
+    """The attributes of the items afterwards that do not depend on delivery."""
     count: int | None
+    """The number of items afterwards, None if the key of one depends on delivery."""
 
 
 class DemoRound(Struct, frozen=True):
-    """The messages of tests with the same environment, for one embedded AWS; `env` has their
-    additional variables.
-    """
+    """The messages of tests with the same environment, for one embedded AWS."""
 
     env: Mapping[str, str]
+    """Its additional variables."""
     program: Program
     samples: Sequence[Sample]
     tests: Sequence[SampleTest]
@@ -66,11 +63,13 @@ class DemoRound(Struct, frozen=True):
 
 
 class SentTest(Struct, frozen=True):
-    """A test that was sent: the ids of its messages, and the items of its table then."""
+    """A test that was sent."""
 
     test: SampleTest
     ids: tuple[str, ...]
+    """The ids of its messages."""
     stored: Sequence[Item]
+    """The items of its table afterwards."""
 
 
 def sample_tests(program: Program, env: Mapping[str, str]) -> list[SampleTest]:

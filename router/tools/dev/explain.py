@@ -21,41 +21,41 @@ from router.tools.dev.requests import show_request, show_requests
 
 
 class Stage(Struct, frozen=True):
-    """A stage that the message passed: its route (empty before routing), its value, its time in µs."""
+    """A stage that the message passed."""
 
     route: str
+    """"" before routing."""
     stage: str
     value: Any
     micros: float
+    """The time that it took, in µs."""
 
 
 class RouteCondition(Struct, frozen=True):
-    """Whether a route takes the message: `result` is True, False, or None if it was not evaluated,
-    with the reason.
-    """
+    """Whether a route takes the message."""
 
     route: str
     when: str
     result: bool | None
+    """None if it was not evaluated."""
     why: str = ""
+    """The reason, if it does not take the message."""
 
 
 class Violation(Struct, frozen=True):
-    """A violation of the schema: the keyword, its pointer in the schema, and the value's in the
-    message.
-    """
+    """A violation of a schema."""
 
     schema: str
     keyword: str
     at: str
+    """The pointer of the keyword, in the schema."""
     pointer: str
+    """The pointer of the value, in the message."""
     sentence: str
 
 
 class Explanation(Struct, frozen=True):
-    """The outcome of a message, and its stages; `failed_at` is the stage that failed, empty if it
-    is written.
-    """
+    """What becomes of a message."""
 
     queue: str
     outcome: Outcome
@@ -63,6 +63,7 @@ class Explanation(Struct, frozen=True):
     conditions: tuple[RouteCondition, ...]
     requests: tuple[dict[str, Any], ...] = ()
     failed_at: str = ""
+    """The stage that failed, "" if the message is written."""
     faults: tuple[Violation, ...] = ()
 
 

@@ -30,23 +30,26 @@ OTHERS = "others"
 
 
 class Node(Struct, frozen=True):
-    """A queue, route or table, or several of one kind; `details` say what its settings are."""
+    """A queue, route or table, or several of one kind."""
 
     id: str
     kind: NodeKind
     name: str
     details: tuple[str, ...] = ()
+    """What its settings are."""
     count: int = 1
+    """How many it stands for."""
     owner: str = ""
 
 
 class Edge(Struct, frozen=True):
-    """A connection of two nodes; `count` is the number of edges that a group has merged."""
+    """A connection of two nodes."""
 
     source: str
     target: str
     kind: EdgeKind
     count: int = 1
+    """How many connections a group has merged."""
 
 
 class Graph(Struct, frozen=True):

@@ -18,16 +18,16 @@ _COLUMNS = {"queue": 0, "route": 1, "table": 2, "dead_letter": 2}
 
 
 class Layout(Struct, frozen=True):
-    """The column of each node, 0 to 2, its middle in pixels from the top, and the height of the
-    whole.
-
-    `lanes` are the heights at which edges from queues to the third column pass the routes.
-    """
+    """Where nodes are drawn, in pixels from the top."""
 
     columns: Mapping[str, int]
+    """The column of each node, 0 to 2."""
     middles: Mapping[str, float]
+    """The middle of each node."""
     lanes: Mapping[tuple[str, str], float]
+    """Where edges from queues to the third column pass the routes."""
     height: float
+    """The height of the whole."""
 
 
 def place(graph: Graph) -> Layout:

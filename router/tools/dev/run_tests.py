@@ -21,16 +21,15 @@ from router.tools.dev.stateful import StoredTable, given_tables, write_together
 
 
 class Verdict(Struct, frozen=True):
-    """The result of a test, which passed if there are no differences.
-
-    `index` is its index among the tests of its route; `observed` is None if it could not run.
-    """
+    """The result of a test. It passed if there are no differences."""
 
     route: str
     name: str
     differences: tuple[Difference, ...] = ()
     index: int = 0
+    """Its index among the tests of its route."""
     observed: Observed | None = None
+    """What became of its messages, None if it could not run."""
 
     @property
     def passed(self) -> bool:

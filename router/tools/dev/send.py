@@ -34,15 +34,15 @@ class MessageLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wrapping(Struct, frozen=True):
-    """How messages of a queue are made: its settings, `raw` bodies instead, and the group of each
-    message's data.
-    """
+    """How messages of a queue are made."""
 
     settings: spec.Queue
     envelopes: Mapping[str, EnvelopeFormat]
     raw: bool = False
+    """Whether lines are bodies as they are."""
     attributes: Mapping[str, str] = {}
     group: Callable[[Any], Any] | None = None
+    """Returns the message group for the data of a message."""
 
 
 def read_lines(text: str) -> list[tuple[int, str]]:

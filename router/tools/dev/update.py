@@ -29,11 +29,13 @@ NewValues = dict[str, Any]
 
 
 class KeyChange(Struct, frozen=True):
-    """A change of a key: its old value in the file (UNSET if it has none), and its new one."""
+    """A change of a key in the file."""
 
     key: str
     old: Any
+    """Its old value, UNSET if it has none."""
     new: Any
+    """Its new value, `DELETE` if it is removed."""
 
 
 def changes_of(
@@ -277,12 +279,13 @@ def _escape(text: str) -> str:
 
 
 class Updated(Struct, frozen=True):
-    """The changes of a test in its file, or the reason why it was not changed."""
+    """A test that was changed in its file, or not."""
 
     verdict: Verdict
     place: str
     changes: tuple[KeyChange, ...] = ()
     kept: str = ""
+    """Why it was not changed."""
 
 
 def update(suite: Suite, verdicts: Iterable[Verdict], outcomes: bool = False) -> list[Updated]:

@@ -41,13 +41,16 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)
 
 
 class KeyCandidate(Struct, frozen=True):
-    """A field that can be the key, with its type, how well it fits, and why."""
+    """A field that can be a key."""
 
     path: Names
     type: KeyType
     score: float
+    """How well it fits: the greater, the better."""
     unique: bool
+    """Whether each sample has another value."""
     reasons: tuple[str, ...]
+    """Why it fits, or does not, for people."""
 
     @property
     def name(self) -> str:
@@ -56,13 +59,13 @@ class KeyCandidate(Struct, frozen=True):
 
 
 class VersionField(Struct, frozen=True):
-    """A field by which messages of one key are ordered; `keywords` of its schema make sure that it
-    sorts in order.
-    """
+    """A field by which messages of one key are ordered."""
 
     path: Names
     keywords: Mapping[str, Any]
+    """Keywords of its schema. They make sure that its values sort in order."""
     reason: str
+    """Why it was chosen, for people."""
 
 
 def snake_case(name: str) -> str:

@@ -28,11 +28,12 @@ _IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndr
 
 
 class NewFile(Struct, frozen=True):
-    """A file to write; `before` is its content, None if it does not exist."""
+    """A file to write."""
 
     path: Path
     content: bytes
     before: bytes | None = None
+    """Its content now, None if it does not exist."""
 
 
 def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:

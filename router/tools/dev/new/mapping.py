@@ -16,19 +16,20 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Mapped(Struct, frozen=True):
-    """How messages become items: key attributes with their paths and types, and settings of the
-    route.
-
-    An empty `item` stores the whole message. `keywords` are those that the schema needs beside the
-    bounds of the key.
-    """
+    """How messages become items."""
 
     key: Mapping[str, Names]
+    """The path of each key attribute."""
     key_types: Mapping[str, str]
+    """The type of each key attribute."""
     item: Mapping[str, Any] = {}
+    """The expression of each attribute; empty if the item is the whole message."""
     version: str = ""
+    """The attribute that orders the writes of one key, "" if there is none."""
     keywords: Keywords = {}
+    """What the schema needs besides the bounds of the key."""
     for_each: str = ""
+    """The list whose elements are items, "" if the message is one item."""
 
 
 def path_expression(path: Sequence[str]) -> str:

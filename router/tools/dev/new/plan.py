@@ -40,43 +40,50 @@ Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 
 
 class Wanted(Struct, frozen=True):
-    """What the user asked for; `key` is that of `--key`, or empty. `queue` are settings of a queue
-    that is created.
-    """
+    """What the user asked for."""
 
     name: str
+    """What the names of routes begin with."""
     queue: str
     table: str
     key: str = ""
+    """The value of `--key`, or ""."""
     queue_settings: Settings = {}
+    """Settings of the queue, if it is added."""
 
 
 class NewRoute(Struct, frozen=True):
-    """A route to add: its settings but for `schema` and `tests`, its schema, and the key attributes
-    of its items.
-    """
+    """A route to add."""
 
     name: str
     settings: Settings
+    """Its settings but for `schema` and `tests`."""
     schema: Settings
     shape: Shape
+    """The samples that it was made from."""
     key: Mapping[str, Names]
+    """The path of each key attribute of its items."""
 
 
 class NewTable(Struct, frozen=True):
-    """A table to add, the candidates for its key, and what is known about key and version."""
+    """A table to add."""
 
     name: str
     key: Mapping[str, str]
+    """The type of each key attribute."""
     candidates: tuple[KeyCandidate, ...]
+    """The fields from which the key was chosen; () if it was given."""
     notes: tuple[str, ...]
+    """Why it has this key, and what orders its items."""
 
 
 class Plan(Struct, frozen=True):
-    """What is added to a config: a queue unless it exists, tables that do not exist, and routes."""
+    """What is added to a config."""
 
     queue: Mapping[str, Settings]
+    """The queue by its name; empty if the config has it."""
     tables: tuple[NewTable, ...]
+    """Those that the config does not have."""
     routes: tuple[NewRoute, ...]
     notes: tuple[str, ...] = ()
 

@@ -23,17 +23,17 @@ Name = TypeVar("Name", bound=str)
 
 
 class SampleSet(Struct, frozen=True):
-    """Messages as routes see them.
-
-    `envelopes` are those around the messages, the outermost first; the `encoding` is inside of
-    them. `buckets` are those of payloads in S3. `notes` say what was left out.
-    """
+    """Sample messages, as the routes of one queue see them."""
 
     messages: tuple[dict[str, Any], ...]
     envelopes: tuple[str, ...] = ()
+    """The envelopes that were around them, the outermost first."""
     buckets: tuple[str, ...] = ()
+    """The buckets of payloads in S3."""
     notes: tuple[str, ...] = ()
+    """What was left out."""
     encoding: Encoding = "json"
+    """The encoding inside of the envelopes."""
 
 
 def read_bodies(content: bytes, name: str) -> list[Any]:

@@ -24,19 +24,19 @@ Presence = frozenset[Names]
 
 
 class Shape(Struct, frozen=True):
-    """Messages of one shape; `value` is that of the discriminator, "" if there is only one shape."""
+    """Messages of one shape."""
 
     messages: tuple[Mapping[str, Any], ...]
     value: str = ""
+    """The value of the discriminator, "" if there is only one shape."""
 
 
 class Shapes(Struct, frozen=True):
-    """The shapes of messages, and the path of the field that tells them apart; () if there is only
-    one.
-    """
+    """The shapes of messages."""
 
     shapes: tuple[Shape, ...]
     discriminator: Names = ()
+    """The path of the field that tells them apart; () if there is only one shape."""
 
 
 def find_shapes(messages: Messages) -> Shapes:
