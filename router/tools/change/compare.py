@@ -10,6 +10,19 @@ from router.model import Finding, Record
 from router.runtime.config.findings import Findings
 from router.runtime.program.load import without_garbage_collector
 from router.tools.change.acceptance import Taking, compare_taking, search_in
+from router.tools.change.change_codes import (
+    DISPOSITION,
+    MESSAGES_LOST,
+    NEWLY_TAKEN,
+    NO_LONGER_TAKEN,
+    NOT_DECIDED,
+    OTHER_RESULT,
+    OTHER_WRITE,
+    RENAMED,
+    ROUTE_ADDED,
+    ROUTE_REMOVED,
+    SIDE_BY_SIDE,
+)
 from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
 from router.tools.change.items import compare_parts, conflicts
@@ -31,19 +44,6 @@ from router.tools.change.routes import (
 )
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
 from router.tools.change.versions import ConfigVersion
-from router.tools.check.change_codes import (
-    DISPOSITION,
-    MESSAGES_LOST,
-    NEWLY_TAKEN,
-    NO_LONGER_TAKEN,
-    NOT_DECIDED,
-    OTHER_RESULT,
-    OTHER_WRITE,
-    RENAMED,
-    ROUTE_ADDED,
-    ROUTE_REMOVED,
-    SIDE_BY_SIDE,
-)
 from router.tools.check.run import ignore_changes
 
 _WHERE = {

@@ -8,11 +8,7 @@ from msgspec import Struct, structs
 from router.codes import KEY_CHANGED
 from router.errors import RouterError
 from router.model import Path
-from router.tools.change.deployments import ConfigSubject, DeployedVersion, deployed_version
-from router.tools.change.properties import PropertyDifference, differences
-from router.tools.change.report import ConfigChange
-from router.tools.change.versions import ConfigVersion
-from router.tools.check.change_codes import (
+from router.tools.change.change_codes import (
     KEY_LOST,
     NOT_COMPARED,
     PERMISSIONS,
@@ -21,6 +17,10 @@ from router.tools.check.change_codes import (
     SHORTER_RETENTION,
     STORAGE_REPLACED,
 )
+from router.tools.change.deployments import ConfigSubject, DeployedVersion, deployed_version
+from router.tools.change.properties import PropertyDifference, differences
+from router.tools.change.report import ConfigChange
+from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import DECRYPT
 from router.tools.deploy.changes import QUEUE, TABLE, substitute_text
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource

@@ -16,10 +16,7 @@ from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES, NO
 from router.prover.predicates import exact
 from router.runtime.config import spec
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
-from router.tools.check.analysis.attributes import infer
-from router.tools.check.change_codes import (
+from router.tools.change.change_codes import (
     ATTRIBUTE_ADDED,
     ATTRIBUTE_CHANGED,
     ATTRIBUTE_REMOVED,
@@ -36,7 +33,10 @@ from router.tools.check.change_codes import (
     OTHER_WRITE,
     PLUGINS_CHANGED,
 )
-from router.tools.check.rules.writes import undo
+from router.tools.change.report import ConfigChange
+from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
+from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.routes import undo
 from router.tools.dev.compare import to_json
 
 _WRITTEN_TYPES = {
