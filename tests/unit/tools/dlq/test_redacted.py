@@ -229,3 +229,11 @@ def router_transform_item(item):
     rehearsed = rehearse(loaded, message, lambda table, key: stored)
 
     assert [change.effect for change in rehearsed.changes] == ["unchanged"]
+
+
+def test_a_rehearsed_message(program: Load, failed: Make) -> None:
+    """Only what its queue redacts is masked, also where another queue redacts more."""
+    found = rehearse(program(other="redact: [total]"), failed(SECRET), lambda *_: None)
+
+    body = json.loads(found.message.record.body)
+    assert {**body, "mail": is_mask(body["mail"])} == {"id": "o", "mail": True, "total": 7}
