@@ -159,13 +159,14 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
         yield "it may be empty"
-    if kind == "S" and not _fits(value, limit):
+    if kind == "S" and not fits(value, limit):
         yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
-    if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
+    if kind == "B" and not fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
 
 
-def _fits(value: Value, limit: int) -> bool:
+def fits(value: Value, limit: int) -> bool:
+    """Return whether it is proved that the text of a value has at most so many bytes."""
     return value.longest is not None and value.longest * BYTES_OF_A_CHARACTER <= limit
 
 
