@@ -112,19 +112,32 @@ version: 1
 queues:
   orders: {dead_letter: dead, envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}}
   others: {dead_letter: elsewhere}
-tables: {orders: {key: {id: S}}}
+  both: {dead_letter: third, ATOMIC}
+tables: {orders: {key: {id: S}}, versions: {key: {id: S}}}
 routes:
   orders: {queue: orders, table: orders}
   others: {queue: others, table: orders}
+  put: {queue: both, table: orders}
+  newest: {queue: both, table: versions, write: {mode: newest, version: v}}
 """
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """Its queues have dead-letter queues of their own; payloads of one are in S3."""
-    path = tmp_path / "routes.yaml"
-    path.write_text(CONFIG, encoding="utf-8")
-    return load_program(path, {})
+def load_queues(tmp_path: Path) -> Load:
+    """Load a config whose queues have dead-letter queues of their own; one writes two items for each message."""
+
+    def load_config(settings: str = "") -> Program:
+        path = tmp_path / "routes.yaml"
+        path.write_text(CONFIG.replace("ATOMIC", settings), encoding="utf-8")
+        return load_program(path, {})
+
+    return load_config
+
+
+@pytest.fixture
+def program(load_queues: Load) -> Program:
+    """The program; payloads of one of its queues are in S3."""
+    return load_queues()
 
 
 def test_the_queue_of_a_message_that_sqs_moved(program: Program, moved: Make) -> None:
@@ -160,3 +173,20 @@ def test_payloads_are_fetched(program: Program, moved: Make) -> None:
     assert sorted(asked) == sorted(ids)
     assert [each.message.id for each in found if not each.passes] == ["3"]
     assert [each.changes[0].key["id"] for each in found if each.passes] == [f"in S3 {id_}" for id_ in ids if id_ != "3"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "effects"), [("", ["new", "unchanged"]), ("atomic: true", ["nothing", "unchanged"])]
+)
+def test_writes_of_one_message(load_queues: Load, failed: Make, settings: str, effects: list[str]) -> None:
+    """In one transaction, a stale one keeps the other; else it does not."""
+    stored = {"id": {"S": "o"}, "v": {"N": "9"}}
+
+    def read(table: Any, key: Any) -> Any:
+        return stored if table.name == "versions" else None
+
+    program = load_queues(settings)
+    found = rehearse(program, failed({"id": "o", "v": 1}, queue="both"), read)
+
+    assert found.outcome.kind == ("stale" if settings else "written")
+    assert [each.effect for each in found.changes] == effects
