@@ -94,8 +94,11 @@ def test_batches_where_order_counts(load: Load, failed: Make) -> None:
     assert batches(found) == [("0", 1, False), ("1", 1, False), ("2", 2, False), ("3", 2, False), ("4", 3, False)]
 
 
-@pytest.mark.parametrize(("groups", "outcomes"), [("ab", ["stale", "written"]), ("aa", ["written", "written"])])
-def test_groups_of_a_batch(load: Load, failed: Make, groups: str, outcomes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("groups", "outcomes", "effects"),
+    [("ab", ["stale", "written"], ["nothing", "new"]), ("aa", ["written", "written"], ["new", "replaced"])],
+)
+def test_groups_of_a_batch(load: Load, failed: Make, groups: str, outcomes: list[str], effects: list[str]) -> None:
     """Messages of two groups are delivered together, those of one group one after the other."""
     program = as_fifo(load("write: {mode: newest, version: v}"))
     messages = [
@@ -105,6 +108,7 @@ def test_groups_of_a_batch(load: Load, failed: Make, groups: str, outcomes: list
     found = rehearse_all(program, messages, StoredItems())
 
     assert [each.outcome and each.outcome.kind for each in found] == outcomes
+    assert [each.changes[0].effect for each in found] == effects
 
 
 CONFIG = """
