@@ -37,53 +37,13 @@ from router.tools.check.analysis.routes import AnalyzedRoute
 
 _SAME_SINCE = 7
 _SAME_KEYWORDS = frozenset(
-    (
-        *(
-            "$schema",
-            "$comment",
-            "$defs",
-            "definitions",
-            "title",
-            "description",
-            "default",
-            "examples",
-            "$ref",
-        ),
-        *(
-            "type",
-            "enum",
-            "const",
-            "allOf",
-            "anyOf",
-            "oneOf",
-            "not",
-            "if",
-            "then",
-            "else",
-            "format",
-            "pattern",
-        ),
-        *(
-            "minimum",
-            "maximum",
-            "exclusiveMinimum",
-            "exclusiveMaximum",
-            "multipleOf",
-            "minLength",
-            "maxLength",
-        ),
-        *(
-            "items",
-            "minItems",
-            "maxItems",
-            "uniqueItems",
-            "contains",
-            "properties",
-            "required",
-            "propertyNames",
-        ),
-        *("patternProperties", "additionalProperties", "minProperties", "maxProperties"),
-    )
+    {"$schema", "$comment", "$defs", "definitions", "title", "description", "default", "examples"}
+    | {"$ref", "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+    | {"format", "pattern", "minLength", "maxLength", "multipleOf"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    | {"items", "minItems", "maxItems", "uniqueItems", "contains"}
+    | {"properties", "required", "propertyNames", "patternProperties", "additionalProperties"}
+    | {"minProperties", "maxProperties"}
 )
 """The keywords with the same meaning in all drafts from _SAME_SINCE on, as long as `items` is one schema."""
 _URIS = {draft: uri for uri, draft in DRAFTS.items()}
@@ -138,7 +98,7 @@ class Taking(Struct, frozen=True):
 
 
 def compare_taking(
-    first: RouteVersion, second: RouteVersion, messages: Sequence[Any], all_reasons: bool = False
+    first: RouteVersion, second: RouteVersion, messages: Sequence[Any], *, all_reasons: bool = False
 ) -> Taking:
     """Return whether `second` takes every message that `first` takes; `messages` are more candidates.
 
@@ -203,25 +163,18 @@ def _schema_takes(
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
-        was = None if before is None else prover_of_document(before, budget)
-        return (
-            was is not None
-            and taken is not None
-            and _is_exact(new)
-            and taken.covers(was) is Answer.YES
-        )
+        if before is None or taken is None or not _is_exact(new):
+            return False
+        was = prover_of_document(before, budget)
+        return was is not None and taken.covers(was) is Answer.YES
 
     def covers(before: Any, after: Any) -> bool:
+        if not _formats_are_asserted(after, new.root.draft):
+            return False
         draft = _URIS[new.root.draft]
-        one, two = (
-            prover_of_document(_with_draft(each, draft), budget) for each in (before, after)
-        )
-        return (
-            one is not None
-            and two is not None
-            and _formats_are_asserted(after, new.root.draft)
-            and two.covers(one) is Answer.YES
-        )
+        one = prover_of_document(_with_draft(before, draft), budget)
+        two = prover_of_document(_with_draft(after, draft), budget)
+        return one is not None and two is not None and two.covers(one) is Answer.YES
 
     comparison = Containment(old.locations, new.locations, covers)
     try:

@@ -37,10 +37,8 @@ CREATE_ONLY: Mapping[str, frozenset[str]] = {
     "AWS::ECS::Cluster": frozenset(("ClusterName",)),
     "AWS::ECS::Service": frozenset(("Cluster", "LaunchType", "ServiceName")),
     "AWS::ECS::TaskDefinition": frozenset(
-        (
-            *("ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode"),
-            *("RequiresCompatibilities", "RuntimePlatform", "TaskRoleArn"),
-        )
+        {"ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode"}
+        | {"RequiresCompatibilities", "RuntimePlatform", "TaskRoleArn"}
     ),
     "AWS::IAM::ManagedPolicy": frozenset(("Description", "ManagedPolicyName", "Path")),
     "AWS::IAM::Role": frozenset(("Path", "RoleName")),
@@ -217,9 +215,8 @@ def _modified(
     before, after = (each.resources[id_] for each in (old, new))
     was, is_ = (each.get("Properties", {}) for each in (before, after))
     changed = {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
-    replaced = before["Type"] != after["Type"] or not CREATE_ONLY.get(
-        after["Type"], frozenset()
-    ).isdisjoint(changed)
+    create_only = CREATE_ONLY.get(after["Type"], frozenset())
+    replaced = before["Type"] != after["Type"] or not create_only.isdisjoint(changed)
     code = STORAGE_REPLACED if replaced and after["Type"] in _STORES else RESOURCE_CHANGED
     values = "; ".join(map(str, _differing(before, after)))
     verb = "replaces" if replaced else "modifies"

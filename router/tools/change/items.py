@@ -71,11 +71,14 @@ def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = (dict(_files(each)) for each in (old, new))
-    changes = [
-        f"{name} {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
-    ]
+    changes = []
+    for name in {**before, **after}:
+        if name not in after:
+            changes.append(f"{name} was removed")
+        elif name not in before:
+            changes.append(f"{name} is new")
+        elif before[name] != after[name]:
+            changes.append(f"{name} changed")
     sentence = "; ".join(changes) or "its plugins run in another order, or have other options"
     yield _change(old, new, PLUGINS_CHANGED, sentence, "plugins")
 
@@ -125,9 +128,9 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
             yield _change(old, new, code, f"attribute '{name}' is new", *path)
         elif exact(before[name]) != exact(after[name]):
-            code = (
-                OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
-            )
+            code = OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            if name in keys:
+                code = OTHER_KEY
             yield _attribute(old, new, name, code)
 
 
