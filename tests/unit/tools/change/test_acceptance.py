@@ -58,7 +58,8 @@ def compare(open_config: Open, tmp_path: Path) -> Compare:
             for name in [name for name, value in config["routes"]["main"].items() if value is None]:
                 del config["routes"]["main"][name]
             routes.append(routes_of(open_config(config, folder))["main"])
-        return compare_taking(*routes, [])
+        first, second = routes
+        return compare_taking(first, second, [])
 
     return run
 

@@ -21,14 +21,15 @@ def left(open_config: Open, old: Any, new: Any, pseudo: Any = PSEUDO) -> list[Le
     """Compare two versions with settings of the queue `more`; None is for a version without it."""
     versions = []
     for folder, settings in (("old", old), ("new", new)):
-        queues = {"things": {"dead_letter": "dead"}}
+        queues: dict[str, Any] = {"things": {"dead_letter": "dead"}}
         routes = ROUTES
         if settings is None:
             routes = {"main": {}}
         else:
             queues["more"] = {"dead_letter": "more-dead", **settings}
         versions.append(open_config(config_of(routes, queues=queues), folder))
-    return list(left_queues(*versions, pseudo))
+    before, after = versions
+    return list(left_queues(before, after, pseudo))
 
 
 @pytest.mark.parametrize(

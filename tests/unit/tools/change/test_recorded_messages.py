@@ -44,7 +44,8 @@ def run(open_config: Open, tmp_path: Path) -> Run:
             item = {"id": "id", "mail": "mail"}
             config = config_of({"main": {"item": item, "schema": True, **route}}, plugins=["./own.py"])
             versions.append(open_config(config, folder))
-        return compare_versions(*versions, recordings=recordings)
+        before, after = versions
+        return compare_versions(before, after, recordings=recordings)
 
     return compare
 
@@ -141,7 +142,9 @@ def test_what_is_decided_without_them(open_config: Open) -> None:
     narrow, wide = (open_config(config_of({"main": {"schema": schemas[name]}}), name) for name in schemas)
     messages = recorded({"id": "r" * 35})
 
-    breaking, compatible = (compare_versions(*each, recordings=messages) for each in ((wide, narrow), (narrow, wide)))
+    breaking, compatible = (
+        compare_versions(before, after, recordings=messages) for before, after in ((wide, narrow), (narrow, wide))
+    )
 
     assert (breaking.routes[0].verdict, compatible.routes[0].verdict) == ("breaking", "compatible")
     shown = finding(breaking, "RT901")

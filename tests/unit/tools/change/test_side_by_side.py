@@ -89,8 +89,9 @@ def test_why_not(open_config: Open, old: Any, new: Any, why: list[str]) -> None:
         versions.append(open_config(config, folder))
 
     sentences = tuple(f"route 'main': {SENTENCE}: {each}" for each in why)
-    assert side_by_side(*versions) == sentences
-    report = compare_versions(*versions)
+    before, after = versions
+    assert side_by_side(before, after) == sentences
+    report = compare_versions(before, after)
     assert report.conflicts == sentences
     found = [each.change.sentence for each in report.findings if each.change.code.id == "RT930"]
     assert found == [f"{SENTENCE}: {each}" for each in why]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from router.runtime.deliver.delivery import TOO_COSTLY
 from router.testing import MemoryQueues, MemoryTables
 from router.tools.dlq.rehearse import Rehearsal, Rehearser
 from router.tools.dlq.spool import WrittenItems
@@ -194,3 +195,14 @@ def test_writes_of_one_message(load_queues: Load, failed: Make, settings: str, e
 
     assert found.outcome.kind == ("stale" if settings else "written")
     assert [each.effect for each in found.changes] == effects
+
+
+def test_a_message_that_takes_too_long(load: Load, failed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stays, as a delivery would leave it; nothing is read for it."""
+    monkeypatch.setattr("router.tools.dlq.rehearse.MAX_PLANNING_SECONDS", -1.0)
+    items = StoredItems()
+    program = load("for_each: list, item: {id: element}")
+
+    found = rehearse(program, failed({"id": "o", "list": ["a", "b"]}), items)
+
+    assert (found.outcome, found.changes, found.batch, items.read) == (TOO_COSTLY, (), 0, [])
