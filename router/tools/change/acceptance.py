@@ -31,7 +31,7 @@ from router.tools.change.counterexamples import (
 )
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import InferredAttribute, infer
-from router.tools.check.analysis.claims import KINDS_OF_KEYS, fits
+from router.tools.check.analysis.claims import KINDS_OF_KEYS, fits, of_once_key
 from router.tools.check.analysis.proof_cache import prover_of_document
 from router.tools.check.analysis.routes import AnalyzedRoute
 
@@ -221,6 +221,8 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield "plugins changed"
         case "names" if second.parts["plugins"] != exact([[], {}, [], []]):
             yield "plugins get other names"
+        case "names" if _has_longer_keys(first, second):
+            yield "idempotency keys may be too long with the name of the route"
         case "item":
             yield from _refusing_attributes(first, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
@@ -235,6 +237,14 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             pass
         case _:
             yield f"'{part}' changed"
+
+
+def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
+    """Return whether idempotency keys may be too long by the name of the route, which is in them."""
+    once = second.compiled.write.once
+    if once is None or once.key is None or len(second.name) <= len(first.name):
+        return False
+    return any(of_once_key(second.analyzed, str(second.settings.write.once_key)))
 
 
 def _refusing_attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
         )
     if not isinstance(write.once_key, UnsetType):
         path: Path = (*route.path, "write", "once_key")
-        yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
+        yield _made(route, "once_key", "", path, of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
     if ttl and (ttl in route.attributes or not is_set(route.route.item)):
         yield _made(route, "ttl", ttl, place_of(route, ttl), _of_ttl(route, ttl))
@@ -177,7 +177,8 @@ def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 
-def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+def of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    """Yield why a `once_key` may be no part of an idempotency key."""
     value = of_tree(route.messages.taken, Scope(), tree_of(text))
     yield from _of_expression(route, text, "string")
     if value.empty is not NO:

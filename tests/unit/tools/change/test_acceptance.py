@@ -278,6 +278,26 @@ def test_names_that_no_plugin_gets(compare: Compare) -> None:
     assert compare(old, new).proved
 
 
+@pytest.mark.parametrize(
+    ("once_key", "name", "proved"),
+    [
+        ("names", "b" * 63, False),  # 513 characters of four bytes
+        ("names", "b", True),
+        ("text", "b" * 63, True),
+        (None, "b" * 63, True),
+    ],
+)
+def test_a_route_with_a_new_name(open_config: Open, once_key: str | None, name: str, proved: bool) -> None:
+    """Its name is in the idempotency keys, which may be too long with it."""
+    write = {"mode": "update", "add": ["n"], "once": "others", **({"once_key": once_key} if once_key else {})}
+    settings = {"schema": SCHEMA, **item(n="n"), "write": write}
+    first, second = (
+        routes_of(open_config(config_of({each: settings}, tables=TABLES), each[:1]))[each] for each in ("a", name)
+    )
+
+    assert compare_taking(first, second, []).proved is proved
+
+
 def test_a_route_that_no_message_reaches(compare: Compare) -> None:
     """It takes nothing, so that nothing can be refused."""
     old, new = ({"when": "id == `5`", **item(x=each)} for each in ("short", {"from": "short", "type": "N"}))
