@@ -100,16 +100,14 @@ def _compare(
         *compare_deployments(old, new, as_worker),
     ]
     findings = _located(old, new, changes)
-    reports = tuple(
-        structs.replace(
-            report, findings=tuple(each for each in findings if each.change.route == report.route)
-        )
-        for report, _ in compared
-    )
+    reports = []
+    for report, _ in compared:
+        own = tuple(each for each in findings if each.change.route == report.route)
+        reports.append(structs.replace(report, findings=own))
     return DiffReport(
         old.label,
         new.label,
-        reports,
+        tuple(reports),
         tuple(each for each in findings if not each.ignored),
         tuple(each for each in findings if each.ignored),
         len(pairs.both) - len(changed),

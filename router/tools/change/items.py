@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType, to_builtins
 
-from router.model import Path
+from router.model import Path, Table
 from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES, NO
 from router.prover.predicates import exact
@@ -198,15 +198,17 @@ def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             "table",
         )
     if before.key != after.key:
-        keys = [
-            ", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)
-        ]
-        sentence = f"the key of table '{after.name}' was {keys[0]}, and is {keys[1]}"
+        was_key, key = _key_in_words(before), _key_in_words(after)
+        sentence = f"the key of table '{after.name}' was {was_key}, and is {key}"
         yield ConfigChange(OTHER_KEY, sentence, (*where, "key"), (*was, "key"), new.name)
     ttl = [each.table_settings.ttl for each in (old, new)]
     if ttl[0] != ttl[1]:
         sentence = f"'ttl' of table '{after.name}' was {_shown(ttl[0] or UNSET)}, and is {_shown(ttl[1] or UNSET)}"
         yield ConfigChange(OTHER_EXPIRY, sentence, (*where, "ttl"), (*was, "ttl"), new.name)
+
+
+def _key_in_words(table: Table) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in table.key)
 
 
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

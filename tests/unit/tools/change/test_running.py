@@ -133,7 +133,8 @@ def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     wider = route("wider")
     record = record_of(before, {})
     assert record is not None
-    pair = [({}, record)]
+    message: Any = {}
+    pair = [(message, record)]
 
     refused = "rejected (RT806 fails 'required' at /required: 'id' is missing)"
     assert [(each.what, each.before) for each in differences(before, after, pair)] == [("rejected → dropped", refused)]
