@@ -389,3 +389,4 @@ def test_a_schema(compare: Compare, old: Any, new: Any, proved: bool | None) -> 
     taking = compare({"schema": old}, {"schema": new})
 
     assert (taking.proved, taking.example is None) == (bool(proved), proved is not False)
+    assert {why for _, why in taking.unproved} <= {"the schema may refuse messages"}
