@@ -355,6 +355,9 @@ def of(draft: str, root: Mapping[str, Any] | None = None, **properties: Any) -> 
     return {"$schema": draft, "type": "object", "properties": known, "required": ["id"], **(root or {})}
 
 
+TREE = {"items": {"$ref": "#"}}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "proved"),
     [
@@ -379,6 +382,10 @@ def of(draft: str, root: Mapping[str, Any] | None = None, **properties: Any) -> 
         (of(DRAFT_2019), of(DRAFT_7, x={"format": "uuid"}), False),
         (of(DRAFT_7), of(DRAFT_7, x={"format": "uuid"}), False),
         (None, of(DRAFT_2020), False),
+        (None, of(DRAFT_7, x={"format": "uuid"}), None),
+        # What the library does not compare as a whole is compared keyword by keyword.
+        (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
+        (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),
         (of(DRAFT_2020), None, True),
         (of(DRAFT_2020), {}, True),
         (None, {}, True),
