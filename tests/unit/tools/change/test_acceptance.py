@@ -380,6 +380,8 @@ TREE = {"items": {"$ref": "#"}}
         (of(DRAFT_7, x={"format": "uuid"}), of(DRAFT_2019, x={"format": "uuid"}), True),
         (of(DRAFT_2019, x={"format": "uuid"}), of(DRAFT_7, x={"format": "uuid"}), None),
         (of(DRAFT_2019), of(DRAFT_7, x={"format": "uuid"}), False),
+        # A format that is not known is not checked.
+        (of(DRAFT_7, x={"format": "unknown"}), of(DRAFT_2020, x={"format": "unknown"}), True),
         (of(DRAFT_7), of(DRAFT_7, x={"format": "uuid"}), False),
         (None, of(DRAFT_2020), False),
         (None, of(DRAFT_7, x={"format": "uuid"}), None),
