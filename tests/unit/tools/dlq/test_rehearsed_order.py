@@ -152,6 +152,13 @@ def test_the_queue_of_a_message_that_sqs_moved(program: Program, moved: Make) ->
     assert (found.queue, found.outcome.kind, found.batch) == ("orders", "written", 1)
 
 
+def test_a_message_that_failed_on_another_queue(program: Program, failed: Make) -> None:
+    """It stays, although one queue only has this dead-letter queue now: it would be written as what it is not."""
+    found = rehearse(program, failed({"id": "o"}, queue="gone"), StoredItems())
+
+    assert (found.queue, found.outcome, found.batch) == ("gone", None, 0)
+
+
 def test_a_message_of_no_queue(load: Load, moved: Make) -> None:
     """Two queues have the dead-letter queue: it is not known of which the message is, and it stays."""
     found = rehearse(load(), moved({"id": "o"}), StoredItems())
