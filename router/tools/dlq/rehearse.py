@@ -232,10 +232,10 @@ class Rehearser:
                 tables,
                 {},
             )
-        copies = [
-            PlannedMessage(each.record, each.outcome, each.writes)
-            for each in (plans[id_] for id_ in shown)
-        ]
+        copies = []
+        for id_ in shown:
+            planned = plans[id_]
+            copies.append(PlannedMessage(planned.record, planned.outcome, planned.writes))
         waves = group_waves(copies, lambda each: each.record.group_id, lambda each: True)
         for wave in waves if queue.fifo else [copies]:
             write_together(wave, tables, queue.atomic)
