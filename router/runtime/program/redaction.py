@@ -33,7 +33,6 @@ from router.runtime.program.expressions.compile import (
     is_plain_path,
     parse_expression,
 )
-from router.runtime.program.mapping import merge_of
 from router.runtime.program.masking import (
     EACH,
     EVERY,
@@ -47,9 +46,13 @@ from router.runtime.program.masking import (
     is_mask,
     metadata_path,
 )
+from router.runtime.program.route_expressions import (
+    RouteExpression,
+    expressions_of_route,
+)
 from router.runtime.program.schemas.compile import Check, Invalid
 from router.runtime.program.schemas.documents import steps_of
-from router.runtime.sources import expressions_of, meta_of
+from router.runtime.sources import meta_of
 
 BAD_REDACTION = declare(
     "RT236",
@@ -222,30 +225,27 @@ def find_needs(
         identity = frozenset(IDENTITY)
         return Needs(every, every, redacted.attributes, None, metadata=identity)
     reader = _Reader(route, redacted.paths, trees)
-    early: frozenset[str] = frozenset()
-    if not isinstance(route.when, UnsetType):
-        early = reader.read_of_message(route.when)
-    settings = {"for_each": reader.listed()}
-    merge = merge_of(route)
-    if merge is not None:
-        settings["merge"] = reader.read(merge.from_)
-    if not isinstance(route.write.once_key, UnsetType):
-        settings["once_key"] = reader.read_of_message(route.write.once_key)
-    mapping = set[str]().union(*settings.values())
-    if isinstance(route.item, UnsetType):
-        mapping |= reader.whole()
-        derived = reader.whole_derived()
-        return Needs(early, frozenset(mapping), frozenset(), derived)
+    settings: dict[str, frozenset[str]] = {}
     mapped: set[str] = set()
+    mapping: set[str] = set()
+    for each in expressions_of_route(route):
+        paths = reader.read(each)
+        if each.setting != "item":
+            settings[each.setting] = paths
+        elif paths:
+            mapped.add(each.attribute)
+            mapping |= paths
+    early = settings.pop("when", frozenset())
+    mapping = mapping.union(*settings.values())
+    if isinstance(route.item, UnsetType):
+        derived = reader.whole_derived()
+        return Needs(early, frozenset(mapping | reader.whole()), frozenset(), derived)
     metadata: set[str] = set()
     for name, given in route.item.items():
-        attribute = spec.long_form(given)
-        paths = reader.read_by(attribute)
-        read = set(meta_of(attribute))
-        if paths or not read.isdisjoint(map("attribute.{}".format, redacted.attributes)):
-            mapped.add(name)
-        mapping |= paths
+        read = meta_of(spec.long_form(given))
         metadata |= read
+        if any(f"attribute.{each}" in read for each in redacted.attributes):
+            mapped.add(name)
     carried = [name for name in redacted.attributes if f"attribute.{name}" in metadata]
     return Needs(
         early=early,
@@ -272,10 +272,39 @@ class _Reader:
         self._lists: list[Names] | None = None
         self._is_plain = False
         if not isinstance(route.for_each, UnsetType):
-            self._lists = self.names(route.for_each)
+            self._lists = self._names(route.for_each)
             self._is_plain = is_plain_path(route.for_each)
 
-    def names(self, text: str) -> list[Names]:
+    def read(self, expression: RouteExpression) -> frozenset[str]:
+        """Return the paths that an expression may read.
+
+        Of `for_each`, those inside of the elements of a plain list are not among them.
+        """
+        names = self._names(expression.text)
+        if self._lists is not None and not expression.reads_message:
+            names = [found for each in names for found in self._in_message(each, self._lists)]
+        found = self._overlapping(names)
+        if expression.setting == "for_each" and self._is_plain:
+            (base,) = names
+            above = [path.text for path in self._paths if len(_names(path)) <= len(base)]
+            return found.intersection(above)
+        return found
+
+    def whole(self) -> frozenset[str]:
+        """Return the paths that a route without `item` stores."""
+        return self._overlapping([()] if self._lists is None else self._lists)
+
+    def whole_derived(self) -> frozenset[str] | None:
+        """Return the redacted attributes of the items of a route without `item`.
+
+        None if any may be one.
+        """
+        firsts = [_names(path)[:1] for path in self._paths]
+        if self._lists is not None or () in firsts or (EVERY,) in firsts:
+            return None
+        return frozenset(str(name) for (name,) in firsts)
+
+    def _names(self, text: str) -> list[Names]:
         """Return what an expression reads of its input, each as the names of a path.
 
         () is the whole input.
@@ -288,72 +317,29 @@ class _Reader:
             # It is a finding.
             return []
 
-    def read(self, text: str) -> frozenset[str]:
-        """Return the paths that an expression of the mapping may read."""
-        names = self.names(text)
-        if self._lists is None:
-            return _overlapping(names, self._paths)
-        found: list[Names] = []
-        for each in names:
-            if each[:1] == ("message",):
-                found.append(each[1:])
-            elif each[:1] == ("element",):
+    def _in_message(self, names: Names, lists: list[Names]) -> list[Names]:
+        """Return what is read of the message by a path in the input of `for_each`."""
+        match names:
+            case ():
+                return [()]
+            case ("message", *below):
+                return [tuple(below)]
+            case ("element", *below):
                 # Only in the elements of a plain list is it known what is read.
-                below = each[1:] if self._is_plain else ()
-                found += [(*base, *below) for base in self._lists]
-            elif not each:
-                found.append(())
-        return _overlapping(found, self._paths)
+                return [(*base, *below) if self._is_plain else base for base in lists]
+        return []
 
-    def read_of_message(self, text: str) -> frozenset[str]:
-        """Return the paths that an expression over the message may read."""
-        return _overlapping(self.names(text), self._paths)
-
-    def read_by(self, attribute: spec.Attribute) -> frozenset[str]:
-        """Return the paths that an attribute of the item may be made of."""
-        uses = expressions_of(attribute)
-        return frozenset[str]().union(*(self.read(use.text) for use in uses))
-
-    def listed(self) -> frozenset[str]:
-        """Return the paths that `for_each` itself may read.
-
-        Those inside of the elements of a plain list are not among them.
-        """
-        if self._lists is None:
-            return frozenset()
-        found = _overlapping(self._lists, self._paths)
-        if not self._is_plain:
-            return found
-        (base,) = self._lists
-        above = [path.text for path in self._paths if len(_names(path)) <= len(base)]
-        return found.intersection(above)
-
-    def whole(self) -> frozenset[str]:
-        """Return the paths that a route without `item` stores."""
-        return _overlapping([()] if self._lists is None else self._lists, self._paths)
-
-    def whole_derived(self) -> frozenset[str] | None:
-        """Return the redacted attributes of the items of a route without `item`.
-
-        None if any may be one.
-        """
-        firsts = [_names(path)[:1] for path in self._paths]
-        if self._lists is not None or () in firsts or (EVERY,) in firsts:
-            return None
-        return frozenset(str(name) for (name,) in firsts)
+    def _overlapping(self, read: Iterable[Names]) -> frozenset[str]:
+        """Return the paths to what is read, to a part of it, or to what it is a part of."""
+        found: set[str] = set()
+        for names in read:
+            found.update(path.text for path in self._paths if _overlaps(names, _names(path)))
+        return frozenset(found)
 
 
 def _names(path: RedactedPath) -> Steps:
     """Return the steps of a path, without those into lists, as expressions name it."""
     return tuple(step for step in path.steps if step != EACH)
-
-
-def _overlapping(read: Iterable[Names], paths: Sequence[RedactedPath]) -> frozenset[str]:
-    """Return the paths to what is read, to a part of it, or to what it is a part of."""
-    found: set[str] = set()
-    for names in read:
-        found.update(path.text for path in paths if _overlaps(names, _names(path)))
-    return frozenset(found)
 
 
 def _overlaps(names: Names, steps: Steps) -> bool:
