@@ -20,7 +20,7 @@ from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
 from router.runtime.program.load import Loaded, Program
-from router.tools.change.masking import Kept, RecordingMasker, Steps
+from router.tools.change.anonymizer import Kept, RecordingMasker, Steps
 from router.tools.check.analysis.config_names import names_of
 from router.tools.dev.records import make_body, record_with
 

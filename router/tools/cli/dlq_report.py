@@ -16,7 +16,6 @@ from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.program.schemas.documents import steps_of
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
-from router.tools.dlq.mask import masked, masked_failure
 from router.tools.dlq.messages import CauseCount, DlqMessage
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
@@ -25,6 +24,7 @@ from router.tools.dlq.queues import (
     DlqLease,
     OpenQueue,
 )
+from router.tools.dlq.shown import masked, masked_failure
 
 _ABSENT = object()
 _FIRST = (

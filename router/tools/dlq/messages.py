@@ -13,7 +13,7 @@ from router.runtime.config.findings import did_you_mean
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malformed, read_failed
 from router.runtime.program.load import Program
-from router.runtime.program.masking import is_mask
+from router.runtime.program.redaction import is_mask
 
 _MOST_NAMES = 1000
 _MOST_LISTED = 20

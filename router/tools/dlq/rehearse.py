@@ -32,9 +32,9 @@ from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.stateful import write_together
-from router.tools.dlq.mask import as_redacted, derived_attributes
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.redrive import BATCH
+from router.tools.dlq.shown import as_redacted, derived_attributes
 from router.tools.dlq.spool import WrittenItems
 from router.tools.memory.tables import MemoryTables
 

@@ -12,8 +12,8 @@ from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.config.merge import SECTIONS, resolve_inside
 from router.runtime.program.expressions.compile import NO_TREES
-from router.runtime.program.masking import EACH, EVERY, RedactedPath, Steps
-from router.runtime.program.redaction import Redacted, find_needs, read_redact
+from router.runtime.program.redacted_routes import Redacted, find_needs, read_redact
+from router.runtime.program.redaction import EACH, EVERY, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 

@@ -9,8 +9,8 @@ import pytest
 from msgspec import structs
 
 from router.model import Record
-from router.tools.dlq.mask import as_redacted
 from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.shown import as_redacted
 from router.tools.dlq.spool import write_messages
 from tests.support.program import Program, is_mask, load_program
 from tests.unit.tools.dlq.conftest import Make

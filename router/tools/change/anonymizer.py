@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.change.number_masks import (
+from router.tools.change.anonymous_numbers import (
     Number,
     NumberScale,
     is_comparable,
@@ -23,7 +23,7 @@ from router.tools.change.number_masks import (
     render,
     scale_of,
 )
-from router.tools.change.text_masks import Draw, draws, mask_text
+from router.tools.change.anonymous_texts import Draw, draws, mask_text
 
 Steps = tuple[str | None, ...]
 """A path in messages: names, and None for each element of a list."""

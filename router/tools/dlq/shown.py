@@ -14,8 +14,8 @@ from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.load import Program
-from router.runtime.program.masking import Masker, Redaction, content_of
-from router.runtime.program.redaction import Redacted, find_needs
+from router.runtime.program.redacted_routes import Redacted, find_needs
+from router.runtime.program.redaction import Masker, Redaction, content_of
 from router.tools.dlq.messages import SOURCE_ARN, DlqMessage
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

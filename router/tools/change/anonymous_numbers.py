@@ -8,7 +8,7 @@ from math import ceil, floor, gcd, lcm
 
 from msgspec import Struct
 
-from router.tools.change.text_masks import Draw, other
+from router.tools.change.anonymous_texts import Draw, other
 
 Number = int | Decimal
 _LARGEST = 60

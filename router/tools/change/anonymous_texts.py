@@ -13,7 +13,7 @@ from ipaddress import AddressValueError, IPv6Address
 from itertools import count
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from router.runtime.program.masking import is_mask
+from router.runtime.program.redaction import is_mask
 
 Draw = Callable[[int], int]
 """Returns a number from 0 up to a bound, which is not in it."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.tools.change.masking import Kept, RecordingMasker
+from router.tools.change.anonymizer import Kept, RecordingMasker
 from tests.support.secrets import SCRIPTS
 
 KEY = b"k" * 32
