@@ -11,7 +11,7 @@ from router.runtime.program.load import Loaded, Program, load, load_program
 from router.runtime.program.mapping import compile_mapping
 from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME
-from router.runtime.program.redaction import is_mask
+from router.runtime.program.redaction import is_redacted
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
 from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
@@ -40,7 +40,7 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "compile_mapping",
-    "is_mask",
+    "is_redacted",
     "load",
     "load_plugins",
     "load_program",

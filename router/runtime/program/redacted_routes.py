@@ -1,31 +1,23 @@
-"""Compiles `redact` of a queue: its key and paths, and what its routes do with a dead
-letter that has masks in it.
+"""What a route does with a dead letter that has redacted values.
 
 A route that may need a redacted value rejects such a message: its condition, mapping,
 idempotency key or a plugin reads the value, or its schema does not accept each value of
 its type.
 """
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-import msgspec
 from msgspec import Struct, UnsetType, structs
 
 from router import codes
-from router.codes import declare
 from router.errors import Rejection
-from router.model import Item, Message, Path, Severity
+from router.model import Item, Message
 from router.runtime.config import spec
-from router.runtime.config.environment import REDACT_KEY, RT005
-from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import Budget, CompiledRoute
-from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.program.context import Environment
 from router.runtime.program.expressions import Names, paths_read
 from router.runtime.program.expressions.compile import (
     InvalidExpression,
@@ -37,13 +29,12 @@ from router.runtime.program.redaction import (
     EACH,
     EVERY,
     IDENTITY,
-    MIN_KEY,
-    Masker,
     Place,
+    Redacted,
     RedactedPath,
     Redaction,
     Steps,
-    is_mask,
+    is_redacted,
     metadata_path,
 )
 from router.runtime.program.route_expressions import (
@@ -53,133 +44,6 @@ from router.runtime.program.route_expressions import (
 from router.runtime.program.schemas.compile import Check, Invalid
 from router.runtime.program.schemas.documents import steps_of
 from router.runtime.sources import meta_of
-
-BAD_REDACTION = declare(
-    "RT236",
-    "`redact` that cannot be applied",
-    "A value that cannot be found, or an envelope that cannot be put together again, "
-    "could reach a dead letter as it "
-    "is; with a short key, the values could be found from the masks.",
-)
-
-_STEP = re.compile(
-    r"(?P<each>\[\*\])"
-    r"|(?:^|\.)(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r'|(?P<quoted>"(?:[^"\\]|\\.)+")'
-    r"|(?P<every>\*))"
-)
-
-
-def parse_path(text: str) -> RedactedPath | None:
-    """Return a path of names with dots between; None if the text is none.
-
-    `[*]` stands for each element of a list, `*` for each value of an object.
-    """
-    steps: list[str | int] = []
-    end = 0
-    while end < len(text) and text != "@":
-        match = _STEP.match(text, end)
-        if match is None:
-            return None
-        end = match.end()
-        if match["each"]:
-            steps.append(EACH)
-        elif match["every"]:
-            steps.append(EVERY)
-        elif match["name"]:
-            steps.append(match["name"])
-        else:
-            try:
-                steps.append(msgspec.json.decode(match["quoted"], type=str))
-            except msgspec.MsgspecError:
-                return None
-    return RedactedPath(text, tuple(steps))
-
-
-class Redacted(Struct, frozen=True):
-    """What `redact` of a queue names: paths, and message attributes by name.
-
-    `faulty` are entries that are neither.
-    """
-
-    paths: tuple[RedactedPath, ...]
-    attributes: frozenset[str]
-    faulty: tuple[int, ...] = ()
-
-
-def read_redact(settings: spec.Queue) -> Redacted:
-    """Return what the `redact` of a queue names."""
-    paths: list[RedactedPath] = []
-    attributes: set[str] = set()
-    faulty: list[int] = []
-    for index, given in enumerate(settings.redact):
-        if not isinstance(given, str):
-            attributes.add(given.meta.removeprefix("attribute."))
-            continue
-        path = parse_path(given)
-        if path is None:
-            faulty.append(index)
-        else:
-            paths.append(path)
-    return Redacted(tuple(paths), frozenset(attributes), tuple(faulty))
-
-
-def compile_redaction(
-    settings: spec.Queue,
-    layers: tuple[EnvelopeFormat, ...],
-    fetch_at: int | None,
-    environment: Environment,
-    findings: Findings,
-    path: Path,
-) -> Redaction:
-    """Return the redaction of a queue; its faults are added to the findings."""
-    where = (*path, "redact")
-    secret = environment.variables.get(REDACT_KEY, "")
-    _check_secret(secret, environment.unset, findings, where)
-    redacted = read_redact(settings)
-    for index in redacted.faulty:
-        findings.add(
-            BAD_REDACTION,
-            f"'{settings.redact[index]}' is no path of names",
-            (*where, index),
-            suggestion="write names with dots between, [*] for each element of a list, and * "
-            "for each value of an object",
-        )
-    for layer in layers:
-        if layer.replace is None and layer.wrap is None:
-            findings.add(
-                BAD_REDACTION,
-                f"the envelope '{layer.name}' has no inverse, so that nothing inside "
-                "of it can be redacted",
-                where,
-                key=True,
-                suggestion="register the envelope with 'wrap', or send the dead letters "
-                "elsewhere without 'redact'",
-            )
-    return Redaction(
-        masker=Masker(secret.encode(errors="surrogateescape")),
-        paths=redacted.paths,
-        attributes=redacted.attributes,
-        layers=layers,
-        encoding=settings.encoding,
-        fetch_at=fetch_at,
-        own_reasons=any(layer.name not in ENVELOPES for layer in layers),
-    )
-
-
-def _check_secret(secret: str, unset: Severity, findings: Findings, path: Path) -> None:
-    """Add a finding if the key of the masks is missing or too short."""
-    if not secret:
-        code = structs.replace(RT005, severity=unset)
-        sentence = f"environment variable '{REDACT_KEY}' is not set"
-        advice = f"set it to {MIN_KEY} characters or more, the same wherever masks are compared"
-    elif len(secret) < MIN_KEY:
-        code = BAD_REDACTION
-        sentence = f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
-        advice = "use a random one, as of openssl rand -hex 32"
-    else:
-        return
-    findings.add(code, sentence, path, key=True, suggestion=advice)
 
 
 class Needs(Struct, frozen=True):
@@ -349,36 +213,34 @@ def _overlaps(names: Names, steps: Steps) -> bool:
 
 
 def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> CompiledRoute:
-    """Return a route that rejects a message with a mask where it needs the value."""
+    """Return a route that rejects a message with a redacted value where it needs the value."""
     check: Check | None = compiled.validate
-    when, map_items = (
-        compiled.when,
-        compiled.map_items,
-    )
+    when = compiled.when
+    map_items = compiled.map_items
 
     def holds(data: Any) -> bool:
         # Whether it holds is not known: the route takes the message, and rejects it.
-        if _masked(redaction, data, needs.early):
+        if _redacted(redaction, data, needs.early):
             return True
         return when is not None and when(data)
 
     def validate(data: Any) -> Invalid | None:
         root = [data]
-        masks = redaction.masked_paths(root)
-        _refuse(masks.keys() & needs.early)
+        places = redaction.redacted_places(root)
+        _refuse(places.keys() & needs.early)
         if check is None:
             return None
-        if masks:
-            return probe(check, root, [*chain.from_iterable(masks.values())])
+        if places:
+            return probe(check, root, [*chain.from_iterable(places.values())])
         return check(data)
 
     def map_guarded(message: Message, budget: Budget) -> Iterable[Item]:
-        _refuse(_masked(redaction, message.data, needs.mapping))
+        _refuse(_redacted(redaction, message.data, needs.mapping))
         for name in needs.attributes:
-            if is_mask(message.attributes.get(name)):
+            if is_redacted(message.attributes.get(name)):
                 raise _rejection(f"the attribute '{name}'")
         for name in needs.metadata:
-            if is_mask(message.system.get(IDENTITY[name])):
+            if is_redacted(message.system.get(IDENTITY[name])):
                 raise _rejection(f"'{metadata_path(name)}'")
         return map_items(message, budget)
 
@@ -391,21 +253,19 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
     )
 
 
-def _masked(redaction: Redaction, data: Any, paths: Collection[str]) -> Collection[str]:
-    """Return those of some paths at which a message has a mask."""
-    return redaction.masked_paths([data]).keys() & paths if paths else ()
+def _redacted(redaction: Redaction, data: Any, paths: Collection[str]) -> Collection[str]:
+    """Return those of some paths at which a message has a redacted value."""
+    return redaction.redacted_places([data]).keys() & paths if paths else ()
 
 
-def _refuse(masked: Collection[str]) -> None:
-    if masked:
-        raise _rejection(f"'{min(masked)}'")
+def _refuse(paths: Collection[str]) -> None:
+    if paths:
+        raise _rejection(f"'{min(paths)}'")
 
 
 def _rejection(what: str) -> Rejection:
-    return Rejection(
-        codes.REDACTED,
-        f"the route needs {what}, which is redacted in this dead letter",
-    )
+    reason = f"the route needs {what}, which is redacted in this dead letter"
+    return Rejection(codes.REDACTED, reason)
 
 
 _LONG = "x" * 20_000
@@ -421,28 +281,26 @@ _PROBES: Mapping[str, tuple[Any, Any, Any]] = {
 """Values of each type that no constraint but `type` takes all of."""
 
 
-def probe(check: Check, root: list[Any], masks: Sequence[Place]) -> Invalid | None:
-    """Return why a message with masks fails its schema, or None.
+def probe(check: Check, root: list[Any], redacted: Sequence[Place]) -> Invalid | None:
+    """Return why a message with redacted values fails its schema, or None.
 
-    Raises Rejection if that depends on a masked value. The schema must take different
-    values of the type that each mask names, which no other constraint takes all of.
+    Raises Rejection if that depends on a redacted value. The schema must take different
+    values of the type that replaces each, which no other constraint takes all of.
     """
     for number in range(3):
-        changed, placed = deepcopy((root, list(masks)))
-        for holder, key in placed:
+        changed, places = deepcopy((root, list(redacted)))
+        for holder, key in places:
             kind = holder[key].split(":")[1]
             holder[key] = _PROBES[kind][number]
         invalid = check(changed[0])
-        if invalid is not None:
-            at_masks = [(id(holder), key) for holder, key in placed]
-            if number == 0 and _at(changed, invalid.pointer) not in at_masks:
-                # The schema does not take the message, whatever is behind the masks.
-                return invalid
-            raise Rejection(
-                codes.REDACTED,
-                "the schema needs a value that is redacted in this dead letter",
-                invalid.pointer,
-            )
+        if invalid is None:
+            continue
+        at_redacted = [(id(holder), key) for holder, key in places]
+        if number == 0 and _at(changed, invalid.pointer) not in at_redacted:
+            # The schema does not take the message, whatever its redacted values were.
+            return invalid
+        reason = "the schema needs a value that is redacted in this dead letter"
+        raise Rejection(codes.REDACTED, reason, invalid.pointer)
     return None
 
 
@@ -454,11 +312,11 @@ def _at(root: list[Any], pointer: str) -> tuple[int, Any]:
     found: tuple[int, Any] = id(root), 0
     data = root[0]
     for name in steps_of(pointer):
-        is_index = isinstance(data, list) and name.isdecimal()
-        key: Any = int(name) if is_index else name
+        key: Any = int(name) if isinstance(data, list) and name.isdecimal() else name
         try:
             below = data[key]
         except (KeyError, IndexError, TypeError):
-            return found
-        found, data = (id(data), key), below
+            break
+        found = id(data), key
+        data = below
     return found

@@ -1,13 +1,15 @@
-"""Masks values of messages before they reach a dead letter, a log line or a person.
+"""Redacts what `redact` of a queue names, before it reaches a dead letter, a log line or
+a person.
 
-A mask is the text `redacted:TYPE:HEX`: the JSON type of the value, and 128 bits of the HMAC-SHA-256 of its canonical
-JSON, in hex. Equal values have equal masks wherever the key is the same. That of a body which cannot be searched is
-`redacted:body:BYTES:HEX`. A null is not masked.
+A redacted value is replaced by the text `redacted:TYPE:HEX`: the JSON type of the value,
+and 128 bits of the HMAC-SHA-256 of its canonical JSON, in hex. Equal values are replaced
+by equal texts wherever the key is the same. A body that cannot be searched is replaced by
+`redacted:body:BYTES:HEX`. A null stays.
 """
 
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -27,7 +29,7 @@ from router.runtime.engine.decode import (
     bound_nesting,
     decode_payload,
 )
-from router.runtime.engine.identity import ATTRIBUTE
+from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
 from router.runtime.envelopes import EnvelopeFormat
 from router.runtime.program.expressions import kind_of
 from router.runtime.program.revealing import readings_of, reveals, texts_of
@@ -48,9 +50,9 @@ IDENTITY: Mapping[str, str] = {
 }
 """What a sender chooses of the identity of a message, by the names of its metadata."""
 MIN_KEY = 16
-"""Characters of a key; the values that a shorter one masks could be found by trying keys."""
+"""Characters of a key. With a shorter one, values could be found by trying keys."""
 _BYTES = 16
-_MASK = re.compile(
+_REDACTED = re.compile(
     r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z"
 )
 _MAX_REASON = 1000
@@ -72,15 +74,19 @@ class RedactedPath(Struct, frozen=True):
     steps: Steps
 
     def places(self, root: list[Any]) -> list[Place]:
-        """Return where the values at the path are in a message, which is the one element of `root`."""
+        """Return the places of the values at the path in a message.
+
+        The message is the one element of `root`.
+        """
         return list(_places(root, 0, self.steps))
 
 
 def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
     """Yield the places of the values at a path.
 
-    A rejected message may have another form than its path says: a list is looked into at any step, and a value that
-    is no object where the path goes on cannot be searched, so that it is one of the values.
+    A rejected message may have another form than its path says. A list is looked into at
+    any step. A value that is no object where the path goes on cannot be searched, so that
+    it is one of the values.
     """
     value = holder[key]
     if value is None:
@@ -99,21 +105,19 @@ def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
         yield holder, key
 
 
-def is_mask(value: Any) -> bool:
-    """Return whether a value is a mask."""
-    return (
-        isinstance(value, str) and value.startswith("redacted:") and _MASK.match(value) is not None
-    )
+def is_redacted(value: Any) -> bool:
+    """Return whether a value is the text that replaces a redacted one."""
+    return isinstance(value, str) and _REDACTED.match(value) is not None
 
 
-class Masker(Struct, frozen=True):
-    """Masks values with a key."""
+class ValueRedactor(Struct, frozen=True):
+    """Redacts values with a key."""
 
     key: bytes
 
-    def mask(self, value: Any) -> Any:
-        """Return the mask of a value; a null and a mask stay what they are."""
-        if value is None or is_mask(value):
+    def redact(self, value: Any) -> Any:
+        """Return what replaces a value. A null, and what is redacted, stay as they are."""
+        if value is None or is_redacted(value):
             return value
         if isinstance(value, bytes):
             return f"redacted:binary:{self._digest(value)}"
@@ -122,41 +126,52 @@ class Masker(Struct, frozen=True):
             kind = "integer"
         try:
             text = canonical_json(value)
-        except (
-            ValueError
-        ):  # a number out of DynamoDB's range is equal to one in the same notation only
+        except ValueError:
+            # A number out of DynamoDB's range is equal to one in the same notation only.
             text = encode(value)
         return f"redacted:{kind}:{self._digest(text.encode())}"
 
-    def mask_body(self, body: str) -> str:
-        """Return the mask of a body as a whole."""
+    def redact_body(self, body: str) -> str:
+        """Return what replaces a body as a whole."""
+        if is_redacted(body):
+            return body
         data = body.encode(errors="surrogatepass")
-        return body if is_mask(body) else f"redacted:body:{len(data)}:{self._digest(data)}"
+        return f"redacted:body:{len(data)}:{self._digest(data)}"
 
-    def mask_item(self, item: Item, names: frozenset[str] | None) -> Item:
-        """Return an item with masks for the attributes of these names; for all with None."""
-        return {
-            name: self._mask_stored(value) if names is None or name in names else value
-            for name, value in item.items()
-        }
+    def redact_item(self, item: Item, names: frozenset[str] | None) -> Item:
+        """Return an item with the attributes of these names redacted; with None, all."""
+        redacted = {**item}
+        for name, value in item.items():
+            if names is None or name in names:
+                is_set = isinstance(value, set | frozenset)
+                redacted[name] = self.redact(sorted(value) if is_set else value)
+        return redacted
 
-    def _mask_stored(self, value: Any) -> Any:
-        return self.mask(sorted(value) if isinstance(value, set | frozenset) else value)
+    def redact_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a message attribute with its value redacted."""
+        return {"DataType": "String", "StringValue": self.redact(content_of(attribute))}
 
     def _digest(self, data: bytes) -> str:
         return hmac.digest(self.key, data, "sha256")[:_BYTES].hex()
 
 
-class Redaction(Struct, frozen=True):
-    """Masks what the `redact` of a queue names: values at paths, and message attributes.
+class Redacted(Struct, frozen=True):
+    """What `redact` of a queue names: paths, and message attributes by name."""
 
-    `layers` are the envelopes, all of which have a `replace` or a `wrap`; `fetch_at` is the index of the pointer to S3
-    among them. `own_reasons` is whether an envelope of a plugin may refuse a message, with a reason of its own.
-    """
-
-    masker: Masker
     paths: tuple[RedactedPath, ...]
     attributes: frozenset[str]
+
+
+class Redaction(Struct, frozen=True):
+    """Redacts what `redact` of a queue names.
+
+    `layers` are the envelopes, all of which have a `replace` or a `wrap`. `fetch_at` is
+    the index of the pointer to S3 among them. `own_reasons` is whether an envelope of a
+    plugin may refuse a message, with a reason of its own.
+    """
+
+    values: ValueRedactor
+    redacted: Redacted
     layers: tuple[EnvelopeFormat, ...]
     encoding: Encoding
     fetch_at: int | None
@@ -165,127 +180,138 @@ class Redaction(Struct, frozen=True):
     @property
     def names(self) -> frozenset[str]:
         """All that is redacted, as dead letters name it."""
-        paths = {path.text for path in self.paths}
-        return frozenset(
-            {WHOLE, *paths, *map(attribute_path, self.attributes), *map(metadata_path, IDENTITY)}
-        )
+        paths = [path.text for path in self.redacted.paths]
+        attributes = map(attribute_path, self.redacted.attributes)
+        return frozenset((WHOLE, *paths, *attributes, *map(metadata_path, IDENTITY)))
 
     def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with masks, and what is masked in it.
+        """Return a redacted record, and the names of what is redacted in it.
 
-        A body that cannot be searched is masked as a whole, and with `whole` each body is. The ids that the sender
-        chose are masked if they have a part of a redacted value.
+        A body that cannot be searched is redacted as a whole, and with `whole` each body
+        is. The ids that the sender chose are redacted if they have a part of a redacted
+        value.
         """
         found: dict[str, None] = {}
-        identity = {key: self._mask_identity(name, record, found) for name, key in IDENTITY.items()}
-        attributes = {
-            name: self._mask_attribute(name, each, found)
-            for name, each in record.message_attributes.items()
-        }
-        body = None
-        if not whole:
-            try:
-                body = self._rewrap(0, record.body, found)
-            except Exception:  # the code of a plugin may raise anything
-                body = None
+        system = {**record.attributes}
+        for name, key in IDENTITY.items():
+            given = system.get(key, "")
+            shown = self._redact_shared(record, given)
+            if shown != given:
+                system[key] = shown
+                found[metadata_path(name)] = None
+        attributes = {**record.message_attributes}
+        for name, attribute in attributes.items():
+            if name in self.redacted.attributes:
+                attributes[name] = self.values.redact_attribute(attribute)
+                found[attribute_path(name)] = None
+        body = None if whole else self._searched(record.body, found)
         if body is None:
+            body = self.values.redact_body(record.body)
             found[WHOLE] = None
-            body = self.masker.mask_body(record.body)
-        system = {**record.attributes, **{key: value for key, value in identity.items() if value}}
-        redacted = structs.replace(
-            record, body=body, attributes=system, message_attributes=attributes, fetched=None
-        )
-        return redacted, tuple(found)
+        return _changed(record, body, system, attributes), tuple(found)
 
     def redact_all(self, record: Record) -> Record:
-        """Return a record whose body and message attributes are masks, but for the attribute of the router."""
-        attributes = {
-            name: each if name == ATTRIBUTE else self._masked_attribute(each)
-            for name, each in record.message_attributes.items()
-        }
-        body = self.masker.mask_body(record.body)
-        chosen = {
-            key: record.attributes[key] for key in IDENTITY.values() if key in record.attributes
-        }
-        system = {
-            **record.attributes,
-            **{key: self.masker.mask(value) for key, value in chosen.items()},
-        }
+        """Return a record whose body, ids and message attributes are redacted.
+
+        The attribute of the router stays.
+        """
+        system = {**record.attributes}
+        for key in IDENTITY.values():
+            if key in system:
+                system[key] = self.values.redact(system[key])
+        attributes = {**record.message_attributes}
+        for name, attribute in attributes.items():
+            if name != ATTRIBUTE:
+                attributes[name] = self.values.redact_attribute(attribute)
+        return _changed(record, self.values.redact_body(record.body), system, attributes)
+
+    def redact_failure(self, record: Record, failed: FailedMessage) -> FailedMessage:
+        """Return a failure of a record with the ids redacted that may have a redacted value.
+
+        A dead letter has them as they were if it was sent before its queue had `redact`.
+        """
         return structs.replace(
-            record, body=body, attributes=system, message_attributes=attributes, fetched=None
+            failed,
+            group_id=self._redact_shared(record, failed.group_id),
+            deduplication_id=self._redact_shared(record, failed.deduplication_id),
         )
 
-    def mask_shared(self, record: Record, text: str) -> str:
-        """Return a text, or its mask if it may have a part of a redacted value of a record."""
-        return str(self.masker.mask(text)) if text and self.shares(record, text) else text
-
-    def masked_paths(self, root: list[Any]) -> dict[str, list[Place]]:
-        """Return the places of the masks in a decoded message, which is the one element of `root`, by path."""
-        found = {}
-        for path in self.paths:
-            masks = [(holder, key) for holder, key in path.places(root) if is_mask(holder[key])]
-            if masks:
-                found[path.text] = masks
-        return found
-
-    def hide(self, record: Record, outcome: Outcome) -> Outcome:
+    def redact_reason(self, record: Record, outcome: Outcome) -> Outcome:
         """Return an outcome whose reason contains no part of a redacted value."""
-        if outcome.code in _NOT_DECODED and is_mask(record.body):
-            return Outcome(
-                "rejected", codes.REDACTED.id, "its body is redacted in this dead letter"
-            )
-        if outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons:
-            return structs.replace(outcome, reason=_NOT_SHOWN)
-        if outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason):
+        if outcome.code in _NOT_DECODED and is_redacted(record.body):
+            reason = "its body is redacted in this dead letter"
+            return Outcome("rejected", codes.REDACTED.id, reason)
+        is_own = outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons
+        if is_own or (outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason)):
             return structs.replace(outcome, reason=_NOT_SHOWN)
         return outcome
 
-    def shares(self, record: Record, reason: str) -> bool:
-        """Return whether a text may contain a part of a redacted value of a record, in any form of its characters."""
+    def redacted_places(self, root: list[Any]) -> dict[str, list[Place]]:
+        """Return the places in a decoded message at which a value is redacted, by path.
+
+        The message is the one element of `root`.
+        """
+        found = {}
+        for path in self.redacted.paths:
+            places = [
+                (holder, key) for holder, key in path.places(root) if is_redacted(holder[key])
+            ]
+            if places:
+                found[path.text] = places
+        return found
+
+    def _redact_shared(self, record: Record, text: str) -> str:
+        """Return a text, redacted if it may have a part of a redacted value of a record."""
+        return str(self.values.redact(text)) if text and self.shares(record, text) else text
+
+    def shares(self, record: Record, text: str) -> bool:
+        """Return whether a text may have a part of a redacted value of a record.
+
+        The part may be in any form of its characters.
+        """
         try:
-            values = [text for text in self._texts(record) if text]
-        except Exception:  # what cannot be searched may have it anywhere
+            values = [value for value in self._texts(record) if value]
+        except Exception:
+            # The code of a plugin may raise anything. What cannot be searched may have the
+            # value anywhere.
             return True
-        if len(reason) > _MAX_REASON:
+        if len(text) > _MAX_REASON:
             return bool(values)
-        readings = readings_of(reason)
-        return any(reveals(text, value) for value in values for text in readings)
+        readings = readings_of(text)
+        return any(reveals(reading, value) for value in values for reading in readings)
 
     def _texts(self, record: Record) -> Iterator[str]:
         """Yield the redacted values of a record as text."""
-        places: list[Place] = []
+        names = self.redacted.attributes
         given = record.message_attributes
-        carried: list[Any] = [content_of(given[name]) for name in self.attributes & given.keys()]
-
-        def note(name: str, value: Any) -> Any:
-            if name in self.attributes:
-                carried.append(value)
-            return value
-
-        root = [self._decode(record, note)]
-        for path in self.paths:
-            places += path.places(root)
-        for value in (*carried, *(holder[key] for holder, key in places)):
-            yield from _scalars(value)
-
-    def _decode(self, record: Record, note: Callable[[str, Any], Any]) -> Any:
+        values: list[Any] = [content_of(given[name]) for name in names & given.keys()]
         payload: Any = record.body
         for index, envelope in enumerate(self.layers):
             if index == self.fetch_at and record.fetched is not None:
                 payload = as_text(record.fetched)
             _bound(payload)
-            inner, attributes = envelope.unwrap(payload, {})
-            for name, value in attributes.items():
-                note(name, value)
-            payload = inner
-        return decode_payload(UNPACK[self.encoding](payload))
+            payload, carried = envelope.unwrap(payload, {})
+            values += [carried[name] for name in names & carried.keys()]
+        root = [decode_payload(UNPACK[self.encoding](payload))]
+        for path in self.redacted.paths:
+            values += [holder[key] for holder, key in path.places(root)]
+        for value in values:
+            yield from _scalars(value)
+
+    def _searched(self, body: str, found: dict[str, None]) -> str | None:
+        """Return a redacted body; None if it cannot be searched."""
+        try:
+            return self._rewrap(0, body, found)
+        except Exception:
+            # The code of a plugin may raise anything.
+            return None
 
     def _rewrap(self, depth: int, payload: Any, found: dict[str, None]) -> str:
-        """Return the text of a payload with masks, in the envelopes that it came in."""
+        """Return the text of a redacted payload, in the envelopes that it came in."""
         if depth == self.fetch_at and (pointer := _pointer(payload)):
             return pointer
         if depth == len(self.layers):
-            data = self._mask_data(decode_payload(UNPACK[self.encoding](payload)), found)
+            data = self._redact_data(decode_payload(UNPACK[self.encoding](payload)), found)
             return PACK[self.encoding](encode(data).encode())
         _bound(payload)
         envelope = self.layers[depth]
@@ -295,42 +321,32 @@ class Redaction(Struct, frozen=True):
             assert envelope.wrap is not None  # the config has no other
             return envelope.wrap(text)
 
-        def replaced(name: str, value: Any) -> Any:
-            return self._mask_carried(name, value, found)
+        def redacted(name: str, value: Any) -> Any:
+            if name not in self.redacted.attributes or value is None:
+                return value
+            found[attribute_path(name)] = None
+            return self.values.redact(value)
 
-        return envelope.replace(payload, text, replaced)
+        return envelope.replace(payload, text, redacted)
 
-    def _mask_data(self, data: Any, found: dict[str, None]) -> Any:
+    def _redact_data(self, data: Any, found: dict[str, None]) -> Any:
         root = [data]
-        for path in self.paths:
+        for path in self.redacted.paths:
             for holder, key in path.places(root):
-                holder[key] = self.masker.mask(holder[key])
+                holder[key] = self.values.redact(holder[key])
                 found[path.text] = None
         return root[0]
 
-    def _mask_identity(self, name: str, record: Record, found: dict[str, None]) -> str:
-        given = record.attributes.get(IDENTITY[name], "")
-        masked = self.mask_shared(record, given)
-        if masked != given:
-            found[metadata_path(name)] = None
-        return masked
 
-    def _mask_carried(self, name: str, value: Any, found: dict[str, None]) -> Any:
-        if name not in self.attributes or value is None:
-            return value
-        found[attribute_path(name)] = None
-        return self.masker.mask(value)
-
-    def _mask_attribute(
-        self, name: str, attribute: Mapping[str, Any], found: dict[str, None]
-    ) -> Mapping[str, Any]:
-        if name not in self.attributes:
-            return attribute
-        found[attribute_path(name)] = None
-        return self._masked_attribute(attribute)
-
-    def _masked_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"DataType": "String", "StringValue": self.masker.mask(content_of(attribute))}
+def _changed(
+    record: Record,
+    body: str,
+    system: Mapping[str, str],
+    attributes: Mapping[str, Mapping[str, Any]],
+) -> Record:
+    return structs.replace(
+        record, body=body, attributes=system, message_attributes=attributes, fetched=None
+    )
 
 
 def content_of(attribute: Mapping[str, Any]) -> str | bytes:
@@ -363,7 +379,10 @@ def _bound(payload: Any) -> None:
 
 
 def _pointer(payload: Any) -> str:
-    """Return the text of a pointer to S3, with nothing else in it; "" for another payload."""
+    """Return the text of a pointer to S3, with nothing else in it.
+
+    "" for another payload.
+    """
     try:
         data = decode_payload(payload)
     except Rejection:

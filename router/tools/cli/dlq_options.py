@@ -30,7 +30,7 @@ from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, progress_bar
 from router.tools.dlq.messages import MOVED_BY_SQS, DlqMessage, Selection, UnknownNames
 from router.tools.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
-from router.tools.dlq.shown import as_redacted
+from router.tools.dlq.redacted import as_redacted
 
 if TYPE_CHECKING:
     from router.tools.control_plane.clients import ServiceClient

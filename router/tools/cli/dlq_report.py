@@ -24,7 +24,7 @@ from router.tools.dlq.queues import (
     DlqLease,
     OpenQueue,
 )
-from router.tools.dlq.shown import masked, masked_failure
+from router.tools.dlq.shown import shown, shown_failure
 
 _ABSENT = object()
 _FIRST = (
@@ -161,9 +161,9 @@ def message_as_json(
         "queue": queue.name if queue else failed.get("queue", ""),
         "sent_at": message.sent_at,
         "failed_at": message.failed_at,
-        "failure": failed if names is None else masked_failure(failed),
-        "attributes": attributes if names is None else masked(attributes, names),
-        "message": data if names is None else masked(data, names),
+        "failure": shown_failure(failed, names),
+        "attributes": shown(attributes, names),
+        "message": shown(data, names),
     }
 
 

@@ -55,7 +55,7 @@ class ListMessages(Struct, frozen=True):
 
 
 class ShowMessage(Struct, frozen=True):
-    """The body of `letters/show`: the id of one message; its values are masked unless `values`."""
+    """The body of `letters/show`: the id of one message; its values are hidden unless `values`."""
 
     id: str
     values: bool = False

@@ -10,7 +10,7 @@ from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.redacted_routes import read_redact
+from router.runtime.program.redact_settings import read_redact
 from router.runtime.program.route_expressions import expressions_of_route
 from router.runtime.program.schemas.documents import declared_names, subschemas
 from router.runtime.sources import meta_of

@@ -14,7 +14,7 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from router.runtime.program.redaction import Redaction, encode, is_mask
+from router.runtime.program.redaction import Redaction, encode, is_redacted
 from tests.support.envelopes import ENVELOPES
 from tests.support.program import load_program, precompile
 
@@ -95,11 +95,11 @@ def test_equal_numbers_have_equal_masks(redact: Redact, one: str, other: str) ->
     assert bodies[0] == bodies[1]
 
 
-def test_a_number_out_of_range_is_masked(redact: Redact) -> None:
+def test_a_number_out_of_range_is_redacteded(redact: Redact) -> None:
     """DynamoDB could not store it, so that its message becomes a dead letter."""
     record, names = redact().redact(Record("m", "h", '{"card": 1E+999999}'))
 
-    assert (is_mask(json.loads(record.body)["card"]), names) == (True, ("card",))
+    assert (is_redacted(json.loads(record.body)["card"]), names) == (True, ("card",))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_paths(redact: Redact, message: Any, expected: Any) -> None:
     def shown(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: shown(each) for name, each in value.items()}
-        return [shown(each) for each in value] if isinstance(value, list) else "M" if is_mask(value) else value
+        return [shown(each) for each in value] if isinstance(value, list) else "M" if is_redacted(value) else value
 
     assert shown(masked(redact(), message)) == expected
 
@@ -226,8 +226,8 @@ def test_attributes_of_envelopes(redact: Redact, envelope: str, name: str, body:
     record, names = redaction.redact(Record("m", "h", json.dumps(body)))
 
     _, attributes = redaction.layers[0].unwrap(record.body, {})
-    assert (is_mask(attributes[name]), names) == (True, (f"{{meta: attribute.{name}}}",))
-    assert [name for name, value in attributes.items() if is_mask(value)] == [name]
+    assert (is_redacted(attributes[name]), names) == (True, (f"{{meta: attribute.{name}}}",))
+    assert [name for name, value in attributes.items() if is_redacted(value)] == [name]
 
 
 def test_message_attributes(redact: Redact) -> None:
@@ -257,7 +257,7 @@ def test_message_attributes(redact: Redact) -> None:
         ("envelope: [acme],", '{"card": 4111}'),
     ],
 )
-def test_a_body_that_cannot_be_searched_is_masked_as_a_whole(redact: Redact, settings: str, body: str) -> None:
+def test_a_body_that_cannot_be_searched_is_redacteded_as_a_whole(redact: Redact, settings: str, body: str) -> None:
     """With its length in bytes; a second time it stays as it is."""
     redaction = redact(f"{settings} {PATHS}", WRAPPER)
 
@@ -403,7 +403,7 @@ def test_ids_that_the_sender_chose(redact: Redact) -> None:
 
     (one, names), (two, _) = found
     assert names == ("{meta: group_id}", "{meta: deduplication_id}", "card")
-    assert [is_mask(one.attributes[key]) for key in CHOSEN] == [True, True, False]
+    assert [is_redacted(one.attributes[key]) for key in CHOSEN] == [True, True, False]
     assert one.attributes == two.attributes
     assert set(names) <= redaction.names
 
@@ -422,4 +422,4 @@ def test_ids_of_a_message_that_cannot_be_searched_or_is_of_no_queue(redact: Reda
     two = redaction.redact_all(Record("m", "h", "{}", CHOSEN))
 
     assert names == ("{meta: group_id}", "{meta: deduplication_id}", "@")
-    assert [is_mask(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]
+    assert [is_redacted(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]

@@ -10,9 +10,9 @@ from msgspec import structs
 
 from router.model import Record
 from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.shown import as_redacted
+from router.tools.dlq.redacted import as_redacted
 from router.tools.dlq.spool import write_messages
-from tests.support.program import Program, is_mask, load_program
+from tests.support.program import Program, is_redacted, load_program
 from tests.unit.tools.dlq.conftest import Make
 from tests.unit.tools.dlq.test_rehearse import rehearse
 
@@ -168,7 +168,7 @@ def test_the_ids_of_an_older_dead_letter(program: Load, failed: Make) -> None:
     shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
 
     assert shown.failed
-    assert (is_mask(shown.failed.group_id), shown.failed.deduplication_id) == (True, "d-1")
+    assert (is_redacted(shown.failed.group_id), shown.failed.deduplication_id) == (True, "d-1")
     assert shown.record.group_id == shown.failed.group_id
     assert "jane" not in repr(shown)
 
