@@ -14,11 +14,13 @@ from router.prover.predicates import DECODER, EACH, Schema, Steps
 from router.prover.text_patterns import longest_match
 from router.runtime.program.schemas.documents import (
     ASSERTED_SINCE,
+    NOWHERE,
     draft_of,
     list_of,
     map_of,
     steps_of,
     subschemas,
+    value_at,
 )
 
 if TYPE_CHECKING:
@@ -275,18 +277,8 @@ class _Counter:
         target = own + reference if is_local else urljoin(own, reference)
         uri, fragment = urldefrag(target)
         content = self._documents.get(uri, root if is_local else None)
-        for name in steps_of(unquote(fragment)):
-            content = _step_into(content, name)
-        return self.count(content, uri, depth)
-
-
-def _step_into(content: Any, name: str) -> Any:
-    """Return what a step of a JSON pointer leads to; None if it leads nowhere."""
-    if isinstance(content, dict):
-        return content.get(name)
-    if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
-        return content[int(name)]
-    return None
+        found = value_at(content, steps_of(unquote(fragment)))
+        return self.count(None if found is NOWHERE else found, uri, depth)
 
 
 def _is_named(content: Any) -> bool:

@@ -40,10 +40,10 @@ from router.runtime.program.redaction import (
 from router.runtime.program.route_expressions import (
     RouteExpression,
     expressions_of_route,
+    metadata_of_route,
 )
 from router.runtime.program.schemas.compile import Check, Invalid
-from router.runtime.program.schemas.documents import steps_of
-from router.runtime.sources import meta_of
+from router.runtime.program.schemas.documents import steps_of, walk_steps
 
 
 class Needs(Struct, frozen=True):
@@ -104,20 +104,17 @@ def find_needs(
     if isinstance(route.item, UnsetType):
         derived = reader.whole_derived()
         return Needs(early, frozenset(mapping | reader.whole()), frozenset(), derived)
-    metadata: set[str] = set()
-    for name, given in route.item.items():
-        read = meta_of(spec.long_form(given))
-        metadata |= read
-        if any(f"attribute.{each}" in read for each in redacted.attributes):
-            mapped.add(name)
-    carried = [name for name in redacted.attributes if f"attribute.{name}" in metadata]
+    carried = {f"attribute.{name}": name for name in redacted.attributes}
+    metadata = metadata_of_route(route)
+    mapped.update(name for name, read in metadata.items() if not read.isdisjoint(carried))
+    all_read = frozenset[str]().union(*metadata.values())
     return Needs(
         early=early,
         mapping=frozenset(mapping),
-        attributes=frozenset(carried),
+        attributes=frozenset(carried[name] for name in all_read & carried.keys()),
         mapped=frozenset(mapped),
         settings=settings,
-        metadata=frozenset(IDENTITY).intersection(metadata),
+        metadata=all_read & IDENTITY.keys(),
     )
 
 
@@ -310,13 +307,6 @@ def _at(root: list[Any], pointer: str) -> tuple[int, Any]:
     A place is the identity of the list or object, and the index or name in it.
     """
     found: tuple[int, Any] = id(root), 0
-    data = root[0]
-    for name in steps_of(pointer):
-        key: Any = int(name) if isinstance(data, list) and name.isdecimal() else name
-        try:
-            below = data[key]
-        except (KeyError, IndexError, TypeError):
-            break
-        found = id(data), key
-        data = below
+    for holder, key, _ in walk_steps(root[0], steps_of(pointer)):
+        found = id(holder), key
     return found

@@ -13,7 +13,7 @@ from router.model import Path
 from router.runtime.config import spec
 from router.runtime.config_types import or_none
 from router.runtime.program.mapping import merge_of
-from router.runtime.sources import SOURCES, ExpressionUse, expressions_of
+from router.runtime.sources import SOURCES, ExpressionUse, expressions_of, meta_of
 
 Setting = Literal["when", "for_each", "merge", "once_key", "item"]
 """The key of a route, or of its `write`, that an expression belongs to."""
@@ -42,6 +42,12 @@ def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]
     item = or_none(route.item) or {}
     uses = {name: expressions_of(spec.long_form(given)) for name, given in item.items()}
     return expressions_with(route, uses)
+
+
+def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
+    """Return the names of the metadata that each attribute of `item` reads of a message."""
+    item = or_none(route.item) or {}
+    return {name: meta_of(spec.long_form(given)) for name, given in item.items()}
 
 
 def expressions_with(

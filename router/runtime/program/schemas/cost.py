@@ -89,9 +89,8 @@ def _may_multiply(root: SchemaDocument) -> bool:
     if is_small and not any(keyword in root.text for keyword in _MULTIPLYING_TEXTS):
         return False
     parts = [part for _, part in subschemas(root.content)]
-    if len(parts) > MAX_APPLIED:
-        return True
-    return not all(_MULTIPLYING.isdisjoint(part) for part in parts)
+    is_large = len(parts) > MAX_APPLIED
+    return is_large or not all(_MULTIPLYING.isdisjoint(part) for part in parts)
 
 
 def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:

@@ -5,12 +5,12 @@ formats, names.
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, reduce
 from operator import getitem
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -138,6 +138,10 @@ _NAMING = (
     "dependencies",
 )
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
+
+
+NOWHERE: Final = object()
+"""What steps lead to at which there is no value."""
 
 
 class SchemaError(Exception):
@@ -294,6 +298,29 @@ def steps_of(json_pointer: str) -> list[str]:
     """Return the steps of a JSON Pointer (RFC 6901)."""
     _, *steps = json_pointer.split("/")
     return [step.replace("~1", "/").replace("~0", "~") for step in steps]
+
+
+def walk_steps(content: Any, steps: Iterable[str | int]) -> Iterator[tuple[Any, str | int, Any]]:
+    """Yield what each step leads to, with what it is in and the step itself.
+
+    It ends before a step that leads to nothing. A number that is text is an index in a
+    list.
+    """
+    for given in steps:
+        is_index = isinstance(content, list) and str(given).isdecimal()
+        step = int(given) if is_index else given
+        try:
+            below = content[step]
+        except (LookupError, TypeError):
+            return
+        yield content, step, below
+        content = below
+
+
+def value_at(content: Any, steps: Sequence[str | int]) -> Any:
+    """Return the value that steps lead to, or NOWHERE."""
+    values = [content, *(below for _, _, below in walk_steps(content, steps))]
+    return values[-1] if len(values) > len(steps) else NOWHERE
 
 
 def draft_of(content: Any) -> int | None:

@@ -11,9 +11,8 @@ from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.redact_settings import read_redact
-from router.runtime.program.route_expressions import expressions_of_route
+from router.runtime.program.route_expressions import expressions_of_route, metadata_of_route
 from router.runtime.program.schemas.documents import declared_names, subschemas
-from router.runtime.sources import meta_of
 
 _CARRIED = "attribute."
 """Begins the names of metadata that is a message attribute."""
@@ -72,8 +71,8 @@ class ConfigNames:
             tree = tree_of(each.text)
             assert tree is not None  # the config is valid
             self.add_expression(tree)
-        for attribute in _attributes(settings):
-            carried = (each for each in meta_of(attribute) if each.startswith(_CARRIED))
+        for read in metadata_of_route(settings).values():
+            carried = (each for each in read if each.startswith(_CARRIED))
             self.names.update(each.removeprefix(_CARRIED) for each in carried)
 
 
@@ -107,9 +106,3 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     if not isinstance(write.version, UnsetType):
         yield write.version
     yield from (*write.add, *write.append, *write.keep_first)
-
-
-def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
-    for attribute in item.values():
-        yield spec.long_form(attribute) if isinstance(attribute, str) else attribute
