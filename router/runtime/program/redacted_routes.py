@@ -39,6 +39,7 @@ from router.runtime.program.redaction import (
 )
 from router.runtime.program.route_expressions import (
     RouteExpression,
+    Setting,
     expressions_of_route,
     metadata_of_route,
 )
@@ -49,20 +50,27 @@ from router.runtime.program.schemas.documents import steps_of, walk_steps
 class Needs(Struct, frozen=True):
     """What a route may read of what is redacted.
 
-    Paths are named by their text, and message attributes by their name. `early` is read
-    before the message is validated. `mapped` are the attributes of `item` that may have
-    a redacted value in them, or one computed from it; None for all of them. `settings`
-    are the paths that `for_each`, `merge` and `once_key` read, each by its name; they
-    are in `mapping` too. `metadata` are the ids that the sender chose, by the names of
-    IDENTITY.
+    `paths` are the texts of the paths that each setting reads. `attributes` are the
+    message attributes, and `metadata` the ids that the sender chose, by the names of
+    IDENTITY. `mapped` are the attributes of `item` that may have a redacted value in
+    them, or one computed from it; None for all of them.
     """
 
-    early: frozenset[str]
-    mapping: frozenset[str]
+    paths: Mapping[Setting, frozenset[str]]
     attributes: frozenset[str]
     mapped: frozenset[str] | None
-    settings: Mapping[str, frozenset[str]] = {}
     metadata: frozenset[str] = frozenset()
+
+    @property
+    def early(self) -> frozenset[str]:
+        """The paths that are read before the message is validated."""
+        return self.paths.get("when", frozenset())
+
+    @property
+    def mapping(self) -> frozenset[str]:
+        """The paths that are read after that."""
+        read = [paths for setting, paths in self.paths.items() if setting != "when"]
+        return frozenset[str]().union(*read)
 
     @property
     def derived(self) -> frozenset[str] | None:
@@ -70,7 +78,7 @@ class Needs(Struct, frozen=True):
 
         None for all of them.
         """
-        return None if self.settings.get("merge") else self.mapped
+        return None if self.paths.get("merge") else self.mapped
 
 
 def find_needs(
@@ -87,35 +95,24 @@ def find_needs(
     if plugins:
         every = frozenset(path.text for path in redacted.paths)
         identity = frozenset(IDENTITY)
-        return Needs(every, every, redacted.attributes, None, metadata=identity)
+        return Needs({"when": every, "item": every}, redacted.attributes, None, identity)
     reader = _Reader(route, redacted.paths, trees)
-    settings: dict[str, frozenset[str]] = {}
+    paths: dict[Setting, frozenset[str]] = {}
     mapped: set[str] = set()
-    mapping: set[str] = set()
     for each in expressions_of_route(route):
-        paths = reader.read(each)
-        if each.setting != "item":
-            settings[each.setting] = paths
-        elif paths:
+        read = reader.read(each)
+        paths[each.setting] = read | paths.get(each.setting, frozenset())
+        if read and each.setting == "item":
             mapped.add(each.attribute)
-            mapping |= paths
-    early = settings.pop("when", frozenset())
-    mapping = mapping.union(*settings.values())
     if isinstance(route.item, UnsetType):
-        derived = reader.whole_derived()
-        return Needs(early, frozenset(mapping | reader.whole()), frozenset(), derived)
+        paths["item"] = reader.whole()
+        return Needs(paths, frozenset(), reader.whole_derived())
     carried = {f"attribute.{name}": name for name in redacted.attributes}
     metadata = metadata_of_route(route)
-    mapped.update(name for name, read in metadata.items() if not read.isdisjoint(carried))
+    mapped.update(name for name, names in metadata.items() if not names.isdisjoint(carried))
     all_read = frozenset[str]().union(*metadata.values())
-    return Needs(
-        early=early,
-        mapping=frozenset(mapping),
-        attributes=frozenset(carried[name] for name in all_read & carried.keys()),
-        mapped=frozenset(mapped),
-        settings=settings,
-        metadata=all_read & IDENTITY.keys(),
-    )
+    attributes = frozenset(carried[name] for name in all_read & carried.keys())
+    return Needs(paths, attributes, frozenset(mapped), all_read & IDENTITY.keys())
 
 
 class _Reader:
@@ -214,17 +211,19 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
     check: Check | None = compiled.validate
     when = compiled.when
     map_items = compiled.map_items
+    early = needs.early
+    mapping = needs.mapping
 
     def holds(data: Any) -> bool:
         # Whether it holds is not known: the route takes the message, and rejects it.
-        if _redacted(redaction, data, needs.early):
+        if _redacted(redaction, data, early):
             return True
         return when is not None and when(data)
 
     def validate(data: Any) -> Invalid | None:
         root = [data]
         places = redaction.redacted_places(root)
-        _refuse(places.keys() & needs.early)
+        _refuse(places.keys() & early)
         if check is None:
             return None
         if places:
@@ -232,7 +231,7 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
         return check(data)
 
     def map_guarded(message: Message, budget: Budget) -> Iterable[Item]:
-        _refuse(_redacted(redaction, message.data, needs.mapping))
+        _refuse(_redacted(redaction, message.data, mapping))
         for name in needs.attributes:
             if is_redacted(message.attributes.get(name)):
                 raise _rejection(f"the attribute '{name}'")
@@ -244,7 +243,7 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
     return structs.replace(
         compiled,
         when=when and holds,
-        validate=validate if needs.early or check is not None else None,
+        validate=validate if early or check is not None else None,
         map_items=map_guarded,
         fast_path=None,
     )

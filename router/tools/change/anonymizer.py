@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from router.prover.predicates import Steps
 from router.tools.change.anonymous_numbers import (
     Number,
     NumberScale,
@@ -25,8 +26,6 @@ from router.tools.change.anonymous_numbers import (
 )
 from router.tools.change.anonymous_texts import Draw, draws, other_text
 
-Steps = tuple[str | None, ...]
-"""A path in messages: names, and None for each element of a list."""
 _ATTEMPTS = 200
 _TRIALS = 24
 """After so many equal replacements, a value has no other one."""

@@ -14,13 +14,13 @@ from msgspec import Struct
 from router import codes
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
-from router.prover.predicates import ENCODER, text_of
+from router.prover.predicates import ENCODER, Steps, text_of
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
 from router.runtime.program.load import Loaded, Program
-from router.tools.change.anonymizer import Anonymizer, Kept, Steps
+from router.tools.change.anonymizer import Anonymizer, Kept
 from router.tools.check.analysis.config_names import names_of
 from router.tools.dev.records import make_body, record_with
 

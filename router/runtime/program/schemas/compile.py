@@ -151,6 +151,7 @@ class SchemaStore:
         path: Path,
     ) -> Check | None:
         """Compile a schema, a file relative to the folder or the schema itself.
+
         None after an error.
         """
         report = partial(findings.add_faults, path)

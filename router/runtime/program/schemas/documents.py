@@ -84,26 +84,37 @@ _WITH_ID = 4
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
 _LIMITS = frozenset(
-    f"{bound}{what}"
-    for bound in ("min", "max")
-    for what in ("Length", "Items", "Properties", "Contains")
+    (
+        "maxContains",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "minContains",
+        "minItems",
+        "minLength",
+        "minProperties",
+    )
 )
 """The keywords whose values are lengths and counts."""
 _FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
-_APPLICATORS = (
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
+_ONE_PART = frozenset(
+    (
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        *UNEVALUATED,
+    )
 )
-_ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
 """Keywords whose value may be a schema."""
 _LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
@@ -361,10 +372,9 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
                 did_you_mean(named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"),
             )
         ]
-    parts = list(subschemas(content))
     faults = _check_meta(content, name)
-    faults += _check_patterns(parts, name)
-    faults += _check_formats(parts, name)
+    for path, part in subschemas(content):
+        faults += _check_part(path, part, name)
     return faults
 
 
@@ -379,7 +389,7 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         if not isinstance(schema, dict):
             continue
         yield path, schema
-        # From the last, as a stack gives them back in reverse.
+        # The last first, because a stack reverses them.
         below = reversed(list(parts_of(schema)))
         stack += [((*path, *steps), reduce(getitem, steps, schema)) for steps in below]
 
@@ -438,13 +448,15 @@ def declared_names(content: Any) -> set[str]:
 
 
 def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
-    import jsonschema_rs  # up to 50 ms: a config without schemas does not import it
+    # Up to 50 ms: a config without schemas does not import it.
+    import jsonschema_rs
 
     try:
         jsonschema_rs.meta.validate(content)
     except jsonschema_rs.ValidationError as error:
         if getattr(error.kind, "format", "") == "regex":
-            return []  # `_check_patterns` reports it
+            # `_check_part` reports it.
+            return []
         return [invalid(error.instance_path, error.kind.name, name)]
     return []
 
@@ -458,16 +470,22 @@ def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     )
 
 
-def _check_patterns(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
-        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
-        patterns = map_of(schema, "patternProperties")
-        places += [(key, (*path, "patternProperties", key)) for key in patterns]
-        for pattern, where in places:
-            if isinstance(pattern, str) and not _is_linear(pattern):
-                yield unsupported(where, name)
+def _check_part(path: Path, schema: dict[str, Any], name: str) -> Iterator[ConfigFault]:
+    """Yield the faults of the patterns and the format of one subschema."""
+    patterns: dict[Path, Any] = {(*path, "pattern"): schema.get("pattern")}
+    for pattern in map_of(schema, "patternProperties"):
+        patterns[*path, "patternProperties", pattern] = pattern
+    for where, pattern in patterns.items():
+        if isinstance(pattern, str) and not _is_linear(pattern):
+            yield unsupported(where, name)
+    named = schema.get("format")
+    if isinstance(named, str) and named not in ASSERTED_SINCE:
+        at = pointer((*path, "format"))
+        yield ConfigFault(
+            UNKNOWN_FORMAT,
+            f"{name} has an unknown format '{named}' at {at}: nothing is checked",
+            did_you_mean(named, ASSERTED_SINCE),
+        )
 
 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
@@ -491,17 +509,3 @@ def _is_linear(pattern: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _check_formats(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
-        named = schema.get("format")
-        if isinstance(named, str) and named not in ASSERTED_SINCE:
-            where = pointer((*path, "format"))
-            yield ConfigFault(
-                UNKNOWN_FORMAT,
-                f"{name} has an unknown format '{named}' at {where}: nothing is checked",
-                did_you_mean(named, ASSERTED_SINCE),
-            )

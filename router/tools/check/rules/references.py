@@ -166,10 +166,11 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
                 NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
             )
         return
-    for setting, read in {"when": needs.early, **needs.settings}.items():
-        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
-        for name in sorted(read):
-            yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
+    for each in route.expressions:
+        where: Path = (*route.path, *each.path)
+        for name in sorted(needs.paths[each.setting]) if each.setting != "item" else ():
+            sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
+            yield Found(NEEDED, sentence, where, advice)
     for name in sorted(needs.mapped or ()):
         what = "key attribute" if name in keys else "attribute"
         yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)
