@@ -1,4 +1,4 @@
-"""What becomes of a dead letter with masks: delivered, unless a route needs a masked value."""
+"""What becomes of a dead letter with redacted values: delivered, unless a route needs a redacted value."""
 
 import json
 from collections.abc import Callable
@@ -70,7 +70,7 @@ routes: {{r: {{queue: q, table: things, {route}}}}}
         "item: {id: id, n: kind}, write: {mode: update, append: [], once: marks, once_key: id}",
     ],
 )
-def test_a_route_that_needs_no_masked_value_writes(letter: Deliver, route: str) -> None:
+def test_a_route_that_needs_no_redacted_value_writes(letter: Deliver, route: str) -> None:
     """It reads other values, or only their types."""
     planned = letter(route)
 
@@ -110,11 +110,11 @@ NEEDING = [
     ("item: {id: id}, schema: {properties: {customer: {properties: {email: {type: integer}}}}}", SCHEMA),
     ("item: {id: id}, schema: {anyOf: [{properties: {customer: {properties: {email: {maxLength: 5}}}}}]}", SCHEMA),
 ]
-"""Routes that read a masked value, and why they reject the message."""
+"""Routes that read a redacted value, and why they reject the message."""
 
 
 @pytest.mark.parametrize(("route", "reason"), NEEDING)
-def test_a_route_that_needs_a_masked_value_rejects(letter: Deliver, route: str, reason: str) -> None:
+def test_a_route_that_needs_a_redacted_value_rejects(letter: Deliver, route: str, reason: str) -> None:
     """In its mapping, condition, idempotency key or schema."""
     planned = letter(route)
 
@@ -126,12 +126,12 @@ def test_a_route_that_needs_a_masked_value_rejects(letter: Deliver, route: str, 
     )
 
 
-def test_each_key_with_an_expression_may_need_a_masked_value() -> None:
-    """A key of a route whose expression the redaction did not know would write masks into tables."""
+def test_each_key_with_an_expression_may_need_a_redacted_value() -> None:
+    """A key of a route whose expression the redaction did not know would write redacted values into tables."""
     assert [key for key in EXPRESSION_KEYS if not any(f"{key}: " in route for route, _ in NEEDING)] == []
 
 
-def test_a_message_without_masks_is_a_message(letter: Deliver) -> None:
+def test_a_message_without_redacted_values_is_a_message(letter: Deliver) -> None:
     """Each of its values is read."""
     body = {"id": "a", "customer": {"email": "a@b"}, "lines": [{"card": "4111"}]}
 
@@ -141,7 +141,7 @@ def test_a_message_without_masks_is_a_message(letter: Deliver) -> None:
 
 
 @pytest.mark.parametrize(("schema", "passes"), [("{type: integer}", True), ("{minimum: 0}", False), ("{}", True)])
-def test_the_type_of_a_masked_value_is_known(letter: Deliver, schema: str, passes: bool) -> None:
+def test_the_type_of_a_redacted_value_is_known(letter: Deliver, schema: str, passes: bool) -> None:
     """A schema may ask for it."""
     planned = letter(f"item: {{id: id}}, schema: {{properties: {{level: {schema}}}}}", {"id": "a", "level": NUMBER})
 
@@ -149,7 +149,7 @@ def test_the_type_of_a_masked_value_is_known(letter: Deliver, schema: str, passe
 
 
 def test_another_failure_is_reported_as_such(letter: Deliver) -> None:
-    """The schema fails at a value that is not masked."""
+    """The schema fails at a value that is not redacted."""
     planned = letter("item: {id: id}, schema: {properties: {kind: {type: integer}}}")
 
     assert (planned.outcome.code, planned.outcome.pointer) == ("RT806", "/kind")
@@ -157,7 +157,7 @@ def test_another_failure_is_reported_as_such(letter: Deliver) -> None:
 
 @pytest.mark.parametrize("where", ["router_transform_message(message)", "router_transform_item(item)"])
 def test_a_plugin_may_read_everything(letter: Deliver, where: str) -> None:
-    """So that no dead letter with masks is given to one."""
+    """So that no dead letter with redacted values is given to one."""
     planned = letter("item: {id: id}", plugin=f"@hookimpl\ndef {where}:\n    raise Drop('seen')")
 
     assert (planned.outcome.code, planned.outcome.reason) == ("RT825", NEEDS.format("customer.email"))
@@ -185,7 +185,7 @@ def test_message_attributes(letter: Deliver) -> None:
 
 
 @pytest.mark.parametrize("queue", ["", "encoding: base64", "envelope: [sns]"])
-def test_a_masked_body(letter: Deliver, queue: str) -> None:
+def test_a_redacted_body(letter: Deliver, queue: str) -> None:
     """It has no message in it any more."""
     planned = letter("item: {id: id}", f"redacted:body:7:{'0' * 32}", queue=queue)
 
@@ -193,7 +193,7 @@ def test_a_masked_body(letter: Deliver, queue: str) -> None:
 
 
 def test_a_path_that_is_not_redacted_any_more(letter: Deliver) -> None:
-    """Nothing would know its masks as such."""
+    """Nothing would know its redacted values as such."""
     failed = {
         "code": "RT806",
         "reason": "",
@@ -284,7 +284,7 @@ def test_the_reason_about_a_payload_in_s3(letter: Deliver) -> None:
 
 
 def test_a_failure_at_an_undeclared_property(letter: Deliver) -> None:
-    """Its pointer leads to nothing, and is about no mask."""
+    """Its pointer leads to nothing, and is about no redacted value."""
     planned = letter("item: {id: id}, schema: {properties: {customer: {patternProperties: {'^n': {type: integer}}}}}")
 
     assert (planned.outcome.code, planned.outcome.pointer) == ("RT806", "/customer/*")
@@ -318,7 +318,7 @@ def test_the_reason_about_an_attribute_of_an_envelope(letter: Deliver) -> None:
     ],
 )
 def test_an_id_with_a_redacted_value(letter: Deliver, route: str, name: str, refused: bool) -> None:
-    """It is a mask in the dead letter, and no item gets one."""
+    """It is a redacted value in the dead letter, and no item gets one."""
     keys = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
 
     planned = letter(route, system={keys[name]: MASK})

@@ -81,12 +81,12 @@ def masked(redaction: Redaction, message: Any) -> Any:
     ],
 )
 def test_values(redact: Redact, value: Any, expected: Any) -> None:
-    """The type, and half of the HMAC-SHA-256 of the canonical JSON; nulls and masks stay."""
+    """The type, and half of the HMAC-SHA-256 of the canonical JSON; nulls and redacted values stay."""
     assert masked(redact(), {"card": value, "other": value}) == {"card": expected, "other": value}
 
 
 @pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1.50", "15e-1"), ("100", "1E+2")])
-def test_equal_numbers_have_equal_masks(redact: Redact, one: str, other: str) -> None:
+def test_equal_numbers_are_redacted_alike(redact: Redact, one: str, other: str) -> None:
     """However they are written."""
     redaction = redact()
 
@@ -120,7 +120,7 @@ def test_a_number_out_of_range_is_redacteded(redact: Redact) -> None:
     ],
 )
 def test_paths(redact: Redact, message: Any, expected: Any) -> None:
-    """Lists are looked into at any step, and what is no object where a path goes on is masked as a whole."""
+    """Lists are looked into at any step, and what is no object where a path goes on is redacted as a whole."""
 
     def shown(value: Any) -> Any:
         if isinstance(value, dict):
@@ -164,7 +164,7 @@ ENCODED: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
     [[], ["sns"], ["eventbridge"], ["cloudevents"], ["sns", "eventbridge"], ["eventbridge", "cloudevents"], ["acme"]],
 )
 def test_envelopes_and_encodings(redact: Redact, envelopes: list[str], encoding: str) -> None:
-    """The value is masked inside, and the envelopes and their other members stay: the same decoder reads the letter."""
+    """The value is redacted inside; the envelopes and their other members stay: the same decoder reads the letter."""
     redaction = redact(f"envelope: [{', '.join(envelopes)}], encoding: {encoding}, {PATHS}", WRAPPER)
     pack, _ = ENCODED[encoding]
     body = pack('{"card": "4111", "id": 1.50}')
@@ -220,7 +220,7 @@ def test_binary_data_of_a_cloud_event_stays_binary(redact: Redact) -> None:
     ],
 )
 def test_attributes_of_envelopes(redact: Redact, envelope: str, name: str, body: dict[str, Any]) -> None:
-    """They are masked where the envelope has them."""
+    """They are redacted where the envelope has them."""
     redaction = redact(f"envelope: [{envelope}], redact: [{{meta: attribute.{name}}}]")
 
     record, names = redaction.redact(Record("m", "h", json.dumps(body)))
@@ -231,7 +231,7 @@ def test_attributes_of_envelopes(redact: Redact, envelope: str, name: str, body:
 
 
 def test_message_attributes(redact: Redact) -> None:
-    """The value is masked as text; equal text in the body has the same mask."""
+    """The value is redacted as text; equal text in the body is redacted alike."""
     given: Any = {
         "mail": {"DataType": "String", "StringValue": "a@b"},
         "kept": {"DataType": "Number", "StringValue": "7"},
@@ -268,7 +268,7 @@ def test_a_body_that_cannot_be_searched_is_redacteded_as_a_whole(redact: Redact,
 
 
 def test_pointers_to_s3(redact: Redact) -> None:
-    """A pointer stays, with nothing beside it; a payload that was small enough to be sent is masked."""
+    """A pointer stays, with nothing beside it; a payload that was small enough to be sent is redacted."""
     redaction = redact(f"envelope: [s3_pointer], s3_pointer: {{buckets: [payloads]}}, {PATHS}")
     class_ = "software.amazon.payloadoffloading.PayloadS3Pointer"
     pointer = [class_, {"s3BucketName": "payloads", "s3Key": "k"}]
@@ -291,7 +291,7 @@ def test_a_payload_beside_s3_that_is_no_json(redact: Redact) -> None:
 
 
 def test_an_envelope_without_inverse_is_a_configuration_error(redact: Redact) -> None:
-    """Nothing inside of it could be masked."""
+    """Nothing inside of it could be redacted."""
     with pytest.raises(ConfigError, match=r"RT236 the envelope 'acme' has no inverse"):
         redact(f"envelope: [acme], {PATHS}", WRAPPER.replace('"acme", unwrap, wrap', '"acme", unwrap'))
 
@@ -395,7 +395,7 @@ CHOSEN = {"MessageGroupId": "user-jane@example.com", "MessageDeduplicationId": "
 
 
 def test_ids_that_the_sender_chose(redact: Redact) -> None:
-    """They are masked if a redacted value is in them, and named; equal ones alike."""
+    """They are redacted if a redacted value is in them, and named; equal ones alike."""
     redaction = redact()
     records = [Record(id_, "h", json.dumps({"card": "jane@example.com"}), CHOSEN) for id_ in ("m", "n")]
 

@@ -45,7 +45,7 @@ def test_a_text_keeps_its_length(text: str) -> None:
 
 
 @given(st.lists(st.text(alphabet="abcXYZ019@.", min_size=4, max_size=9), unique=True, max_size=30))
-def test_equal_values_are_masked_alike_and_others_not(texts: list[str]) -> None:
+def test_equal_values_are_anonymized_alike_and_others_not(texts: list[str]) -> None:
     """Wherever they are in the messages of a recording."""
     one = masker()
 
@@ -98,7 +98,7 @@ def test_a_time_stays_a_time(text: str) -> None:
         "2026-01-02\n2026-01-03",
     ],
 )
-def test_a_time_in_another_text_is_masked_as_the_text(text: str) -> None:
+def test_a_time_in_another_text_is_anonymized_as_the_text(text: str) -> None:
     """Each letter and digit of it is another one."""
     masked = masker().anonymized(text)
 
@@ -107,7 +107,7 @@ def test_a_time_in_another_text_is_masked_as_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
-def test_letters_and_digits_of_all_scripts_are_masked(script: str) -> None:
+def test_letters_and_digits_of_all_scripts_are_anonymized(script: str) -> None:
     """By others of their kind, and of the same size in UTF-8."""
     text = SCRIPTS[script]
 
@@ -118,7 +118,7 @@ def test_letters_and_digits_of_all_scripts_are_masked(script: str) -> None:
     assert len(masked.encode()) == len(text.encode())
 
 
-def test_marks_are_masked_too() -> None:
+def test_marks_are_anonymized_too() -> None:
     """A letter with a mark is another letter with another mark."""
     masked = masker().anonymized("e\u0301a\u0308")
 
@@ -162,7 +162,7 @@ def test_a_text_keeps_its_format(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["00ff", "4bf92f3577b34da6a3ce929d0e0e4736", "A1B2C3D4", "0xdeadbeef", "#a0b1c2"])
 def test_hexadecimal_digits_stay_such(text: str) -> None:
-    """Of the same case; words of a few such letters are masked as words."""
+    """Of the same case; words of a few such letters are anonymized as words."""
     masked = [Anonymizer(bytes([number]) * 32, Kept()).anonymized(text) for number in range(20)]
 
     pattern = re.sub("[a-f]", "[a-f]", re.sub("[A-F]", "[A-F]", re.sub("[0-9]", "[0-9]", text.removeprefix("0x"))))
@@ -171,7 +171,7 @@ def test_hexadecimal_digits_stay_such(text: str) -> None:
 
 
 def test_a_uuid_stays_one() -> None:
-    """Hexadecimal digits are masked by others."""
+    """Hexadecimal digits are replaced by others."""
     masked = masker().anonymized("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 
     assert re.fullmatch(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", masked)
@@ -190,8 +190,8 @@ def test_what_is_kept() -> None:
     assert list(map(shape, masked)) == ["aa", "aaaa", "aaaaa", "Aaa"]
 
 
-def test_names_that_the_config_does_not_name_are_masked() -> None:
-    """Keys of an object may be values, such as names of persons; a name has one mask, as the same text has."""
+def test_names_that_the_config_does_not_name_are_anonymized() -> None:
+    """Keys of an object may be values, such as names of persons; a name has one replacement, as the same text has."""
     message = {"user_id": "alice.smith", "alice.smith": {"alice.smith": 1}, "DE44500105175407324931": 2}
 
     masked = masker(names={"user_id"}).anonymized(message)
@@ -202,14 +202,14 @@ def test_names_that_the_config_does_not_name_are_masked() -> None:
     assert list(map(shape, others)) == ["AA" + "0" * 20]
 
 
-def test_the_name_of_a_property_masks_no_other_one() -> None:
-    """Else a masked key would be validated by the schema of another one."""
+def test_the_name_of_a_property_replaces_no_other_one() -> None:
+    """Else an anonymized key would be validated by the schema of another one."""
     names = {f"{char}" for char in "abcdefghijklmnopqrstuvwx"}
 
     assert list(masker(names=names).anonymized({"y": 1})) == ["z"]
 
 
-def test_a_mask_of_redact_stays_one_of_its_type() -> None:
+def test_a_redacted_value_stays_one_of_its_type() -> None:
     """The type decides about the message, and the hash is another one."""
     masked = masker().anonymized("redacted:number:0123456789abcdef0123456789abcdef")
 
@@ -234,14 +234,14 @@ def test_a_number_keeps_its_place_among_those_of_the_config(number: Any) -> None
 
 
 def test_a_number_that_the_config_names_is_a_constant() -> None:
-    """Such as that of an `enum`, or a bound; and no other one is masked by it."""
+    """Such as that of an `enum`, or a bound; and no other one is replaced by it."""
     masked = masker(numbers={1, 2, 3, 4, 5, Decimal(9)}).anonymized([5, Decimal("5.0"), 6, 7, 8])
 
     assert masked[:2] == [5, Decimal("5.0")]
     assert sorted(masked[2:]) == [6, 7, 8]
 
 
-def test_equal_numbers_are_masked_alike() -> None:
+def test_equal_numbers_are_anonymized_alike() -> None:
     """In any notation."""
     one, two, three = masker().anonymized([7, Decimal("7.0"), Decimal("7.00")])
 
@@ -252,7 +252,7 @@ def test_equal_numbers_are_masked_alike() -> None:
 @pytest.mark.parametrize(
     "text", ["9" * 16, "1" + "0" * 30, "0." + "123456789" * 2, "1E+300", "-1E-200", "7" * 4000, "0." + "7" * 4000]
 )
-def test_a_long_number_is_masked_in_all_its_digits(text: str) -> None:
+def test_a_long_number_is_anonymized_in_all_its_digits(text: str) -> None:
     """Not in the last ones only."""
     number = int(text) if text.isdigit() else Decimal(text)
     masks = [str(Anonymizer(bytes([key]) * 32, Kept()).anonymized(number)) for key in range(40)]
@@ -262,15 +262,15 @@ def test_a_long_number_is_masked_in_all_its_digits(text: str) -> None:
     assert len({mask[at.start()] for mask in masks}) > 3
 
 
-def test_one_of_few_masks_tells_nothing() -> None:
-    """Of two, the other one would tell which one it masks."""
+def test_one_of_few_replacements_tells_nothing() -> None:
+    """Of two, the other one would tell which one it replaces."""
     masks = {Anonymizer(bytes([key]) * 32, Kept(numbers=(0, 3))).anonymized(1) for key in range(40)}
 
     assert masks == {1, 2}
 
 
-def test_values_stay_apart_if_their_shape_has_no_more_masks() -> None:
-    """A longer mask counts for more than an equal one."""
+def test_values_stay_apart_if_their_shape_has_no_more_replacements() -> None:
+    """A longer replacement counts for more than an equal one."""
     one = masker(constants=set("abcdefghijklmnopqrstuvwx"))
 
     masked = [one.anonymized(text) for text in ("y", "z")]
@@ -278,7 +278,7 @@ def test_values_stay_apart_if_their_shape_has_no_more_masks() -> None:
     assert (len(set(masked)), one.collisions) == (2, 0)
 
 
-def test_forgotten_masks_are_others_the_next_time() -> None:
+def test_forgotten_replacements_are_others_the_next_time() -> None:
     """Those of the values before stay."""
     one = masker()
     first = one.anonymized("before")
@@ -291,7 +291,7 @@ def test_forgotten_masks_are_others_the_next_time() -> None:
     assert one.anonymized("behind") != second
 
 
-def test_a_mask_is_no_constant_of_the_config() -> None:
+def test_a_replacement_is_no_constant_of_the_config() -> None:
     """Else a condition could hold that did not."""
     constants = {f"{char}" for char in "abcdefghijklmnopqrstuvwxy"}
 
@@ -313,15 +313,15 @@ def test_a_number_in_another_notation(number: Any) -> None:
     assert shape(str(masker().anonymized(number))) == shape(str(number))
 
 
-def test_no_mask_is_the_value_itself() -> None:
-    """Where there are others: of 6,760 masks of this text, one is the text."""
+def test_no_replacement_is_the_value_itself() -> None:
+    """Where there are others: of 6,760 replacements of this text, one is the text."""
     masks = [Anonymizer(key.to_bytes(32, "big"), Kept(names=NAMES)).anonymized("id-0") for key in range(20_000)]
 
     assert "id-0" not in masks
     assert Anonymizer(KEY, Kept(names=NAMES)).anonymized("--") == "--"
 
 
-def test_no_mask_is_another_real_value() -> None:
+def test_no_replacement_is_another_real_value() -> None:
     """Where there are others: of 90 texts with this shape, 40 are in the messages."""
     values = [f"{number}" for number in range(10, 50)]
 
