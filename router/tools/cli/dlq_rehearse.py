@@ -16,11 +16,11 @@ from router.tools.cli.dlq_options import DlqOptions, open_session
 from router.tools.cli.dlq_report import count, none_selected
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
+from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
 from router.tools.dlq.queues import OpenQueue
 from router.tools.dlq.redrive import SENT, Redriven
 from router.tools.dlq.rehearse import Change, Rehearsal, Rehearser
-from router.tools.dlq.shown import shown, shown_names
 from router.tools.dlq.spool import Spool, WrittenItems
 
 _ABSENT = object()

@@ -16,6 +16,7 @@ from router.runtime.engine.identity import ATTRIBUTE
 from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
+from router.tools.dlq.hidden_values import shown, shown_failure
 from router.tools.dlq.messages import CauseCount, DlqMessage
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
@@ -24,7 +25,6 @@ from router.tools.dlq.queues import (
     DlqLease,
     OpenQueue,
 )
-from router.tools.dlq.shown import shown, shown_failure
 
 _FIRST = (
     "id",

@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from msgspec import Struct, field, structs
@@ -165,8 +165,8 @@ def _collect(
     return Plugins(
         names=names,
         left_out=left_out,
-        transforms=registered.transforms,
-        envelopes=registered.envelopes,
+        transforms=MappingProxyType(registered.transforms),
+        envelopes=MappingProxyType(registered.envelopes),
         checks=registered.checks,
         message_steps=compiled("router_transform_message", _compile_message_step),
         item_steps=compiled("router_transform_item", _compile_item_step),

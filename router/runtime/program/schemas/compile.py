@@ -304,7 +304,7 @@ def _check(linker: Linker, validator: "Validator") -> Check:
 
     def check(data: Any) -> Invalid | None:
         try:
-            return None if is_valid(data) else locator().explain(data)
+            return None if is_valid(data) else Invalid(*locator().explain(data))
         except ValueError:
             # Bytes, or half of a surrogate pair: only a plugin can create these values.
             return Invalid("holds a value that JSON does not have", "")

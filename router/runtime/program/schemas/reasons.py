@@ -15,7 +15,6 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from router.model import Path
-from router.runtime.program.schemas.compile import Invalid
 from router.runtime.program.schemas.documents import (
     UNEVALUATED,
     SchemaDocument,
@@ -58,10 +57,10 @@ class Locator:
         self._branches: dict[str, Validator] = {}
         self._discriminators: dict[tuple[str, Path], Validator | None] = {}
 
-    def explain(self, data: Any) -> Invalid:
+    def explain(self, data: Any) -> tuple[str, str]:
         """Return why data fails that the schema does not take; raises ValueError.
 
-        The reason has no name but those of the schema.
+        That is a reason, which has no name but those of the schema, and a JSON Pointer.
         """
         error = None if self._guarded is None else first_error(self._guarded, data)
         return self._left_out() if error is None else self._located(error, data)
@@ -102,7 +101,7 @@ class Locator:
         except ValueError:
             return None
 
-    def _left_out(self) -> Invalid:
+    def _left_out(self) -> tuple[str, str]:
         """Return what is known where the guarded schema takes the data.
 
         Keywords that are left out of it decide there.
@@ -113,12 +112,12 @@ class Locator:
                 found = [keyword for keyword in UNEVALUATED if keyword in part]
                 places += [(keyword, (*path, keyword), uri) for keyword in found]
         if len(places) == 1:
-            return Invalid(self._reason(*places[0]), "")
+            return self._reason(*places[0]), ""
         keywords = {keyword for keyword, _, _ in places}
         what = f"'{keywords.pop()}'" if len(keywords) == 1 else "its schema"
-        return Invalid(f"fails {what}", "")
+        return f"fails {what}", ""
 
-    def _located(self, error: "ValidationError", data: Any) -> Invalid:
+    def _located(self, error: "ValidationError", data: Any) -> tuple[str, str]:
         """Return the error, or that of the branch that fits best, as far down as one does."""
         base: Path = ()
         left = MAX_BRANCHES
@@ -141,7 +140,7 @@ class Locator:
         # A name that no schema declares may be a secret.
         path = named_steps(data, (*base, *error.instance_path))
         shown = [step if step in self._names or isinstance(step, int) else "*" for step in path]
-        return Invalid(reason, escape(shown))
+        return reason, escape(shown)
 
     def _reason(self, keyword: str, path: Path, uri: str) -> str:
         where = pointer(path)
