@@ -311,8 +311,12 @@ class Redaction(Struct, frozen=True):
         if depth == self.fetch_at and (pointer := _pointer(payload)):
             return pointer
         if depth == len(self.layers):
-            data = self._redact_data(decode_payload(UNPACK[self.encoding](payload)), found)
-            return PACK[self.encoding](encode(data).encode())
+            root = [decode_payload(UNPACK[self.encoding](payload))]
+            for path in self.redacted.paths:
+                for holder, key in path.places(root):
+                    holder[key] = self.values.redact(holder[key])
+                    found[path.text] = None
+            return PACK[self.encoding](encode(root[0]).encode())
         _bound(payload)
         envelope = self.layers[depth]
         inner, _ = envelope.unwrap(payload, {})
@@ -328,14 +332,6 @@ class Redaction(Struct, frozen=True):
             return self.values.redact(value)
 
         return envelope.replace(payload, text, redacted)
-
-    def _redact_data(self, data: Any, found: dict[str, None]) -> Any:
-        root = [data]
-        for path in self.redacted.paths:
-            for holder, key in path.places(root):
-                holder[key] = self.values.redact(holder[key])
-                found[path.text] = None
-        return root[0]
 
 
 def _changed(

@@ -190,9 +190,6 @@ class SchemaStore:
             self._links[asked] = name
         return real
 
-    def _is_there(self, file: pathlib.Path) -> bool:
-        return self._name(file) in self._bundle.files or file.is_file()
-
     def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Return the document in a file.
 
@@ -251,7 +248,8 @@ class SchemaStore:
             inside = self._inside(file)
             if inside is None:
                 raise Unresolved("it leads out of the folder of the config")
-            if inside not in self._opened and not self._is_there(inside):
+            is_known = inside in self._opened or self._name(inside) in self._bundle.files
+            if not is_known and not inside.is_file():
                 raise Unresolved("there is no such file")
             referred = self._open(inside, report)
             if referred is None:
@@ -260,16 +258,14 @@ class SchemaStore:
 
         linker = Linker(document, refer)
         known = self._validators.get(document.text) if document.stands_alone else None
-        if known is not None:
-            return self._keep(linker, Validation(known, linker.reached, path))
         try:
-            validator = linker.link()
+            validator = linker.link() if known is None else known
         except SchemaError as error:
             report(error.faults)
             return None
         validation = Validation(validator, linker.reached, path)
         # The schemas of a compiled config were examined: it is loaded without the module.
-        if not self._bundle.files:
+        if known is None and not self._bundle.files:
             from router.runtime.program.schemas.cost import cost_fault
 
             fault = cost_fault(document, validation.locations)
@@ -278,11 +274,7 @@ class SchemaStore:
                 return None
         if document.stands_alone:
             self._validators[document.text] = validator
-        return self._keep(linker, validation)
-
-    def _keep(self, linker: Linker, validation: Validation) -> Check:
-        """Return the check of a schema without errors."""
-        check = _check(linker, validation.validator)
+        check = _check(linker, validator)
         self.validations[check] = validation
         return check
 

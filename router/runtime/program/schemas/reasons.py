@@ -168,7 +168,9 @@ class Locator:
         ranked: dict[tuple[bool, bool, int], list[ValidationError]] = {}
         for index in range(len(choice.content)):
             reference = f"{error.absolute_keyword_location}/{guards}/{index}"
-            failure = self._branch_error(reference, value)
+            if reference not in self._branches:
+                self._branches[reference] = self._compile({"$ref": reference})
+            failure = first_error(self._branches[reference], value)
             if failure is not None:
                 depth = len(failure.instance_path)
                 is_other_type = depth == 0 and failure.kind.name == "type"
@@ -177,11 +179,6 @@ class Locator:
                 ranked.setdefault((is_other_type, is_other, -depth), []).append(failure)
         best = ranked[min(ranked)] if ranked else []
         return best[0] if len(best) == 1 else None
-
-    def _branch_error(self, reference: str, value: Any) -> "ValidationError | None":
-        if reference not in self._branches:
-            self._branches[reference] = self._compile({"$ref": reference})
-        return first_error(self._branches[reference], value)
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
         """Whether the properties that a branch fixes have such values."""

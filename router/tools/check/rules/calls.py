@@ -147,9 +147,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
         others = others[:1]
     else:
         base = (*base, EACH)
-        others = (
-            others[1:] or others
-        )  # what a filter selects is unknown, but its condition is evaluated on all
+        # What a filter selects is unknown, but its condition is evaluated on all.
+        others = others[1:] or others
     for child in others:
         if child["type"] not in _NULL_ON_NULL:
             yield from _arguments(messages, _Elements(base=base), child)
