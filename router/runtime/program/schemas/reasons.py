@@ -19,10 +19,9 @@ from router.runtime.program.schemas.documents import (
     UNEVALUATED,
     SchemaDocument,
     declared_names,
-    escape,
-    pointer,
     subschemas,
 )
+from router.runtime.program.schemas.json_pointers import escape, pointer
 from router.runtime.program.schemas.links import Linker
 from router.runtime.program.schemas.references import (
     Location,
