@@ -236,7 +236,7 @@ def test_a_rehearsed_message(program: Load, failed: Make) -> None:
     found = rehearse(program(other="redact: [total]"), failed(SECRET), lambda *_: None)
 
     body = json.loads(found.message.record.body)
-    assert {**body, "mail": is_mask(body["mail"])} == {"id": "o", "mail": True, "total": 7}
+    assert {**body, "mail": is_redacted(body["mail"])} == {"id": "o", "mail": True, "total": 7}
 
 
 def test_the_deduplication_id_of_an_older_dead_letter(program: Load, failed: Make) -> None:
