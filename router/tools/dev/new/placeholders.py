@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from router.runtime.config import spec
-from router.runtime.program.redaction import read_redact
+from router.runtime.program.redact_settings import read_redact
 
 _OF_FORMAT = {
     "date-time": "2026-01-02T03:04:05Z",
