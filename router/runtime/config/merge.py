@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.codes import declare
 from router.model import Finding, Path, Place, names_file, plugin_name
@@ -115,7 +115,7 @@ def _with_plugins(content: _Content, entries: Sequence[str]) -> _Content:
     names = tuple(dict.fromkeys(map(plugin_name, entries)))
     routes = dict(content.routes)
     for name, route in content.routes.items():
-        if isinstance(route.plugins, UnsetType):
+        if route.plugins is None:
             routes[name] = structs.replace(route, plugins=names)
     return structs.replace(content, routes=routes)
 

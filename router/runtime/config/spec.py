@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType, defstruct, field
+from msgspec import UNSET, Meta, defstruct, field
 
 from router.runtime.config.spec_capacity import Capacity, CapacityRange
 from router.runtime.config.spec_resources import (
@@ -106,12 +106,12 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
         ),
     ] = ()
     type: Annotated[
-        AttributeType | UnsetType,
+        AttributeType | None,
         Meta(
             description="The DynamoDB type; `json` is JSON text in an S. Default: the "
             "type of the value."
         ),
-    ] = UNSET
+    ] = None
     default: Annotated[
         Any,
         Meta(
@@ -120,23 +120,23 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
         ),
     ] = UNSET
     missing: Annotated[
-        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Literal["omit", "null", "error", "remove"] | None,
         Meta(
             description="What to do without a value: omit the attribute (an update "
             "keeps the stored one), store NULL, "
             "reject the message, or (updates) remove it. Default: `omit`, and `error` "
             "for key attributes."
         ),
-    ] = UNSET
+    ] = None
     null: Annotated[
-        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Literal["omit", "null", "error", "remove"] | None,
         Meta(
             description="What to do with a null, if it differs from no value; `from` "
             "must be names with dots between. "
             "Default: as `missing`.",
             examples=["remove"],
         ),
-    ] = UNSET
+    ] = None
 
 
 def long_form(given: str | Attribute) -> Attribute:
@@ -188,12 +188,12 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = DEFAULT
     version: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description="The attribute that orders writes of one key.",
             examples=["seen_at"],
         ),
-    ] = UNSET
+    ] = None
     add: Annotated[
         tuple[str, ...],
         Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
@@ -207,17 +207,17 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
         Meta(description=f"{names_taking('keep_first')}: attributes to set only once."),
     ] = ()
     once: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description=f"{names_taking('once')}: the table of idempotency keys, by "
             "which a redelivered message does "
             "not add or append again."
         ),
-    ] = UNSET
+    ] = None
     once_key: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(description="The idempotency key. Default: route and message id."),
-    ] = UNSET
+    ] = None
 
 
 class RouteSettings(Spec, frozen=True):
@@ -232,29 +232,29 @@ class RouteSettings(Spec, frozen=True):
     ]
     table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
     when: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(
             description="JMESPath over the message; the route takes the message if "
             "this is true. Default: always.",
             examples=["type == 'device'"],
         ),
-    ] = UNSET
+    ] = None
     schema: Annotated[
-        str | dict[str, Any] | bool | UnsetType,
+        str | dict[str, Any] | bool | None,
         Meta(
             description="The JSON Schema of the message: a file, relative to this one, "
             "or the schema itself.",
             examples=["schemas/user-metadata.json"],
         ),
-    ] = UNSET
+    ] = None
     plugins: Annotated[
-        tuple[str, ...] | UnsetType,
+        tuple[str, ...] | None,
         Meta(
             description="Plugins whose transform hooks run, in this order. Default: "
             "those of the root file, then those "
             "of the file of the route."
         ),
-    ] = UNSET
+    ] = None
     options: Annotated[
         dict[str, Any],
         Meta(
@@ -263,25 +263,25 @@ class RouteSettings(Spec, frozen=True):
         ),
     ] = field(default_factory=dict)
     for_each: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(
             description="JMESPath to a list; each element becomes an item. Expressions "
             "of `item` are then over "
             "`element` and `message`.",
             examples=["lines"],
         ),
-    ] = UNSET
+    ] = None
     item: Annotated[
-        dict[AttributeName, Expression | Attribute] | UnsetType,
+        dict[AttributeName, Expression | Attribute] | None,
         Meta(
             description="The attributes of the item: JMESPath, or a map. Default: the "
             "whole message.",
             extra_json_schema=NOT_EMPTY,
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
         ),
-    ] = UNSET
+    ] = None
     merge: Annotated[
-        Expression | MergeSettings | UnsetType,
+        Expression | MergeSettings | None,
         Meta(
             description="A map of the message whose entries become attributes of the "
             "item, too: JMESPath, or a map.",
@@ -290,7 +290,7 @@ class RouteSettings(Spec, frozen=True):
                 {"from": "metadata", "prefix": "meta_", "max": 20},
             ],
         ),
-    ] = UNSET
+    ] = None
     write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
     on_invalid: Annotated[
         Disposition,
@@ -380,9 +380,9 @@ class Included(Spec, frozen=True, kw_only=True):
     """A file that `include` names. File names in it are relative to its own folder."""
 
     version: Annotated[
-        Literal[1] | UnsetType,
+        Literal[1] | None,
         Meta(description="The version of the file that includes it."),
-    ] = UNSET
+    ] = None
     plugins: Plugins = ()
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)

@@ -7,14 +7,13 @@ from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.config_types import or_none
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
@@ -122,7 +121,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
         findings,
         (*path, "transform"),
     )
-    type_ = or_none(attribute.type)
+    type_ = attribute.type
     convert = None if type_ is None else CONVERTERS[type_]
     constants = {}
     if source is not None and not attribute.transform:
@@ -132,7 +131,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
     if source is None or steps is None or default is None or not fits:
         return None
     absent = _policy(attribute.missing, context, source.pointer, "missing")
-    if not isinstance(attribute.null, UnsetType):
+    if attribute.null is not None:
         if not _null_differs(context, attribute, source.pointer):
             return None
         on_null = _policy(attribute.null, context, source.pointer, "null")
@@ -246,7 +245,7 @@ def _null_differs(context: AttributeContext, attribute: spec.Attribute, pointer:
 
 
 def _policy(
-    policy: str | UnsetType, context: AttributeContext, pointer: str, what: str
+    policy: str | None, context: AttributeContext, pointer: str, what: str
 ) -> Callable[[Any], Any]:
     """Return a callable that does what `missing` or `null` says.
 

@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table, names_file
@@ -188,8 +188,8 @@ class Loaded(Struct, frozen=True):
 
         None without a schema, or if it has errors.
         """
-        schema = self.config.routes[route].schema if self.config else UNSET
-        if self.schemas is None or isinstance(schema, UnsetType):
+        schema = self.config.routes[route].schema if self.config else None
+        if self.schemas is None or schema is None:
             return None
         return self.schemas.linked(schema, ("routes", route, "schema"))
 

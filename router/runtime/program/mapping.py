@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
 from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.config_types import or_none
 from router.runtime.engine.engine import MAX_ELEMENTS, Budget
 from router.runtime.engine.writes import Mode
 from router.runtime.modes import MODES
@@ -45,7 +44,7 @@ def merge_of(route: spec.RouteSettings) -> spec.MergeSettings | None:
     """Return the `merge` of a route in its long form."""
     if isinstance(route.merge, str):
         return spec.MergeSettings(from_=route.merge)
-    return or_none(route.merge)
+    return route.merge
 
 
 def reserved_names(route: spec.RouteSettings, ttl: str) -> frozenset[str]:
@@ -53,7 +52,7 @@ def reserved_names(route: spec.RouteSettings, ttl: str) -> frozenset[str]:
 
     These are the attributes that `item` maps, and the time to live.
     """
-    return frozenset(or_none(route.item) or ()) | ({ttl} - {""})
+    return frozenset(route.item or ()) | ({ttl} - {""})
 
 
 def compile_merge(
@@ -110,7 +109,7 @@ def compile_merge(
 
 def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool:
     """Whether the `merge` of a route has no effect, which is a finding."""
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         reason = "without 'item'"
     elif MODES[route.write.mode].stores == "nothing":
         reason = f"for 'mode: {route.write.mode}'"
@@ -172,14 +171,14 @@ def compile_mapping(
     The mapping raises Rejection for a message that it does not fit.
     """
     # Each part is compiled before the first fault ends it, so that all faults are found.
-    item = or_none(route.item)
+    item = route.item
     getters: list[Getter] | None = None
     if item is not None:
         mode = MODES[route.write.mode]
         getters = _compile_item(name, mode, item, table, context, path)
     merge = compile_merge(route, context, path)
     is_faulty = item is not None and getters is None
-    if isinstance(route.for_each, UnsetType):
+    if route.for_each is None:
         return None if is_faulty else _map_whole(getters, merge)
     select = context.expression(route.for_each, (*path, "for_each"))
     if select is None or is_faulty:

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router import codes
 from router.codes import declare
@@ -223,16 +223,16 @@ def find_needs(
         return Needs(every, every, redacted.attributes, None, metadata=identity)
     reader = _Reader(route, redacted.paths, trees)
     early: frozenset[str] = frozenset()
-    if not isinstance(route.when, UnsetType):
+    if route.when is not None:
         early = reader.read_of_message(route.when)
     settings = {"for_each": reader.listed()}
     merge = merge_of(route)
     if merge is not None:
         settings["merge"] = reader.read(merge.from_)
-    if not isinstance(route.write.once_key, UnsetType):
+    if route.write.once_key is not None:
         settings["once_key"] = reader.read_of_message(route.write.once_key)
     mapping = set[str]().union(*settings.values())
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         mapping |= reader.whole()
         derived = reader.whole_derived()
         return Needs(early, frozenset(mapping), frozenset(), derived)
@@ -271,7 +271,7 @@ class _Reader:
         # What `for_each` reads; None without it.
         self._lists: list[Names] | None = None
         self._is_plain = False
-        if not isinstance(route.for_each, UnsetType):
+        if route.for_each is not None:
             self._lists = self.names(route.for_each)
             self._is_plain = is_plain_path(route.for_each)
 

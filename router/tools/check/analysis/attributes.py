@@ -10,7 +10,7 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import Path, TextFormat
 from router.prover import predicates
@@ -119,14 +119,14 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
         transform = built_in(route, name)
         steps.append(Step(name, part, transform, raw))
         raw = Value() if transform is None else of_transform(route, transform, raw, argument)
-    stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
+    stored = raw if attribute.type is None else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = _with_default(stored, attribute.default)
-        if not isinstance(attribute.type, UnsetType):
+        if attribute.type is not None:
             stored = structs.replace(
                 _converted(stored, attribute.type), missing=stored.missing, lacking=None
             )
-    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
+    accepts = None if attribute.type is None else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.model import KeyType, Path
 from router.prover.expressions import Scope, tree_of
@@ -67,7 +67,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
 def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield _made(
             route,
             "version",
@@ -75,7 +75,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
             place_of(route, write.version),
             _of_version(route, write.version),
         )
-    if not isinstance(write.once_key, UnsetType):
+    if write.once_key is not None:
         path: Path = (*route.path, "write", "once_key")
         yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from msgspec import UnsetType
-
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
@@ -98,16 +96,16 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from table.key
     if table.ttl:
         yield table.ttl
-    if not isinstance(route.item, UnsetType):
+    if route.item is not None:
         yield from route.item
     write = route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield write.version
     yield from (*write.add, *write.append, *write.keep_first)
 
 
 def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
+    item = {} if settings.item is None else settings.item
     for attribute in item.values():
         yield spec.long_form(attribute) if isinstance(attribute, str) else attribute
 
@@ -118,7 +116,7 @@ def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
         for each in (settings.when, settings.for_each, settings.write.once_key)
         if isinstance(each, str)
     ]
-    if not isinstance(settings.merge, UnsetType):
+    if settings.merge is not None:
         texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
     texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]
     # Each has a tree: the config is valid.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
@@ -162,7 +162,7 @@ def of_conversion(
 ) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
     value, kind, messages = inferred.raw, attribute.type, route.mapped
-    if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
+    if kind is None or isinstance(inferred.source, Constant):
         return
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.codes import declare
 from router.model import Path
@@ -72,7 +72,7 @@ def check_calls(subject: Subject) -> Iterator[Found]:
                 yield from facts.unless_nothing(
                     "calls", partial(_of_attribute, route, name, facts.uses)
                 )
-        if not isinstance(route.route.when, UnsetType) and "(" in route.route.when:
+        if route.route.when is not None and "(" in route.route.when:
             # A condition that fails is false: it may be intended that it fails for some messages.
             found = _first_failure(
                 route, route.claim("when"), Scope(), route.route.when, (*route.path, "when")
@@ -102,9 +102,9 @@ def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) ->
 def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
     """Yield the expressions of settings whose failure rejects a message, with their place and claim."""
     for_each, once_key = route.route.for_each, route.route.write.once_key
-    if not isinstance(for_each, UnsetType):
+    if for_each is not None:
         yield for_each, (*route.path, "for_each"), route.claim("for_each")
-    if not isinstance(once_key, UnsetType):
+    if once_key is not None:
         yield once_key, (*route.path, "write", "once_key"), route.claim("once_key")
 
 

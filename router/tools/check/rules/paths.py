@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.codes import declare
 from router.model import Path
@@ -92,7 +92,7 @@ def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
         text, claim = route.route.for_each, route.claim("for_each")
-        if isinstance(text, UnsetType):
+        if text is None:
             continue
         messages = route.messages_of(claim)
         checker = _checker(route, messages)
@@ -208,15 +208,15 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    given: dict[Path, str | UnsetType] = {
+    given: dict[Path, str | None] = {
         ("when",): route.route.when,
         ("for_each",): route.route.for_each,
     }
     given["write", "once_key"] = route.route.write.once_key
     merge = merge_of(route.route)
-    given["merge",] = UNSET if merge is None else merge.from_
+    given["merge",] = None if merge is None else merge.from_
     for key, text in given.items():
-        tree = None if isinstance(text, UnsetType) else tree_of(text)
+        tree = None if text is None else tree_of(text)
         if tree is None or (
             key == ("for_each",) and path_of(tree) is not None
         ):  # check_lists reports it

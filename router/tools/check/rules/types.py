@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Path
 from router.prover.expressions import tree_of
@@ -67,9 +65,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
         for name, attribute, facts in route.with_facts:
-            if not attribute.transform and isinstance(attribute.type, UnsetType):
+            if not attribute.transform and attribute.type is None:
                 continue
-            of_type = not isinstance(attribute.type, UnsetType) and name not in keys
+            of_type = attribute.type is not None and name not in keys
             find = partial(_check_conversions, route, name, attribute, of_type)
             yield from facts.unless_nothing(("types", of_type), find)
 

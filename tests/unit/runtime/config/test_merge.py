@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from msgspec import UNSET
 
 from router.runtime.config import spec
 from router.runtime.config.merge import Reading
@@ -308,7 +307,7 @@ def test_without_plugins_in_included_files(read: Read) -> None:
     """All plugins are those of the root file, so that routes that name none run all."""
     reading = read(ROOT + "plugins: [plugins/all.py]\n", a=FLOW)
 
-    assert plugins_of(reading) == {"first": UNSET, "second": UNSET}
+    assert plugins_of(reading) == {"first": None, "second": None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
 
 from router.model import Place
 from router.runtime.config import spec
@@ -101,7 +100,7 @@ def test_an_optional_key_without_value_is_not_given() -> None:
 
     assert (config.plugins, config.routes["r"].when, config.routes["r"].item, findings) == (
         (),
-        UNSET,
+        None,
         {"a": ATTRIBUTE(meta="queue", default=None)},
         [],
     )
