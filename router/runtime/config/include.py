@@ -34,21 +34,15 @@ _NARROW = "narrow the pattern to the folders that have the files"
 
 
 def included_files(
-    path: FilePath, include: str | tuple[str, ...], findings: Findings
+    path: FilePath, include: tuple[str, ...], findings: Findings
 ) -> Iterator[FilePath]:
     """Return the files that the config at `path` includes, each once.
 
     A pattern that matches none is a finding.
     """
-    patterns: dict[Path, str] = {}
-    if isinstance(include, str):
-        patterns["include",] = include
-    else:
-        for index, pattern in enumerate(include):
-            patterns["include", index] = pattern
     seen = {path.resolve()}
-    for where, pattern in patterns.items():
-        for file in _files(path, pattern, where, findings):
+    for index, pattern in enumerate(include):
+        for file in _files(path, pattern, ("include", index), findings):
             real = file.resolve()
             if real not in seen:
                 seen.add(real)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, defstruct, field
+from msgspec import UNSET, Meta, defstruct, field, structs
 
 from router.runtime.config.spec_capacity import Capacity, CapacityRange
 from router.runtime.config.spec_resources import (
@@ -62,7 +62,6 @@ __all__ = [
     "Test",
     "Worker",
     "WriteSettings",
-    "long_form",
 ]
 
 if TYPE_CHECKING:
@@ -139,11 +138,6 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     ] = None
 
 
-def long_form(given: str | Attribute) -> Attribute:
-    """Return an attribute; an expression alone stands for one with that `from`."""
-    return Attribute(from_=given) if isinstance(given, str) else given
-
-
 class MergeSettings(Spec, frozen=True, kw_only=True):
     """A map of the message whose entries become attributes of the item, beside those of `item`."""
 
@@ -176,6 +170,17 @@ class MergeSettings(Spec, frozen=True, kw_only=True):
             examples=["dynamodb_item"],
         ),
     ] = ()
+
+
+if TYPE_CHECKING:
+    # What fields have once a struct is made: `__post_init__` replaces each short form.
+    _AttributeForm = Attribute
+    _MergeForm = MergeSettings
+    _IncludeForm = tuple[str, ...]
+else:
+    _AttributeForm = Expression | Attribute
+    _MergeForm = Expression | MergeSettings
+    _IncludeForm = str | tuple[str, ...]
 
 
 class WriteSettings(Spec, frozen=True, kw_only=True):
@@ -272,7 +277,7 @@ class RouteSettings(Spec, frozen=True):
         ),
     ] = None
     item: Annotated[
-        dict[AttributeName, Expression | Attribute] | None,
+        dict[AttributeName, _AttributeForm] | None,
         Meta(
             description="The attributes of the item: JMESPath, or a map. Default: the "
             "whole message.",
@@ -281,7 +286,7 @@ class RouteSettings(Spec, frozen=True):
         ),
     ] = None
     merge: Annotated[
-        Expression | MergeSettings | None,
+        _MergeForm | None,
         Meta(
             description="A map of the message whose entries become attributes of the "
             "item, too: JMESPath, or a map.",
@@ -303,6 +308,17 @@ class RouteSettings(Spec, frozen=True):
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Replace short forms: an expression alone stands for its `from`."""
+        if self.item is not None:
+            item = {name: _long(Attribute, given) for name, given in self.item.items()}
+            structs.force_setattr(self, "item", item)
+        structs.force_setattr(self, "merge", _long(MergeSettings, self.merge))
+
+
+def _long(kind: type[Spec], given: Any) -> Any:
+    return kind(from_=given) if isinstance(given, str) else given
 
 
 class Ignore(Spec, frozen=True, kw_only=True):
@@ -397,7 +413,7 @@ class Config(Spec, frozen=True, kw_only=True):
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
-        str | tuple[str, ...],
+        _IncludeForm,
         Meta(
             description="Files with more plugins, queues, tables and routes, relative "
             "to this one; `*` and `**` match "
@@ -429,3 +445,9 @@ class Config(Spec, frozen=True, kw_only=True):
     ignore: Ignored = ()
     owner: FileOwner = ""
     tags: FileTags = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Replace the short form of `include`."""
+        given: Any = self.include
+        if isinstance(given, str):
+            structs.force_setattr(self, "include", (given,))

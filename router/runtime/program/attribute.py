@@ -85,7 +85,7 @@ class Getter(Struct, frozen=True):
 class AttributeContext(Struct, frozen=True):
     """What the source of an attribute is compiled with.
 
-    An attribute that `is_short` is an expression alone. `type` is its type, or "".
+    `type` is the attribute's type, or "".
     `config` is what all attributes share.
     """
 
@@ -94,20 +94,17 @@ class AttributeContext(Struct, frozen=True):
     route: str
     mode: Mode
     is_key: bool
-    is_short: bool
     type: str
     config: CompileContext
 
     def expression(self, text: str, place: Path) -> CompiledExpression | None:
         """Compile an expression at a place of the attribute; None after a finding."""
-        return self.config.expression(text, self._path(place))
+        return self.config.expression(text, (*self.path, *place))
 
     def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
         """Add a finding at a place of the attribute."""
-        self.config.findings.add(code, sentence, self._path(place), suggestion=suggestion)
-
-    def _path(self, place: Path) -> Path:
-        return self.path if self.is_short else (*self.path, *place)
+        where = (*self.path, *place)
+        self.config.findings.add(code, sentence, where, suggestion=suggestion)
 
 
 def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> Getter | None:

@@ -40,13 +40,6 @@ MergeMap = Callable[[Any], Item]
 """From data to the attributes that are added; raises Rejection."""
 
 
-def merge_of(route: spec.RouteSettings) -> spec.MergeSettings | None:
-    """Return the `merge` of a route in its long form."""
-    if isinstance(route.merge, str):
-        return spec.MergeSettings(from_=route.merge)
-    return route.merge
-
-
 def reserved_names(route: spec.RouteSettings, ttl: str) -> frozenset[str]:
     """Return the route's own names, which a merged map must not have.
 
@@ -62,14 +55,13 @@ def compile_merge(
 
     None if it merges none, or after a finding.
     """
-    merge = merge_of(route)
+    merge = route.merge
     if merge is None:
         return None
     where = (*path, "merge")
     if _is_idle(route, context.findings, where):
         return None
-    from_at = where if isinstance(route.merge, str) else (*where, "from")
-    select = context.expression(merge.from_, from_at)
+    select = context.expression(merge.from_, (*where, "from"))
     steps = compile_transforms(
         merge.transform,
         context.plugins.transforms,
@@ -217,30 +209,28 @@ def _with(merge: MergeMap | None, map_item: MapItem) -> MapItem:
     return lambda data, message: map_item(data, message) | merge(data)
 
 
-def _is_fixed(attribute: str | spec.Attribute, context: CompileContext) -> bool:
+def _is_fixed(attribute: spec.Attribute, context: CompileContext) -> bool:
     """Whether an attribute of `for_each` is the same for all elements of a message.
 
     Such an attribute is evaluated once for each message.
     """
-    uses = expressions_of(spec.long_form(attribute))
+    uses = expressions_of(attribute)
     return all(context.reads_only(use.text, "message") for use in uses)
 
 
 def _compile_item(
     route: str,
     mode: Mode,
-    attributes: Mapping[str, str | spec.Attribute],
+    attributes: Mapping[str, spec.Attribute],
     table: Table,
     context: CompileContext,
     path: Path,
 ) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
     getters: list[Getter] = []
-    for name, each in attributes.items():
-        given = spec.long_form(each)
+    for name, given in attributes.items():
         is_key = name in keys
-        content = each if isinstance(each, str) else _ENCODER.encode(each)
-        key = (name, mode.name, is_key, content)
+        key = (name, mode.name, is_key, _ENCODER.encode(given))
         getter: Getter | None = context.getters.get(key)
         if getter is None:
             around = AttributeContext(
@@ -249,7 +239,6 @@ def _compile_item(
                 route=route,
                 mode=mode,
                 is_key=is_key,
-                is_short=isinstance(each, str),
                 type=given.type or "",
                 config=context,
             )

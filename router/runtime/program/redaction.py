@@ -33,7 +33,6 @@ from router.runtime.program.expressions.compile import (
     is_plain_path,
     parse_expression,
 )
-from router.runtime.program.mapping import merge_of
 from router.runtime.program.masking import (
     EACH,
     EVERY,
@@ -226,9 +225,8 @@ def find_needs(
     if route.when is not None:
         early = reader.read_of_message(route.when)
     settings = {"for_each": reader.listed()}
-    merge = merge_of(route)
-    if merge is not None:
-        settings["merge"] = reader.read(merge.from_)
+    if route.merge is not None:
+        settings["merge"] = reader.read(route.merge.from_)
     if route.write.once_key is not None:
         settings["once_key"] = reader.read_of_message(route.write.once_key)
     mapping = set[str]().union(*settings.values())
@@ -238,8 +236,7 @@ def find_needs(
         return Needs(early, frozenset(mapping), frozenset(), derived)
     mapped: set[str] = set()
     metadata: set[str] = set()
-    for name, given in route.item.items():
-        attribute = spec.long_form(given)
+    for name, attribute in route.item.items():
         paths = reader.read_by(attribute)
         read = set(meta_of(attribute))
         if paths or not read.isdisjoint(map("attribute.{}".format, redacted.attributes)):

@@ -319,7 +319,7 @@ def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path
                 suggestion=f"add '{name}:'",
             )
             continue
-        type_ = spec.long_form(attribute).type
+        type_ = attribute.type
         # JSON is text.
         fits = type_ in (None, kind) or (type_ == "json" and kind == "S")
         if not fits:

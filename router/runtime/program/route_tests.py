@@ -63,10 +63,9 @@ class StoredTypes:
         self._types: dict[str, dict[str, str]] = {name: {} for name in tables}
         for route in config.routes.values():
             types = self._types.get(route.table, {})
-            for name, given in (route.item or {}).items():
-                type_ = spec.long_form(given).type
-                if type_ in _STORED_AS:
-                    types.setdefault(name, type_)
+            for name, attribute in (route.item or {}).items():
+                if attribute.type in _STORED_AS:
+                    types.setdefault(name, attribute.type)
         for name, table in tables.items():
             self._types[name] |= table.key
 

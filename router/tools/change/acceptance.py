@@ -338,7 +338,7 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
         case Constant() | Evaluated():
             return True
         case Joined(_, expressions):
-            parts = [infer(route, spec.long_form(text)).value for text in expressions]
+            parts = [infer(route, spec.Attribute(from_=text)).value for text in expressions]
             return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions

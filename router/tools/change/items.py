@@ -347,7 +347,7 @@ def _key(route: RouteVersion) -> list[bytes]:
 
 def _mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
-    attribute = (route.attributes or {}).get(name, spec.long_form(name))
+    attribute = (route.attributes or {}).get(name, spec.Attribute(from_=name))
     return exact(
         [
             attribute,

@@ -17,7 +17,6 @@ from router.runtime.aws.references import match_key, table_name
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.envelopes import ENVELOPES
-from router.runtime.program.mapping import merge_of
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
@@ -99,11 +98,8 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute] | None:
-        """The attributes of `item` in their long form; None if the whole message is stored."""
-        item = self.settings.item
-        if item is None:
-            return None
-        return {name: spec.long_form(each) for name, each in item.items()}
+        """The attributes of `item`; None if the whole message is stored."""
+        return self.settings.item
 
     @cached_property
     def earlier(self) -> tuple["str | None", ...]:
@@ -166,7 +162,7 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
             _files_beside(route, [*plugins, *transforms]),
         ],
         **{name: getattr(settings, name) for name in PLAIN_KEYS},
-        "merge": merge_of(settings),
+        "merge": settings.merge,
         "item": attributes,
         "names": names_written(route),
         "table": [match_table(table.name), table.key, route.table_settings.ttl],

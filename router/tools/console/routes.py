@@ -189,16 +189,16 @@ def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -
     if route.item is None:
         yield "The item is the whole message."
     if route.merge is not None:
-        merged = route.merge if isinstance(route.merge, str) else route.merge.from_
-        yield f"The entries of {merged} are attributes, too."
+        yield f"The entries of {route.merge.from_} are attributes, too."
     if route.plugins is None or route.plugins:
         names = ", ".join(route.plugins) if route.plugins is not None else "all of the config"
         yield f"Plugins may change it: {names}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
-    for name, attribute in ({} if route.item is None else route.item).items():
-        yield name, attribute if isinstance(attribute, str) else to_json(settings_of(attribute))
+    for name, attribute in (route.item or {}).items():
+        given = settings_of(attribute)
+        yield name, given["from"] if list(given) == ["from"] else to_json(given)
 
 
 def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:

@@ -12,7 +12,6 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.modes import MODES
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
@@ -58,7 +57,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(
             route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit)
         )
-    merge = merge_of(route.route)
+    merge = route.route.merge
     if merge is not None:
         yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
     yield from _of_settings(route)

@@ -104,10 +104,8 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from (*write.add, *write.append, *write.keep_first)
 
 
-def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
-    item = {} if settings.item is None else settings.item
-    for attribute in item.values():
-        yield spec.long_form(attribute) if isinstance(attribute, str) else attribute
+def _attributes(settings: spec.RouteSettings) -> Iterable[spec.Attribute]:
+    return (settings.item or {}).values()
 
 
 def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
@@ -117,7 +115,7 @@ def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
         if isinstance(each, str)
     ]
     if settings.merge is not None:
-        texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
+        texts.append(settings.merge.from_)
     texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]
     # Each has a tree: the config is valid.
     yield from filter(None, map(tree_of, texts))

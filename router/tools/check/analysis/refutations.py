@@ -140,7 +140,7 @@ def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
     """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
     if claim.subject and not is_set(route.route.item):
         name = ENCODER.encode(claim.subject).decode()
-        return spec.long_form(f"element.{name}" if route.scope.each else name)
+        return spec.Attribute(from_=f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
 

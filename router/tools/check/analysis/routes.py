@@ -147,8 +147,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
-        item = {} if self.route.item is None else self.route.item
-        return {name: spec.long_form(each) for name, each in item.items()}
+        return self.route.item or {}
 
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
@@ -176,10 +175,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     def place(self, attribute: str, *part: str | int) -> Path:
-        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
-        whole: Path = ("routes", self.name, "item", attribute)
-        item = {} if not part or self.route.item is None else self.route.item
-        return whole if isinstance(item.get(attribute), str) else (*whole, *part)
+        """Return the path in the config of an attribute, or of a part of it."""
+        return ("routes", self.name, "item", attribute, *part)
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
         """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""

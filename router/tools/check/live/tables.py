@@ -156,10 +156,8 @@ def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
                     )
 
 
-def known_types(attribute: str | spec.Attribute) -> set[str]:
+def known_types(attribute: spec.Attribute) -> set[str]:
     """Return the DynamoDB types that an attribute can have, as far as the config declares them."""
-    if isinstance(attribute, str):
-        return set()
     null = {"NULL"} if "null" in (attribute.missing, attribute.null) else set()
     if attribute.type is not None:
         return {"S" if attribute.type == "json" else attribute.type} | null

@@ -15,7 +15,6 @@ from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
@@ -213,7 +212,7 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
         ("for_each",): route.route.for_each,
     }
     given["write", "once_key"] = route.route.write.once_key
-    merge = merge_of(route.route)
+    merge = route.route.merge
     given["merge",] = None if merge is None else merge.from_
     for key, text in given.items():
         tree = None if text is None else tree_of(text)

@@ -12,7 +12,6 @@ from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SCALARS, Constant
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
@@ -259,7 +258,7 @@ _MAP = ("object",)
 def check_merges(subject: Subject) -> Iterator[Found]:
     """Report maps that are none, or that bring attributes of their own name."""
     for route in subject.routes:
-        merge = merge_of(route.route)
+        merge = route.route.merge
         if merge is not None and route.mapped is not None and route.index is not None:
             yield from _check_merge(route, merge, route.mapped, route.index)
 

@@ -62,7 +62,7 @@ def test_files_make_one_config(read: Read) -> None:
         [],
         spec.Config(
             version=1,
-            include="flows/*.yaml",
+            include=("flows/*.yaml",),
             queues={"second": spec.Queue(dead_letter="dlq")},
             tables={"things": spec.TableSettings(key={"id": "S"})},
             routes={name: spec.RouteSettings(queue=name, table="things") for name in ("first", "third", "second")},

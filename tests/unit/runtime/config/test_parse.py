@@ -80,7 +80,7 @@ def test_each_setting_is_read() -> None:
         for_each="b",
         write=spec.WriteSettings(mode="update", version="v", add=("x",)),
         item={
-            "a": "x",
+            "a": ATTRIBUTE(from_="x"),
             "b": ATTRIBUTE(value=None),
             "c": ATTRIBUTE(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
             "d": ATTRIBUTE(ttl="9d"),
@@ -324,7 +324,7 @@ def test_an_attribute_with_a_fault_is_left_out() -> None:
     """The other attributes are compiled."""
     config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
 
-    assert config.routes == {"r": spec.RouteSettings("q", "t", item={"a": "x"})}
+    assert config.routes == {"r": spec.RouteSettings("q", "t", item={"a": ATTRIBUTE(from_="x")})}
 
 
 @pytest.mark.parametrize(
@@ -499,7 +499,7 @@ def test_aliases_are_repaired_one_by_one() -> None:
         "routes: {r: {queue: q, table: t, item: *item}, s: {queue: q, table: t, item: *item}}\n"
     )
 
-    item = {"a": spec.long_form("b"), "c": spec.long_form("d")}
+    item = {"a": ATTRIBUTE(from_="b"), "c": ATTRIBUTE(from_="d")}
     assert (config and {name: route.item for name, route in config.routes.items()}, findings) == (
         {"r": item, "s": item},
         [
