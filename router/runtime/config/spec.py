@@ -85,8 +85,25 @@ empty.
 """
 
 
-_Arguments = Annotated[dict[str, Any], Meta(min_length=1)]
-"""Transforms by name, each with its argument."""
+Transforms = dict[str, Any]
+"""Transforms by name, each with its argument: a list is several, a map is by name."""
+if TYPE_CHECKING:
+    # What fields have once a struct is made: `__post_init__` replaces each short form.
+    _TransformForm = tuple[Transforms, ...]
+    _IncludeForm = tuple[str, ...]
+else:
+    _Entry = str | Annotated[Transforms, Meta(min_length=1)]
+    _TransformForm = _Entry | tuple[_Entry, ...]
+    _IncludeForm = str | tuple[str, ...]
+
+
+def _set_transforms(struct: Attribute | MergeSettings, given: Any) -> None:
+    """Set `transform` to a list of maps: a name alone stands for a transform without arguments."""
+    if not given:
+        return
+    entries = given if isinstance(given, list | tuple) else [given]
+    steps = [{entry: []} if isinstance(entry, str) else entry for entry in entries]
+    structs.force_setattr(struct, "transform", tuple(steps))
 
 
 class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
@@ -96,7 +113,7 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     )
 
     transform: Annotated[
-        str | _Arguments | tuple[str | _Arguments, ...],
+        _TransformForm,
         Meta(
             description="One transform, or a list of them in order: a name, or a map "
             "of a name to its argument (a "
@@ -137,6 +154,10 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
         ),
     ] = None
 
+    def __post_init__(self) -> None:
+        """Replace the short forms of `transform`."""
+        _set_transforms(self, self.transform)
+
 
 class MergeSettings(Spec, frozen=True, kw_only=True):
     """A map of the message whose entries become attributes of the item, beside those of `item`."""
@@ -164,23 +185,24 @@ class MergeSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = 100
     transform: Annotated[
-        str | _Arguments | tuple[str | _Arguments, ...],
+        _TransformForm,
         Meta(
             description="Transforms of the map, as of an attribute.",
             examples=["dynamodb_item"],
         ),
     ] = ()
 
+    def __post_init__(self) -> None:
+        """Replace the short forms of `transform`."""
+        _set_transforms(self, self.transform)
+
 
 if TYPE_CHECKING:
-    # What fields have once a struct is made: `__post_init__` replaces each short form.
     _AttributeForm = Attribute
     _MergeForm = MergeSettings
-    _IncludeForm = tuple[str, ...]
 else:
     _AttributeForm = Expression | Attribute
     _MergeForm = Expression | MergeSettings
-    _IncludeForm = str | tuple[str, ...]
 
 
 class WriteSettings(Spec, frozen=True, kw_only=True):

@@ -297,24 +297,16 @@ def _return_none() -> Any:
 
 
 def compile_transforms(
-    given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+    given: Sequence[spec.Transforms],
     transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
     """Return the steps in their order, or None if one has a fault."""
-    if isinstance(given, str):
-        steps = [_compile_step(given, [], transforms, findings, path)]
-    elif isinstance(given, Mapping):
-        steps = [
-            _compile_step(name, argument, transforms, findings, path)
-            for name, argument in given.items()
-        ]
-    else:
-        steps = []
-        for index, entry in enumerate(given):
-            for name, argument in [(entry, [])] if isinstance(entry, str) else entry.items():
-                steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
+    steps = []
+    for index, entry in enumerate(given):
+        for name, argument in entry.items():
+            steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 

@@ -166,7 +166,16 @@ def settings_of(attribute: spec.Attribute) -> dict[str, Any]:
         value = getattr(attribute, field)
         if value is not getattr(_PLAIN, field):
             found[key] = _plain(value)
+    if attribute.transform:
+        steps = [_short(each) for each in attribute.transform]
+        found["transform"] = steps[0] if len(steps) == 1 else steps
     return found
+
+
+def _short(transforms: spec.Transforms) -> Any:
+    """Return transforms of an attribute as people write them: one without arguments by its name."""
+    name = next(iter(transforms))
+    return name if transforms == {name: []} else _plain(transforms)
 
 
 _PLAIN = spec.Attribute()

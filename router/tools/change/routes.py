@@ -272,9 +272,8 @@ def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> li
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:
     """Yield the names of the transforms of an attribute."""
-    used = attribute.transform
-    for each in (used,) if isinstance(used, str) else used:
-        yield from (each,) if isinstance(each, str) else each
+    for each in attribute.transform:
+        yield from each
 
 
 def routes_of(version: ConfigVersion) -> dict[str, RouteVersion]:

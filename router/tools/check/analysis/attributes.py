@@ -172,20 +172,14 @@ def _of_text(route: AnalyzedRoute, text: str) -> Value:
 
 
 def transforms_of(
-    entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
+    entries: Sequence[spec.Transforms],
 ) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
-    if not entries:  # as of most
-        return []
-    if isinstance(entries, str):
-        return [(entries, ("transform",), None)]
-    if isinstance(entries, dict):
-        return [(name, ("transform",), argument) for name, argument in entries.items()]
-    found: list[tuple[str, tuple[str | int, ...], Any]] = []
-    for index, entry in enumerate(entries):
-        for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
-            found.append((name, ("transform", index), argument))
-    return found
+    return [
+        (name, ("transform", index), argument)
+        for index, entry in enumerate(entries)
+        for name, argument in entry.items()
+    ]
 
 
 def _converted(raw: Value, kind: str) -> Value:

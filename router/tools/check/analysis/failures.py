@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import msgspec
 from msgspec import Struct
 
 from router.prover.conditions import translate
@@ -201,7 +200,7 @@ def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAtt
 
 
 def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
-    return msgspec.convert({"from": merge.from_, "transform": merge.transform}, spec.Attribute)
+    return spec.Attribute(from_=merge.from_, transform=merge.transform)
 
 
 def map_steps(inferred: InferredAttribute) -> Steps | None:

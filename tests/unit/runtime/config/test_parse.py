@@ -82,7 +82,7 @@ def test_each_setting_is_read() -> None:
         item={
             "a": ATTRIBUTE(from_="x"),
             "b": ATTRIBUTE(value=None),
-            "c": ATTRIBUTE(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
+            "c": ATTRIBUTE(from_="y", default=None, transform=({"s": []}, {"t": pytest.approx(1.5)})),
             "d": ATTRIBUTE(ttl="9d"),
             "e": ATTRIBUTE(ttl=TtlAfter("z", "1w")),
             "f": ATTRIBUTE(hash=("x", "y")),

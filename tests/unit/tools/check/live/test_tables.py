@@ -55,7 +55,7 @@ def test_nothing_is_known(deploy: Any, output: Any, old: str, new: str) -> None:
         (ATTRIBUTE(ttl=TtlAfter(from_="a", after="90d")), {"N"}),
         (ATTRIBUTE(meta="sent_at"), {"S"}),
         (ATTRIBUTE(meta="attribute.kind"), set()),
-        (ATTRIBUTE(template="{a}", transform="parse"), set()),
+        (ATTRIBUTE(template="{a}", transform=({"parse": []},)), set()),
         (ATTRIBUTE(value=None), set()),
         (ATTRIBUTE(value=True), {"BOOL"}),
         (ATTRIBUTE(value="a"), {"S"}),
