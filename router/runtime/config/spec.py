@@ -101,7 +101,7 @@ def _set_transforms(struct: Attribute | MergeSettings, given: Any) -> None:
     """Set `transform` to a list of maps: a name alone stands for a transform without arguments."""
     if not given:
         return
-    entries = given if isinstance(given, list | tuple) else [given]
+    entries = given if isinstance(given, tuple) else [given]
     steps = [{entry: []} if isinstance(entry, str) else entry for entry in entries]
     structs.force_setattr(struct, "transform", tuple(steps))
 
