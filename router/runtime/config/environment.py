@@ -142,7 +142,7 @@ def _add_secrets(
     Their values are masked, and the text as a whole.
     """
     held = []
-    for name in _names(written):
+    for name in names_in(written):
         if names_secret(name):
             secrets.uses[SecretUse(name, path)] = None
         value = env.get(name, "")
@@ -153,7 +153,7 @@ def _add_secrets(
         secrets.add(text, written)
 
 
-def _names(text: str) -> list[str]:
+def names_in(text: str) -> list[str]:
     """Return the names of the variables that a text refers to."""
     pieces = split_references(text)
     return [piece.name for piece in pieces if isinstance(piece, Reference)]
@@ -242,56 +242,9 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
     return faults
 
 
-_AT_RUN_TIME = {
-    "queues": ("encoding", "match", "redact", "unmatched"),
-    "routes": (
-        "for_each",
-        "item",
-        "merge",
-        "on_invalid",
-        "options",
-        "schema",
-        "tests",
-        "when",
-    ),
-}
-"""The settings of queues and routes that only running code reads, by section."""
-
-
-def is_read_at_run_time(path: Path) -> bool:
-    """Return whether only running code reads the text at a path, from its environment.
-
-    Texts at other paths are parts of names, ARNs, keys or settings, which a template
-    has, or name files to pack.
-    """
-    match path:
-        case ("function" | "worker", "environment", _):
-            return True
-        case ("routes", _, "schema") | (*_, "$ref"):
-            return False
-        case (str(section), _, str(setting), *_):
-            return setting in _AT_RUN_TIME.get(section, ())
-        case _:
-            return False
-
-
-def redacts(data: Mapping[str, Any]) -> bool:
-    """Return whether a queue of a file has `redact`, so that the config needs its key."""
-    queues = (data.get("queues") or {}).values()
-    return any(queue.get("redact") for queue in queues if queue)
-
-
 def stands_for_unset(text: str) -> bool:
     """Return whether a text contains the placeholder of a variable that is not set."""
     return f"{_PLACEHOLDER}_" in text
-
-
-def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
-    """Return the names of the variables that the texts at these paths refer to."""
-    names: set[str] = set()
-    for path in paths:
-        names.update(_names(reduce(getitem, path, data)))
-    return names
 
 
 def _replace(

@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.config.owners import Owners, owners_of
+from router.tools.check.owners import Owners, owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
