@@ -281,11 +281,15 @@ def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = Fal
         case "minimum" | "maximum":
             least, most = node["minimum"], node["maximum"]
             wanted = f"must be a whole number from {least} to {most}{found}"
-        case "minProperties" | "maxProperties" if "maxProperties" in node:
+        case "minProperties" | "maxProperties" if {"minProperties", "maxProperties"} <= node.keys():
             counts = range(node["minProperties"], node["maxProperties"] + 1)
             wanted = f"must have {any_of(map(str, counts))} entries"
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
+        case "maxLength":
+            wanted = f"must have at most {node[keyword]} characters"
+        case "maxItems" | "maxProperties":
+            wanted = f"must have at most {node[keyword]} entries"
         case _:
             raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
     return ConfigFault(RT105, f"{describe(path)} {wanted}", near)

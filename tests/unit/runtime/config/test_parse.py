@@ -545,6 +545,34 @@ def test_a_keyword_without_a_text() -> None:
         wrong_form("format", {}, "x", ())
 
 
+@pytest.mark.parametrize(
+    ("queue", "finding"),
+    [
+        (
+            f"{{description: {'a' * 501}}}",
+            "4:27: RT105 'description' of queue 'q' must have at most 500 characters",
+        ),
+        (
+            f"{{tags: {{{', '.join(f'a{number}: b' for number in range(50))}}}}}",
+            "4:20: RT105 'tags' of queue 'q' must have at most 49 entries",
+        ),
+        (
+            f"{{redact: [{', '.join(f'a{number}' for number in range(51))}]}}",
+            "4:22: RT105 'redact' of queue 'q' must have at most 50 entries",
+        ),
+        (
+            f"{{redact: [{'a' * 201}]}}",
+            "4:23: RT105 entry 1 of 'redact' of queue 'q' must have at most 200 characters",
+        ),
+    ],
+)
+def test_too_much(queue: str, finding: str) -> None:
+    """A text, a list and a map have a largest size."""
+    text = "version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
+
+    assert parse(f"{text}queues: {{q: {queue}}}\n")[1] == [finding]
+
+
 def test_a_transform_without_a_name() -> None:
     """A transform without a name is a fault."""
     item = "{a: {from: a, transform: [{}]}}"
