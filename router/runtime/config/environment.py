@@ -53,24 +53,31 @@ class EnvironmentFault(Struct, frozen=True):
 
 
 class Reference(Struct, frozen=True):
-    """A reference in a text: the variable, and its default if it has one."""
+    """A reference in a text, as it is written: the variable, and its default if any.
 
-    name: str
+    The name is empty if the reference is malformed.
+    """
+
+    written: str
+    name: str = ""
     default: str | None = None
 
 
 def split_references(text: str) -> Iterator[str | Reference]:
-    """Split a text without faults into its references and the text between them.
-
-    `$${` becomes `${`.
-    """
+    """Split a text into its references and the text between them; `$${` becomes `${`."""
     end = 0
     for match in re.finditer(_REFERENCE, text):
         yield text[end : match.start()]
-        inside = re.match(_INSIDE, match[1]) if match[1] is not None else None
-        yield Reference(*inside.groups()) if inside else "${"
+        yield "${" if match[1] is None else _reference(match)
         end = match.end()
     yield text[end:]
+
+
+def _reference(match: re.Match[str]) -> Reference:
+    inside = re.match(_INSIDE, match[1])
+    if inside is None or not match[2] or "${" in match[1]:
+        return Reference(match[0])
+    return Reference(match[0], *inside.groups())
 
 
 def find_references(data: Any) -> list[Path]:
@@ -156,7 +163,7 @@ def _add_secrets(
 def names_in(text: str) -> list[str]:
     """Return the names of the variables that a text refers to."""
     pieces = split_references(text)
-    return [piece.name for piece in pieces if isinstance(piece, Reference)]
+    return [piece.name for piece in pieces if isinstance(piece, Reference) and piece.name]
 
 
 Kind = Literal["integer", "boolean"]
@@ -253,42 +260,38 @@ def _replace(
     path: Path,
     faults: list[EnvironmentFault],
 ) -> str:
-    def fault(sentence: str, advice: str, unset: str = "") -> None:
-        faults.append(EnvironmentFault(path, sentence, advice, unset))
+    replaced = ""
+    for piece in split_references(text):
+        if isinstance(piece, str):
+            replaced += piece
+            continue
+        fault = _fault_of(piece, env, path)
+        if fault is None:
+            replaced += env.get(piece.name) or piece.default or ""
+            continue
+        faults.append(fault)
+        # Different variables need different placeholders: names of queues and tables must
+        # be unique.
+        replaced += f"{_PLACEHOLDER}_{piece.name}" if piece.name else _PLACEHOLDER
+    return replaced
 
-    def value(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "${"
-        inside = re.match(_INSIDE, match[1])
-        if inside is None or not match[2] or "${" in match[1]:
-            shown = match[0]
-            if len(shown) > _SHOWN:
-                shown = f"{shown[: _SHOWN - 1]}…"
-            fault(f"malformed reference {shown!r}", _HOW)
-            return _PLACEHOLDER
-        name, default = inside.groups()
-        found = env.get(name)
-        # Different variables need different placeholders: names of queues and tables
-        # must be unique.
-        placeholder = f"{_PLACEHOLDER}_{name}"
-        if found and not _is_text(found):
-            fault(
-                f"environment variable {name!r} is not UTF-8 text",
-                "set it to text",
-            )
-            return placeholder
-        if default is not None:
-            return found or str(default)
-        if found is None:
-            fault(
-                f"environment variable {name!r} is not set",
-                f"set it, or give it a default: ${{{name}:-…}}",
-                name,
-            )
-            return placeholder
-        return found
 
-    return re.sub(_REFERENCE, value, text)
+def _fault_of(reference: Reference, env: Mapping[str, str], path: Path) -> EnvironmentFault | None:
+    name = reference.name
+    if not name:
+        shown = reference.written
+        if len(shown) > _SHOWN:
+            shown = f"{shown[: _SHOWN - 1]}…"
+        return EnvironmentFault(path, f"malformed reference {shown!r}", _HOW)
+    found = env.get(name)
+    if found is not None and not _is_text(found):
+        sentence = f"environment variable {name!r} is not UTF-8 text"
+        return EnvironmentFault(path, sentence, "set it to text")
+    if found is None and reference.default is None:
+        sentence = f"environment variable {name!r} is not set"
+        advice = f"set it, or give it a default: ${{{name}:-…}}"
+        return EnvironmentFault(path, sentence, advice, name)
+    return None
 
 
 def _is_text(value: str) -> bool:

@@ -120,8 +120,9 @@ class _Repair:
             return False
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
-        # A list from its end: what follows a removed element gets another index.
-        for path in sorted(self._dropped, key=_order, reverse=True):
+        # What is inside comes before what is around it, and a list is emptied from its
+        # end: what follows a removed element gets another index.
+        for path in sorted(self._dropped, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
         return True
@@ -372,12 +373,6 @@ def _copy(value: Any, old: str, new: str) -> Any:
     for name, child in value.items():
         copied[new if name == old else name] = _copy(child, old, new)
     return copied
-
-
-def _order(path: Path) -> tuple[int, int]:
-    """Return the depth of a path, and the index of its last step in a list."""
-    last = path[-1]
-    return len(path), last if isinstance(last, int) else -1
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:
