@@ -203,24 +203,16 @@ def meets(data: Any, constraint: Constraint) -> bool:
 def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     if "enum" in keywords:
         return value in keywords["enum"]
-    if not isinstance(value, str):
-        least, most = (
-            keywords.get("minimum", value),
-            keywords.get("maximum", value),
-        )
-        return bool(least <= value <= most)
     if "pattern" in keywords:
         # In other letters, and at line feeds, patterns of Python are not those of JSON
         # Schema.
         if not value.isascii() or "\n" in value:
             return False
         return re.search(keywords["pattern"], value) is not None
-    length = len(value)
-    least, most = (
-        keywords.get("minLength", 0),
-        keywords.get("maxLength", length),
-    )
-    return bool(least <= length <= most)
+    size = len(value) if isinstance(value, str) else value
+    least = keywords.get("minimum", keywords.get("minLength", size))
+    most = keywords.get("maximum", keywords.get("maxLength", size))
+    return bool(least <= size <= most)
 
 
 def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
@@ -231,7 +223,8 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
     """
     faults = []
     for each in texts:
-        holder, key = reduce(getitem, each.path[:-1], data), each.path[-1]
+        key = each.path[-1]
+        holder = reduce(getitem, each.path[:-1], data)
         text = holder[key]
         form, words = _KINDS[each.kind]
         if re.fullmatch(form, text):

@@ -312,7 +312,8 @@ def resolve_inside(folder: pathlib.Path, name: str | pathlib.Path) -> pathlib.Pa
     links, and a name that no file can have.
     """
     try:
-        root, real = folder.resolve(), (folder / name).resolve()
+        root = folder.resolve()
+        real = (folder / name).resolve()
     except (OSError, RuntimeError, ValueError):
         # A loop of links, or a null in the name.
         return None
@@ -326,7 +327,8 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
 
     An entry with an owner keeps it, and its own tags come before those of the file.
     """
-    owner, tags = data.get("owner"), data.get("tags")
+    owner = data.get("owner")
+    tags = data.get("tags")
     given: dict[str, Any] = {}
     if isinstance(owner, str) and owner:
         given["owner"] = owner
