@@ -111,11 +111,11 @@ class Program(Struct, frozen=True, dict=True):
         the order of queues and routes does.
         """
         routes = {
-            name: structs.replace(route, tests=()) for name, route in self.config.routes.items()
+            name: structs.asdict(route) | {"tests": ()}
+            for name, route in self.config.routes.items()
         }
-        digest = hashlib.sha256(
-            _ENCODER.encode(structs.replace(self.config, routes=routes, ignore=(), include=()))
-        )
+        without = {"routes": routes, "ignore": (), "include": ()}
+        digest = hashlib.sha256(_ENCODER.encode(structs.asdict(self.config) | without))
         for name in sorted(self.documents):
             digest.update(_ENCODER.encode((name, self.documents[name])))
         for plugin in filter(names_file, self.config.plugins):
