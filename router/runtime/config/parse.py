@@ -354,13 +354,14 @@ class _Repair:
         Jsonschema-rs reports a key that is a number, such as "7", as an index.
         """
         value = self.data
-        path = []
+        path: list[str | int] = []
         for step in error.instance_path:
             key = step
             if isinstance(value, dict) and isinstance(step, int):
                 key = _key_of(value, step)
             path.append(key)
-            value = value[key]
+            if len(path) < len(error.instance_path):
+                value = value[key]
         return tuple(path)
 
     def _value(self, path: Any) -> Any:

@@ -107,6 +107,24 @@ def test_an_optional_key_without_value_is_not_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ttl: e", "write_units: null"),
+        ("atomic: true", "max_receive_count: null"),
+        ("version: 1", "version: 1\nfunction: {memory: null}"),
+        ("queue: q", "queue: q\n    merge: {from: a, max: null}"),
+    ],
+)
+def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
+    """The schema has more than one fault to find with it."""
+    text = f"{HEAD}routes:\n  r:\n    queue: q\n    table: t\n"
+
+    config, findings = parse(text.replace(old, new))
+
+    assert (config is not None, findings) == (True, [])
+
+
+@pytest.mark.parametrize(
     ("text", "findings"),
     [
         ("queue: q\ntabel: t\n", ["9:5: RT101 unknown key 'tabel' in route 'r'; did you mean 'table'?"]),
