@@ -1,11 +1,9 @@
-"""Reads a schema document, and verifies it by itself: draft, validity, patterns,
-formats, names.
-"""
+"""Reads a schema document, and verifies it by itself: draft, validity, patterns, names."""
 
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, reduce
@@ -52,12 +50,6 @@ UNSUPPORTED_PATTERN = declare(
     "Messages are untrusted: with a pattern that backtracks, one of them can stop the "
     "router for minutes. Look-around "
     "and back-references need backtracking.",
-)
-UNKNOWN_FORMAT = declare(
-    "RT305",
-    "unknown format",
-    "An unknown format validates nothing, so that invalid values are accepted.",
-    "warning",
 )
 UNKNOWN_DRAFT = declare(
     "RT306",
@@ -334,11 +326,7 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
                 did_you_mean(named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"),
             )
         ]
-    parts = list(subschemas(content))
-    faults = _check_meta(content, name)
-    faults += _check_patterns(parts, name)
-    faults += _check_formats(parts, name)
-    return faults
+    return [*_check_meta(content, name), *_check_patterns(content, name)]
 
 
 def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -431,10 +419,8 @@ def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     )
 
 
-def _check_patterns(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
+def _check_patterns(content: Any, name: str) -> Iterator[ConfigFault]:
+    for path, schema in subschemas(content):
         places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
         patterns = map_of(schema, "patternProperties")
         places += [(key, (*path, "patternProperties", key)) for key in patterns]
@@ -464,17 +450,3 @@ def _is_linear(pattern: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _check_formats(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
-        named = schema.get("format")
-        if isinstance(named, str) and named not in ASSERTED_SINCE:
-            where = pointer((*path, "format"))
-            yield ConfigFault(
-                UNKNOWN_FORMAT,
-                f"{name} has an unknown format '{named}' at {where}: nothing is checked",
-                did_you_mean(named, ASSERTED_SINCE),
-            )

@@ -1,24 +1,24 @@
-"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage.
-
-And routes that no message of their queue reaches.
-"""
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage."""
 
 from collections.abc import Iterator
 from itertools import pairwise
 
 from router.codes import declare
 from router.model import Path
-from router.prover.expressions import tree_of
-from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
-from router.runtime.program.expressions import path_of
-from router.tools.check.analysis.proof_cache import prover_without_schema
-from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import is_set
 from router.tools.check.rule import Found, Subject, rule
 
+NO_DEAD_LETTER_QUEUE = declare(
+    "RT203",
+    "a queue without dead-letter queue",
+    "A rejected message stays on its queue and is received again until the queue's own redrive policy moves it; "
+    "the reason is in the log only.",
+    severity="warning",
+)
 IDLE_QUEUE = declare(
     "RT214",
     "a queue that no route reads",
@@ -61,6 +61,24 @@ DEFAULT_BATCH = 100
 MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 """A batch of a FIFO queue has at most 10 messages; one of more messages needs a window of at least 1 second:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
+
+
+@rule(NO_DEAD_LETTER_QUEUE)
+def check_dead_letter_queues(subject: Subject) -> Iterator[Found]:
+    """Report queues that are read and have no dead-letter queue."""
+    queues = subject.config.queues
+    # The first route that names a queue.
+    read: dict[str, Path] = {}
+    for route, settings in subject.config.routes.items():
+        read.setdefault(settings.queue, ("routes", route, "queue"))
+    for name, place in read.items():
+        if not queues.get(name, spec.Queue()).dead_letter:
+            yield Found(
+                NO_DEAD_LETTER_QUEUE,
+                f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
+                ("queues", name) if name in queues else place,
+                f"add 'dead_letter:' to the queue '{name}' under 'queues'",
+            )
 
 
 @rule(IDLE_QUEUE)
@@ -313,89 +331,3 @@ def rough_duration(seconds: int) -> str:
             rest = seconds % size // part
             return f"{seconds // size} {name}" + (f" {rest} {smaller}" if rest else "")
     return f"{seconds} s"
-
-
-NEVER_TAKEN = declare(
-    "RT211",
-    "a `when` that no valid message satisfies",
-    "Every message that satisfies `when` fails the schema, so that the route never writes anything.",
-)
-SHADOWED = declare(
-    "RT212",
-    "a route behind one that takes all its messages",
-    "With `match: first` a message goes to the first route whose `when` it satisfies.",
-)
-
-
-@rule(NEVER_TAKEN)
-def check_conditions(subject: Subject) -> Iterator[Found]:
-    """Report routes whose `when` contradicts their schema."""
-    for route in subject.routes:
-        if route.messages.impossible_when:
-            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
-            advice = (
-                _parentheses(str(route.route.when))
-                or "compare it with what the schema allows there"
-            )
-            yield Found(
-                NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when")
-            )
-
-
-def _parentheses(when: str) -> str:
-    """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
-    tree = tree_of(when.removeprefix("!"))
-    names = None if tree is None or when[:1] != "!" else path_of(tree)
-    return (
-        f"write '!({when[1:]})': '!' negates only the first name"
-        if names and len(names) > 1
-        else ""
-    )
-
-
-@rule(SHADOWED)
-def check_shadows(subject: Subject) -> Iterator[Found]:
-    """Report routes whose messages all go to earlier routes."""
-    anything = prover_without_schema()
-    for routes in subject.by_queue.values():
-        for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
-            earlier = _earlier(routes[:index], route, anything)
-            if earlier is not None:
-                sentence = (
-                    f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
-                )
-                advice = f"put it before '{earlier.name}'"
-                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
-            elif route.messages.shadowed:
-                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
-                yield Found(
-                    SHADOWED,
-                    sentence,
-                    route.path,
-                    "put it before them",
-                    refutes=route.claim("when"),
-                )
-
-
-def _earlier(
-    before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver
-) -> AnalyzedRoute | None:
-    """Return the first route that takes all messages of a later one; None if there is none."""
-    unconditional = next((each for each in before if not is_set(each.route.when)), None)
-    if unconditional is not None or not is_set(route.route.when):
-        return unconditional
-    messages = anything.narrow(route.when.predicate, route.when.exact)
-    return next(
-        (each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None
-    )
-
-
-def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaProver) -> bool:
-    condition = tree_of(str(earlier.route.when))
-    if condition is not None and condition == tree_of(str(route.route.when)):
-        return True
-    return (
-        earlier.when.exact
-        and not messages.impossible
-        and messages.entails(earlier.when.predicate) is Answer.YES
-    )

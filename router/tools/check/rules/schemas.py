@@ -9,8 +9,15 @@ from urllib.parse import quote
 from router.codes import declare
 from router.model import Path
 from router.prover.budget import ProofBudget
+from router.runtime.config.findings import did_you_mean
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import SchemaDocument, escape, subschemas
+from router.runtime.program.schemas.documents import (
+    ASSERTED_SINCE,
+    SchemaDocument,
+    escape,
+    pointer,
+    subschemas,
+)
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
@@ -20,6 +27,12 @@ if TYPE_CHECKING:
     from jsonschema_rs import Registry, Validator
 
 
+UNKNOWN_FORMAT = declare(
+    "RT305",
+    "unknown format",
+    "An unknown format validates nothing, so that invalid values are accepted.",
+    "warning",
+)
 UNUSED_DEFINITION = declare(
     "RT311",
     "a definition that is not referenced",
@@ -44,6 +57,28 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
             sentence = f"no message can satisfy the schema of route '{route.name}'"
             advice = "look for parts of it that contradict each other"
             yield Found(IMPOSSIBLE_SCHEMA, sentence, (*route.path, "schema"), advice)
+
+
+@rule(UNKNOWN_FORMAT)
+def check_formats(subject: Subject) -> Iterator[Found]:
+    """Report formats that no draft defines."""
+    checked: set[str] = set()
+    for validation in subject.schemas.validations.values():
+        for document in validation.documents.values():
+            if document.uri not in checked:
+                checked.add(document.uri)
+                yield from _unknown_formats(document, validation.path)
+
+
+def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
+    for place, schema in subschemas(document.content):
+        named = schema.get("format")
+        if isinstance(named, str) and named not in ASSERTED_SINCE:
+            where = pointer((*place, "format"))
+            sentence = (
+                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked"
+            )
+            yield Found(UNKNOWN_FORMAT, sentence, path, did_you_mean(named, ASSERTED_SINCE))
 
 
 @rule(UNUSED_DEFINITION)

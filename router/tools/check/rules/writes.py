@@ -149,6 +149,32 @@ def _identity(attribute: spec.Attribute) -> object:
     )
 
 
+REPEATED_EFFECT = declare(
+    "RT606",
+    "`add` or `append` without `once`",
+    "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
+    "idempotency key for each applied update.",
+    severity="warning",
+)
+
+
+@rule(REPEATED_EFFECT)
+def check_repeated_effects(subject: Subject) -> Iterator[Found]:
+    """Report settings whose effect a redelivered message repeats."""
+    for name, route in subject.config.routes.items():
+        write = route.write
+        repeated = [each for each in sorted(MODES[write.mode].repeats) if getattr(write, each)]
+        if repeated and not is_set(write.once):
+            first = repeated[0]
+            yield Found(
+                REPEATED_EFFECT,
+                f"'{first}' is applied again each time a message is redelivered",
+                ("routes", name, "write", first),
+                "name a table of idempotency keys with 'once:'",
+                key=True,
+            )
+
+
 NEVER_ADDED = declare(
     "RT617",
     "an attribute of `add` that is never a number or a set",
