@@ -233,6 +233,8 @@ def _may_all_lack(messages: SchemaProver, elements: Steps, rest: Names) -> bool:
 
 def of_list_end(messages: Messages, listed: Value, index: int) -> Value:
     """Infer the first element of a list, or with -1 its last."""
+    if listed.ends is not None:
+        return listed.ends[index]
     if listed.origin is not None:
         return _of_element(messages, listed.origin, index)
     if listed.no_elements is YES:

@@ -247,7 +247,8 @@ class _Parser:
         self.moves: list[list[tuple[Ranges, int]]] = [[]]
 
     def alternatives(self) -> _Ends:
-        first, last = self._state(), self._state()
+        first = self._state()
+        last = self._state()
         while True:
             start, end = self._sequence()
             self._join(first, start)
@@ -370,7 +371,8 @@ class _Parser:
         raise UndecidedPattern
 
     def _edge(self, ranges: Ranges | None = None, needs: str = "") -> _Ends:
-        first, last = self._state(), self._state()
+        first = self._state()
+        last = self._state()
         if ranges is None:
             self._join(first, last, needs)
         else:

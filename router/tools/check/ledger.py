@@ -90,22 +90,22 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
-        what = (
-            f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
-        )
-        refuting = UNBOUNDED if self.kind == "size" else REFUTED
-        code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
-        verdict = "does not hold for each message" if self.by_message else "is not decided"
+        what = f"route '{self.route}'"
+        if self.subject:
+            what = f"'{self.subject}' of {what}"
+        code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
+        verdict = "is not decided"
+        if self.by_message:
+            code = UNBOUNDED if self.kind == "size" else REFUTED
+            verdict = "does not hold for each message"
         return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
 
     @property
     def in_words(self) -> str:
         """The verdict as people read it: what may happen to a message, if the claim does not hold."""
-        return (
-            _IN_WORDS.get(self.kind, _MAY_BE_REJECTED)
-            if self.verdict == "refuted"
-            else self.verdict
-        )
+        if self.verdict == "refuted":
+            return _IN_WORDS.get(self.kind, _MAY_BE_REJECTED)
+        return self.verdict
 
     @property
     def by_message(self) -> bool:
@@ -170,8 +170,10 @@ def make_ledger(
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for found, route, neighbours in _claims_of_routes(subject):
-        claim, locate = found.claim, partial(findings.locate, found.path)
-        codes, doubts = refuted.get(claim, ()), (*found.doubts, *doubted.get(claim, ()))
+        claim = found.claim
+        locate = partial(findings.locate, found.path)
+        codes = refuted.get(claim, ())
+        doubts = (*found.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
@@ -201,7 +203,8 @@ def _judged(
     locate: Callable[[], Place],
 ) -> LedgerEntry:
     """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
-    reason, example = "", ""
+    reason = ""
+    example = ""
     if not codes:
         reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
@@ -210,7 +213,8 @@ def _judged(
     if found:
         example = found.message
         if not codes:
-            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
+            codes = [UNBOUNDED if claim.kind == "size" else REFUTED]
+            reason = found.reason
     undecided = not codes
     return LedgerEntry(
         route=claim.route,
@@ -246,16 +250,11 @@ def close_ledger(
     entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]
 ) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
-    if not ignored:
-        return Ledger(tuple(entries.values()))
-    return Ledger(
-        tuple(
-            structs.replace(entry, ignored=ignored[key])
-            if isinstance(key, Finding) and key in ignored
-            else entry
-            for key, entry in entries.items()
-        )
-    )
+    closed: list[LedgerEntry] = []
+    for key, entry in entries.items():
+        reason = ignored.get(key) if isinstance(key, Finding) else None
+        closed.append(entry if reason is None else structs.replace(entry, ignored=reason))
+    return Ledger(tuple(closed))
 
 
 def _claims_of_routes(

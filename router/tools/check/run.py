@@ -248,7 +248,8 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findi
     if finding.code.id != ignore.code:
         return False
     paths = findings.paths(finding)
-    own_file, root_file = findings.locate(where).file, findings.locate(()).file
+    own_file = findings.locate(where).file
+    root_file = findings.locate(()).file
     if own_file != root_file and all(findings.locate(path).file != own_file for path in paths):
         # An entry in an included file applies to this file only, so that a team cannot hide findings of another.
         return False
@@ -262,11 +263,9 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
         return None  # it matches no finding, which is reported
     if code is None:
         # A code without the prefix may be a plugin's; these are not known.
-        return (
-            (f"there is no code {name}", "docs/checks.md lists all codes")
-            if name.startswith("RT")
-            else None
-        )
+        if name.startswith("RT"):
+            return (f"there is no code {name}", "docs/checks.md lists all codes")
+        return None
     if name.startswith(OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"
     if refused or (name.startswith(INCOMPLETE) and code.severity == "error"):

@@ -51,6 +51,7 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
 """The types of values that each `type` converts, and the type that it converts them to."""
+_ANSWERS = {True: YES, False: NO, None: UNKNOWN}
 MAX_VALUES = 100
 """More values are not counted."""
 FIRST_MILLISECONDS = 100_000_000_000
@@ -160,7 +161,7 @@ def _source(route: AnalyzedRoute, values: Values) -> Value:
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
     parts = [_of_text(route, text) for text in values.expressions]
-    own = UNKNOWN if values.missing is None else YES if values.missing else NO
+    own = _ANSWERS[values.missing]
     lacking = next((part.lacking for part in parts if part.missing is YES), None)
     missing = any_of([own, *(part.missing for part in parts)])
     value = of_type(values.type, longest=values.longest) if values.type else Value()
@@ -197,10 +198,8 @@ def _converted(raw: Value, kind: str) -> Value:
         )
     if kind == "json":
         return Value(raw.missing, types, NO, None, None, raw.lacking)
-    longest, empty = (
-        (text_length(raw) if kind == "S" else None),
-        (raw.empty if kind in ("S", "B") else NO),
-    )
+    longest = text_length(raw) if kind == "S" else None
+    empty = raw.empty if kind in ("S", "B") else NO
     return structs.replace(raw, types=types, empty=empty, longest=longest)
 
 
@@ -213,11 +212,10 @@ def _with_default(value: Value, default: Any) -> Value:
         **value.types,
         **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES},
     }
-    longest = (
-        None
-        if value.longest is None or other.longest is None
-        else max(value.longest, other.longest)
-    )
+    if value.longest is None or other.longest is None:
+        longest = None
+    else:
+        longest = max(value.longest, other.longest)
     if value.can_be(["string"]) is NO:
         longest = other.longest
     empty = any_of(
@@ -298,21 +296,17 @@ def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int |
 
 def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
     """Return whether an attribute that is a number counts seconds: NO if it does not in some message."""
-    known = [_counted_in(route, inferred)]
+    other = [_counted_in(route, inferred).opposite()]
     if isinstance(default, int | Decimal):
-        known.append(_counted_by(default))
-    return (
-        Answer.NO
-        if Answer.NO in known
-        else Answer.UNKNOWN
-        if Answer.UNKNOWN in known
-        else Answer.YES
-    )
+        other.append(_counted_by(default).opposite())
+    return any_of(other).opposite()
 
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
     """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
-    messages, steps, source = route.mapped, inferred.value.origin, inferred.source
+    messages = route.mapped
+    steps = inferred.value.origin
+    source = inferred.source
     if inferred.steps:
         return False
     if isinstance(source, Constant):
@@ -325,7 +319,9 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
 
 
 def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
-    source, steps, messages = inferred.source, inferred.raw.origin, route.mapped
+    source = inferred.source
+    steps = inferred.raw.origin
+    messages = route.mapped
     if inferred.steps:
         last = inferred.steps[-1].transform
         known = last is not None and isinstance(last.result, EpochSeconds)
@@ -350,8 +346,6 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
 
 
 def _counted_by(value: Any) -> Answer:
-    return (
-        Answer.NO
-        if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS
-        else Answer.YES
-    )
+    if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS:
+        return Answer.NO
+    return Answer.YES

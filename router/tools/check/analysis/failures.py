@@ -45,7 +45,8 @@ def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Ite
 
 
 def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
-    kind, children = tree["type"], tree["children"]
+    kind = tree["type"]
+    children = tree["children"]
     if kind == "function_expression":
         yield from _of_call(messages, scope, tree)
     elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
@@ -84,7 +85,8 @@ def _guarded(
 
 
 def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
-    name, function = tree["value"], FUNCTIONS.get(tree["value"])
+    name = tree["value"]
+    function = FUNCTIONS.get(tree["value"])
     for index, child in enumerate(tree["children"]):
         if function is None or child["type"] == "expref":
             yield f"{name}() may fail on a value of the list"
@@ -140,7 +142,8 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
     """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
-    messages, scope = route.mapped, route.scope
+    messages = route.mapped
+    scope = route.scope
     values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
     for use, value in values:
         yield from of_expression(messages, scope, use.text)
@@ -161,7 +164,9 @@ def of_conversion(
     route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
-    value, kind, messages = inferred.raw, attribute.type, route.mapped
+    value = inferred.raw
+    kind = attribute.type
+    messages = route.mapped
     if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
         return
     form = TEXT_FORMATS.get(kind)

@@ -118,11 +118,9 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
             attribute.type,
             min(size, _value_bytes(route, inferred.raw, inferred.accepts)),
         )
-    return (
-        default
-        if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred)
-        else max(default, size)
-    )
+    if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred):
+        return default
+    return max(default, size)
 
 
 def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
@@ -170,7 +168,8 @@ def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
 
 def _node_bytes(route: AnalyzedRoute, tree: Tree) -> float:
     """Return the most bytes of the value of an expression, of those of its parts."""
-    children, size = tree["children"], inf
+    children = tree["children"]
+    size = inf
     match tree["type"]:
         case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
             given = [_tree_bytes(route, child) for child in children if child["type"] != "expref"]
@@ -218,26 +217,23 @@ def _text_bytes(route: AnalyzedRoute, text: str) -> float:
     value = of_tree(route.mapped, route.scope, tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    return (
-        max(size, MOST_DIGITS)
-        if value.given or value.can_be(["number"]) is NO
-        else bytes_as_text(size)
-    )
+    if value.given or value.can_be(["number"]) is NO:
+        return max(size, MOST_DIGITS)
+    return bytes_as_text(size)
 
 
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
     """Return the most bytes of a value that is taken from the message, or of a list of its values."""
-    messages, steps = route.mapped, value.origin or value.elements
+    messages = route.mapped
+    steps = value.origin or value.elements
     if messages is not None and value.one_of is not None:
         return messages.most_bytes(value.one_of, len(value.one_of))
     if messages is None or steps is None:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    fixed, kinds = (
-        len(route.scope.element or ()),
-        ALL_TYPES if value.origin is None else possible(value),
-    )
+    fixed = len(route.scope.element or ())
+    kinds = ALL_TYPES if value.origin is None else possible(value)
     size = messages.most_bytes(steps, fixed, kinds)
     if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
         size = route.few.most_bytes(steps, fixed, kinds)
@@ -253,26 +249,11 @@ def _is_refused(
 
     A set of no elements counts as missing.
     """
-    for use in route.uses(attribute):
-        tree = tree_of(use.text)
-        value = of_tree(route.mapped, route.scope, tree)
-        taken = ALL_TYPES if use.takes is None else use.takes
-        if (tree is not None and _fails(route, tree)) or not set(taken).intersection(
-            possible(value)
-        ):
+    if any(_fails(route, tree_of(use.text)) for use in route.uses(attribute)):
+        return True
+    for value, takes in _values_taken(route, name, attribute, inferred):
+        if takes is not None and not set(takes).intersection(possible(value)):
             return True
-    if name in route.route.write.add and not {"number", "set"}.intersection(
-        possible(inferred.value)
-    ):
-        return True
-    stages = [(step.before, step.takes) for step in inferred.steps] + [
-        (inferred.raw, inferred.accepts)
-    ]
-    if any(
-        takes is not None and not set(takes).intersection(possible(value))
-        for value, takes in stages
-    ):
-        return True
     forms = [(step.before, step.form) for step in inferred.steps]
     forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
     if any(form is not None and is_never_accepted(route, value, form) for value, form in forms):
@@ -292,9 +273,24 @@ def _is_refused(
     )
 
 
-def _fails(route: AnalyzedRoute, tree: Tree) -> bool:
+def _values_taken(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
+) -> Iterator[tuple[Value, Collection[str] | None]]:
+    """Yield the values of each part of a mapping, with the types that it takes; None if it may take any."""
+    for use in route.uses(attribute):
+        yield of_tree(route.mapped, route.scope, tree_of(use.text)), use.takes or ALL_TYPES
+    for step in inferred.steps:
+        yield step.before, step.takes
+    yield inferred.raw, inferred.accepts
+    if name in route.route.write.add:
+        yield inferred.value, ("number", "set")
+
+
+def _fails(route: AnalyzedRoute, tree: Tree | None) -> bool:
     """Whether an expression is a call of a function that takes no value that its argument can be, or an empty list."""
-    function = FUNCTIONS.get(tree["value"]) if tree["type"] == "function_expression" else None
+    if tree is None or tree["type"] != "function_expression":
+        return False
+    function = FUNCTIONS.get(tree["value"])
     if function is None or not function.takes[0] or tree["children"][0]["type"] == "expref":
         return False
     taken = {each for each in function.takes[0] if not each.startswith("array-")}

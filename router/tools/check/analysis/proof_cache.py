@@ -41,18 +41,18 @@ def prover_of(
     If `approximate`, such a schema is decided level by level only, and the result is never None. Of one with other
     drafts in it, nothing is proved.
     """
-    known, uri = None, schema.root.uri
+    known = None
+    uri = schema.root.uri
     texts = {uri: document.text for uri, document in schema.documents.items()}
     mixed = any(
         _has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items()
     )
     if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
         # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
-        known = (
-            canonical_of(uri, tuple(sorted(texts.items())))
-            if len(texts) > 1
-            else canonical_of("", (("", texts[uri]),))
-        )
+        if len(texts) > 1:
+            known = canonical_of(uri, tuple(sorted(texts.items())))
+        else:
+            known = canonical_of("", (("", texts[uri]),))
     if known is None and not approximate:
         return None
     known, exact = (known, True) if known else (parsed(20, b"true"), False)

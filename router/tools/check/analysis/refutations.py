@@ -58,7 +58,8 @@ def refutation(
         )
     messages = route.messages_of(claim)
     there = [] if claim.of_message or route.scope.element is None else [route.scope.element]
-    rejects, known = _rejecting(_stages(route, claim)), _known_value(route, claim)
+    rejects = _rejecting(_stages(route, claim))
+    known = _known_value(route, claim)
     found = _search(messages, read, rejects, there, tested_paths(route), known)
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
@@ -227,22 +228,19 @@ def _kind_of(name: str, item: Item) -> str:
 
 
 def _version_fault(name: str, kind: str) -> str:
-    return (
-        ""
-        if kind in _ORDERED
-        else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
-    )
+    if kind in _ORDERED:
+        return ""
+    what = f"of type {kind}" if kind else "missing"
+    return f"the version '{name}' is {what}"
 
 
 def _expiry_fault(name: str, item: Item) -> str:
     kind = _kind_of(name, item)
     if kind not in ("N", ""):
         return f"the time to live '{name}' is of type {kind}, and is never read"
-    return (
-        f"the time to live '{name}' is in milliseconds"
-        if kind and item[name] >= FIRST_MILLISECONDS
-        else ""
-    )
+    if kind and item[name] >= FIRST_MILLISECONDS:
+        return f"the time to live '{name}' is in milliseconds"
+    return ""
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:
@@ -263,7 +261,9 @@ def _mixed(
     route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]
 ) -> Refutation | None:
     """Return a message with a version of another type than that of another message: the two have no order."""
-    name, attribute, messages = claim.subject, _attribute(route, claim), route.mapped
+    name = claim.subject
+    attribute = _attribute(route, claim)
+    messages = route.mapped
     if messages is None or attribute is None or not has_only_built_ins(route, attribute):
         return None
     kind_of = _mapping(route, {name: attribute}, partial(_kind_of, name))
@@ -298,11 +298,9 @@ def _rejecting(stages: list[Reject]) -> Reject | None:
 
     def rejects(data: Any) -> str:
         reason = last(data)
-        return (
-            reason
-            if reason and _is_storable(data) and not any(stage(data) for stage in before)
-            else ""
-        )
+        if reason and _is_storable(data) and not any(stage(data) for stage in before):
+            return reason
+        return ""
 
     return rejects
 

@@ -190,11 +190,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         where = self.index.where(level)
         if gap == "type":
             return f"add 'type: object' {where}"
-        return (
-            f"remove null from the types {where}"
-            if gap == "null"
-            else f"add '{gap}' to 'required' {where}"
-        )
+        if gap == "null":
+            return f"remove null from the types {where}"
+        return f"add '{gap}' to 'required' {where}"
 
     def constrain(self, value: Value, keyword: str) -> str:
         """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
@@ -206,7 +204,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
     """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
     for index in range(in_element(steps), len(steps)):
-        level, name = steps[:index], steps[index]
+        level = steps[:index]
+        name = steps[index]
         if messages.holds_at(level, {"type": "object"}) is not Answer.YES:
             return level, "type"
         if messages.holds_at(level, {"required": [name]}) is not Answer.YES:
@@ -226,7 +225,9 @@ def analyze_routes(
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier = _EarlierRoutes()
-    known, find_part, shared = dict[str, SchemaProver](), SharedParts().find, SharedAttributes()
+    known = dict[str, SchemaProver]()
+    find_part = SharedParts().find
+    shared = SharedAttributes()
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
@@ -234,10 +235,8 @@ def analyze_routes(
         linked = _linked(schemas, name, route)
         budget = budget_of(linked)
         by_schema = _by_schema(linked, budget, known, find_part)
-        scope, names = (
-            _scope(route),
-            None if isinstance(route.plugins, UnsetType) else route.plugins,
-        )
+        scope = _scope(route)
+        names = None if isinstance(route.plugins, UnsetType) else route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
             AnalyzedRoute(
@@ -281,11 +280,9 @@ class _EarlierRoutes:
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
-    return (
-        None
-        if isinstance(route.schema, UnsetType)
-        else schemas.linked(route.schema, ("routes", name, "schema"))
-    )
+    if isinstance(route.schema, UnsetType):
+        return None
+    return schemas.linked(route.schema, ("routes", name, "schema"))
 
 
 def _by_schema(

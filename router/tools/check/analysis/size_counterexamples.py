@@ -91,7 +91,8 @@ def find_oversized(
 
     None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform of a plugin is not.
     """
-    messages, element = route.mapped, route.scope.element
+    messages = route.mapped
+    element = route.scope.element
     if messages is None or (route.scope.each and element is None):
         return None
     item: Any = UNSET
@@ -102,7 +103,8 @@ def find_oversized(
             or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES
         ):
             return None
-        item, read = {name: attribute}, paths_of(route, attribute)
+        item = {name: attribute}
+        read = paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))
     growth = Growth(
         lambda data: measure(data) is False,
@@ -110,7 +112,8 @@ def find_oversized(
         lambda data: measure(data) is True and _json_bytes(data) <= MOST_BYTES,
     )
     there = [] if element is None else [element]
-    tested, read = tested_paths(route), list(read)
+    tested = tested_paths(route)
+    read = list(read)
     # A template has no value if a part of it has none.
     beside = [[*there, *read], there] if len(read) > 1 else [there]
     tried = (
@@ -225,7 +228,8 @@ def _lengthened(value: str, way: int) -> str:
 
     Most routes try the same few texts, and a text that exists has its hash.
     """
-    last, inner = value[-1:] or "x", value[-2:-1] or "x"
+    last = value[-1:] or "x"
+    inner = value[-2:-1] or "x"
     match way:
         case 0:
             return f"{value}{last * _MANY}"

@@ -14,20 +14,23 @@ from router.prover.text_patterns import NO_MATCH
 from router.tools.check.analysis.routes import AnalyzedRoute
 
 _SAMPLES = (
-    *(
-        "x",
-        "abc",
-        "A",
-        "",
-        "a-1",
-        "2026-01-02",
-        "2026-01-02T03:04:05Z",
-        "1767323045",
-        "1.2.3",
-        "00:00:00Z",
-        "P1D",
-    ),
-    *("a@example.com", "example.com", "https://example.com/", "/a", "192.0.2.1", "2001:db8::1"),
+    "x",
+    "abc",
+    "A",
+    "",
+    "a-1",
+    "2026-01-02",
+    "2026-01-02T03:04:05Z",
+    "1767323045",
+    "1.2.3",
+    "00:00:00Z",
+    "P1D",
+    "a@example.com",
+    "example.com",
+    "https://example.com/",
+    "/a",
+    "192.0.2.1",
+    "2001:db8::1",
     "f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
 )
 """Texts of many formats, to find one that a schema allows and a conversion refuses."""
@@ -51,7 +54,9 @@ def refusal_of(
     route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]
 ) -> Refusal:
     """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that a value can be."""
-    messages, index, steps = route.mapped, route.index, value.origin
+    messages = route.mapped
+    index = route.index
+    steps = value.origin
     textual = value.can_be(["string"])
     if textual is not Answer.YES or messages is None or index is None or steps is None:
         return Refusal(Answer.NO if textual is Answer.NO else Answer.UNKNOWN)
@@ -78,7 +83,8 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
     if value.can_be(["string"]) is Answer.NO:
         return True
-    messages, steps = route.mapped, value.origin
+    messages = route.mapped
+    steps = value.origin
     if (
         messages is None
         or steps is None
@@ -90,7 +96,8 @@ def accepts_text(
 
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
     """Whether it is proved that a conversion refuses each value: all are text, and none matches its pattern."""
-    messages, steps = route.mapped, value.origin
+    messages = route.mapped
+    steps = value.origin
     if messages is None or steps is None or not form.pattern or value.types.keys() != {"string"}:
         return False
     return messages.find_text(steps, [form.pattern], NO_MATCH)[0] is Answer.NO

@@ -168,11 +168,7 @@ def _result_of(
         case SameList():
             return _same_list_as(before)
         case ListEnd(index):
-            return (
-                of_list_end(route.mapped, before, index)
-                if before.ends is None
-                else before.ends[index]
-            )
+            return of_list_end(route.mapped, before, index)
         case JoinedText():
             return of_joined(route.mapped, before)
         case SplitText(separator):
@@ -215,18 +211,17 @@ def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> 
         case EmptyIfMatches(pattern, samples):
             return YES if before.empty is YES else _can_match(route, before, pattern, [*samples])
         case EmptyIfRepeats(part):
-            return (
-                YES
-                if before.empty is YES
-                else _can_match(route, before, f"^({escaped(part)})*$", [part])
-            )
+            if before.empty is YES:
+                return YES
+            return _can_match(route, before, f"^({escaped(part)})*$", [part])
         case _:
             return UNKNOWN
 
 
 def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[str]) -> Answer:
     """Whether a text can match a pattern, of which some samples are given."""
-    messages, steps = route.mapped, before.origin
+    messages = route.mapped
+    steps = before.origin
     if messages is None or steps is None:
         return UNKNOWN
     if messages.can_be(steps, samples) is YES:
@@ -271,11 +266,10 @@ def _entry_of(
     found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
     lengths = [value.longest for value in found if "string" in value.types]
-    longest = (
-        None
-        if None in lengths
-        else max((length for length in lengths if length is not None), default=0)
-    )
+    if None in lengths:
+        longest = None
+    else:
+        longest = max((length for length in lengths if length is not None), default=0)
     after = Value(
         missing=NO if default is not None and None not in entries.values() else UNKNOWN,
         types=dict.fromkeys(types, YES) if len(types) == 1 else types,

@@ -304,11 +304,10 @@ def survivals(deployment: DeployedConfig) -> list[OutageSurvival]:
 
 
 def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> OutageSurvival:
-    crashes = (
-        (deployed.max_receive_count - 1) * deployed.visibility
-        if deployed.max_receive_count
-        else deployed.retention
-    )
+    if deployed.max_receive_count:
+        crashes = (deployed.max_receive_count - 1) * deployed.visibility
+    else:
+        crashes = deployed.retention
     survives = min(backoff.survives(), deployed.retention)
     return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
 
@@ -348,11 +347,10 @@ def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
             advice = "raise its retention (at most 14 days), or lower 'outlast'"
         else:
             count = deployed.max_receive_count
-            shown = (
-                f"{count} receives of queue '{deployed.name}' are"
-                if count > 1
-                else f"1 receive of '{deployed.name}' is"
-            )
+            if count > 1:
+                shown = f"{count} receives of queue '{deployed.name}' are"
+            else:
+                shown = f"1 receive of '{deployed.name}' is"
             sentence = f"{shown} used up after {rough_duration(each.survives)} of an outage"
             advice = f"set its maxReceiveCount to {receives_for(each.outlast)} or more, or lower 'outlast'"
         yield Found(SHORT_LIVED, f"{sentence}, and it is to survive {wanted}", path, advice)

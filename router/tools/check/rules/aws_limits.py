@@ -60,32 +60,50 @@ NO_RANGE = declare(
 
 MAX_TIMEOUT, MAX_WINDOW, MIN_RETENTION = 900, 300, 60
 LOG_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
 )
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 RESERVED_NAMES = frozenset(
     (
-        *(
-            "_HANDLER",
-            "_X_AMZN_TRACE_ID",
-            "AWS_ACCESS_KEY",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_DEFAULT_REGION",
-        ),
-        *("AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME"),
-        *(
-            "AWS_LAMBDA_FUNCTION_VERSION",
-            "AWS_LAMBDA_INITIALIZATION_TYPE",
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-        ),
-        *(
-            "AWS_LAMBDA_LOG_STREAM_NAME",
-            "AWS_LAMBDA_RUNTIME_API",
-            "AWS_REGION",
-            "AWS_SECRET_ACCESS_KEY",
-        ),
-        *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
     )
 )
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
@@ -108,7 +126,8 @@ def check_batches(subject: Subject) -> Iterator[Found]:
     """Report batch sizes and windows that Lambda refuses."""
     for name, queue in subject.config.queues.items():
         path: Path = ("queues", name, "lambda")
-        mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
+        mapping = queue.lambda_
+        fifo = is_fifo(queue.name or name)
         size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
         window = parse_duration(mapping.window) if isinstance(mapping.window, str) else None
         if fifo and size > MAX_BATCH_FIFO:

@@ -84,7 +84,8 @@ def check_calls(subject: Subject) -> Iterator[Found]:
 def _first_failure(
     route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, where: Path
 ) -> Found | None:
-    tree, messages = tree_of(text), route.messages_of(claim)
+    tree = tree_of(text)
+    messages = route.messages_of(claim)
     for argument in () if tree is None or messages is None else _arguments(messages, scope, tree):
         if found := _judge(route, claim, argument, where):
             return structs.replace(found, refutes=claim)
@@ -101,7 +102,8 @@ def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) ->
 
 def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
     """Yield the expressions of settings whose failure rejects a message, with their place and claim."""
-    for_each, once_key = route.route.for_each, route.route.write.once_key
+    for_each = route.route.for_each
+    once_key = route.route.write.once_key
     if not isinstance(for_each, UnsetType):
         yield for_each, (*route.path, "for_each"), route.claim("for_each")
     if not isinstance(once_key, UnsetType):
@@ -110,7 +112,8 @@ def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
 
 def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
     """Yield the arguments of the functions that are certainly called for some message, or for some element."""
-    kind, children = tree["type"], tree["children"]
+    kind = tree["type"]
+    children = tree["children"]
     if kind in ("and_expression", "or_expression"):
         yield from _guarded(messages, scope, tree)
         return
@@ -163,7 +166,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
 
 
 def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
-    name, children = tree["value"], tree["children"]
+    name = tree["value"]
+    children = tree["children"]
     function = FUNCTIONS[name]
     values = [of_tree(messages, scope, child) for child in children]
     for index, (child, value) in enumerate(zip(children, values, strict=True)):
@@ -173,7 +177,8 @@ def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argu
             continue
         elements = next((each.elements for each in values if each.elements is not None), None)
         if elements is not None:
-            inside, body = _Elements(base=elements), child["children"][0]
+            inside = _Elements(base=elements)
+            body = child["children"][0]
             yield from _arguments(messages, inside, body)
             if name in _BY_KEY:
                 yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
@@ -181,16 +186,15 @@ def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argu
 
 def _judge(route: AnalyzedRoute, claim: Claim, argument: _Argument, where: Path) -> Found | None:
     """Return the finding about an argument, if there is one."""
-    value, takes = argument.value, argument.takes
+    value = argument.value
+    takes = argument.takes
     lists = tuple(each.removeprefix("array-") for each in takes if each.startswith("array-"))
     kinds = (
         *(each for each in takes if not each.startswith("array-")),
         *(("array",) if lists else ()),
     )
-    accepts, unfit = (
-        f"{argument.function}() accepts {in_words(kinds)}" if kinds else "",
-        value.other_than(kinds),
-    )
+    accepts = f"{argument.function}() accepts {in_words(kinds)}" if kinds else ""
+    unfit = value.other_than(kinds)
     if not kinds:
         return None
     if value.types and value.can_be(kinds) is NO:
@@ -222,7 +226,8 @@ def _judge(route: AnalyzedRoute, claim: Claim, argument: _Argument, where: Path)
 
 def _unfit_elements(argument: _Argument, kinds: tuple[str, ...]) -> str:
     """Return what elements of a list can be that a function does not accept, in words; "" if nothing."""
-    value, messages = argument.value, argument.messages
+    value = argument.value
+    messages = argument.messages
     element = of_path(messages, value.elements)
     unfit = element.other_than(kinds)
     if value.elements is None or element.untyped:

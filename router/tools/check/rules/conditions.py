@@ -78,11 +78,9 @@ def _parentheses(when: str) -> str:
     """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
     tree = tree_of(when.removeprefix("!"))
     names = None if tree is None or when[:1] != "!" else path_of(tree)
-    return (
-        f"write '!({when[1:]})': '!' negates only the first name"
-        if names and len(names) > 1
-        else ""
-    )
+    if names and len(names) > 1:
+        return f"write '!({when[1:]})': '!' negates only the first name"
+    return ""
 
 
 @rule(SHADOWED)

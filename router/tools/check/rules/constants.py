@@ -92,11 +92,10 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
 def _unstorable(constant: Any, type_: str | UnsetType) -> str:
     """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
     try:
-        value = (
-            constant
-            if constant is UNSET or isinstance(type_, UnsetType)
-            else CONVERTERS[type_](constant)
-        )
+        if constant is UNSET or isinstance(type_, UnsetType):
+            value = constant
+        else:
+            value = CONVERTERS[type_](constant)
     except ValueError:  # loading reports it
         return ""
     if value is UNSET or value is None:
@@ -135,7 +134,8 @@ def _unfit_by_hints(function: TransformFunction, argument: Any) -> Iterator[tupl
 
 def _bound(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, Any]]:
     """Yield the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
-    hints, bound = _annotations(function), bind(function, argument)
+    hints = _annotations(function)
+    bound = bind(function, argument)
     if bound is None:
         return
     for name, value in list(bound.arguments.items())[1:]:
@@ -182,8 +182,6 @@ def _in_words(hint: Any) -> str:
 def _kind(value: Any) -> str:
     """Return the value, if it is short, else its type."""
     text = repr(value) if not isinstance(value, Decimal) else str(value)
-    return (
-        text
-        if isinstance(value, str | int | Decimal) and len(text) < 30
-        else f"a {type(value).__name__}"
-    )
+    if isinstance(value, str | int | Decimal) and len(text) < 30:
+        return text
+    return f"a {type(value).__name__}"

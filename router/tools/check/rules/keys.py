@@ -89,16 +89,15 @@ def _judge(
     path: Path,
 ) -> Iterator[Found]:
     """Report the first property of a key attribute that is not guaranteed."""
-    value, claim = inferred.value, route.claim("key", name)
+    value = inferred.value
+    claim = route.claim("key", name)
     if value.missing is YES:
         sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
         if value.lacking is None and not value.gap:
             sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        default = (
-            "add a 'default', or take the key from a value that the schema requires"
-            if value.gap
-            else ""
-        )
+        default = ""
+        if value.gap:
+            default = "add a 'default', or take the key from a value that the schema requires"
         advice = route.require(value.lacking, claim) or default
         yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
         return
@@ -177,11 +176,9 @@ def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) ->
 
 def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) -> str:
     if inferred.raw.origin is None:
-        return (
-            "write 'type: N', if it is the text of a number"
-            if kind == "N" and inferred.accepts is None
-            else ""
-        )
+        if kind == "N" and inferred.accepts is None:
+            return "write 'type: N', if it is the text of a number"
+        return ""
     return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
 
 

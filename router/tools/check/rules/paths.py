@@ -80,7 +80,8 @@ def _find_in_attribute(
     claim = route.claim("mapping", name)
     for use in route.uses(attribute):
         for names in paths_in(use.text):
-            steps, where = route.scope.steps(names), route.place(name, *use.place)
+            steps = route.scope.steps(names)
+            where = route.place(name, *use.place)
             if route.scope.each and names[0] not in _ROOTS:
                 yield _out_of_scope(names, use.text, where, claim)
             elif steps and checker is not None:
@@ -91,7 +92,8 @@ def _find_in_attribute(
 def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
-        text, claim = route.route.for_each, route.claim("for_each")
+        text = route.route.for_each
+        claim = route.claim("for_each")
         if isinstance(text, UnsetType):
             continue
         messages = route.messages_of(claim)
@@ -104,11 +106,10 @@ def check_lists(subject: Subject) -> Iterator[Found]:
         if steps and messages.absent(steps) is Answer.YES:
             yield from checker.find(steps, path, tuple, claim)
         elif value.missing is Answer.YES:
-            what = (
-                f"the list '{text}'"
-                if value.lacking is None
-                else f"the list '{text_of(value.lacking)}'"
-            )
+            if value.lacking is None:
+                what = f"the list '{text}'"
+            else:
+                what = f"the list '{text_of(value.lacking)}'"
             yield Found(
                 NO_LIST,
                 f"{what} may be missing",
@@ -152,11 +153,10 @@ class PathChecker:
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
         if self.messages.absent(steps) is Answer.YES:
-            advice = (
-                f"did you mean '{near}'?"
-                if near
-                else f"see what is declared {self.index.where(level)}"
-            )
+            if near:
+                advice = f"did you mean '{near}'?"
+            else:
+                advice = f"see what is declared {self.index.where(level)}"
             sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
             yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
         elif typo is not None:
@@ -217,14 +217,11 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     given["merge",] = UNSET if merge is None else merge.from_
     for key, text in given.items():
         tree = None if isinstance(text, UnsetType) else tree_of(text)
-        if tree is None or (
-            key == ("for_each",) and path_of(tree) is not None
-        ):  # check_lists reports it
+        # `check_lists` reports a path to the list.
+        if tree is None or (key == ("for_each",) and path_of(tree) is not None):
             continue
         scope = route.scope if key == ("merge",) else Scope()
-        found = list(
-            dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names)))
-        )
+        found = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(str(text))))))
         for steps in found:
             typo = checker.typo(steps, partial(list, found))
             if typo is not None:
@@ -238,11 +235,10 @@ def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker
 
 def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
     near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
-    advice = (
-        f"did you mean '{near}'?"
-        if near
-        else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
-    )
+    if near:
+        advice = f"did you mean '{near}'?"
+    else:
+        advice = f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
     sentence = f"'{text}' begins with neither 'element' nor 'message'"
     return Found(NO_SCOPE, sentence, where, advice, refutes=claim)
 

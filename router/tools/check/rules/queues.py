@@ -218,17 +218,14 @@ def receives_of(queue: spec.Queue) -> int:
 
 def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
     """Return the batch size and the window, in seconds, by which Lambda reads a queue."""
-    mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
-    size = (
-        mapping.batch_size
-        if isinstance(mapping.batch_size, int)
-        else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
-    )
-    window = (
-        parse_duration(mapping.window)
-        if isinstance(mapping.window, str)
-        else int(size > MAX_BATCH_WITHOUT_WINDOW)
-    )
+    mapping = queue.lambda_
+    size = mapping.batch_size
+    if not isinstance(size, int):
+        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else DEFAULT_BATCH
+    if isinstance(mapping.window, str):
+        window = parse_duration(mapping.window)
+    else:
+        window = int(size > MAX_BATCH_WITHOUT_WINDOW)
     return size, window
 
 
@@ -262,7 +259,8 @@ SHORT_LIVED = declare(
 def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
     for name, queue, is_dead_letter in _created(subject.config):
-        receives, visibility = receives_of(queue), visibility_of(subject.config, name)
+        receives = receives_of(queue)
+        visibility = visibility_of(subject.config, name)
         seconds = receives * visibility
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= seconds:
@@ -291,7 +289,8 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
 def check_outlast(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention or receives do not last for an outage of `outlast`."""
     for name, queue, is_dead_letter in _created(subject.config):
-        outlast, receives = parse_duration(queue.outlast), receives_of(queue)
+        outlast = parse_duration(queue.outlast)
+        receives = receives_of(queue)
         survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= outlast:

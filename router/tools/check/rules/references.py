@@ -9,7 +9,7 @@ from router.model import Path
 from router.prover import predicates
 from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
-from router.runtime.config.findings import closest
+from router.runtime.config.findings import did_you_mean
 from router.runtime.config.merge import SECTIONS, resolve_inside
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.masking import EACH, EVERY, RedactedPath, Steps
@@ -33,8 +33,8 @@ def check_owners(subject: Subject) -> Iterator[Found]:
     for section in SECTIONS if config.owners else ():
         for name, entry in getattr(config, section).items():
             if entry.owner and entry.owner not in config.owners:
-                near = closest(entry.owner, list(config.owners))
-                advice = f"did you mean '{near}'?" if near else f"add '{entry.owner}' to 'owners'"
+                otherwise = f"add '{entry.owner}' to 'owners'"
+                advice = did_you_mean(entry.owner, config.owners, otherwise)
                 sentence = f"the owner '{entry.owner}' is not in 'owners'"
                 yield Found(UNKNOWN_OWNER, sentence, (section, name, "owner"), advice)
 
@@ -155,7 +155,8 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
 
 def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
     """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints of its schema."""
-    settings, keys = route.route, set(route.table.key) if route.table else set[str]()
+    settings = route.route
+    keys = set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
     advice = "map something else, or do without redacting it"
     if plugins or isinstance(settings.item, UnsetType):

@@ -188,11 +188,10 @@ def _check_parts(
     for document, path, examples in parts:
         validator = budget.attempt(partial(validator_of, document, path))
         for index, example in enumerate(examples, 1):
-            error = (
-                None
-                if validator is None
-                else budget.attempt(partial(first_error, validator, example))
-            )
+            if validator is None:
+                error = None
+            else:
+                error = budget.attempt(partial(first_error, validator, example))
             if error is not None:
                 of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
                 at = escape(list(error.instance_path)) or "the root"

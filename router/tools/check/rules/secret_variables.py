@@ -63,8 +63,6 @@ def check_dynamic_references(subject: Subject) -> Iterator[Found]:
                     sentence = f"{describe(path)} refers to ssm-secure, which an environment cannot"
                     advice = "keep the value in Secrets Manager, or let a plugin read the parameter"
                 else:
-                    sentence, advice = (
-                        f"{describe(path)} has a malformed dynamic reference",
-                        f"write {_FORMS}",
-                    )
+                    sentence = f"{describe(path)} has a malformed dynamic reference"
+                    advice = f"write {_FORMS}"
                 yield Found(UNRESOLVED, sentence, path, advice)

@@ -51,6 +51,19 @@ class Size(Struct, frozen=True):
     predicate: Schema
     shape: Schema
 
+    def below(self, name: str) -> "Size":
+        """Return the size of the value of a property."""
+        return Size(self.bytes, there((name,), self.predicate), there((name,), self.shape))
+
+    def as_element(self) -> "Size":
+        """Return the size of one element of a list."""
+        return Size(self.bytes, _list_of(self.predicate, 1), _list_of(self.shape, 1))
+
+    def listed(self, count: int) -> "Size":
+        """Return the size of a list of so many."""
+        total = LIST_BYTES + count * (self.bytes + 1)
+        return Size(total, _list_of(self.predicate, count), _list_of(self.shape, 1))
+
 
 Choices = list[Size]
 """The possible sizes of one part, the largest first: a branch of a schema may be impossible."""
@@ -99,12 +112,14 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     for choices in parts:
         for choice in choices[:_MAX_CHOICES]:
             both = [*taken, choice]
-            shapes, predicates = [each.shape for each in both], [each.predicate for each in both]
+            shapes = [each.shape for each in both]
+            predicates = [each.predicate for each in both]
             if (
                 messages.allows(all_of(shapes)) is Answer.YES
                 and messages.allows(all_of(predicates)) is not Answer.NO
             ):
-                total, taken = total + choice.bytes, both
+                total = total + choice.bytes
+                taken = both
                 break
     return total
 
@@ -116,11 +131,7 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     found = []
     for name, attribute, facts in route.with_facts:
         sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
-        more = text_bytes(name) if sizes else 0
-        found += [
-            [structs.replace(choice, bytes=choice.bytes + more) for choice in choices]
-            for choices in sizes
-        ]
+        found += [_larger(choices, text_bytes(name)) for choices in sizes]
     return found
 
 
@@ -135,7 +146,7 @@ def _of_attribute(
         texts = (values.text,)
     if attribute.type in ("B", "BS") or not all(step.can_keep_length for step in inferred.steps):
         return []
-    trees = [tree for text in texts if (tree := tree_of(text)) is not None]
+    trees = filter(None, map(tree_of, texts))
     return [choices for tree in trees for choices in _of_tree(route, index, tree)]
 
 
@@ -186,23 +197,20 @@ def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
         waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
         if not names:
             sizes = [_placed(index, place, fixed, size) for size in _sizes(index, place)]
-            yield _sorted([structs.replace(size, bytes=size.bytes + outside) for size in sizes])
+            yield _sorted(_larger(sizes, outside))
 
 
 def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
     """Return the size of all values at a path, with as many elements of lists as are allowed."""
-    bytes_, predicate, shape = size.bytes, size.predicate, size.shape
     for end in range(len(steps), 0, -1):
         step = steps[end - 1]
-        if step is None:
-            count = (
-                1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
-            )
-            bytes_ = bytes_ if end <= fixed else LIST_BYTES + count * (bytes_ + 1)
-            predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
+        if step is not None:
+            size = size.below(step)
+        elif end <= fixed:
+            size = size.as_element()
         else:
-            predicate, shape = there((step,), predicate), there((step,), shape)
-    return Size(bytes_, predicate, shape)
+            size = size.listed(max(_bounds(index, steps[: end - 1], "maxItems"), default=1))
+    return size
 
 
 def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
@@ -216,25 +224,23 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
         found = [_text(most) for most in _bounds(index, steps, "maxLength")]
     counts = _bounds(index, steps, "maxItems")
     for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
-        found += [
-            Size(
-                LIST_BYTES + most * (element.bytes + 1),
-                _list_of(element.predicate, most),
-                _list_of(element.shape, 1),
-            )
-            for most in counts
-        ]
-    inside = {
-        name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))
-    }
+        found += [element.listed(most) for most in counts]
+    inside: list[Size] = []
+    for name in index.names(steps):
+        largest = _larger(_sizes(index, (*steps, name))[:1], text_bytes(name) + 1)
+        inside += [each.below(name) for each in largest]
     if inside:
-        total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
-        predicates = [there((name,), size.predicate) for name, size in inside.items()]
-        shapes = [there((name,), size.shape) for name, size in inside.items()]
-        found.append(Size(LIST_BYTES + total, all_of(predicates), all_of(shapes)))
+        total = LIST_BYTES + sum(each.bytes for each in inside)
+        predicate = all_of([each.predicate for each in inside])
+        found.append(Size(total, predicate, all_of([each.shape for each in inside])))
     if any(schema.get("type") in ("number", "integer") for schema in schemas):
         found.append(Size(NUMBER_BYTES, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
     return _sorted(found)
+
+
+def _larger(choices: Choices, more: int) -> Choices:
+    """Return sizes with more bytes beside each."""
+    return [structs.replace(size, bytes=size.bytes + more) for size in choices]
 
 
 def _text(most: int) -> Size:

@@ -76,7 +76,8 @@ def _check_start(
     route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim
 ) -> Iterator[Found]:
     unfit = value.other_than(("string", "number"))
-    messages, steps = route.mapped, value.origin
+    messages = route.mapped
+    steps = value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
             sentence = f"{what} counts from {in_words(unfit)}, which is not a time"
@@ -124,11 +125,14 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None or route.table.ttl not in route.attributes or not route.final:
             continue
-        name, attribute = route.table.ttl, route.attributes[route.table.ttl]
+        name = route.table.ttl
+        attribute = route.attributes[route.table.ttl]
         inferred = infer(route, attribute)
-        value, claim = inferred.value, route.claim("ttl", name)
+        value = inferred.value
+        claim = route.claim("ttl", name)
         others = value.other_than(("number",))
-        table, where = f"the time to live of table '{route.route.table}'", route.place(name)
+        table = f"the time to live of table '{route.route.table}'"
+        where = route.place(name)
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
         if value.can_be(["number"]) is NO and others:
             sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"

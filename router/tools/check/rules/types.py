@@ -88,10 +88,12 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
     for use in route.uses(attribute):
         if use.takes != SCALARS:
             continue
-        text, key = use.text, use.place[0]
+        text = use.text
+        key = use.place[0]
         value = of_tree(route.mapped, route.scope, tree_of(text))
         unfit = value.other_than(SCALARS)
-        where, claim = route.place(name, *use.place), route.claim("mapping", name)
+        where = route.place(name, *use.place)
+        claim = route.claim("mapping", name)
         if value.can_be(SCALARS) is NO and unfit:
             sentence = (
                 f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
@@ -121,7 +123,8 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
     for step in inferred.steps:
         if step.transform is None or step.takes is None:
             continue
-        where, claim = route.place(name, *step.part), route.claim("mapping", name)
+        where = route.place(name, *step.part)
+        claim = route.claim("mapping", name)
         unfit = step.before.other_than(step.takes)
         takes = f"transform '{step.name}' accepts {in_words(step.takes)}"
         if step.before.can_be(step.takes) is NO and unfit:
@@ -153,12 +156,15 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
 def _check_type(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[Found]:
-    kind, value, where = attribute.type, inferred.raw, route.place(name, "type")
+    kind = attribute.type
+    value = inferred.raw
+    where = route.place(name, "type")
     if inferred.accepts is None or isinstance(
         inferred.source, Constant
     ):  # constants are converted at load
         return
-    unfit, claim = value.other_than(inferred.accepts), route.claim("type", name)
+    unfit = value.other_than(inferred.accepts)
+    claim = route.claim("type", name)
     if value.can_be(inferred.accepts) is NO and unfit:
         sentence = (
             f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
@@ -177,10 +183,8 @@ def _check_content(
     route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path
 ) -> Iterator[Found]:
     """Report text that the type may not accept, and elements of lists that a set does not accept."""
-    fails, claim = (
-        f"attribute '{name}' may fail to convert to type {kind}:",
-        route.claim("type", name),
-    )
+    fails = f"attribute '{name}' may fail to convert to type {kind}:"
+    claim = route.claim("type", name)
     form = TEXT_FORMATS.get(kind)
     if kind not in _SETS:
         refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
@@ -228,7 +232,8 @@ def _check_content(
 
 def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
     """Whether elements may be null; a projection omits them."""
-    messages, steps = route.mapped, value.origin
+    messages = route.mapped
+    steps = value.origin
     return (
         messages is not None
         and steps is not None
@@ -269,7 +274,9 @@ def check_merges(subject: Subject) -> Iterator[Found]:
 def _check_merge(
     route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, index: SchemaIndex
 ) -> Iterator[Found]:
-    inferred, claim, path = inferred_map(route, merge), route.claim("merge"), (*route.path, "merge")
+    inferred = inferred_map(route, merge)
+    claim = route.claim("merge")
+    path = (*route.path, "merge")
     value = inferred.raw
     unfit = value.other_than(_MAP)
     if value.can_be(_MAP) is NO and unfit:

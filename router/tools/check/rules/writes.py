@@ -197,8 +197,10 @@ def check_added_values(subject: Subject) -> Iterator[Found]:
             attribute = route.attributes.get(name)
             if attribute is None or not route.final:
                 continue
-            value, claim = infer(route, attribute).value, route.claim("mapping", name)
-            unfit, where = value.other_than(_ADDABLE), route.place(name)
+            value = infer(route, attribute).value
+            claim = route.claim("mapping", name)
+            unfit = value.other_than(_ADDABLE)
+            where = route.place(name)
             advice = f"add 'type: N' to attribute '{name}', or a type of set"
             if value.types and value.can_be(_ADDABLE) is NO:
                 possible = [kind for kind, answer in value.types.items() if answer is not NO]
@@ -259,7 +261,8 @@ def _check_length(route: AnalyzedRoute, value: Value, where: Path) -> Iterator[F
     most = longest_idempotency_key(route.name)
     if value.longest is not None and value.longest <= most:
         return
-    advice, claim = route.constrain(value, f"maxLength: {most}"), route.claim("once_key")
+    advice = route.constrain(value, f"maxLength: {most}")
+    claim = route.claim("once_key")
     sentence = f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes"
     yield Found(KEY_TOO_LONG, sentence, where, advice, refutes=claim)
 
@@ -305,7 +308,8 @@ def check_versions(subject: Subject) -> Iterator[Found]:
         if attribute is None or isinstance(version, UnsetType):
             continue
         value = infer(route, attribute).value
-        where, claim = route.place(version), route.claim("version", version)
+        where = route.place(version)
+        claim = route.claim("version", version)
         if value.missing is YES:
             sentence = f"version '{version}' may be missing: {why_missing(value)}"
             yield Found(
@@ -336,7 +340,8 @@ def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) 
 def _check_texts(
     route: AnalyzedRoute, messages: SchemaProver, version: str, value: Value, where: Path
 ) -> Iterator[Found]:
-    steps, claim = value.origin or (), route.claim("version", version)
+    steps = value.origin or ()
+    claim = route.claim("version", version)
     words = messages.can_be(steps, ["A", "a", "x", "abc"])
     if words is NO and sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
         sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
