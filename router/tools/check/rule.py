@@ -23,7 +23,7 @@ from router.runtime.config.secret_values import SecretUse
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
-from router.tools.check.analysis.verdicts import Claim, Undecided
+from router.tools.check.analysis.verdicts import Claim, ClaimKind, Undecided
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
@@ -87,6 +87,26 @@ class Found(Struct, frozen=True):
     suggestion: str = ""
     key: bool = False
     refutes: Claim | None = None
+
+
+class PlacedClaim(Struct, frozen=True):
+    """A claim about a route, and the path in the config where a finding that refutes it belongs."""
+
+    route: AnalyzedRoute
+    claim: Claim
+    path: Path
+
+    def refuted(self, code: Code, sentence: str, suggestion: str = "") -> Found:
+        """Return a finding that refutes the claim."""
+        return Found(code, sentence, self.path, suggestion, refutes=self.claim)
+
+
+def place_claim(
+    route: AnalyzedRoute, kind: ClaimKind, subject: str = "", *part: str | int
+) -> PlacedClaim:
+    """Return a claim about a route at its place in the config, or at a part of it."""
+    claim = route.claim(kind, subject)
+    return PlacedClaim(route, claim, route.path_of(claim, *part))
 
 
 RuleResult = Found | Undecided

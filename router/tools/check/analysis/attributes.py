@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from router.model import Path, TextFormat
+from router.model import TextFormat
 from router.prover import predicates
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import (
@@ -140,11 +140,6 @@ def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
         route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,))
     )
     return InferredAttribute((), value, None, value)
-
-
-def place_of(route: AnalyzedRoute, name: str) -> Path:
-    """Return the path in the config of what is stored under a name."""
-    return route.place(name) if name in route.attributes else (*route.path, "schema")
 
 
 def _source(route: AnalyzedRoute, values: Values) -> Value:

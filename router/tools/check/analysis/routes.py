@@ -181,6 +181,24 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 
+    def path_of(self, claim: Claim, *part: str | int) -> Path:
+        """Return the path in the config of what a claim is about, or of a part of its attribute."""
+        match claim.kind:
+            case "when" | "for_each" | "merge":
+                return (*self.path, claim.kind)
+            case "once_key":
+                return (*self.path, "write", "once_key")
+            case "size":
+                return (*self.path, "item")
+            case "type":
+                return self.place(claim.subject, "type")
+        if not claim.subject:
+            return self.path
+        # Without `item`, what is stored under a name is a property of the message.
+        if claim.subject in self.attributes:
+            return self.place(claim.subject, *part)
+        return (*self.path, "schema")
+
     def require(self, steps: Steps | None, claim: Claim) -> str:
         """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
         messages = self.messages_of(claim)

@@ -22,7 +22,7 @@ from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import infer, transforms_of
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.transforms import bind, built_in
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 ARGUMENT_TYPE = declare(
     "RT426",
@@ -76,17 +76,17 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
     constants = {"default": attribute.default}
     if isinstance(values, Constant) and not attribute.transform:
         constants[source_of(attribute)[0].key] = values.value
-    claim = route.claim("mapping", name)
     for key, constant in constants.items():
         if reason := _unstorable(constant, attribute.type):
             sentence = f"'{key}' of attribute '{name}' has {reason}"
-            yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
+            placed = place_claim(route, "mapping", name, key)
+            yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
     if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
         for constant in _results(tree_of(values.text)):
             if reason := _unstorable(constant, UNSET):
                 sentence = f"'{values.text}' of attribute '{name}' has {reason}"
-                where = route.place(name, source_of(attribute)[0].key)
-                yield Found(UNSTORABLE_CONSTANT, sentence, where, refutes=claim)
+                placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
+                yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
 
 
 def _unstorable(constant: Any, type_: str | UnsetType) -> str:

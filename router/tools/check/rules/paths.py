@@ -20,8 +20,7 @@ from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 IMPOSSIBLE_PATH = declare(
     "RT410",
@@ -77,15 +76,14 @@ def _find_in_attribute(
     attribute: spec.Attribute,
     used: Callable[[], Collection[Steps | None]],
 ) -> Iterator[Found]:
-    claim = route.claim("mapping", name)
     for use in route.uses(attribute):
+        placed = place_claim(route, "mapping", name, *use.place)
         for names in paths_in(use.text):
             steps = route.scope.steps(names)
-            where = route.place(name, *use.place)
             if route.scope.each and names[0] not in _ROOTS:
-                yield _out_of_scope(names, use.text, where, claim)
+                yield _out_of_scope(placed, names, use.text)
             elif steps and checker is not None:
-                yield from checker.find(steps, where, used, claim)
+                yield from checker.find(placed, steps, used)
 
 
 @rule(NO_LIST)
@@ -93,35 +91,24 @@ def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
         text = route.route.for_each
-        claim = route.claim("for_each")
         if isinstance(text, UnsetType):
             continue
-        messages = route.messages_of(claim)
+        messages = route.messages.taken
         checker = _checker(route, messages)
         if messages is None or checker is None:
             continue
-        path: Path = (*route.path, "for_each")
+        placed = place_claim(route, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
         value = of_tree(messages, Scope(), tree_of(text))
         if steps and messages.absent(steps) is Answer.YES:
-            yield from checker.find(steps, path, tuple, claim)
+            yield from checker.find(placed, steps, tuple)
         elif value.missing is Answer.YES:
-            if value.lacking is None:
-                what = f"the list '{text}'"
-            else:
-                what = f"the list '{text_of(value.lacking)}'"
-            yield Found(
-                NO_LIST,
-                f"{what} may be missing",
-                path,
-                route.require(value.lacking, claim),
-                refutes=claim,
-            )
+            what = text if value.lacking is None else text_of(value.lacking)
+            advice = route.require(value.lacking, placed.claim)
+            yield placed.refuted(NO_LIST, f"the list '{what}' may be missing", advice)
         elif value.other_than(("array",)):
-            advice = (
-                f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
-            )
-            yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
+            advice = route.constrain(value, "type: array") if value.origin else ""
+            yield placed.refuted(NO_LIST, f"'{text}' may not be a list", advice)
 
 
 class PathChecker:
@@ -147,7 +134,7 @@ class PathChecker:
         )
 
     def find(
-        self, steps: Steps, where: Path, used: Callable[[], Collection[Steps | None]], claim: Claim
+        self, placed: PlacedClaim, steps: Steps, used: Callable[[], Collection[Steps | None]]
     ) -> Iterator[Found]:
         """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
         level, near, _ = self._undeclared(steps)
@@ -158,9 +145,9 @@ class PathChecker:
             else:
                 advice = f"see what is declared {self.index.where(level)}"
             sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
-            yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
+            yield placed.refuted(IMPOSSIBLE_PATH, sentence, advice)
         elif typo is not None:
-            yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
+            yield Found(UNDECLARED_PATH, typo[0], placed.path, typo[1])
 
     def typo(
         self, steps: Steps, used: Callable[[], Collection[Steps | None]]
@@ -233,14 +220,14 @@ def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker
     return None if messages is None or route.index is None else PathChecker(messages, route.index)
 
 
-def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
+def _out_of_scope(placed: PlacedClaim, names: Steps, text: str) -> Found:
     near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
     if near:
         advice = f"did you mean '{near}'?"
     else:
         advice = f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
     sentence = f"'{text}' begins with neither 'element' nor 'message'"
-    return Found(NO_SCOPE, sentence, where, advice, refutes=claim)
+    return placed.refuted(NO_SCOPE, sentence, advice)
 
 
 REQUIRED = declare(
@@ -263,20 +250,16 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
             value, key = _required(route, attribute)
             if value is None and attribute.null != "error":  # as of most
                 continue
-            claim = route.claim("mapping", name)
             if value is not None and value.missing is YES:
+                placed = place_claim(route, "mapping", name, key)
                 sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
-                yield Found(
-                    REQUIRED,
-                    sentence,
-                    route.place(name, key),
-                    route.require(value.lacking, claim),
-                    refutes=claim,
-                )
+                advice = route.require(value.lacking, placed.claim)
+                yield placed.refuted(REQUIRED, sentence, advice)
             elif attribute.null == "error" and _can_be_null(route, attribute):
                 sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
                 advice = "remove null from the types in the schema"
-                yield Found(REQUIRED, sentence, route.place(name, "null"), advice, refutes=claim)
+                placed = place_claim(route, "mapping", name, "null")
+                yield placed.refuted(REQUIRED, sentence, advice)
 
 
 def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:

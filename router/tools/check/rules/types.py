@@ -6,7 +6,6 @@ from functools import partial
 from msgspec import UnsetType
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TYPES, in_words, text_of
@@ -20,7 +19,7 @@ from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_TRANSFORMED = declare(
     "RT413",
@@ -92,19 +91,16 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
         key = use.place[0]
         value = of_tree(route.mapped, route.scope, tree_of(text))
         unfit = value.other_than(SCALARS)
-        where = route.place(name, *use.place)
-        claim = route.claim("mapping", name)
+        placed = place_claim(route, "mapping", name, *use.place)
         if value.can_be(SCALARS) is NO and unfit:
             sentence = (
                 f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
             )
-            yield Found(
-                NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim
-            )
+            yield placed.refuted(NEVER_A_TEMPLATE, sentence, "use a part of it, or 'hash'")
         elif unfit and not value.untyped:
             sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
             advice = route.constrain(value, "type: string")
-            yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
+            yield placed.refuted(NOT_ALWAYS_A_TEMPLATE, sentence, advice)
 
 
 def _check_conversions(
@@ -123,34 +119,27 @@ def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -
     for step in inferred.steps:
         if step.transform is None or step.takes is None:
             continue
-        where = route.place(name, *step.part)
-        claim = route.claim("mapping", name)
+        placed = place_claim(route, "mapping", name, *step.part)
         unfit = step.before.other_than(step.takes)
         takes = f"transform '{step.name}' accepts {in_words(step.takes)}"
         if step.before.can_be(step.takes) is NO and unfit:
             sentence = f"{takes}, and the value is {in_words(unfit)}"
             advice = "remove it, or transform the value first"
-            yield Found(NEVER_TRANSFORMED, sentence, where, advice, refutes=claim)
+            yield placed.refuted(NEVER_TRANSFORMED, sentence, advice)
         elif unfit and not step.before.untyped:
             sentence = f"{takes}, and the value may be {in_words(unfit)}"
             advice = route.constrain(step.before, _one_of(step.takes))
-            yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
+            yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
         elif step.form is not None and not step.before.untyped:
             refusal = refusal_of(route, step.before, step.form, step.transform.apply)
             if refuses_number(route, step.before, step.form) is YES:
                 sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be another number"
                 advice = route.constrain(step.before, f"enum: {[*(step.form.numbers or ())]}")
-                yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
+                yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
             elif refusal.possible is YES:
                 sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
                 advice = route.constrain(step.before, step.form.keyword)
-                yield Found(
-                    NOT_ALWAYS_TRANSFORMED,
-                    f"{sentence}{refusal.shown}",
-                    where,
-                    advice,
-                    refutes=claim,
-                )
+                yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", advice)
 
 
 def _check_type(
@@ -158,45 +147,37 @@ def _check_type(
 ) -> Iterator[Found]:
     kind = attribute.type
     value = inferred.raw
-    where = route.place(name, "type")
     if inferred.accepts is None or isinstance(
         inferred.source, Constant
     ):  # constants are converted at load
         return
     unfit = value.other_than(inferred.accepts)
-    claim = route.claim("type", name)
+    placed = place_claim(route, "type", name)
     if value.can_be(inferred.accepts) is NO and unfit:
         sentence = (
             f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
         )
         advice = "choose another type, or transform the value first"
-        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
+        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
     elif unfit and not value.untyped:
         sentence = f"attribute '{name}' may fail to convert to type {kind}: its value may be {in_words(unfit)}"
         advice = route.constrain(value, _one_of(inferred.accepts))
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
+        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, advice)
     elif not value.untyped:
-        yield from _check_content(route, name, str(kind), value, where)
+        yield from _check_content(placed, str(kind), value)
 
 
-def _check_content(
-    route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path
-) -> Iterator[Found]:
+def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Found]:
     """Report text that the type may not accept, and elements of lists that a set does not accept."""
+    route = placed.route
+    name = placed.claim.subject
     fails = f"attribute '{name}' may fail to convert to type {kind}:"
-    claim = route.claim("type", name)
     form = TEXT_FORMATS.get(kind)
     if kind not in _SETS:
         refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
         if form and refusal and refusal.possible is YES:
             sentence = f"{fails} its value may be text that is not {form.name}{refusal.shown}"
-            yield Found(
-                NOT_ALWAYS_OF_TYPE,
-                sentence,
-                where,
-                route.constrain(value, form.keyword),
-                refutes=claim,
-            )
+            yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(value, form.keyword))
         return
     element = of_path(route.mapped, value.elements)
     unfit = element.other_than(_SETS[kind])
@@ -205,15 +186,11 @@ def _check_content(
     if unfit and element.can_be(_SETS[kind]) is NO:
         sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
         advice = "choose another type, or select texts or numbers"
-        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
+        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
     elif unfit or _has_nulls(route, value):
         sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
-        yield Found(
-            NOT_ALWAYS_OF_TYPE,
-            sentence,
-            where,
-            route.constrain(element, _one_of(_SETS[kind])),
-            refutes=claim,
+        yield placed.refuted(
+            NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, _one_of(_SETS[kind]))
         )
     elif (
         form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES
@@ -221,13 +198,7 @@ def _check_content(
         sentence = (
             f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
         )
-        yield Found(
-            NOT_ALWAYS_OF_TYPE,
-            sentence,
-            where,
-            route.constrain(element, form.keyword),
-            refutes=claim,
-        )
+        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, form.keyword))
 
 
 def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
@@ -275,36 +246,28 @@ def _check_merge(
     route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, index: SchemaIndex
 ) -> Iterator[Found]:
     inferred = inferred_map(route, merge)
-    claim = route.claim("merge")
-    path = (*route.path, "merge")
+    placed = place_claim(route, "merge")
     value = inferred.raw
     unfit = value.other_than(_MAP)
     if value.can_be(_MAP) is NO and unfit:
-        yield Found(
-            NEVER_MERGED,
-            f"'merge' never finds a map: its value is {in_words(unfit)}",
-            path,
-            refutes=claim,
+        yield placed.refuted(
+            NEVER_MERGED, f"'merge' never finds a map: its value is {in_words(unfit)}"
         )
         return
     if unfit and not value.untyped:
         advice = route.constrain(value, "type: object")
-        yield Found(
-            NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", path, advice, refutes=claim
-        )
+        yield placed.refuted(NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", advice)
     steps = map_steps(inferred)
     if steps is None:
         return
     if messages.absent(steps) is Answer.YES:
         sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
-        yield Found(NEVER_MERGED, sentence, path, "remove it")
+        yield Found(NEVER_MERGED, sentence, placed.path, "remove it")
         return
     advice = "write a 'prefix' for its names, or map fewer attributes"
     for each in merged_names(route, merge, messages, steps):
         what = f"'{text_of(each.steps)}', but the attribute '{each.attribute}' is the route's own"
         if each.always:
-            yield Found(NEVER_MERGED, f"each message has {what}", path, advice, refutes=claim)
+            yield placed.refuted(NEVER_MERGED, f"each message has {what}", advice)
         elif not each.never and each.steps[-1] in index.names(steps):
-            yield Found(
-                NOT_ALWAYS_MERGED, f"a message may have {what}", path, advice, refutes=claim
-            )
+            yield placed.refuted(NOT_ALWAYS_MERGED, f"a message may have {what}", advice)
