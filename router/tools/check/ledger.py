@@ -250,6 +250,8 @@ def close_ledger(
     entries: Mapping[Finding | Claim, LedgerEntry], ignored: Mapping[Finding, str]
 ) -> Ledger:
     """Return the ledger, in which the claims that the config ignores have its reasons."""
+    if not ignored:
+        return Ledger(tuple(entries.values()))
     closed: list[LedgerEntry] = []
     for key, entry in entries.items():
         reason = ignored.get(key) if isinstance(key, Finding) else None

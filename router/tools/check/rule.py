@@ -90,11 +90,16 @@ class Found(Struct, frozen=True):
 
 
 class PlacedClaim(Struct, frozen=True):
-    """A claim about a route, and the path in the config where a finding that refutes it belongs."""
+    """A claim about a route, which a finding refutes at its place in the config, or at a part of it."""
 
     route: AnalyzedRoute
     claim: Claim
-    path: Path
+    part: tuple[str | int, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The path in the config."""
+        return self.route.path_of(self.claim, *self.part)
 
     def refuted(self, code: Code, sentence: str, suggestion: str = "") -> Found:
         """Return a finding that refutes the claim."""
@@ -104,9 +109,8 @@ class PlacedClaim(Struct, frozen=True):
 def place_claim(
     route: AnalyzedRoute, kind: ClaimKind, subject: str = "", *part: str | int
 ) -> PlacedClaim:
-    """Return a claim about a route at its place in the config, or at a part of it."""
-    claim = route.claim(kind, subject)
-    return PlacedClaim(route, claim, route.path_of(claim, *part))
+    """Return a claim about a route at its place in the config, or at a part of its attribute."""
+    return PlacedClaim(route, route.claim(kind, subject), part)
 
 
 RuleResult = Found | Undecided

@@ -37,6 +37,7 @@ from router.runtime.transforms.transform import EpochSeconds, SameNames, TextRes
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
+from router.tools.check.analysis.values import answer
 
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
@@ -299,8 +300,6 @@ def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: A
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
     """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
-    messages = route.mapped
-    steps = inferred.value.origin
     source = inferred.source
     if inferred.steps:
         return False
@@ -308,14 +307,14 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
         return _counted_by(source.value) is Answer.NO
     if isinstance(source, Computed):
         return source.milliseconds
-    if messages is None or steps is None or inferred.raw.can_be(["number"]) is Answer.NO:
+    if inferred.raw.can_be(["number"]) is Answer.NO:
         return False
-    return messages.holds_at(steps, MILLISECONDS) is Answer.YES
+    return answer(route.mapped, inferred.value, MILLISECONDS) is Answer.YES
 
 
 def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     source = inferred.source
-    steps = inferred.raw.origin
+    raw = inferred.raw
     messages = route.mapped
     if inferred.steps:
         last = inferred.steps[-1].transform
@@ -325,19 +324,14 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
         return _counted_by(source.value)
     if isinstance(source, Computed):
         return Answer.NO if source.milliseconds else Answer.YES
-    if messages is None or steps is None:
-        return Answer.UNKNOWN
-    number = messages.holds_at(steps, _SECONDS)
-    if (
-        number is not Answer.YES
-        or inferred.raw.can_be(["string"]) is Answer.NO
-        or route.index is None
-    ):
+    number = answer(messages, raw, _SECONDS)
+    is_text = raw.can_be(["string"]) is not Answer.NO
+    if number is not Answer.YES or not is_text or route.index is None:
         return number
     # With `type: N` it may be text.
-    if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
+    if messages and raw.origin and messages.can_be(raw.origin, [_MILLISECONDS_AS_TEXT]) is YES:
         return Answer.NO
-    return always_matches(messages, steps, _SECONDS_AS_TEXT)
+    return always_matches(messages, raw, _SECONDS_AS_TEXT)
 
 
 def _counted_by(value: Any) -> Answer:

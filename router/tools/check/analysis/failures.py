@@ -105,12 +105,10 @@ def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
     if value.can_be(["string"]) is NO:
         return True
-    if messages is None or value.origin is None:
-        return False
     short = value.longest is not None and value.longest <= MAX_EXPONENT
     if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
         return True
-    return always_matches(messages, value.origin, _NO_NUMBER) is YES
+    return always_matches(messages, value, _NO_NUMBER) is YES
 
 
 def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:

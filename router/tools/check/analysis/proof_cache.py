@@ -5,7 +5,7 @@ Equal attributes of routes whose messages have equal parts have equal values.
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
@@ -19,8 +19,11 @@ from router.prover.schema_prover import SchemaProver
 from router.prover.splitting import PropertySchema, SplitSchema
 from router.runtime.config import spec
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import SchemaDocument, draft_of, subschemas
+from router.runtime.program.schemas.documents import draft_of, subschemas
 from router.runtime.sources import ExpressionUse, expressions_of
+
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
 
 MAX_BYTES = 256 * 1024
 """The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
@@ -29,54 +32,56 @@ SEVERAL = 4
 _T = TypeVar("_T")
 
 
-def prover_of(
-    schema: Validation,
-    budget: ProofBudget | None = None,
-    *,
-    approximate: bool = False,
-    parts: SplitSchema | None = None,
-) -> SchemaProver | None:
+def prover_of(schema: Validation, budget: ProofBudget | None = None) -> SchemaProver | None:
     """Return what follows from a schema; None if it is too large, or the library does not support it.
 
-    If `approximate`, such a schema is decided level by level only, and the result is never None. Of one with other
-    drafts in it, nothing is proved.
+    Of one with other drafts in it, nothing is proved.
     """
-    known = None
-    uri = schema.root.uri
-    texts = {uri: document.text for uri, document in schema.documents.items()}
-    mixed = any(
-        _has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items()
-    )
-    if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
-        # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
-        if len(texts) > 1:
-            known = canonical_of(uri, tuple(sorted(texts.items())))
-        else:
-            known = canonical_of("", (("", texts[uri]),))
-    if known is None and not approximate:
+    known = _canonical(schema)
+    if known is None:
         return None
-    known, exact = (known, True) if known else (parsed(20, b"true"), False)
+    return SchemaProver(known, budget=budget, depthwise=depthwise_prover_of(schema, parsed))
+
+
+def approximate_prover_of(
+    schema: Validation, budget: ProofBudget, parts: SplitSchema | None
+) -> SchemaProver:
+    """Return what follows from a schema; one of which `prover_of` proves nothing is decided level by level only."""
+    known = _canonical(schema)
+    is_of_one_draft = known is not None or not _is_mixed(schema)
     return SchemaProver(
-        known,
-        exact,
+        known or parsed(20, b"true"),
+        known is not None,
         budget,
-        depthwise=depthwise_prover_of(schema, parsed, known=not mixed),
+        depthwise=depthwise_prover_of(schema, parsed, known=is_of_one_draft),
         parts=parts,
     )
 
 
-def _has_other_drafts(document: SchemaDocument, text: bytes) -> bool:
-    """Whether a schema that is embedded in a document, which is given as JSON too, names another draft.
+def _canonical(schema: Validation) -> "CanonicalSchema | None":
+    texts = {uri: document.text for uri, document in schema.documents.items()}
+    if sum(map(len, texts.values())) > MAX_BYTES or _is_mixed(schema):
+        return None
+    uri = schema.root.uri
+    # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
+    if len(texts) == 1:
+        return canonical_of("", (("", texts[uri]),))
+    return canonical_of(uri, tuple(sorted(texts.items())))
+
+
+def _is_mixed(schema: Validation) -> bool:
+    """Whether a schema that is embedded in a document names another draft.
 
     The library proves by the draft of the document alone, in which references and keywords can mean something else.
     """
-    if text.count(b'"$schema"') <= 1:  # that of the document itself, as in most
-        return False
-    return any(
-        draft_of(part) != document.draft
-        for _, part in subschemas(document.content)
-        if "$schema" in part
-    )
+    for document in schema.documents.values():
+        # That of the document itself, as in most.
+        if document.text.count(b'"$schema"') <= 1:
+            continue
+        for _, part in subschemas(document.content):
+            if "$schema" in part and draft_of(part) != document.draft:
+                return True
+    return False
 
 
 class SharedParts:

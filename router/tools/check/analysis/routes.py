@@ -35,13 +35,22 @@ from router.tools.check.analysis.proof_cache import (
     AttributeFacts,
     SharedAttributes,
     SharedParts,
-    prover_of,
+    approximate_prover_of,
 )
 from router.tools.check.analysis.verdicts import Claim, ClaimKind
 
 MAX_CONDITIONS = 16
 """The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
 
+_SETTINGS: Mapping[ClaimKind, Path] = {
+    "when": ("when",),
+    "for_each": ("for_each",),
+    "mapping": (),
+    "merge": ("merge",),
+    "once_key": ("write", "once_key"),
+    "size": ("item",),
+}
+"""The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
 
 
@@ -183,20 +192,14 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 
     def path_of(self, claim: Claim, *part: str | int) -> Path:
         """Return the path in the config of what a claim is about, or of a part of its attribute."""
-        match claim.kind:
-            case "when" | "for_each" | "merge":
-                return (*self.path, claim.kind)
-            case "once_key":
-                return (*self.path, "write", "once_key")
-            case "size":
-                return (*self.path, "item")
-            case "type":
-                return self.place(claim.subject, "type")
-        if not claim.subject:
-            return self.path
+        name = claim.subject
+        if not name:
+            return (*self.path, *_SETTINGS[claim.kind])
+        if claim.kind == "type":
+            return self.place(name, "type")
+        if name in self.attributes:
+            return self.place(name, *part)
         # Without `item`, what is stored under a name is a property of the message.
-        if claim.subject in self.attributes:
-            return self.place(claim.subject, *part)
         return (*self.path, "schema")
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
@@ -315,10 +318,9 @@ def _by_schema(
     uri = schema.root.uri
     if uri in known:
         return known[uri].again()
-    found = prover_of(schema, budget, approximate=True, parts=split_by_property(schema, find_part))
-    assert found is not None  # it is approximate
-    known[uri] = found
-    return found
+    parts = split_by_property(schema, find_part)
+    known[uri] = approximate_prover_of(schema, budget, parts)
+    return known[uri]
 
 
 def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:

@@ -11,7 +11,9 @@ from router.prover.predicates import Schema, Steps, wherever
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
+from router.runtime.program.schemas.documents import list_of
 from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.values import answer
 
 _SAMPLES = (
     "x",
@@ -83,15 +85,9 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
     if value.can_be(["string"]) is Answer.NO:
         return True
-    messages = route.mapped
-    steps = value.origin
-    if (
-        messages is None
-        or steps is None
-        or refusal_of(route, value, form, convert).possible is not Answer.NO
-    ):
+    if refusal_of(route, value, form, convert).possible is not Answer.NO:
         return False
-    return not form.stored or always_matches(messages, steps, form.stored) is Answer.YES
+    return not form.stored or always_matches(route.mapped, value, form.stored) is Answer.YES
 
 
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
@@ -107,18 +103,19 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
     """Whether a conversion refuses a number that a value can be."""
     if form.numbers is None or value.can_be(["number"]) is Answer.NO:
         return Answer.NO
-    if route.mapped is None or value.origin is None:
-        return Answer.UNKNOWN
     accepted: Schema = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
-    return route.mapped.holds_at(value.origin, accepted).opposite()
+    return answer(route.mapped, value, accepted).opposite()
 
 
-def always_matches(messages: SchemaProver, steps: Steps, pattern: str) -> Answer:
-    """Whether all texts at a path match a pattern."""
-    answer = messages.holds_at(steps, {"pattern": pattern})
-    if answer is Answer.UNKNOWN and messages.find_text(steps, (), pattern)[0] is Answer.NO:
-        return Answer.YES
-    return answer
+def always_matches(messages: SchemaProver | None, value: Value, pattern: str) -> Answer:
+    """Whether all texts of a value match a pattern."""
+    if messages is None or value.origin is None:
+        return Answer.UNKNOWN
+    found = messages.holds_at(value.origin, {"pattern": pattern})
+    if found is not Answer.UNKNOWN:
+        return found
+    differs, _ = messages.find_text(value.origin, (), pattern)
+    return Answer.YES if differs is Answer.NO else Answer.UNKNOWN
 
 
 def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool:
@@ -137,18 +134,11 @@ def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool
 def _texts(index: SchemaIndex, steps: Steps) -> Iterator[str]:
     """Yield the texts that the schema lists for a path."""
     for place in index.at(steps):
-        for key in ("enum", "examples"):
-            values = place.content.get(key)
-            yield from (
-                each
-                for each in (values if isinstance(values, list) else ())
-                if isinstance(each, str)
-            )
-        yield from (
-            place.content[key]
-            for key in ("const", "default")
-            if isinstance(place.content.get(key), str)
-        )
+        schema = place.content
+        listed = [*list_of(schema, "enum"), *list_of(schema, "examples")]
+        for text in (*listed, schema.get("const"), schema.get("default")):
+            if isinstance(text, str):
+                yield text
 
 
 def _refuses(convert: Callable[[str], Any], text: str) -> bool:

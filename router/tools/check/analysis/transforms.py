@@ -125,18 +125,11 @@ def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bo
             bounds: Schema = {"minimum": minimum, "maximum": maximum}
             return holds(messages, value, {"anyOf": [{"not": {"type": "number"}}, bounds]})
         case TextsMatching(pattern):
-            return _matches(route, value, pattern)
+            return always_matches(messages, value, pattern) is YES
         case ListsOf(groups):
             return any(are_elements(messages, value, kinds) for kinds in groups)
         case _:
             return False
-
-
-def _matches(route: AnalyzedRoute, value: Value, pattern: str) -> bool:
-    """Whether each text of a value is proved to match a pattern."""
-    if route.mapped is None or value.origin is None:
-        return False
-    return always_matches(route.mapped, value.origin, pattern) is YES
 
 
 # What the results are.

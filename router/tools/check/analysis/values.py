@@ -1,8 +1,8 @@
 """Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
-from router.prover.inference import ALL_TYPES, NO, Value, of_path
-from router.prover.predicates import SOME_VALUE, Schema
-from router.prover.schema_prover import SchemaProver
+from router.prover.inference import ALL_TYPES, NO, UNKNOWN, Value, of_path
+from router.prover.predicates import EACH, SOME_VALUE, Schema
+from router.prover.schema_prover import Answer, SchemaProver
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
@@ -11,6 +11,20 @@ def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
         kind for kind, answer in value.types.items() if answer is not NO and kind not in except_
     ]
     return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
+
+
+def answer(messages: SchemaProver | None, value: Value, leaf: Schema) -> Answer:
+    """Return whether each value taken from a path satisfies a predicate."""
+    if messages is None or value.origin is None:
+        return UNKNOWN
+    return messages.holds_at(value.origin, leaf)
+
+
+def has_nulls(messages: SchemaProver | None, listed: Value) -> bool:
+    """Whether elements of a list may be null; a projection omits them."""
+    if messages is None or listed.origin is None:
+        return False
+    return messages.holds_at((*listed.origin, EACH), SOME_VALUE) is NO
 
 
 def holds(messages: SchemaProver | None, value: Value, leaf: Schema) -> bool:

@@ -14,7 +14,7 @@ from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.values import possible
+from router.tools.check.analysis.values import has_nulls, possible
 from router.tools.check.analysis.verdicts import ClaimKind
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
@@ -218,10 +218,6 @@ def _unfit_elements(argument: _Argument, kinds: list[str]) -> str:
     unfit = element.other_than(kinds)
     if value.elements is None or element.untyped:
         return ""
-    if (
-        not unfit
-        and value.origin is not None
-        and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO
-    ):
+    if not unfit and has_nulls(messages, value):
         return "null"
     return in_words(unfit) if unfit else ""

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 from router.codes import declare
 from router.prover.expressions import tree_of
 from router.prover.inference import NO, YES, Value, of_path, of_tree
-from router.prover.predicates import EACH, SOME_VALUE, TYPES, in_words, text_of
+from router.prover.predicates import TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
@@ -19,6 +19,7 @@ from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
+from router.tools.check.analysis.values import has_nulls
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_TRANSFORMED = declare(
@@ -187,7 +188,7 @@ def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Fou
         sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
         advice = "choose another type, or select texts or numbers"
         yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
-    elif unfit or _has_nulls(route, value):
+    elif unfit or has_nulls(route.mapped, value):
         sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
         yield placed.refuted(
             NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, _one_of(_SETS[kind]))
@@ -199,17 +200,6 @@ def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Fou
             f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
         )
         yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, form.keyword))
-
-
-def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
-    """Whether elements may be null; a projection omits them."""
-    messages = route.mapped
-    steps = value.origin
-    return (
-        messages is not None
-        and steps is not None
-        and messages.holds_at((*steps, EACH), SOME_VALUE) is NO
-    )
 
 
 def _one_of(kinds: Sequence[str]) -> str:
