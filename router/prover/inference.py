@@ -319,7 +319,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
     types = {**dict.fromkeys(right.types, UNKNOWN), **types}
     longest = right.longest
     if left.can_be(["string"]) is not NO:
-        longest = _longest((left.longest, right.longest))
+        longest = longest_of((left.longest, right.longest))
     # An empty text is not true.
     if wanted is TRUTHY:
         return Value(weak(right.missing), types, weak(right.empty), longest)
@@ -328,7 +328,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
     return Value(missing, types, empty, longest)
 
 
-def _longest(lengths: Iterable[int | None]) -> int | None:
+def longest_of(lengths: Iterable[int | None]) -> int | None:
     """Return the greatest length; None if one of them is unknown."""
     most = 0
     for length in lengths:
@@ -418,7 +418,7 @@ def text_length(value: Value) -> int | None:
         lengths.append(MOST_DIGITS if value.given else None)
     if value.can_be(["boolean"]) is not NO:
         lengths.append(len("false"))
-    return _longest(lengths)
+    return longest_of(lengths)
 
 
 _TEXT = of_type("string", empty=UNKNOWN)

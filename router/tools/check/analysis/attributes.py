@@ -4,7 +4,7 @@ Also how many different ones there are, where a schema or constants limit them, 
 reads counts seconds, or milliseconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from math import prod
@@ -21,6 +21,7 @@ from router.prover.inference import (
     YES,
     Value,
     any_of,
+    longest_of,
     of_constant,
     of_path,
     of_tree,
@@ -157,11 +158,12 @@ def _source(route: AnalyzedRoute, values: Values) -> Value:
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
     parts = [_of_text(route, text) for text in values.expressions]
-    own = _ANSWERS[values.missing]
-    lacking = next((part.lacking for part in parts if part.missing is YES), None)
-    missing = any_of([own, *(part.missing for part in parts)])
+    own = Value(missing=_ANSWERS[values.missing])
     value = of_type(values.type, longest=values.longest) if values.type else Value()
-    return structs.replace(value, missing=missing, lacking=lacking, gap=values.gap)
+    lacking = _first_lacking(parts)
+    return structs.replace(
+        value, missing=_any_missing([own, *parts]), lacking=lacking, gap=values.gap
+    )
 
 
 def _of_text(route: AnalyzedRoute, text: str) -> Value:
@@ -204,16 +206,13 @@ def _with_default(value: Value, default: Any) -> Value:
     other = of_constant(default)
     if other.missing is YES or value.missing is NO:
         return value
-    types = {
-        **value.types,
-        **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES},
-    }
-    if value.longest is None or other.longest is None:
-        longest = None
-    else:
-        longest = max(value.longest, other.longest)
-    if value.can_be(["string"]) is NO:
-        longest = other.longest
+    types = dict(value.types)
+    for kind in other.types:
+        if types.get(kind) is not YES:
+            types[kind] = value.missing
+    longest = other.longest
+    if value.can_be(["string"]) is not NO:
+        longest = longest_of((value.longest, other.longest))
     empty = any_of(
         [value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)]
     )
@@ -230,10 +229,18 @@ def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
         empty = NO
     elif len(parts) == 1:
         empty = empties[0]
-    lacking = next((part.lacking for part in parts if part.missing is YES), None)
     return Value(
-        any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking
+        _any_missing(parts), {"string": YES}, empty, longest, lacking=_first_lacking(parts)
     )
+
+
+def _any_missing(parts: Iterable[Value]) -> Answer:
+    return any_of(part.missing for part in parts)
+
+
+def _first_lacking(parts: Iterable[Value]) -> Steps | None:
+    """Return the path at which the first part that may be missing is."""
+    return next((part.lacking for part in parts if part.missing is YES), None)
 
 
 def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:

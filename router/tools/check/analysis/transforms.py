@@ -18,6 +18,7 @@ from router.prover.inference import (
     YES,
     Value,
     any_of,
+    longest_of,
     of_constant,
     of_joined,
     of_list_end,
@@ -258,11 +259,7 @@ def _entry_of(
         constants.append(default)
     found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
-    lengths = [value.longest for value in found if "string" in value.types]
-    if None in lengths:
-        longest = None
-    else:
-        longest = max((length for length in lengths if length is not None), default=0)
+    longest = longest_of(value.longest for value in found if "string" in value.types)
     after = Value(
         missing=NO if default is not None and None not in entries.values() else UNKNOWN,
         types=dict.fromkeys(types, YES) if len(types) == 1 else types,
