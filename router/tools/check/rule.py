@@ -57,6 +57,14 @@ class Subject(Struct, frozen=True, dict=True):
         """The routes with the messages that can reach them, computed once for all rules."""
         return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
 
+    @cached_property
+    def read(self) -> Mapping[str, Path]:
+        """The queues that routes read, each with the path where the first route names it."""
+        found: dict[str, Path] = {}
+        for name, route in self.config.routes.items():
+            found.setdefault(route.queue, ("routes", name, "queue"))
+        return found
+
     @property
     def by_queue(self) -> Mapping[str, list[AnalyzedRoute]]:
         """The routes of each queue that has some, by its name."""

@@ -258,8 +258,9 @@ def _is_refused(
     forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
     if any(form is not None and is_never_accepted(route, value, form) for value, form in forms):
         return True
-    sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
-    lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
+    lists: list[tuple[Value, tuple[str, ...]]] = []
+    if attribute.type in TYPES_OF_ELEMENTS:
+        lists.append((inferred.raw, TYPES_OF_ELEMENTS[attribute.type]))
     for step in inferred.steps:
         accepts = None if step.transform is None else step.transform.accepts
         if isinstance(accepts, ListsOf):
@@ -268,9 +269,8 @@ def _is_refused(
         element = of_path(route.mapped, listed.elements)
         if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):
             return True
-    return attribute.type == "NS" and holds(
-        route.mapped, of_path(route.mapped, inferred.raw.elements), _NO_NUMBER
-    )
+    element = of_path(route.mapped, inferred.raw.elements)
+    return attribute.type == "NS" and holds(route.mapped, element, _NO_NUMBER)
 
 
 def _values_taken(

@@ -67,11 +67,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
 def check_dead_letter_queues(subject: Subject) -> Iterator[Found]:
     """Report queues that are read and have no dead-letter queue."""
     queues = subject.config.queues
-    # The first route that names a queue.
-    read: dict[str, Path] = {}
-    for route, settings in subject.config.routes.items():
-        read.setdefault(settings.queue, ("routes", route, "queue"))
-    for name, place in read.items():
+    for name, place in subject.read.items():
         if not queues.get(name, spec.Queue()).dead_letter:
             yield Found(
                 NO_DEAD_LETTER_QUEUE,
@@ -84,16 +80,11 @@ def check_dead_letter_queues(subject: Subject) -> Iterator[Found]:
 @rule(IDLE_QUEUE)
 def check_unread(subject: Subject) -> Iterator[Found]:
     """Report queues that are neither read nor dead-letter queues."""
-    config = subject.config
-    read = {route.queue for route in config.routes.values()}
-    dead_letters = {queue.dead_letter for queue in config.queues.values()}
-    dead_letters |= {match_key(name) for name in dead_letters}
-    for name, queue in config.queues.items() if subject.whole else ():
-        if (
-            name not in read
-            and name not in dead_letters
-            and match_key(queue.name or name) not in dead_letters
-        ):
+    queues = subject.config.queues
+    used = {*subject.read, *(queue.dead_letter for queue in queues.values())}
+    dead_letters = {match_key(queue.dead_letter) for queue in queues.values()}
+    for name, queue in queues.items() if subject.whole else ():
+        if name not in used and match_key(queue.name or name) not in dead_letters:
             sentence = f"no route reads queue '{name}'"
             yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
 
@@ -115,9 +106,8 @@ def check_kinds(subject: Subject) -> Iterator[Found]:
 @rule(LOSING)
 def check_drops(subject: Subject) -> Iterator[Found]:
     """Report settings that drop messages."""
-    read = {route.queue for route in subject.config.routes.values()}
     for name, queue in subject.config.queues.items():
-        if queue.unmatched == "drop" and name in read:
+        if queue.unmatched == "drop" and name in subject.read:
             yield Found(
                 LOSING,
                 f"messages of '{name}' that no route takes are dropped",
@@ -143,13 +133,12 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         if is_set(table.capacity) and not is_created(table, name):
             sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
             yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
-    read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}
         if not is_created(queue, name):
             reason = "is not created by the stack"
             idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
-        if subject.whole and name not in read:
+        if subject.whole and name not in subject.read:
             idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
         for setting, reason in idle.items():
             attribute = "lambda_" if setting == "lambda" else setting
@@ -176,7 +165,7 @@ def _same_keys(config: spec.Config) -> Iterator[Found]:
 def check_retention(subject: Subject) -> Iterator[Found]:
     """Report dead-letter queues whose retention is not longer than that of their source queues."""
     queues = subject.config.queues
-    for name, queue, is_dead_letter in _created(subject.config):
+    for name, queue, is_dead_letter in _created(subject):
         if not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
             continue
         source = retention_of(queue, is_dead_letter=is_dead_letter)
@@ -258,7 +247,7 @@ SHORT_LIVED = declare(
 @rule(EXPIRING)
 def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
-    for name, queue, is_dead_letter in _created(subject.config):
+    for name, queue, is_dead_letter in _created(subject):
         receives = receives_of(queue)
         visibility = visibility_of(subject.config, name)
         seconds = receives * visibility
@@ -288,7 +277,7 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
 @rule(SHORT_LIVED)
 def check_outlast(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention or receives do not last for an outage of `outlast`."""
-    for name, queue, is_dead_letter in _created(subject.config):
+    for name, queue, is_dead_letter in _created(subject):
         outlast = parse_duration(queue.outlast)
         receives = receives_of(queue)
         survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
@@ -311,11 +300,12 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
             yield Found(SHORT_LIVED, sentence, ("queues", name, "max_receive_count"), advice)
 
 
-def _created(config: spec.Config) -> Iterator[tuple[str, spec.Queue, bool]]:
+def _created(subject: Subject) -> Iterator[tuple[str, spec.Queue, bool]]:
     """Yield the queues that are read and created by the stack, and whether each is a dead-letter queue too."""
-    dead_letters = {queue.dead_letter for queue in config.queues.values()}
-    for name in {route.queue: None for route in config.routes.values()}:
-        queue = config.queues.get(name, spec.Queue())
+    queues = subject.config.queues
+    dead_letters = {queue.dead_letter for queue in queues.values()}
+    for name in subject.read:
+        queue = queues.get(name, spec.Queue())
         if is_created(queue, name):
             yield name, queue, name in dead_letters
 
