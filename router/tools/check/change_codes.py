@@ -1,7 +1,8 @@
-"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or changes.
+"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or
+changes.
 
-They are declared here, where `ignore` of a config and `router check --explain` find them without importing what
-compares configs. An error is a breaking change, a warning is a risky one.
+They are declared here, where `ignore` of a config and `router check --explain` find them without
+importing what compares configs. An error is a breaking change, a warning is a risky one.
 """
 
 from router.codes import declare

@@ -1,4 +1,5 @@
-"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided.
+"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not
+decided.
 
 What a proof is: docs/decisions/2026-11-26-ledger-of-claims.md
 """
@@ -57,17 +58,19 @@ _IN_WORDS: Mapping[ClaimKind, str] = {
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
 }
-"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected."""
+"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
+"""
 
 
 class LedgerEntry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
-    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
-    refutes it is rejected, "" otherwise; `locate` looks up its place in the config. `codes` are those of the findings
-    that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof takes for granted.
-    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if
-    it is not decided because the route has no schema.
+    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why
+    the message that refutes it is rejected, "" otherwise; `locate` looks up its place in the
+    config. `codes` are those of the findings that refute it, and `example` is a message, as JSON,
+    that does. `assumes` is what a proof takes for granted. `ignored` is the reason that the config
+    gives for accepting that the claim is not proved. `has_schema` is false if it is not decided
+    because the route has no schema.
     """
 
     route: str
@@ -114,7 +117,9 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def unreported(self) -> bool:
-        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes it."""
+        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes
+        it.
+        """
         return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
 
     @property
@@ -124,7 +129,9 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def fails_strict(self) -> bool:
-        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few schemas bound it."""
+        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few
+        schemas bound it.
+        """
         return self.open and self.has_schema and UNBOUNDED.id not in self.codes
 
 
@@ -156,10 +163,12 @@ NO_LEDGER = Ledger()
 def make_ledger(
     subject: Subject, results: Iterable[Found | Undecided], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
-    """Return the entries of all claims; add a finding for each that has none, by which its entry is returned.
+    """Return the entries of all claims.
 
-    `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided, else
-    refuted if a message is found.
+    Add a finding for each that has none, by which its entry is returned.
+
+    `results` are those of the rules. A claim is refuted if a rule found that, else proved if
+    nothing is undecided, else refuted if a message is found.
     """
     refuted: dict[Claim, list[Code]] = {}
     doubted: dict[Claim, list[str]] = {}
@@ -202,7 +211,9 @@ def _judged(
     doubts: Iterable[str],
     locate: Callable[[], Place],
 ) -> LedgerEntry:
-    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
+    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are
+    doubts.
+    """
     reason = ""
     example = ""
     if not codes:

@@ -42,8 +42,9 @@ DECLARING = (
 class Subject(Struct, frozen=True, dict=True):
     """A config with its plugins and schemas, as rules get it; it may have errors.
 
-    Unless `whole`, parts of the config could not be read, so that a rule must not report that something is missing.
-    `secrets` are the variables that are named like secrets, with the texts that refer to them.
+    Unless `whole`, parts of the config could not be read, so that a rule must not report that
+    something is missing. `secrets` are the variables that are named like secrets, with the texts
+    that refer to them.
     """
 
     config: spec.Config
@@ -85,8 +86,8 @@ class Subject(Struct, frozen=True, dict=True):
 class Found(Struct, frozen=True):
     """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
 
-    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a claim about a route,
-    as `route.claim("key", name)` makes it, is its verdict in the ledger.
+    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a
+    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger.
     """
 
     code: Code
@@ -98,7 +99,9 @@ class Found(Struct, frozen=True):
 
 
 class PlacedClaim(Struct, frozen=True):
-    """A claim about a route, which a finding refutes at its place in the config, or at a part of it."""
+    """A claim about a route, which a finding refutes at its place in the config, or at a part of
+    it.
+    """
 
     route: AnalyzedRoute
     claim: Claim
@@ -122,7 +125,8 @@ def place_claim(
 
 
 RuleResult = Found | Undecided
-"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore."""
+"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore.
+"""
 
 
 SubjectT = TypeVar("SubjectT")
@@ -152,7 +156,10 @@ class RuleSet(Generic[SubjectT]):
     ) -> Callable[
         [Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]
     ]:
-        """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
+        """Decorate the function of a rule.
+
+        Raises ValueError if another rule reports one of its codes.
+        """
 
         def decorate(
             find: Callable[[SubjectT], Iterable[RuleResult]],
@@ -166,7 +173,9 @@ class RuleSet(Generic[SubjectT]):
         return decorate
 
     def all(self) -> tuple[Rule[SubjectT], ...]:
-        """Import the modules of the package, and return their rules in the order of their first codes."""
+        """Import the modules of the package, and return their rules in the order of their first
+        codes.
+        """
         _import_all(self._package)
         return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
 
@@ -191,12 +200,18 @@ def known_codes() -> Mapping[str, Code]:
 
 
 def code_of(id_: str) -> Code | None:
-    """Return the code of an id, or None; import only what declares it, if that is imported already."""
+    """Return the code of an id, or None.
+
+    Import only what declares it, if that is imported already.
+    """
     return codes.declared().get(id_) or known_codes().get(id_)
 
 
 class Example(Struct, frozen=True, omit_defaults=True):
-    """A faulty config, the lines that `router check` prints for it, and the fixed config; "" if it cannot be shown."""
+    """A faulty config, the lines that `router check` prints for it, and the fixed config.
+
+    "" if it cannot be shown.
+    """
 
     found: str
     bad: str = ""

@@ -1,7 +1,7 @@
 """Infers the values of mapped attributes: of their sources, through transforms, type and default.
 
-Also how many different ones there are, where a schema or constants limit them, and whether a number that a time to live
-reads counts seconds, or milliseconds.
+Also how many different ones there are, where a schema or constants limit them, and whether a number
+that a time to live reads counts seconds, or milliseconds.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +65,9 @@ _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
 
 class Step(Struct, frozen=True):
-    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and its input."""
+    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and
+    its input.
+    """
 
     name: str
     part: tuple[str | int, ...]
@@ -96,10 +98,11 @@ class Step(Struct, frozen=True):
 
 
 class InferredAttribute(Struct, frozen=True):
-    """The stages of an attribute: its transforms, their result (`raw`), and the value that is stored.
+    """The stages of an attribute: its transforms, their result (`raw`), and the value that is
+    stored.
 
-    `accepts` are the types that `type` converts, None without a `type`. `source` is what its source is known to return,
-    None for an attribute that is not mapped.
+    `accepts` are the types that `type` converts, None without a `type`. `source` is what its source
+    is known to return, None for an attribute that is not mapped.
     """
 
     steps: tuple[Step, ...]
@@ -134,7 +137,9 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
 
 
 def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
-    """Infer what is stored under a name; without `item` it is a property of the message, or of the element."""
+    """Infer what is stored under a name; without `item` it is a property of the message, or of the
+    element.
+    """
     attribute = route.attributes.get(name)
     if attribute is not None:
         return infer(route, attribute)
@@ -244,7 +249,10 @@ def _first_lacking(parts: Iterable[Value]) -> Steps | None:
 
 
 def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
-    """Return the most different values of an attribute, besides a default; None if they are not limited."""
+    """Return the most different values of an attribute, besides a default.
+
+    None if they are not limited.
+    """
     inferred = infer(route, attribute)
     if any(is_plugins(route, step.name) for step in inferred.steps):
         return None  # it may return anything
@@ -267,7 +275,10 @@ def _count(route: AnalyzedRoute, inferred: InferredAttribute) -> int | None:
 
 
 def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | None:
-    """Return the most different values of a path or constant; None if they are not limited, or for others."""
+    """Return the most different values of a path or constant.
+
+    None if they are not limited, or for others.
+    """
     tree = tree_of(text)
     if tree is None:
         return None
@@ -298,7 +309,9 @@ def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int |
 
 
 def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
-    """Return whether an attribute that is a number counts seconds: NO if it does not in some message."""
+    """Return whether an attribute that is a number counts seconds: NO if it does not in some
+    message.
+    """
     other = [_counted_in(route, inferred).opposite()]
     if isinstance(default, int | Decimal):
         other.append(_counted_by(default).opposite())
@@ -306,7 +319,9 @@ def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: A
 
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
-    """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
+    """Whether it is proved that an attribute counts milliseconds in each message that has it, and
+    that some may.
+    """
     source = inferred.source
     if inferred.steps:
         return False

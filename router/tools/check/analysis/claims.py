@@ -29,8 +29,8 @@ _ORDERED = ("string", "number", "binary")
 def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
     """Yield the claims about a route.
 
-    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a plugin which
-    changes items leaves them valid is not claimed.
+    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a
+    plugin which changes items leaves them valid is not claimed.
     """
     settings = route.route
     if is_set(settings.when):
@@ -170,7 +170,9 @@ def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
 
 
 def longest_idempotency_key(route: str) -> int:
-    """Return the most characters of the idempotency keys of a route, which are stored with its name."""
+    """Return the most characters of the idempotency keys of a route, which are stored with its
+    name.
+    """
     room = MAX_PARTITION_KEY_BYTES - 3 * len(route) - len("##10000")
     return room // BYTES_OF_A_CHARACTER
 

@@ -1,4 +1,6 @@
-"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to succeed."""
+"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to
+succeed.
+"""
 
 from collections.abc import Iterator
 
@@ -72,7 +74,9 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
 def _guarded(
     messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool
 ) -> SchemaProver | None:
-    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
+    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is
+    true or false.
+    """
     steps = scope.path(left)
     if steps is not None and EACH not in steps:
         predicate = there(steps, TRUTHY) if holds else {"not": there(steps, TRUTHY)}
@@ -139,7 +143,9 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
-    """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
+    """Yield why the source of an attribute is not proved to have a value, or none, for each
+    message.
+    """
     messages = route.mapped
     scope = route.scope
     values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
@@ -187,7 +193,8 @@ def of_conversion(
 
 
 class MergedName(Struct, frozen=True):
-    """An attribute that is the route's own, and the path of the map's entry that would be that attribute, too.
+    """An attribute that is the route's own, and the path of the map's entry that would be that
+    attribute, too.
 
     Whether each message has a value at that path, or none, is proved.
     """

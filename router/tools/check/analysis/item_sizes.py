@@ -137,7 +137,10 @@ def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
 
 
 def _grown(transform: Transform | None, size: float, argument: Any) -> float:
-    """Return the most bytes of the result of a transform; infinity if there is no bound, or it is a plugin's."""
+    """Return the most bytes of the result of a transform.
+
+    Infinity if there is no bound, or it is a plugin's.
+    """
     if transform is None or transform.most_bytes is None or size == inf:
         return inf
     arguments = arguments_of(transform, argument)
@@ -161,7 +164,10 @@ def _converted(
 
 
 def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
-    """Return the most bytes of the value of an expression; infinity if there is no bound, or none is known."""
+    """Return the most bytes of the value of an expression.
+
+    Infinity if there is no bound, or none is known.
+    """
     size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
     return size if tree is None or size < inf else _node_bytes(route, tree)
 
@@ -202,7 +208,10 @@ def _scalar_bytes(value: Value) -> float:
 
 
 def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | None = None) -> float:
-    """Return the most bytes of a value of one of the types that what it is given to takes; infinity if unknown."""
+    """Return the most bytes of a value of one of the types that what it is given to takes.
+
+    Infinity if unknown.
+    """
     if takes is not None:
         value = structs.replace(
             value, types={kind: can for kind, can in value.types.items() if kind in takes}
@@ -212,7 +221,10 @@ def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | No
 
 
 def _text_bytes(route: AnalyzedRoute, text: str) -> float:
-    """Return the most bytes of the value of an expression as text; infinity if there is no bound."""
+    """Return the most bytes of the value of an expression as text.
+
+    Infinity if there is no bound.
+    """
     tree = tree_of(text)
     value = of_tree(route.mapped, route.scope, tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
@@ -245,7 +257,8 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
 def _is_refused(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> bool:
-    """Whether it is proved that no value of a message is stored: each is missing, or a part of the mapping refuses it.
+    """Whether it is proved that no value of a message is stored: each is missing, or a part of the
+    mapping refuses it.
 
     A set of no elements counts as missing.
     """
@@ -276,7 +289,10 @@ def _is_refused(
 def _values_taken(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[tuple[Value, Collection[str] | None]]:
-    """Yield the values of each part of a mapping, with the types that it takes; None if it may take any."""
+    """Yield the values of each part of a mapping, with the types that it takes.
+
+    None if it may take any.
+    """
     for use in route.uses(attribute):
         yield of_tree(route.mapped, route.scope, tree_of(use.text)), use.takes or ALL_TYPES
     for step in inferred.steps:
@@ -287,7 +303,9 @@ def _values_taken(
 
 
 def _fails(route: AnalyzedRoute, tree: Tree | None) -> bool:
-    """Whether an expression is a call of a function that takes no value that its argument can be, or an empty list."""
+    """Whether an expression is a call of a function that takes no value that its argument can be,
+    or an empty list.
+    """
     if tree is None or tree["type"] != "function_expression":
         return False
     function = FUNCTIONS.get(tree["value"])

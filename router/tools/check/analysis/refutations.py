@@ -1,4 +1,5 @@
-"""Finds a message that the schema of a route accepts and a part of the route rejects: it refutes a claim.
+"""Finds a message that the schema of a route accepts and a part of the route rejects: it refutes a
+claim.
 
 The part runs as the engine runs it, on messages with unusual values at the paths that it reads.
 """
@@ -46,7 +47,9 @@ class Refutation(Struct, frozen=True):
 def refutation(
     route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute] = ()
 ) -> Refutation | None:
-    """Return a message that refutes a claim about the evaluation of a part of a route; None if none is found.
+    """Return a message that refutes a claim about the evaluation of a part of a route.
+
+    None if none is found.
 
     `neighbours` are all routes of its queue, on whose messages its `when` is evaluated.
     """
@@ -87,7 +90,9 @@ def _search(
 
 
 def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
-    """Return the value that refutes the same claim about an equal attribute of another route, to be tried first."""
+    """Return the value that refutes the same claim about an equal attribute of another route, to be
+    tried first.
+    """
     attribute = route.attributes.get(claim.subject)
     if attribute is None or route.table is None:
         return None
@@ -116,7 +121,9 @@ def _failing(route: AnalyzedRoute) -> Reject:
 
 
 def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
-    """Return callables that tell why a message is rejected: the claim is about the last, and the others precede it."""
+    """Return callables that tell why a message is rejected: the claim is about the last, and the
+    others precede it.
+    """
     name = claim.subject
     attribute = _attribute(route, claim)
     if claim.kind == "once_key":
@@ -138,7 +145,9 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
 
 
 def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
-    """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
+    """Return the attribute of a claim; without `item`, it is a property of the message or of the
+    element.
+    """
     if claim.subject and not is_set(route.route.item):
         name = ENCODER.encode(claim.subject).decode()
         return spec.long_form(f"element.{name}" if route.scope.each else name)
@@ -151,7 +160,9 @@ def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
 
 
 def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
-    """Return how attributes of a route, or the whole message, are mapped without the others and without a key."""
+    """Return how attributes of a route, or the whole message, are mapped without the others and
+    without a key.
+    """
     given = {} if isinstance(item, UnsetType) else item
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
@@ -183,7 +194,9 @@ def _mapping(
     item: Mapping[str, spec.Attribute] | UnsetType,
     check: Check = lambda item: "",
 ) -> Reject:
-    """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
+    """Return a callable that maps attributes of a message, or the whole message, and checks each
+    item.
+    """
     map_items = compile_alone(route, item)
     names = () if isinstance(item, UnsetType) else item
 
@@ -244,7 +257,9 @@ def _expiry_fault(name: str, item: Item) -> str:
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:
-    """Return a callable that tells why a message has no idempotency key; its length has a finding of its own."""
+    """Return a callable that tells why a message has no idempotency key; its length has a finding
+    of its own.
+    """
     compiled = route.context.expression(str(route.route.write.once_key), ())
 
     def reject(data: Any) -> str:
@@ -260,7 +275,9 @@ def _idempotency(route: AnalyzedRoute) -> Reject:
 def _mixed(
     route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]
 ) -> Refutation | None:
-    """Return a message with a version of another type than that of another message: the two have no order."""
+    """Return a message with a version of another type than that of another message: the two have no
+    order.
+    """
     name = claim.subject
     attribute = _attribute(route, claim)
     messages = route.mapped

@@ -40,7 +40,9 @@ from router.tools.check.analysis.proof_cache import (
 from router.tools.check.analysis.verdicts import Claim, ClaimKind
 
 MAX_CONDITIONS = 16
-"""The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
+"""The most conditions of earlier routes of `match: first` that are taken into account: more would
+take seconds.
+"""
 
 _SETTINGS: Mapping[ClaimKind, Path] = {
     "when": ("when",),
@@ -63,12 +65,15 @@ class Narrowing(Struct, frozen=True):
 
 
 class MessageSets(Struct, frozen=True, eq=False):
-    """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
+    """What is proved about the messages of a route.
 
-    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
-    are mapped. `mapped` are those of them that have an item: with `for_each`, an element. `by_schema` are those that
-    its schema alone lets through, and that have an item, given where the conditions are not exact, and `schema` those
-    in any case. `unknown` is why there is no `taken`, in words.
+    None without a schema, or if nothing can be proved.
+
+    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes
+    messages before they are mapped. `mapped` are those of them that have an item: with `for_each`,
+    an element. `by_schema` are those that its schema alone lets through, and that have an item,
+    given where the conditions are not exact, and `schema` those in any case. `unknown` is why there
+    is no `taken`, in words.
     """
 
     taken: SchemaProver | None = None
@@ -87,7 +92,9 @@ class MessageSets(Struct, frozen=True, eq=False):
 
     @property
     def unreachable(self) -> bool:
-        """Whether it is proved that no message reaches the mapping, so that what is claimed of each one holds."""
+        """Whether it is proved that no message reaches the mapping, so that what is claimed of each
+        one holds.
+        """
         return self.impossible_schema or self.impossible_when or self.shadowed
 
 
@@ -145,7 +152,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def few(self) -> SchemaProver | None:
-        """What is proved about the messages that are mapped and have no more elements than `for_each` takes."""
+        """What is proved about the messages that are mapped and have no more elements than
+        `for_each` takes.
+        """
         steps = self.scope.element
         if self.mapped is None or steps is None or EACH in steps[:-1]:
             return self.mapped
@@ -185,7 +194,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     def place(self, attribute: str, *part: str | int) -> Path:
-        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
+        """Return the path in the config of an attribute, or of a part of it; the short form has no
+        parts.
+        """
         whole: Path = ("routes", self.name, "item", attribute)
         item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
@@ -203,7 +214,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return (*self.path, "schema")
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
-        """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
+        """Suggest how the schema can guarantee a value for a claim: by the first step that it does
+        not guarantee.
+        """
         messages = self.messages_of(claim)
         if steps is None or messages is None or self.index is None:
             return ""
@@ -216,14 +229,19 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return f"add '{gap}' to 'required' {where}"
 
     def constrain(self, value: Value, keyword: str) -> str:
-        """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
+        """Suggest where to add a keyword to the schema of a value.
+
+        "" if the value is not taken from a path.
+        """
         if value.origin is None or self.index is None:
             return ""
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
 def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
-    """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+    """Return why a value may be missing: a path, and 'type', the name that is not required there,
+    or 'null'.
+    """
     for index in range(in_element(steps), len(steps)):
         level = steps[:index]
         name = steps[index]
@@ -288,7 +306,9 @@ class _EarlierRoutes:
         """The condition of the last route of each queue, which matters if another one follows."""
 
     def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
-        """Return how those before a route narrow its messages, by `match: first`; they are before the next one, too."""
+        """Return how those before a route narrow its messages, by `match: first`; they are before
+        the next one, too.
+        """
         if queue.match != "first":
             return []
         found = self._opposites.setdefault(route.queue, [])
@@ -312,7 +332,9 @@ def _by_schema(
     known: dict[str, SchemaProver],
     find_part: Callable[[PropertySchema], SchemaProver | None],
 ) -> SchemaProver | None:
-    """Return what follows from a schema; routes that share it, or parts of it, share what is proved."""
+    """Return what follows from a schema; routes that share it, or parts of it, share what is
+    proved.
+    """
     if schema is None:
         return None
     uri = schema.root.uri
@@ -338,7 +360,9 @@ def _message_sets(
     scope: Scope,
     changed: bool,
 ) -> MessageSets:
-    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
+    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes,
+    and by `for_each`.
+    """
     if by_schema is None:
         return NO_MESSAGES
     accepted = _narrow(by_schema, own)

@@ -1,4 +1,6 @@
-"""Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a part of it."""
+"""Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a
+part of it.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -51,7 +53,10 @@ _NAMES = 6
 
 
 def unbounded_part(route: AnalyzedRoute) -> str:
-    """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
+    """Return a sentence about a value of a valid message that makes an item too large.
+
+    "" if none is found.
+    """
     found = (_unbounded(route, name, each) for name, each in measured_parts(route))
     steps = next((steps for steps in found if steps is not None), None)
     if steps is None:
@@ -63,8 +68,8 @@ def unbounded_part(route: AnalyzedRoute) -> str:
 def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
     """Return the path of such a value of an attribute; None if none is found.
 
-    What is found is true of an equal attribute of another route, whose messages have room for the value, unless that
-    is a key, which has a limit of its own.
+    What is found is true of an equal attribute of another route, whose messages have room for the
+    value, unless that is a key, which has a limit of its own.
     """
     if attribute is not None and most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
         return None
@@ -87,9 +92,11 @@ def measured_parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute |
 def find_oversized(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
 ) -> tuple[Steps, Any] | None:
-    """Return a path, and a message whose value there makes an attribute or the whole item too large.
+    """Return a path, and a message whose value there makes an attribute or the whole item too
+    large.
 
-    None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform of a plugin is not.
+    None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform
+    of a plugin is not.
     """
     messages = route.mapped
     element = route.scope.element
@@ -159,7 +166,9 @@ def _text_bytes(text: str) -> int:
 
 
 def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
-    """Yield values like one that are too large for an item: text with more of its characters, lists with elements."""
+    """Yield values like one that are too large for an item: text with more of its characters, lists
+    with elements.
+    """
     match value:
         case str():
             yield from (_lengthened(value, way) for way in range(_WAYS))
@@ -224,7 +233,8 @@ def _count(value: Any, more: str) -> int:
 
 @lru_cache(maxsize=16)
 def _lengthened(value: str, way: int) -> str:
-    """Return a text with many more of its characters, at one of the places where a pattern may allow them.
+    """Return a text with many more of its characters, at one of the places where a pattern may
+    allow them.
 
     Most routes try the same few texts, and a text that exists has its hash.
     """

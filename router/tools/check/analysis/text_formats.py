@@ -1,4 +1,6 @@
-"""Decides whether the texts at a path of a message are all accepted by a conversion, and finds one that is not."""
+"""Decides whether the texts at a path of a message are all accepted by a conversion, and finds one
+that is not.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -41,7 +43,9 @@ _ENCODING_ASSERTED = (6, 7)
 
 
 class Refusal(Struct, frozen=True):
-    """Whether a conversion refuses a text that the schema allows, and an example of one, if one is known."""
+    """Whether a conversion refuses a text that the schema allows, and an example of one, if one is
+    known.
+    """
 
     possible: Answer
     example: str | None = None
@@ -55,7 +59,9 @@ class Refusal(Struct, frozen=True):
 def refusal_of(
     route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]
 ) -> Refusal:
-    """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that a value can be."""
+    """Return whether `convert`, which raises ValueError for texts that it refuses, refuses one that
+    a value can be.
+    """
     messages = route.mapped
     index = route.index
     steps = value.origin
@@ -82,7 +88,9 @@ def refusal_of(
 def accepts_text(
     route: AnalyzedRoute, value: Value, form: TextFormat, convert: Callable[[str], Any]
 ) -> bool:
-    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can store the result."""
+    """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can
+    store the result.
+    """
     if value.can_be(["string"]) is Answer.NO:
         return True
     if refusal_of(route, value, form, convert).possible is not Answer.NO:
@@ -91,7 +99,9 @@ def accepts_text(
 
 
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
-    """Whether it is proved that a conversion refuses each value: all are text, and none matches its pattern."""
+    """Whether it is proved that a conversion refuses each value: all are text, and none matches its
+    pattern.
+    """
     messages = route.mapped
     steps = value.origin
     if messages is None or steps is None or not form.pattern or value.types.keys() != {"string"}:

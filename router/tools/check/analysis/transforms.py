@@ -253,7 +253,9 @@ def _entry_of(
     entries: Mapping[str, Any],
     default: Any,
 ) -> Value:
-    """Infer an entry of a map; without a default it is missing for a text that the map does not have."""
+    """Infer an entry of a map; without a default it is missing for a text that the map does not
+    have.
+    """
     constants = [*entries.values()]
     if default is not None:
         constants.append(default)

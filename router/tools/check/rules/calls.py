@@ -104,7 +104,9 @@ def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) ->
 
 
 def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
-    """Yield the arguments of the functions that are certainly called for some message, or for some element."""
+    """Yield the arguments of the functions that are certainly called for some message, or for some
+    element.
+    """
     kind = tree["type"]
     children = tree["children"]
     if kind in ("and_expression", "or_expression"):
@@ -211,7 +213,10 @@ def _judge(placed: PlacedClaim, argument: _Argument) -> Found | None:
 
 
 def _unfit_elements(argument: _Argument, kinds: list[str]) -> str:
-    """Return what elements of a list can be that a function does not accept, in words; "" if nothing."""
+    """Return what elements of a list can be that a function does not accept, in words.
+
+    "" if nothing.
+    """
     value = argument.value
     messages = argument.messages
     element = of_path(messages, value.elements)

@@ -1,4 +1,6 @@
-"""Reports conditions that compare with a field, or that no message satisfies, and routes that no message reaches."""
+"""Reports conditions that compare with a field, or that no message satisfies, and routes that no
+message reaches.
+"""
 
 from collections.abc import Iterator
 
@@ -33,7 +35,9 @@ SHADOWED = declare(
 
 @rule(FIELD_COMPARISON)
 def check_comparisons(subject: Subject) -> Iterator[Found]:
-    """Report names in double quotes in a `when`, where a text in single quotes is nearly always intended."""
+    """Report names in double quotes in a `when`, where a text in single quotes is nearly always
+    intended.
+    """
     for name, route in subject.config.routes.items():
         # Most conditions have no quotes.
         if isinstance(route.when, UnsetType) or '"' not in route.when:

@@ -1,4 +1,6 @@
-"""Reports constants of the config that a transform does not take as an argument, or DynamoDB cannot store."""
+"""Reports constants of the config that a transform does not take as an argument, or DynamoDB cannot
+store.
+"""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -40,7 +42,9 @@ UNSTORABLE_CONSTANT = declare(
 
 @rule(ARGUMENT_TYPE)
 def check_arguments(subject: Subject) -> Iterator[Found]:
-    """Report arguments that a built-in transform never takes, or that do not match a plugin's annotation."""
+    """Report arguments that a built-in transform never takes, or that do not match a plugin's
+    annotation.
+    """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
@@ -64,7 +68,9 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
 
 @rule(UNSTORABLE_CONSTANT)
 def check_constants(subject: Subject) -> Iterator[Found]:
-    """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
+    """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of
+    expressions.
+    """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             find = partial(_check_constants, route, name, attribute)
@@ -90,7 +96,10 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
 
 
 def _unstorable(constant: Any, type_: str | UnsetType) -> str:
-    """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
+    """Return why a constant cannot be stored, once it is converted to the type of its attribute.
+
+    "" if it can be.
+    """
     try:
         if constant is UNSET or isinstance(type_, UnsetType):
             value = constant
@@ -117,7 +126,9 @@ def _results(tree: Tree | None) -> Iterator[Any]:
 
 
 def _unfit(transform: Transform, argument: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield the arguments of a built-in transform that are out of their range, by name, and what it takes instead."""
+    """Yield the arguments of a built-in transform that are out of their range, by name, and what it
+    takes instead.
+    """
     bound = bind(transform.apply, argument)
     given = {} if bound is None else bound.arguments
     for name, takes in transform.arguments.items():
@@ -126,14 +137,19 @@ def _unfit(transform: Transform, argument: Any) -> Iterator[tuple[str, Any, str]
 
 
 def _unfit_by_hints(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield the arguments of a plugin's transform that do not have the annotated type, and that type."""
+    """Yield the arguments of a plugin's transform that do not have the annotated type, and that
+    type.
+    """
     for name, value, hint in _bound(function, argument):
         if not _fits(value, hint):
             yield name, value, _in_words(hint)
 
 
 def _bound(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
+    """Yield the annotated parameters with their arguments and annotations.
+
+    Nothing if they cannot be bound.
+    """
     hints = _annotations(function)
     bound = bind(function, argument)
     if bound is None:
@@ -155,7 +171,9 @@ def _annotations(function: TransformFunction) -> Mapping[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a value of the config has the annotated type; true for types that the config does not have."""
+    """Return whether a value of the config has the annotated type; true for types that the config
+    does not have.
+    """
     try:
         msgspec.convert(value, hint, builtin_types=(Decimal,), dec_hook=_is_unknown)
     except msgspec.ValidationError:

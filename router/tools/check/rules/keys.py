@@ -1,4 +1,6 @@
-"""Reports key attributes that the schema of a route does not guarantee, and partition keys that have few values."""
+"""Reports key attributes that the schema of a route does not guarantee, and partition keys that
+have few values.
+"""
 
 from collections.abc import Iterator
 
@@ -119,7 +121,9 @@ def _missing(placed: PlacedClaim, value: Value) -> Found:
 def _check_by_schema(
     placed: PlacedClaim, kind: KeyType, narrowed: InferredAttribute
 ) -> Iterator[Found]:
-    """Report the first that the schema alone does not guarantee, and only conditions that are not exact may."""
+    """Report the first that the schema alone does not guarantee, and only conditions that are not
+    exact may.
+    """
     messages = placed.route.messages.by_schema
     if messages is None:
         return
@@ -143,14 +147,18 @@ def _check_by_schema(
 
 
 def _given(inferred: InferredAttribute, kind: KeyType) -> tuple[Value, tuple[str, ...]]:
-    """Return the value that must have one of some types, and these: it is stored, or converted before."""
+    """Return the value that must have one of some types, and these: it is stored, or converted
+    before.
+    """
     if inferred.accepts is None:
         return inferred.value, (KINDS_OF_KEYS[kind],)
     return inferred.raw, inferred.accepts
 
 
 def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: KeyType) -> bool:
-    """Whether conditions, as far as they are understood, exclude types that the schema allows and the key does not."""
+    """Whether conditions, as far as they are understood, exclude types that the schema allows and
+    the key does not.
+    """
     before, fitting = _given(inferred, kind)
     after, _ = _given(narrowed, kind)
     unfit = before.other_than(fitting)
@@ -158,7 +166,9 @@ def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: Ke
 
 
 def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> tuple[str, str]:
-    """Return in words which values are no valid key, and a suggestion; both are "" if all values are valid."""
+    """Return in words which values are no valid key, and a suggestion; both are "" if all values
+    are valid.
+    """
     raw = inferred.raw
     value, fitting = _given(inferred, kind)
     unfit = value.other_than(fitting)

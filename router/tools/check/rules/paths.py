@@ -1,4 +1,6 @@
-"""Reports paths of a mapping that lead to nothing, and attributes that reject a message for a missing value."""
+"""Reports paths of a mapping that lead to nothing, and attributes that reject a message for a
+missing value.
+"""
 
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
@@ -121,7 +123,9 @@ class PathChecker:
         self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
 
     def takes_all(self, facts: AttributeFacts) -> bool:
-        """Whether no path of an attribute is to be reported, as of equal ones beside properties of the same names."""
+        """Whether no path of an attribute is to be reported, as of equal ones beside properties of
+        the same names.
+        """
         return facts.once(
             ("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses))
         )
@@ -136,7 +140,9 @@ class PathChecker:
     def find(
         self, placed: PlacedClaim, steps: Steps, used: Callable[[], Collection[Steps | None]]
     ) -> Iterator[Found]:
-        """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
+        """Report a path that no message has, or that looks like a typo; `used` are the paths of the
+        route.
+        """
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
         if self.messages.absent(steps) is Answer.YES:
@@ -152,7 +158,9 @@ class PathChecker:
     def typo(
         self, steps: Steps, used: Callable[[], Collection[Steps | None]]
     ) -> tuple[str, str] | None:
-        """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
+        """Return a sentence and a suggestion for a path that looks like a typo of one that is not
+        used.
+        """
         level, near, unknown = self._undeclared(steps)
         if not near or any(
             each is not None and each[: len(unknown)] == (*level, near) for each in used()
@@ -161,7 +169,9 @@ class PathChecker:
         return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
 
     def _undeclared(self, steps: Steps) -> tuple[Steps, str, Steps]:
-        """Return the declared part of a path, a similar name that is declared there or "", and the path one step on."""
+        """Return the declared part of a path, a similar name that is declared there or "", and the
+        path one step on.
+        """
         if steps not in self._known:
             self._known[steps] = self._sought(steps)
         return self._known[steps]
@@ -190,7 +200,8 @@ def _closest(name: str, known: tuple[str, ...]) -> str:
 def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     """Report paths of `when`, `for_each`, `merge` and `once_key` that look like typos.
 
-    A condition is evaluated on messages of other schemas, too, so that a path which this schema forbids is no fault.
+    A condition is evaluated on messages of other schemas, too, so that a path which this schema
+    forbids is no fault.
     """
     checker = _checker(route, route.messages.taken)
     if checker is None:
@@ -263,7 +274,10 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
 
 
 def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
-    """Return the value whose absence rejects a message, and the key that says so; None if there is none."""
+    """Return the value whose absence rejects a message, and the key that says so.
+
+    None if there is none.
+    """
     inferred = infer(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
         return inferred.value, "hash"

@@ -1,4 +1,6 @@
-"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage."""
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive
+no outage.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -121,7 +123,9 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 
 @rule(IDLE)
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
-    """Report settings of queues that apply to other kinds of queues only, and a `share` without `write_units`."""
+    """Report settings of queues that apply to other kinds of queues only, and a `share` without
+    `write_units`.
+    """
     config = subject.config
     yield from _same_keys(config)
     for name, table in config.tables.items():
@@ -219,7 +223,9 @@ def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
 
 
 def visibility_of(config: spec.Config, name: str) -> int:
-    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a function."""
+    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a
+    function.
+    """
     _, window = batch_of(config.queues.get(name, spec.Queue()), name)
     return VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout) + window
 
@@ -246,7 +252,9 @@ SHORT_LIVED = declare(
 
 @rule(EXPIRING)
 def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
-    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
+    """Report queues whose retention is not longer than the visibility timeouts of all receives
+    together.
+    """
     for name, queue, is_dead_letter in _created(subject):
         receives = receives_of(queue)
         visibility = visibility_of(subject.config, name)
@@ -301,7 +309,9 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
 
 
 def _created(subject: Subject) -> Iterator[tuple[str, spec.Queue, bool]]:
-    """Yield the queues that are read and created by the stack, and whether each is a dead-letter queue too."""
+    """Yield the queues that are read and created by the stack, and whether each is a dead-letter
+    queue too.
+    """
     queues = subject.config.queues
     dead_letters = {queue.dead_letter for queue in queues.values()}
     for name in subject.read:
@@ -314,7 +324,9 @@ _UNITS = (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def rough_duration(seconds: int) -> str:
-    """Return seconds in the largest unit that fits, and the rest in the next smaller one: `11 h 45 min`."""
+    """Return seconds in the largest unit that fits, and the rest in the next smaller one: `11 h 45
+    min`.
+    """
     for (name, size), (smaller, part) in pairwise(_UNITS):
         if seconds >= (2 * size if name == "days" else size):
             rest = seconds % size // part

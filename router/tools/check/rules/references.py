@@ -1,4 +1,6 @@
-"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that a route needs."""
+"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that
+a route needs.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -145,7 +147,8 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
     if not steps:
         return bool(index.at(before))
     if steps[0] == EVERY:
-        # A name that no schema can have declared is described by `additionalProperties` and patterns.
+        # A name that no schema can have declared is described by `additionalProperties` and
+        # patterns.
         return any(
             _is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0")
         )
@@ -154,7 +157,9 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
 
 
 def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
-    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints of its schema."""
+    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints
+    of its schema.
+    """
     settings = route.route
     keys = set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)

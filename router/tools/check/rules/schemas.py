@@ -1,4 +1,6 @@
-"""Reports schemas that no message satisfies, definitions that are not referenced, and examples that are not valid."""
+"""Reports schemas that no message satisfies, definitions that are not referenced, and examples that
+are not valid.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -206,7 +208,9 @@ def _check_parts(
 
 
 def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":
-    """Return a function from a place in a document to its validator, which parses the documents at most once."""
+    """Return a function from a place in a document to its validator, which parses the documents at
+    most once.
+    """
 
     @cache
     def registry() -> "Registry":
@@ -233,5 +237,6 @@ def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Val
 def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
     """Return a schema that refers to a place in a document."""
     content: Any = document.content
-    # By its `$id`: by the URI of its file, the library would take the references in it as relative to that.
+    # By its `$id`: by the URI of its file, the library would take the references in it as relative
+    # to that.
     return {"$schema": content["$schema"], "$ref": f"{own_base(document)}#{quote(escape(path))}"}

@@ -1,4 +1,6 @@
-"""Reports secrets where their values can be read, and references to secrets that CloudFormation does not resolve."""
+"""Reports secrets where their values can be read, and references to secrets that CloudFormation
+does not resolve.
+"""
 
 import re
 from collections.abc import Iterator
@@ -31,13 +33,17 @@ _VALID = re.compile(
     rf"|secretsmanager:(?:arn:[^:}}]+{_PART}{{4}}:[^:}}]+|[^:}}]+)(?::SecretString{_PART}{{0,3}})?"
     r")\}\}"
 )
-"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and …/dynamic-references-secretsmanager.html"""
+"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
+…/dynamic-references-secretsmanager.html
+"""
 _FORMS = "{{resolve:secretsmanager:NAME:SecretString:KEY}} or {{resolve:ssm:NAME}}"
 
 
 @rule(SHOWN_SECRET)
 def check_shown_secrets(subject: Subject) -> Iterator[Found]:
-    """Report variables that are named like secrets, where more than running code reads their values."""
+    """Report variables that are named like secrets, where more than running code reads their
+    values.
+    """
     for use in subject.secrets:
         if is_read_at_run_time(use.path):
             continue

@@ -43,8 +43,8 @@ _LONG_NUMBER = 10**MAX_DIGITS - 1
 class Size(Struct, frozen=True):
     """A number of bytes, and the predicate that a message has at least as many at some place.
 
-    `shape` is the predicate for the shortest text and lists there: the library can construct these, but of long ones it
-    can only prove that there are none.
+    `shape` is the predicate for the shortest text and lists there: the library can construct these,
+    but of long ones it can only prove that there are none.
     """
 
     bytes: int
@@ -103,7 +103,10 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
 
 
 def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
-    """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
+    """Return the bytes that the parts of one message can have together.
+
+    0 if they cannot exceed the limit.
+    """
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
         return 0
@@ -166,7 +169,9 @@ def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[C
 
 
 def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
-    """Return the sizes of `left || right`, where the left is a path; the right counts only without the left."""
+    """Return the sizes of `left || right`, where the left is a path; the right counts only without
+    the left.
+    """
     one = next(_of_tree(route, index, left), [])
     steps = route.scope.path(left)
     other = [] if steps is None else next(_of_tree(route, index, right), [])
@@ -179,12 +184,15 @@ def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree
 
 
 def _fixed(route: AnalyzedRoute) -> int:
-    """Return how many steps lead to the input of the item: the message, or with `for_each` one element."""
+    """Return how many steps lead to the input of the item: the message, or with `for_each` one
+    element.
+    """
     return len(route.scope.element or ())
 
 
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
-    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other.
+    """Yield the sizes of the value at a path; of an object those of each property, as they may
+    exclude each other.
 
     Raises BudgetSpent.
     """

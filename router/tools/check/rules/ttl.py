@@ -95,7 +95,9 @@ def _check_start(placed: PlacedClaim, what: str, value: Value) -> Iterator[Found
 def _check_bounds(
     placed: PlacedClaim, messages: SchemaProver, steps: Steps, what: str, advice: str
 ) -> Iterator[Found]:
-    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a keyword."""
+    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a
+    keyword.
+    """
     for bound, keyword, example in _BOUNDS:
         if messages.holds_at(steps, bound) is NO:
             shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""

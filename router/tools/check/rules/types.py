@@ -1,4 +1,6 @@
-"""Reports transforms, types, templates and `merge` that cannot convert values that the schema allows."""
+"""Reports transforms, types, templates and `merge` that cannot convert values that the schema
+allows.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -1,4 +1,6 @@
-"""Reports modes and settings of `write` that lose or misorder writes, or reject messages that the schema accepts."""
+"""Reports modes and settings of `write` that lose or misorder writes, or reject messages that the
+schema accepts.
+"""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -124,7 +126,10 @@ def _replaces(write: spec.WriteSettings) -> bool:
 
 
 def _key_of(route: AnalyzedRoute) -> str | None:
-    """Return how the key of a route's items is mapped, as normalized text; None if it is not mapped."""
+    """Return how the key of a route's items is mapped, as normalized text.
+
+    None if it is not mapped.
+    """
     if route.table is None:
         return None
     if not is_set(route.route.item):
@@ -138,7 +143,9 @@ def _key_of(route: AnalyzedRoute) -> str | None:
 
 
 def _identity(attribute: spec.Attribute) -> object:
-    """Return what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one path."""
+    """Return what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one
+    path.
+    """
     values = values_of(attribute)
     if not isinstance(values, Evaluated):
         return None, attribute
@@ -260,7 +267,9 @@ def _check_length(placed: PlacedClaim, value: Value) -> Iterator[Found]:
 
 
 def _fault(placed: PlacedClaim, value: Value) -> tuple[str, str]:
-    """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is known."""
+    """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is
+    known.
+    """
     route = placed.route
     unfit = value.other_than(("string",))
     if value.missing is YES:
