@@ -16,6 +16,7 @@ from router.tools.check.analysis.attributes import (
     infer,
 )
 from router.tools.check.analysis.text_formats import refusal_of
+from router.tools.check.analysis.values import misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_A_TIME = declare(
@@ -119,17 +120,17 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
         inferred = infer(route, attribute)
         value = inferred.value
         placed = place_claim(route, "ttl", name)
-        others = value.other_than(("number",))
+        misfit = misfit_of(value, ("number",))
         table = f"the time to live of table '{route.route.table}'"
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
-        if value.can_be(["number"]) is NO and others:
-            sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
+        if misfit is not None and misfit.always:
+            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
             yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
         elif counts_milliseconds(route, inferred):
             sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
             yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
-        elif others and not value.untyped:
-            sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
+        elif misfit is not None:
+            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
             advice = route.constrain(value, "type: integer")
             yield placed.refuted(TTL_NOT_ALWAYS, sentence, advice)
         elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:

@@ -17,11 +17,12 @@ from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SCALARS, Constant
-from router.tools.check.analysis.attributes import InferredAttribute, infer
+from router.runtime.transforms.transform import Transform
+from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
-from router.tools.check.analysis.values import has_nulls
+from router.tools.check.analysis.values import has_nulls, misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_TRANSFORMED = declare(
@@ -93,15 +94,15 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
         text = use.text
         key = use.place[0]
         value = of_tree(route.mapped, route.scope, tree_of(text))
-        unfit = value.other_than(SCALARS)
+        misfit = misfit_of(value, SCALARS)
+        if misfit is None:
+            continue
         placed = place_claim(route, "mapping", name, *use.place)
-        if value.can_be(SCALARS) is NO and unfit:
-            sentence = (
-                f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
-            )
+        sentence = f"'{text}' in the {key} of '{name}' {misfit.words}"
+        if misfit.always:
+            sentence += ", which has no form as text"
             yield placed.refuted(NEVER_A_TEMPLATE, sentence, "use a part of it, or 'hash'")
-        elif unfit and not value.untyped:
-            sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
+        else:
             advice = route.constrain(value, "type: string")
             yield placed.refuted(NOT_ALWAYS_A_TEMPLATE, sentence, advice)
 
@@ -120,29 +121,43 @@ def _check_conversions(
 
 def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -> Iterator[Found]:
     for step in inferred.steps:
-        if step.transform is None or step.takes is None:
-            continue
         placed = place_claim(route, "mapping", name, *step.part)
-        unfit = step.before.other_than(step.takes)
-        takes = f"transform '{step.name}' accepts {in_words(step.takes)}"
-        if step.before.can_be(step.takes) is NO and unfit:
-            sentence = f"{takes}, and the value is {in_words(unfit)}"
+        if step.transform is not None and step.takes is not None:
+            yield from _check_step(placed, step, step.transform, step.takes)
+
+
+def _check_step(
+    placed: PlacedClaim, step: Step, transform: Transform, takes: tuple[str, ...]
+) -> Iterator[Found]:
+    route = placed.route
+    value = step.before
+    misfit = misfit_of(value, takes)
+    if misfit is not None:
+        sentence = (
+            f"transform '{step.name}' accepts {in_words(takes)}, and the value {misfit.words}"
+        )
+        if misfit.always:
             advice = "remove it, or transform the value first"
             yield placed.refuted(NEVER_TRANSFORMED, sentence, advice)
-        elif unfit and not step.before.untyped:
-            sentence = f"{takes}, and the value may be {in_words(unfit)}"
-            advice = route.constrain(step.before, _one_of(step.takes))
+        else:
+            advice = route.constrain(value, _one_of(takes))
             yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
-        elif step.form is not None and not step.before.untyped:
-            refusal = refusal_of(route, step.before, step.form, step.transform.apply)
-            if refuses_number(route, step.before, step.form) is YES:
-                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be another number"
-                advice = route.constrain(step.before, f"enum: {[*(step.form.numbers or ())]}")
-                yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
-            elif refusal.possible is YES:
-                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
-                advice = route.constrain(step.before, step.form.keyword)
-                yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", advice)
+        return
+    form = step.form
+    if form is None or value.untyped:
+        return
+    sentence = f"transform '{step.name}' accepts {form.name}, and the value may be other text"
+    if refuses_number(route, value, form) is YES:
+        sentence = (
+            f"transform '{step.name}' accepts {form.name}, and the value may be another number"
+        )
+        advice = route.constrain(value, f"enum: {[*(form.numbers or ())]}")
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
+        return
+    refusal = refusal_of(route, value, form, transform.apply)
+    if refusal.possible is YES:
+        advice = route.constrain(value, form.keyword)
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", advice)
 
 
 def _check_type(
@@ -150,24 +165,24 @@ def _check_type(
 ) -> Iterator[Found]:
     kind = attribute.type
     value = inferred.raw
-    if inferred.accepts is None or isinstance(
-        inferred.source, Constant
-    ):  # constants are converted at load
+    # Constants are converted at load.
+    if inferred.accepts is None or isinstance(inferred.source, Constant):
         return
-    unfit = value.other_than(inferred.accepts)
     placed = place_claim(route, "type", name)
-    if value.can_be(inferred.accepts) is NO and unfit:
-        sentence = (
-            f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
-        )
+    misfit = misfit_of(value, inferred.accepts)
+    if misfit is None:
+        if not value.untyped:
+            yield from _check_content(placed, str(kind), value)
+    elif misfit.always:
+        sentence = f"attribute '{name}' never converts to type {kind}: its value {misfit.words}"
         advice = "choose another type, or transform the value first"
         yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
-    elif unfit and not value.untyped:
-        sentence = f"attribute '{name}' may fail to convert to type {kind}: its value may be {in_words(unfit)}"
+    else:
+        sentence = (
+            f"attribute '{name}' may fail to convert to type {kind}: its value {misfit.words}"
+        )
         advice = route.constrain(value, _one_of(inferred.accepts))
         yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, advice)
-    elif not value.untyped:
-        yield from _check_content(placed, str(kind), value)
 
 
 def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Found]:
@@ -240,15 +255,15 @@ def _check_merge(
     inferred = inferred_map(route, merge)
     placed = place_claim(route, "merge")
     value = inferred.raw
-    unfit = value.other_than(_MAP)
-    if value.can_be(_MAP) is NO and unfit:
-        yield placed.refuted(
-            NEVER_MERGED, f"'merge' never finds a map: its value is {in_words(unfit)}"
-        )
+    misfit = misfit_of(value, _MAP)
+    if misfit is not None and misfit.always:
+        sentence = f"'merge' never finds a map: its value {misfit.words}"
+        yield placed.refuted(NEVER_MERGED, sentence)
         return
-    if unfit and not value.untyped:
+    if misfit is not None:
         advice = route.constrain(value, "type: object")
-        yield placed.refuted(NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", advice)
+        sentence = f"'merge' may find {in_words(value.other_than(_MAP))}"
+        yield placed.refuted(NOT_ALWAYS_MERGED, sentence, advice)
     steps = map_steps(inferred)
     if steps is None:
         return
