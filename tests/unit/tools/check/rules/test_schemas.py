@@ -192,3 +192,10 @@ def test_formats_of_equal_schemas(find_all: Any) -> None:
         "RT305 the inline schema",
         "RT305 the inline schema",
     ]
+
+
+def test_examples_without_time(find: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of examples that there is no time for."""
+    monkeypatch.setattr("router.tools.check.rules.schemas._SHARE", 0.0)
+
+    assert find("item: {id: id}", json.dumps({**BASE, "examples": [{}]})) == []
