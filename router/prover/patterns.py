@@ -81,7 +81,7 @@ class _Automaton(Struct, frozen=True, dict=True):
     def closure(self) -> Callable[[int, str], _States]:
         """Returns the states that are reached from one without a character, and keeps them.
 
-        The text is what is passed in between: `^`, `$`, both or none.
+        The text names the requirements of edges that are met: `^`, `$`, both or none.
         """
 
         @cache
