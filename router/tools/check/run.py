@@ -218,7 +218,7 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
     settings = loaded.config.ignore if loaded.config else ()
     ignored: dict[Finding, str] = {}
     for index, each in enumerate(settings):
-        where: Path = ("ignore", index)
+        where = ("ignore", index)
         matched = _matched(each, where, loaded.findings)
         refused = [finding for finding in matched if finding in stopping]
         fault = _why_not_ignored(each.code, code_of(each.code), bool(refused))

@@ -300,9 +300,9 @@ def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int |
         if isinstance(place.content.get("enum"), list)
     ]
     lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
-    both: list[object] = [*chain.from_iterable(lists)]
+    both = [*chain.from_iterable(lists)]
     for values in sorted([*lists, both], key=len):
-        leaf: Schema = predicates.any_of([{"enum": values}, NO_VALUE])
+        leaf = predicates.any_of([{"enum": values}, NO_VALUE])
         if 0 < len(values) <= MAX_VALUES and messages.holds_at(steps, leaf) is YES:
             return len({repr(value) for value in values})
     return None

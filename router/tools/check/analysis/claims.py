@@ -40,7 +40,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(route, "for_each", _of_expression(route, text, "array", f"'{text}'"))
     if not is_set(settings.item):
         yield _made(route, "mapping", _of_whole(route))
-    keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
+    keys = {} if route.table is None else route.table.key
     for name, attribute, facts in route.with_facts:
         yield _made(route, "mapping", _of_mapping(route, name, attribute, facts), name)
         if is_set(attribute.type) and name not in keys:

@@ -246,7 +246,7 @@ def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
     if steps is None or route.mapped is None:
         yield "the names that it finds are not known"
         return
-    few: Schema = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
+    few = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
     if route.mapped.holds_at(steps, few) is not Answer.YES:
         yield f"it may find more than {merge.max} entries"
     for each in merged_names(route, merge, route.mapped, steps):

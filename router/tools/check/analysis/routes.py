@@ -197,7 +197,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """Return the path in the config of an attribute, or of a part of it; the short form has no
         parts.
         """
-        whole: Path = ("routes", self.name, "item", attribute)
+        whole = ("routes", self.name, "item", attribute)
         item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
         return whole if isinstance(item.get(attribute), str) else (*whole, *part)
 

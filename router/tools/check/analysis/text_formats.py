@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from router.model import TextFormat
 from router.prover.inference import Value
-from router.prover.predicates import Schema, Steps, wherever
+from router.prover.predicates import Steps, wherever
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
@@ -113,7 +113,7 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
     """Whether a conversion refuses a number that a value can be."""
     if form.numbers is None or value.can_be(["number"]) is Answer.NO:
         return Answer.NO
-    accepted: Schema = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
+    accepted = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
     return answer(route.mapped, value, accepted).opposite()
 
 

@@ -26,7 +26,7 @@ from router.prover.inference import (
     text_length,
 )
 from router.prover.patterns import escaped
-from router.prover.predicates import NO_TEXT, Schema
+from router.prover.predicates import NO_TEXT
 from router.prover.schema_prover import Answer
 from router.prover.text_patterns import NO_MATCH
 from router.runtime.transforms import TRANSFORMS, is_built_in
@@ -123,7 +123,7 @@ def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bo
         case OnlyKinds(kinds):
             return not possible(value, kinds)
         case NumbersBetween(minimum, maximum):
-            bounds: Schema = {"minimum": minimum, "maximum": maximum}
+            bounds = {"minimum": minimum, "maximum": maximum}
             return holds(messages, value, {"anyOf": [{"not": {"type": "number"}}, bounds]})
         case TextsMatching(pattern):
             return always_matches(messages, value, pattern) is YES
@@ -220,7 +220,7 @@ def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[
         return UNKNOWN
     if messages.can_be(steps, samples) is YES:
         return YES
-    no_match: Schema = {"anyOf": [NO_TEXT, {"not": {"pattern": pattern}}]}
+    no_match = {"anyOf": [NO_TEXT, {"not": {"pattern": pattern}}]}
     matches = messages.holds_at(steps, no_match).opposite()
     if matches is UNKNOWN:
         matches, text = messages.find_text(steps, [pattern], NO_MATCH)

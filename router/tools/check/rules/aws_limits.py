@@ -125,7 +125,7 @@ SIZES = {
 def check_batches(subject: Subject) -> Iterator[Found]:
     """Report batch sizes and windows that Lambda refuses."""
     for name, queue in subject.config.queues.items():
-        path: Path = ("queues", name, "lambda")
+        path = ("queues", name, "lambda")
         mapping = queue.lambda_
         fifo = is_fifo(queue.name or name)
         size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
@@ -203,7 +203,7 @@ def check_times(subject: Subject) -> Iterator[Found]:
 def check_environment(subject: Subject) -> Iterator[Found]:
     """Report environment variables that Lambda refuses."""
     for name in subject.config.function.environment:
-        path: Path = ("function", "environment", name)
+        path = ("function", "environment", name)
         if name in RESERVED_NAMES:
             yield Found(RESERVED, f"'{name}' is set by Lambda itself", path, "remove it", key=True)
         elif not VARIABLE.fullmatch(name):
@@ -286,7 +286,7 @@ def check_capacity(subject: Subject) -> Iterator[Found]:
     for name, table in subject.config.tables.items():
         if isinstance(table.capacity, UnsetType):
             continue
-        path: Path = ("tables", name, "capacity")
+        path = ("tables", name, "capacity")
         for kind, units in (("write", table.capacity.write), ("read", table.capacity.read)):
             yield from _check_range(units, f"table '{name}'", (*path, kind))
         most = table.capacity.write.most

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from router.codes import declare
-from router.model import Path
 from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
@@ -180,7 +179,7 @@ def check_retention(subject: Subject) -> Iterator[Found]:
             retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1
             and target is not queue
         ):
-            where: Path = (
+            where = (
                 "queues",
                 queue.dead_letter if is_set(target.retention) else name,
                 "retention",
@@ -269,7 +268,7 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
                 ),
                 "",
             )
-            where: Path = ("queues", name, setting) if setting else ("function", "timeout")
+            where = ("queues", name, setting) if setting else ("function", "timeout")
             sentence = (
                 f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
                 f"of {visibility} s take {seconds} s"
@@ -295,7 +294,7 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
                 f"queue '{name}' keeps a message for {rough_duration(retention)}, and is to survive an outage of "
                 f"{rough_duration(outlast)}"
             )
-            where: Path = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
+            where = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
             yield Found(
                 SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'"
             )

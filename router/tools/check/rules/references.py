@@ -172,7 +172,7 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
             )
         return
     for setting, read in {"when": needs.early, **needs.settings}.items():
-        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
+        where = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
         for name in sorted(read):
             yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
     for name in sorted(needs.mapped or ()):

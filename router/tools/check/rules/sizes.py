@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from msgspec import Struct, structs
 
 from router.codes import declare
-from router.model import Path
 from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
@@ -90,9 +88,7 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
             continue
         size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
-            path: Path = (
-                (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
-            )
+            path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
             sentence = (
                 f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
             )
@@ -258,7 +254,7 @@ def _text(most: int) -> Size:
 
 def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:
     """Return the values of a keyword in the subschemas of a path."""
-    values: list[Any] = [each.content.get(keyword) for each in index.at(steps)]
+    values = [each.content.get(keyword) for each in index.at(steps)]
     return [value for value in values if type(value) is int]
 
 

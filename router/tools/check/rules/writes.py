@@ -8,7 +8,6 @@ from itertools import combinations
 from msgspec import UNSET, UnsetType, structs
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import NO, YES, Value, of_tree
 from router.prover.predicates import Steps, in_words
@@ -58,7 +57,7 @@ def check_modes(subject: Subject) -> Iterator[Found]:
             if other is not None:
                 modes = f"by '{route.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
                 sentence = f"route '{route.name}' writes {modes}"
-                where: Path = (*route.path, "write", "mode")
+                where = (*route.path, "write", "mode")
                 yield Found(
                     MIXED_MODES,
                     sentence,
