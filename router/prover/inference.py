@@ -24,10 +24,9 @@ from router.prover.predicates import (
     text_of,
     there,
 )
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, kind_of, path_of
 
-YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
 """The types of values; null counts as missing."""
 ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNOWN))

@@ -10,9 +10,9 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from router.prover.containment import Containment
-from router.prover.inference import ALL_TYPES, NO, Value
+from router.prover.inference import ALL_TYPES, Value
 from router.prover.predicates import exact
-from router.prover.schema_prover import Answer
+from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.runtime.config import spec
 from router.runtime.program.expressions.compile import is_plain_path
 from router.runtime.program.schemas.compile import Validation
@@ -166,12 +166,12 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
                 yield "the schema may refuse messages"
         case "when":
             condition = when_of(second.settings.when)
-            if not condition.exact or reached.entails(condition.predicate) is not Answer.YES:
+            if not condition.exact or reached.entails(condition.predicate) is not YES:
                 yield "'when' may not hold"
         case "earlier":
             for each in set(second.earlier) - set(first.earlier):
                 condition = when_of(each)
-                if reached.entails({"not": condition.predicate}) is not Answer.YES:
+                if reached.entails({"not": condition.predicate}) is not YES:
                     yield "an earlier route may take messages"
         case "decode":
             yield "messages are unwrapped in another way"
@@ -186,19 +186,14 @@ def _schema_takes(
     taken, budget = second.prover, second.budget
     if taken is not None and _is_exact(new):
         answer = taken.covers(first.messages)
-        if answer is not Answer.UNKNOWN:
-            return answer is Answer.YES
+        if answer is not UNKNOWN:
+            return answer is YES
     if old is None:
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
         was = None if before is None else prover_of_document(before, budget)
-        return (
-            was is not None
-            and taken is not None
-            and _is_exact(new)
-            and taken.covers(was) is Answer.YES
-        )
+        return was is not None and taken is not None and _is_exact(new) and taken.covers(was) is YES
 
     def covers(before: Any, after: Any) -> bool:
         draft = _URIS[new.root.draft]
@@ -209,7 +204,7 @@ def _schema_takes(
             one is not None
             and two is not None
             and _formats_are_asserted(after, new.root.draft)
-            and two.covers(one) is Answer.YES
+            and two.covers(one) is YES
         )
 
     comparison = Containment(old.locations, new.locations, covers)

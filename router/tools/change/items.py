@@ -13,8 +13,9 @@ from msgspec import UNSET, UnsetType, to_builtins
 
 from router.model import Path
 from router.prover.changed_keywords import typing_of
-from router.prover.inference import ALL_TYPES, NO
+from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
+from router.prover.schema_prover import NO
 from router.runtime.config import spec
 from router.tools.change.report import ConfigChange
 from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed

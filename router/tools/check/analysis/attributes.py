@@ -16,9 +16,6 @@ from router.model import TextFormat
 from router.prover import predicates
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import (
-    NO,
-    UNKNOWN,
-    YES,
     Value,
     any_of,
     longest_of,
@@ -31,7 +28,7 @@ from router.prover.inference import (
 )
 from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.runtime.transforms.transform import EpochSeconds, SameNames, TextResult, Transform
@@ -326,12 +323,12 @@ def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bo
     if inferred.steps:
         return False
     if isinstance(source, Constant):
-        return _counted_by(source.value) is Answer.NO
+        return _counted_by(source.value) is NO
     if isinstance(source, Computed):
         return source.milliseconds
-    if inferred.raw.can_be(["number"]) is Answer.NO:
+    if inferred.raw.can_be(["number"]) is NO:
         return False
-    return answer(route.mapped, inferred.value, MILLISECONDS) is Answer.YES
+    return answer(route.mapped, inferred.value, MILLISECONDS) is YES
 
 
 def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
@@ -341,22 +338,22 @@ def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
     if inferred.steps:
         last = inferred.steps[-1].transform
         known = last is not None and isinstance(last.result, EpochSeconds)
-        return Answer.YES if known else Answer.UNKNOWN
+        return YES if known else UNKNOWN
     if isinstance(source, Constant):
         return _counted_by(source.value)
     if isinstance(source, Computed):
-        return Answer.NO if source.milliseconds else Answer.YES
+        return NO if source.milliseconds else YES
     number = answer(messages, raw, _SECONDS)
-    is_text = raw.can_be(["string"]) is not Answer.NO
-    if number is not Answer.YES or not is_text or route.index is None:
+    is_text = raw.can_be(["string"]) is not NO
+    if number is not YES or not is_text or route.index is None:
         return number
     # With `type: N` it may be text.
     if messages and raw.origin and messages.can_be(raw.origin, [_MILLISECONDS_AS_TEXT]) is YES:
-        return Answer.NO
+        return NO
     return always_matches(messages, raw, _SECONDS_AS_TEXT)
 
 
 def _counted_by(value: Any) -> Answer:
     if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS:
-        return Answer.NO
-    return Answer.YES
+        return NO
+    return YES

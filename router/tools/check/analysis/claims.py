@@ -6,8 +6,9 @@ from msgspec import UNSET, UnsetType
 
 from router.model import KeyType
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import in_words
+from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES

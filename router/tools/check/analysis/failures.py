@@ -9,9 +9,9 @@ from msgspec import Struct, UnsetType
 
 from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
@@ -230,7 +230,7 @@ def merged_names(
         if attribute.startswith(merge.prefix):
             at = (*steps, attribute.removeprefix(merge.prefix))
             always, never = (
-                answer is Answer.YES for answer in (messages.present(at), messages.absent(at))
+                answer is YES for answer in (messages.present(at), messages.absent(at))
             )
             yield MergedName(attribute, at, always, never)
 
@@ -247,7 +247,7 @@ def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
         yield "the names that it finds are not known"
         return
     few = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
-    if route.mapped.holds_at(steps, few) is not Answer.YES:
+    if route.mapped.holds_at(steps, few) is not YES:
         yield f"it may find more than {merge.max} entries"
     for each in merged_names(route, merge, route.mapped, steps):
         if not each.never:

@@ -8,17 +8,9 @@ from typing import Any
 from msgspec import UnsetType, structs
 
 from router.prover.expressions import tree_of
-from router.prover.inference import (
-    ALL_TYPES,
-    MOST_DIGITS,
-    NO,
-    YES,
-    Value,
-    of_path,
-    of_tree,
-    text_length,
-)
+from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import TRUTHY, Schema
+from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
 from router.runtime.config import spec
 from router.runtime.engine.attributes import (

@@ -21,7 +21,7 @@ from router.prover.inference import Value
 from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.prover.splitting import PropertySchema, split_by_property
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
@@ -245,9 +245,9 @@ def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
     for index in range(in_element(steps), len(steps)):
         level = steps[:index]
         name = steps[index]
-        if messages.holds_at(level, {"type": "object"}) is not Answer.YES:
+        if messages.holds_at(level, {"type": "object"}) is not YES:
             return level, "type"
-        if messages.holds_at(level, {"required": [name]}) is not Answer.YES:
+        if messages.holds_at(level, {"required": [name]}) is not YES:
             return level, str(name)
     return steps, "null"
 

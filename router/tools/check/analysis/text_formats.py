@@ -11,7 +11,7 @@ from router.model import TextFormat
 from router.prover.inference import Value
 from router.prover.predicates import Steps, wherever
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.prover.text_patterns import NO_MATCH
 from router.runtime.program.schemas.documents import list_of
 from router.tools.check.analysis.routes import AnalyzedRoute
@@ -66,23 +66,21 @@ def refusal_of(
     index = route.index
     steps = value.origin
     textual = value.can_be(["string"])
-    if textual is not Answer.YES or messages is None or index is None or steps is None:
-        return Refusal(Answer.NO if textual is Answer.NO else Answer.UNKNOWN)
-    matches = (
-        messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else Answer.UNKNOWN
-    )
-    if matches is Answer.YES or _is_asserted(messages, steps, form):
-        return Refusal(Answer.NO)
+    if textual is not YES or messages is None or index is None or steps is None:
+        return Refusal(NO if textual is NO else UNKNOWN)
+    matches = messages.holds_at(steps, {"pattern": form.pattern}) if form.pattern else UNKNOWN
+    if matches is YES or _is_asserted(messages, steps, form):
+        return Refusal(NO)
     differs, outside = messages.find_text(steps, (), form.pattern or NO_MATCH)
-    if differs is Answer.NO:
-        return Refusal(Answer.NO)
+    if differs is NO:
+        return Refusal(NO)
     tried = dict.fromkeys((*_texts(index, steps), _SAMPLES[0], outside or _SAMPLES[0], *_SAMPLES))
     refused = [text for text in tried if _refuses(convert, text)]
-    if messages.can_be(steps, refused) is Answer.NO:
+    if messages.can_be(steps, refused) is NO:
         refused = []
-    example = next((text for text in refused if messages.can_be(steps, [text]) is Answer.YES), None)
-    refutes = example is not None or (form.exact and matches is Answer.NO)
-    return Refusal(Answer.YES if refutes else Answer.UNKNOWN, example)
+    example = next((text for text in refused if messages.can_be(steps, [text]) is YES), None)
+    refutes = example is not None or (form.exact and matches is NO)
+    return Refusal(YES if refutes else UNKNOWN, example)
 
 
 def accepts_text(
@@ -91,11 +89,11 @@ def accepts_text(
     """Whether it is proved that a conversion accepts each text of a value, and that DynamoDB can
     store the result.
     """
-    if value.can_be(["string"]) is Answer.NO:
+    if value.can_be(["string"]) is NO:
         return True
-    if refusal_of(route, value, form, convert).possible is not Answer.NO:
+    if refusal_of(route, value, form, convert).possible is not NO:
         return False
-    return not form.stored or always_matches(route.mapped, value, form.stored) is Answer.YES
+    return not form.stored or always_matches(route.mapped, value, form.stored) is YES
 
 
 def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> bool:
@@ -106,13 +104,13 @@ def is_never_accepted(route: AnalyzedRoute, value: Value, form: TextFormat) -> b
     steps = value.origin
     if messages is None or steps is None or not form.pattern or value.types.keys() != {"string"}:
         return False
-    return messages.find_text(steps, [form.pattern], NO_MATCH)[0] is Answer.NO
+    return messages.find_text(steps, [form.pattern], NO_MATCH)[0] is NO
 
 
 def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answer:
     """Whether a conversion refuses a number that a value can be."""
-    if form.numbers is None or value.can_be(["number"]) is Answer.NO:
-        return Answer.NO
+    if form.numbers is None or value.can_be(["number"]) is NO:
+        return NO
     accepted = {"anyOf": [{"not": {"type": "number"}}, {"enum": [*form.numbers]}]}
     return answer(route.mapped, value, accepted).opposite()
 
@@ -120,24 +118,24 @@ def refuses_number(route: AnalyzedRoute, value: Value, form: TextFormat) -> Answ
 def always_matches(messages: SchemaProver | None, value: Value, pattern: str) -> Answer:
     """Whether all texts of a value match a pattern."""
     if messages is None or value.origin is None:
-        return Answer.UNKNOWN
+        return UNKNOWN
     found = messages.holds_at(value.origin, {"pattern": pattern})
-    if found is not Answer.UNKNOWN:
+    if found is not UNKNOWN:
         return found
     differs, _ = messages.find_text(value.origin, (), pattern)
-    return Answer.YES if differs is Answer.NO else Answer.UNKNOWN
+    return YES if differs is NO else UNKNOWN
 
 
 def _is_asserted(messages: SchemaProver, steps: Steps, form: TextFormat) -> bool:
     """Whether keywords of the schema assert that a text has the format."""
-    if form.format and messages.holds_at(steps, {"format": form.format}) is Answer.YES:
+    if form.format and messages.holds_at(steps, {"format": form.format}) is YES:
         return True
     # What the keyword means depends on the draft: only the library proves it in that of the schema.
     encoded = wherever(steps, {"contentEncoding": form.encoding})
     return (
         bool(form.encoding)
         and messages.draft in _ENCODING_ASSERTED
-        and messages.entails(encoded) is Answer.YES
+        and messages.entails(encoded) is YES
     )
 
 

@@ -13,9 +13,6 @@ from msgspec import structs
 from router.model import TextFormat, TransformFunction
 from router.prover.inference import (
     ALL_TYPES,
-    NO,
-    UNKNOWN,
-    YES,
     Value,
     any_of,
     longest_of,
@@ -27,7 +24,7 @@ from router.prover.inference import (
 )
 from router.prover.patterns import escaped
 from router.prover.predicates import NO_TEXT
-from router.prover.schema_prover import Answer
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer
 from router.prover.text_patterns import NO_MATCH
 from router.runtime.transforms import TRANSFORMS, is_built_in
 from router.runtime.transforms.transform import (

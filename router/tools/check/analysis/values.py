@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from router.prover.inference import ALL_TYPES, NO, UNKNOWN, Value, of_path
+from router.prover.inference import ALL_TYPES, Value, of_path
 from router.prover.predicates import EACH, SOME_VALUE, Schema, in_words
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, Answer, SchemaProver
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:

@@ -7,9 +7,9 @@ from msgspec import Struct, UnsetType
 
 from router.codes import declare
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
-from router.prover.schema_prover import SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from router.codes import declare
 from router.prover.expressions import tree_of
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.program.expressions import Tree, nodes, path_of
 from router.tools.check.analysis.proof_cache import prover_without_schema
 from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
@@ -131,5 +131,5 @@ def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaPro
     return (
         earlier.when.exact
         and not messages.impossible
-        and messages.entails(earlier.when.predicate) is Answer.YES
+        and messages.entails(earlier.when.predicate) is YES
     )

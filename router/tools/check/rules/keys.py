@@ -8,8 +8,9 @@ from msgspec import structs
 
 from router.codes import declare
 from router.model import KeyType
-from router.prover.inference import NO, UNKNOWN, YES, Value
+from router.prover.inference import Value
 from router.prover.predicates import in_words
+from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES

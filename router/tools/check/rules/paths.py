@@ -10,10 +10,10 @@ from msgspec import UNSET, UnsetType
 from router.codes import declare
 from router.model import Path
 from router.prover.expressions import Scope, paths_in, tree_of
-from router.prover.inference import YES, Value, of_tree
+from router.prover.inference import Value, of_tree
 from router.prover.predicates import NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
@@ -102,9 +102,9 @@ def check_lists(subject: Subject) -> Iterator[Found]:
         placed = place_claim(route, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
         value = of_tree(messages, Scope(), tree_of(text))
-        if steps and messages.absent(steps) is Answer.YES:
+        if steps and messages.absent(steps) is YES:
             yield from checker.find(placed, steps, tuple)
-        elif value.missing is Answer.YES:
+        elif value.missing is YES:
             what = text if value.lacking is None else text_of(value.lacking)
             advice = route.require(value.lacking, placed.claim)
             yield placed.refuted(NO_LIST, f"the list '{what}' may be missing", advice)
@@ -133,8 +133,7 @@ class PathChecker:
     def _takes(self, use: ExpressionUse) -> bool:
         found = paths_in(use.text)
         return not any(
-            self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES
-            for steps in found
+            self._undeclared(steps)[1] or self.messages.absent(steps) is YES for steps in found
         )
 
     def find(
@@ -145,7 +144,7 @@ class PathChecker:
         """
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
-        if self.messages.absent(steps) is Answer.YES:
+        if self.messages.absent(steps) is YES:
             if near:
                 advice = f"did you mean '{near}'?"
             else:
@@ -297,4 +296,4 @@ def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
         or of_tree(route.mapped, route.scope, tree).untyped
     ):
         return False
-    return route.mapped.allows(there(steps, NO_VALUE)) is Answer.YES
+    return route.mapped.allows(there(steps, NO_VALUE)) is YES

@@ -10,7 +10,7 @@ from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
@@ -114,8 +114,8 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
             shapes = [each.shape for each in both]
             predicates = [each.predicate for each in both]
             if (
-                messages.allows(all_of(shapes)) is Answer.YES
-                and messages.allows(all_of(predicates)) is not Answer.NO
+                messages.allows(all_of(shapes)) is YES
+                and messages.allows(all_of(predicates)) is not NO
             ):
                 total = total + choice.bytes
                 taken = both

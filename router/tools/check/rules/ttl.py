@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from router.codes import declare
 from router.prover.expressions import tree_of
-from router.prover.inference import NO, YES, Value, of_tree
+from router.prover.inference import Value, of_tree
 from router.prover.predicates import Steps, in_words
-from router.prover.schema_prover import SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.tools.check.analysis.attributes import (

@@ -9,10 +9,10 @@ from msgspec import UnsetType
 
 from router.codes import declare
 from router.prover.expressions import tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.mapping import merge_of
@@ -267,7 +267,7 @@ def _check_merge(
     steps = map_steps(inferred)
     if steps is None:
         return
-    if messages.absent(steps) is Answer.YES:
+    if messages.absent(steps) is YES:
         sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
         yield Found(NEVER_MERGED, sentence, placed.path, "remove it")
         return

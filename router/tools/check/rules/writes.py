@@ -9,9 +9,9 @@ from msgspec import UNSET, UnsetType, structs
 
 from router.codes import declare
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_tree
+from router.prover.inference import Value, of_tree
 from router.prover.predicates import Steps, in_words
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES, names_where
 from router.runtime.program.expressions import path_of
@@ -80,7 +80,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
-            if messages.narrow(other.when.predicate, other.when.exact).allows({}) is Answer.YES:
+            if messages.narrow(other.when.predicate, other.when.exact).allows({}) is YES:
                 sentence = (
                     f"routes '{one.name}' and '{other.name}' put the same key for one message"
                 )
