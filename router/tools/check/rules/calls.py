@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.codes import declare
 from router.prover.expressions import Scope, tree_of
@@ -15,7 +15,6 @@ from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
 from router.tools.check.analysis.values import has_nulls, possible
-from router.tools.check.analysis.verdicts import ClaimKind
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_ACCEPTED = declare(
@@ -64,20 +63,18 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        settings: dict[ClaimKind, str | UnsetType] = {
-            "for_each": route.route.for_each,
-            "once_key": route.route.write.once_key,
-        }
-        for kind, text in settings.items():
-            if not isinstance(text, UnsetType):
-                yield from _first_failure(place_claim(route, kind), Scope(), text)
+        settings = {each.setting: each.text for each in route.expressions if each.reads_message}
+        when = settings.pop("when", "")
+        for setting, text in settings.items():
+            # An attribute has claims of its own.
+            assert setting != "item"
+            yield from _first_failure(place_claim(route, setting), Scope(), text)
         for name, _, facts in route.with_facts:
             # Others call nothing.
             if any("(" in use.text for use in facts.uses):
                 find = partial(_of_attribute, route, name, facts.uses)
                 yield from facts.unless_nothing("calls", find)
-        when = route.route.when
-        if not isinstance(when, UnsetType) and "(" in when:
+        if "(" in when:
             # A condition that fails is false: it may be intended that it fails for some messages.
             for found in _first_failure(place_claim(route, "when"), Scope(), when):
                 if found.code == NEVER_ACCEPTED:
@@ -146,9 +143,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
         others = others[:1]
     else:
         base = (*base, EACH)
-        others = (
-            others[1:] or others
-        )  # what a filter selects is unknown, but its condition is evaluated on all
+        # What a filter selects is unknown, but its condition is evaluated on all.
+        others = others[1:] or others
     for child in others:
         if child["type"] not in _NULL_ON_NULL:
             yield from _arguments(messages, _Elements(base=base), child)

@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 from msgspec import UNSET, UnsetType
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import Scope, paths_in, tree_of
 from router.prover.inference import Value, of_tree
 from router.prover.predicates import NO_VALUE, Steps, text_of, there
@@ -17,7 +16,6 @@ from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
@@ -67,8 +65,8 @@ def check_paths(subject: Subject) -> Iterator[Found]:
 
 def _used(route: AnalyzedRoute) -> set[Steps | None]:
     """Return the paths that the attributes of a route look up."""
-    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
-    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
+    texts = [each.text for each in route.expressions if each.setting == "item"]
+    return {route.scope.steps(names) for text in texts for names in paths_in(text)}
 
 
 def _find_in_attribute(
@@ -205,25 +203,20 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    given: dict[Path, str | UnsetType] = {
-        ("when",): route.route.when,
-        ("for_each",): route.route.for_each,
-    }
-    given["write", "once_key"] = route.route.write.once_key
-    merge = merge_of(route.route)
-    given["merge",] = UNSET if merge is None else merge.from_
-    for key, text in given.items():
-        tree = None if isinstance(text, UnsetType) else tree_of(text)
-        # `check_lists` reports a path to the list.
-        if tree is None or (key == ("for_each",) and path_of(tree) is not None):
+    for each in route.expressions:
+        if each.setting == "item":
             continue
-        scope = route.scope if key == ("merge",) else Scope()
-        found = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(str(text))))))
-        for steps in found:
-            typo = checker.typo(steps, partial(list, found))
+        tree = tree_of(each.text)
+        # `check_lists` reports a path to the list.
+        if each.setting == "for_each" and tree is not None and path_of(tree) is not None:
+            continue
+        scope = Scope() if each.reads_message else route.scope
+        paths = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(each.text)))))
+        for steps in paths:
+            typo = checker.typo(steps, partial(list, paths))
             if typo is not None:
                 sentence, advice = typo
-                yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
+                yield Found(UNDECLARED_PATH, sentence, (*route.path, *each.path), advice)
 
 
 def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker | None:
