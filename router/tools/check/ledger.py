@@ -180,7 +180,7 @@ def make_ledger(
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for found, route, neighbours in _claims_of_routes(subject):
         claim = found.claim
-        locate = partial(findings.locate, found.path)
+        locate = partial(_locate, findings, route, claim)
         codes = refuted.get(claim, ())
         doubts = (*found.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
@@ -189,11 +189,16 @@ def make_ledger(
         entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (found.path,))
+            findings.add_finding(finding, (route.path_of(claim),))
             entries[finding] = entry
         else:
             entries[claim] = entry
     return entries
+
+
+def _locate(findings: Findings, route: AnalyzedRoute, claim: Claim) -> Place:
+    """Return the place of a claim, which most entries are never asked for."""
+    return findings.locate(route.path_of(claim))
 
 
 def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> LedgerEntry:

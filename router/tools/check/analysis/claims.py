@@ -71,8 +71,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
 def _made(
     route: AnalyzedRoute, kind: ClaimKind, doubts: Iterable[str], subject: str = ""
 ) -> RouteClaim:
-    claim = route.claim(kind, subject)
-    return RouteClaim(claim, route.path_of(claim), tuple(dict.fromkeys(doubts)))
+    return RouteClaim(route.claim(kind, subject), tuple(dict.fromkeys(doubts)))
 
 
 def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:

@@ -43,8 +43,7 @@ class Undecided(Struct, frozen=True):
 
 
 class RouteClaim(Struct, frozen=True):
-    """A claim, its path in the config, and why it is not proved: a proved claim has no doubts."""
+    """A claim, and why it is not proved: a proved claim has no doubts."""
 
     claim: Claim
-    path: Path
     doubts: tuple[str, ...]
