@@ -8,6 +8,7 @@ from functools import partial
 from msgspec import UnsetType
 
 from router.codes import declare
+from router.model import TextFormat
 from router.prover.expressions import tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import TYPES, in_words, text_of
@@ -142,22 +143,24 @@ def _check_step(
         else:
             advice = route.constrain(value, _one_of(takes))
             yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
-        return
-    form = step.form
-    if form is None or value.untyped:
-        return
-    sentence = f"transform '{step.name}' accepts {form.name}, and the value may be other text"
-    if refuses_number(route, value, form) is YES:
-        sentence = (
-            f"transform '{step.name}' accepts {form.name}, and the value may be another number"
-        )
-        advice = route.constrain(value, f"enum: {[*(form.numbers or ())]}")
-        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
-        return
+    elif step.form is not None and not value.untyped:
+        yield from _check_format(placed, step.name, step.form, value, transform)
+
+
+def _check_format(
+    placed: PlacedClaim, name: str, form: TextFormat, value: Value, transform: Transform
+) -> Iterator[Found]:
+    """Report numbers and texts that are not of the format that a transform accepts."""
+    route = placed.route
+    accepts = f"transform '{name}' accepts {form.name}, and the value may be"
     refusal = refusal_of(route, value, form, transform.apply)
-    if refusal.possible is YES:
+    if refuses_number(route, value, form) is YES:
+        advice = route.constrain(value, f"enum: {[*(form.numbers or ())]}")
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{accepts} another number", advice)
+    elif refusal.possible is YES:
         advice = route.constrain(value, form.keyword)
-        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{sentence}{refusal.shown}", advice)
+        sentence = f"{accepts} other text{refusal.shown}"
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
 
 
 def _check_type(
