@@ -246,7 +246,7 @@ def _shown(
 
 
 def _shown_by(message: Any) -> str:
-    return "a recorded message shows it: --values prints that" if message is None else ""
+    return "a recorded message shows it: --values prints that" if message is UNSET else ""
 
 
 def _key(stage: str) -> str:
