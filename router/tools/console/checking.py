@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import META_NAMES
 from router.prover.budget import ProofBudget
@@ -187,7 +187,7 @@ def paths_of_route(given: RouteOfDraft) -> list[str]:
     """Return the paths that the schema of a route declares, those of few steps first."""
     loaded = given.load()
     route = loaded.config.routes.get(given.route) if loaded.config else None
-    if route is None or loaded.schemas is None or isinstance(route.schema, UnsetType):
+    if route is None or loaded.schemas is None or route.schema is None:
         return []
     validation = loaded.schemas.linked(route.schema, ("routes", given.route, "schema"))
     if validation is None:

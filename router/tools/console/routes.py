@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.program.load import Loaded
 from router.runtime.program.schemas.documents import list_of
+from router.tools.change.items import settings_of
 from router.tools.console.api import Call
 from router.tools.console.checking import Draft, RouteOfDraft, message_job
 from router.tools.console.workspace import Workspace, require_aws
@@ -155,7 +155,7 @@ def _source(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
 
 def _conditions(config: spec.Config, name: str, queue: spec.Queue) -> Iterator[str]:
     route = config.routes[name]
-    if not isinstance(route.when, UnsetType):
+    if route.when is not None:
         yield f"Those for which {route.when} is true."
     if queue.match == "first":
         routes = [each for each, other in config.routes.items() if other.queue == route.queue]
@@ -165,7 +165,7 @@ def _conditions(config: spec.Config, name: str, queue: spec.Queue) -> Iterator[s
 
 
 def _schema(loaded: Loaded, name: str, route: spec.RouteSettings) -> str:
-    if isinstance(route.schema, UnsetType):
+    if route.schema is None:
         return "It has no schema: each message that can be mapped is stored."
     schema = route.schema if isinstance(route.schema, str) else "the schema in the config"
     required = _required(loaded, name, route.schema)
@@ -184,7 +184,7 @@ def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) ->
 
 
 def _items(route: spec.RouteSettings, table: spec.TableSettings | None) -> Iterator[str]:
-    each = "" if isinstance(route.for_each, UnsetType) else f" for each element of {route.for_each}"
+    each = "" if route.for_each is None else f" for each element of {route.for_each}"
     key = f" under the key {', '.join(table.key)}" if table else ""
     yield f"One item{each} in the table {_named(route.table, table.name if table else '')}{key}."
 
@@ -199,9 +199,9 @@ def _writes(
     yield f"Mode {mode.name}: it {mode.summary}."
     if mode.stores in _STORES:
         yield f"A write stores {_STORES[mode.stores]}."
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield f"{write.version} orders the writes of one key."
-    if not isinstance(write.once, UnsetType):
+    if write.once is not None:
         yield f"Once for each message: the table {write.once} remembers those that were written."
     if queue.atomic:
         yield "All items of one message are written in one transaction, or none."
@@ -210,31 +210,20 @@ def _writes(
 
 
 def _contents(route: spec.RouteSettings) -> Iterator[str]:
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         yield "The item is the whole message."
-    if not isinstance(route.merge, UnsetType):
-        merged = route.merge if isinstance(route.merge, str) else route.merge.from_
-        yield f"The entries of {merged} are attributes, too."
-    if isinstance(route.plugins, UnsetType):
+    if route.merge is not None:
+        yield f"The entries of {route.merge.from_} are attributes, too."
+    if route.plugins is None:
         yield "Plugins may change it: all of the config."
     elif route.plugins:
         yield f"Plugins may change it: {', '.join(route.plugins)}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
-    if isinstance(route.item, UnsetType):
-        return
-    for name, attribute in route.item.items():
-        yield name, attribute if isinstance(attribute, str) else to_json(_written(attribute))
-
-
-def _written(attribute: spec.Attribute) -> Any:
-    """Return an attribute without the settings that have their default values."""
-    default = msgspec.to_builtins(spec.long_form("x"))
-    # Each attribute says what it is made from.
-    default.pop("from")
-    found = msgspec.to_builtins(attribute)
-    return {key: value for key, value in found.items() if default.get(key, UNSET) != value}
+    for name, attribute in (route.item or {}).items():
+        given = settings_of(attribute)
+        yield name, given["from"] if list(given) == ["from"] else to_json(given)
 
 
 def _rest(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
@@ -242,7 +231,7 @@ def _rest(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
     if queue.dead_letter:
         dead_letter = f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
     ends = {"dead_letter": dead_letter, "drop": "is dropped"}
-    if not isinstance(route.schema, UnsetType):
+    if route.schema is not None:
         yield f"A message that fails the schema {ends[route.on_invalid]}."
     yield f"A message that cannot be mapped {dead_letter}."
     yield f"A message of the queue that no route takes {ends[queue.unmatched]}."

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.model import Item, Outcome
 from router.runtime.config import spec
@@ -51,7 +51,7 @@ class Observed(Struct, frozen=True):
 def says_of_items(test: spec.Test) -> bool:
     """Return whether a test expects items, a request, or what a table holds."""
     expectations = (test.item, test.item_contains, test.items, test.write, test.table)
-    return any(each is not UNSET for each in expectations)
+    return any(each is not None for each in expectations)
 
 
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
@@ -100,15 +100,15 @@ def _compare_outcome(
     if is_elsewhere:
         return [Difference("outcome", "written", "not written by this route")]
     differences = []
-    if message.code not in (UNSET, outcome.code):
+    if message.code not in (None, outcome.code):
         differences.append(Difference("code", message.code, outcome.code))
-    if message.reason not in (UNSET, outcome.reason):
+    if message.reason not in (None, outcome.reason):
         differences.append(Difference("reason", message.reason, outcome.reason))
     return differences
 
 
 def _compare_write(test: spec.Test, requests: Sequence[Any]) -> list[Difference]:
-    if test.write is UNSET:
+    if test.write is None:
         return []
     if len(requests) != 1:
         return [Difference("number of writes", 1, len(requests))]
@@ -131,11 +131,11 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
     expected: Sequence[Mapping[str, Any]]
     whole = True
-    if not isinstance(test.items, UnsetType):
+    if test.items is not None:
         expected = test.items
-    elif not isinstance(test.item, UnsetType):
+    elif test.item is not None:
         expected = [test.item]
-    elif not isinstance(test.item_contains, UnsetType):
+    elif test.item_contains is not None:
         expected = [test.item_contains]
         whole = False
     else:
@@ -144,7 +144,7 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
         return [Difference("number of items", len(expected), len(found))]
     differences = []
     for index, (each, item) in enumerate(zip(expected, found, strict=True)):
-        subject = "" if test.items is UNSET else f"items[{index}]."
+        subject = "" if test.items is None else f"items[{index}]."
         differences += _within(subject, compare_item(each, item, whole))
     return differences
 

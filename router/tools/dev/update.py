@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.model import REMOVE, WRITTEN, Item, Outcome
 from router.model import Path as ConfigPath
@@ -82,9 +82,9 @@ def _of_outcome(
         found = _of_other_outcome(outcome, written)
     if outcome.kind == "written":
         return found
-    if message.code != outcome.code and (message.code is not UNSET or "outcome" in found):
+    if message.code != outcome.code and (message.code is not None or "outcome" in found):
         found["code"] = outcome.code
-    if message.reason not in (UNSET, outcome.reason):
+    if message.reason not in (None, outcome.reason):
         found["reason"] = _escape(outcome.reason)
     return found
 
@@ -112,7 +112,7 @@ def _of_messages(
     for index, message in enumerate(test.messages):
         outcome = observed.outcomes[index]
         given = written["messages"][index]
-        if outcome.kind == "written" and not observed.writes[index] and test.table is UNSET:
+        if outcome.kind == "written" and not observed.writes[index] and test.table is None:
             raise CannotUpdate(
                 f"messages[{index}] is not written by this route; change it or its outcome by hand"
             )
@@ -135,7 +135,7 @@ def _of_table(
     filled: bool,
 ) -> NewValues:
     """Return the new `table` if it differs, or if the test has no expectations and is not `filled`."""
-    if isinstance(test.table, UnsetType):
+    if test.table is None:
         keys = set(written).union(*written.get("messages", ()))
         return {} if filled or keys.intersection(_EXPECTATIONS) else {"table": as_yaml(stored)}
     if not table.compare(test, stored):
@@ -189,7 +189,7 @@ def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> 
     if test.outcome != "written":
         gone[:0] = _OF_OUTCOME
     found: NewValues = {name: DELETE for name in gone if name in written}
-    if test.items != () and test.table is UNSET:
+    if test.items != () and test.table is None:
         found["items"] = []
     return found
 
@@ -198,10 +198,10 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
     """Return the new items and the new request of a test, if they differ."""
     found: NewValues = {}
     items = list(observed.items)
-    expectation = next((name for name in _OF_ITEMS if getattr(test, name) is not UNSET), "")
+    expectation = next((name for name in _OF_ITEMS if getattr(test, name) is not None), "")
     expected: Any = getattr(test, expectation, None)
     says_of_outcome = not written.keys().isdisjoint(_OF_OUTCOME)
-    says_more = says_of_outcome or test.is_stateful or test.write is not UNSET
+    says_more = says_of_outcome or test.is_stateful or test.write is not None
     if expectation == "items":
         found["items"] = merge(written.get("items"), list(test.items or ()), items)
     elif expectation and len(items) != 1:
@@ -215,7 +215,7 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
         found["item"] = as_yaml(items[0])
     elif not says_more:
         found["items"] = as_yaml(items)
-    if test.write is not UNSET:
+    if test.write is not None:
         if len(observed.requests) != 1:
             raise CannotUpdate(
                 f"its route makes {len(observed.requests)} requests; 'write' is for one"
