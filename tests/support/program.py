@@ -3,7 +3,6 @@
 from router.runtime.program.context import CompileContext
 from router.runtime.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
 from router.runtime.program.expressions.functions import FUNCTIONS as EXPRESSION_FUNCTIONS
-from router.runtime.program.generated import COMPILE_AFTER
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.hooks.modules import HOOKS
 from router.runtime.program.hooks.registry import load_plugins
@@ -21,7 +20,6 @@ from router.runtime.program.schemas.references import Location, Locations
 __all__ = [
     "ASSERTED_SINCE",
     "COMPILED_NAME",
-    "COMPILE_AFTER",
     "EXPRESSION_FUNCTIONS",
     "HOOKS",
     "MAX_APPLIED",
