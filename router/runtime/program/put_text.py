@@ -98,7 +98,7 @@ def plan_as_text(getters: Sequence[Getter], config: WriteConfig) -> PlanPut:
         # On the hot path: one loop for the item and its text takes a tenth less than two.
         data = message.data
         item: Item = {}
-        parts: list[str] | None = []
+        parts: list[str] = []
         name = ""
         is_text = True
         plain = str if texts is UNESCAPED else None
