@@ -9,8 +9,7 @@ from router.runtime.program.hooks.registry import load_plugins
 from router.runtime.program.load import Loaded, Program, load, load_program
 from router.runtime.program.mapping import compile_mapping
 from router.runtime.program.masking import is_mask
-from router.runtime.program.precompile import precompile
-from router.runtime.program.precompiled import COMPILED_NAME
+from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
 from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
@@ -42,7 +41,7 @@ __all__ = [
     "load",
     "load_plugins",
     "load_program",
-    "precompile",
     "steps_of",
     "subschemas",
+    "unpack",
 ]

@@ -19,7 +19,6 @@ from router.runtime.config.environment import (
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.config.spec import Config
 from router.runtime.program.load import Loaded, load
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.tools.deploy.archive import (
     Archive,
@@ -41,6 +40,7 @@ from router.tools.deploy.interpreter import (
     why_no_bytecode,
 )
 from router.tools.deploy.packages import ResolvedPackages, download, own_requirements, resolve
+from router.tools.deploy.precompile import precompile
 from router.tools.deploy.requirements import (
     FILE,
     PLUGINS,
