@@ -56,12 +56,12 @@ def can_be_text(getters: Sequence[Getter], config: WriteConfig) -> bool:
 
 def shared_parts(getters: Sequence[Getter]) -> frozenset[str]:
     """Return the attributes that read what another one reads too, whole or in part."""
-    paths = Counter(getter.path for getter in getters if getter.path)
+    paths = [getter.path for getter in getters if getter.path]
+    # Mostly, each attribute reads a field of its own.
+    if len({path[0] for path in paths}) == len(paths):
+        return frozenset()
     # How many attributes read a part of the message, or something in it.
-    readers: Counter[tuple[str, ...]] = Counter()
-    for path, count in paths.items():
-        for end in range(1, len(path) + 1):
-            readers[path[:end]] += count
+    readers = Counter(path[:end] for path in paths for end in range(1, len(path) + 1))
     shared = set()
     for getter in getters:
         path = getter.path
