@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.tools.change.routes import RoutePairs, documents_of, match_table, names_written, pair, renamed, routes_of
+from router.tools.change.routes import RoutePairs, documents_of, names_written, pair, renamed, routes_of
 from tests.unit.tools.change.conftest import Open, config_of
 
 TRANSFORM = """
@@ -193,13 +193,21 @@ def test_things_with_other_names() -> None:
     [
         ("things", "things", True),
         ("things", "others", False),
-        ("arn:aws:dynamodb:eu-west-1:1:table/things", "things", False),
-        ("arn:aws:dynamodb:eu-west-1:1:table/things", "arn:aws:dynamodb:eu-west-1:2:table/things", False),
+        ("arn:aws:dynamodb:eu-west-1:123456789012:table/things", "things", False),
+        (
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/things",
+            "arn:aws:dynamodb:eu-west-1:123456789013:table/things",
+            False,
+        ),
     ],
 )
-def test_one_table(one: str, other: str, same: bool) -> None:
+def test_one_table(changed: Changed, one: str, other: str, same: bool) -> None:
     """A name is that of a table in the router's own account and region; an ARN may be of any."""
-    assert (match_table(one) == match_table(other)) is same
+    old, new = (
+        config_of({"main": {}}) | {"tables": {"things": {"name": each, "key": {"id": "S"}}}} for each in (one, other)
+    )
+
+    assert changed(old, new) == ({} if same else {"main": ["table"]})
 
 
 def test_earlier_routes(pairs: Callable[..., RoutePairs]) -> None:
