@@ -96,6 +96,14 @@ def test_a_plugin_that_changed(changed: Changed, plugin: str, settings: Any, par
     assert changed(config, config, before, after) == ({} if part is None else {"main": [part]})
 
 
+def test_a_plugin_that_a_route_does_not_use(changed: Changed) -> None:
+    """Its file is one that another plugin may import."""
+    config = config_of({"main": {"plugins": ["own"]}}, plugins=["plugins/own.py", "plugins/other.py"])
+    before = {"plugins/own.py": HOOK, "plugins/other.py": HOOK}
+
+    assert changed(config, config, before, {**before, "plugins/other.py": f"{HOOK}#"}) == {"main": ["plugins"]}
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_plugin_with_an_envelope_that_changed(changed: Changed, beside: bool) -> None:
     """Of queues with that envelope, messages may be unwrapped in another way."""
@@ -179,6 +187,11 @@ def test_a_name_that_is_written_is_no_other_route(pairs: Callable[..., RoutePair
     named = {"item": {"id": "id", "x": {"meta": "route"}}}
 
     assert names(pairs(config_of({"a": named}), config_of({"b": named}))) == ([("a", "b")], [], [])
+
+    first = {"things": {"match": "first"}}
+    old, new = ({"x": {"when": when}, name: {"when": "n"}} for when, name in (("o", "a"), ("p", "b")))
+    found = names(pairs(config_of(old, queues=first), config_of(new, queues=first)))
+    assert found == ([("x", "x"), ("a", "b")], [], [])
 
 
 def test_things_with_other_names() -> None:
