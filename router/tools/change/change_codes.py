@@ -123,7 +123,7 @@ OTHER_SETTINGS = declare(
 )
 OTHER_REDACTION = declare(
     "RT922",
-    "other values that are masked in dead letters",
+    "other values that are redacted in dead letters",
     "A value that is no longer named by `redact` appears in dead letters and exports as it is.",
     "warning",
 )

@@ -18,8 +18,8 @@ from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.program.mapping import merge_of
+from router.runtime.program.route_expressions import metadata_of_route
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
@@ -231,7 +231,7 @@ def documents_of(schema: Validation | None) -> Any:
 
 def names_written(route: RouteVersion) -> dict[str, str]:
     """Return the names of the config that items or idempotency keys of a route have in them, or that plugins get."""
-    read = frozenset[str]().union(*(meta_of(each) for each in (route.attributes or {}).values()))
+    read = frozenset[str]().union(*metadata_of_route(route.settings).values())
     given_to_plugins = bool(_pipeline(route))
     keyed = route.compiled.write.once is not None
     return {

@@ -150,9 +150,8 @@ def run_rules(
                 )
         except UsageError:
             raise
-        except (
-            BaseException
-        ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        except BaseException as error:
+            # jsonschema-rs raises its PanicException, which is not an Exception.
             findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
     return results
 

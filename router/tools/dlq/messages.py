@@ -13,7 +13,7 @@ from router.runtime.config.findings import did_you_mean
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malformed, read_failed
 from router.runtime.program.load import Program
-from router.runtime.program.masking import is_mask
+from router.runtime.program.redaction import is_redacted
 
 _MOST_NAMES = 1000
 _MOST_LISTED = 20
@@ -46,8 +46,8 @@ class DlqMessage(Struct, frozen=True):
 
     @property
     def shown_id(self) -> str:
-        """The id to show: the original one, which the logs have; the one on the dead-letter queue if that is masked."""
-        return self.id if is_mask(self.original_id) else self.original_id
+        """The id to show: the original one, as in logs; if that is redacted, the one on the dead-letter queue."""
+        return self.id if is_redacted(self.original_id) else self.original_id
 
     @property
     def moved_by_sqs(self) -> bool:

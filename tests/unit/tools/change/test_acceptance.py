@@ -1,4 +1,4 @@
-"""What is proved of a changed route, and what is not: no proof may hide a message that is refused."""
+"""What is proved of a changed route, and what is not: a message that is refused is never proved to be accepted."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

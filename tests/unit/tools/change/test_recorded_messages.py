@@ -1,4 +1,4 @@
-"""Recorded messages decide where nothing is proved, and they are not shown unless that is asked for."""
+"""Recorded messages decide where nothing is proved, and they are not shown unless that is requested."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
