@@ -322,6 +322,8 @@ OUT_OF_TIME = AwsFault("retry", "OutOfTime")
 """A call was not begun, because its time was up."""
 TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
 """A call was not answered in time."""
+DAMAGED = AwsFault("retry", "ChecksumError", 200)
+"""A request or a response was changed on its way: its checksum is another one."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 """A response that is not what the operation returns, such as a proxy's page with status 200."""
 UNREADABLE_ERRORS = (

@@ -26,13 +26,18 @@ from router.runtime.aws.http.signing import (
     SigningClock,
     SigningScope,
 )
-from router.runtime.aws.protocols import OUT_OF_TIME, UNREADABLE, UNREADABLE_ERRORS, AwsFault
+from router.runtime.aws.protocols import (
+    DAMAGED,
+    OUT_OF_TIME,
+    UNREADABLE,
+    UNREADABLE_ERRORS,
+    AwsFault,
+)
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 """The first part of X-Amz-Target, by service."""
 CONCURRENT_CALLS = 20
 """The most calls that are sent together."""
-CHECKSUM = AwsFault("retry", "ChecksumError", 200)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -260,7 +265,7 @@ def connect_service(
 def _content(response: HttpResponse, decode: Callable[[bytes], R]) -> R | FailedCall:
     crc = response.headers.get(b"x-amz-crc32")
     if crc is not None and crc != b"%d" % zlib.crc32(response.body):
-        return FailedCall(CHECKSUM)
+        return FailedCall(DAMAGED)
     if response.status == 200:
         try:
             found = decode(response.body)
