@@ -157,7 +157,10 @@ class PendingResponse(Protocol[T_co]):
 
     @property
     def seconds(self) -> float:
-        """How many seconds after its beginning it is late; with each call of `arrived` it may be more, never less."""
+        """How many seconds after its beginning it is late.
+
+        With a call of `arrived` it may be more, and less only if there is another file descriptor.
+        """
 
     @property
     def events(self) -> int:
@@ -166,7 +169,7 @@ class PendingResponse(Protocol[T_co]):
     def fileno(self) -> int:
         """Return the file descriptor to poll; -1 if there is nothing to wait for.
 
-        It changes only with a call of `arrived`, if the request is sent once more.
+        It changes only with a call of `arrived`: if a connection is begun, once an address is known or once more.
         """
 
     def arrived(self) -> bool:

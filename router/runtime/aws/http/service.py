@@ -39,6 +39,9 @@ _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 CONCURRENT_CALLS = 20
 """The most calls that are sent together."""
 
+OPENING_SECONDS = 0.5
+"""How long a thread waits that begins calls, at most, until they are sent."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -239,9 +242,14 @@ class OverlappingCalls(Generic[R, T]):
             call = CallUnderWay(number, pending, began)
             if not self._under_way.add(call):
                 self._settle([(call, False)])
-        # Their connections are opened together. The caller does something else before it waits for the responses.
+        # Their connections are opened together. The caller does something else before it waits for the responses: it is
+        # worth a moment that the service has all requests by then, but not the time of a name server that hangs.
+        until = self._clock() + OPENING_SECONDS
         while not all(pending.is_sent for pending in begun):
-            self._settle(self._under_way.wait())
+            left = until - self._clock()
+            if left <= 0:
+                break
+            self._settle([(call, False) for call in self._under_way.advance(left)])
         self.until = self._clock() + self._timeout.seconds
 
     def _settle(self, ended: Iterable[tuple[CallUnderWay[R | FailedCall], bool]]) -> None:
