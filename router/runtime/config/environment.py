@@ -27,7 +27,7 @@ RT005 = declare(
 )
 
 REDACT_KEY = "ROUTER_REDACT_KEY"
-"""The variable of the key that `redact` masks values with.
+"""The variable of the key that `redact` hashes values with.
 
 A config needs it without a reference, so that no file has the key in it.
 """

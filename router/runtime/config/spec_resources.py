@@ -234,7 +234,7 @@ class Queue(Spec, frozen=True):
         ],
         Meta(
             max_length=50,
-            description="Values that are masked in dead letters, by a hash with the "
+            description="Values that are redacted in dead letters, by a hash with the "
             "key `ROUTER_REDACT_KEY` of the "
             "environment: paths of names, `[*]` for each element of a list and `*` for "
             "each value of an object; or "

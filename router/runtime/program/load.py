@@ -300,7 +300,7 @@ def _index(
     routes: list[CompiledRoute],
     trees: Trees,
 ) -> RouteIndex | None:
-    # A route takes each message with a mask where its condition reads: its text says
+    # A route takes each message with a redacted value where its condition reads: its text says
     # nothing then.
     if len(routes) < MIN_INDEXED or queue.redaction is not None:
         return None

@@ -167,7 +167,7 @@ def _compile_queue(
     redaction = None
     if settings.redact:
         # Most configs start without the module.
-        from router.runtime.program.redaction import compile_redaction
+        from router.runtime.program.redact_settings import compile_redaction
 
         redaction = compile_redaction(
             settings,

@@ -163,17 +163,12 @@ def _guard(
 ) -> CompiledRoute:
     """Return the route with its answer to messages whose values are redacted."""
     # Queues without redacted values do without the modules.
-    from router.runtime.program.masking import Redaction
-    from router.runtime.program.redaction import (
-        Redacted,
-        find_needs,
-        guard_route,
-    )
+    from router.runtime.program.redacted_routes import find_needs, guard_route
+    from router.runtime.program.redaction import Redaction
 
     assert isinstance(redaction, Redaction)
     plugins = bool(compiled.transform_message or compiled.transform_item)
-    redacted = Redacted(redaction.paths, redaction.attributes)
-    needs = find_needs(route, redacted, context.trees, plugins=plugins)
+    needs = find_needs(route, redaction.redacted, context.trees, plugins=plugins)
     return guard_route(compiled, needs, redaction)
 
 

@@ -78,11 +78,8 @@ class StoredTypes:
         not accept has the type of the value: an older item may have another one.
         """
         types = self._types[table]
-        item = {}
-        for name, value in values.items():
-            item[name] = _converted(types.get(name, ""), value)
-        encoded, _ = encode_item(item, item)
-        return encoded
+        item = {name: _converted(types.get(name, ""), value) for name, value in values.items()}
+        return encode_item(item, item)[0]
 
     def identify(self, table: str, values: Mapping[str, Any]) -> Identity:
         """Return what identifies an item of a test in its table.

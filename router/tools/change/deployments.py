@@ -175,10 +175,9 @@ def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion
         for arn in statement.resources:
             actions[arn] = actions.get(arn, frozenset()) | frozenset(statement.actions)
     # What a resource waits for does not change it.
-    resources = {
-        id_: {name: value for name, value in resource.items() if name != "DependsOn"}
-        for id_, resource in body["Resources"].items()
-    }
+    resources = {}
+    for id_, resource in body["Resources"].items():
+        resources[id_] = {name: value for name, value in resource.items() if name != "DependsOn"}
     known = substitutions.variables.values()
     given = {
         each.parameter: version.env.get(each.name) or next(iter(each.defaults), "")

@@ -11,15 +11,12 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType, to_builtins
 
-from router.model import Path
+from router.model import Path, Table
 from router.prover.changed_keywords import typing_of
 from router.prover.inference import ALL_TYPES, NO
 from router.prover.predicates import exact
 from router.runtime.config import spec
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
-from router.tools.check.analysis.attributes import infer
-from router.tools.check.change_codes import (
+from router.tools.change.change_codes import (
     ATTRIBUTE_ADDED,
     ATTRIBUTE_CHANGED,
     ATTRIBUTE_REMOVED,
@@ -36,7 +33,10 @@ from router.tools.check.change_codes import (
     OTHER_WRITE,
     PLUGINS_CHANGED,
 )
-from router.tools.check.rules.writes import undo
+from router.tools.change.report import ConfigChange
+from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
+from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.routes import undo
 from router.tools.dev.compare import to_json
 
 _WRITTEN_TYPES = {
@@ -71,11 +71,14 @@ def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = (dict(_files(each)) for each in (old, new))
-    changes = [
-        f"{name} {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
-    ]
+    changes = []
+    for name in {**before, **after}:
+        if name not in after:
+            changes.append(f"{name} was removed")
+        elif name not in before:
+            changes.append(f"{name} is new")
+        elif before[name] != after[name]:
+            changes.append(f"{name} changed")
     sentence = "; ".join(changes) or "its plugins run in another order, or have other options"
     yield _change(old, new, PLUGINS_CHANGED, sentence, "plugins")
 
@@ -125,9 +128,9 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
             yield _change(old, new, code, f"attribute '{name}' is new", *path)
         elif exact(before[name]) != exact(after[name]):
-            code = (
-                OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
-            )
+            code = OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            if name in keys:
+                code = OTHER_KEY
             yield _attribute(old, new, name, code)
 
 
@@ -195,15 +198,17 @@ def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             "table",
         )
     if before.key != after.key:
-        keys = [
-            ", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)
-        ]
-        sentence = f"the key of table '{after.name}' was {keys[0]}, and is {keys[1]}"
+        was_key, key = _key_in_words(before), _key_in_words(after)
+        sentence = f"the key of table '{after.name}' was {was_key}, and is {key}"
         yield ConfigChange(OTHER_KEY, sentence, (*where, "key"), (*was, "key"), new.name)
     ttl = [each.table_settings.ttl for each in (old, new)]
     if ttl[0] != ttl[1]:
         sentence = f"'ttl' of table '{after.name}' was {_shown(ttl[0] or UNSET)}, and is {_shown(ttl[1] or UNSET)}"
         yield ConfigChange(OTHER_EXPIRY, sentence, (*where, "ttl"), (*was, "ttl"), new.name)
+
+
+def _key_in_words(table: Table) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in table.key)
 
 
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:

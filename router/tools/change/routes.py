@@ -18,8 +18,8 @@ from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.program.mapping import merge_of
+from router.runtime.program.route_expressions import metadata_of_route
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
@@ -235,7 +235,7 @@ def documents_of(schema: Validation | None) -> Any:
 
 def names_written(route: RouteVersion) -> dict[str, str]:
     """Return the names of the config that items or idempotency keys of a route have in them, or that plugins get."""
-    read = frozenset[str]().union(*(meta_of(each) for each in (route.attributes or {}).values()))
+    read = frozenset[str]().union(*metadata_of_route(route.settings).values())
     given_to_plugins = bool(_pipeline(route))
     keyed = route.compiled.write.once is not None
     return {
@@ -272,14 +272,10 @@ def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> li
         return []
     names = {name for name, _ in plugins}
     entries = route.version.config.plugins
-    own = {
-        posixpath.normpath(entry)
-        for entry in entries
-        if names_file(entry) and plugin_name(entry) in names
-    }
-    return [
-        (name, digest) for name, digest in route.version.packed_files.items() if name not in own
-    ]
+    files = [entry for entry in entries if names_file(entry) and plugin_name(entry) in names]
+    own = {posixpath.normpath(entry) for entry in files}
+    packed = route.version.packed_files
+    return [(name, digest) for name, digest in packed.items() if name not in own]
 
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:
@@ -314,7 +310,7 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
     """Pair routes by name, and those whose name alone changed; the order is that of the new version."""
     gone = [route for name, route in old.items() if name not in new]
     come = [route for name, route in new.items() if name not in old]
-    was = renamed(*({route.name: _behaviour(route) for route in routes} for routes in (gone, come)))
+    was = renamed(_behaviours(gone), _behaviours(come))
     both = [(old.get(was.get(name, name)), route) for name, route in new.items()]
     return RoutePairs(
         tuple((before, route) for before, route in both if before is not None),
@@ -323,16 +319,17 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
     )
 
 
-def _behaviour(route: RouteVersion) -> bytes:
-    return b"\n".join(
-        text for part, text in route.parts.items() if part not in ("names", "earlier")
-    )
+def _behaviours(routes: Sequence[RouteVersion]) -> dict[str, bytes]:
+    """Return all that decides about the messages of routes, but their names, by name."""
+    found = {}
+    for route in routes:
+        parts = [text for part, text in route.parts.items() if part not in ("names", "earlier")]
+        found[route.name] = b"\n".join(parts)
+    return found
 
 
 def renamed(gone: Mapping[str, bytes], come: Mapping[str, bytes]) -> dict[str, str]:
     """Return the old name by each new one, where exactly one thing that is gone equals exactly one that has come."""
-    counts = [Counter(each.values()) for each in (gone, come)]
-    before = {text: name for name, text in gone.items()}
-    return {
-        name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)
-    }
+    before, after = Counter(gone.values()), Counter(come.values())
+    names = {text: name for name, text in gone.items()}
+    return {name: names[text] for name, text in come.items() if before[text] == after[text] == 1}

@@ -27,6 +27,10 @@ from router.tools.check.analysis.verdicts import Claim, Undecided
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
+CHANGE = "RT9"
+"""The prefix of the codes that only `router diff` reports."""
+CHANGE_CODES = "router.tools.change.change_codes"
+"""The module that declares them. `ignore` and `--explain` need its codes; it is of a package above this one."""
 DECLARING = (
     "runtime.config",
     "runtime.modes",
@@ -155,6 +159,7 @@ def known_codes() -> Mapping[str, Code]:
     """Return every code by id, in order; import all modules that declare codes."""
     for package in DECLARING:
         _import_all(f"router.{package}")
+    import_module(CHANGE_CODES)
     return codes.declared()
 
 

@@ -17,9 +17,17 @@ from router.runtime.config.findings import Findings, describe, stopped
 from router.runtime.config.merge import NO_UNSAVED, SECTIONS, Unsaved
 from router.runtime.program.load import Loaded, load, without_garbage_collector
 from router.tools.check.analysis.verdicts import Claim, Undecided
-from router.tools.check.change_codes import CHANGE
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry, close_ledger, make_ledger
-from router.tools.check.rule import LIVE, RULES, Rule, RuleResult, Subject, SubjectT, code_of
+from router.tools.check.rule import (
+    CHANGE,
+    LIVE,
+    RULES,
+    Rule,
+    RuleResult,
+    Subject,
+    SubjectT,
+    code_of,
+)
 
 RULE_FAILED = declare(
     "RT009",
@@ -142,9 +150,8 @@ def run_rules(
                 )
         except UsageError:
             raise
-        except (
-            BaseException
-        ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        except BaseException as error:
+            # jsonschema-rs raises its PanicException, which is not an Exception.
             findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
     return results
 

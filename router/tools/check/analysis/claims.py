@@ -77,7 +77,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
         )
     if not isinstance(write.once_key, UnsetType):
         path: Path = (*route.path, "write", "once_key")
-        yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
+        yield _made(route, "once_key", "", path, of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
     if ttl and (ttl in route.attributes or not is_set(route.route.item)):
         yield _made(route, "ttl", ttl, place_of(route, ttl), _of_ttl(route, ttl))
@@ -159,13 +159,14 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
         yield "it may be empty"
-    if kind == "S" and not _fits(value, limit):
+    if kind == "S" and not fits(value, limit):
         yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
-    if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
+    if kind == "B" and not fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
 
 
-def _fits(value: Value, limit: int) -> bool:
+def fits(value: Value, limit: int) -> bool:
+    """Return whether it is proved that the text of a value has at most so many bytes."""
     return value.longest is not None and value.longest * BYTES_OF_A_CHARACTER <= limit
 
 
@@ -176,7 +177,8 @@ def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 
-def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+def of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    """Yield why a `once_key` may be no part of an idempotency key."""
     value = of_tree(route.messages.taken, Scope(), tree_of(text))
     yield from _of_expression(route, text, "string")
     if value.empty is not NO:

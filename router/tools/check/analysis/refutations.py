@@ -318,14 +318,9 @@ def _is_storable(data: Any) -> bool:
 
 def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
     """Yield the paths of the message that a claim is about."""
-    settings = {
-        "when": route.route.when,
-        "for_each": route.route.for_each,
-        "once_key": route.route.write.once_key,
-    }
     attribute = _attribute(route, claim)
-    if claim.kind in settings:
-        yield from _paths_in([str(settings[claim.kind])], Scope())
+    if claim.of_message:
+        yield from _paths_in(_texts(route, claim.kind), Scope())
     elif attribute is not None:
         yield from paths_of(route, attribute)
     elif not is_set(route.route.item):
@@ -339,7 +334,11 @@ def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]
 
 def tested_paths(route: AnalyzedRoute) -> list[Steps]:
     """Return the paths of the message that the `when` of a route reads."""
-    return [*_paths_in([str(route.route.when)], Scope())] if is_set(route.route.when) else []
+    return [*_paths_in(_texts(route, "when"), Scope())]
+
+
+def _texts(route: AnalyzedRoute, setting: str) -> list[str]:
+    return [each.text for each in route.expressions if each.setting == setting]
 
 
 def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:

@@ -27,8 +27,10 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import MAX_ELEMENTS
+from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
+from router.runtime.program.route_expressions import RouteExpression, expressions_with
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.proof_cache import (
@@ -156,6 +158,12 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return [
             (name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()
         ]
+
+    @cached_property
+    def expressions(self) -> Sequence[RouteExpression]:
+        """All expressions of the route."""
+        uses = {name: facts.uses for name, _, facts in self.with_facts}
+        return tuple(expressions_with(self.route, uses))
 
     def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
         """Return the expressions of an attribute."""
@@ -380,6 +388,14 @@ def _scope(route: spec.RouteSettings) -> Scope:
 def is_set(value: Any) -> bool:
     """Whether a setting is given in the config."""
     return not isinstance(value, UnsetType)
+
+
+def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
+    """Return whether one of two writes destroys what the other relies on."""
+    return any(
+        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def named(value: Value) -> str:

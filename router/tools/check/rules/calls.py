@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.codes import declare
 from router.model import Path
@@ -13,6 +13,7 @@ from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, 
 from router.prover.schema_prover import SchemaProver
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
+from router.runtime.program.route_expressions import RouteExpression
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
 from router.tools.check.analysis.verdicts import Claim
@@ -63,8 +64,10 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        for text, where, claim in _settings(route):
-            found = _first_failure(route, claim, Scope(), text, where)
+        settings = {each.setting: each for each in route.expressions if each.reads_message}
+        when = settings.pop("when", None)
+        for each in settings.values():
+            found = _of_setting(route, each)
             if found is not None:
                 yield found
         for name, _, facts in route.with_facts:
@@ -72,13 +75,18 @@ def check_calls(subject: Subject) -> Iterator[Found]:
                 yield from facts.unless_nothing(
                     "calls", partial(_of_attribute, route, name, facts.uses)
                 )
-        if not isinstance(route.route.when, UnsetType) and "(" in route.route.when:
+        if when is not None and "(" in when.text:
             # A condition that fails is false: it may be intended that it fails for some messages.
-            found = _first_failure(
-                route, route.claim("when"), Scope(), route.route.when, (*route.path, "when")
-            )
+            found = _of_setting(route, when)
             if found is not None and found.code == NEVER_ACCEPTED:
                 yield found
+
+
+def _of_setting(route: AnalyzedRoute, given: RouteExpression) -> Found | None:
+    """Return the first failure of an expression over the message."""
+    assert given.setting != "item"  # an attribute has claims of its own
+    claim = route.claim(given.setting)
+    return _first_failure(route, claim, Scope(), given.text, (*route.path, *given.path))
 
 
 def _first_failure(
@@ -97,15 +105,6 @@ def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) ->
         found = _first_failure(route, claim, route.scope, use.text, route.place(name, *use.place))
         if found is not None:
             yield found
-
-
-def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
-    """Yield the expressions of settings whose failure rejects a message, with their place and claim."""
-    for_each, once_key = route.route.for_each, route.route.write.once_key
-    if not isinstance(for_each, UnsetType):
-        yield for_each, (*route.path, "for_each"), route.claim("for_each")
-    if not isinstance(once_key, UnsetType):
-        yield once_key, (*route.path, "write", "once_key"), route.claim("once_key")
 
 
 def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
@@ -148,9 +147,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
         others = others[:1]
     else:
         base = (*base, EACH)
-        others = (
-            others[1:] or others
-        )  # what a filter selects is unknown, but its condition is evaluated on all
+        # What a filter selects is unknown, but its condition is evaluated on all.
+        others = others[1:] or others
     for child in others:
         if child["type"] not in _NULL_ON_NULL:
             yield from _arguments(messages, _Elements(base=base), child)

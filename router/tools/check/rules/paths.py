@@ -15,7 +15,6 @@ from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
@@ -66,8 +65,8 @@ def check_paths(subject: Subject) -> Iterator[Found]:
 
 def _used(route: AnalyzedRoute) -> set[Steps | None]:
     """Return the paths that the attributes of a route look up."""
-    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
-    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
+    texts = [each.text for each in route.expressions if each.setting == "item"]
+    return {route.scope.steps(names) for text in texts for names in paths_in(text)}
 
 
 def _find_in_attribute(
@@ -208,28 +207,21 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    given: dict[Path, str | UnsetType] = {
-        ("when",): route.route.when,
-        ("for_each",): route.route.for_each,
-    }
-    given["write", "once_key"] = route.route.write.once_key
-    merge = merge_of(route.route)
-    given["merge",] = UNSET if merge is None else merge.from_
-    for key, text in given.items():
-        tree = None if isinstance(text, UnsetType) else tree_of(text)
-        if tree is None or (
-            key == ("for_each",) and path_of(tree) is not None
-        ):  # check_lists reports it
+    for each in route.expressions:
+        if each.setting == "item":
             continue
-        scope = route.scope if key == ("merge",) else Scope()
-        found = list(
-            dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names)))
-        )
-        for steps in found:
-            typo = checker.typo(steps, partial(list, found))
+        tree = tree_of(each.text)
+        is_list = each.setting == "for_each" and tree is not None and path_of(tree) is not None
+        if is_list:  # check_lists reports it
+            continue
+        scope = Scope() if each.reads_message else route.scope
+        found = dict.fromkeys(map(scope.steps, paths_in(each.text)))
+        paths = [steps for steps in found if steps]
+        for steps in paths:
+            typo = checker.typo(steps, partial(list, paths))
             if typo is not None:
                 sentence, advice = typo
-                yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
+                yield Found(UNDECLARED_PATH, sentence, (*route.path, *each.path), advice)
 
 
 def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker | None:

@@ -12,8 +12,9 @@ from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.config.merge import SECTIONS, resolve_inside
 from router.runtime.program.expressions.compile import NO_TREES
-from router.runtime.program.masking import EACH, EVERY, RedactedPath, Steps
-from router.runtime.program.redaction import Redacted, find_needs, read_redact
+from router.runtime.program.redact_settings import read_redact
+from router.runtime.program.redacted_routes import find_needs
+from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 
@@ -83,7 +84,7 @@ NOT_DECIDED = declare(
 NEEDED = declare(
     "RT239",
     "a redacted value that a route needs",
-    "It is masked in dead letters for ever, so that `router dlq redrive` refuses them; they can only be dropped, or "
+    "It is redacted in dead letters for ever, so that `router dlq redrive` refuses them; they can only be dropped, or "
     "sent again by their sender.",
     "warning",
 )
@@ -101,7 +102,7 @@ _TELLING_TYPE = frozenset(
         "$ref",
     )
 )
-"""Keywords that a mask satisfies or not as its value did, and those that constrain nothing."""
+"""Keywords that what replaces a value satisfies or not as the value did, and those that constrain nothing."""
 
 
 @rule(UNDECLARED, NOT_DECIDED)
@@ -165,10 +166,11 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
                 NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
             )
         return
-    for setting, read in {"when": needs.early, **needs.settings}.items():
-        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
-        for name in sorted(read):
-            yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
+    for each in route.expressions:
+        where: Path = (*route.path, *each.path)
+        for name in sorted(needs.paths[each.setting]) if each.setting != "item" else ():
+            sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
+            yield Found(NEEDED, sentence, where, advice)
     for name in sorted(needs.mapped or ()):
         what = "key attribute" if name in keys else "attribute"
         yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)

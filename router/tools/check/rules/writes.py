@@ -18,7 +18,13 @@ from router.runtime.sources import Evaluated, source_of, values_of
 from router.tools.check.analysis.attributes import count_of_expression, infer
 from router.tools.check.analysis.claims import longest_idempotency_key
 from router.tools.check.analysis.proof_cache import prover_without_schema
-from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
+from router.tools.check.analysis.routes import (
+    MAX_CONDITIONS,
+    AnalyzedRoute,
+    is_set,
+    undo,
+    why_missing,
+)
 from router.tools.check.analysis.verdicts import Claim
 from router.tools.check.rule import Found, Subject, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
@@ -107,14 +113,6 @@ def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
         if key is not None:
             groups.setdefault((route.route.table, route.route.for_each, key), []).append(route)
     return list(groups.values())
-
-
-def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Return whether one of two writes destroys what the other relies on."""
-    return any(
-        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
-        for first, second in ((one, other), (other, one))
-    )
 
 
 def _replaces(write: spec.WriteSettings) -> bool:

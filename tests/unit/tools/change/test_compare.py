@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from router.tools.change.compare import compare_versions
 from router.tools.change.report import ChangeFinding, DiffReport
 from tests.support.config import config_schema, spec
 from tests.unit.tools.change.conftest import TABLES, Diff, Open, config_of
@@ -353,6 +354,23 @@ def test_tests_of_several_messages(diff: Diff) -> None:
     report = of_route(diff, route, {**route, "item": {"id": "id", "n": {"from": "n", "type": "S"}}})
 
     assert {"id": "b", "n": 7} in [finding.change.example for finding in of_routes(report)]
+
+
+def test_what_a_report_has(open_config: Open) -> None:
+    """The names of both versions, the routes that differ with their findings, and how many do not."""
+    routes = {name: {"schema": schema()} for name in ("a", "b", "c")}
+    narrower = {"schema": schema(("id", "n"))}
+    old = open_config(config_of({**routes, "gone": {"when": "n"}}), "old")
+    new = open_config(config_of({**routes, "b": narrower, "c": {**narrower, "item": {"id": "id", "n": "n"}}}), "new")
+
+    report = compare_versions(old, new)
+
+    assert (report.old, report.new, report.same) == (old.label, new.label, 1)
+    assert {route.route: [each.change.code.id for each in route.findings] for route in report.routes} == {
+        "b": ["RT901"],
+        "c": ["RT901", "RT912"],
+    }
+    assert codes(report) == ["RT901", "RT901", "RT904", "RT912"]
 
 
 SAME_IN_ALL = {"id": "id", "at": {"from": "n", "type": "N"}}
