@@ -259,7 +259,7 @@ def fast_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None]
         try:
             message = Message(data, record.message_id, name, {}, record.attributes)
             return PlannedMessage(record, None, [write(config, data, message, texts_for(body))])
-        except BaseException as error:
+        except BaseException as error:  # a plugin's transform may raise anything
             return PlannedMessage(record, _outcome_of(error, route))
 
     return plan_short

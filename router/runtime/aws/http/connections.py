@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
 from typing import Generic, TypeVar
@@ -357,7 +358,7 @@ class Exchange:
             self._connection = None
 
 
-class PendingRequest(Generic[T]):
+class PendingRequest(ABC, Generic[T]):
     """Goes on with an exchange; a subclass says whether to send another request, and what the final response means."""
 
     __slots__ = ("_began", "_response", "_sent")
@@ -418,13 +419,13 @@ class PendingRequest(Generic[T]):
         assert self._response is not None
         return self._result(self._response)
 
+    @abstractmethod
     def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
         """Send another request if the response asks for it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _result(self, response: HttpResponse | AwsFault) -> T:
         """Return what the final response means."""
-        raise NotImplementedError
 
 
 def _close(idle: list[OpenConnection]) -> None:
