@@ -11,8 +11,6 @@ from msgspec import Struct
 
 from router.model import Path
 from router.runtime.config import spec
-from router.runtime.config_types import or_none
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SOURCES, ExpressionUse, expressions_of, meta_of
 
 Setting = Literal["when", "for_each", "merge", "once_key", "item"]
@@ -39,26 +37,23 @@ class RouteExpression(Struct, frozen=True):
 
 def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]:
     """Yield the expressions of a route."""
-    item = or_none(route.item) or {}
-    uses = {name: expressions_of(spec.long_form(given)) for name, given in item.items()}
+    uses = {name: expressions_of(each) for name, each in (route.item or {}).items()}
     return expressions_with(route, uses)
 
 
 def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
     """Return the names of the metadata that each attribute of `item` reads of a message."""
-    item = or_none(route.item) or {}
-    return {name: meta_of(spec.long_form(given)) for name, given in item.items()}
+    return {name: meta_of(each) for name, each in (route.item or {}).items()}
 
 
 def expressions_with(
     route: spec.RouteSettings, uses: Mapping[str, Iterable[ExpressionUse]]
 ) -> Iterator[RouteExpression]:
     """Yield the expressions of a route whose attributes of `item` have these expressions."""
-    merge = merge_of(route)
     settings: dict[Setting, Any] = {
         "when": route.when,
         "for_each": route.for_each,
-        "merge": merge and merge.from_,
+        "merge": route.merge and route.merge.from_,
         "once_key": route.write.once_key,
     }
     return _walk(settings, uses)

@@ -7,7 +7,7 @@ mapping passes if nothing that changed in it can refuse a message. An example is
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import KeyType
 from router.prover.containment import Containment
@@ -214,7 +214,7 @@ def _formats_are_asserted(content: Any, draft: int) -> bool:
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
-    if part in ("merge", "item", "table") and not isinstance(second.settings.merge, UnsetType):
+    if part in ("merge", "item", "table") and second.settings.merge is not None:
         yield "'merge' may find another name of the route's own attributes"
     match part:
         case "plugins":
@@ -308,7 +308,7 @@ def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: _Key | No
         return "has an expression that may fail"
     if not _source_is_safe(route, inferred):
         return "may have a value that cannot be joined"
-    kinds = None if attribute.type is UNSET else _CONVERTED.get(str(attribute.type), ())
+    kinds = None if attribute.type is None else _CONVERTED.get(str(attribute.type), ())
     if (
         kinds is not None
         and not isinstance(inferred.source, Constant)
@@ -331,7 +331,7 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
         case Constant() | Evaluated():
             return True
         case Joined(_, expressions):
-            parts = [infer(route, spec.long_form(text)).value for text in expressions]
+            parts = [infer(route, spec.Attribute(from_=text)).value for text in expressions]
             return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions

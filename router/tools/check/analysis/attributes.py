@@ -10,7 +10,7 @@ from itertools import chain
 from math import prod
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import Path, TextFormat
 from router.prover import predicates
@@ -119,14 +119,14 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
         transform = built_in(route, name)
         steps.append(Step(name, part, transform, raw))
         raw = Value() if transform is None else of_transform(route, transform, raw, argument)
-    stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
+    stored = raw if attribute.type is None else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = _with_default(stored, attribute.default)
-        if not isinstance(attribute.type, UnsetType):
+        if attribute.type is not None:
             stored = structs.replace(
                 _converted(stored, attribute.type), missing=stored.missing, lacking=None
             )
-    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
+    accepts = None if attribute.type is None else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
 
@@ -172,20 +172,14 @@ def _of_text(route: AnalyzedRoute, text: str) -> Value:
 
 
 def transforms_of(
-    entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
+    entries: Sequence[spec.Transforms],
 ) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
-    if not entries:  # as of most
-        return []
-    if isinstance(entries, str):
-        return [(entries, ("transform",), None)]
-    if isinstance(entries, dict):
-        return [(name, ("transform",), argument) for name, argument in entries.items()]
-    found: list[tuple[str, tuple[str | int, ...], Any]] = []
-    for index, entry in enumerate(entries):
-        for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
-            found.append((name, ("transform", index), argument))
-    return found
+    return [
+        (name, ("transform", index), argument)
+        for index, entry in enumerate(entries)
+        for name, argument in entry.items()
+    ]
 
 
 def _converted(raw: Value, kind: str) -> Value:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.model import KeyType, Path
 from router.prover.expressions import Scope, tree_of
@@ -12,7 +12,6 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.modes import MODES
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
 from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
@@ -58,7 +57,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
         yield _made(
             route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit)
         )
-    merge = merge_of(route.route)
+    merge = route.route.merge
     if merge is not None:
         yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
     yield from _of_settings(route)
@@ -67,7 +66,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
 def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield _made(
             route,
             "version",
@@ -75,7 +74,7 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
             place_of(route, write.version),
             _of_version(route, write.version),
         )
-    if not isinstance(write.once_key, UnsetType):
+    if write.once_key is not None:
         path: Path = (*route.path, "write", "once_key")
         yield _made(route, "once_key", "", path, of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl

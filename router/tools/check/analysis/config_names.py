@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from msgspec import UnsetType
-
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
@@ -100,9 +98,9 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from table.key
     if table.ttl:
         yield table.ttl
-    if not isinstance(route.item, UnsetType):
+    if route.item is not None:
         yield from route.item
     write = route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield write.version
     yield from (*write.add, *write.append, *write.keep_first)

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
@@ -162,7 +161,7 @@ def of_conversion(
 ) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
     value, kind, messages = inferred.raw, attribute.type, route.mapped
-    if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
+    if kind is None or isinstance(inferred.source, Constant):
         return
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
@@ -201,7 +200,7 @@ def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAtt
 
 
 def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
-    return msgspec.convert({"from": merge.from_, "transform": merge.transform}, spec.Attribute)
+    return spec.Attribute(from_=merge.from_, transform=merge.transform)
 
 
 def map_steps(inferred: InferredAttribute) -> Steps | None:

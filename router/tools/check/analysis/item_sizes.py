@@ -5,7 +5,7 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from msgspec import UnsetType, structs
+from msgspec import UNSET, structs
 
 from router.prover.expressions import tree_of
 from router.prover.inference import (
@@ -103,7 +103,7 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
     inferred = infer(route, attribute)
-    default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
+    default = 0 if attribute.default is UNSET else constant_bytes(attribute.default)
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
@@ -149,7 +149,7 @@ def _grown(transform: Transform | None, size: float, argument: Any) -> float:
 
 
 def _converted(
-    route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float
+    route: AnalyzedRoute, inferred: InferredAttribute, kind: str | None, size: float
 ) -> float:
     """Return the most bytes of a value, which has at most `size`, converted to a `type`."""
     if kind == "NS" and inferred.raw.origin is not None and route.few is not None:

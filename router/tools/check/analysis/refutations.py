@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.errors import ExpressionError, Rejection
 from router.model import Item, KeyType, Message, Table
@@ -123,12 +123,12 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
     if claim.kind == "for_each":
         return [_mapping(route, {})]
     if claim.kind == "mapping" and not is_set(route.route.item):
-        return [_mapping(route, {}), _mapping(route, UNSET)]
+        return [_mapping(route, {}), _mapping(route, None)]
     if attribute is None or not has_only_built_ins(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
     stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
-    stages.append(_mapping(route, {name: structs.replace(attribute, type=UNSET)}))
+    stages.append(_mapping(route, {name: structs.replace(attribute, type=None)}))
     if claim.kind == "ttl":  # the claim about its type is another
         stages.append(_mapping(route, {name: attribute}))
     if claim.kind in ("type", "key", "version", "ttl"):
@@ -140,7 +140,7 @@ def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
     """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
     if claim.subject and not is_set(route.route.item):
         name = ENCODER.encode(claim.subject).decode()
-        return spec.long_form(f"element.{name}" if route.scope.each else name)
+        return spec.Attribute(from_=f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
 
@@ -149,27 +149,23 @@ def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     return not any(is_plugins(route, name) for name, _, _ in transforms_of(attribute.transform))
 
 
-def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
+def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
     """Return how attributes of a route, or the whole message, are mapped without the others and without a key."""
-    given = {} if isinstance(item, UnsetType) else item
+    given = {} if item is None else item
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
     each = route.route.for_each
-    key = ENCODER.encode(
-        (name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item)
-    )
+    key = ENCODER.encode((name, each, item))
     if key not in route.shared.compiled:
         route.shared.compiled[key] = _compile_alone(route, item)
     compiled: MapItems = route.shared.compiled[key]
     return compiled
 
 
-def _compile_alone(
-    route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType
-) -> MapItems:
+def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
     # No code is generated for the mode `update`, which takes each setting of an attribute.
     part = structs.replace(
-        route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update")
+        route.route, item=item, merge=None, write=spec.WriteSettings(mode="update")
     )
     mapping = compile_mapping(
         route.name, part, Table(route.route.table, ()), route.context, route.path
@@ -179,12 +175,12 @@ def _compile_alone(
 
 def _mapping(
     route: AnalyzedRoute,
-    item: Mapping[str, spec.Attribute] | UnsetType,
+    item: Mapping[str, spec.Attribute] | None,
     check: Check = lambda item: "",
 ) -> Reject:
     """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
     map_items = compile_alone(route, item)
-    names = () if isinstance(item, UnsetType) else item
+    names = () if item is None else item
 
     def reject(data: Any) -> str:
         try:

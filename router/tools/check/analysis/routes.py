@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
@@ -149,8 +149,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
-        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        return {name: spec.long_form(each) for name, each in item.items()}
+        return self.route.item or {}
 
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
@@ -184,10 +183,8 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     def place(self, attribute: str, *part: str | int) -> Path:
-        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
-        whole: Path = ("routes", self.name, "item", attribute)
-        item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
-        return whole if isinstance(item.get(attribute), str) else (*whole, *part)
+        """Return the path in the config of an attribute, or of a part of it."""
+        return ("routes", self.name, "item", attribute, *part)
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
         """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
@@ -244,7 +241,7 @@ def analyze_routes(
         by_schema = _by_schema(linked, budget, known, find_part)
         scope, names = (
             _scope(route),
-            None if isinstance(route.plugins, UnsetType) else route.plugins,
+            None if route.plugins is None else route.plugins,
         )
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
@@ -283,16 +280,14 @@ class _EarlierRoutes:
         if route.queue in self._last:
             when = self._last.pop(route.queue)
             found.append(Narrowing(opposite_of(when), evaluated(when, False)))
-        if not isinstance(route.when, UnsetType):
+        if route.when is not None:
             self._last[route.queue] = route.when
         return found
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
     return (
-        None
-        if isinstance(route.schema, UnsetType)
-        else schemas.linked(route.schema, ("routes", name, "schema"))
+        None if route.schema is None else schemas.linked(route.schema, ("routes", name, "schema"))
     )
 
 
@@ -316,7 +311,7 @@ def _by_schema(
 
 def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:
     """Return the condition of a route, and how it narrows the messages."""
-    if isinstance(route.when, UnsetType):
+    if route.when is None:
         return ALWAYS, []
     when = condition_of(route.when)
     return when, [Narrowing(when, evaluated(route.when, True), paths_in(route.when))]
@@ -380,14 +375,12 @@ def _narrow(messages: SchemaProver, narrowings: list[Narrowing]) -> SchemaProver
 
 
 def _scope(route: spec.RouteSettings) -> Scope:
-    return (
-        Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
-    )
+    return Scope() if route.for_each is None else Scope(True, list_of(route.for_each))
 
 
 def is_set(value: Any) -> bool:
     """Whether a setting is given in the config."""
-    return not isinstance(value, UnsetType)
+    return value is not None
 
 
 def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:

@@ -6,8 +6,6 @@ from functools import lru_cache, partial
 from itertools import count, islice
 from typing import Any
 
-from msgspec import UNSET
-
 from router.errors import Rejection
 from router.model import Message
 from router.prover.example_search import Growth
@@ -94,7 +92,7 @@ def find_oversized(
     messages, element = route.mapped, route.scope.element
     if messages is None or (route.scope.each and element is None):
         return None
-    item: Any = UNSET
+    item: dict[str, spec.Attribute] | None = None
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
         if (

@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue
@@ -63,7 +61,7 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             wanted.setdefault(key, set()).add(DECRYPT)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
-        if not isinstance(settings.s3_pointer, UnsetType):
+        if settings.s3_pointer is not None:
             deployed = seen.queues.get(queue.reference)
             partition = (
                 deployed.arn.partition(":sqs:")[0]
@@ -102,9 +100,9 @@ def writes_of(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[
     """Yield the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
-    versioned = not isinstance(write.version, UnsetType)
+    versioned = write.version is not None
     yield route.table, MODES[write.mode].permission(versioned=versioned, atomic=atomic)
-    if not isinstance(write.once, UnsetType):
+    if write.once is not None:
         yield write.once, PUT.permission
 
 

@@ -12,8 +12,6 @@ Tables: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Service
 import re
 from collections.abc import Iterator
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Path
 from router.runtime.aws.calls import RESPONSE_SECONDS
@@ -139,7 +137,7 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
     config = subject.config
     keys: list[tuple[Path, str]] = []
     for name, queue in config.queues.items():
-        if not isinstance(queue.s3_pointer, UnsetType):
+        if queue.s3_pointer is not None:
             keys.append((("queues", name, "s3_pointer", "kms_key"), queue.s3_pointer.kms_key))
     for section, entries in (("queues", config.queues), ("tables", config.tables)):
         for name, entry in entries.items():
@@ -265,13 +263,13 @@ TABLE_QUOTA = 40_000
 def check_capacity(subject: Subject) -> Iterator[Found]:
     """Report capacities with a wrong range, over a quota, or under the `write_units` of the router."""
     for name, table in subject.config.tables.items():
-        if isinstance(table.capacity, UnsetType):
+        if table.capacity is None:
             continue
         path: Path = ("tables", name, "capacity")
         for kind, units in (("write", table.capacity.write), ("read", table.capacity.read)):
             yield from _check_range(units, f"table '{name}'", (*path, kind))
         most = table.capacity.write.most
-        if not isinstance(table.write_units, UnsetType) and table.write_units > most:
+        if table.write_units is not None and table.write_units > most:
             sentence = f"the router may use {table.write_units} write units of table '{name}', which has {most} at most"
             advice = f"write 'write_units: {most}' or less, or raise 'max'"
             yield Found(UNFIT, sentence, ("tables", name, "write_units"), advice)
@@ -284,7 +282,7 @@ def _check_range(units: spec.CapacityRange, what: str, path: Path) -> Iterator[F
         )
         yield Found(EMPTY_RANGE, sentence, (*path, "max"), "exchange the two, or leave 'max' out")
     elif units.most > TABLE_QUOTA:
-        key = "min" if isinstance(units.max, UnsetType) else "max"
+        key = "min" if units.max is None else "max"
         sentence = f"{units.most} {path[-1]} units are over the quota of a table, {TABLE_QUOTA}"
         yield Found(
             UNFIT, sentence, (*path, key), "lower it, or ask AWS for more, and then ignore this"

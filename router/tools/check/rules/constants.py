@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.codes import declare
 from router.errors import Rejection
@@ -83,20 +83,16 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
             yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
     if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
         for constant in _results(tree_of(values.text)):
-            if reason := _unstorable(constant, UNSET):
+            if reason := _unstorable(constant, None):
                 sentence = f"'{values.text}' of attribute '{name}' has {reason}"
                 where = route.place(name, source_of(attribute)[0].key)
                 yield Found(UNSTORABLE_CONSTANT, sentence, where, refutes=claim)
 
 
-def _unstorable(constant: Any, type_: str | UnsetType) -> str:
+def _unstorable(constant: Any, type_: str | None) -> str:
     """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
     try:
-        value = (
-            constant
-            if constant is UNSET or isinstance(type_, UnsetType)
-            else CONVERTERS[type_](constant)
-        )
+        value = constant if constant is UNSET or type_ is None else CONVERTERS[type_](constant)
     except ValueError:  # loading reports it
         return ""
     if value is UNSET or value is None:

@@ -228,7 +228,8 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         attribute = route.attributes.get(name)
         if attribute is None and is_set(route.route.item):
             continue
-        whole = spec.long_form(f'element."{name}"' if route.scope.each else f'"{name}"')
+        text = f'element."{name}"' if route.scope.each else f'"{name}"'
+        whole = spec.Attribute(from_=text)
         count = count_of_attribute(route, attribute or whole)
         if count is not None:
             values = "one value" if count == 1 else f"{count} values"

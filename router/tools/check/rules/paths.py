@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.codes import declare
 from router.model import Path
@@ -91,7 +91,7 @@ def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
         text, claim = route.route.for_each, route.claim("for_each")
-        if isinstance(text, UnsetType):
+        if text is None:
             continue
         messages = route.messages_of(claim)
         checker = _checker(route, messages)

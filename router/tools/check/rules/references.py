@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Path
 from router.prover import predicates
@@ -59,7 +57,7 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
             ]
             for part, message in parts:
                 if (
-                    isinstance(message.file, UnsetType)
+                    message.file is None
                     or resolve_inside(subject.schemas.folder, message.file) is not None
                 ):
                     continue
@@ -134,7 +132,7 @@ def check_needed(subject: Subject) -> Iterator[Found]:
     for name, routes in subject.by_queue.items():
         redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
         for route in routes if redacted.paths or redacted.attributes else ():
-            named = None if isinstance(route.route.plugins, UnsetType) else route.route.plugins
+            named = None if route.route.plugins is None else route.route.plugins
             plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
                 named
             )
@@ -159,7 +157,7 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
     settings, keys = route.route, set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
     advice = "map something else, or do without redacting it"
-    if plugins or isinstance(settings.item, UnsetType):
+    if plugins or settings.item is None:
         for name in sorted(needs.mapping):
             what = "has a plugin that may read it" if plugins else "stores the whole message"
             yield Found(

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from router.codes import declare
-from router.runtime.config.environment import is_read_at_run_time
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.variables import is_read_at_run_time
 
 SHOWN_SECRET = declare(
     "RT245",

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Path
 from router.prover.expressions import tree_of
@@ -14,7 +12,6 @@ from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SCALARS, Constant
 from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
@@ -67,9 +64,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
         for name, attribute, facts in route.with_facts:
-            if not attribute.transform and isinstance(attribute.type, UnsetType):
+            if not attribute.transform and attribute.type is None:
                 continue
-            of_type = not isinstance(attribute.type, UnsetType) and name not in keys
+            of_type = attribute.type is not None and name not in keys
             find = partial(_check_conversions, route, name, attribute, of_type)
             yield from facts.unless_nothing(("types", of_type), find)
 
@@ -261,7 +258,7 @@ _MAP = ("object",)
 def check_merges(subject: Subject) -> Iterator[Found]:
     """Report maps that are none, or that bring attributes of their own name."""
     for route in subject.routes:
-        merge = merge_of(route.route)
+        merge = route.route.merge
         if merge is not None and route.mapped is not None and route.index is not None:
             yield from _check_merge(route, merge, route.mapped, route.index)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, structs
 
 from router.codes import declare
 from router.model import Path
@@ -201,7 +201,7 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
     """Report a `once_key` that the schema does not guarantee, or that has few values."""
     for route in subject.routes:
         text = route.route.write.once_key
-        if isinstance(text, UnsetType):
+        if text is None:
             continue
         where: Path = (*route.path, "write", "once_key")
         claim = route.claim("once_key")
@@ -273,8 +273,8 @@ def check_versions(subject: Subject) -> Iterator[Found]:
     """Report versions that may be missing, or whose order differs from the order of their values."""
     for route in subject.routes:
         version = route.route.write.version
-        attribute = None if isinstance(version, UnsetType) else route.attributes.get(version)
-        if attribute is None or isinstance(version, UnsetType):
+        attribute = None if version is None else route.attributes.get(version)
+        if attribute is None or version is None:
             continue
         value = infer(route, attribute).value
         where, claim = route.place(version), route.claim("version", version)
