@@ -28,14 +28,6 @@ BAD_NAME = declare(
     "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, "
     "mostly letters and digits.",
 )
-NO_DEAD_LETTER_QUEUE = declare(
-    "RT203",
-    "a queue without dead-letter queue",
-    "A rejected message stays on its queue and is received again until the queue's own "
-    "redrive policy moves it; "
-    "the reason is in the log only.",
-    severity="warning",
-)
 UNKNOWN_ENVELOPE = declare(
     "RT205",
     "unknown envelope",
@@ -126,15 +118,8 @@ def compile_queues(
                 f"'{name}' is the same queue as '{other}'",
                 f"use '{other}'",
             )
-        if name not in used:
-            continue
-        queues[name] = queue
-        if not queue.dead_letter:
-            context.add_whole(
-                NO_DEAD_LETTER_QUEUE,
-                f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
-                f"add 'dead_letter:' to the queue '{name}' under 'queues'",
-            )
+        if name in used:
+            queues[name] = queue
     return queues
 
 

@@ -55,14 +55,6 @@ KEY_TYPE = declare(
     "a key attribute of another type than the table's key",
     "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
 )
-REPEATED_EFFECT = declare(
-    "RT606",
-    "`add` or `append` without `once`",
-    "SQS delivers a message at least once; a redelivered message is added or appended "
-    "again, unless `once` stores an "
-    "idempotency key for each applied update.",
-    severity="warning",
-)
 UNMAPPED_SETTING = declare(
     "RT607",
     "a setting that names an attribute that it cannot use",
@@ -223,7 +215,7 @@ def compile_write(
     once = None
     if write.once is not None:
         once = _compile_once(write, write.once, context, where)
-    _check_settings(write, mode, findings, where)
+    _check_required(write, mode, findings, where)
     version = write.version or ""
     add, append = frozenset(write.add), frozenset(write.append)
     keep_first = frozenset(write.keep_first)
@@ -244,20 +236,9 @@ def compile_write(
     )
 
 
-def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
-    given = [name for name in _SETTINGS if _is_given(write, name)]
-    repeated = [name for name in given if name in mode.repeats]
-    if repeated and write.once is None:
-        first = repeated[0]
-        findings.add(
-            REPEATED_EFFECT,
-            f"'{first}' is applied again each time a message is redelivered",
-            (*path, first),
-            key=True,
-            suggestion="name a table of idempotency keys with 'once:'",
-        )
+def _check_required(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
     for name in _SETTINGS:
-        if name in mode.required and name not in given:
+        if name in mode.required and not _is_given(write, name):
             findings.add(
                 MISSING_SETTING,
                 f"'mode: {mode.name}' needs a '{name}'",

@@ -13,8 +13,9 @@ from msgspec import Struct, to_builtins
 
 from router.model import Path, Table
 from router.prover.changed_keywords import typing_of
-from router.prover.inference import ALL_TYPES, NO
+from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
+from router.prover.schema_prover import NO
 from router.runtime.config import spec
 from router.tools.change.change_codes import (
     ATTRIBUTE_ADDED,

@@ -1,4 +1,6 @@
-"""What a config itself names: property names, constants and numbers, which are no secrets of a message."""
+"""What a config itself names: property names, constants and numbers, which are no secrets of a
+message.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -20,7 +22,8 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 class ConfigNames:
     """What the schemas and expressions of some routes name.
 
-    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of `multipleOf`.
+    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of
+    `multipleOf`.
     """
 
     def __init__(self) -> None:
@@ -30,7 +33,9 @@ class ConfigNames:
         self.factors: set[int | Decimal] = set()
 
     def add_schema(self, content: Any) -> None:
-        """Add what a document names: property names, and the values of `enum`, `const` and of bounds."""
+        """Add what a document names: property names, and the values of `enum`, `const` and of
+        bounds.
+        """
         self.names |= declared_names(content)
         for _, part in subschemas(content):
             self.add_constant([part.get("enum"), part.get("const")])

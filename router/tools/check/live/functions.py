@@ -196,7 +196,7 @@ def _differences(
             label = (
                 f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
             )
-            where: Path = ("queues", name, "lambda", setting)
+            where = ("queues", name, "lambda", setting)
             yield Found(
                 OTHER_SETTINGS,
                 f"'{setting}' is {value} in the config, and {label}",

@@ -57,17 +57,14 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             deployed = seen.queues.get(reference)
             if isinstance(deployed, DeployedQueue):
                 wanted.setdefault(deployed.arn, set()).update(actions)
-        for key in keys_of(settings):
-            wanted.setdefault(key, set()).add(DECRYPT)
+        _add_keys(wanted, settings)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
         if settings.s3_pointer is not None:
             deployed = seen.queues.get(queue.reference)
-            partition = (
-                deployed.arn.partition(":sqs:")[0]
-                if isinstance(deployed, DeployedQueue)
-                else "arn:aws"
-            )
+            partition = "arn:aws"
+            if isinstance(deployed, DeployedQueue):
+                partition = deployed.arn.partition(":sqs:")[0]
             for arn, action in fetches_of(settings.s3_pointer, partition):
                 wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():
@@ -75,9 +72,13 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             table = seen.tables.get(name)
             if isinstance(table, DeployedTable):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
-            for key in keys_of(config.tables[name]):
-                wanted.setdefault(key, set()).add(DECRYPT)
+            _add_keys(wanted, config.tables[name])
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def _add_keys(wanted: dict[str, set[str]], settings: spec.Queue | spec.TableSettings) -> None:
+    for key in keys_of(settings):
+        wanted.setdefault(key, set()).add(DECRYPT)
 
 
 def keys_of(settings: spec.Queue | spec.TableSettings) -> Iterator[str]:

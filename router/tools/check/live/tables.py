@@ -63,7 +63,9 @@ WRITABLE = ("ACTIVE", "UPDATING")
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
 def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report tables that do not exist, accept no writes, or have another key or time to live than the config."""
+    """Report tables that do not exist, accept no writes, or have another key or time to live than
+    the config.
+    """
     for name, table in deployment.config.tables.items():
         deployed = deployment.seen.tables.get(name)
         reference = table.name or name
@@ -135,7 +137,9 @@ _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", li
 
 @live_rule(INDEX_TYPE)
 def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report attributes whose type, as far as the config declares it, differs from that in the key of an index."""
+    """Report attributes whose type, as far as the config declares it, differs from that in the key
+    of an index.
+    """
     for name, route in deployment.config.routes.items():
         deployed = deployment.seen.tables.get(route.table)
         if not isinstance(deployed, DeployedTable) or route.item is None:

@@ -1,4 +1,6 @@
-"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that a route needs."""
+"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that
+a route needs.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +9,7 @@ from router.model import Path
 from router.prover import predicates
 from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
-from router.runtime.config.findings import closest
+from router.runtime.config.findings import did_you_mean
 from router.runtime.config.merge import SECTIONS, resolve_inside
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.redact_settings import read_redact
@@ -32,8 +34,8 @@ def check_owners(subject: Subject) -> Iterator[Found]:
     for section in SECTIONS if config.owners else ():
         for name, entry in getattr(config, section).items():
             if entry.owner and entry.owner not in config.owners:
-                near = closest(entry.owner, list(config.owners))
-                advice = f"did you mean '{near}'?" if near else f"add '{entry.owner}' to 'owners'"
+                otherwise = f"add '{entry.owner}' to 'owners'"
+                advice = did_you_mean(entry.owner, config.owners, otherwise)
                 sentence = f"the owner '{entry.owner}' is not in 'owners'"
                 yield Found(UNKNOWN_OWNER, sentence, (section, name, "owner"), advice)
 
@@ -144,7 +146,8 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
     if not steps:
         return bool(index.at(before))
     if steps[0] == EVERY:
-        # A name that no schema can have declared is described by `additionalProperties` and patterns.
+        # A name that no schema can have declared is described by `additionalProperties` and
+        # patterns.
         return any(
             _is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0")
         )
@@ -153,8 +156,11 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
 
 
 def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
-    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints of its schema."""
-    settings, keys = route.route, set(route.table.key) if route.table else set[str]()
+    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints
+    of its schema.
+    """
+    settings = route.route
+    keys = set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
     advice = "map something else, or do without redacting it"
     if plugins or settings.item is None:
@@ -165,7 +171,7 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
             )
         return
     for each in route.expressions:
-        where: Path = (*route.path, *each.path)
+        where = (*route.path, *each.path)
         for name in sorted(needs.paths[each.setting]) if each.setting != "item" else ():
             sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
             yield Found(NEEDED, sentence, where, advice)
