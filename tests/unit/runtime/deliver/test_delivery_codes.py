@@ -226,6 +226,7 @@ def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: A
         ({"Records": ["text"]}, ""),
         ({"Records": {"key1": "value1"}}, ""),
         ({"Records": [{"messageId": "m1", "receiptHandle": "h", "body": "{}"}]}, ""),
+        ({"Records": [{"messageId": 5, "body": None, "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"}]}, ""),
         ({"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "m1", "Message": "{}"}}]}, " of aws:sns"),
         ({"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {}}}]}, " of aws:s3"),
         ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}, " of aws:kinesis"),
