@@ -64,22 +64,19 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        settings = {each.setting: each for each in route.expressions if each.reads_message}
-        when = settings.pop("when", None)
-        for each in settings.values():
-            found = _of_setting(route, each)
-            if found is not None:
-                yield found
+        for each in route.settings:
+            # Others call nothing. A `merge` has claims of its own.
+            if "(" in each.text and each.setting != "merge":
+                found = _of_setting(route, each)
+                # A condition that fails is false: it may be intended that it fails for some messages.
+                is_intended = each.setting == "when" and found and found.code != NEVER_ACCEPTED
+                if found and not is_intended:
+                    yield found
         for name, _, facts in route.with_facts:
             if any("(" in use.text for use in facts.uses):  # others call nothing
                 yield from facts.unless_nothing(
                     "calls", partial(_of_attribute, route, name, facts.uses)
                 )
-        if when is not None and "(" in when.text:
-            # A condition that fails is false: it may be intended that it fails for some messages.
-            found = _of_setting(route, when)
-            if found is not None and found.code == NEVER_ACCEPTED:
-                yield found
 
 
 def _of_setting(route: AnalyzedRoute, given: RouteExpression) -> Found | None:
