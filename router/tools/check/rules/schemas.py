@@ -10,8 +10,7 @@ from router.codes import declare
 from router.model import Path
 from router.prover.budget import ProofBudget
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import SchemaDocument, subschemas
-from router.runtime.program.schemas.json_pointers import escape
+from router.runtime.program.schemas.documents import SchemaDocument, escape, subschemas
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
