@@ -59,17 +59,16 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
     loaded = load(path, env, unset="warning")
     if loaded.findings.failed or loaded.config is None:
         raise ConfigError(tuple(loaded.findings))
-    given = loaded.config.include
+    include = loaded.config.include
     root = path.parent
     with without_garbage_collector():
-        sources = list(_sources(path, given))
-        include = (given,) if isinstance(given, str) else given
+        sources = list(_sources(path, include))
         files = Files(include, _files(sources, root))
         places = [_places(source) for source in sources]
         return write(files, _bundle(sources, root), _trees(sources), places)
 
 
-def read_files(path: FilePath, include: str | tuple[str, ...]) -> tuple[File, ...]:
+def read_files(path: FilePath, include: tuple[str, ...]) -> tuple[File, ...]:
     """Return the files of a config without errors, as a compiled config has them.
 
     Nothing is compiled.
@@ -84,7 +83,7 @@ def _files(sources: list[SourceFile], root: FilePath) -> tuple[File, ...]:
     return (_file(config, root, spec.Config), *others)
 
 
-def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
+def _sources(path: FilePath, include: tuple[str, ...]) -> Iterator[SourceFile]:
     """Yield the files of the config with their `${…}`."""
     yield _read(path, spec.Config)
     # Loading has reported its findings before.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router import codes
 from router.errors import Rejection
@@ -104,7 +104,7 @@ def find_needs(
         paths[each.setting] = read | paths.get(each.setting, frozenset())
         if read and each.setting == "item":
             mapped.add(each.attribute)
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         paths["item"] = reader.whole()
         return Needs(paths, frozenset(), reader.whole_derived())
     carried = {f"attribute.{name}": name for name in redacted.attributes}
@@ -129,7 +129,7 @@ class _Reader:
         # What `for_each` reads; None without it.
         self._lists: list[Names] | None = None
         self._is_plain = False
-        if not isinstance(route.for_each, UnsetType):
+        if route.for_each is not None:
             self._lists = self._names(route.for_each)
             self._is_plain = is_plain_path(route.for_each)
 

@@ -11,8 +11,6 @@ from msgspec import Struct
 
 from router.model import Path
 from router.runtime.config import spec
-from router.runtime.config_types import or_none
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SOURCES, ExpressionUse, expressions_of, meta_of
 
 Setting = Literal["when", "for_each", "merge", "once_key", "item"]
@@ -40,20 +38,17 @@ class RouteExpression(Struct, frozen=True):
 def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]:
     """Yield the expressions of a route."""
     yield from expressions_of_settings(route)
-    item = or_none(route.item) or {}
-    yield from _in_item(
-        {name: expressions_of(spec.long_form(given)) for name, given in item.items()}
-    )
+    item = route.item or {}
+    yield from _in_item({name: expressions_of(each) for name, each in item.items()})
 
 
 def expressions_of_settings(route: spec.RouteSettings) -> list[RouteExpression]:
     """Return the expressions of a route but those of its `item`."""
-    merge = merge_of(route)
     return _in_settings(
         {
             "when": route.when,
             "for_each": route.for_each,
-            "merge": merge and merge.from_,
+            "merge": route.merge and route.merge.from_,
             "once_key": route.write.once_key,
         }
     )
@@ -61,8 +56,7 @@ def expressions_of_settings(route: spec.RouteSettings) -> list[RouteExpression]:
 
 def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
     """Return the names of the metadata that each attribute of `item` reads of a message."""
-    item = or_none(route.item) or {}
-    return {name: meta_of(spec.long_form(given)) for name, given in item.items()}
+    return {name: meta_of(each) for name, each in (route.item or {}).items()}
 
 
 def expressions_in_data(route: Mapping[str, Any]) -> Iterator[RouteExpression]:

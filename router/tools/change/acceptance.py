@@ -7,13 +7,13 @@ mapping passes if nothing that changed in it can refuse a message. An example is
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import KeyType
 from router.prover.containment import Containment
-from router.prover.inference import ALL_TYPES, NO, Value
+from router.prover.inference import ALL_TYPES, Value
 from router.prover.predicates import exact
-from router.prover.schema_prover import Answer
+from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.compile import is_plain_path
@@ -137,12 +137,12 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
                 yield "the schema may refuse messages"
         case "when":
             condition = when_of(second.settings.when)
-            if not condition.exact or reached.entails(condition.predicate) is not Answer.YES:
+            if not condition.exact or reached.entails(condition.predicate) is not YES:
                 yield "'when' may not hold"
         case "earlier":
             for each in set(second.earlier) - set(first.earlier):
                 condition = when_of(each)
-                if reached.entails({"not": condition.predicate}) is not Answer.YES:
+                if reached.entails({"not": condition.predicate}) is not YES:
                     yield "an earlier route may take messages"
         case "decode":
             yield "messages are unwrapped in another way"
@@ -157,8 +157,8 @@ def _schema_takes(
     taken, budget = second.prover, second.budget
     if taken is not None and _is_exact(new):
         answer = taken.covers(first.messages)
-        if answer is not Answer.UNKNOWN:
-            return answer is Answer.YES
+        if answer is not UNKNOWN:
+            return answer is YES
     if old is None:
         return False
     if old.root.draft != new.root.draft:
@@ -166,7 +166,7 @@ def _schema_takes(
         if before is None or taken is None or not _is_exact(new):
             return False
         was = prover_of_document(before, budget)
-        return was is not None and taken.covers(was) is Answer.YES
+        return was is not None and taken.covers(was) is YES
 
     def covers(before: Any, after: Any) -> bool:
         if not _formats_are_asserted(after, new.root.draft):
@@ -174,7 +174,7 @@ def _schema_takes(
         draft = _URIS[new.root.draft]
         one = prover_of_document(_with_draft(before, draft), budget)
         two = prover_of_document(_with_draft(after, draft), budget)
-        return one is not None and two is not None and two.covers(one) is Answer.YES
+        return one is not None and two is not None and two.covers(one) is YES
 
     comparison = Containment(old.locations, new.locations, covers)
     try:
@@ -214,7 +214,7 @@ def _formats_are_asserted(content: Any, draft: int) -> bool:
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
-    if part in ("merge", "item", "table") and not isinstance(second.settings.merge, UnsetType):
+    if part in ("merge", "item", "table") and second.settings.merge is not None:
         yield "'merge' may find another name of the route's own attributes"
     match part:
         case "plugins":
@@ -308,7 +308,7 @@ def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: _Key | No
         return "has an expression that may fail"
     if not _source_is_safe(route, inferred):
         return "may have a value that cannot be joined"
-    kinds = None if attribute.type is UNSET else _CONVERTED.get(str(attribute.type), ())
+    kinds = None if attribute.type is None else _CONVERTED.get(str(attribute.type), ())
     if (
         kinds is not None
         and not isinstance(inferred.source, Constant)
@@ -331,7 +331,7 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
         case Constant() | Evaluated():
             return True
         case Joined(_, expressions):
-            parts = [infer(route, spec.long_form(text)).value for text in expressions]
+            parts = [infer(route, spec.Attribute(from_=text)).value for text in expressions]
             return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions

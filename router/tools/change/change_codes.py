@@ -1,4 +1,5 @@
-"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or changes.
+"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or
+changes.
 
 `ignore` of a config and `router check --explain` import this module alone, without what compares configs. An error is
 a breaking change, a warning is a risky one.

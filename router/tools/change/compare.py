@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, structs
 
 from router import codes
 from router.model import Finding, Record
@@ -246,11 +246,7 @@ def _shown(
 
 
 def _shown_by(message: Any) -> str:
-    return (
-        "a recorded message shows it: --values prints that"
-        if isinstance(message, UnsetType)
-        else ""
-    )
+    return "a recorded message shows it: --values prints that" if message is UNSET else ""
 
 
 def _key(stage: str) -> str:

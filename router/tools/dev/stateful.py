@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import UnsetType, structs
+from msgspec import structs
 
 from router.model import Item, Table
 from router.runtime.aws.calls import Duration, boottime
@@ -40,7 +40,7 @@ class StoredTable:
 
     def compare(self, test: spec.Test, stored: Sequence[Item]) -> tuple[Difference, ...]:
         """Return the differences between what the table is expected to hold and what it holds."""
-        if isinstance(test.table, UnsetType):
+        if test.table is None:
             return ()
         found = self.by_identity(stored)
         expected, whole = expected_items(test.table)
@@ -64,7 +64,7 @@ def expected_items(
     """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
     if isinstance(table, tuple):
         return table, True
-    return (table.contains, False) if isinstance(table.items, UnsetType) else (table.items, True)
+    return (table.contains, False) if table.items is None else (table.items, True)
 
 
 def _compare(

@@ -222,11 +222,10 @@ class SchemaStore:
             content = with_escaped_references(content)
         faults = verify(content, origin.sentence)
         report(faults)
-        if any(fault.code.severity == "error" for fault in faults):
+        if faults:
             return None
         content = with_whole_limits(content, text)
-        if not faults:
-            self._verified[text] = content
+        self._verified[text] = content
         return self._take(content, origin)
 
     def _take(self, content: Any, origin: _Origin) -> SchemaDocument:

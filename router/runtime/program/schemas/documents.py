@@ -1,6 +1,4 @@
-"""Reads a schema document, and verifies it by itself: draft, validity, patterns,
-formats, names.
-"""
+"""Reads a schema document, and verifies it by itself: draft, validity, patterns, names."""
 
 import json
 import pathlib
@@ -52,12 +50,6 @@ UNSUPPORTED_PATTERN = declare(
     "Messages are untrusted: with a pattern that backtracks, one of them can stop the "
     "router for minutes. Look-around "
     "and back-references need backtracking.",
-)
-UNKNOWN_FORMAT = declare(
-    "RT305",
-    "unknown format",
-    "An unknown format validates nothing, so that invalid values are accepted.",
-    "warning",
 )
 UNKNOWN_DRAFT = declare(
     "RT306",
@@ -368,7 +360,7 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
         ]
     faults = _check_meta(content, name)
     for path, part in subschemas(content):
-        faults += _check_part(path, part, name)
+        faults += _check_patterns(path, part, name)
     return faults
 
 
@@ -442,22 +434,13 @@ def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     )
 
 
-def _check_part(path: Path, schema: dict[str, Any], name: str) -> Iterator[ConfigFault]:
-    """Yield the faults of the patterns and the format of one subschema."""
+def _check_patterns(path: Path, schema: dict[str, Any], name: str) -> Iterator[ConfigFault]:
     patterns: dict[Path, Any] = {(*path, "pattern"): schema.get("pattern")}
     for pattern in map_of(schema, "patternProperties"):
         patterns[*path, "patternProperties", pattern] = pattern
     for where, pattern in patterns.items():
         if isinstance(pattern, str) and not _is_linear(pattern):
             yield unsupported(where, name)
-    named = schema.get("format")
-    if isinstance(named, str) and named not in ASSERTED_SINCE:
-        at = pointer((*path, "format"))
-        yield ConfigFault(
-            UNKNOWN_FORMAT,
-            f"{name} has an unknown format '{named}' at {at}: nothing is checked",
-            did_you_mean(named, ASSERTED_SINCE),
-        )
 
 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:

@@ -1,10 +1,10 @@
-"""What a config itself names: property names, constants and numbers, which are no secrets of a message."""
+"""What a config itself names: property names, constants and numbers, which are no secrets of a
+message.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
-
-from msgspec import UnsetType
 
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
@@ -23,7 +23,8 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 class ConfigNames:
     """What the schemas and expressions of some routes name.
 
-    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of `multipleOf`.
+    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of
+    `multipleOf`.
     """
 
     def __init__(self) -> None:
@@ -33,7 +34,9 @@ class ConfigNames:
         self.factors: set[int | Decimal] = set()
 
     def add_schema(self, content: Any) -> None:
-        """Add what a document names: property names, and the values of `enum`, `const` and of bounds."""
+        """Add what a document names: property names, and the values of `enum`, `const` and of
+        bounds.
+        """
         self.names |= declared_names(content)
         for _, part in subschemas(content):
             self.add_constant([part.get("enum"), part.get("const")])
@@ -101,9 +104,9 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from table.key
     if table.ttl:
         yield table.ttl
-    if not isinstance(route.item, UnsetType):
+    if route.item is not None:
         yield from route.item
     write = route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield write.version
     yield from (*write.add, *write.append, *write.keep_first)

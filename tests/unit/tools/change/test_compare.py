@@ -465,3 +465,51 @@ def test_a_change_of_any_key_is_reported(diff: Diff, tmp_path: Path, section: st
     report = diff(*configs)
 
     assert report.findings
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ({"from": "a", "default": "x"}, {"from": "a", "default": None}, "default 'x' → null"),
+        ({"value": []}, {"value": [1]}, "value [] → [1]"),
+        ("a", {"from": "a", "missing": "null"}, "missing not set → 'null'"),
+        ({"from": "a", "transform": "strip"}, "a", "transform 'strip' → not set"),
+        (
+            {"from": "a", "transform": {"truncate": 3}},
+            {"from": "a", "transform": ["strip", {"truncate": 3}]},
+            'transform {"truncate":3} → ["strip",{"truncate":3}]',
+        ),
+        ({"ttl": "9d"}, {"ttl": {"from": "a", "after": "9d"}}, 'ttl \'9d\' → {"from":"a","after":"9d"}'),
+    ],
+)
+def test_settings_of_an_attribute_are_shown_as_they_are_written(diff: Diff, old: Any, new: Any, shown: str) -> None:
+    """What is not given is left out, but a null is shown where it is a value."""
+    report = of_route(diff, {"item": {"id": "id", "b": old}}, {"item": {"id": "id", "b": new}})
+
+    (found,) = [each.change for each in of_routes(report) if "mapped in another way" in each.change.sentence]
+    assert found.sentence == f"attribute 'b' is mapped in another way: {shown}"
+
+
+def test_forms_of_one_mapping_are_equal(diff: Diff) -> None:
+    """An attribute, a map that is merged, and a transform have a short form."""
+    short = {"item": {"id": "id", "b": {"from": "b", "transform": "strip"}}, "merge": "labels"}
+    long = {
+        "item": {"id": {"from": "id"}, "b": {"from": "b", "transform": [{"strip": []}]}},
+        "merge": {"from": "labels"},
+    }
+
+    assert codes(of_route(diff, short, long)) == []
+
+
+def test_capacity_is_shown_as_it_is_written(diff: Diff) -> None:
+    """Keys that are not given are left out."""
+    units = {"min": 5}
+    old, new = (
+        {"things": {**TABLES["things"], "capacity": {"write": {"min": least}, "read": units}}} for least in (5, 6)
+    )
+    report = diff({**config_of({"main": {}}), "tables": old}, {**config_of({"main": {}}), "tables": new})
+
+    before, after = (f'{{"write":{{"min":{least},"target":70}},"read":{{"min":5,"target":70}}}}' for least in (5, 6))
+    assert [each.change.sentence for each in of_routes(report)] == [
+        f"'capacity' of table 'things' was {before}, and is {after}"
+    ]
