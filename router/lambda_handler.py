@@ -21,6 +21,7 @@ import_stubs.import_libraries()
 import base64
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +32,8 @@ from router.errors import ConfigError, UsageError
 from router.model import Outcome, Record, Result, Summary
 from router.runtime.aws.calls import CONCURRENT_CALLS, MOST_CALLS, boottime
 from router.runtime.aws.connect import connect, import_clients
-from router.runtime.aws.protocols import Aws, AwsFault
+from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault
+from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
 from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.telemetry import (
@@ -60,6 +62,11 @@ ANSWER_SECONDS_EACH = 0.0002
 DEFAULT_SECONDS = 900.0
 """The time without a context, as when the handler is called in a test: Lambda's longest timeout."""
 
+_members = itemgetter("messageId", "receiptHandle", "body", "attributes", "messageAttributes")
+"""Returns the members of a record, in the order of the fields of `Record`."""
+_OPTIONAL = {"receiptHandle": "", "attributes": {}, "messageAttributes": {}}
+"""The members that a record may lack in an event that somebody wrote to try the function."""
+
 PartialBatchResponse = dict[str, list[dict[str, str]]]
 
 
@@ -78,11 +85,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext | None) -> PartialB
     remaining = context.get_remaining_time_in_millis() / 1000 if context else DEFAULT_SECONDS
     # Before the event is read, which takes a while for many messages.
     end = boottime() + remaining
-    by_arn = _read_event(event)
+    by_arn, failures = _read_event(event)
     reserve = ANSWER_SECONDS + ANSWER_SECONDS_EACH * len(event["Records"])
     deadline = FixedDeadline(end - min(reserve, remaining / 2))
     delivery = _delivery()
-    failures = []
     for arn, records in by_arn.items():
         queue = _queue(arn)
         if queue is None:
@@ -104,20 +110,42 @@ def _queue(arn: str) -> CompiledQueue | None:
     return queue and structs.replace(queue, reference=arn)
 
 
-def _read_event(event: Mapping[str, Any]) -> dict[str, list[Record]]:
-    """Return the records of an event by the ARN of their queue; raises UsageError if it is not one of SQS."""
+def _read_event(event: Mapping[str, Any]) -> tuple[dict[str, list[Record]], list[str]]:
+    """Return the records of an event by the ARN of their queue, and the ids of those that cannot be delivered.
+
+    A record that cannot be read stays on its queue, and the others are delivered. Raises UsageError if the event is not
+    one of SQS.
+    """
     by_arn: dict[str, list[Record]] = {}
+    undelivered: list[str] = []
     try:
-        for record in event["Records"]:
-            by_arn.setdefault(record["eventSourceARN"], []).append(read_record(record))
-    except (KeyError, TypeError, AttributeError):
+        records = iter(event["Records"])
+        for given in records:
+            try:
+                by_arn.setdefault(given["eventSourceARN"], []).append(read_record(given))
+            except UNREADABLE_ERRORS:
+                undelivered.append(_report_unread(given))
+                if is_fifo(given["eventSourceARN"]):
+                    # Any of those after it may be of its message group.
+                    undelivered += [each["messageId"] for each in records]
+    except (KeyError, TypeError):
         text = (
             f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an "
             "event source mapping of a queue; to try it, use the event of the console's template 'SQS'"
         )
         LOGGER.error(text)
         raise UsageError(text) from None
-    return by_arn
+    return by_arn, undelivered
+
+
+def _report_unread(record: Mapping[str, Any]) -> str:
+    """Log that a record cannot be read, and return its message id; raises KeyError, TypeError if it is not of SQS."""
+    message_id, arn = record["messageId"], record["eventSourceARN"]
+    if not isinstance(message_id, str) or not isinstance(arn, str):
+        raise TypeError
+    fields = {"queue": arn, "message_id": message_id}
+    LOGGER.warning("the record cannot be read", extra={"fields": fields})
+    return message_id
 
 
 def _source_of(event: Any) -> str:
@@ -140,22 +168,33 @@ def _source_of(event: Any) -> str:
 
 
 def read_record(record: Mapping[str, Any]) -> Record:
-    """Return a record of Lambda's SQS event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html"""
-    attributes = record.get("messageAttributes")
-    return Record(
-        record["messageId"],
-        record.get("receiptHandle", ""),
-        record["body"],
-        record.get("attributes", {}),
-        {name: _read_attribute(value) for name, value in attributes.items()} if attributes else {},
-    )
+    """Return a record of Lambda's SQS event: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+
+    Raises one of UNREADABLE_ERRORS if it cannot be read.
+    """
+    try:
+        read = Record(*_members(record))
+    except KeyError:
+        read = Record(*_members({**_OPTIONAL, **record}))
+    # `join` refuses what is no text, without a loop: each message of an event comes through here.
+    "".join(read.attributes.values())
+    if type(read.body) is not str:
+        raise TypeError
+    if read.message_attributes == {}:
+        return read
+    sent = read.message_attributes or {}
+    attributes = {name: _read_attribute(value) for name, value in sent.items()}
+    return structs.replace(read, message_attributes=attributes)
 
 
 def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     data_type = attribute["dataType"]
     if data_type.startswith("Binary"):
         return {"DataType": data_type, "BinaryValue": base64.b64decode(attribute["binaryValue"])}
-    return {"DataType": data_type, "StringValue": attribute.get("stringValue", "")}
+    value = attribute.get("stringValue") or ""
+    if not isinstance(value, str):
+        raise TypeError
+    return {"DataType": data_type, "StringValue": value}
 
 
 def _set_visibility(

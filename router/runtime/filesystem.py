@@ -86,7 +86,7 @@ def replace_in(path: str | Path, content: bytes, *, folder: int | None = None) -
             stream.flush()
             os.fsync(descriptor)
         os.replace(new, path, src_dir_fd=folder, dst_dir_fd=folder)
-    except BaseException:
+    except BaseException:  # whatever stopped it: nobody else knows the name of the new file
         with suppress(OSError):
             os.unlink(new, dir_fd=folder)
         raise

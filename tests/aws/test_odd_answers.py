@@ -1,5 +1,6 @@
 """Answers that are HTTP and JSON, but contradict the request: nothing is confirmed by them, and no batch fails."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,10 @@ def test_a_description_of_a_table_that_is_none(scripted: Any, deliver: Deliver, 
     assert deliver("puts", {"id": "a"}) == []
 
 
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def sent(number: int, **more: Any) -> Any:
     return {"Id": str(number), "MessageId": "m", **more}
 
@@ -196,6 +201,12 @@ def unsent(number: int) -> Any:
         pytest.param({"Successful": "01", "Failed": 5}, 0, id="no lists"),
         pytest.param({"Successful": [{"Id": []}, {"Id": 0}, {"Id": 1}]}, 0, id="ids that are no text"),
         pytest.param({"Successful": [sent(7), sent(8)]}, 0, id="other ids"),
+        pytest.param(
+            {"Successful": [sent(0, MD5OfMessageBody=md5("[1]")), sent(1, MD5OfMessageBody=md5("[1]"))]},
+            1,
+            id="the digest of another text",
+        ),
+        pytest.param({"Successful": [sent(0, MD5OfMessageBody=5), sent(1)]}, 1, id="a digest that is no text"),
     ],
 )
 def test_dead_letters_that_an_answer_does_not_confirm(

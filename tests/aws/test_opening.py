@@ -6,8 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from select import poll
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from router.runtime.aws.calls import CallTimeout, PolledCalls, boottime, result_
 from router.runtime.aws.http.connections import Connections, Exchange
 from router.runtime.aws.http.endpoints import Endpoint
 from router.runtime.aws.http.opening import ADDRESS_SECONDS, CONNECT_SECONDS, STALE_ERRORS, NoResponseError
-from router.runtime.aws.http.service import FailedCall, JsonService, decode_object
+from router.runtime.aws.http.service import OPENING_SECONDS, FailedCall, JsonService, OverlappingCalls, decode_object
 from router.runtime.aws.http.signing import Credentials, SigningScope
 from router.runtime.aws.http.tables import DirectTables
 from router.runtime.aws.protocols import AwsFault, WriteResponse
@@ -139,7 +138,7 @@ def test_connections_are_opened_together(
     """No handshake is waited for before the next begins, nor any response; the connections are used again."""
     server = serve(context, together=8)
     connections = connect(server.port, context is not None)
-    service = JsonService(SigningScope("eu-west-1", "dynamodb"), "h", connections, lambda timeout: KEYS)
+    service = service_of(connections)
     calls = PolledCalls[int, WriteResponse](
         lambda job, timeout: DirectTables(service).begin_batch_write("t", [], timeout), result_of_write
     )
@@ -207,6 +206,105 @@ def test_one_look_up_for_connections_that_are_opened_together(
     assert (len(server.resumed), together, len(names)) == (5, 1, 2)
 
 
+class NameServer:
+    """Answers when the test says so, but hangs before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers = Event()
+        self.asked = 0
+        self._look_up = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self._hang)
+
+    def _hang(self, name: bytes, *more: Any) -> Any:
+        self.asked += 1
+        self.answers.wait(SECONDS)
+        return self._look_up(name, *more)
+
+
+@pytest.fixture
+def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
+    """A name server that hangs."""
+    server = NameServer(monkeypatch)
+    yield server
+    server.answers.set()
+
+
+def service_of(connections: Connections, name: str = "dynamodb") -> JsonService:
+    return JsonService(SigningScope("eu-west-1", name), "h", connections, lambda timeout: KEYS)
+
+
+def test_name_server_hangs_for_one_of_two_services(
+    serve: Callable[..., Server], connect: Callable[..., Connections], name_server: NameServer
+) -> None:
+    """Calls of the same thread to the other service go on, and the one that waits gives up in time."""
+    name_server.answers.set()
+    server = serve(None)
+    known, unknown = connect(server.port, False), connect(server.port, False)
+    ask(known, 1)
+    name_server.answers.clear()
+    began = boottime()
+    until = began + 1.0
+
+    late = service_of(unknown).begin("PutItem", b"{}", CallTimeout(SECONDS, until), decode_object)
+    calls = PolledCalls[int, WriteResponse](
+        lambda job, timeout: DirectTables(service_of(known)).begin_batch_write("t", [], timeout), result_of_write
+    )
+    limit = StartLimit(FixedDeadline(boottime() + 60), boottime(), [calls.duration])
+    responses = calls.make([1, 2], limit)
+    seconds = boottime() - began
+
+    assert (responses, seconds < 1.0) == ([WriteResponse()] * 2, True)
+    assert late.finish() == FailedCall(AwsFault("retry", "ConnectTimeoutError"))
+    assert 1.0 <= boottime() - began < 2.0
+
+
+def test_calls_that_begin_while_a_name_server_hangs(
+    serve: Callable[..., Server], connect: Callable[..., Connections], name_server: NameServer
+) -> None:
+    """They are begun soon, by one look-up, and made once it has ended, however long that took."""
+    server = serve(None)
+    service = service_of(connect(server.port, False), "sqs")
+    began = boottime()
+    calls = OverlappingCalls(
+        service, boottime, "DeleteMessageBatch", [b"{}"] * 3, CallTimeout(SECONDS), decode_object, list
+    )
+    begun_after = boottime() - began
+    name_server.answers.set()
+
+    assert (calls.finish(), name_server.asked) == ([{"UnprocessedItems": {}}] * 3, 1)
+    assert OPENING_SECONDS <= begun_after < OPENING_SECONDS + 1.0
+
+
+def test_a_look_up_that_takes_long_is_not_shared(
+    serve: Callable[..., Server], connect: Callable[..., Connections], name_server: NameServer
+) -> None:
+    """A call that begins later asks again. What the first look-up connects is closed, as nobody waits for it."""
+    now = 10.0
+    connections = connect(serve(None).port, False, lambda: now)
+    (first,) = begin(connections, 1)
+    first.wait(until=0.0)
+    now += CONNECT_SECONDS
+
+    (second,) = begin(connections, 1)
+    name_server.answers.set()
+
+    assert (connections.receive(second).status, name_server.asked) == (200, 2)
+    with pytest.raises(NoResponseError, match=r"^ConnectTimeoutError$"):
+        first.response()
+
+
+def test_a_look_up_that_fails_otherwise(connect: Callable[..., Connections], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected error of the thread is raised where the connection is needed."""
+
+    def fail(*arguments: Any) -> Any:
+        raise ValueError("unexpected")
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+
+    with pytest.raises(ValueError, match=r"^unexpected$"):
+        ask(connect(1, False), 1)
+
+
 def test_a_server_that_no_longer_listens(
     serve: Callable[..., Server], connect: Callable[..., Connections], context: ssl.SSLContext | None
 ) -> None:
@@ -228,6 +326,9 @@ def test_no_further_socket(
     """Where the process may open no more files, the connection fails as any that cannot be opened."""
     connections = connect(serve(None).port, False, lambda: 0.0)
     (idle,) = begin(connections, 1)
+    while not idle.is_sent:
+        idle.wait()
+        idle.arrived()
 
     def refuse(*arguments: Any) -> Any:
         raise OSError(errno.EMFILE, "too many open files")
@@ -272,10 +373,8 @@ def test_no_handshake(
         accepted, _ = silent.accept()
         with accepted:
             accepted.sendall(OK)
-        poller = poll()
-        poller.register(exchange.fileno(), exchange.events)
         while not exchange.arrived():
-            assert poller.poll(SECONDS * 1000)
+            exchange.wait()
 
     if late:
         exchange.wait(until=0.0)
@@ -284,19 +383,21 @@ def test_no_handshake(
 
 
 def test_time_for_a_connection(
-    connect: Callable[..., Connections], certificate: Callable[[], Path], silent: socket.socket
+    connect: Callable[..., Connections], certificate: Callable[[], Path], silent: socket.socket, name_server: NameServer
 ) -> None:
-    """A connection has less time than a response."""
+    """A connection has less time than a response, once the address is known."""
     certificate()
     connections = connect(silent.getsockname()[1], True)
-    service = JsonService(SigningScope("eu-west-1", "dynamodb"), "h", connections, lambda timeout: KEYS)
+    service = service_of(connections)
 
     call = service.begin("PutItem", b"{}", CallTimeout(60.0), decode_object)
+    looking_up = call.seconds
+    name_server.answers.set()
+    while call.seconds == looking_up:
+        call.arrived()
 
-    assert (round(call.seconds, 2), call.finish(late=True)) == (
-        CONNECT_SECONDS,
-        FailedCall(AwsFault("retry", "ConnectTimeoutError")),
-    )
+    assert (round(looking_up), round(call.seconds)) == (60, CONNECT_SECONDS)
+    assert call.finish(late=True) == FailedCall(AwsFault("retry", "ConnectTimeoutError"))
 
 
 class Stale(ssl.SSLSocket):

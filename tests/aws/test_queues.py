@@ -218,7 +218,7 @@ def test_unconfirmed(scripted: Any, scripted_aws: Aws) -> None:
     """Only entries that SQS confirms are done, not those that failed or are missing in the response."""
     scripted.answers(
         {
-            "Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "d"}],
+            "Successful": [{"Id": "0", "MessageId": "m", "MD5OfMessageBody": "841a2d689ad86bd1611447453c22c6fc"}],
             "Failed": [
                 {"Id": "1", "Code": "InternalError", "SenderFault": False},
                 {"Id": "2", "Code": "SomethingNew", "SenderFault": True},

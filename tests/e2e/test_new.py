@@ -95,8 +95,8 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         "  orders: {dead_letter: orders-dlq}\n"
         "\n"
         "tables:\n"
-        "  # key order_id: it was chosen\n"
-        "  # mode newest by updated_at: in each sample, and its name is that of a version\n"
+        "  # key order_id: chosen with --key\n"
+        "  # mode newest by updated_at: in each sample, and named like a version\n"
         "  orders: {key: {order_id: S}}\n"
         "\n"
         "routes:\n"
@@ -374,7 +374,7 @@ def test_a_terminal(router: Run, samples: Callable[..., str], tmp_path: Path) ->
     code, shown = talk(tmp_path, "2\ny\n", samples(messages), "--queue", "orders")
 
     assert (code, passes(router)) == (0, True), shown
-    assert "│ 1 │ order_id │ S    │ its name is that of an id of 'orders'; unique in 2 samples │" in shown
+    assert "│ 1 │ order_id │ S    │ named like the id of 'orders'; unique in 2 samples │" in shown
     assert "orders: {key: {event_id: S}}" in (tmp_path / "routes.yaml").read_text()
 
 

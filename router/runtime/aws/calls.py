@@ -234,7 +234,7 @@ class CallsUnderWay(Generic[R]):
             elif call.pending.fileno() == descriptor:
                 self._poller.register(descriptor, call.pending.events)
             else:
-                # It was sent once more, over another connection.
+                # It goes on with another connection, once the address is known or since it is sent once more.
                 self._remove(descriptor)
                 self.add(call)
         return ended

@@ -157,7 +157,10 @@ class PendingResponse(Protocol[T_co]):
 
     @property
     def seconds(self) -> float:
-        """How many seconds after its beginning it is late; with each call of `arrived` it may be more, never less."""
+        """How many seconds after its beginning it is late.
+
+        With a call of `arrived` it may be more, and less only if there is another file descriptor.
+        """
 
     @property
     def events(self) -> int:
@@ -166,7 +169,7 @@ class PendingResponse(Protocol[T_co]):
     def fileno(self) -> int:
         """Return the file descriptor to poll; -1 if there is nothing to wait for.
 
-        It changes only with a call of `arrived`, if the request is sent once more.
+        It changes only with a call of `arrived`: if a connection is begun, once an address is known or once more.
         """
 
     def arrived(self) -> bool:
@@ -322,6 +325,8 @@ OUT_OF_TIME = AwsFault("retry", "OutOfTime")
 """A call was not begun, because its time was up."""
 TIMED_OUT = AwsFault("retry", "ReadTimeoutError")
 """A call was not answered in time."""
+DAMAGED = AwsFault("retry", "ChecksumError", 200)
+"""A request or a response was changed on its way: its checksum is another one."""
 UNREADABLE = AwsFault("retry", "UnreadableAnswer", 200)
 """A response that is not what the operation returns, such as a proxy's page with status 200."""
 UNREADABLE_ERRORS = (

@@ -1,6 +1,7 @@
 """SQS, as the router uses it, whatever makes the calls; and the entries of its batch operations."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import md5
 from logging import getLogger
 from typing import Any
@@ -12,6 +13,7 @@ from router.model import Record
 from router.runtime.aws.calls import Clock, boottime
 from router.runtime.aws.faults import translate
 from router.runtime.aws.protocols import (
+    DAMAGED,
     OUT_OF_TIME,
     UNREADABLE,
     UNREADABLE_ERRORS,
@@ -25,6 +27,8 @@ from router.runtime.aws.references import queue_name
 
 BATCH_ENTRIES = 10
 _POSITIONS = tuple(map(str, range(BATCH_ENTRIES)))
+_hash = partial(md5, usedforsecurity=False)
+"""SQS's MD5 detects accidental damage; systems that forbid MD5 for secrets allow it for that."""
 BATCH_BYTES = 1_048_576
 """The most bytes of a SendMessageBatch request (SQS quotas: "Message batch", "Message size")."""
 UNCONFIRMED = AwsFault("retry", "Unconfirmed", 200)
@@ -220,15 +224,31 @@ def find_failed(batch: EntryBatch, response: Mapping[str, Any] | AwsFault) -> di
     """Return the faults of the entries of a batch that SQS does not confirm, by message id."""
     if isinstance(response, AwsFault):
         return {id_: response for id_, _ in batch}
-    faults = {id_: _entry_fault(each) for id_, each in _results(response, "Failed")}
+    faults = {position: _entry_fault(each) for position, each in _results(response, "Failed")}
     # An entry that is reported as done and as failed is not confirmed.
-    done = {id_ for id_, _ in _results(response, "Successful")} - faults.keys()
+    done = {position for position, _ in _results(response, "Successful")} - faults.keys()
+    if "MessageBody" in batch[0][1]:
+        faults |= _find_damaged(batch, response)
+        done -= faults.keys()
     if done.issuperset(_POSITIONS[: len(batch)]):
         return {}
     return {
         id_: faults.get(position, UNCONFIRMED)
         for position, (id_, _) in zip(_POSITIONS, batch, strict=False)
         if position not in done
+    }
+
+
+def _find_damaged(batch: EntryBatch, response: Mapping[str, Any]) -> dict[str, AwsFault]:
+    """Return a fault for each message that SQS has received with another text, by its position in the batch."""
+    digests = {
+        position: _hash(entry["MessageBody"].encode(errors="surrogatepass")).hexdigest()
+        for position, (_, entry) in zip(_POSITIONS, batch, strict=False)
+    }
+    return {
+        position: DAMAGED
+        for position, result in _results(response, "Successful")
+        if result.get("MD5OfMessageBody", "") not in ("", digests.get(position))
     }
 
 
@@ -278,9 +298,10 @@ def read_records(
         if message is None:
             _log_unread("", "UnreadableAnswer")
             continue
-        # SQS's MD5 detects accidental damage; `usedforsecurity` allows it on systems that forbid it for secrets.
-        digest = md5(message.body.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
-        if message.md5 is not None and message.md5 != digest:
+        if (
+            message.md5 is not None
+            and message.md5 != _hash(message.body.encode(errors="surrogatepass")).hexdigest()
+        ):
             _log_unread(message.message_id, "ChecksumError")
             continue
         sent = message.message_attributes

@@ -38,7 +38,6 @@ from router.tools.change.routes import (
     ACCEPTING,
     MAPPING,
     RouteVersion,
-    match_table,
     pair,
     routes_of,
 )
@@ -320,7 +319,7 @@ def _renamed(pairs: Sequence[tuple[RouteVersion, RouteVersion]]) -> Iterator[Con
         names = [("route", "routes", old.name, new.name)]
         if old.parts["queue"] == new.parts["queue"]:
             names.append(("queue", "queues", old.settings.queue, new.settings.queue))
-        if match_table(old.compiled.write.table.name) == match_table(new.compiled.write.table.name):
+        if old.compiled.write.table.name == new.compiled.write.table.name:
             names.append(("table", "tables", old.settings.table, new.settings.table))
         for kind, section, before, after in names:
             if before != after and (kind, before, after) not in seen:

@@ -35,7 +35,7 @@ from router.tools.change.change_codes import (
     PLUGINS_CHANGED,
 )
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
+from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, renamed
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.routes import undo
 from router.tools.dev.compare import to_json
@@ -330,7 +330,7 @@ _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigCh
 def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
     """Yield why both versions must not write side by side; nothing for versions that write to different tables."""
     before, after = old.compiled.write, new.compiled.write
-    if match_table(before.table.name) != match_table(after.table.name):
+    if before.table.name != after.table.name:
         return
     if before.table.key != after.table.key:
         yield "the table has another key: each version is refused by the other's table"
@@ -352,7 +352,7 @@ def once(route: RouteVersion) -> bytes:
     """Return what the idempotency keys of a route depend on."""
     config = route.compiled.write.once
     key = route.settings.write.once_key
-    named = None if config is None else match_table(config.table.name)
+    named = None if config is None else config.table.name
     return exact([named, route.name if key is None else key])
 
 

@@ -13,7 +13,7 @@ from router.prover.budget import ProofBudget
 from router.prover.conditions import ALWAYS, ANYTHING, Condition, condition_of, opposite_of
 from router.prover.predicates import exact
 from router.prover.schema_prover import SchemaProver
-from router.runtime.aws.references import match_key, table_name
+from router.runtime.aws.references import match_key
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.envelopes import ENVELOPES
@@ -165,10 +165,11 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "merge": settings.merge,
         "item": attributes,
         "names": names_written(route),
-        "table": [match_table(table.name), table.key, route.table_settings.ttl],
+        # A table is that of its ARN, or that of its name in the region of the router.
+        "table": [table.name, table.key, route.table_settings.ttl],
         "write": [
             structs.replace(settings.write, once=None),
-            once and [match_table(once.table.name), once.ttl],
+            once and [once.table.name, once.ttl],
         ],
         "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
         "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
@@ -202,11 +203,6 @@ ACCEPTING = ("decode", "when", "earlier", "schema")
 """The stages that decide whether a route takes a message."""
 MAPPING = ("plugins", *PLAIN_KEYS, "merge", "item", "names", "table", "write", "settings")
 """The stages that decide what is written for a message that it takes."""
-
-
-def match_table(reference: str) -> str:
-    """Return what identifies a table: its ARN, or its name, which is in the region of the router."""
-    return reference if reference.startswith("arn:") else table_name(reference)
 
 
 def documents_of(schema: Validation | None) -> Any:

@@ -23,7 +23,7 @@ from router.tools.change.routes import RouteVersion, pair, routes_of
 from router.tools.change.versions import ConfigVersion, open_version, open_versions
 from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
-from router.tools.dev.run_tests import show_request
+from router.tools.dev.requests import show_request
 
 WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""

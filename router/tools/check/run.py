@@ -167,7 +167,7 @@ def _load(path: FilePath, env: Mapping[str, str], unset: Severity, unsaved: Unsa
         return load(path, env, unset, unsaved)
     except RouterError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # a panic of jsonschema-rs, as above
         found = Finding(RULE_FAILED, _failure("loading", error), Place(str(path)), REPORT)
         return Loaded(None, stopped([found]))
 
@@ -191,7 +191,7 @@ def _compare(compare: Callable[[Loaded], None], loaded: Loaded) -> None:
         compare(loaded)
     except RouterError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # a panic of jsonschema-rs, as above
         loaded.findings.add(
             RULE_FAILED, _failure("the comparison with AWS", error), suggestion=REPORT
         )

@@ -16,12 +16,12 @@ from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
     Explanation,
     RouteCondition,
-    as_page,
     explain,
     read_message,
     require_names,
     show_value,
 )
+from router.tools.dev.explain_page import as_page
 
 
 @click.command("explain")

@@ -27,7 +27,7 @@ def masking() -> Iterator[None]:
         if isinstance(error.code, str):
             error.code = WRITTEN.mask(error.code)
         raise
-    except BaseException:
+    except BaseException:  # whatever ends the command, its traceback must not show a secret
         sys.excepthook = _print_masked
         raise
     finally:

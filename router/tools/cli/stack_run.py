@@ -176,7 +176,9 @@ class StackRun(ABC):
                 self._upload(deployment)
                 if stack and not prepared.creates:
                     keep_version(self._artifacts, stack, old.body)
-        except BaseException:
+        except (
+            BaseException
+        ):  # also Ctrl-C: a change set that is left would be in the way of the next one
             self._discard(change_sets)
             raise
         if code is not None:

@@ -21,8 +21,10 @@ from router.tools.cli.options import (
     write_text_file,
 )
 from router.tools.dev.compare import cell, table, to_json
-from router.tools.dev.run_tests import Described, Suite, Verdict, as_junit, select_tests
+from router.tools.dev.junit import Described, as_junit
+from router.tools.dev.run_tests import Suite, Verdict
 from router.tools.dev.schema_coverage import SchemaCoverage
+from router.tools.dev.selection import select_tests
 from router.tools.dev.update import DELETE, Updated, update
 
 _SHOWN = 10

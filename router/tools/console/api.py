@@ -1,4 +1,6 @@
-"""The calls of the page: `POST /api/NAME` with a JSON body, answered by JSON; an error is `{"code", "message"}`."""
+"""The calls of the page: `POST /api/NAME` with a JSON body, answered by JSON; an error is `{"code",
+"message"}`.
+"""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -26,7 +28,8 @@ class Nothing(Struct, frozen=True):
 
 
 class Call(Struct, frozen=True):
-    """A function that the page calls by a name, with a body of the type `takes`; `run` may block and raise RouterError.
+    """A function that the page calls by a name, with a body of the type `takes`; `run` may block
+    and raise RouterError.
 
     Values of messages in its answer are texts: a number of JavaScript has 53 bits.
     """
@@ -79,7 +82,8 @@ def _decode(decoder: msgspec.json.Decoder[Any], name: str, body: bytes) -> Any:
         return decoder.decode(body)
     except msgspec.DecodeError as error:
         raise ConsoleError(
-            "bad_request", f"the body of {name} is not as it should be: {error}"
+            "bad_request",
+            f"the body of {name} is not as it should be: {error}",
         ) from None
 
 
@@ -89,7 +93,9 @@ async def _body(request: Request) -> bytes:
         content += chunk
         if len(content) > MAX_BYTES:
             raise ConsoleError(
-                "too_large", f"a request has {MAX_BYTES // 1024 // 1024} MiB at most", 413
+                "too_large",
+                f"a request has {MAX_BYTES // 1024 // 1024} MiB at most",
+                413,
             )
     return bytes(content)
 

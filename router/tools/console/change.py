@@ -1,11 +1,13 @@
-"""The calls of the view Change: `router diff` of two versions of a config, with the lines that differ side by side."""
+"""The calls of the view Change: `router diff` of two versions of a config, with the lines that
+differ side by side.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from difflib import SequenceMatcher
 from functools import lru_cache
-from itertools import groupby, takewhile, zip_longest
+from itertools import groupby, zip_longest
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -35,13 +37,16 @@ EXACT_LINES = 2000
 LONG = 160
 """Characters of a line: a schema with a longer one is shown formatted."""
 Lines = tuple[str, ...]
-Row = tuple[bool, tuple[int, str], tuple[int, str]]
-"""Whether it differs, and the line of each version with its number; 0 is a line that is not there."""
+Numbered = tuple[int, str]
+"""A line with its number; 0 is a line that is not there."""
+Row = tuple[bool, Numbered, Numbered]
+"""Whether it differs, and the line of each version."""
 Rows = tuple[Row, ...]
 
 
 class CompareVersions(Struct, frozen=True):
-    """The body of `change/compare`: two versions as `router diff` names them; an empty `new` is the config as edited.
+    """The body of `change/compare`: two versions as `router diff` names them; an empty `new` is the
+    config as edited.
 
     `unsaved` are the texts of files that are edited and not saved, by name.
     """
@@ -57,25 +62,25 @@ def compare_for_page(given: CompareVersions) -> dict[str, Any]:
     config = Path(given.config)
     with ExitStack() as stack:
         draft = stack.enter_context(draft_of(config, given.unsaved))
+        # The files of a draft are copies: the report names the originals.
         is_draft = draft != config and not given.new
-        before, after = open_versions(
-            given.old, str(draft) if is_draft else given.new, config, os.environ, stack
-        )
+        new = str(draft) if is_draft else given.new
+        before, after = open_versions(given.old, new, config, os.environ, stack)
         if is_draft:
-            after = structs.replace(
-                after, label=EDITED, root=f"{draft.parent}{os.sep}", shown=prefix_of(config)
-            )
+            root = f"{draft.parent}{os.sep}"
+            after = structs.replace(after, label=EDITED, root=root, shown=prefix_of(config))
         report = compare_versions(before, after)
+        groups = []
+        for route, findings in grouped(report, show_ignored=True):
+            listed = [_finding(each, before, after) for each in findings]
+            groups.append({**_route(route), "findings": listed})
         return {
             "old": report.old,
             "new": report.new,
             "summary": summary(report),
             "breaks": report.breaks,
             "conflicts": report.conflicts,
-            "groups": [
-                {**_route(route), "findings": [_finding(each, before, after) for each in findings]}
-                for route, findings in grouped(report, show_ignored=True)
-            ],
+            "groups": groups,
         }
 
 
@@ -92,56 +97,62 @@ def _route(route: RouteReport | None) -> dict[str, Any]:
 
 def _finding(found: ChangeFinding, before: ConfigVersion, after: ConfigVersion) -> dict[str, Any]:
     change = found.change
-    example = (
-        [to_json(change.example, indent=2), change.before, change.after]
-        if change.has_example
-        else None
-    )
+    example = None
+    if change.has_example:
+        # Texts: a number of JavaScript has 53 bits.
+        example = {
+            "message": to_json(change.example, indent=2),
+            "before": change.before,
+            "after": change.after,
+        }
     return {
         "code": change.code.id,
         "risk": found.risk,
         "sentence": change.sentence,
         "suggestion": change.suggestion,
         "ignored": found.ignored.strip(),
-        "hunks": list(_hunks(found, before, after)),
-        # Texts: a number of JavaScript has 53 bits.
-        "example": example and dict(zip(("message", "before", "after"), example, strict=True)),
+        "hunks": _hunks(found, before, after),
+        "example": example,
     }
 
 
 def _hunks(
-    found: ChangeFinding, before: ConfigVersion, after: ConfigVersion
-) -> Iterator[dict[str, Any]]:
-    """Yield the differing lines at the places of a change; for a change of schemas, those of the schema files."""
-    if found.change.path[-1:] == ("schema",) and found.change.old_path[-1:] == ("schema",):
-        hunks = list(
-            _schema_hunks(before, str(found.change.old_path[1]), after, str(found.change.path[1]))
-        )
-        yield from hunks
+    found: ChangeFinding,
+    before: ConfigVersion,
+    after: ConfigVersion,
+) -> list[dict[str, Any]]:
+    """Return the differing lines at the places of a change; for a change of schemas, those of the
+    schema files.
+    """
+    change = found.change
+    if change.path[-1:] == ("schema",) and change.old_path[-1:] == ("schema",):
+        old = _schemas(before, str(change.old_path[1]))
+        new = _schemas(after, str(change.path[1]))
+        hunks = _schema_hunks(old, new)
         if hunks:
-            return
+            return hunks
     places = found.old_place, found.place
     # The whole files: lines that only moved do not differ.
     rows = _compare_lines(_read(before.file(places[0])), _read(after.file(places[1])))
-    yield from _cut(rows, [str(place) for place in places], [_is_near(row, places) for row in rows])
+    shown = [_is_near(row, places) for row in rows]
+    return list(_cut(rows, [str(place) for place in places], shown))
 
 
-def _schema_hunks(
-    before: ConfigVersion, old_route: str, after: ConfigVersion, route: str
-) -> Iterator[dict[str, Any]]:
-    old, new = _schemas(before, old_route), _schemas(after, route)
-    for name in dict.fromkeys([*old, *new]):
-        pair, shown = (old.get(name, ()), new.get(name, ())), name
-        if any(len(line) > LONG for lines in pair for line in lines):
-            pair, shown = (_formatted(pair[0]), _formatted(pair[1])), f"{name}, formatted"
-        rows = _compare_lines(*pair)
-        differing = {
-            near
-            for at, row in enumerate(rows)
-            if row[0]
-            for near in range(at - AROUND, at + AROUND + 1)
-        }
-        yield from _cut(rows, [shown, shown], [at in differing for at in range(len(rows))])
+def _schema_hunks(old: Mapping[str, Lines], new: Mapping[str, Lines]) -> list[dict[str, Any]]:
+    hunks: list[dict[str, Any]] = []
+    for name in {**old, **new}:
+        before, after = old.get(name, ()), new.get(name, ())
+        shown = name
+        if any(len(line) > LONG for line in (*before, *after)):
+            before, after = _formatted(before), _formatted(after)
+            shown = f"{name}, formatted"
+        rows = _compare_lines(before, after)
+        near: set[int] = set()
+        for at, (differs, _, _) in enumerate(rows):
+            if differs:
+                near.update(range(at - AROUND, at + AROUND + 1))
+        hunks += _cut(rows, [shown, shown], [at in near for at in range(len(rows))])
+    return hunks
 
 
 def _schemas(version: ConfigVersion, route: str) -> dict[str, Lines]:
@@ -163,54 +174,67 @@ def _read(file: Path) -> Lines:
 
 def _formatted(lines: Lines) -> Lines:
     """Return the lines of JSON, indented."""
-    return tuple(msgspec.json.format("\n".join(lines), indent=2).splitlines()) if lines else ()
+    if not lines:
+        return ()
+    return tuple(msgspec.json.format("\n".join(lines), indent=2).splitlines())
 
 
 @lru_cache(maxsize=4)
 def _compare_lines(old: Lines, new: Lines) -> Rows:
     """Return the lines of both versions side by side; a change in one file has many findings."""
+    # The matcher is slow: it gets only what is between the same lines at both ends.
     start = _same_at_start(old, new)
     end = _same_at_start(old[start:][::-1], new[start:][::-1])
     middle = old[start : len(old) - end], new[start : len(new) - end]
-    matcher = SequenceMatcher(None, *middle, autojunk=max(map(len, middle)) > EXACT_LINES)
-    opcodes = [
-        ("equal", 0, start, 0, start),
-        *(
-            (tag, i1 + start, i2 + start, j1 + start, j2 + start)
-            for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-        ),
-        ("equal", len(old) - end, len(old), len(new) - end, len(new)),
-    ]
-    numbered = tuple(enumerate(old, 1)), tuple(enumerate(new, 1))
-    return tuple(
-        (tag != "equal", left, right)
-        for tag, i1, i2, j1, j2 in opcodes
-        for left, right in zip_longest(numbered[0][i1:i2], numbered[1][j1:j2], fillvalue=(0, ""))
-    )
+    is_long = max(map(len, middle)) > EXACT_LINES
+    numbered = list(enumerate(old, 1)), list(enumerate(new, 1))
+    rows: list[Row] = []
+    rows += _side_by_side("equal", numbered[0][:start], numbered[1][:start])
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, *middle, autojunk=is_long).get_opcodes():
+        left = numbered[0][start + i1 : start + i2]
+        right = numbered[1][start + j1 : start + j2]
+        rows += _side_by_side(tag, left, right)
+    rows += _side_by_side("equal", numbered[0][len(old) - end :], numbered[1][len(new) - end :])
+    return tuple(rows)
+
+
+def _side_by_side(tag: str, left: Sequence[Numbered], right: Sequence[Numbered]) -> list[Row]:
+    differs = tag != "equal"
+    return [(differs, *pair) for pair in zip_longest(left, right, fillvalue=(0, ""))]
 
 
 def _same_at_start(old: Lines, new: Lines) -> int:
     """Return how many lines are the same, from the first one on."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+    same = 0
+    for left, right in zip(old, new, strict=False):
+        if left != right:
+            break
+        same += 1
+    return same
 
 
 def _is_near(row: Row, places: tuple[Place, Place]) -> bool:
-    return any(
-        number and abs(number - place.line) <= AROUND
-        for (number, _), place in zip(row[1:], places, strict=True)
-    )
+    """Return whether a row is near one of the places; 0 is a line that is not there."""
+    _, (old, _), (new, _) = row
+    for number, place in ((old, places[0]), (new, places[1])):
+        if number and abs(number - place.line) <= AROUND:
+            return True
+    return False
 
 
 def _cut(rows: Rows, places: list[str], shown: list[bool]) -> Iterator[dict[str, Any]]:
-    """Yield the parts that are shown and differ; both columns have as many lines, some of them empty."""
+    """Yield the parts that are shown and differ; both columns have as many lines, some of them
+    empty.
+    """
     for is_shown, group in groupby(zip(shown, rows, strict=True), itemgetter(0)):
         part = [row for _, row in group]
-        if is_shown and any(differs for differs, _, _ in part):
-            yield {
-                "places": places,
-                "old": [[*left, differs] for differs, left, _ in part[:MOST_LINES]],
-                "new": [[*right, differs] for differs, _, right in part[:MOST_LINES]],
-            }
+        if not is_shown or not any(differs for differs, _, _ in part):
+            continue
+        yield {
+            "places": places,
+            "old": [[*left, differs] for differs, left, _ in part[:MOST_LINES]],
+            "new": [[*right, differs] for differs, _, right in part[:MOST_LINES]],
+        }
 
 
 def compare(workspace: Workspace, given: CompareVersions) -> bytes:
@@ -220,9 +244,8 @@ def compare(workspace: Workspace, given: CompareVersions) -> bytes:
     require_editable(workspace, given.unsaved)
     if "\0" in given.old + given.new:
         raise ConsoleError("usage", "the name of a version has no null character")
-    return workspace.checks.run(
-        compare_for_page, structs.replace(given, config=str(workspace.config))
-    )
+    asked = structs.replace(given, config=str(workspace.config))
+    return workspace.checks.run(compare_for_page, asked)
 
 
 CALLS: tuple[Call, ...] = (Call("change/compare", CompareVersions, compare),)

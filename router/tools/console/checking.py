@@ -6,8 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, structs
 
 from router.model import META_NAMES
 from router.prover.budget import ProofBudget
@@ -23,19 +22,24 @@ from router.tools.console.workspace import ConsoleError, Workspace
 from router.tools.dev.compare import to_json
 from router.tools.dev.local import saved_files
 from router.tools.dev.records import make_record
+from router.tools.dev.run_tests import test_name
 
 _MAX_PATHS = 400
 _MAX_STEPS = 5
 
 
 class Draft(Struct, frozen=True):
-    """A config as it is edited: its file, which is that of the console, and the texts that are not saved, by file."""
+    """A config as it is edited: its file, which is that of the console, and the texts that are not
+    saved, by file.
+    """
 
     config: str = ""
     unsaved: dict[str, str] = {}
 
     def load(self) -> Loaded:
-        """Load it, unless it was the last one; a variable that is not set is a warning, as in `router graph`."""
+        """Load it, unless it was the last one; a variable that is not set is a warning, as in
+        `router graph`.
+        """
         saved = saved_files(Path(self.config).absolute().parent)
         return _load(self.config, frozenset(self.unsaved.items()), frozenset(saved.items()))
 
@@ -67,28 +71,29 @@ class Checked(Struct, frozen=True):
 
 def check_config(given: Draft) -> Checked:
     """Run `router check` on a draft."""
-    report = examine(
-        Path(given.config), os.environ, unset="warning", unsaved=as_unsaved(given.unsaved)
-    )
+    unsaved = as_unsaved(given.unsaved)
+    report = examine(Path(given.config), os.environ, unset="warning", unsaved=unsaved)
     findings = [{**finding_record(each), "title": each.code.title} for each in report.findings]
-    return Checked(findings, tuple(map(page_claim, report.ledger.entries)), len(report.ignored))
+    claims = tuple(map(page_claim, report.ledger.entries))
+    return Checked(findings, claims, len(report.ignored))
 
 
 def page_claim(entry: LedgerEntry) -> PageClaim:
     """Return a claim as the page shows it."""
-    claim = f"{entry.kind} {entry.subject}".rstrip()
-    assumed = f"assuming that {entry.assumes}" if entry.assumes else ""
-    reason = (
-        entry.reason or assumed or "; ".join(filter(None, [", ".join(entry.codes), entry.example]))
-    )
+    reason = entry.reason
+    if not reason and entry.assumes:
+        reason = f"assuming that {entry.assumes}"
+    if not reason:
+        parts = [", ".join(entry.codes), entry.example]
+        reason = "; ".join(part for part in parts if part)
     return PageClaim(
-        entry.route,
-        claim,
-        entry.verdict,
-        entry.in_words,
-        reason,
-        entry.place.file,
-        entry.place.line,
+        route=entry.route,
+        claim=f"{entry.kind} {entry.subject}".rstrip(),
+        verdict=entry.verdict,
+        words=entry.in_words,
+        reason=reason,
+        file=entry.place.file,
+        line=entry.place.line,
     )
 
 
@@ -125,40 +130,45 @@ def outline(given: Draft) -> Outline | None:
     queues: dict[str, list[str]] = {}
     for name, route in config.routes.items():
         queues.setdefault(route.queue, []).append(name)
-    samples = list(_samples(loaded, config))
     return Outline(
-        names_of(Path(given.config), loaded),
-        queues,
-        list(config.tables),
-        list(plugins.transforms),
-        list(plugins.envelopes),
-        list(plugins.names),
-        samples,
+        files=names_of(Path(given.config), loaded),
+        queues=queues,
+        tables=list(config.tables),
+        transforms=list(plugins.transforms),
+        envelopes=list(plugins.envelopes),
+        plugins=list(plugins.names),
+        samples=list(_samples(loaded, config)),
     )
 
 
 def _samples(loaded: Loaded, config: spec.Config) -> Iterator[SampleMessage]:
     for name, route in config.routes.items():
         for index, test in enumerate(route.tests):
+            label = test_name(test, index)
             for message in test.received:
-                label = test.name or f"test {index + 1}"
-                if message.message is not msgspec.UNSET:
-                    yield SampleMessage(
-                        name, route.queue, label, to_json(message.message, indent=2), raw=False
-                    )
-                elif isinstance(message.body, str):
-                    yield SampleMessage(name, route.queue, label, message.body, raw=True)
-                elif isinstance(message.record, dict):
-                    yield SampleMessage(
-                        name, route.queue, label, to_json(message.record, indent=2), raw=True
-                    )
-                elif loaded.program is not None:
-                    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
-                    yield SampleMessage(name, route.queue, label, record.body, raw=False)
+                shown = _shown(message, loaded)
+                if shown:
+                    yield SampleMessage(name, route.queue, label, *shown)
+
+
+def _shown(message: spec.ReceivedMessage, loaded: Loaded) -> tuple[str, bool] | None:
+    """Return the text of a message, and whether it is raw; None if its file cannot be read."""
+    if message.message is not UNSET:
+        return to_json(message.message, indent=2), False
+    if isinstance(message.body, str):
+        return message.body, True
+    if isinstance(message.record, dict):
+        return to_json(message.record, indent=2), True
+    if loaded.program is None:
+        return None
+    record = make_record(message, spec.Queue(), folder=loaded.program.folder)
+    return record.body, False
 
 
 def message_job(function: Callable[[Any], Any]) -> Callable[[Workspace, Draft], bytes]:
-    """Return a call that runs a job about a draft while the page waits, with the config of the console."""
+    """Return a call that runs a job about a draft while the page waits, with the config of the
+    console.
+    """
     return lambda workspace, given: workspace.messages.run(function, of_console(workspace, given))
 
 
@@ -185,11 +195,13 @@ def paths_of_route(given: RouteOfDraft) -> list[str]:
     index = SchemaIndex(validation, ProofBudget())
     found: list[tuple[str, ...]] = []
     waiting: list[tuple[str, ...]] = [()]
+    # Breadth first: paths of few steps are what an editor offers first.
     while waiting and len(found) < _MAX_PATHS:
         steps = waiting.pop(0)
         inner = [(*steps, name) for name in index.names(steps)]
         found += inner
-        waiting += inner if len(steps) < _MAX_STEPS else []
+        if len(steps) < _MAX_STEPS:
+            waiting += inner
     return [text_of(steps) for steps in found]
 
 
@@ -211,5 +223,7 @@ def explain_code(id_: str) -> CodePage:
     if code is None:
         raise ConsoleError("unknown_code", f"there is no code {id_}", 404)
     example = shipped_examples().get(code.id)
-    shown = (example.bad, example.found, example.good) if example else ()
-    return CodePage(code.id, code.severity, code.title, code.why, *shown)
+    page = CodePage(code.id, code.severity, code.title, code.why)
+    if example is None:
+        return page
+    return structs.replace(page, bad=example.bad, found=example.found, good=example.good)

@@ -24,7 +24,9 @@ from router.tools.dev.local import saved_files
 
 
 class FilesOnDisk(Struct, frozen=True):
-    """The files of a config, or those that changed; `stamp` changes with each file that a config may name."""
+    """The files of a config, or those that changed; `stamp` changes with each file that a config
+    may name.
+    """
 
     files: list[ReadFile]
     stamp: str
@@ -58,20 +60,23 @@ def read_files(workspace: Workspace, given: Draft) -> FilesOnDisk:
     """Read all files of the config; only the config itself if that cannot be read."""
     try:
         names = msgspec.json.decode(
-            workspace.messages.run(list_names, of_console(workspace, given)), type=list[str]
+            workspace.messages.run(list_names, of_console(workspace, given)),
+            type=list[str],
         )
     except ConsoleError:
         names = [str(workspace.config)]
     workspace.files.update(names)
     return FilesOnDisk(
-        [read_file(name, workspace.config.parent) for name in names], _stamp(workspace)
+        [read_file(name, workspace.config.parent) for name in names],
+        _stamp(workspace),
     )
 
 
 def find_changes(workspace: Workspace, given: KnownFiles) -> FilesOnDisk:
     """Return the files that changed on the disk since a page read them."""
     return FilesOnDisk(
-        changed_files(given.known, workspace.files, workspace.config.parent), _stamp(workspace)
+        changed_files(given.known, workspace.files, workspace.config.parent),
+        _stamp(workspace),
     )
 
 

@@ -1,4 +1,6 @@
-"""The files of a config: their texts for an editor, saving them, and a copy of the config as it is edited."""
+"""The files of a config: their texts for an editor, saving them, and a copy of the config as it is
+edited.
+"""
 
 import hashlib
 import os
@@ -25,7 +27,9 @@ _PLUGIN = ".py"
 _SHOWN = 200
 """Characters of a name in a sentence."""
 _SAVING = Lock()
-"""Held from the comparison of a hash to the last write: of two pages that save at once, one gets a conflict."""
+"""Held from the comparison of a hash to the last write: of two pages that save at once, one gets a
+conflict.
+"""
 
 
 class EditedFile(Struct, frozen=True):
@@ -53,24 +57,23 @@ def as_unsaved(texts: Mapping[str, str]) -> Unsaved:
 def names_of(config: Path, loaded: Loaded) -> list[str]:
     """Return the names of the config, of the files that it includes, and of its schemas, in order.
 
-    Never a plugin, even if the config names it as a schema: what is edited would run before it is saved.
+    Never a plugin, even if the config names it as a schema: what is edited would run before it is
+    saved.
     """
     if loaded.config is None:
         return [str(config)]
-    included = included_files(
-        config, loaded.config.include, Findings(lambda path, key: Place(str(config)))
-    )
-    named = [
-        route.schema for route in loaded.config.routes.values() if isinstance(route.schema, str)
-    ]
-    referred = loaded.schemas.documents if loaded.schemas else ()
-    found = (config.parent / name for name in sorted({*named, *referred}))
-    schemas = [
-        file
-        for file in found
-        if resolve_inside(config.parent, file.relative_to(config.parent)) and file.is_file()
-    ]
-    return [str(config), *(str(file) for file in (*included, *schemas) if file.suffix != _PLUGIN)]
+    folder = config.parent
+    findings = Findings(lambda path, key: Place(str(config)))
+    files = list(included_files(config, loaded.config.include, findings))
+    schemas = set(loaded.schemas.documents) if loaded.schemas else set()
+    for route in loaded.config.routes.values():
+        if isinstance(route.schema, str):
+            schemas.add(route.schema)
+    for name in sorted(schemas):
+        file = folder / name
+        if resolve_inside(folder, file.relative_to(folder)) and file.is_file():
+            files.append(file)
+    return [str(config), *(str(file) for file in files if file.suffix != _PLUGIN)]
 
 
 def read_file(name: str, folder: Path) -> ReadFile:
@@ -93,11 +96,16 @@ def changed_files(known: Mapping[str, str], allowed: Iterable[str], folder: Path
 
 
 def save_files(
-    files: Sequence[EditedFile], allowed: Iterable[str], folder: Path, overwrite: bool
+    files: Sequence[EditedFile],
+    allowed: Iterable[str],
+    folder: Path,
+    overwrite: bool,
 ) -> list[ReadFile]:
-    """Write files in a folder, and return them as they are now; raises ConsoleError, and then writes nothing.
+    """Write files in a folder, and return them as they are now; raises ConsoleError, and then
+    writes nothing.
 
-    A file that changed since it was read is written only with `overwrite`. Line endings and a byte order mark stay.
+    A file that changed since it was read is written only with `overwrite`. Line endings and a byte
+    order mark stay.
     """
     permitted = frozenset(allowed)
     with _SAVING, ExitStack() as stack:
@@ -112,19 +120,28 @@ def save_files(
 
 
 def read_inside(path: Path, folder: Path) -> bytes:
-    """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises OSError."""
+    """Return the content of a regular file in a folder; a link must lead to one in it, too. Raises
+    OSError.
+    """
     with open_inside(path, folder) as file:
         return file.read()
 
 
-def _open_to_save(file: EditedFile, folder: Path, stack: ExitStack, overwrite: bool) -> FileInside:
+def _open_to_save(
+    file: EditedFile,
+    folder: Path,
+    stack: ExitStack,
+    overwrite: bool,
+) -> FileInside:
     """Open the folder of a file to write; raises ConsoleError unless it may be written."""
     try:
         inside = stack.enter_context(open_inside(Path(file.name), folder))
         found = _hash(inside.read()) if inside.exists() else ""
     except OSError as error:
         raise ConsoleError(
-            "not_a_file", f"'{file.name}' cannot be saved: {_reason(error)}", 403
+            "not_a_file",
+            f"'{file.name}' cannot be saved: {_reason(error)}",
+            403,
         ) from None
     if not overwrite and found != file.hash:
         raise ConsoleError("conflict", f"'{file.name}' changed on the disk since it was read", 409)
@@ -135,8 +152,9 @@ def _write(file: FileInside, text: str) -> None:
     """Replace a file at once: a concurrent reader gets the old content or the new one."""
     try:
         before = file.read() if file.exists() else b""
-        content = text.replace("\n", "\r\n") if b"\r\n" in before else text
-        file.replace((BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + content.encode())
+        mark = BOM_UTF8 if before.startswith(BOM_UTF8) else b""
+        newline = "\r\n" if b"\r\n" in before else "\n"
+        file.replace(mark + text.replace("\n", newline).encode())
     except (OSError, UnicodeEncodeError) as error:
         reason = _reason(error) if isinstance(error, OSError) else "it has half of a surrogate pair"
         raise UsageError(f"cannot write '{file.name}': {reason}") from None
@@ -152,10 +170,11 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
-    """Yield a config with the unsaved texts of files, by name: the config itself, or a copy that ends with the block.
+    """Yield a config with the unsaved texts of files, by name: the config itself, or a copy that
+    ends with the block.
 
-    The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files of the folder.
-    Raises ConsoleError for a file outside of the folder of the config.
+    The copy has what `router local` watches: YAML, JSON and Python files, if they are regular files
+    of the folder. Raises ConsoleError for a file outside of the folder of the config.
     """
     if not unsaved:
         yield config
@@ -177,7 +196,9 @@ def draft_of(config: Path, unsaved: Mapping[str, str]) -> Iterator[Path]:
 
 
 def require_editable(workspace: Workspace, unsaved: Mapping[str, str]) -> None:
-    """Raise ConsoleError if a text is not that of a file that the page may edit: a plugin would run unsaved."""
+    """Raise ConsoleError if a text is not that of a file that the page may edit: a plugin would run
+    unsaved.
+    """
     for name in unsaved:
         if name not in workspace.files:
             raise ConsoleError("not_a_file", f"'{name[:_SHOWN]}' is not a file of the config", 403)
@@ -193,7 +214,9 @@ def _place(copy: Path, folder: Path, file: str) -> Path:
     real = os.path.normpath(Path(file).absolute())
     if not Path(real).is_relative_to(folder):
         raise ConsoleError(
-            "not_a_file", f"'{file}' is not in the folder of the config: save it first", 403
+            "not_a_file",
+            f"'{file}' is not in the folder of the config: save it first",
+            403,
         )
     place = copy / Path(real).relative_to(folder)
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""Reads and replaces a file of a folder by descriptors, so that nothing outside of the folder is read or written.
+"""Reads and replaces a file of a folder by descriptors, so that nothing outside of the folder is
+read or written.
 
-A path is looked up once, with its links. From then on no link is followed: a folder of the path that somebody replaces
-by a link meanwhile is an error.
+A path is looked up once, with its links. From then on no link is followed: a folder of the path
+that somebody replaces by a link meanwhile is an error.
 """
 
 import errno
@@ -20,7 +21,9 @@ _OUT = "it leads out of the folder of the config"
 _LINKED = "a link has taken its place"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _NOT_FOLLOWED = frozenset((errno.ELOOP, errno.EMLINK, errno.ENOTDIR))
-"""The errors of `open` for a link that is not to be followed: those of POSIX, of FreeBSD, and of a folder."""
+"""The errors of `open` for a link that is not to be followed: those of POSIX, of FreeBSD, and of a
+folder.
+"""
 
 
 class FileInside(Struct, frozen=True):
@@ -38,7 +41,9 @@ class FileInside(Struct, frozen=True):
         return True
 
     def read(self) -> bytes:
-        """Return the content, or as much as is too much for a config; raises OSError unless it is a regular file."""
+        """Return the content, or as much as is too much for a config; raises OSError unless it is a
+        regular file.
+        """
         with _naming_links(self.name):
             descriptor = open_regular(self.name, os.O_RDONLY | os.O_NOFOLLOW, folder=self.folder)
         return read_descriptor(descriptor, MAX_BYTES + 1)

@@ -1,4 +1,5 @@
-"""The calls of the view Dead letters: each runs a command of `router dlq`, so that the page shows what that prints.
+"""The calls of the view Dead letters: each runs a command of `router dlq`, so that the page shows
+what that prints.
 
 The leases of a command end with its process, whatever becomes of the console or of the page.
 """
@@ -25,6 +26,7 @@ SECONDS = 900.0
 _STOP_SECONDS = 30.0
 """The time in which a stopped command releases its messages."""
 _COULD_NOT_RUN = 2
+_FACTS = ("id", "original_id", "queue", "sent_at", "failed_at")
 _PREFIX = re.compile(r"^router: ", re.MULTILINE)
 
 
@@ -62,7 +64,9 @@ class ShowMessage(Struct, frozen=True):
 
 
 class RehearseMessages(Struct, frozen=True):
-    """The body of `letters/rehearse`; `unsaved` are texts of files that are edited and not saved, by name."""
+    """The body of `letters/rehearse`; `unsaved` are texts of files that are edited and not saved,
+    by name.
+    """
 
     select: Selectors = Selectors()
     values: bool = False
@@ -84,38 +88,35 @@ def list_messages(workspace: Workspace, given: ListMessages) -> Any:
 
 
 def show_message(workspace: Workspace, given: ShowMessage) -> Any:
-    """Return one message: what is known about it, and its lines with the place of the failure marked."""
-    result = _run(
-        workspace, "show", Selectors(), "--values" if given.values else "", after=(given.id,)
-    )
+    """Return one message: what is known about it, and its lines with the place of the failure
+    marked.
+    """
+    result = _run(workspace, "show", Selectors(), _values(given.values), after=(given.id,))
     found = result.report
-    pointer = found["failure"].get("pointer", "")
+    failure = found["failure"]
+    pointer = failure.get("pointer", "")
     return {
-        "facts": [
-            [name, str(found[name])]
-            for name in ("id", "original_id", "queue", "sent_at", "failed_at")
-        ],
-        "failure": [[name, to_cell(value)] for name, value in found["failure"].items()],
+        "facts": [[name, str(found[name])] for name in _FACTS],
+        "failure": [[name, to_cell(value)] for name, value in failure.items()],
         "attributes": to_json(found["attributes"], indent=2) if found["attributes"] else "",
-        "lines": [
-            [text, marked] for text, marked in lines_of(found["message"], steps_of(pointer) or None)
-        ],
+        "lines": list(lines_of(found["message"], steps_of(pointer) or None)),
         "pointer": pointer,
         "notes": result.notes,
     }
 
 
+def _values(shown: bool) -> str:
+    return "--values" if shown else ""
+
+
 def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
-    """Return the plan for each dead-letter queue, and each message with its items beside the stored ones."""
+    """Return the plan for each dead-letter queue, and each message with its items beside the stored
+    ones.
+    """
     require_editable(workspace, given.unsaved)
     with draft_of(workspace.config, given.unsaved) as config:
-        result = _run(
-            structs.replace(workspace, config=config),
-            "rehearse",
-            given.select,
-            "--diff",
-            "--values" if given.values else "",
-        )
+        edited = structs.replace(workspace, config=config)
+        result = _run(edited, "rehearse", given.select, "--diff", _values(given.values))
     for queue in result.report:
         for each in queue["rehearsed"]:
             for change in each["changes"]:
@@ -124,7 +125,9 @@ def rehearse_messages(workspace: Workspace, given: RehearseMessages) -> Any:
 
 
 def redrive_messages(workspace: Workspace, given: RedriveMessages) -> Any:
-    """Deliver the messages that pass, or send them to their queues, if that is confirmed; else return the plan."""
+    """Deliver the messages that pass, or send them to their queues, if that is confirmed; else
+    return the plan.
+    """
     if given.confirmed:
         require_writes(workspace)
     options = [
@@ -144,12 +147,21 @@ CALLS: tuple[Call, ...] = (
 
 
 def _run(
-    workspace: Workspace, name: str, select: Selectors, *options: str, after: Sequence[str] = ()
+    workspace: Workspace,
+    name: str,
+    select: Selectors,
+    *options: str,
+    after: Sequence[str] = (),
 ) -> CommandResult:
     require_aws(workspace)
-    chosen = [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
-    words = ["dlq", name, f"--config={workspace.config}", *chosen, *filter(None, options), "--json"]
-    return run_command(workspace, [*words, *(["--", *after] if after else [])])
+    words = ["dlq", name, f"--config={workspace.config}"]
+    words += [f"--{key}={value}" for key, value in structs.asdict(select).items() if value]
+    words += [option for option in options if option]
+    words.append("--json")
+    if after:
+        # What follows is no option, whatever it begins with.
+        words += ["--", *after]
+    return run_command(workspace, words)
 
 
 def _answer(result: CommandResult) -> Any:
@@ -163,13 +175,14 @@ def run_command(workspace: Workspace, words: Sequence[str]) -> CommandResult:
         output, log = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:
         raise ConsoleError(
-            "timeout", f"router {words[0]} was stopped after {SECONDS:.0f} seconds", 504
+            "timeout",
+            f"router {words[0]} was stopped after {SECONDS:.0f} seconds",
+            504,
         ) from None
     finally:
         _stop_command(process)
-    notes = tuple(
-        line for line in _PREFIX.sub("", log.decode(errors="replace")).splitlines() if line.strip()
-    )
+    lines = _PREFIX.sub("", log.decode(errors="replace")).splitlines()
+    notes = tuple(line for line in lines if line.strip())
     if process.returncode == _COULD_NOT_RUN and not output:
         raise ConsoleError("usage", "\n".join(notes) or f"router {words[0]} could not run")
     try:
@@ -192,18 +205,20 @@ def _start_command(workspace: Workspace, words: Sequence[str]) -> "subprocess.Po
         )
     except (OSError, ValueError) as error:  # a word has a null character, or is too long
         raise ConsoleError(
-            "usage", f"router {words[0]} cannot be started with these words: {error}"
+            "usage",
+            f"router {words[0]} cannot be started with these words: {error}",
         ) from None
 
 
 def _stop_command(process: "subprocess.Popen[bytes]") -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.communicate(timeout=_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 Steps = Sequence[str]
@@ -212,7 +227,11 @@ Line = tuple[str, bool]
 
 
 def lines_of(
-    value: Any, steps: Steps | None, indent: int = 0, name: str | None = None, end: str = ""
+    value: Any,
+    steps: Steps | None,
+    indent: int = 0,
+    name: str | None = None,
+    end: str = "",
 ) -> Iterator[Line]:
     """Yield the lines of a value as indented JSON; those of the value at `steps` are marked.
 

@@ -25,7 +25,9 @@ Outcomes = dict[str, dict[str, int]]
 
 
 class LiveOfDraft(Draft, frozen=True):
-    """What runs of a draft; names are without account and region if `bare`, `worker` is the address of its pages."""
+    """What runs of a draft; names are without account and region if `bare`, `worker` is the address
+    of its pages.
+    """
 
     bare: bool = False
     worker: str = ""
@@ -76,7 +78,9 @@ def _reader() -> StatusReader:
 
 
 def of_worker(address: str) -> tuple[Outcomes, str]:
-    """Return the outcomes that a worker counted, by its page `/metrics`; and why there are none, or ""."""
+    """Return the outcomes that a worker counted, by its page `/metrics`; and why there are none, or
+    "".
+    """
     # Needs the worker's libraries, which a console of files does without.
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -97,7 +101,9 @@ def of_worker(address: str) -> tuple[Outcomes, str]:
 
 
 def of_functions(cloudwatch: ServiceClient) -> tuple[Outcomes, str]:
-    """Return the outcomes that functions measured in the last minutes; and why there are none, or ""."""
+    """Return the outcomes that functions measured in the last minutes; and why there are none, or
+    "".
+    """
     try:
         listed = [
             each

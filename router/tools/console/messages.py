@@ -87,7 +87,10 @@ def run_message(given: MessageOfDraft) -> RunReport:
     program = loaded.require()
     require_names(program, given.queue, None)
     record = read_message(
-        program, given.queue, given.message.encode(errors="surrogatepass"), given.raw
+        program,
+        given.queue,
+        given.message.encode(errors="surrogatepass"),
+        given.raw,
     )
     return _run(explain(loaded, program, given.queue, record))
 
@@ -125,7 +128,9 @@ def _run(explained: Explanation) -> RunReport:
 
 
 def run_tests(given: MessageOfDraft) -> list[PageTest]:
-    """Run the tests of the routes of a queue, or of all without one, as `router test` does; raises RouterError."""
+    """Run the tests of the routes of a queue, or of all without one, as `router test` does; raises
+    RouterError.
+    """
     suite = Suite(Path(given.config), os.environ, as_unsaved(given.unsaved), given.load())
     routes = suite.program.config.routes
     return [
@@ -141,7 +146,12 @@ def _test(suite: Suite, verdict: Verdict) -> PageTest:
         Difference(each.what, cell(each.expected), cell(each.found)) for each in verdict.differences
     ]
     return PageTest(
-        verdict.route, verdict.name, verdict.passed, differences, place.file, place.line
+        verdict.route,
+        verdict.name,
+        verdict.passed,
+        differences,
+        place.file,
+        place.line,
     )
 
 
@@ -153,7 +163,9 @@ class NewTest(Struct, frozen=True):
 
 
 def add_test(given: MessageOfDraft) -> NewTest:
-    """Return the file of a route with one more test, which expects what happens now; raises RouterError."""
+    """Return the file of a route with one more test, which expects what happens now; raises
+    RouterError.
+    """
     loaded = given.load()
     program = loaded.require()
     if given.route not in program.config.routes:
@@ -170,7 +182,10 @@ def add_test(given: MessageOfDraft) -> NewTest:
 
 
 def _append(
-    file: YamlFile, program: Program, asked: MessageOfDraft, source: dict[str, Any]
+    file: YamlFile,
+    program: Program,
+    asked: MessageOfDraft,
+    source: dict[str, Any],
 ) -> None:
     test = msgspec.convert(source, spec.Test)
     observed = observe(program, asked.route, test)

@@ -1,4 +1,5 @@
-"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in AWS.
+"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in
+AWS.
 
 The contract of a route says in words what it takes, what it stores, and what happens to the rest.
 """
@@ -13,6 +14,7 @@ from router.errors import ConfigError, UsageError
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.program.load import Loaded
+from router.runtime.program.schemas.documents import list_of
 from router.tools.change.items import settings_of
 from router.tools.console.api import Call
 from router.tools.console.checking import Draft, RouteOfDraft, message_job
@@ -38,7 +40,9 @@ _STORES = {
 
 
 class GraphOfDraft(Draft, frozen=True):
-    """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a node."""
+    """A graph of a draft: all, what has a name such as `pattern`, or what is in the group of a
+    node.
+    """
 
     group: GroupBy = "auto"
     pattern: str = ""
@@ -48,7 +52,8 @@ class GraphOfDraft(Draft, frozen=True):
 class PageGraph(Struct, frozen=True):
     """A graph as the page draws it.
 
-    `picture` is the SVG of `router graph`, as elements: name, attributes, text, children. Its nth `g` is the nth node.
+    `picture` is the SVG of `router graph`, as elements: name, attributes, text, children. Its nth
+    `g` is the nth node.
     """
 
     nodes: tuple[Node, ...]
@@ -60,12 +65,16 @@ class PageGraph(Struct, frozen=True):
 def make_graph(given: GraphOfDraft) -> PageGraph:
     """Return the graph of a draft; a job."""
     loaded = given.load()
-    if loaded.config is None:
-        raise ConfigError(tuple(loaded.findings))
-    whole = graph_of(loaded.config)
+    whole = graph_of(_require_config(loaded))
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
     return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
+
+
+def _require_config(loaded: Loaded) -> spec.Config:
+    if loaded.config is None:
+        raise ConfigError(tuple(loaded.findings))
+    return loaded.config
 
 
 def _choose(whole: Graph, asked: GraphOfDraft, loaded: Loaded) -> Graph:
@@ -88,9 +97,8 @@ def read_live(workspace: Workspace, given: Draft) -> bytes:
     # boto3 takes 0.2 s to import: a console of files does without.
     from router.tools.console import live
 
-    asked = live.LiveOfDraft(
-        str(workspace.config), given.unsaved, workspace.target == "local", workspace.worker
-    )
+    is_local = workspace.target == "local"
+    asked = live.LiveOfDraft(str(workspace.config), given.unsaved, is_local, workspace.worker)
     return workspace.live.run(live.read_live, asked)
 
 
@@ -112,68 +120,81 @@ class Contract(Struct, frozen=True):
 def contract_of_route(given: RouteOfDraft) -> Contract:
     """Return the contract of a route of a draft; raises RouterError."""
     loaded = given.load()
-    config = loaded.config
-    if config is None:
-        raise ConfigError(tuple(loaded.findings))
+    config = _require_config(loaded)
     route = config.routes.get(given.route)
     if route is None:
         raise UsageError(f"there is no route '{given.route}'")
     queue = config.queues.get(route.queue) or spec.Queue()
+    table = config.tables.get(route.table)
+    takes = [*_source(route, queue), *_conditions(config, given.route, queue)]
+    takes.append(_schema(loaded, given.route, route))
+    stores = [*_items(route, table), *_writes(route, table, queue), *_contents(route)]
     place = loaded.findings.locate(("routes", given.route), True)
     return Contract(
-        given.route,
-        route.description,
-        route.owner,
-        list(_takes(config, given.route, route, queue, loaded)),
-        list(_stores(config, route, queue)),
-        list(_attributes(route)),
-        list(_rest(config, route, queue)),
-        len(route.tests),
-        place.file,
-        place.line,
+        route=given.route,
+        description=route.description,
+        owner=route.owner,
+        takes=takes,
+        stores=stores,
+        attributes=list(_attributes(route)),
+        rest=list(_rest(route, queue)),
+        tests=len(route.tests),
+        file=place.file,
+        line=place.line,
     )
 
 
-def _takes(
-    config: spec.Config, name: str, route: spec.RouteSettings, queue: spec.Queue, loaded: Loaded
-) -> Iterator[str]:
-    yield f"Messages of the queue {_named(route.queue, queue.name)}" + (
-        f", unwrapped from {' in '.join(reversed(queue.envelope))}." if queue.envelope else "."
-    )
+def _source(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    source = f"Messages of the queue {_named(route.queue, queue.name)}"
+    if queue.envelope:
+        source += f", unwrapped from {' in '.join(reversed(queue.envelope))}"
+    yield f"{source}."
     if queue.encoding != "json":
         yield f"Their payload is {queue.encoding}."
-    others = [each for each, settings in config.routes.items() if settings.queue == route.queue]
+
+
+def _conditions(config: spec.Config, name: str, queue: spec.Queue) -> Iterator[str]:
+    route = config.routes[name]
     if route.when is not None:
         yield f"Those for which {route.when} is true."
-    if queue.match == "first" and others.index(name):
-        yield f"Those that no earlier route takes: {', '.join(others[: others.index(name)])}."
+    if queue.match == "first":
+        routes = [each for each, other in config.routes.items() if other.queue == route.queue]
+        earlier = routes[: routes.index(name)]
+        if earlier:
+            yield f"Those that no earlier route takes: {', '.join(earlier)}."
+
+
+def _schema(loaded: Loaded, name: str, route: spec.RouteSettings) -> str:
     if route.schema is None:
-        yield "It has no schema: each message that can be mapped is stored."
-        return
-    yield (
-        f"They satisfy {route.schema if isinstance(route.schema, str) else 'the schema in the config'}"
-        + _required(loaded, name, route.schema)
-    )
+        return "It has no schema: each message that can be mapped is stored."
+    schema = route.schema if isinstance(route.schema, str) else "the schema in the config"
+    required = _required(loaded, name, route.schema)
+    if required:
+        return f"They satisfy {schema}, which requires {', '.join(map(str, required))}."
+    return f"They satisfy {schema}."
 
 
-def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> str:
-    validation = (
-        loaded.schemas.linked(schema, ("routes", name, "schema")) if loaded.schemas else None
-    )
+def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) -> list[Any]:
+    """Return the members that a schema requires."""
+    validation = None
+    if loaded.schemas:
+        validation = loaded.schemas.linked(schema, ("routes", name, "schema"))
     content = validation.root.content if validation else None
-    listed = content.get("required") if isinstance(content, dict) else None
-    return (
-        f", which requires {', '.join(map(str, listed))}."
-        if isinstance(listed, list) and listed
-        else "."
-    )
+    return list_of(content, "required") if isinstance(content, dict) else []
 
 
-def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
-    table, write = config.tables.get(route.table), route.write
+def _items(route: spec.RouteSettings, table: spec.TableSettings | None) -> Iterator[str]:
     each = "" if route.for_each is None else f" for each element of {route.for_each}"
     key = f" under the key {', '.join(table.key)}" if table else ""
     yield f"One item{each} in the table {_named(route.table, table.name if table else '')}{key}."
+
+
+def _writes(
+    route: spec.RouteSettings,
+    table: spec.TableSettings | None,
+    queue: spec.Queue,
+) -> Iterator[str]:
+    write = route.write
     mode = MODES[write.mode]
     yield f"Mode {mode.name}: it {mode.summary}."
     if mode.stores in _STORES:
@@ -186,13 +207,17 @@ def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -
         yield "All items of one message are written in one transaction, or none."
     if table and table.ttl:
         yield f"DynamoDB deletes an item after the time in {table.ttl}."
+
+
+def _contents(route: spec.RouteSettings) -> Iterator[str]:
     if route.item is None:
         yield "The item is the whole message."
     if route.merge is not None:
         yield f"The entries of {route.merge.from_} are attributes, too."
-    if route.plugins is None or route.plugins:
-        names = ", ".join(route.plugins) if route.plugins is not None else "all of the config"
-        yield f"Plugins may change it: {names}."
+    if route.plugins is None:
+        yield "Plugins may change it: all of the config."
+    elif route.plugins:
+        yield f"Plugins may change it: {', '.join(route.plugins)}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
@@ -201,12 +226,10 @@ def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
         yield name, given["from"] if list(given) == ["from"] else to_json(given)
 
 
-def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
-    dead_letter = (
-        f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
-        if queue.dead_letter
-        else f"stays on {route.queue}, for its redrive policy"
-    )
+def _rest(route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
+    dead_letter = f"stays on {route.queue}, for its redrive policy"
+    if queue.dead_letter:
+        dead_letter = f"goes to the dead-letter queue {queue.dead_letter}, with the reason"
     ends = {"dead_letter": dead_letter, "drop": "is dropped"}
     if route.schema is not None:
         yield f"A message that fails the schema {ends[route.on_invalid]}."

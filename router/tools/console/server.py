@@ -50,7 +50,8 @@ _STOP_SECONDS = 2
 
 
 class Access:
-    """The token of a console, and a second one that is accepted once: that of the browser which the command opens.
+    """The token of a console, and a second one that is accepted once: that of the browser which the
+    command opens.
 
     The command line of a browser is visible to other users of the machine.
     """
@@ -79,14 +80,21 @@ class Access:
 
 
 class Guard:
-    """An ASGI application that refuses requests before they reach another one, and adds the headers of its responses.
+    """An ASGI application that refuses requests before they reach another one, and adds the headers
+    of its responses.
 
-    A page of another site can send requests to the loopback address, by its own name too (DNS rebinding), and a cookie
-    of one port is sent to all: so the Host is one of the console's, the Origin and Sec-Fetch-Site are its own, and
-    there is a token: in the URL once, then in a cookie.
+    A page of another site can send requests to the loopback address, by its own name too (DNS
+    rebinding), and a cookie of one port is sent to all: so the Host is one of the console's, the
+    Origin and Sec-Fetch-Site are its own, and there is a token: in the URL once, then in a cookie.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, port: int, names: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        port: int,
+        names: Iterable[str],
+    ) -> None:
         self._app = app
         self._access = access
         self._cookie = f"router-console-{port}"
@@ -132,7 +140,9 @@ class Guard:
         return False, "" if self._has_session(headers) else UNKNOWN_VISITOR
 
     def _has_session(self, headers: Headers) -> bool:
-        """Return whether one of the cookies of that name is valid; those of other programs may have any form."""
+        """Return whether one of the cookies of that name is valid; those of other programs may have
+        any form.
+        """
         pairs = (
             pair.strip().partition("=")
             for line in headers.getlist("cookie")
@@ -152,7 +162,9 @@ class Setting(Struct, frozen=True):
 
 
 _SETTING = Call(
-    "setting", Nothing, lambda each, _: Setting(str(each.config), each.target, each.writes)
+    "setting",
+    Nothing,
+    lambda each, _: Setting(str(each.config), each.target, each.writes),
 )
 CALLS = (_SETTING, *edit.CALLS, *routes.CALLS, *letters.CALLS, *change.CALLS)
 
@@ -182,7 +194,9 @@ def make_app(workspace: Workspace, access: Access, port: int) -> ASGIApp:
 
 
 def serve(workspace: Workspace, access: Access, listener: socket) -> None:
-    """Serve the console on a socket that listens, until SIGINT, which raises KeyboardInterrupt, or SIGTERM."""
+    """Serve the console on a socket that listens, until SIGINT, which raises KeyboardInterrupt, or
+    SIGTERM.
+    """
     app = make_app(workspace, access, listener.getsockname()[1])
     config = uvicorn.Config(
         app,

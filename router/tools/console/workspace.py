@@ -1,7 +1,9 @@
-"""What the views of the console work on: a config, its environment, the AWS that it runs on, and processes for jobs.
+"""What the views of the console work on: a config, its environment, the AWS that it runs on, and
+processes for jobs.
 
-What configs and plugins can break runs as a job in a process apart: one that crashes or hangs ends nothing else. That
-process reads a job per line, runs it, and writes its answer as a line. What is refused has a code and a sentence.
+What configs and plugins can break runs as a job in a process apart: one that crashes or hangs ends
+nothing else. That process reads a job per line, runs it, and writes its answer as a line. What is
+refused has a code and a sentence.
 """
 
 import os
@@ -26,13 +28,17 @@ Target = Literal["files", "local", "aws"]
 
 
 SECONDS = 60.0
-"""The time limit of a check, and of reading the state of AWS; a check of 1,000 routes takes a tenth of it."""
+"""The time limit of a check, and of reading the state of AWS; a check of 1,000 routes takes a tenth
+of it.
+"""
 MESSAGE_SECONDS = 20.0
 """The time limit of running a message, for which the page waits while somebody types."""
 
 
 class ConsoleError(RouterError):
-    """A request of the page that is refused: `code` is a stable word or a code RTnnn, `status` that of HTTP."""
+    """A request of the page that is refused: `code` is a stable word or a code RTnnn, `status` that
+    of HTTP.
+    """
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -48,7 +54,9 @@ def as_refusal(error: RouterError) -> ConsoleError:
         case ConfigError():
             first = error.findings[0]
             return ConsoleError(
-                first.code.id, f"the config has errors, which the view Edit shows: {first}", 422
+                first.code.id,
+                f"the config has errors, which the view Edit shows: {first}",
+                422,
             )
         case _:
             return ConsoleError("usage", str(error))
@@ -59,7 +67,9 @@ _EXACT = ("add_test",)
 
 
 class Job(Struct, frozen=True):
-    """A function of a module of `router.tools.console`, and what it gets: JSON of the type that its `given` has."""
+    """A function of a module of `router.tools.console`, and what it gets: JSON of the type that its
+    `given` has.
+    """
 
     module: str
     function: str
@@ -76,7 +86,8 @@ class JobAnswer(Struct, frozen=True):
 
 
 class JobProcess:
-    """A process that runs jobs one after the other; it is started by the first, and again after it has ended.
+    """A process that runs jobs one after the other; it is started by the first, and again after it
+    has ended.
 
     A job that takes longer than `seconds` is ended.
     """
@@ -112,7 +123,9 @@ class JobProcess:
         if line:
             return line
         raise ConsoleError(
-            "crashed", "the process that checks ended by itself; the next try starts a new one", 500
+            "crashed",
+            "the process that checks ended by itself; the next try starts a new one",
+            500,
         )
 
     def _send(self, job: bytes) -> bytes:
@@ -153,7 +166,11 @@ def _start(env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-P", "-c", f"from {__name__} import run_jobs; run_jobs()"]
     # In a session of its own: Ctrl-C at the terminal is for the console.
     return subprocess.Popen(  # noqa: S603 — our own program
-        command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        command,
+        env=env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -189,7 +206,9 @@ def _answer(line: bytes) -> JobAnswer:
     except RouterError as error:
         refusal = as_refusal(error)
         return JobAnswer(
-            code=refusal.code, message=WRITTEN.mask(str(refusal)), status=refusal.status
+            code=refusal.code,
+            message=WRITTEN.mask(str(refusal)),
+            status=refusal.status,
         )
     except BaseException as error:
         # jsonschema-rs raises its PanicException, which is not an Exception.
@@ -207,9 +226,10 @@ def _without_secrets(answer: bytes) -> bytes:
 class Workspace(Struct, frozen=True):
     """The config, the variables of its references, and the AWS of a console.
 
-    On `local` the environment leads SDKs to the embedded AWS. Unless `writes`, nothing in AWS is changed; on `local` it
-    is always true. `messages` runs jobs for which the page waits while somebody types, `checks` jobs that may take
-    seconds, and `live` jobs that call AWS. `worker` is the address of the pages of the worker on `local`.
+    On `local` the environment leads SDKs to the embedded AWS. Unless `writes`, nothing in AWS is
+    changed; on `local` it is always true. `messages` runs jobs for which the page waits while
+    somebody types, `checks` jobs that may take seconds, and `live` jobs that call AWS. `worker` is
+    the address of the pages of the worker on `local`.
     """
 
     config: Path
@@ -221,7 +241,9 @@ class Workspace(Struct, frozen=True):
     writes: bool = False
     worker: str = ""
     files: set[str] = field(default_factory=set)
-    """The names of the files that may be saved: those of the config, as far as the page has asked for them."""
+    """The names of the files that may be saved: those of the config, as far as the page has asked
+    for them.
+    """
 
 
 @contextmanager
@@ -245,7 +267,9 @@ def require_aws(workspace: Workspace) -> None:
     """Raise ConsoleError if the console shows files only."""
     if workspace.target == "files":
         raise ConsoleError(
-            "offline", "this needs AWS: start router console with --local or --aws", 409
+            "offline",
+            "this needs AWS: start router console with --local or --aws",
+            409,
         )
 
 
@@ -254,5 +278,7 @@ def require_writes(workspace: Workspace) -> None:
     require_aws(workspace)
     if not workspace.writes:
         raise ConsoleError(
-            "read_only", "AWS is read-only here: start router console with --aws --write", 403
+            "read_only",
+            "AWS is read-only here: start router console with --aws --write",
+            403,
         )

@@ -1,12 +1,12 @@
 """Compares the expectations of a test with its observed outcome and items, and shows values."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.model import Item, Outcome
 from router.runtime.config import spec
@@ -21,24 +21,26 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=repr)
 
 
 class Difference(Struct, frozen=True):
-    """A difference: its subject (an attribute, or e.g. "outcome"), the expected and the found value."""
+    """A difference between a test and what was observed."""
 
     what: str
+    """Its subject: an attribute, or for example "outcome"."""
     expected: Any
     found: Any
 
 
 class Observed(Struct, frozen=True):
-    """The outcomes of a test's messages, and the items and requests of the test's route.
-
-    `writes` is whether the route wrote each of the messages, `stored` what its table holds at the end if that matters.
-    """
+    """What became of the messages of a test."""
 
     outcomes: tuple[Outcome, ...]
     items: Sequence[Item] = ()
+    """What the route of the test writes."""
     requests: Sequence[Mapping[str, Any]] = ()
+    """The requests that write these items."""
     writes: tuple[bool, ...] = ()
+    """Whether the route writes each message."""
     stored: Sequence[Item] | None = None
+    """What the table holds at the end, None if that does not matter."""
 
     @property
     def outcome(self) -> Outcome:
@@ -46,18 +48,29 @@ class Observed(Struct, frozen=True):
         return self.outcomes[-1]
 
 
+def says_of_items(test: spec.Test) -> bool:
+    """Return whether a test expects items, a request, or what a table holds."""
+    expectations = (test.item, test.item_contains, test.items, test.write, test.table)
+    return any(each is not None for each in expectations)
+
+
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
     """Return all differences but those of the table."""
-    says_of_items = (test.item, test.item_contains, test.items, test.write, test.table) != (
-        None,
-    ) * 5
     differences: list[Difference] = []
     for index, (message, outcome) in enumerate(zip(test.received, observed.outcomes, strict=True)):
-        subject = f"messages[{index}]." if test.messages else ""
         # Another route of the queue wrote the message, which must not make a test of this route pass.
-        elsewhere = outcome.kind == "written" and not observed.writes[index] and not says_of_items
-        differences += _compare_outcome(message, outcome, elsewhere, subject)
-    return (*differences, *_compare_items(test, observed.items), *_compare_write(test, observed))
+        is_elsewhere = outcome.kind == "written" and not observed.writes[index]
+        found = _compare_outcome(message, outcome, is_elsewhere and not says_of_items(test))
+        subject = f"messages[{index}]." if test.messages else ""
+        differences += _within(subject, found)
+    differences += _compare_items(test, observed.items)
+    differences += _compare_write(test, observed.requests)
+    return tuple(differences)
+
+
+def _within(subject: str, differences: Iterable[Difference]) -> list[Difference]:
+    """Return differences of a part as differences of the whole."""
+    return [structs.replace(each, what=f"{subject}{each.what}") for each in differences]
 
 
 def table(differences: Sequence[Difference]) -> list[str]:
@@ -66,7 +79,8 @@ def table(differences: Sequence[Difference]) -> list[str]:
         ("", "expected", "found"),
         *((printable(each.what), cell(each.expected), cell(each.found)) for each in differences),
     ]
-    first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
+    first = max(len(what) for what, _, _ in rows)
+    second = max(len(expected) for _, expected, _ in rows)
     return [f"{what:{first}}  {expected:{second}}  {found}" for what, expected, found in rows]
 
 
@@ -76,89 +90,93 @@ def cell(value: Any) -> str:
 
 
 def _compare_outcome(
-    message: spec.ReceivedMessage, outcome: Outcome, elsewhere: bool, subject: str
+    message: spec.ReceivedMessage,
+    outcome: Outcome,
+    is_elsewhere: bool,
 ) -> list[Difference]:
     if outcome.kind != message.outcome:
-        found = (
-            f"{outcome.kind} ({outcome.code} {outcome.reason})" if outcome.code else outcome.kind
-        )
-        return [Difference(f"{subject}outcome", message.outcome, found)]
-    if elsewhere:
-        return [Difference(f"{subject}outcome", "written", "not written by this route")]
-    pairs = (("code", message.code, outcome.code), ("reason", message.reason, outcome.reason))
-    return [
-        Difference(f"{subject}{name}", expected, found)
-        for name, expected, found in pairs
-        if expected not in (None, found)
-    ]
+        why = f" ({outcome.code} {outcome.reason})" if outcome.code else ""
+        return [Difference("outcome", message.outcome, f"{outcome.kind}{why}")]
+    if is_elsewhere:
+        return [Difference("outcome", "written", "not written by this route")]
+    differences = []
+    if message.code not in (None, outcome.code):
+        differences.append(Difference("code", message.code, outcome.code))
+    if message.reason not in (None, outcome.reason):
+        differences.append(Difference("reason", message.reason, outcome.reason))
+    return differences
 
 
-def _compare_write(test: spec.Test, observed: Observed) -> list[Difference]:
+def _compare_write(test: spec.Test, requests: Sequence[Any]) -> list[Difference]:
     if test.write is None:
         return []
-    if len(observed.requests) != 1:
-        return [Difference("number of writes", 1, len(observed.requests))]
-    request = observed.requests[0]
-    return [] if same(test.write, request) else _compare_deep("write", test.write, request)
+    if len(requests) != 1:
+        return [Difference("number of writes", 1, len(requests))]
+    return _compare_deep("write", test.write, requests[0])
 
 
 def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
     """Return the innermost parts that differ."""
-    if not (isinstance(expected, dict) and isinstance(found, dict)):
-        return [] if same(expected, found) else [Difference(what, expected, found)]
-    return [
-        each
-        for name in {**expected, **found}
-        for each in _compare_deep(
-            f"{what}.{name}", expected.get(name, ABSENT), found.get(name, ABSENT)
-        )
-    ]
+    if same(expected, found):
+        return []
+    if not isinstance(expected, dict) or not isinstance(found, dict):
+        return [Difference(what, expected, found)]
+    differences = []
+    for name in {**expected, **found}:
+        parts = expected.get(name, ABSENT), found.get(name, ABSENT)
+        differences += _compare_deep(f"{what}.{name}", *parts)
+    return differences
 
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
+    expected: Sequence[Mapping[str, Any]]
+    whole = True
     if test.items is not None:
-        if len(found) != len(test.items):
-            return [Difference("number of items", len(test.items), len(found))]
-        return [
-            Difference(f"items[{index}].{each.what}", each.expected, each.found)
-            for index, (expected, item) in enumerate(zip(test.items, found, strict=True))
-            for each in compare_item(expected, item, whole=True)
-        ]
-    whole = test.item is not None
-    expected = test.item if whole else test.item_contains
-    if expected is None:
+        expected = test.items
+    elif test.item is not None:
+        expected = [test.item]
+    elif test.item_contains is not None:
+        expected = [test.item_contains]
+        whole = False
+    else:
         return []
-    if len(found) != 1:
-        return [Difference("number of items", 1, len(found))]
-    return compare_item(expected, found[0], whole)
+    if len(found) != len(expected):
+        return [Difference("number of items", len(expected), len(found))]
+    differences = []
+    for index, (each, item) in enumerate(zip(expected, found, strict=True)):
+        subject = "" if test.items is None else f"items[{index}]."
+        differences += _within(subject, compare_item(each, item, whole))
+    return differences
 
 
 def compare_item(
-    expected: Mapping[str, Any], item: Mapping[str, Any], whole: bool
+    expected: Mapping[str, Any],
+    item: Mapping[str, Any],
+    whole: bool,
 ) -> list[Difference]:
     """Return the attributes that differ; those that are not expected count only for a `whole` item."""
-    return [
-        Difference(name, expected.get(name, ABSENT), item.get(name, ABSENT))
-        for name in ({**expected, **item} if whole else expected)
-        if not same(expected.get(name, ABSENT), item.get(name, ABSENT))
-    ]
+    differences = []
+    for name in {**expected, **item} if whole else expected:
+        wanted, found = expected.get(name, ABSENT), item.get(name, ABSENT)
+        if not same(wanted, found):
+            differences.append(Difference(name, wanted, found))
+    return differences
 
 
 def same(expected: Any, found: Any) -> bool:
-    """Return whether a value of a test equals a stored one; tests write sets as lists, and binary as base64."""
+    """Return whether a value of a test equals a stored one; tests write sets as lists, and binary
+    as base64.
+    """
     if isinstance(found, set):
-        listed = expected if isinstance(expected, list) else []
-        return len(listed) == len(found) and all(
-            any(same(each, other) for each in listed) for other in found
-        )
+        return isinstance(expected, list) and _same_members(expected, found)
     if isinstance(found, bytes):
         return bool(expected == base64.b64encode(found).decode())
     if isinstance(found, bool) or isinstance(expected, bool):
         return found is expected
     if isinstance(found, dict) and isinstance(expected, dict):
-        return found.keys() == expected.keys() and all(
-            same(expected[name], found[name]) for name in found
-        )
+        if found.keys() != expected.keys():
+            return False
+        return all(same(expected[name], value) for name, value in found.items())
     if isinstance(found, list) and isinstance(expected, list):
         return len(found) == len(expected) and all(map(same, expected, found))
     if isinstance(found, int | Decimal) != isinstance(expected, int | Decimal):
@@ -166,10 +184,22 @@ def same(expected: Any, found: Any) -> bool:
     return bool(found == expected)
 
 
+def _same_members(expected: list[Any], found: set[Any]) -> bool:
+    """Return whether a list has the members of a set, in any order."""
+    if len(expected) != len(found):
+        return False
+    for member in found:
+        if not any(same(each, member) for each in expected):
+            return False
+    return True
+
+
 def to_json(value: Any, indent: int = 0) -> str:
     """Return a value as JSON text that is safe for a terminal, on one line or indented."""
     text = _ENCODER.encode(_plain(value))
-    return printable_json((msgspec.json.format(text, indent=indent) if indent else text).decode())
+    if indent:
+        text = msgspec.json.format(text, indent=indent)
+    return printable_json(text.decode())
 
 
 def to_cell(value: Any) -> str:
@@ -187,7 +217,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _order(value: Any) -> Any:
-    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything into a set."""
-    number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-    return (0, value, "") if number else (1, 0, value if isinstance(value, str) else repr(value))
+def _order(value: Any) -> tuple[Any, ...]:
+    """Return the sort key: numbers by value, all else by its text, since a plugin can put anything
+    into a set.
+    """
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return (0, value)
+    return (1, value if isinstance(value, str) else repr(value))

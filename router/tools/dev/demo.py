@@ -1,12 +1,13 @@
-"""Runs a demo on the embedded AWS: sends messages, waits for empty queues, and collects the results."""
+"""Runs a demo on the embedded AWS: sends messages, waits for empty queues, and collects the
+results.
+"""
 
 import json
 import os
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -51,83 +52,126 @@ class Consumer(Protocol):
 
 
 def run_samples(
-    demo: DemoRound, local: LocalAws, start: Callable[[], AbstractContextManager[Consumer]]
+    demo: DemoRound,
+    local: LocalAws,
+    start: Callable[[], AbstractContextManager[Consumer]],
 ) -> DemoResult:
-    """Send the messages, consume them, and evaluate the results; the queues and tables of the config must exist.
+    """Send the messages, consume them, and evaluate the results; the queues and tables of the
+    config must exist.
 
     The tests follow one after the other, each on tables that hold its items only.
     """
-    program, (tables, queues) = demo.program, clients(local)
+    program = demo.program
+    tables, queues = clients(local)
     names = {name: queue_name(queue.reference) for name, queue in program.engine.queues.items()}
-    urls = {
-        name: queues.get_queue_url(QueueName=aws_name)["QueueUrl"]
-        for name, aws_name in names.items()
-    }
-    numbers = count()
-    sent = {
-        _send(queues, urls[sample.queue], str(next(numbers)), sample): sample
-        for sample in demo.samples
-    }
     dead_letters = {
         name: queue_name(queue.dead_letter) for name, queue in program.engine.queues.items()
     }
-    staying = {id_: sample for id_, sample in sent.items() if stays(sample, dead_letters)}
-    delivered = dict(sent)
+    sending = _Sending(queues, names, dead_letters)
+    for sample in demo.samples:
+        sending.send(sample, "demo")
+    sent = dict(sending.sent)
 
     def deliver(sample: Sample) -> str:
         # In a group of its own: a message that stays on a FIFO queue must not block others.
-        number = str(next(numbers))
-        id_ = _send(queues, urls[sample.queue], number, sample, f"demo-{number}")
-        delivered[id_] = sample
-        if stays(sample, dead_letters):
-            staying[id_] = sample
-        _drain(queues, list(urls.values()), staying, consumer)
+        id_ = sending.send(sample)
+        sending.drain(consumer)
         return id_
 
     with start() as consumer:
-        _drain(queues, list(urls.values()), staying, consumer)
+        sending.drain(consumer)
         references = [table.name or name for name, table in program.config.tables.items()]
         stored = {table_name(each): scan_table(tables, each) for each in references}
         ran = list(run_tests(demo.tests, tables, deliver))
         log = consumer.finish()
+    left = sending.left_unexpectedly(log)
+    log = without_retried(sending.sent, log, left)
     # A dead-letter queue that a route reads contains messages of that route.
     kept = {
         name: queue for name, queue in dead_letters.items() if queue and queue not in names.values()
     }
-    stay = Counter(sample.queue for id_, sample in staying.items() if id_ in log.lines)
-    left = {name: _left(queues, url) - stay[name] for name, url in urls.items()}
-    log = without_retried(delivered, log, left)
-    letters = read_dead_letters(queues, dict.fromkeys(kept.values()))
-    state = DemoState(log, left, find_unseen(delivered, log), stored, letters, kept)
-    return evaluate(sent, state, [result for each in ran for result in evaluate_test(each, state)])
-
-
-def _send(client: "SQSClient", url: str, number: str, sample: Sample, group: str = "demo") -> str:
-    more: dict[str, Any] = (
-        {"MessageGroupId": group, "MessageDeduplicationId": number} if is_fifo(url) else {}
+    state = DemoState(
+        log=log,
+        left=left,
+        unseen=find_unseen(sending.sent, log),
+        tables=stored,
+        dead_letters=read_dead_letters(queues, dict.fromkeys(kept.values())),
+        dead_letter_queues=kept,
     )
-    sent = client.send_message(
-        QueueUrl=url, MessageBody=sample.body, MessageAttributes=sample.attributes, **more
-    )
-    return sent["MessageId"]
+    results = [result for each in ran for result in evaluate_test(each, state)]
+    return evaluate(sent, state, results)
 
 
-def _drain(
-    client: "SQSClient", urls: Sequence[str], staying: Mapping[str, Sample], consumer: Consumer
-) -> None:
-    """Wait until only messages that are expected to stay are on the queues, or until the time is over."""
-    end = time.monotonic() + DRAIN_SECONDS
-    while time.monotonic() < end:
-        log = consumer.log().lines
-        stay = sum(
-            id_ in log and log[id_]["outcome"] == sample.outcome for id_, sample in staying.items()
+class _Sending:
+    """The messages that were sent, by their ids, and those of them that are expected to stay on
+    their queues.
+    """
+
+    def __init__(
+        self,
+        client: "SQSClient",
+        names: Mapping[str, str],
+        dead_letters: Mapping[str, str],
+    ) -> None:
+        self._client = client
+        self._dead_letters = dead_letters
+        self._urls = {
+            name: client.get_queue_url(QueueName=aws_name)["QueueUrl"]
+            for name, aws_name in names.items()
+        }
+        self._numbers = count()
+        self.sent: dict[str, Sample] = {}
+        self._staying: dict[str, Sample] = {}
+
+    def send(self, sample: Sample, group: str = "") -> str:
+        """Send a message, on a FIFO queue in a group, or in one of its own; return its id."""
+        number = next(self._numbers)
+        url = self._urls[sample.queue]
+        more: dict[str, Any] = {}
+        if is_fifo(url):
+            more["MessageGroupId"] = group or f"demo-{number}"
+            more["MessageDeduplicationId"] = str(number)
+        response = self._client.send_message(
+            QueueUrl=url,
+            MessageBody=sample.body,
+            MessageAttributes=sample.attributes,
+            **more,
         )
-        if stay == len(staying) and sum(_left(client, url) for url in urls) <= stay:
-            return
-        time.sleep(_POLL_SECONDS)
+        id_ = response["MessageId"]
+        self.sent[id_] = sample
+        if stays(sample, self._dead_letters):
+            self._staying[id_] = sample
+        return id_
+
+    def drain(self, consumer: Consumer) -> None:
+        """Wait until only messages that are expected to stay are on the queues, or until the time
+        is over.
+        """
+        end = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < end:
+            log = consumer.log().lines
+            ended = [
+                id_
+                for id_, sample in self._staying.items()
+                if id_ in log and log[id_]["outcome"] == sample.outcome
+            ]
+            if len(ended) == len(self._staying) and sum(self._left().values()) <= len(ended):
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def left_unexpectedly(self, log: MessageLog) -> dict[str, int]:
+        """Return the number of messages on each queue besides those that are expected to stay."""
+        left = self._left()
+        for id_, sample in self._staying.items():
+            if id_ in log.lines:
+                left[sample.queue] -= 1
+        return left
+
+    def _left(self) -> dict[str, int]:
+        return {name: _count(self._client, url) for name, url in self._urls.items()}
 
 
-def _left(client: "SQSClient", url: str) -> int:
+def _count(client: "SQSClient", url: str) -> int:
     """Return the number of messages on a queue, including those in flight."""
     answer = client.get_queue_attributes(
         QueueUrl=url,
@@ -141,7 +185,9 @@ STOP_SECONDS = 30
 
 
 def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResult:
-    """Create queues and tables, send the messages, and run the worker until the queues are empty; raises UsageError."""
+    """Create queues and tables, send the messages, and run the worker until the queues are empty;
+    raises UsageError.
+    """
     provision(demo.program, local)
     return run_samples(demo, local, lambda: _working(config, local, demo.env))
 
@@ -149,6 +195,7 @@ def run_with_worker(demo: DemoRound, config: Path, local: LocalAws) -> DemoResul
 def provision(program: Program, local: LocalAws, existing: Collection[str] = ()) -> None:
     """Create the queues and tables of the config, except those whose names in AWS are given."""
     tables, queues = clients(local)
+    # Two tables of a config may be one in AWS.
     named = {
         table_name(settings.name or key): settings
         for key, settings in program.config.tables.items()
@@ -156,11 +203,12 @@ def provision(program: Program, local: LocalAws, existing: Collection[str] = ())
     for name, settings in named.items():
         if name not in existing:
             create_table(tables, Table(name, tuple(settings.key.items())), settings.ttl)
-    read = {queue.reference: queue.dead_letter for queue in program.engine.queues.values()}
-    create_queues(
-        queues,
-        {name: letters for name, letters in read.items() if queue_name(name) not in existing},
-    )
+    missing = {
+        queue.reference: queue.dead_letter
+        for queue in program.engine.queues.values()
+        if queue_name(queue.reference) not in existing
+    }
+    create_queues(queues, missing)
 
 
 class WorkerProcess:
@@ -204,33 +252,29 @@ def start_worker(
     own_session: bool = False,
     listen: str = "",
 ) -> "subprocess.Popen[bytes]":
-    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe to this process.
+    """Start the worker as a user does, on an embedded AWS; it ends with its standard input, a pipe
+    to this process.
 
     Its pages are at `listen`, an address and a port, if it is given.
     """
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "router",
-        "worker",
-        "--config",
-        str(config),
-        "--wait",
-        "1",
-    ]
-    command += ["--bare-names", "--end-with-input", *(["--listen", listen] if listen else [])]
+    command = [sys.executable, "-P", "-m", "router", "worker", "--config", str(config)]
+    command += ["--wait", "1", "--bare-names", "--end-with-input"]
+    if listen:
+        command += ["--listen", listen]
     return subprocess.Popen(  # noqa: S603 — our own program
-        command, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=own_session
+        command,
+        env=env,
+        stdin=subprocess.PIPE,
+        stderr=log,
+        start_new_session=own_session,
     )
 
 
 @contextmanager
 def _working(config: Path, local: LocalAws, more: Mapping[str, str]) -> Iterator[WorkerProcess]:
     # A test cannot select another AWS.
-    env = local.environment() | {
-        name: value for name, value in more.items() if not name.startswith("AWS_")
-    }
+    others = {name: value for name, value in more.items() if not name.startswith("AWS_")}
+    env = local.environment() | others
     with TemporaryFile() as log, start_worker(config, env, log) as process:
         try:
             yield WorkerProcess(process, log)

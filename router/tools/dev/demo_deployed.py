@@ -45,7 +45,10 @@ class DeployedDemo(Struct, frozen=True):
 
 
 def run_deployed(
-    demo: DemoRound, config: Path, local: LocalAws, report: Callable[[str], object]
+    demo: DemoRound,
+    config: Path,
+    local: LocalAws,
+    report: Callable[[str], object],
 ) -> DeployedDemo:
     """Build, deploy, send the messages, and wait until the queues are empty; raises UsageError."""
     env = {**os.environ, **demo.env}
@@ -69,16 +72,19 @@ def run_deployed(
 
 @contextmanager
 def _temporary_files_in(directory: str) -> Iterator[None]:
-    """Put temporary files, also of child processes, into a directory that is removed with the embedded AWS."""
-    before = os.environ.get("TMPDIR"), tempfile.tempdir
+    """Put temporary files, also of child processes, into a directory that is removed with the
+    embedded AWS.
+    """
+    variable = os.environ.get("TMPDIR")
+    own = tempfile.tempdir
     os.environ["TMPDIR"] = tempfile.tempdir = directory
     try:
         yield
     finally:
+        tempfile.tempdir = own
         os.environ.pop("TMPDIR")
-        if before[0] is not None:
-            os.environ["TMPDIR"] = before[0]
-        tempfile.tempdir = before[1]
+        if variable is not None:
+            os.environ["TMPDIR"] = variable
 
 
 def this_machine() -> Target:
@@ -96,12 +102,14 @@ def this_machine() -> Target:
 
 
 def _refuse_real_accounts(program: Program) -> None:
-    """Raise UsageError if the config names a queue or table outside the account of the embedded AWS."""
-    read = program.engine.queues.values()
-    references = {each for queue in read for each in (queue.reference, queue.dead_letter) if each}
-    references |= {table.name or name for name, table in program.config.tables.items()}
+    """Raise UsageError if the config names a queue or table outside the account of the embedded
+    AWS.
+    """
+    references = {table.name or name for name, table in program.config.tables.items()}
+    for queue in program.engine.queues.values():
+        references |= {queue.reference, queue.dead_letter}
     for reference in sorted(references):
-        if not is_name(reference):
+        if reference and not is_name(reference):
             raise UsageError(
                 f"'{reference}' is in another account, which a function on the embedded AWS cannot reach; "
                 "'router demo' supports such routes"
@@ -117,7 +125,9 @@ def _deploy(deployment: Deployment, make: Callable[[str], Any]) -> tuple[StackRe
     deployment.upload_package(artifacts)
     result = read_result(stacks, prepared, list(execute(stacks, prepared)))
     if not result.succeeded:
-        why = f"{result.cause.logical_id}: {result.cause.reason}" if result.cause else result.status
+        why = result.status
+        if result.cause:
+            why = f"{result.cause.logical_id}: {result.cause.reason}"
         raise UsageError(f"the stack could not be created on the embedded AWS: {why}")
     return stacks.resources(prepared.stack_id)
 
@@ -133,7 +143,9 @@ class DemoFunction:
         return read_log(self.lines())
 
     def finish(self) -> MessageLog:
-        """Return its log, which is complete: an invocation is logged before its messages leave their queue."""
+        """Return its log, which is complete: an invocation is logged before its messages leave
+        their queue.
+        """
         return self.log()
 
     def lines(self) -> tuple[LogLine, ...]:

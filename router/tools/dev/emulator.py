@@ -39,13 +39,17 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT")
 
 
 class LocalAws(Struct, frozen=True):
-    """A running embedded AWS: its endpoint, e.g. `http://127.0.0.1:40123`, and its temporary directory."""
+    """A running embedded AWS: its endpoint, e.g. `http://127.0.0.1:40123`, and its temporary
+    directory.
+    """
 
     endpoint: str
     directory: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of a process that can reach only this AWS, without the user's credentials."""
+        """Return the environment of a process that can reach only this AWS, without the user's
+        credentials.
+        """
         # Other variables could make boto3 use another AWS: profiles, proxies, endpoints of single services.
         kept = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
         return kept | {
@@ -62,13 +66,17 @@ class LocalAws(Struct, frozen=True):
 
 @contextmanager
 def local_aws(
-    *, enforces_iam: bool = False, port: int = 0, state: Path | None = None
+    *,
+    enforces_iam: bool = False,
+    port: int = 0,
+    state: Path | None = None,
 ) -> Iterator[LocalAws]:
     """Run an empty embedded AWS, which is removed afterwards, in whatever way the program ends.
 
-    With `enforces_iam`, identities other than the root of the account have only the permissions of their policies. It
-    listens on a free port for port 0. With `state`, a folder, it starts with what is in there, and saves it at the end.
-    Raises MissingExtra (no ministack), UsageError (it does not start).
+    With `enforces_iam`, identities other than the root of the account have only the permissions of
+    their policies. It listens on a free port for port 0. With `state`, a folder, it starts with
+    what is in there, and saves it at the end. Raises MissingExtra (no ministack), UsageError (it
+    does not start).
     """
     if find_spec("ministack") is None:
         raise MissingExtra("the embedded AWS", "local")
@@ -83,7 +91,8 @@ def local_aws(
 
 @contextmanager
 def _guarded(
-    arguments: list[str], settings: Mapping[str, str]
+    arguments: list[str],
+    settings: Mapping[str, str],
 ) -> Iterator[subprocess.Popen[bytes]]:
     with (
         Path(arguments[0], "log").open("wb") as log,
@@ -125,7 +134,8 @@ def _endpoint(process: subprocess.Popen[bytes], log: Path) -> str:
     with suppress(OSError):
         if port:
             build_opener(ProxyHandler({})).open(
-                f"{endpoint}/_ministack/health", timeout=READY_SECONDS
+                f"{endpoint}/_ministack/health",
+                timeout=READY_SECONDS,
             ).close()
             return endpoint
     last = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
@@ -157,7 +167,9 @@ def clients(local: LocalAws) -> "tuple[DynamoDBClient, SQSClient]":
 
 
 def clients_of(local: LocalAws) -> Callable[[str], Any]:
-    """Return a function that creates a client of the embedded AWS by a service's name; raises as `clients` does."""
+    """Return a function that creates a client of the embedded AWS by a service's name; raises as
+    `clients` does.
+    """
     try:
         # Imported late for start-up time.
         import boto3
@@ -209,15 +221,17 @@ def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
     )
     if ttl:
         client.update_time_to_live(
-            TableName=table.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": ttl}
+            TableName=table.name,
+            TimeToLiveSpecification={"Enabled": True, "AttributeName": ttl},
         )
 
 
 def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, str]:
-    """Create queues, each with its dead-letter queue or "", and return the URLs by name; all are names, ARNs or URLs.
+    """Create queues, each with its dead-letter queue or "", and return the URLs by name; all are
+    names, ARNs or URLs.
 
-    Dead-letter queues are created first. A queue whose name ends in `.fifo` is FIFO, and accepts messages without a
-    deduplication id.
+    Dead-letter queues are created first. A queue whose name ends in `.fifo` is FIFO, and accepts
+    messages without a deduplication id.
     """
     dead_letters = {
         queue_name(queue): queue_name(dead_letter) for queue, dead_letter in queues.items()
@@ -233,12 +247,14 @@ def create_queues(client: "SQSClient", queues: Mapping[str, str]) -> dict[str, s
     for name, dead_letter in dead_letters.items():
         if dead_letter:
             response = client.get_queue_attributes(
-                QueueUrl=urls[dead_letter], AttributeNames=["QueueArn"]
+                QueueUrl=urls[dead_letter],
+                AttributeNames=["QueueArn"],
             )
             arn = response["Attributes"]["QueueArn"]
             policy = {"deadLetterTargetArn": arn, "maxReceiveCount": str(MAX_RECEIVE_COUNT)}
             client.set_queue_attributes(
-                QueueUrl=urls[name], Attributes={"RedrivePolicy": json.dumps(policy)}
+                QueueUrl=urls[name],
+                Attributes={"RedrivePolicy": json.dumps(policy)},
             )
     return urls
 
@@ -256,7 +272,8 @@ def replace_items(client: "DynamoDBClient", table: Table, items: Iterable[dict[s
     for page in client.get_paginator("scan").paginate(TableName=name, ConsistentRead=True):
         for item in page["Items"]:
             client.delete_item(
-                TableName=name, Key={key: value for key, value in item.items() if key in keys}
+                TableName=name,
+                Key={key: value for key, value in item.items() if key in keys},
             )
     for item in items:
         client.put_item(TableName=name, Item=item)
@@ -273,10 +290,12 @@ _GROUP = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:
 def for_embedded_aws(template: Any) -> Any:
     """Return a template whose policies allow on the embedded AWS what they allow on AWS.
 
-    AWS has no separate actions for the batch operations of SQS: `sqs:SendMessage` allows ten messages at a time
-    (AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html). ministack requires
-    `sqs:SendMessageBatch`, and so on. In AWS, the ARN of a log group with its streams is `log-group:NAME:*`, which is
-    the `Arn` of the group in CloudFormation; ministack requires `log-group:NAME`.
+    AWS has no separate actions for the batch operations of SQS: `sqs:SendMessage` allows ten
+    messages at a time
+    (AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html). ministack
+    requires `sqs:SendMessageBatch`, and so on. In AWS, the ARN of a log group with its streams is
+    `log-group:NAME:*`, which is the `Arn` of the group in CloudFormation; ministack requires
+    `log-group:NAME`.
     """
     if isinstance(template, list):
         return [for_embedded_aws(each) for each in template]

@@ -1,7 +1,8 @@
 """The log of a function on the embedded AWS, read to the end of each invocation.
 
-ministack reads a function's standard error by a thread, and logs what this thread has read as soon as no line came for
-5 ms. On a busy machine that is not all: later lines are logged with the next invocation, or never.
+ministack reads a function's standard error by a thread, and logs what this thread has read as soon
+as no line came for 5 ms. On a busy machine that is not all: later lines are logged with the next
+invocation, or never.
 """
 
 import os
@@ -14,7 +15,9 @@ from typing import Any
 READ_SECONDS = 30
 """The longest wait for the log of an invocation, which usually takes a millisecond."""
 _END_SECONDS = 1
-"""The longest wait for the log of a process that has ended; a child of it could keep its standard error open."""
+"""The longest wait for the log of a process that has ended; a child of it could keep its standard
+error open.
+"""
 _POLL_SECONDS = 0.2
 _USED = ("_drain_stderr", "_drain_stderr_bounded")
 
@@ -47,7 +50,9 @@ def read_whole_logs(worker: Any) -> None:
 
 
 def _write_after(pipe: int, mark: str) -> bool:
-    """Write a line into a pipe by the end that is read, behind what is in it; return whether the system can do that."""
+    """Write a line into a pipe by the end that is read, behind what is in it; return whether the
+    system can do that.
+    """
     try:
         writable = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY)
     except OSError:

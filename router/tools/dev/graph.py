@@ -1,4 +1,6 @@
-"""The graph of a config: its queues, routes and tables, and what goes from one to another; and the graph as text."""
+"""The graph of a config: its queues, routes and tables, and what goes from one to another; and the
+graph as text.
+"""
 
 import re
 from collections import Counter
@@ -12,13 +14,14 @@ from msgspec import Struct, structs
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.tools.check.owners import Owners, owners_of
+from router.tools.check.owners import owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
 GroupBy = Literal["auto", "none", "owner", "file", "name"]
 _SECTIONS = {"queue": "queues", "dead_letter": "queues", "route": "routes", "table": "tables"}
 _AFTER_WORD = re.compile("[-_.]")
+_UNSAFE = re.compile(r"[^\w \-.,:=()']")
 MAX_ROUTES = 40
 """A graph with more routes is grouped by default, as it would be too large to read."""
 MAX_GROUPS = 40
@@ -27,23 +30,26 @@ OTHERS = "others"
 
 
 class Node(Struct, frozen=True):
-    """A queue, route or table, or several of one kind; `details` say what its settings are."""
+    """A queue, route or table, or several of one kind."""
 
     id: str
     kind: NodeKind
     name: str
     details: tuple[str, ...] = ()
+    """What its settings are."""
     count: int = 1
+    """How many it stands for."""
     owner: str = ""
 
 
 class Edge(Struct, frozen=True):
-    """A connection of two nodes; `count` is the number of edges that a group has merged."""
+    """A connection of two nodes."""
 
     source: str
     target: str
     kind: EdgeKind
     count: int = 1
+    """How many connections a group has merged."""
 
 
 class Graph(Struct, frozen=True):
@@ -58,57 +64,76 @@ class Graph(Struct, frozen=True):
 
 
 def graph_of(config: spec.Config) -> Graph:
-    """Return the graph of a config."""
+    """Return the graph of a config: its queues, routes and tables, then dead-letter queues without
+    settings.
+    """
     owners = owners_of(config)
-    read = {route.queue: None for route in config.routes.values()}
-    queues = dict.fromkeys([*config.queues, *read])
-    dead_letters = {
-        queue.dead_letter for queue in config.queues.values() if queue.dead_letter
-    } - read.keys()
-    nodes: dict[str, Node] = {}
-    edges: list[Edge] = []
-    for name in queues:
-        settings = config.queues.get(name, spec.Queue())
-        nodes.setdefault(
-            _queue_id(name, dead_letters), _queue_node(name, settings, name in dead_letters, owners)
-        )
+    queues = dict(config.queues)
+    for route in config.routes.values():
+        queues.setdefault(route.queue, spec.Queue())
+    kinds = _kinds_of_queues(config)
+    nodes = [
+        _queue_node(kinds[name], name, settings, owners.queues[name])
+        for name, settings in queues.items()
+    ]
+    edges = []
     for name, route in config.routes.items():
-        id_ = f"route:{name}"
-        nodes[id_] = Node(id_, "route", name, tuple(_details_of(route)), owner=route.owner)
-        edges.append(Edge(f"queue:{route.queue}", id_, "reads"))
-        tables = [route.table, *([route.write.once] if isinstance(route.write.once, str) else [])]
-        edges += [Edge(id_, f"table:{table}", "writes") for table in tables]
+        node = Node(f"route:{name}", "route", name, tuple(_details_of(route)), owner=route.owner)
+        nodes.append(node)
+        edges.append(Edge(f"queue:{route.queue}", node.id, "reads"))
+        edges.append(Edge(node.id, f"table:{route.table}", "writes"))
+        if isinstance(route.write.once, str):
+            edges.append(Edge(node.id, f"table:{route.write.once}", "writes"))
     for name, table in config.tables.items():
-        about = _named(name, table.name, ", ".join(table.key))
-        nodes[f"table:{name}"] = Node(
-            f"table:{name}", "table", name, about, owner=owners.tables[name]
+        details = _details(name, table.name, ", ".join(table.key))
+        nodes.append(
+            Node(f"table:{name}", "table", name, details, owner=owners.tables[name]),
         )
-    for name in queues:
-        target = config.queues.get(name, spec.Queue()).dead_letter
-        if target:
-            nodes.setdefault(
-                _queue_id(target, dead_letters), _queue_node(target, spec.Queue(), True, owners)
+    for name, settings in tuple(queues.items()):
+        target = settings.dead_letter
+        if not target:
+            continue
+        edges.append(
+            Edge(f"{kinds[name]}:{name}", f"{kinds[target]}:{target}", "dead_letter"),
+        )
+        if target not in queues:
+            queues[target] = spec.Queue()
+            nodes.append(
+                _queue_node(kinds[target], target, queues[target], owners.queues[target]),
             )
-            edges.append(
-                Edge(_queue_id(name, dead_letters), _queue_id(target, dead_letters), "dead_letter")
-            )
-    return Graph(tuple(nodes.values()), tuple(edges))
+    return Graph(tuple(nodes), tuple(edges))
 
 
-def _queue_id(name: str, dead_letters: set[str]) -> str:
-    return f"{'dead_letter' if name in dead_letters else 'queue'}:{name}"
+def _kinds_of_queues(config: spec.Config) -> Mapping[str, NodeKind]:
+    """Return the kind of each queue; a dead-letter queue that a route reads is a queue like others."""
+    kinds: dict[str, NodeKind] = dict.fromkeys(config.queues, "queue")
+    for queue in config.queues.values():
+        if queue.dead_letter:
+            kinds[queue.dead_letter] = "dead_letter"
+    for route in config.routes.values():
+        kinds[route.queue] = "queue"
+    return kinds
 
 
-def _queue_node(name: str, settings: spec.Queue, is_dead_letter: bool, owners: Owners) -> Node:
-    kind: NodeKind = "dead_letter" if is_dead_letter else "queue"
-    about = ", ".join([*settings.envelope, *(["FIFO"] if is_fifo(settings.name or name) else [])])
-    return Node(
-        f"{kind}:{name}", kind, name, _named(name, settings.name, about), owner=owners.queues[name]
-    )
+def _queue_node(
+    kind: NodeKind,
+    name: str,
+    settings: spec.Queue,
+    owner: str,
+) -> Node:
+    about = list(settings.envelope)
+    if is_fifo(settings.name or name):
+        about.append("FIFO")
+    details = _details(name, settings.name, ", ".join(about))
+    return Node(f"{kind}:{name}", kind, name, details, owner=owner)
 
 
-def _named(key: str, name: str, about: str) -> tuple[str, ...]:
-    return tuple(filter(None, [name if name != key else "", about]))
+def _details(key: str, name: str, about: str) -> tuple[str, ...]:
+    """Return the name in AWS, if it is another one than the key in the config, and what else is
+    known.
+    """
+    other_name = "" if name == key else name
+    return tuple(text for text in (other_name, about) if text)
 
 
 def _details_of(route: spec.RouteSettings) -> Iterator[str]:
@@ -121,7 +146,9 @@ def _details_of(route: spec.RouteSettings) -> Iterator[str]:
 
 
 def select(graph: Graph, pattern: str) -> Graph:
-    """Return the nodes whose names match a pattern such as `orders*`, with all that they are connected to."""
+    """Return the nodes whose names match a pattern such as `orders*`, with all that they are
+    connected to.
+    """
     return _around(graph, {node.id for node in graph.nodes if fnmatchcase(node.name, pattern)})
 
 
@@ -131,23 +158,23 @@ def select_queue(graph: Graph, name: str) -> Graph:
 
 
 def _around(graph: Graph, matched: set[str]) -> Graph:
-    routes = {
-        edge.source
-        for edge in graph.edges
-        if edge.target in matched and edge.source.startswith("route:")
-    }
-    routes |= {
-        edge.target
-        for edge in graph.edges
-        if edge.source in matched and edge.target.startswith("route:")
-    }
-    inner = matched | routes
+    """Return nodes, the routes that are connected to one of them, and what is connected to any of
+    these.
+    """
+    inner = set(matched)
+    for edge in graph.edges:
+        if edge.target in matched and edge.source.startswith("route:"):
+            inner.add(edge.source)
+        if edge.source in matched and edge.target.startswith("route:"):
+            inner.add(edge.target)
     kept = set(inner)
     for edge in graph.edges:
         if edge.source in inner or edge.target in inner:
             kept |= {edge.source, edge.target}
-    edges = tuple(edge for edge in graph.edges if edge.source in kept and edge.target in kept)
-    return Graph(tuple(node for node in graph.nodes if node.id in kept), edges)
+    return Graph(
+        tuple(node for node in graph.nodes if node.id in kept),
+        tuple(edge for edge in graph.edges if edge.source in kept and edge.target in kept),
+    )
 
 
 def file_finder(findings: Findings) -> Callable[[Node], str]:
@@ -156,7 +183,8 @@ def file_finder(findings: Findings) -> Callable[[Node], str]:
 
 
 def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
-    """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of one first word.
+    """Return a graph with one node for all queues, routes or tables of an owner, of a file, or of
+    one first word.
 
     `auto` leaves a small graph as it is, and takes the first of these of which there are several.
     """
@@ -164,72 +192,77 @@ def group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Graph:
     return _grouped(graph, groups) if groups else graph
 
 
-def open_group(graph: Graph, by: GroupBy, file_of: Callable[[Node], str], id_: str) -> Graph:
+def open_group(
+    graph: Graph,
+    by: GroupBy,
+    file_of: Callable[[Node], str],
+    id_: str,
+) -> Graph:
     """Return what one node of `group` stands for, and what that is connected to."""
     groups = _groups_of(graph, by, file_of)
-    matched = {
-        node.id for node in graph.nodes if f"{node.kind}:{groups.get(node.id, node.name)}" == id_
-    }
+    matched = set()
+    for node in graph.nodes:
+        if f"{node.kind}:{groups.get(node.id, node.name)}" == id_:
+            matched.add(node.id)
     return _around(graph, matched)
 
 
 def _groups_of(graph: Graph, by: GroupBy, file_of: Callable[[Node], str]) -> Mapping[str, str]:
     """Return the group of each node by its id; nothing if they are not grouped."""
-    if by == "none" or (by == "auto" and graph.count("route") <= MAX_ROUTES):
+    is_automatic = by == "auto"
+    if by == "none" or (is_automatic and graph.count("route") <= MAX_ROUTES):
         return {}
-    choices = {
-        "owner": {node.id: node.owner or OTHERS for node in graph.nodes},
-        "file": {node.id: file_of(node) for node in graph.nodes},
-        "name": {node.id: _AFTER_WORD.split(node.name, 1)[0] for node in graph.nodes},
-    }
-    several = (
-        name for name, groups in choices.items() if 1 < len(set(groups.values())) <= MAX_GROUPS
-    )
-    chosen = next(several, "name") if by == "auto" else by
-    return _merge_small(choices[chosen], graph)
+    groups: dict[str, str] = {}
+    for name, group_of in (("owner", _owner), ("file", file_of), ("name", _first_word)):
+        groups = {node.id: group_of(node) for node in graph.nodes}
+        if name == by or (is_automatic and 1 < len(set(groups.values())) <= MAX_GROUPS):
+            break
+    return _merge_small(groups, graph)
+
+
+def _owner(node: Node) -> str:
+    return node.owner or OTHERS
+
+
+def _first_word(node: Node) -> str:
+    return _AFTER_WORD.split(node.name, 1)[0]
 
 
 def _merge_small(groups: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
     """Return the groups of nodes; of each kind the smallest are together, so that there are few."""
-    sizes: dict[str, Counter[str]] = {}
-    for node in graph.nodes:
-        sizes.setdefault(node.kind, Counter())[groups[node.id]] += 1
-    kept = {
-        kind: {
-            name
-            for name, _ in counts.most_common(
-                MAX_GROUPS if len(counts) <= MAX_GROUPS else MAX_GROUPS - 1
-            )
-        }
-        for kind, counts in sizes.items()
-    }
-    return {
-        node.id: groups[node.id] if groups[node.id] in kept[node.kind] else OTHERS
-        for node in graph.nodes
-    }
+    merged = dict(groups)
+    for kind in _SECTIONS:
+        ids = [node.id for node in graph.nodes if node.kind == kind]
+        counts = Counter(groups[id_] for id_ in ids)
+        if len(counts) <= MAX_GROUPS:
+            continue
+        kept = dict(counts.most_common(MAX_GROUPS - 1))
+        for id_ in ids:
+            if groups[id_] not in kept:
+                merged[id_] = OTHERS
+    return merged
 
 
 def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
-    members: dict[tuple[NodeKind, str], list[Node]] = {}
+    members: dict[str, list[Node]] = {}
     for node in graph.nodes:
-        members.setdefault((node.kind, groups[node.id]), []).append(node)
-    merged: dict[str, Node] = {}
-    for (kind, name), nodes in members.items():
-        id_ = f"{kind}:{name}"
-        single = len(nodes) == 1
-        owners = {node.owner for node in nodes}
+        members.setdefault(f"{node.kind}:{groups[node.id]}", []).append(node)
+    nodes = []
+    ids: dict[str, str] = {}
+    for id_, group in members.items():
+        ids |= {node.id: id_ for node in group}
+        if len(group) == 1:
+            nodes.append(structs.replace(group[0], id=id_))
+            continue
+        owners = {node.owner for node in group}
         owner = owners.pop() if len(owners) == 1 else ""
-        shown = (
-            structs.replace(nodes[0], id=id_)
-            if single
-            else Node(id_, kind, name, (), len(nodes), owner)
+        kind = group[0].kind
+        nodes.append(
+            Node(id_, kind, id_.removeprefix(f"{kind}:"), count=len(group), owner=owner),
         )
-        merged |= {node.id: shown for node in nodes}
-    counts = Counter(
-        (merged[edge.source].id, merged[edge.target].id, edge.kind) for edge in graph.edges
-    )
-    edges = [Edge(source, target, kind, count) for (source, target, kind), count in counts.items()]
-    return Graph(tuple(dict.fromkeys(merged.values())), tuple(edges))
+    counts = Counter((ids[edge.source], ids[edge.target], edge.kind) for edge in graph.edges)
+    edges = [Edge(*ends, count) for ends, count in counts.items()]
+    return Graph(tuple(nodes), tuple(edges))
 
 
 _PLURALS = {
@@ -248,11 +281,9 @@ _SHAPES = {
 
 def lines_of(node: Node) -> list[str]:
     """Return the label of a node: its name, and what is known about it."""
-    return (
-        [node.name, f"{node.count} {_PLURALS[node.kind]}"]
-        if node.count > 1
-        else [node.name, *node.details]
-    )
+    if node.count > 1:
+        return [node.name, f"{node.count} {_PLURALS[node.kind]}"]
+    return [node.name, *node.details]
 
 
 def as_json(graph: Graph) -> str:
@@ -261,26 +292,27 @@ def as_json(graph: Graph) -> str:
 
 
 def as_mermaid(graph: Graph) -> str:
-    """Return a flowchart of Mermaid, which GitHub shows in Markdown: https://mermaid.js.org/syntax/flowchart.html."""
+    """Return a flowchart of Mermaid, which GitHub shows in Markdown:
+    https://mermaid.js.org/syntax/flowchart.html.
+    """
     return "\n".join(["flowchart LR", *_mermaid(graph)])
 
 
 def _mermaid(graph: Graph) -> Iterator[str]:
-    ids = {node.id: f"n{index}" for index, node in enumerate(graph.nodes)}
-    for node in graph.nodes:
+    ids = {}
+    for number, node in enumerate(graph.nodes):
+        ids[node.id] = f"n{number}"
         start, end = _SHAPES[node.kind]
-        yield f"  {ids[node.id]}{start}{'<br/>'.join(map(_escape_mermaid, lines_of(node)))}{end}"
+        label = "<br/>".join(map(_escape_mermaid, lines_of(node)))
+        yield f"  n{number}{start}{label}{end}"
     for edge in graph.edges:
         line = "-.->" if edge.kind == "dead_letter" else "-->"
-        yield f"  {ids[edge.source]} {line}{_label(edge, '|', '|')} {ids[edge.target]}"
-
-
-def _label(edge: Edge, start: str, end: str) -> str:
-    return f"{start}{edge.count}{end}" if edge.count > 1 else ""
+        label = f"|{edge.count}|" if edge.count > 1 else ""
+        yield f"  {ids[edge.source]} {line}{label} {ids[edge.target]}"
 
 
 def _escape_mermaid(text: str) -> str:
-    """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a quote."""
-    return "".join(
-        char if char.isalnum() or char in " _-.,:=()'" else f"#{ord(char)};" for char in text
-    )
+    """Write all but letters, digits and a few signs as Mermaid's entities, such as `#34;` for a
+    quote.
+    """
+    return _UNSAFE.sub(lambda found: f"#{ord(found[0])};", text)

@@ -1,109 +1,137 @@
-"""A graph as a picture in SVG, without other programs; it has light and dark colours, and holds no script.
+"""A graph as a picture in SVG, without other programs; it has light and dark colours, and holds no
+script.
 
 It has three columns: queues, routes, and tables with dead-letter queues.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from msgspec import Struct
 
 from router.runtime.printable import printable
-from router.tools.dev.graph import Edge, Graph, Node, lines_of
+from router.tools.dev.graph import Edge, EdgeKind, Graph, Node, lines_of
 
 ROW = 58
 """The height of a row, in pixels."""
+_COLUMNS = {"queue": 0, "route": 1, "table": 2, "dead_letter": 2}
 
 
 class Layout(Struct, frozen=True):
-    """The column of each node, 0 to 2, its middle in pixels from the top, and the height of the whole.
-
-    `lanes` are the heights at which edges from queues to the third column pass the routes.
-    """
+    """Where nodes are drawn, in pixels from the top."""
 
     columns: Mapping[str, int]
+    """The column of each node, 0 to 2."""
     middles: Mapping[str, float]
+    """The middle of each node."""
     lanes: Mapping[tuple[str, str], float]
+    """Where edges from queues to the third column pass the routes."""
     height: float
+    """The height of the whole."""
 
 
 def place(graph: Graph) -> Layout:
     """Return where each node is drawn.
 
-    A queue is beside its routes, and below them a row is left free for the edge to its dead-letter queue. A table is in
-    the middle of the routes that write to it, or as near as there is room.
+    A queue is beside its routes, and below them a row is left free for the edge to its dead-letter
+    queue. A table is in the middle of the routes that write to it, or as near as there is room.
     """
-    kinds = {node.id: node.kind for node in graph.nodes}
-    read, writers, dead = _neighbours(graph)
+    columns = {node.id: _COLUMNS[node.kind] for node in graph.nodes}
+    routes_of = _neighbours(graph, "reads")
+    dead_letters_of = _neighbours(graph, "dead_letter")
     middles: dict[str, float] = {}
     lanes: dict[tuple[str, str], float] = {}
-    wanted: dict[str, list[float]] = {}
     row = 0.5
-    for queue, routes in read.items():
+    for queue in graph.nodes:
+        if queue.kind != "queue":
+            continue
         first = row
-        for route in routes:
+        for route in routes_of.get(queue.id, ()):
             # Grouped, a node of routes may read several queues.
             if route not in middles:
                 middles[route] = row * ROW
                 row += 1
-        middles[queue] = max(first, (first + row - 1) / 2) * ROW
-        for target in dead.get(queue, []):
-            lanes[queue, target] = row * ROW
-            wanted.setdefault(target, []).append(row * ROW)
+        middles[queue.id] = max(first, (first + row - 1) / 2) * ROW
+        for target in dead_letters_of.get(queue.id, ()):
+            lanes[queue.id, target] = row * ROW
             row += 1
         row = max(row, first + 1)
-    for target, routes in writers.items():
-        wanted[target] = [middles[route] for route in routes]
-    last = [node.id for node in graph.nodes if kinds[node.id] in ("table", "dead_letter")]
-    ends = {id_: sum(wanted.get(id_, [row * ROW])) / len(wanted.get(id_, [0])) for id_ in last}
-    middles |= _spread(ends)
-    columns = {id_: {"queue": 0, "route": 1}.get(kind, 2) for id_, kind in kinds.items()}
-    return Layout(columns, middles, lanes, max([0, *middles.values(), *lanes.values()]) + ROW / 2)
-
-
-def _neighbours(
-    graph: Graph,
-) -> tuple[dict[str, list[str]], dict[str, list[str]], dict[str, list[str]]]:
-    """Return the routes that read each queue, those that write to each table, and the dead-letter queues of each."""
-    read: dict[str, list[str]] = {node.id: [] for node in graph.nodes if node.kind == "queue"}
-    dead: dict[str, list[str]] = {}
-    writers: dict[str, list[str]] = {}
+    # What is at the left of each node in the third column.
+    sources: dict[str, list[float]] = {id_: [] for id_, column in columns.items() if column == 2}
     for edge in graph.edges:
-        if edge.kind == "reads":
-            read[edge.source].append(edge.target)
-        elif edge.kind == "writes":
-            writers.setdefault(edge.target, []).append(edge.source)
-        else:
-            dead.setdefault(edge.source, []).append(edge.target)
-    return read, writers, dead
+        if edge.kind == "writes":
+            sources[edge.target].append(middles[edge.source])
+    for (_, target), lane in lanes.items():
+        sources[target].append(lane)
+    middles |= _spread({id_: _mean(at or [row * ROW]) for id_, at in sources.items()})
+    lowest = max([0, *middles.values(), *lanes.values()])
+    return Layout(columns, middles, lanes, lowest + ROW / 2)
+
+
+def _neighbours(graph: Graph, kind: EdgeKind) -> dict[str, list[str]]:
+    """Return to what the edges of one kind lead from each node."""
+    found: dict[str, list[str]] = {}
+    for edge in graph.edges:
+        if edge.kind == kind:
+            found.setdefault(edge.source, []).append(edge.target)
+    return found
+
+
+def _mean(numbers: Sequence[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+class _Block(Struct, frozen=True):
+    """Nodes that are drawn a row apart, around one middle."""
+
+    ids: list[str]
+    middle: float
+
+    @property
+    def top(self) -> float:
+        """Its upper end."""
+        return self.middle - len(self.ids) * ROW / 2
+
+    @property
+    def bottom(self) -> float:
+        """Its lower end."""
+        return self.middle + len(self.ids) * ROW / 2
 
 
 def _spread(wanted: Mapping[str, float]) -> dict[str, float]:
-    """Return places near the wanted ones, a row apart: neighbours that want one place are around it together."""
-    blocks: list[tuple[list[str], float]] = []
-    for id_, place_ in sorted(wanted.items(), key=lambda each: each[1]):
-        ids, middle = [id_], place_
-        # A block that overlaps the one before is put together with it.
-        while blocks and middle - len(ids) * ROW / 2 < blocks[-1][1] + len(blocks[-1][0]) * ROW / 2:
-            before, other = blocks.pop()
-            middle = (middle * len(ids) + other * len(before)) / (len(ids) + len(before))
-            ids = [*before, *ids]
-            middle = max(middle, len(ids) * ROW / 2)
-        blocks.append((ids, middle))
-    return {
-        id_: middle + (index - (len(ids) - 1) / 2) * ROW
-        for ids, middle in blocks
-        for index, id_ in enumerate(ids)
-    }
+    """Return places near the wanted ones, a row apart: neighbours that want one place are around it
+    together.
+    """
+    blocks: list[_Block] = []
+    for id_ in sorted(wanted, key=wanted.__getitem__):
+        block = _Block([id_], wanted[id_])
+        while blocks and block.top < blocks[-1].bottom:
+            block = _joined(blocks.pop(), block)
+        blocks.append(block)
+    middles = {}
+    for block in blocks:
+        for index, id_ in enumerate(block.ids):
+            middles[id_] = block.middle + (index - (len(block.ids) - 1) / 2) * ROW
+    return middles
+
+
+def _joined(above: _Block, below: _Block) -> _Block:
+    """Return two blocks that overlap as one, around the middle of what their nodes want."""
+    ids = [*above.ids, *below.ids]
+    total = below.middle * len(below.ids) + above.middle * len(above.ids)
+    return _Block(ids, max(total / len(ids), len(ids) * ROW / 2))
 
 
 _HEIGHT = 42
 _GAP = 84
 _MARGIN = 12
 _HEADING = 26
-_CHARACTER, _PADDING = 7.4, 26
-"""The widths of a character and around a text, in pixels; text is cut so that it fits in any font."""
+_CHARACTER = 7.4
+"""The width of a character, in pixels; text is cut so that it fits in any font."""
+_PADDING = 26
+"""The width around a text."""
 _MAX_CHARACTERS = 34
+_MIN_LAST_COLUMN = 190
 _HEADINGS = ("queues", "routes", "tables and dead-letter queues")
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328; }
@@ -136,39 +164,55 @@ def as_svg(graph: Graph) -> str:
     return str(tostring(root, encoding="unicode")) + "\n"
 
 
+class _Box(Struct, frozen=True):
+    """Where a node is drawn."""
+
+    left: float
+    right: float
+    middle: float
+
+
 def draw(graph: Graph) -> Element:
     """Return the picture of a graph, as an element of SVG."""
     layout = place(graph)
     widths = [0.0, 0.0, 0.0]
     for node in graph.nodes:
         column = layout.columns[node.id]
-        widths[column] = max(
-            widths[column], _PADDING + _CHARACTER * max(len(_cut(line)) for line in _shown(node))
-        )
+        widths[column] = max(widths[column], _width(node))
     lefts = [_MARGIN, _MARGIN + widths[0] + _GAP, _MARGIN + widths[0] + widths[1] + 2 * _GAP]
-    width, height = lefts[2] + max(widths[2], 190) + _MARGIN, layout.height + _HEADING + _MARGIN
+    boxes = {}
+    for node in graph.nodes:
+        column = layout.columns[node.id]
+        left = lefts[column]
+        middle = layout.middles[node.id] + _HEADING
+        boxes[node.id] = _Box(left, left + widths[column], middle)
+    width = lefts[2] + max(widths[2], _MIN_LAST_COLUMN) + _MARGIN
+    height = layout.height + _HEADING + _MARGIN
     root = Element(
         "svg",
         xmlns="http://www.w3.org/2000/svg",
         role="img",
         viewBox=f"0 0 {width:.0f} {height:.0f}",
+        width=f"{width:.0f}",
+        height=f"{height:.0f}",
     )
-    root.set("width", f"{width:.0f}")
-    root.set("height", f"{height:.0f}")
     counts = f"{graph.count('queue')} queues, {graph.count('route')} routes, {graph.count('table')} tables"
     SubElement(root, "title").text = counts
     SubElement(root, "style").text = _STYLE
     for left, heading in zip(lefts, _HEADINGS, strict=True):
         _text(root, left, 16, heading, "heading")
-    boxes = {
-        node.id: (lefts[layout.columns[node.id]], widths[layout.columns[node.id]])
-        for node in graph.nodes
-    }
+    after_routes = lefts[1] + widths[1]
     for edge in graph.edges:
-        _draw_edge(root, edge, layout, boxes, lefts[1] + widths[1])
+        lane = layout.lanes.get((edge.source, edge.target))
+        _draw_edge(root, edge, boxes, after_routes, lane)
     for node in graph.nodes:
-        _draw_node(root, node, boxes[node.id], layout.middles[node.id] + _HEADING)
+        _draw_node(root, node, boxes[node.id])
     return root
+
+
+def _width(node: Node) -> float:
+    longest = max(len(_cut(line)) for line in _shown(node))
+    return _PADDING + _CHARACTER * longest
 
 
 def _shown(node: Node) -> list[str]:
@@ -179,58 +223,71 @@ def _shown(node: Node) -> list[str]:
 
 def _cut(text: str) -> str:
     shown = printable(text)
-    return shown if len(shown) <= _MAX_CHARACTERS else f"{shown[: _MAX_CHARACTERS - 1]}…"
+    if len(shown) <= _MAX_CHARACTERS:
+        return shown
+    return f"{shown[: _MAX_CHARACTERS - 1]}…"
 
 
-def _draw_node(root: Element, node: Node, box: tuple[float, float], middle: float) -> None:
-    left, width = box
+def _draw_node(root: Element, node: Node, box: _Box) -> None:
     part = SubElement(root, "g")
     SubElement(part, "title").text = printable("; ".join(lines_of(node)))
-    rect = SubElement(
-        part, "rect", x=f"{left:.1f}", y=f"{middle - _HEIGHT / 2:.1f}", width=f"{width:.1f}"
-    )
-    rect.set("height", str(_HEIGHT))
-    rect.set("rx", "6" if node.kind == "route" else "12")
-    rect.set("class", node.kind)
-    lines = _shown(node)
-    _text(part, left + 12, middle + (4.5 if len(lines) == 1 else -3), _cut(lines[0]), "name")
-    for line in lines[1:]:
-        _text(part, left + 12, middle + 13, _cut(line), "detail")
+    rect = {
+        "x": f"{box.left:.1f}",
+        "y": f"{box.middle - _HEIGHT / 2:.1f}",
+        "width": f"{box.right - box.left:.1f}",
+        "height": str(_HEIGHT),
+        "rx": "6" if node.kind == "route" else "12",
+        "class": node.kind,
+    }
+    SubElement(part, "rect", rect)
+    name, *details = _shown(node)
+    _text(part, box.left + 12, box.middle + (-3 if details else 4.5), _cut(name), "name")
+    for line in details:
+        _text(part, box.left + 12, box.middle + 13, _cut(line), "detail")
 
 
-def _text(parent: Element, left: float, bottom: float, text: str, kind: str) -> None:
-    SubElement(
-        parent, "text", {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}
-    ).text = text
+def _text(
+    parent: Element,
+    left: float,
+    bottom: float,
+    text: str,
+    kind: str,
+) -> None:
+    place_ = {"x": f"{left:.1f}", "y": f"{bottom:.1f}", "class": kind}
+    SubElement(parent, "text", place_).text = text
 
 
 def _draw_edge(
     root: Element,
     edge: Edge,
-    layout: Layout,
-    boxes: Mapping[str, tuple[float, float]],
+    boxes: Mapping[str, _Box],
     after_routes: float,
+    lane: float | None,
 ) -> None:
-    start, end = sum(boxes[edge.source]), boxes[edge.target][0]
-    from_, to = layout.middles[edge.source] + _HEADING, layout.middles[edge.target] + _HEADING
-    lane = layout.lanes.get((edge.source, edge.target))
-    if lane is not None and end > after_routes:
-        lane += _HEADING
-        path = f"{_curve(start, from_, start + _GAP, lane)} H {after_routes:.1f} {_curve(after_routes, lane, end, to)}"
+    source = boxes[edge.source]
+    target = boxes[edge.target]
+    start, end = source.right, target.left
+    count_at = (start + end) / 2 - 8, (source.middle + target.middle) / 2 - 4
+    if lane is None:
+        path = _curve(start, source.middle, end, target.middle)
     else:
-        path = _curve(start, from_, end, to)
-    path = f"M {start:.1f} {from_:.1f} {path}"
+        # Below the routes of the queue.
+        lane += _HEADING
+        count_at = after_routes + 12, lane - 4
+        path = _curve(start, source.middle, start + _GAP, lane)
+        path += f" H {after_routes:.1f} {_curve(after_routes, lane, end, target.middle)}"
+    path = f"M {start:.1f} {source.middle:.1f} {path}"
     SubElement(root, "path", {"d": path, "class": edge.kind})
     if edge.count > 1:
-        left, bottom = (
-            ((start + end) / 2 - 8, (from_ + to) / 2 - 4)
-            if lane is None
-            else (after_routes + 12, lane - 4)
-        )
-        _text(root, left, bottom, str(edge.count), "count")
+        _text(root, *count_at, str(edge.count), "count")
 
 
-def _curve(left: float, top: float, right: float, bottom: float) -> str:
+def _curve(
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+) -> str:
     bend = (right - left) / 2
     return (
         f"C {left + bend:.1f} {top:.1f}, {right - bend:.1f} {bottom:.1f}, {right:.1f} {bottom:.1f}"

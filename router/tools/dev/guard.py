@@ -1,9 +1,10 @@
 """Processes that end with the program that started them, and the embedded AWS as one of them.
 
-`python -m router.tools.dev.guard DIRECTORY PORT [STATE]` serves the embedded AWS on a port of the loopback address, or
-on a free one for 0, prints the port, and ends when its standard input ends: the system closes that when the program
-ends, in whatever way, SIGKILL included. It then kills the server and the functions that it runs, and removes
-DIRECTORY. With STATE, a folder, the server starts with the state in there, and saves it at the end.
+`python -m router.tools.dev.guard DIRECTORY PORT [STATE]` serves the embedded AWS on a port of the
+loopback address, or on a free one for 0, prints the port, and ends when its standard input ends:
+the system closes that when the program ends, in whatever way, SIGKILL included. It then kills the
+server and the functions that it runs, and removes DIRECTORY. With STATE, a folder, the server
+starts with the state in there, and saves it at the end.
 """
 
 import asyncio
@@ -24,9 +25,11 @@ SAVE_SECONDS = 10
 
 
 def end_with_input(save_seconds: float = 0) -> None:
-    """End this process when its standard input ends; by SIGTERM first, if it needs `save_seconds` to save its state.
+    """End this process when its standard input ends; by SIGTERM first, if it needs `save_seconds`
+    to save its state.
 
-    Standard input is a pipe of the program that started it; the system closes the pipe when that program ends.
+    Standard input is a pipe of the program that started it; the system closes the pipe when that
+    program ends.
     """
     threading.Thread(target=_wait, args=(save_seconds,), daemon=True).start()
 
@@ -43,7 +46,9 @@ def _wait(save_seconds: float) -> None:
 
 
 def wait_for_input(child: int) -> bool:
-    """Wait until standard input or the child process of that id ends; return whether the child has ended."""
+    """Wait until standard input or the child process of that id ends; return whether the child has
+    ended.
+    """
     while True:
         readable, _, _ = select.select([STANDARD_INPUT], [], [], _POLL_SECONDS)
         if readable and not os.read(STANDARD_INPUT, 1024):
@@ -64,7 +69,8 @@ _BACKLOG = 128
 
 
 def settings(directory: str, port: int, state: str = "") -> dict[str, str]:
-    """Return ministack's environment variables: no other listeners, no files outside `directory` but those of `state`.
+    """Return ministack's environment variables: no other listeners, no files outside `directory`
+    but those of `state`.
 
     Without `state`, a folder, nothing is kept.
     """

@@ -1,4 +1,6 @@
-"""Keeps an embedded AWS with the queues and tables of a config, and a worker that reloads when a file is saved."""
+"""Keeps an embedded AWS with the queues and tables of a config, and a worker that reloads when a
+file is saved.
+"""
 
 import json
 import os
@@ -61,11 +63,18 @@ def describe(program: Program, local: LocalAws) -> Iterator[str]:
         yield f"router send {queue.name} FILE --endpoint-url {local.endpoint}"
 
 
-def keep_up(config: Path, local: LocalAws, stop: Event, report: Report, listen: str = "") -> None:
-    """Run the worker until `stop`, with its pages at `listen`; raises UsageError if it ends by itself.
+def keep_up(
+    config: Path,
+    local: LocalAws,
+    stop: Event,
+    report: Report,
+    listen: str = "",
+) -> None:
+    """Run the worker until `stop`, with its pages at `listen`; raises UsageError if it ends by
+    itself.
 
-    If a file in the folder of the config changes, what is new is made, and the worker reloads; a config with errors is
-    reported, and the worker keeps the one before.
+    If a file in the folder of the config changes, what is new is made, and the worker reloads; a
+    config with errors is reported, and the worker keeps the one before.
     """
     with _worker(config, local, report, listen) as worker:
         seen = saved_files(config.absolute().parent)
@@ -79,7 +88,10 @@ def keep_up(config: Path, local: LocalAws, stop: Event, report: Report, listen: 
 
 
 def _reload(
-    config: Path, local: LocalAws, worker: "subprocess.Popen[bytes]", report: Report
+    config: Path,
+    local: LocalAws,
+    worker: "subprocess.Popen[bytes]",
+    report: Report,
 ) -> None:
     try:
         program = load_program(config, os.environ)
@@ -132,7 +144,10 @@ def saved_files(folder: Path) -> Mapping[str, tuple[int, int]]:
 
 @contextmanager
 def _worker(
-    config: Path, local: LocalAws, report: Report, listen: str
+    config: Path,
+    local: LocalAws,
+    report: Report,
+    listen: str,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     env = local.environment()
     with start_worker(config, env, subprocess.PIPE, own_session=True, listen=listen) as process:
@@ -178,7 +193,9 @@ RESTART_SECONDS = 2.0
 
 
 class LocalTarget(Struct, frozen=True):
-    """The environment that leads SDKs to an embedded AWS, and the address of the pages of its worker."""
+    """The environment that leads SDKs to an embedded AWS, and the address of the pages of its
+    worker.
+    """
 
     env: Mapping[str, str]
     worker: str
@@ -196,7 +213,9 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
         with socket.create_server((ADDRESS, 0)) as listener:
             address = f"{ADDRESS}:{listener.getsockname()[1]}"
         worker = Thread(
-            target=_keep_worker, args=(config, local, stop, report, address), daemon=True
+            target=_keep_worker,
+            args=(config, local, stop, report, address),
+            daemon=True,
         )
         worker.start()
         try:
@@ -206,7 +225,13 @@ def local_target(config: Path, env: Mapping[str, str], report: Report) -> Iterat
             worker.join()
 
 
-def _keep_worker(config: Path, local: LocalAws, stop: Event, report: Report, address: str) -> None:
+def _keep_worker(
+    config: Path,
+    local: LocalAws,
+    stop: Event,
+    report: Report,
+    address: str,
+) -> None:
     while not stop.is_set():
         try:
             keep_up(config, local, stop, report, address)

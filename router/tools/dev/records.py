@@ -1,4 +1,6 @@
-"""Records of tests: SQS's attributes have fixed values, so that a test always writes the same items."""
+"""Records of tests: SQS's attributes have fixed values, so that a test always writes the same
+items.
+"""
 
 import base64
 import binascii
@@ -17,6 +19,7 @@ from router.runtime.config.merge import resolve_inside
 from router.runtime.engine.decode import PACK
 from router.runtime.envelopes import ENVELOPES, SAMPLE_ID, EnvelopeFormat
 from router.runtime.filesystem import read_regular
+from router.runtime.program.load import Program
 
 META: Mapping[str, str] = {
     "SentTimestamp": "1767323045678",
@@ -27,7 +30,8 @@ META: Mapping[str, str] = {
     "MessageDeduplicationId": "deduplication-1",
     "SequenceNumber": "18849496460467696128",
 }
-"""SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z."""
+"""SQS's attributes of a message in a test: sent at 2026-01-02T03:04:05.678Z, received at …06.789Z.
+"""
 MESSAGE_ID = SAMPLE_ID
 """The id of a message in a test."""
 RECEIPT_HANDLE = "receipt-handle"
@@ -35,20 +39,28 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNDERWAY_MS = 1111
 """Milliseconds from sending to the first receive."""
 _LISTS = ("records", "messages")
-"""The members with the records in a Lambda event and in a response of ReceiveMessage, with lower-case initials."""
+"""The members with the records in a Lambda event and in a response of ReceiveMessage, with
+lower-case initials.
+"""
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def make_body(
-    message: Any, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+    message: Any,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
 ) -> str:
-    """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the innermost first."""
+    """Return the body in which a queue holds a message: encoded, then wrapped in its envelopes, the
+    innermost first.
+    """
     return wrap_text(_JSON.encode(message).decode(), queue, envelopes)
 
 
 def wrap_text(
-    text: str, queue: spec.Queue, envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES
+    text: str,
+    queue: spec.Queue,
+    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
 ) -> str:
     """Return the body in which a queue holds a message that is JSON text already.
 
@@ -70,16 +82,19 @@ def record_with(body: str) -> Record:
     return Record(MESSAGE_ID, RECEIPT_HANDLE, body, META)
 
 
-def make_records(
-    test: spec.Test,
-    queue: spec.Queue,
-    envelopes: Mapping[str, EnvelopeFormat] = ENVELOPES,
-    folder: Path = Path(),
-) -> list[Record]:
+def wrapped_record(program: Program, queue: str, text: str) -> Record:
+    """Return a record whose body is JSON text in the envelopes of a queue."""
+    settings = program.config.queues.get(queue) or spec.Queue()
+    return record_with(wrap_text(text, settings, program.plugins.envelopes))
+
+
+def records_of(program: Program, route: str, test: spec.Test) -> list[Record]:
     """Return the records of a test's messages, in order; raises UsageError if one is invalid."""
+    settings = program.config.queues.get(program.config.routes[route].queue) or spec.Queue()
+    envelopes = program.plugins.envelopes
     return [
-        make_record(each, queue, envelopes, folder, number)
-        for number, each in enumerate(test.received)
+        make_record(message, settings, envelopes, program.folder, number)
+        for number, message in enumerate(test.received)
     ]
 
 
@@ -90,17 +105,16 @@ def make_record(
     folder: Path = Path(),
     number: int = 0,
 ) -> Record:
-    """Return the record of a message of a test, wrapped in the queue's envelopes; raises UsageError if it is invalid.
+    """Return the record of a message of a test, wrapped in the queue's envelopes; raises UsageError
+    if it is invalid.
 
     Messages of different numbers have different message ids, unless they have their own.
     """
     if message.record is not None:
         record = read_record(message.record)
-        return (
-            structs.replace(record, message_id=_id(number))
-            if record.message_id == MESSAGE_ID
-            else record
-        )
+        if record.message_id != MESSAGE_ID:
+            return record
+        return structs.replace(record, message_id=_id(number))
     attributes = {
         name: {"DataType": "String", "StringValue": value}
         for name, value in message.attributes.items()
@@ -132,10 +146,11 @@ def _system(message: spec.ReceivedMessage) -> Mapping[str, str]:
 
 
 def read_record(given: Mapping[str, Any]) -> Record:
-    """Return a record from one of ReceiveMessage or Lambda; missing attributes have the fixed values of tests.
+    """Return a record from one of ReceiveMessage or Lambda; missing attributes have the fixed
+    values of tests.
 
-    It may be inside a Lambda event, or a response of ReceiveMessage, that has no other. A body that is not text is
-    encoded as JSON. Raises UsageError if it is not a record.
+    It may be inside a Lambda event, or a response of ReceiveMessage, that has no other. A body that
+    is not text is encoded as JSON. Raises UsageError if it is not a record.
     """
     record = _only(_lower_first(given))
     body = record.get("body")
@@ -143,44 +158,56 @@ def read_record(given: Mapping[str, Any]) -> Record:
         raise UsageError(
             "the record has no body: it is an object with 'body' (Lambda) or 'Body' (ReceiveMessage)"
         )
-    system = {name: str(value) for name, value in _map(record, "attributes").items()}
-    sent = {
-        name: _attribute(name, value) for name, value in _map(record, "messageAttributes").items()
-    }
+    if not isinstance(body, str):
+        body = _JSON.encode(body).decode()
+    system = dict(META)
+    for name, value in _map(record, "attributes").items():
+        system[name] = str(value)
+    sent = {}
+    for name, value in _map(record, "messageAttributes").items():
+        sent[name] = _attribute(name, value)
     return Record(
         str(record.get("messageId", MESSAGE_ID)),
         str(record.get("receiptHandle", RECEIPT_HANDLE)),
-        body if isinstance(body, str) else _JSON.encode(body).decode(),
-        {**META, **system},
+        body,
+        system,
         sent,
     )
 
 
 def holds_record(given: Any) -> bool:
-    """Return whether it is a record, or an event or response with records; an S3 event has `Records` without bodies."""
-    event = _lower_first(given) if isinstance(given, dict) else {}
-    listed = [
-        event,
-        *(each for name in _LISTS if isinstance(event.get(name), list) for each in event[name]),
-    ]
-    return any(
-        {"body", "messageId"} <= _lower_first(each).keys()
-        for each in listed
-        if isinstance(each, dict)
-    )
+    """Return whether it is a record, or an event or response with records; an S3 event has
+    `Records` without bodies.
+    """
+    if not isinstance(given, dict):
+        return False
+    event = _lower_first(given)
+    if _has_body(event):
+        return True
+    for name in _LISTS:
+        records = event.get(name)
+        if isinstance(records, list) and any(map(_has_body, records)):
+            return True
+    return False
+
+
+def _has_body(given: Any) -> bool:
+    return isinstance(given, dict) and _lower_first(given).keys() >= {"body", "messageId"}
 
 
 def _only(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the one record of a Lambda event or of a response; a record itself is returned as it is."""
-    name = next((name for name in _LISTS if name in given and "body" not in given), "")
-    if not name:
+    """Return the one record of a Lambda event or of a response; a record itself is returned as it
+    is.
+    """
+    names = [name for name in _LISTS if name in given]
+    if not names or "body" in given:
         return given
-    records = given[name]
-    if not isinstance(records, list) or len(records) != 1 or not isinstance(records[0], dict):
-        raise UsageError(
-            f"'{name.title()}' of the record must be a list of one record: a test is about one message"
-        )
-    return _lower_first(records[0])
+    match given[names[0]]:
+        case [dict(record)]:
+            return _lower_first(record)
+    raise UsageError(
+        f"'{names[0].title()}' of the record must be a list of one record: a test is about one message"
+    )
 
 
 def _attribute(name: str, given: Any) -> dict[str, Any]:
@@ -188,14 +215,12 @@ def _attribute(name: str, given: Any) -> dict[str, Any]:
     kind = str(attribute.get("dataType", "String"))
     if kind.startswith("Binary"):
         try:
-            return {
-                "DataType": kind,
-                "BinaryValue": base64.b64decode(str(attribute["binaryValue"]), validate=True),
-            }
+            value = base64.b64decode(str(attribute["binaryValue"]), validate=True)
         except (KeyError, binascii.Error):
             raise UsageError(
                 f"the message attribute '{name}' of the record has no binary value in base64"
             ) from None
+        return {"DataType": kind, "BinaryValue": value}
     if "stringValue" not in attribute:
         raise UsageError(f"the message attribute '{name}' of the record has no string value")
     return {"DataType": kind, "StringValue": str(attribute["stringValue"])}
@@ -209,7 +234,9 @@ def _map(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _lower_first(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the map with lower-case initials: ReceiveMessage's `MessageId` is Lambda's `messageId`."""
+    """Return the map with lower-case initials: ReceiveMessage's `MessageId` is Lambda's
+    `messageId`.
+    """
     return {name[:1].lower() + name[1:]: value for name, value in given.items()}
 
 

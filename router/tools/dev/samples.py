@@ -6,22 +6,24 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.model import WRITTEN, Item, Record
-from router.runtime.config import spec
 from router.runtime.engine.attributes import decode_item, identify
 from router.runtime.engine.engine import plan
 from router.runtime.engine.writes import Write
 from router.runtime.program.load import Program
-from router.tools.dev.records import META, make_record, record_with, wrap_text
-from router.tools.dev.run_tests import run_test
+from router.runtime.program.route_tests import Identity
+from router.tools.dev.records import META, records_of, wrapped_record
+from router.tools.dev.run_tests import Verdict, run_test
 
 _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.items()}
 
 
 class Expected(Struct, frozen=True):
-    """An item that a table is expected to contain: its identity, and the attributes that do not depend on delivery."""
+    """An item that a table is expected to contain: its identity, and the attributes that do not
+    depend on delivery.
+    """
 
     table: str
-    identity: tuple[str, ...]
+    identity: Identity
     attributes: Item
 
 
@@ -37,7 +39,7 @@ class Sample(Struct, frozen=True):
     items: tuple[Expected, ...]
     fault: str = ""
     """Why its test fails without AWS."""
-    identities: tuple[tuple[str, ...], ...] = ()
+    identities: tuple[Identity, ...] = ()
     """What it writes if that depends on what is stored: items, and idempotency keys."""
     unexpected: bool = False
     """Whether no test expects its outcome, which is none that a message should have."""
@@ -46,78 +48,88 @@ class Sample(Struct, frozen=True):
 
 
 def from_tests(program: Program, env: Mapping[str, str] | None = None) -> list[Sample]:
-    """Return the messages of the config's tests whose `env` is this one, and that do not depend on stored items."""
+    """Return the messages of the config's tests whose `env` is this one, and that do not depend on
+    stored items.
+    """
     samples = []
     for name, route in program.config.routes.items():
-        settings = program.config.queues.get(route.queue) or spec.Queue()
         for index, test in enumerate(route.tests):
             if test.env != (env or {}) or test.is_stateful:
                 continue
             verdict = run_test(program, name, test, index)
-            record = make_record(test, settings, program.plugins.envelopes, program.folder)
+            record = records_of(program, name, test)[0]
             sample = _sample(program, route.queue, f"{name}: {verdict.name}", record)
-            fault = (
-                ""
-                if verdict.passed
-                else f"router test: {', '.join(each.what for each in verdict.differences)}"
-            )
-            samples.append(structs.replace(sample, fault=fault))
+            samples.append(structs.replace(sample, fault=fault_of(verdict)))
     return samples
+
+
+def fault_of(verdict: Verdict) -> str:
+    """Return why a test fails without AWS; "" if it passes."""
+    return "" if verdict.passed else f"router test: {verdict.subjects}"
 
 
 def environments(program: Program) -> list[Mapping[str, str]]:
     """Return each distinct `env` of the tests, the empty one first."""
-    found: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    found: list[Mapping[str, str]] = []
     for route in program.config.routes.values():
         for test in route.tests:
-            found.setdefault(tuple(sorted(test.env.items())), test.env)
-    return [found[key] for key in sorted(found, key=bool)]
+            if test.env not in found:
+                found.append(test.env)
+    return sorted(found, key=bool)
 
 
 def from_lines(program: Program, queue: str, lines: Iterable[str]) -> list[Sample]:
-    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that the engine plans.
+    """Return the messages of JSON lines, wrapped in the queue's envelopes, with the outcomes that
+    the engine plans.
 
-    That it plans to reject or retry a message does not make this the outcome that the message should have.
+    That it plans to reject or retry a message does not make this the outcome that the message
+    should have.
     """
-    settings = program.config.queues.get(queue) or spec.Queue()
     samples = []
     for number, line in enumerate(lines, 1):
         if line.strip():
-            body = wrap_text(line.strip(), settings, program.plugins.envelopes)
-            sample = _sample(program, queue, f"line {number}", record_with(body))
-            samples.append(
-                structs.replace(sample, unexpected=sample.outcome in ("rejected", "retry"))
-            )
+            record = wrapped_record(program, queue, line.strip())
+            sample = _sample(program, queue, f"line {number}", record)
+            failed = sample.outcome in ("rejected", "retry")
+            samples.append(structs.replace(sample, unexpected=failed))
     return samples
 
 
-def _sample(program: Program, queue: str, name: str, record: Record) -> Sample:
+def _sample(
+    program: Program,
+    queue: str,
+    name: str,
+    record: Record,
+) -> Sample:
     compiled = program.engine.queues[queue]
     planned = plan(compiled, record)
+    # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
     other = plan(compiled, structs.replace(record, message_id="other", attributes=_OTHER_META))
     items = []
+    identities: list[Identity] = []
     for write, twin in zip(planned.writes, other.writes, strict=False):
-        item, changed = decode_item(write.item), decode_item(twin.item)
-        # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
-        same = {name: value for name, value in item.items() if changed.get(name) == value}
         # The result of a conditional write or of an update depends on the stored item.
         if write.mode.stores == "item" and write.call is None:
+            first, second = decode_item(write.item), decode_item(twin.item)
+            same = {name: value for name, value in first.items() if second.get(name) == value}
             items.append(Expected(write.table.name, write.identity, same))
-    outcome = (planned.outcome or WRITTEN).kind
-    identities = tuple(each for write in planned.writes for each in _conditional(write))
+    for write in planned.writes:
+        identities += _conditional(write)
     return Sample(
         queue,
         name,
         record.body,
         record.message_attributes,
-        outcome,
+        (planned.outcome or WRITTEN).kind,
         tuple(items),
-        identities=identities,
+        identities=tuple(identities),
     )
 
 
-def _conditional(write: Write) -> Iterator[tuple[str, ...]]:
-    """Yield what identifies the items that a write may find: that with a condition, and an idempotency key."""
+def _conditional(write: Write) -> Iterator[Identity]:
+    """Yield what identifies the items that a write may find: that with a condition, and an
+    idempotency key.
+    """
     if write.call is not None:
         yield write.identity
     if write.idempotency_key is not None:
@@ -127,6 +139,6 @@ def _conditional(write: Write) -> Iterator[tuple[str, ...]]:
 
 def stays(sample: Sample, dead_letters: Mapping[str, str]) -> bool:
     """Return whether a message is expected to remain on its queue."""
-    return sample.outcome == "retry" or (
-        sample.outcome == "rejected" and not dead_letters[sample.queue]
-    )
+    if sample.outcome == "rejected":
+        return not dead_letters[sample.queue]
+    return sample.outcome == "retry"

@@ -1,4 +1,6 @@
-"""The coverage of schemas by messages of tests: properties that no message has, branches that none takes."""
+"""The coverage of schemas by messages of tests: properties that no message has, branches that none
+takes.
+"""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -18,8 +20,6 @@ from router.runtime.program.schemas.documents import (
     subschemas,
 )
 from router.runtime.program.schemas.references import KEYWORDS
-
-_CHOICES = ("anyOf", "oneOf")
 
 
 class Unreached(Struct, frozen=True):
@@ -47,8 +47,11 @@ class SchemaCoverage:
         def trace(route: str, stage: str, value: Any) -> None:
             if stage == "decode":
                 decoded.append(value)
-            # No plugin has changed the message before this stage.
-            if stage == "validate" and (validation := loaded.validation(route)):
+            if stage != "validate":
+                return
+            validation = loaded.validation(route)
+            if validation:
+                # No plugin has changed the message before this stage.
                 self._take(validation.validator.evaluate(decoded[-1]).list())
 
         return trace
@@ -60,14 +63,14 @@ class SchemaCoverage:
                 self._valid.add(node["schemaLocation"])
 
     def unreached(self, loaded: Loaded) -> list[Unreached]:
-        """Return the locations that no message reached, of all schemas of the config, in the order of each schema."""
+        """Return the locations that no message reached, of all schemas of the config, in the order
+        of each schema.
+        """
         found: dict[Unreached, None] = {}
         for validation in loaded.schemas.validations.values() if loaded.schemas else ():
-            used = {
-                name
-                for document in validation.documents.values()
-                for name in _referred(document.content)
-            }
+            used: set[str] = set()
+            for document in validation.documents.values():
+                used.update(_referred(document.content))
             for document in validation.documents.values():
                 found |= dict.fromkeys(self._unreached(document, used))
         return list(found)
@@ -75,19 +78,21 @@ class SchemaCoverage:
     def _unreached(self, document: SchemaDocument, used: Collection[str]) -> Iterator[Unreached]:
         reported: list[Path] = []
         for path, location, schema in _places(document, used):
-            if any(path[: len(above)] == above for above in reported):
-                continue  # A part of a location that is reported already.
-            what = self._what(path, location) if schema is not False else ""
+            is_part = any(path[: len(above)] == above for above in reported)
+            if is_part or schema is False:
+                continue
+            what = self._what(path, location)
             if what:
                 reported.append(path)
                 yield Unreached(document.name, pointer(path), what)
 
     def _what(self, path: Path, location: str) -> str:
-        if path[-2:-1] == ("properties",):
-            return "" if location in self._present else f"no message has the property '{path[-1]}'"
-        is_choice = path[-2:-1] in (("anyOf",), ("oneOf",)) and isinstance(path[-1], int)
-        is_branch = is_choice or path[-1:] in (("then",), ("else",))
-        return "no message takes the branch" if is_branch and location not in self._valid else ""
+        match path:
+            case (*_, "properties", name):
+                return "" if location in self._present else f"no message has the property '{name}'"
+            case (*_, "anyOf" | "oneOf", int()) | (*_, "then" | "else"):
+                return "" if location in self._valid else "no message takes the branch"
+        return ""
 
 
 def _places(document: SchemaDocument, used: Collection[str]) -> Iterator[tuple[Path, str, Any]]:
@@ -95,33 +100,46 @@ def _places(document: SchemaDocument, used: Collection[str]) -> Iterator[tuple[P
     bases: dict[Path, str] = {(): document.uri}
     keyword = "id" if document.draft == 4 else "$id"
     for path, schema in _with_booleans(document.content):
-        if path[:1] in (("$defs",), ("definitions",)) and not {escape(path[:2]), "*"} & set(used):
+        is_definition = path[:1] in (("$defs",), ("definitions",))
+        if is_definition and "*" not in used and escape(path[:2]) not in used:
             continue
         above = max((base for base in bases if path[: len(base)] == base), key=len)
         own = schema.get(keyword) if isinstance(schema, dict) else None
         if isinstance(own, str) and not own.startswith("#"):
             bases[path] = urljoin(bases[above], own)
             above = path
-        yield path, f"{bases[above].partition('#')[0]}#{escape(path[len(above) :])}", schema
+        document_uri = bases[above].partition("#")[0]
+        yield path, f"{document_uri}#{escape(path[len(above) :])}", schema
 
 
 def _with_booleans(content: Any) -> Iterator[tuple[Path, Any]]:
     """Yield subschemas as `subschemas` does, including those that are true or false."""
     for path, schema in subschemas(content):
         yield path, schema
-        places: list[tuple[Path, Any]] = [((key,), schema.get(key)) for key in ("then", "else")]
-        for key in _CHOICES:
-            places += [((key, index), part) for index, part in enumerate(list_of(schema, key))]
-        places += [
-            (("properties", name), part) for name, part in map_of(schema, "properties").items()
-        ]
-        yield from (((*path, *place), part) for place, part in places if isinstance(part, bool))
+        for place, part in _parts_of(schema):
+            if isinstance(part, bool):
+                yield (*path, *place), part
+
+
+def _parts_of(schema: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Yield the branches and the properties of a subschema."""
+    for key in ("then", "else"):
+        yield (key,), schema.get(key)
+    for key in ("anyOf", "oneOf"):
+        for index, part in enumerate(list_of(schema, key)):
+            yield (key, index), part
+    for name, part in map_of(schema, "properties").items():
+        yield ("properties", name), part
 
 
 def _referred(content: Any) -> Iterator[str]:
-    """Yield the definitions that references of a document name; "*" for a reference that may name any."""
+    """Yield the definitions that references of a document name; "*" for a reference that may name
+    any.
+    """
     for _, schema in subschemas(content):
         for key in KEYWORDS:
             fragment = str(schema.get(key, "")).partition("#")[2]
-            if fragment:
-                yield "/".join(fragment.split("/")[:3]) if fragment.startswith("/") else "*"
+            if fragment.startswith("/"):
+                yield "/".join(fragment.split("/")[:3])
+            elif fragment:
+                yield "*"

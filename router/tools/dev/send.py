@@ -34,13 +34,15 @@ class MessageLine(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wrapping(Struct, frozen=True):
-    """How messages of a queue are made: its settings, `raw` bodies instead, and the group of each message's data."""
+    """How messages of a queue are made."""
 
     settings: spec.Queue
     envelopes: Mapping[str, EnvelopeFormat]
     raw: bool = False
+    """Whether lines are bodies as they are."""
     attributes: Mapping[str, str] = {}
     group: Callable[[Any], Any] | None = None
+    """Returns the message group for the data of a message."""
 
 
 def read_lines(text: str) -> list[tuple[int, str]]:
@@ -54,38 +56,46 @@ def read_lines(text: str) -> list[tuple[int, str]]:
 
 
 def make_messages(
-    lines: Sequence[tuple[int, str]], wrapping: Wrapping, *, detailed: bool
+    lines: Sequence[tuple[int, str]],
+    wrapping: Wrapping,
+    *,
+    detailed: bool,
 ) -> list[OutgoingMessage]:
-    """Return the messages to send, with their line numbers as ids; raises UsageError for a line that is none.
+    """Return the messages to send, with their line numbers as ids; raises UsageError for a line
+    that is none.
 
     `detailed` lines are maps of `message` or `body`, with `attributes` and `group`.
     """
     return [_message(number, line, wrapping, detailed) for number, line in lines]
 
 
-def _message(number: int, line: str, wrapping: Wrapping, detailed: bool) -> OutgoingMessage:
-    given = (
-        _detailed(number, line)
-        if detailed
-        else MessageLine(body=line)
-        if wrapping.raw
-        else MessageLine()
-    )
-    if not isinstance(given.body, UnsetType):
-        body, data = given.body, UNSET
-    elif detailed:
-        body, data = make_body(given.message, wrapping.settings, wrapping.envelopes), given.message
+def _message(
+    number: int,
+    line: str,
+    wrapping: Wrapping,
+    detailed: bool,
+) -> OutgoingMessage:
+    settings, envelopes = wrapping.settings, wrapping.envelopes
+    data: Any = UNSET
+    given = MessageLine()
+    if detailed:
+        given = _detailed(number, line)
+        if isinstance(given.body, UnsetType):
+            data = given.message
+            body = make_body(data, settings, envelopes)
+        else:
+            body = given.body
+    elif wrapping.raw:
+        body = line
     else:
         data = _decode(number, line)
         # The text as it is: numbers, and the order of keys, are those of the file.
-        body = wrap_text(line, wrapping.settings, wrapping.envelopes)
-    attributes = {
-        name: {"DataType": "String", "StringValue": value}
-        for name, value in {**wrapping.attributes, **given.attributes}.items()
-    }
-    return OutgoingMessage(
-        str(number), body, attributes, given.group or _group(number, data, wrapping)
-    )
+        body = wrap_text(line, settings, envelopes)
+    attributes = {}
+    for name, value in {**wrapping.attributes, **given.attributes}.items():
+        attributes[name] = {"DataType": "String", "StringValue": value}
+    group = given.group or _group(number, data, wrapping)
+    return OutgoingMessage(str(number), body, attributes, group)
 
 
 def _detailed(number: int, line: str) -> MessageLine:
@@ -127,14 +137,19 @@ def _is_json(text: str) -> bool:
 
 
 def for_queue(
-    messages: Sequence[OutgoingMessage], reference: str, group: str
+    messages: Sequence[OutgoingMessage],
+    reference: str,
+    group: str,
 ) -> list[OutgoingMessage]:
-    """Return the messages as a queue takes them: on a FIFO queue each has a group and a deduplication id."""
+    """Return the messages as a queue takes them: on a FIFO queue each has a group and a
+    deduplication id.
+    """
     fifo = is_fifo(reference)
+    default = group or ("router-send" if fifo else "")
     return [
         msgspec.structs.replace(
             each,
-            group_id=each.group_id or group or ("router-send" if fifo else ""),
+            group_id=each.group_id or default,
             deduplication_id=str(uuid.uuid4()) if fifo else "",
         )
         for each in messages
@@ -142,12 +157,15 @@ def for_queue(
 
 
 def send(
-    queues: Queues, url: str, messages: Sequence[OutgoingMessage]
+    queues: Queues,
+    url: str,
+    messages: Sequence[OutgoingMessage],
 ) -> Iterator[Mapping[str, AwsFault]]:
     """Send messages in their order, ten at a time; yield the faults of each ten, by their ids.
 
-    A message that is throttled, or that gets no answer, is sent again, up to five times in all; then it is not known
-    whether it was sent. On a FIFO queue its deduplication id keeps it from being sent twice.
+    A message that is throttled, or that gets no answer, is sent again, up to five times in all;
+    then it is not known whether it was sent. On a FIFO queue its deduplication id keeps it from
+    being sent twice.
     """
     for start in range(0, len(messages), BATCH_ENTRIES):
         left = list(messages[start : start + BATCH_ENTRIES])

@@ -1,4 +1,6 @@
-"""Tests that start from stored items or have several messages: writes to tables in memory, and what these hold then."""
+"""Tests that start from stored items or have several messages: writes to tables in memory, and what
+these hold then.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -61,14 +63,19 @@ class StoredTable:
 def expected_items(
     table: tuple[dict[str, Any], ...] | spec.StoredItems,
 ) -> tuple[Sequence[Mapping[str, Any]], bool]:
-    """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
+    """Return the items that a test expects in its table, and whether they are all, with all their
+    attributes.
+    """
     if isinstance(table, tuple):
         return table, True
     return (table.contains, False) if table.items is None else (table.items, True)
 
 
 def _compare(
-    identity: Identity, expected: Mapping[str, Any], found: Mapping[str, Any] | None, whole: bool
+    identity: Identity,
+    expected: Mapping[str, Any],
+    found: Mapping[str, Any] | None,
+    whole: bool,
 ) -> list[Difference]:
     subject = _subject(identity)
     if found is None:
@@ -90,7 +97,8 @@ def tables_of(program: Program) -> dict[str, Table]:
 
 
 def given_tables(
-    program: Program, given: Mapping[str, Sequence[Mapping[str, Any]]]
+    program: Program,
+    given: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> MemoryTables:
     """Return tables in memory that hold the items that a test gives, by table."""
     tables, by_name = MemoryTables.of(program), tables_of(program)

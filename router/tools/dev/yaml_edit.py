@@ -1,7 +1,7 @@
 """Edits values of a YAML file, and leaves every other character as it is."""
 
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from functools import reduce
 from operator import getitem
@@ -22,8 +22,12 @@ from router.tools.dev.compare import same
 _WIDTH = 100
 """The longest line on which a new value is written."""
 
+_INDENT = 2
+
 Edit = tuple[int, int, str]
 """A replacement: start and end in the text, and the new text."""
+Entries = dict[str | int, tuple[int, Any]]
+"""The start of each entry of a node, and the node of its value."""
 
 
 class CannotUpdate(Exception):
@@ -31,7 +35,9 @@ class CannotUpdate(Exception):
 
 
 class YamlFile:
-    """A YAML file that is edited, and then saved; `unsaved` is its content, if that differs from the one on disk."""
+    """A YAML file that is edited, and then saved; `unsaved` is its content, if that differs from
+    the one on disk.
+    """
 
     def __init__(self, path: FilePath, unsaved: bytes | None = None) -> None:
         self._path = path
@@ -46,21 +52,23 @@ class YamlFile:
         return reduce(getitem, path, self._data)
 
     def change(self, path: Path, new: dict[str, Any] | list[Any]) -> None:
-        """Replace the map or list at a path; raises CannotUpdate, without any change, if that is not safe."""
-        # A copy without shared parts: a change of one alias must not change the others.
-        wanted = copy_plain(self._data)
+        """Replace the map or list at a path; raises CannotUpdate, without any change, if that is
+        not safe.
+        """
         node: Any = compose(self._text)
         for step in path:
             node = _child(node, step)
         text = self._text
-        edits = list(_edits(text, node, reduce(getitem, path, wanted), new))
         newline = "\r\n" if "\r\n" in text else "\n"
+        edits = _edits(text, node, self.data(path), new)
+        # From the end to the beginning, so that the places of the other edits stay.
         for start, end, replacement in sorted(edits, reverse=True):
             text = text[:start] + replacement.replace("\n", newline) + text[end:]
+        wanted: Any = new
         if path:
+            # A copy without shared parts: a change of one alias must not change the others.
+            wanted = copy_plain(self._data)
             reduce(getitem, path[:-1], wanted)[path[-1]] = new
-        else:
-            wanted = new
         # Verify that the edits had this effect and no other.
         if not same(_read(text), wanted):
             raise CannotUpdate(
@@ -69,12 +77,14 @@ class YamlFile:
         self._text, self._data = text, wanted
 
     def add(self, section: str, name: str, value: Any) -> None:
-        """Add an entry to the map of a section, which is added if there is none; raises CannotUpdate."""
+        """Add an entry to the map of a section, which is added if there is none; raises
+        CannotUpdate.
+        """
         known = self._data.get(section)
         if known is None:
             self.change((), {**self._data, section: {name: value}})
-        else:
-            self.change((section,), {**known, name: value})
+            return
+        self.change((section,), {**known, name: value})
 
     @property
     def content(self) -> bytes:
@@ -97,14 +107,21 @@ def _read(text: str) -> Any:
 def _child(node: Any, step: str | int) -> Any:
     if isinstance(step, int):
         return node.value[step]
-    found = [value for key, value in node.value if key.value == step]
-    if not found:
-        raise CannotUpdate("it comes from an anchor; change it by hand")
-    return found[0]
+    for key, value in node.value:
+        if key.value == step:
+            return value
+    raise CannotUpdate("it comes from an anchor; change it by hand")
 
 
-def _edits(text: str, node: Any, old: Any, new: Any) -> Iterator[Edit]:
-    """Yield the edits that change a node's value from `old` to `new`, none of which overlap; equal parts stay."""
+def _edits(
+    text: str,
+    node: Any,
+    old: Any,
+    new: Any,
+) -> Iterator[Edit]:
+    """Yield the edits that change a node's value from `old` to `new`, none of which overlap; equal
+    parts stay.
+    """
     if same(old, new):
         return
     entries = _entries(text, node)
@@ -112,20 +129,19 @@ def _edits(text: str, node: Any, old: Any, new: Any) -> Iterator[Edit]:
     if type(old) is not type(new) or not entries.keys() & after.keys():
         yield _replacement(text, node, new)
         return
-    yield from _deletions(text, node, [(*entry, step in after) for step, entry in entries.items()])
-    for step, (start, value) in entries.items():
-        if step not in after or same(before[step], after[step]):
-            continue
-        if value.start_mark.index < start or text[value.start_mark.index] == "&":
-            raise CannotUpdate(f"its '{step}' is an anchor or alias; change it by hand")
-        yield from _edits(text, value, before[step], after[step])
-    # An entry that `<<` merges is added only if its value changes.
-    merged = {step: each for step, each in before.items() if step not in entries}
-    added = {
-        step: each
-        for step, each in after.items()
-        if step not in entries and not (step in merged and same(merged[step], each))
-    }
+    yield from _deletions(text, node, entries, after.keys())
+    added = {}
+    for step, value in after.items():
+        is_same = step in before and same(before[step], value)
+        if step in entries and not is_same:
+            start, old_node = entries[step]
+            at = old_node.start_mark.index
+            if at < start or text[at] == "&":
+                raise CannotUpdate(f"its '{step}' is an anchor or alias; change it by hand")
+            yield from _edits(text, old_node, before[step], value)
+        elif not is_same:
+            # An entry that `<<` merges is added only if its value changes.
+            added[step] = value
     if added:
         yield _addition(text, node, added)
 
@@ -134,43 +150,55 @@ def _replacement(text: str, node: Any, new: Any) -> Edit:
     """Return the edit that writes a value on one line, in the quotes of the old one."""
     start, end = int(node.start_mark.index), _end(text, node)
     if isinstance(node, yaml.ScalarNode):
-        quotes = node.style if isinstance(new, str) and node.style in ("'", '"') else None
-        return start, end, _dump(new, quotes)
+        is_quoted = isinstance(new, str) and node.style in ("'", '"')
+        return start, end, _dump(new, node.style if is_quoted else None)
     before = text[:start].rstrip()
-    # A value that begins below its key moves beside it, since a list may begin in the column of the key.
-    return (
-        (len(before), end, f" {_dump(new)}") if before.endswith(":") else (start, end, _dump(new))
-    )
+    if before.endswith(":"):
+        # A value below its key moves beside it, since a list may begin in the column of the key.
+        return len(before), end, f" {_dump(new)}"
+    return start, end, _dump(new)
 
 
-def _entries(text: str, node: Any) -> dict[str | int, tuple[int, Any]]:
-    """Return the start of each entry of a node, the dash of a list included, and the node of its value."""
-    if isinstance(node, yaml.MappingNode):
-        return {key.value: (key.start_mark.index, value) for key, value in node.value}
+def _entries(text: str, node: Any) -> Entries:
+    """Return the entries of a node; that of a list begins with its dash."""
     if isinstance(node, yaml.ScalarNode):
         return {}
-    starts = [value.start_mark.index for value in node.value]
-    return {
-        index: (start if node.flow_style else text.rfind("-", 0, start), value)
-        for index, (start, value) in enumerate(zip(starts, node.value, strict=True))
-    }
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: (key.start_mark.index, value) for key, value in node.value}
+    entries: Entries = {}
+    for index, value in enumerate(node.value):
+        start = value.start_mark.index
+        if not node.flow_style:
+            start = text.rfind("-", 0, start)
+        entries[index] = start, value
+    return entries
 
 
-def _deletions(text: str, node: Any, entries: list[tuple[int, Any, bool]]) -> Iterator[Edit]:
-    """Yield the edits that remove the entries which are not kept, each with what separates it from another one."""
+def _deletions(
+    text: str,
+    node: Any,
+    entries: Entries,
+    kept: Collection[str | int],
+) -> Iterator[Edit]:
+    """Yield the edits that remove the entries which are not kept, each with what separates it from
+    another one.
+    """
+    values = [value for _, value in entries.values()]
+    starts = [start for start, _ in entries.values()]
     kept_before = False
-    for index, (start, value, kept) in enumerate(entries):
-        following = entries[index + 1][0] if index + 1 < len(entries) else None
-        if kept:
+    for index, step in enumerate(entries):
+        if step in kept:
             kept_before = True
         elif not kept_before:
-            assert following is not None  # since one entry is kept
-            yield start, following, ""
+            # An entry follows, since one is kept.
+            yield starts[index], starts[index + 1], ""
         elif node.flow_style:
-            yield _end(text, entries[index - 1][1]), _end(text, value), ""
+            yield _end(text, values[index - 1]), _end(text, values[index]), ""
         else:
-            end = _end(text, value) if following is None else len(text[:following].rstrip())
-            yield len(text[:start].rstrip()), end, ""
+            end = _end(text, values[index])
+            if index + 1 < len(starts):
+                end = len(text[: starts[index + 1]].rstrip())
+            yield len(text[: starts[index]].rstrip()), end, ""
 
 
 def _addition(text: str, node: Any, added: Mapping[str | int, Any]) -> Edit:
@@ -178,46 +206,50 @@ def _addition(text: str, node: Any, added: Mapping[str | int, Any]) -> Edit:
     if node.flow_style:
         closing = int(node.end_mark.index) - 1
         at = len(text[:closing].rstrip().rstrip(",").rstrip())
-        return (
-            at,
-            at,
-            "".join(f", {entry_text(step, value, None)}" for step, value in added.items()),
-        )
-    at = _end(text, node)
-    # Behind a comment on the last line.
-    line_end = text.find("\n", at)
-    at = len(text) if line_end < 0 else line_end - text.endswith("\r", 0, line_end)
+        entries = [f", {entry_text(step, value, None)}" for step, value in added.items()]
+        return at, at, "".join(entries)
     column = node.start_mark.column
-    return (
-        at,
-        at,
-        "".join(
-            f"\n{' ' * column}{entry_text(step, value, column)}" for step, value in added.items()
-        ),
-    )
+    indent = f"\n{' ' * column}"
+    entries = [f"{indent}{entry_text(step, value, column)}" for step, value in added.items()]
+    at = _end_of_line(text, _end(text, node))
+    return at, at, "".join(entries)
+
+
+def _end_of_line(text: str, at: int) -> int:
+    """Return the end of a line, behind a comment on it."""
+    end = text.find("\n", at)
+    if end < 0:
+        return len(text)
+    return end - text.endswith("\r", 0, end)
 
 
 def entry_text(step: str | int, value: Any, column: int | None) -> str:
-    """Return an entry of a map or list: on one line, or, in block style at a column, on several if it is long."""
-    start = "" if isinstance(step, int) else f"{_dump(step)}: "
-    line = f"{'- ' if isinstance(step, int) and column is not None else start}{_dump(value)}"
-    if (
-        column is None
-        or not isinstance(value, dict | list)
-        or not value
-        or column + len(line) <= _WIDTH
-    ):
+    """Return an entry of a map or list: on one line, or, in block style at a column, on several if
+    it is long.
+    """
+    is_element = isinstance(step, int)
+    name = "" if is_element else f"{_dump(step)}:"
+    if column is None:
+        return f"{name} {_dump(value)}".lstrip()
+    start = "-" if is_element else name
+    line = f"{start} {_dump(value)}"
+    is_long = column + len(line) > _WIDTH
+    if not is_long or not value or not isinstance(value, dict | list):
         return line
-    indent = f"\n{' ' * (column + 2)}"
-    entries = indent.join(entry_text(each, part, column + 2) for each, part in parts(value))
-    return f"- {entries}" if isinstance(step, int) else f"{_dump(step)}:{indent}{entries}"
+    inner = column + _INDENT
+    indent = f"\n{' ' * inner}"
+    entries = indent.join(entry_text(each, part, inner) for each, part in parts(value))
+    return f"- {entries}" if is_element else f"{name}{indent}{entries}"
 
 
 def _end(text: str, node: Any) -> int:
     """Return the end of a node; PyYAML counts comments after a node in block style as parts of it."""
     end = int(node.end_mark.index)
-    if isinstance(node, yaml.ScalarNode) or node.flow_style:
-        return len(text[:end].rstrip()) if getattr(node, "style", None) in ("|", ">") else end
+    if isinstance(node, yaml.ScalarNode):
+        is_block = node.style in ("|", ">")
+        return len(text[:end].rstrip()) if is_block else end
+    if node.flow_style:
+        return end
     for line in reversed(text[:end].splitlines(keepends=True)):
         if line.strip() and not line.lstrip().startswith("#"):
             break
@@ -237,7 +269,9 @@ class _Writer(yaml.SafeDumper):
     def choose_scalar_style(self) -> Any:
         """Return the quotes that need no escape."""
         style = super().choose_scalar_style()
-        return '"' if style == "'" and "'" in getattr(self.event, "value", "") else style
+        if style == "'" and "'" in getattr(self.event, "value", ""):
+            return '"'
+        return style
 
 
 def _represent_decimal(writer: _Writer, value: Decimal) -> yaml.ScalarNode:

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from select import POLLIN, POLLOUT, poll
 from typing import Generic, TypeVar
@@ -125,9 +126,9 @@ class Connections:
             # It is too old, or closed, or has brought more than the last response.
             connection.socket.close()
 
-    def open(self, seconds: float) -> Opening:
-        """Begin to open a connection; waits only for name servers and proxies. Raises NoResponseError."""
-        return self._opener.begin(seconds)
+    def open(self) -> Opening:
+        """Begin to open a connection, without waiting; raises NoResponseError."""
+        return self._opener.begin()
 
     def keep(self, connection: OpenConnection) -> None:
         """Keep a connection for further requests."""
@@ -188,9 +189,11 @@ class Exchange:
     @property
     def due_at(self) -> float:
         """The moment by `boottime` from which on what it does is late: it opens a connection, sends or receives."""
-        if self._opening is not None:
-            return min(self._since + CONNECT_SECONDS, self._timeout.until)
         seconds = self._timeout.seconds
+        if self._opening is not None:
+            if not self._opening.is_looking_up:
+                seconds = CONNECT_SECONDS
+            return min(self._since + seconds, self._timeout.until)
         size = len(self.request) - len(self._unsent) if self._unsent else self._reader.size
         return min(
             self._moved_at + seconds,
@@ -206,7 +209,7 @@ class Exchange:
     def fileno(self) -> int:
         """Return the file descriptor to poll, which may change with a call of `arrived`; -1 if it is over."""
         if self._opening is not None:
-            return self._opening.connection.fileno()
+            return self._opening.fileno()
         return -1 if self._connection is None else self._connection.socket.fileno()
 
     def arrived(self) -> bool:
@@ -245,22 +248,25 @@ class Exchange:
         return self._reader.response
 
     def _open(self) -> None:
-        left = self._timeout.left()
-        if not left:
+        if not self._timeout.left():
             raise NoResponseError("ConnectTimeoutError")
         self._since = boottime()
         self._is_reused = False
         self._unsent = memoryview(self.request)
-        self._opening = self._connections.open(left)
+        self._opening = self._connections.open()
         self._go_on_opening(self._opening)
 
     def _go_on_opening(self, opening: Opening) -> None:
-        is_open = opening.advance()
+        was_looking_up = opening.is_looking_up
+        connection = opening.advance()
         self.events = opening.events
-        if not is_open:
+        if connection is None:
+            if was_looking_up and not opening.is_looking_up:
+                # The handshake has its own time, however long the look-up took.
+                self._since = boottime()
             return
         self._opening = None
-        self._connection = OpenConnection(opening.connection)
+        self._connection = OpenConnection(connection)
         self._moved_at = self._since = boottime()
         try:
             early = self._connection.read_early()
@@ -345,14 +351,14 @@ class Exchange:
         self._failure = failure
         self._is_over = True
         if self._opening is not None:
-            self._opening.connection.close()
+            self._opening.close()
             self._opening = None
         if self._connection is not None:
             self._connection.socket.close()
             self._connection = None
 
 
-class PendingRequest(Generic[T]):
+class PendingRequest(ABC, Generic[T]):
     """Goes on with an exchange; a subclass says whether to send another request, and what the final response means."""
 
     __slots__ = ("_began", "_response", "_sent")
@@ -413,13 +419,13 @@ class PendingRequest(Generic[T]):
         assert self._response is not None
         return self._result(self._response)
 
+    @abstractmethod
     def _send_again(self, request: bytes, response: HttpResponse) -> Exchange | AwsFault | None:
         """Send another request if the response asks for it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _result(self, response: HttpResponse | AwsFault) -> T:
         """Return what the final response means."""
-        raise NotImplementedError
 
 
 def _close(idle: list[OpenConnection]) -> None:

@@ -8,7 +8,6 @@ import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -21,11 +20,11 @@ from router.runtime.aws.http.endpoints import find_bucket, is_host
 from router.runtime.aws.http.opening import NoResponseError, Trust
 from router.runtime.aws.http.responses import MAX_RESPONSE_BYTES, HttpResponse, ResponseReader
 from router.runtime.aws.http.signing import (
-    CredentialsError,
     GetCredentials,
-    Signer,
     SigningClock,
     SigningScope,
+    begin_head,
+    read_keys,
 )
 from router.runtime.aws.protocols import (
     NO_ROOM,
@@ -120,28 +119,19 @@ class DirectObjects:
         self, place: "_Bucket", key: str, timeout: CallTimeout, admission: "_Admission"
     ) -> Exchange | AwsFault:
         """Sign a request and send it, or begin to open a connection for it."""
-        try:
-            credentials = self._credentials(timeout.left())
-        except CredentialsError:
-            return translate("NoCredentialsError")
-        except TimeoutError:
-            return translate("CredentialRetrievalError")
-        moment = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        credentials = read_keys(self._credentials, timeout)
+        if isinstance(credentials, AwsFault):
+            return credentials
         headers = {
             "Host": place.host,
             "X-Amz-Checksum-Mode": "ENABLED",
             "X-Amz-Content-Sha256": _EMPTY,
-            "X-Amz-Date": moment,
         }
-        if credentials.token:
-            headers["X-Amz-Security-Token"] = credentials.token
         path = place.path + quote(key, safe="/~")
-        signer = Signer(credentials, SigningScope(place.region, "s3"), moment, "GET", path, headers)
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        lines += f"User-Agent: message-router\r\nAuthorization: {signer.authorization(b'')}"
-        return place.connections.get(
-            path.encode(), lines.encode("latin-1"), timeout, _ObjectReader(admission)
-        )
+        scope = SigningScope(place.region, "s3")
+        head = begin_head(credentials, scope, self._clock.now(), "GET", path, headers)
+        lines = head.start + head.signer.authorization(b"").encode()
+        return place.connections.get(path.encode(), lines, timeout, _ObjectReader(admission))
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""

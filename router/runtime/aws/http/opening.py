@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import ssl
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from select import POLLIN, POLLOUT
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from msgspec import Struct
 
 from router.errors import UsageError
-from router.runtime.aws.calls import Clock, run_within
+from router.runtime.aws.calls import Clock, start_thread
 from router.runtime.aws.http.endpoints import Endpoint, is_host
 
 CONNECT_SECONDS = 5
@@ -58,45 +59,113 @@ class Opener:
         self._proxy = _find_proxy(endpoint, env)
         # A name as text would be encoded by tables for other alphabets, whose import a cold start does without.
         self._name: Any = endpoint.name.encode("ascii")
-        context = (
-            (trust or read_certificates)(env.get("AWS_CA_BUNDLE", "")) if endpoint.secure else None
-        )
-        self._tls = None if context is None else _Tls(context, self._name)
+        self._tls: _Tls | None = None
+        if endpoint.secure:
+            read = trust or read_certificates
+            self._tls = _Tls(read(env.get("AWS_CA_BUNDLE", "")), self._name)
         self._address: _Address | None = None
         self._found_at = 0.0
+        self._lock = threading.Lock()
+        self._lookup: _Lookup | None = None
+        self._looked_up_at = 0.0
 
-    def begin(self, seconds: float) -> "Opening":
-        """Begin to open a connection; waits only for name servers and proxies, in `seconds`.
-
-        Raises NoResponseError.
-        """
+    def begin(self) -> "Opening":
+        """Begin to open a connection, without waiting; raises NoResponseError."""
         try:
-            return self._begin(seconds)
+            address = self._address
+            if address is not None and self._clock() < self._found_at + ADDRESS_SECONDS:
+                return Opening(self._tls, address)
+            return Opening(self._tls, self._find_lookup())
         except OSError as error:
             raise _failure(error) from error
 
-    def _begin(self, seconds: float) -> "Opening":
-        address = self._address
-        if address is not None and self._clock() < self._found_at + ADDRESS_SECONDS:
-            return Opening(socket.socket(address[0]), address[1], self._tls)
-        # In a thread: nothing else limits the time that name servers, addresses and a proxy take together.
-        connection = run_within(seconds, self._connect, socket.socket.close)
-        if self._proxy is None:
-            try:
-                self._address, self._found_at = (
-                    (connection.family, connection.getpeername()),
-                    self._clock(),
-                )
-            except OSError:
-                # The server has reset it already.
-                connection.close()
-                raise
-        return Opening(connection, None, self._tls)
+    def _find_lookup(self) -> "_Lookup":
+        """Return the look-up that is under way, or start one; raises OSError."""
+        if self._proxy is not None:
+            # Each connection needs a tunnel of its own.
+            return _Lookup(self._connect)
+        with self._lock:
+            now = self._clock()
+            # The name server may have lost the question of a look-up that takes long.
+            is_lost = now >= self._looked_up_at + CONNECT_SECONDS
+            if self._lookup is None or self._lookup.has_ended or is_lost:
+                self._lookup = _Lookup(self._connect)
+                self._looked_up_at = now
+            return self._lookup
 
-    def _connect(self) -> socket.socket:
-        if self._proxy is None:
-            return socket.create_connection((self._name, self._endpoint.port), CONNECT_SECONDS)
-        return _open_tunnel(self._proxy, self._endpoint.name, self._endpoint.port, CONNECT_SECONDS)
+    def _connect(self) -> tuple[socket.socket, "_Address"]:
+        """Return a connection, and its address; waits, and raises OSError."""
+        if self._proxy is not None:
+            name, port = self._endpoint.name, self._endpoint.port
+            tunnel = _open_tunnel(self._proxy, name, port, CONNECT_SECONDS)
+            return tunnel, (tunnel.family, None)
+        connection = socket.create_connection((self._name, self._endpoint.port), CONNECT_SECONDS)
+        try:
+            address = (connection.family, connection.getpeername())
+        except OSError:
+            # The server has reset it already.
+            connection.close()
+            raise
+        self._address, self._found_at = address, self._clock()
+        return connection, address
+
+
+_Address = tuple[socket.AddressFamily, Any]
+
+
+class _Lookup:
+    """Connects to an endpoint by its name, in a thread: name servers, addresses and a proxy may take any time.
+
+    Other calls go on meanwhile. Whoever needs the address polls a socket, whose other end is closed when it is known.
+    """
+
+    def __init__(self, connect: Callable[[], tuple[socket.socket, _Address]]) -> None:
+        """Raises OSError if there is no thread or socket for it."""
+        self._connect = connect
+        self._connections: list[socket.socket] = []
+        self._found: _Address | Exception | None = None
+        self._ends: tuple[socket.socket, ...] = ()
+        self._ends = socket.socketpair()
+        start_thread(threading.Thread(target=self._run, name="look-up", daemon=True))
+
+    def __del__(self) -> None:
+        # The connection too, if all who waited for it gave up.
+        for each in (*self._ends, *self._connections):
+            each.close()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the address is known, or why there is none."""
+        return self._found is not None
+
+    def signal(self) -> socket.socket:
+        """Return a socket to poll, which can be read once the look-up has ended; raises OSError."""
+        return self._ends[0].dup()
+
+    def take(self) -> tuple[socket.socket, Any]:
+        """Return the connection to the first that asks, and to others a socket with the address to connect it to.
+
+        Raises OSError.
+        """
+        assert self._found is not None
+        if isinstance(self._found, Exception):
+            raise self._found
+        try:
+            return self._connections.pop(), None
+        except IndexError:
+            family, address = self._found
+            return socket.socket(family), address
+
+    def _run(self) -> None:
+        try:
+            connection, address = self._connect()
+        except Exception as error:  # raised in the threads that wait
+            self._found = error
+        else:
+            self._connections.append(connection)
+            self._found = address
+        finally:
+            self._ends[1].close()
 
 
 class _Proxy(Struct, frozen=True):
@@ -152,9 +221,6 @@ def _find_proxy(endpoint: Endpoint, env: Mapping[str, str]) -> _Proxy | None:
     return _Proxy(host, port, headers)
 
 
-_Address = tuple[socket.AddressFamily, Any]
-
-
 class _Tls:
     """Begins TLS on connections to a host; resumes the session of an earlier one, whose certificate is verified."""
 
@@ -183,42 +249,81 @@ class _Tls:
 
 
 class Opening:
-    """A connection that is being opened; its file descriptor stays the same. `advance` can go on after `events`."""
+    """A connection that is being opened: an address is looked up, it is connected to, and TLS begins.
 
-    __slots__ = ("_address", "_offered", "_stale", "_tls", "connection", "events")
+    `advance` can go on after `events` of the file descriptor, which is another one once the address is known.
+    """
 
-    def __init__(self, connection: socket.socket, address: Any, tls: _Tls | None) -> None:
-        """`address` is where to connect to, None if it is connected."""
-        connection.setblocking(False)
-        self.connection = connection
-        self.events = POLLOUT
-        self._address = address
+    __slots__ = ("_address", "_connection", "_lookup", "_offered", "_stale", "_tls", "events")
+
+    def __init__(self, tls: _Tls | None, source: _Address | _Lookup) -> None:
+        """Raises OSError."""
         self._tls = tls
         self._offered: ssl.SSLSession | None = None
         self._stale = 0
+        self._lookup: _Lookup | None = None
+        self._address: Any = None
+        if isinstance(source, _Lookup):
+            self._lookup = source
+            # In the place of the connection, until that can be polled itself.
+            self._connection = source.signal()
+            self.events = POLLIN
+        else:
+            family, address = source
+            self._use(socket.socket(family), address)
 
-    def advance(self) -> bool:
-        """Go on without waiting; return whether the connection is open. Raises NoResponseError."""
+    @property
+    def is_looking_up(self) -> bool:
+        """Whether it waits for a name server, for an address that accepts, or for a proxy."""
+        return self._lookup is not None
+
+    def fileno(self) -> int:
+        """Return the file descriptor to poll."""
+        return self._connection.fileno()
+
+    def close(self) -> None:
+        """Give up."""
+        self._connection.close()
+
+    def advance(self) -> socket.socket | None:
+        """Go on without waiting; return the connection once it is open. Raises NoResponseError."""
         try:
-            return self._advance()
-        except OSError as error:
-            self.connection.close()
-            raise _failure(error) from error
+            return self._connection if self._advance() else None
+        except Exception as error:
+            self._connection.close()
+            if isinstance(error, OSError):
+                raise _failure(error) from error
+            raise
+
+    def _use(self, connection: socket.socket, address: Any) -> None:
+        """Go on with a socket, which is connected if there is no address."""
+        connection.setblocking(False)
+        self._connection = connection
+        self._address = address
+        self.events = POLLOUT
 
     def _advance(self) -> bool:
-        if isinstance(self.connection, ssl.SSLSocket):
-            return self._shake_hands(self.connection)
+        if self._lookup is not None:
+            if not self._lookup.has_ended:
+                return False
+            signal = self._connection
+            self._use(*self._lookup.take())
+            signal.close()
+            self._lookup = None
+        if isinstance(self._connection, ssl.SSLSocket):
+            return self._shake_hands(self._connection)
         if self._address is not None:
-            code = self.connection.connect_ex(self._address)
+            code = self._connection.connect_ex(self._address)
             if code in _CONNECTING:
                 return False
             if code not in _CONNECTED:
                 raise OSError(code, os.strerror(code))
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._tls is None:
             return True
-        self.connection, self._offered = self._tls.begin(self.connection)
-        return self._shake_hands(self.connection)
+        secure, self._offered = self._tls.begin(self._connection)
+        self._connection = secure
+        return self._shake_hands(secure)
 
     def _shake_hands(self, connection: ssl.SSLSocket) -> bool:
         try:

@@ -5,6 +5,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -192,30 +193,22 @@ class DirectQueues(SqsQueues):
         responses = self._call_each(
             [_Call(operation, _encode(batch_request(url, batch)), until) for batch in sent]
         )
-        failed: dict[str, AwsFault] = {}
-        for batch, response in zip(sent, responses, strict=True):
-            failed |= find_failed(
-                batch, response.fault if isinstance(response, FailedCall) else response
-            )
-        return failed
+        return _find_failed(sent, responses)
 
     def _begin_batches(
         self, operation: str, url: str, batches: Iterable[EntryBatch], timeout: float
     ) -> "OverlappingCalls[dict[str, Any], dict[str, AwsFault]]":
         sent = [*batches]
-
-        def read(responses: list[dict[str, Any] | FailedCall]) -> dict[str, AwsFault]:
-            failed: dict[str, AwsFault] = {}
-            for batch, response in zip(sent, responses, strict=True):
-                failed |= find_failed(
-                    batch, response.fault if isinstance(response, FailedCall) else response
-                )
-            return failed
-
         bodies = [_encode(batch_request(url, batch)) for batch in sent]
         until = CallTimeout(SECONDS, self._clock() + timeout)
         return OverlappingCalls(
-            self._service, self._clock, operation, bodies, until, decode_object, read
+            self._service,
+            self._clock,
+            operation,
+            bodies,
+            until,
+            decode_object,
+            partial(_find_failed, sent),
         )
 
     def _call_once(
@@ -266,6 +259,18 @@ class DirectQueues(SqsQueues):
             if not isinstance(response, FailedCall):
                 self._budget.refund(cost)
         return found
+
+
+def _find_failed(
+    batches: Iterable[EntryBatch], responses: Iterable[dict[str, Any] | FailedCall]
+) -> dict[str, AwsFault]:
+    """Return the faults of the entries that SQS does not confirm, by message id, from a response for each batch."""
+    failed: dict[str, AwsFault] = {}
+    for batch, response in zip(batches, responses, strict=True):
+        failed |= find_failed(
+            batch, response.fault if isinstance(response, FailedCall) else response
+        )
+    return failed
 
 
 def _may_succeed(response: Any | FailedCall) -> bool:

@@ -6,7 +6,6 @@ https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -20,19 +19,28 @@ from router.runtime.aws.http.opening import Trust
 from router.runtime.aws.http.responses import HttpResponse
 from router.runtime.aws.http.signing import (
     Credentials,
-    CredentialsError,
     GetCredentials,
     Signer,
     SigningClock,
     SigningScope,
+    begin_head,
+    read_keys,
 )
-from router.runtime.aws.protocols import OUT_OF_TIME, UNREADABLE, UNREADABLE_ERRORS, AwsFault
+from router.runtime.aws.protocols import (
+    DAMAGED,
+    OUT_OF_TIME,
+    UNREADABLE,
+    UNREADABLE_ERRORS,
+    AwsFault,
+)
 
 _TARGET_PREFIXES = {"dynamodb": "DynamoDB_20120810", "sqs": "AmazonSQS"}
 """The first part of X-Amz-Target, by service."""
 CONCURRENT_CALLS = 20
 """The most calls that are sent together."""
-CHECKSUM = AwsFault("retry", "ChecksumError", 200)
+
+OPENING_SECONDS = 0.5
+"""How long a thread waits that begins calls, at most, until they are sent."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -48,8 +56,8 @@ class FailedCall(Struct, frozen=True):
     details: Mapping[str, Any] = {}
 
 
-class _SignedHead(Struct, frozen=True):
-    """What requests of an operation have in common within a second: the lines of their heads up to the signature."""
+class _OperationHead(Struct, frozen=True):
+    """What requests of an operation have in common within a second."""
 
     second: int
     credentials: Credentials
@@ -74,7 +82,7 @@ class JsonService:
         self._connections = connections
         self._credentials = credentials
         self._clock = SigningClock(now)
-        self._heads: dict[str, _SignedHead] = {}
+        self._heads: dict[str, _OperationHead] = {}
         """The latest of each operation: many calls are made in its second."""
 
     def begin(
@@ -85,12 +93,9 @@ class JsonService:
 
     def send(self, operation: str, body: bytes, timeout: CallTimeout) -> Exchange | AwsFault:
         """Sign a call and send it, or begin to open a connection for it."""
-        try:
-            credentials = self._credentials(timeout.left())
-        except CredentialsError:
-            return AwsFault("configuration", "NoCredentialsError")
-        except TimeoutError:
-            return translate("CredentialRetrievalError")
+        credentials = read_keys(self._credentials, timeout)
+        if isinstance(credentials, AwsFault):
+            return credentials
         second = int(self._clock.now())
         head = self._heads.get(operation)
         if head is None or head.second != second or head.credentials != credentials:
@@ -98,24 +103,14 @@ class JsonService:
         lines = head.start + head.signer.authorization(body).encode()
         return self._connections.send(lines, body, timeout)
 
-    def _head(self, operation: str, second: int, credentials: Credentials) -> "_SignedHead":
-        moment = datetime.fromtimestamp(second, UTC).strftime("%Y%m%dT%H%M%SZ")
+    def _head(self, operation: str, second: int, credentials: Credentials) -> _OperationHead:
         headers = {
             "Host": self._host,
             "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Date": moment,
             "X-Amz-Target": f"{self._target_prefix}.{operation}",
         }
-        if credentials.token:
-            headers["X-Amz-Security-Token"] = credentials.token
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        start = f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1")
-        return _SignedHead(
-            second,
-            credentials,
-            start,
-            Signer(credentials, self._scope, moment, "POST", "/", headers),
-        )
+        head = begin_head(credentials, self._scope, second, "POST", "/", headers)
+        return _OperationHead(second, credentials, head.start, head.signer)
 
     def correct_clock(self, request: bytes, response: HttpResponse) -> bool:
         """Correct the clock of signatures if it was the cause of an error; return whether it was."""
@@ -234,9 +229,14 @@ class OverlappingCalls(Generic[R, T]):
             call = CallUnderWay(number, pending, began)
             if not self._under_way.add(call):
                 self._settle([(call, False)])
-        # Their connections are opened together. The caller does something else before it waits for the responses.
+        # Their connections are opened together. The caller does something else before it waits for the responses: it is
+        # worth a moment that the service has all requests by then, but not the time of a name server that hangs.
+        until = self._clock() + OPENING_SECONDS
         while not all(pending.is_sent for pending in begun):
-            self._settle(self._under_way.wait())
+            left = until - self._clock()
+            if left <= 0:
+                break
+            self._settle([(call, False) for call in self._under_way.advance(left)])
         self.until = self._clock() + self._timeout.seconds
 
     def _settle(self, ended: Iterable[tuple[CallUnderWay[R | FailedCall], bool]]) -> None:
@@ -260,7 +260,7 @@ def connect_service(
 def _content(response: HttpResponse, decode: Callable[[bytes], R]) -> R | FailedCall:
     crc = response.headers.get(b"x-amz-crc32")
     if crc is not None and crc != b"%d" % zlib.crc32(response.body):
-        return FailedCall(CHECKSUM)
+        return FailedCall(DAMAGED)
     if response.status == 200:
         try:
             found = decode(response.body)

@@ -9,15 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
 
 from router.errors import MissingExtra, UsageError
-from router.runtime.aws.calls import NoThreadError, blocking, start_thread
+from router.runtime.aws.calls import CallTimeout, NoThreadError, blocking, start_thread
+from router.runtime.aws.faults import translate
 from router.runtime.aws.http.endpoints import is_host
+from router.runtime.aws.protocols import AwsFault
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SKEW_SECONDS = 240
@@ -105,6 +107,33 @@ def _begun_hmac(
     )
 
 
+class SignedHead(Struct, frozen=True):
+    """The lines of a request's head up to its signature, and what signs it."""
+
+    start: bytes
+    signer: Signer
+
+
+def begin_head(
+    credentials: Credentials,
+    scope: SigningScope,
+    now: float,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+) -> SignedHead:
+    """Return the head of requests of a second; `now` is in seconds since 1970, the rest as `Signer` takes it."""
+    moment = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    signed = {**headers, "X-Amz-Date": moment}
+    if credentials.token:
+        signed["X-Amz-Security-Token"] = credentials.token
+    lines = "".join([f"{name}: {value}\r\n" for name, value in signed.items()])
+    return SignedHead(
+        f"{lines}User-Agent: message-router\r\nAuthorization: ".encode("latin-1"),
+        Signer(credentials, scope, moment, method, path, signed),
+    )
+
+
 class SigningClock:
     """The time that requests are signed with: this machine's, corrected by AWS's if that refused a request for it."""
 
@@ -153,6 +182,16 @@ _SOON_SECONDS = 10 * 60
 
 class CredentialsError(Exception):
     """There are no credentials at the moment."""
+
+
+def read_keys(get: GetCredentials, timeout: CallTimeout) -> Credentials | AwsFault:
+    """Return the current keys, or the fault of a call without them."""
+    try:
+        return get(timeout.left())
+    except CredentialsError:
+        return translate("NoCredentialsError")
+    except TimeoutError:
+        return translate("CredentialRetrievalError")
 
 
 def find_credentials(env: Mapping[str, str]) -> GetCredentials:

@@ -1,4 +1,6 @@
-"""Finds fields of sample messages: keys of items, one that orders messages, and one that decides their shape."""
+"""Finds fields of sample messages: those that can be the key of items, and one that orders messages
+of a key.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,26 +18,39 @@ from router.tools.dev.new.inference import common_format
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
 Messages = Sequence[Mapping[str, Any]]
+Values = Sequence[Any]
 
-_MAX_DEPTH = 3
+MAX_DEPTH = 3
+MAX_KEY_CHARACTERS = (
+    MAX_PARTITION_KEY_BYTES // BYTES_OF_A_CHARACTER,
+    MAX_SORT_KEY_BYTES // BYTES_OF_A_CHARACTER,
+)
+"""The longest text of a partition key, and of a sort key, whatever its characters are."""
 _ID = re.compile(r"(^|_)(id|uuid|guid|ulid|arn|key|sku|number|no|code|ref|reference|email|slug)$")
+_PLAIN_ID = re.compile(r"id|uuid|guid")
 _MAY_BE_ID = re.compile(r"number|no|code|ref|reference")
+"""Names of a number within one of several things, as that of a pull request is."""
+_OF_ENTITY = re.compile(r"id|uuid|key")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_COUNTERS = ("ver", "rev", "seq")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)")
 
 
 class KeyCandidate(Struct, frozen=True):
-    """A field that can be the key, with its type, how well it fits, and why."""
+    """A field that can be a key."""
 
     path: Names
     type: KeyType
     score: float
+    """How well it fits: the greater, the better."""
     unique: bool
+    """Whether each sample has another value."""
     reasons: tuple[str, ...]
+    """Why it fits, or does not, for people."""
 
     @property
     def name(self) -> str:
@@ -44,11 +59,13 @@ class KeyCandidate(Struct, frozen=True):
 
 
 class VersionField(Struct, frozen=True):
-    """A field by which messages of one key are ordered; `keywords` of its schema make sure that it sorts in order."""
+    """A field by which messages of one key are ordered."""
 
     path: Names
     keywords: Mapping[str, Any]
+    """Keywords of its schema. They make sure that its values sort in order."""
     reason: str
+    """Why it was chosen, for people."""
 
 
 def snake_case(name: str) -> str:
@@ -62,165 +79,210 @@ def values_at(messages: Messages, path: Names) -> list[Any]:
     return [*map(look_up(path), messages)]
 
 
-def paths_of(messages: Messages, depth: int = _MAX_DEPTH) -> list[Names]:
-    """Return the paths through objects to values that are none, in the order of the first message that has each."""
-    return list(dict.fromkeys(path for message in messages for path in _leaves(message, (), depth)))
+def paths_of(messages: Messages, depth: int = MAX_DEPTH) -> list[Names]:
+    """Return the paths to values that are no objects, in the order of the first message that has
+    each.
+    """
+    paths: dict[Names, None] = {}
+    for message in messages:
+        paths.update(dict.fromkeys(_leaves(message, (), depth)))
+    return list(paths)
 
 
 def _leaves(value: Mapping[str, Any], above: Names, depth: int) -> Iterator[Names]:
     for name, part in value.items():
-        if isinstance(part, dict) and depth > 1:
-            yield from _leaves(part, (*above, name), depth - 1)
+        path = (*above, name)
+        if isinstance(part, dict) and len(path) < depth:
+            yield from _leaves(part, path, depth)
         elif name and "." not in name:
-            yield (*above, name)
+            yield path
+
+
+# Keys
 
 
 def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
-    """Return the fields that can be the key, the best first; `entity` names what the messages are about."""
-    found = [
-        candidate
-        for path in paths_of(messages)
-        if (candidate := _candidate(messages, path, entity))
-    ]
+    """Return the fields that can be the key, the best first; `entity` names what the messages are
+    about.
+    """
+    candidates = [_candidate(messages, path, entity) for path in paths_of(messages)]
+    found = [each for each in candidates if each]
     return sorted(found, key=lambda each: (-each.score, len(each.path)))
 
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
     values = values_at(messages, path)
-    kind, fault = _type_of(values, MAX_PARTITION_KEY_BYTES)
-    if fault or _VERSION.match(snake_case(path[-1])):
+    if _is_version(path) or _fault_of_key(values, MAX_KEY_CHARACTERS[0]):
         return None
-    texts = [value for value in values if isinstance(value, str)]
-    found = common_format(texts)
+    format_ = common_format(values) if _key_type(values) == "S" else None
+    count = len(values)
     distinct = len(set(values))
-    if found == "date-time" or (len(values) > 1 and distinct == 1):
+    unique = distinct == count
+    if format_ == "date-time" or (distinct == 1 and not unique):
         return None
-    unique = distinct == len(values)
-    score, reasons = _score_name(path, entity)
-    if not reasons and (kind == "N" or not unique):
+    score, reason = _score_name(path, entity)
+    if not reason and (_key_type(values) == "N" or not unique):
         return None  # a quantity, or a property that several things share
-    count = f"{len(values)} samples"
-    if len(values) == 1:
+    reasons = [reason] if reason else []
+    if count == 1:
         reasons.append("one sample does not show whether it is unique")
+    elif unique:
+        reasons.append(f"unique in {count} samples")
     else:
-        reasons.append(f"unique in {count}" if unique else f"{distinct} values in {count}")
-    score += 3 if unique else 2 * distinct / len(values)
-    if found == "uuid":
+        reasons.append(f"{distinct} values in {count} samples")
+    score += 3 if unique else 2 * distinct / count
+    if format_ == "uuid":
         score += 1
         reasons.append("a UUID")
-    if found == "uri" or any(re.search(r"\s", text) for text in texts):
+    elif format_ == "uri":
         score -= 3
-        reasons.append("a URI may change" if found == "uri" else "text with spaces may change")
-    return KeyCandidate(path, kind, score - len(path), unique, tuple(reasons))
+        reasons.append("a URI may change")
+    elif any(re.search(r"\s", str(value)) for value in values):
+        score -= 3
+        reasons.append("text with spaces may change")
+    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons))
 
 
-def _score_name(path: Names, entity: str) -> tuple[float, list[str]]:
+def _score_name(path: Names, entity: str) -> tuple[float, str]:
     """Return how much a name is that of an id, and why."""
-    name, words = snake_case(path[-1]), _words(entity)
+    name = snake_case(path[-1])
     parent = snake_case(path[-2]) if len(path) > 1 else ""
-    of_entity = any(name in (f"{word}_id", f"{word}_uuid", f"{word}_key") for word in words)
-    if of_entity or (name in ("id", "uuid", "key") and parent in words):
-        return 6, [f"its name is that of an id of '{entity}'"]
-    if name in ("id", "uuid", "guid"):
-        return (
-            (4, ["its name is that of an id"])
-            if not parent
-            else (2, [f"its name is that of an id of '{parent}'"])
-        )
+    words = _words(entity)
+    about, _, kind = name.rpartition("_")
+    if _OF_ENTITY.fullmatch(kind) and (about or parent) in words:
+        return 6, f"named like the id of '{entity}'"
+    if _PLAIN_ID.fullmatch(name):
+        if parent:
+            return 2, f"named like the id of '{parent}'"
+        return 4, "named like an id"
     if _MAY_BE_ID.fullmatch(name):
-        return 0.5, [
-            "its name may be that of an id"
-        ]  # within one of several things, as that of a pull request is
-    return (3, ["its name is that of an id"]) if _ID.search(name) else (0, [])
+        return 0.5, "perhaps an id, by its name"
+    if _ID.search(name):
+        return 3, "named like an id"
+    return 0, ""
 
 
 def _words(entity: str) -> set[str]:
-    """Return the words of the name of a queue or table, in the singular too: `order-events` is about an order."""
+    """Return the words of the name of a queue or table, in the singular too: `order-events` is
+    about an order.
+    """
     whole = snake_case(entity)
     words = {whole, *whole.split("_")}
-    return words | {
-        re.sub(r"ies$", "y", word) if word.endswith("ies") else word.removesuffix("s")
-        for word in words
-    }
+    for word in tuple(words):
+        if word.endswith("ies"):
+            words.add(f"{word[:-3]}y")
+        else:
+            words.add(word.removesuffix("s"))
+    return words
 
 
-def _type_of(values: Sequence[Any], most: int) -> tuple[KeyType, str]:
-    """Return the type of a key with these values, and why they cannot be one; "" if they can."""
+def _key_type(values: Values) -> KeyType:
+    return "N" if _are_whole(values) else "S"
+
+
+def _are_whole(values: Values) -> bool:
+    """Return whether all values are whole numbers; a boolean is none."""
+    return all(type(value) is int for value in values)
+
+
+def _fault_of_key(values: Values, longest: int) -> str:
+    """Return why values cannot be those of a key; "" if they can."""
     missing = sum(value is None for value in values)
     if missing:
-        return "S", f"missing or null in {missing} of {len(values)} samples"
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return "N", ""
+        return f"missing or null in {missing} of {len(values)} samples"
+    if _are_whole(values):
+        return ""
     if not all(isinstance(value, str) for value in values):
-        return "S", "neither text nor a whole number in all samples"
+        return "neither text nor a whole number in all samples"
     if not all(values):
-        return "S", "empty in some sample"
-    if max(map(len, values)) > most // BYTES_OF_A_CHARACTER:
-        return "S", f"longer than {most // BYTES_OF_A_CHARACTER} characters in some sample"
-    return "S", ""
+        return "empty in some sample"
+    if max(map(len, values)) > longest:
+        return f"longer than {longest} characters in some sample"
+    return ""
 
 
 def choose_key(messages: Messages, given: str) -> list[KeyCandidate]:
-    """Return the partition key, and the sort key if there is one, that `--key` names; raises UsageError."""
-    known, chosen = paths_of(messages), []
-    limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
+    """Return the partition key, and the sort key if there is one, that `--key` names; raises
+    UsageError.
+    """
     parts = [part.strip() for part in given.split(",")]
-    if len(parts) > len(limits) or not all(parts):
+    if len(parts) > len(MAX_KEY_CHARACTERS) or not all(parts):
         raise UsageError(
             f"--key {given}: give the partition key, or with a comma the partition key and the sort key"
         )
-    for part, most in zip(parts, limits, strict=False):
+    if len(set(parts)) < len(parts):
+        raise UsageError(
+            f"--key {given}: the sort key must be another field than the partition key"
+        )
+    known = paths_of(messages)
+    chosen = []
+    for part, longest in zip(parts, MAX_KEY_CHARACTERS, strict=False):
         path = tuple(part.split("."))
         if path not in known:
             raise UsageError(f"--key {given}: no sample has a value at '{part}'")
         values = values_at(messages, path)
-        kind, fault = _type_of(values, most)
+        fault = _fault_of_key(values, longest)
         if fault:
             raise UsageError(f"--key {given}: '{part}' cannot be a key: it is {fault}")
         unique = len(set(values)) == len(values)
-        chosen.append(KeyCandidate(path, kind, 0, unique, ("it was chosen",)))
+        chosen.append(KeyCandidate(path, _key_type(values), 0, unique, ("chosen with --key",)))
     return chosen
 
 
-def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
-    """Return the field that orders the messages of one key, or None: a number, or a time in one format.
+# Versions
 
-    Its name must say that each message has another one: the time at which something was created does not order its
-    changes.
+
+def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | None:
+    """Return the field that orders the messages of one key, or None: a number, or a time in one
+    format.
+
+    Its name must say that each message has another one: the time at which something was created
+    does not order its changes.
     """
-    paths = [
-        path
-        for path in paths_of(messages)
-        if path not in key and _VERSION.match(snake_case(path[-1]))
-    ]
-    for path in sorted(
-        paths,
-        key=lambda each: (len(each), not snake_case(each[-1]).startswith(("ver", "rev", "seq"))),
-    ):
+    named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
+    for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
         keywords = _order(values)
         if keywords is not None and _differs(messages, key, values):
-            return VersionField(path, keywords, "in each sample, and its name is that of a version")
+            return VersionField(path, keywords, "in each sample, and named like a version")
     return None
 
 
-def _order(values: Sequence[Any]) -> Mapping[str, Any] | None:
+def _is_version(path: Names) -> bool:
+    return _VERSION.match(snake_case(path[-1])) is not None
+
+
+def _rank_version(path: Names) -> tuple[int, bool]:
+    """Order versions: the outermost first, and of those, counters before times."""
+    is_counter = snake_case(path[-1]).startswith(_COUNTERS)
+    return len(path), not is_counter
+
+
+def _order(values: Values) -> Mapping[str, Any] | None:
     """Return the keywords of a schema by which values sort in order; None if they do not."""
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+    if _are_whole(values):
         return {}
     if not all(isinstance(value, str) for value in values) or common_format(values) != "date-time":
         return None
-    matches = [_TIME.fullmatch(value) for value in values]
-    patterns = {_pattern(*match.groups()) if match else "" for match in matches}
-    return {"pattern": patterns.pop()} if len(patterns) == 1 and "" not in patterns else None
+    patterns = {_pattern_of(value) for value in values}
+    pattern = patterns.pop()
+    # Times of several formats do not sort as text.
+    return {"pattern": pattern} if pattern and not patterns else None
 
 
-def _pattern(time: str, zone: str) -> str:
-    digits = re.sub(r"\d+", lambda found: f"[0-9]{{{len(found[0])}}}", time.replace(".", r"\."))
+def _pattern_of(time: str) -> str:
+    """Return a pattern for times of the same precision and offset; "" for a time in another
+    notation.
+    """
+    match = _TIME.fullmatch(time)
+    if not match:
+        return ""
+    local, zone = match.groups()
+    digits = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", local.replace(".", r"\."))
     return f"^{digits}{zone.replace('+', '[+]')}$"
 
 
-def _differs(messages: Messages, key: Sequence[Names], versions: Sequence[Any]) -> bool:
+def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:
     """Return whether messages of one key that differ have different versions."""
     seen: dict[tuple[Any, ...], Any] = {}
     keys = zip(*(values_at(messages, path) for path in key), strict=True)
@@ -228,77 +290,3 @@ def _differs(messages: Messages, key: Sequence[Names], versions: Sequence[Any]) 
         if seen.setdefault((one, version), message) != message:
             return False
     return True
-
-
-_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category)$")
-_TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
-"""The name of a type; ids have more digits."""
-_FEW = 3
-"""The most types that may have one message each; with more, the field may as well be an id."""
-_MAX_SHAPES = 20
-_MIN_OF_EACH = 5
-"""The fewest messages of each value of a field whose name is not that of a type."""
-
-
-class Shape(Struct, frozen=True):
-    """Messages of one shape; `value` is that of the discriminator, "" if there is only one shape."""
-
-    messages: tuple[Mapping[str, Any], ...]
-    value: str = ""
-
-
-class Shapes(Struct, frozen=True):
-    """The shapes of messages, and the path of the field that tells them apart; () if there is only one."""
-
-    shapes: tuple[Shape, ...]
-    discriminator: Names = ()
-
-
-def find_shapes(messages: Messages) -> Shapes:
-    """Group messages by their discriminator.
-
-    It is a text that all messages have, of few values, that decides whether other fields are there.
-    """
-    presence = [frozenset(_paths(message, ())) for message in messages]
-    everywhere = frozenset.intersection(*presence)
-    varying = frozenset.union(*presence) - everywhere
-    best: tuple[float, Names] = (0, ())
-    for path in paths_of(messages, 2) if varying else ():
-        values = values_at(messages, path)
-        if not all(isinstance(value, str) and value for value in values):
-            continue
-        groups = _grouped(presence, values)
-        is_type = bool(_TYPE_NAME.search(snake_case(path[-1]))) and all(
-            map(_TYPE.fullmatch, groups)
-        )
-        is_type = is_type and (len(groups) <= _FEW or len(groups) * 2 <= len(messages))
-        few = min(map(len, groups.values())) < _MIN_OF_EACH and not is_type
-        if few or not 1 < len(groups) <= _MAX_SHAPES:
-            continue
-        decided = sum(_decides(groups, each) for each in varying)
-        if decided and (is_type or decided * 2 >= len(varying)):
-            best = max(
-                best, (decided + is_type / 2 - len(path) / 4, path), key=lambda each: each[0]
-            )
-    if not best[1]:
-        return Shapes((Shape(tuple(messages)),))
-    grouped = _grouped(messages, values_at(messages, best[1]))
-    return Shapes(tuple(Shape(tuple(group), value) for value, group in grouped.items()), best[1])
-
-
-def _grouped(items: Sequence[Any], values: Sequence[str]) -> dict[str, list[Any]]:
-    groups: dict[str, list[Any]] = {}
-    for item, value in zip(items, values, strict=True):
-        groups.setdefault(value, []).append(item)
-    return groups
-
-
-def _decides(groups: Mapping[str, list[frozenset[Names]]], path: Names) -> bool:
-    """Return whether in each group all messages have a path, or none has."""
-    return all(len({path in each for each in group}) == 1 for group in groups.values())
-
-
-def _paths(value: Any, above: Names) -> Iterator[Names]:
-    for name, part in value.items() if isinstance(value, dict) and len(above) < _MAX_DEPTH else ():
-        yield (*above, name)
-        yield from _paths(part, (*above, name))

@@ -1,7 +1,9 @@
-"""Makes the files of new routes, and verifies that the config with them passes its check and its tests."""
+"""Makes the files of new routes, and verifies that the config with them passes its check and its
+tests.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,8 @@ from router.errors import ConfigError, UsageError
 from router.runtime.filesystem import replace_file
 from router.tools.check.run import examine
 from router.tools.dev.new.fields import values_at
+from router.tools.dev.new.placeholders import replace_values
 from router.tools.dev.new.plan import NewRoute, NewTable, Plan
-from router.tools.dev.new.samples import replace_values
 from router.tools.dev.run_tests import Suite
 from router.tools.dev.update import as_yaml
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
@@ -26,15 +28,18 @@ _IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndr
 
 
 class NewFile(Struct, frozen=True):
-    """A file to write; `before` is its content, None if it does not exist."""
+    """A file to write."""
 
     path: Path
     content: bytes
     before: bytes | None = None
+    """Its content now, None if it does not exist."""
 
 
 def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
-    """Return the files of a plan; `masked` replaces the values of messages in tests. Raises UsageError."""
+    """Return the files of a plan; `masked` replaces the values of messages in tests. Raises
+    UsageError.
+    """
     folder = config.parent
     files = []
     settings = {}
@@ -56,15 +61,13 @@ def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
     return files
 
 
-def _surroundings(folder: Path) -> Iterator[NewFile]:
-    """Yield the other files of a project that are not there."""
-    others = {
-        ".github/workflows/check-routes.yml": _WORKFLOW.read_bytes(),
-        ".gitignore": _IGNORED.encode(),
-    }
-    for name, content in others.items():
-        if not (folder / name).exists():
-            yield NewFile(folder / name, content)
+def _surroundings(folder: Path) -> list[NewFile]:
+    """Return the other files of a project that are not there."""
+    files = [
+        NewFile(folder / ".github/workflows/check-routes.yml", _WORKFLOW.read_bytes()),
+        NewFile(folder / ".gitignore", _IGNORED.encode()),
+    ]
+    return [file for file in files if not file.path.exists()]
 
 
 def _json(value: Any) -> bytes:
@@ -73,33 +76,36 @@ def _json(value: Any) -> bytes:
 
 def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | None]:
     """Return the test of a route, and the content of its message's file, if it is long."""
-    message = min(route.shape.messages, key=lambda each: len(_ENCODER.encode(each)))
+    message = min(route.shape.messages, key=_size)
     if masked:
         message = replace_values(message, route.schema)
-    test: dict[str, Any] = {
-        "name": f"a message of type {route.shape.value}" if route.shape.value else "a message"
-    }
-    long = len(_ENCODER.encode(message)) > _MAX_INLINE
-    if long:
+    value = route.shape.value
+    test: dict[str, Any] = {"name": f"a message of type {value}" if value else "a message"}
+    content = None
+    if _size(message) > _MAX_INLINE:
         test["file"] = f"messages/{route.name}.json"
+        content = _json(message)
     else:
         test["message"] = as_yaml(message)
+    # The keys of notifications have no path: they are in the elements of a list.
     key = {name: values_at([message], path)[0] for name, path in route.key.items() if path}
     if key:
         test["item_contains"] = as_yaml(key)
-    return test, _json(message) if long else None
+    return test, content
+
+
+def _size(message: Any) -> int:
+    return len(_ENCODER.encode(message))
 
 
 def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
+    """Return a config that exists with what is added to it."""
     file = YamlFile(config)
     before = file.content
-    added = [
-        ("queues", plan.queue),
-        ("tables", {each.name: _table(each) for each in plan.tables}),
-        ("routes", routes),
-    ]
+    tables = {table.name: _table(table) for table in plan.tables}
+    sections = {"queues": plan.queue, "tables": tables, "routes": routes}
     try:
-        for section, entries in added:
+        for section, entries in sections.items():
             for name, value in entries.items():
                 file.add(section, name, value)
     except CannotUpdate as error:
@@ -112,23 +118,30 @@ def _table(table: NewTable) -> dict[str, Any]:
 
 
 def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
-    """Return the text of a new config, with a comment above each table that says why it has this key."""
+    """Return the text of a new config, with a comment above each table that says why it has this
+    key.
+    """
     lines = [
         "# `router check` validates this file, `router test` runs its tests.",
         "version: 1",
         "",
         "queues:",
     ]
-    lines += [f"  {entry_text(name, settings, 2)}" for name, settings in plan.queue.items()]
+    for name, settings in plan.queue.items():
+        lines.append(_entry(name, settings))
     lines += ["", "tables:"]
     for table in plan.tables:
-        lines += [f"  # {re.sub('[^ -~]', '?', note)}" for note in table.notes]
-        lines.append(f"  {entry_text(table.name, _table(table), 2)}")
+        for note in table.notes:
+            lines.append(f"  # {re.sub('[^ -~]', '?', note)}")
+        lines.append(_entry(table.name, _table(table)))
     lines += ["", "routes:"]
-    lines.append(
-        "\n\n".join(f"  {entry_text(name, settings, 2)}" for name, settings in routes.items())
-    )
+    entries = [_entry(name, settings) for name, settings in routes.items()]
+    lines.append("\n\n".join(entries))
     return "\n".join(lines) + "\n"
+
+
+def _entry(name: str, settings: Any) -> str:
+    return f"  {entry_text(name, settings, 2)}"
 
 
 def write_files(files: Sequence[NewFile]) -> None:
@@ -157,9 +170,11 @@ def undo(files: Sequence[NewFile]) -> None:
 
 
 def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does not exist.
+    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does
+    not exist.
 
-    Each is there by what it is without its place, which changes when something is added before it.
+    The key of a fault is its text without its place, which changes when something is added before
+    it.
     """
     if not config.exists():
         return {}
@@ -170,9 +185,10 @@ def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
     try:
         verdicts = Suite(config, env).run()
     except ConfigError:
+        # The errors are among the findings.
         return faults
     for verdict in verdicts:
         if not verdict.passed:
             name = f"test '{verdict.name}' of route '{verdict.route}'"
-            faults[name] = f"{name} fails: {', '.join(each.what for each in verdict.differences)}"
+            faults[name] = f"{name} fails: {verdict.subjects}"
     return faults

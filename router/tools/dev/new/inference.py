@@ -9,6 +9,7 @@ from typing import Any
 from router.runtime.program import expressions
 from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 
+Schema = dict[str, Any]
 Steps = tuple[str | None, ...]
 """A path in a message: names of objects, and None for each element of a list."""
 Keywords = Mapping[Steps, Mapping[str, Any]]
@@ -26,17 +27,19 @@ MIN_FOR_ENUM = 20
 """Fewer samples are no evidence that other values do not occur."""
 MAX_ENUM = 12
 MIN_OF_EACH = 5
-"""If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate)."""
+"""If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate).
+"""
 _MIN_NAMES_OF_MAP = 8
 
 
-def infer_schema(
-    messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None
-) -> dict[str, Any]:
+def infer_schema(messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None) -> Schema:
     """Return the schema of messages; it accepts each of them, unless `keywords` say otherwise."""
-    count = f"{len(messages)} samples" if len(messages) > 1 else "1 sample"
-    schema = _infer(messages, f"inferred from {count}", keywords or {}, ())
-    return {"$schema": DEFAULT_DRAFT, **schema}
+    evidence = f"inferred from {_count(messages, 'sample')}"
+    return {"$schema": DEFAULT_DRAFT, **_infer(messages, evidence, keywords or {}, ())}
+
+
+def _count(things: Sequence[Any], noun: str) -> str:
+    return f"1 {noun}" if len(things) == 1 else f"{len(things)} {noun}s"
 
 
 def kind_of(value: Any) -> str:
@@ -46,14 +49,18 @@ def kind_of(value: Any) -> str:
 
 
 def _infer(
-    values: Sequence[Any], evidence: str, keywords: Keywords, steps: Steps
-) -> dict[str, Any]:
+    values: Sequence[Any],
+    evidence: str,
+    keywords: Keywords,
+    steps: Steps,
+) -> Schema:
     comments = [evidence]
     kinds = {kind_of(value) for value in values}
-    types = [
-        name for name in _TYPES if name in kinds and not (name == "integer" and "number" in kinds)
-    ]
-    schema: dict[str, Any] = {"type": types[0] if len(types) == 1 else types}
+    if "number" in kinds:
+        # A whole number is a number, too.
+        kinds.discard("integer")
+    types = [name for name in _TYPES if name in kinds]
+    schema: Schema = {"type": types[0] if len(types) == 1 else types}
     if types == ["null"]:
         # What it is when it is not null is unknown.
         schema = {}
@@ -62,64 +69,70 @@ def _infer(
         free = bool(steps) and _FREE_NAME.search(steps[-1] or "") is not None
         schema |= _of_texts(values, comments, may_enumerate=not free)
     if "object" in kinds:
-        schema |= _of_objects(
-            [value for value in values if isinstance(value, dict)], keywords, steps
-        )
+        objects = [value for value in values if isinstance(value, dict)]
+        schema |= _of_objects(objects, keywords, steps)
     if "array" in kinds:
-        elements = [element for value in values if isinstance(value, list) for element in value]
+        lists = [value for value in values if isinstance(value, list)]
+        elements = [element for each in lists for element in each]
         if elements:
-            count = f"{len(elements)} elements" if len(elements) > 1 else "1 element"
+            count = _count(elements, "element")
             schema["items"] = _infer(elements, count, keywords, (*steps, None))
-    more = dict(keywords.get(steps, {}))
-    reason = more.pop("$comment", None)
-    if more.keys() & {"const", "minLength"}:
-        schema = {name: value for name, value in schema.items() if name not in ("format", "enum")}
+    return _add_keywords(schema, keywords.get(steps, {}), comments)
+
+
+def _add_keywords(schema: Schema, more: Mapping[str, Any], comments: list[str]) -> Schema:
+    """Return a schema with further keywords and its comments."""
     if "const" in more:
-        schema.pop("type", None)
-    return {**schema, **more, "$comment": "; ".join([*comments, *([reason] if reason else [])])}
+        replaced = {"format", "enum", "type"}
+    elif "minLength" in more:
+        # The bounds of a key: other ids need not have the format of these.
+        replaced = {"format", "enum"}
+    else:
+        replaced = set()
+    if "$comment" in more:
+        comments.append(more["$comment"])
+    kept = {name: value for name, value in schema.items() if name not in replaced}
+    return {**kept, **more, "$comment": "; ".join(comments)}
 
 
-def _of_texts(values: Sequence[Any], comments: list[str], *, may_enumerate: bool) -> dict[str, Any]:
+def _of_texts(values: Sequence[Any], comments: list[str], *, may_enumerate: bool) -> Schema:
     """Return the format or the values of texts; adds the evidence to the comments."""
     texts = [value for value in values if isinstance(value, str)]
-    found = common_format(texts)
-    if found:
-        return {"format": found}
+    format_ = common_format(texts)
+    if format_:
+        return {"format": format_}
+    others = [value for value in values if not isinstance(value, str)]
     counts = Counter(texts)
-    only_texts = all(value is None or isinstance(value, str) for value in values)
-    if may_enumerate and only_texts and _is_fixed_set(counts):
-        comments.append(f"{len(counts)} values in {len(texts)}")
-        return {"enum": [*sorted(counts), *([None] if len(texts) < len(values) else [])]}
-    return {}
+    if not may_enumerate or any(value is not None for value in others) or not _is_fixed_set(counts):
+        return {}
+    comments.append(f"{len(counts)} values in {len(texts)}")
+    return {"enum": [*sorted(counts), *others[:1]]}
 
 
 def _is_fixed_set(counts: Counter[str]) -> bool:
     """Return whether texts are names of a few kinds, each of which occurs often."""
-    return (
-        counts.total() >= MIN_FOR_ENUM
-        and 1 < len(counts) <= MAX_ENUM
-        and min(counts.values()) >= MIN_OF_EACH
-        and all(len(text) <= _MAX_TOKEN and _TOKEN.fullmatch(text) for text in counts)
-    )
+    if counts.total() < MIN_FOR_ENUM or not 1 < len(counts) <= MAX_ENUM:
+        return False
+    return min(counts.values()) >= MIN_OF_EACH and all(map(_is_token, counts))
+
+
+def _is_token(text: str) -> bool:
+    return len(text) <= _MAX_TOKEN and _TOKEN.fullmatch(text) is not None
 
 
 def common_format(texts: Iterable[str]) -> str | None:
     """Return the format that all texts have, as the router validates it, or None."""
     distinct = set(texts)
-    return next(
-        (
-            name
-            for name in FORMATS
-            if distinct and all(_has_format(name, text) for text in distinct)
-        ),
-        None,
-    )
+    for name in FORMATS:
+        if distinct and all(_has_format(name, text) for text in distinct):
+            return name
+    return None
 
 
 def _has_format(name: str, text: str) -> bool:
-    return (name != "uri" or bool(_URI_WITH_AUTHORITY.match(text))) and bool(
-        _validator(name).is_valid(text)
-    )
+    if name == "uri" and not _URI_WITH_AUTHORITY.match(text):
+        return False
+    return bool(_validator(name).is_valid(text))
 
 
 @cache
@@ -129,26 +142,33 @@ def _validator(name: str) -> Any:
     return Draft202012Validator({"format": name}, validate_formats=True, offline=True)
 
 
-def _of_objects(
-    objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps: Steps
-) -> dict[str, Any]:
+def _of_objects(objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps: Steps) -> Schema:
     """Return the properties of objects, and which of them all objects have."""
-    counts = Counter(name for each in objects for name in each)
-    if _is_map(counts, len(objects)):
-        values = [value for each in objects for value in each.values()]
-        evidence = f"{len(counts)} names in {len(objects)} objects"
-        return {"additionalProperties": _infer(values, evidence, keywords, (*steps, "*"))}
+    values: dict[str, list[Any]] = {}
+    for each in objects:
+        for name, value in each.items():
+            values.setdefault(name, []).append(value)
+    if _is_map(values, len(objects)):
+        everything = [value for each in objects for value in each.values()]
+        evidence = f"{len(values)} names in {len(objects)} objects"
+        return {"additionalProperties": _infer(everything, evidence, keywords, (*steps, "*"))}
+    required = []
     properties = {}
-    for name, count in counts.items():
-        values = [each[name] for each in objects if name in each]
-        properties[name] = _infer(values, f"{count} of {len(objects)}", keywords, (*steps, name))
-    required = [name for name, count in counts.items() if count == len(objects)]
-    return {
-        **({"required": required} if required else {}),
-        **({"properties": properties} if properties else {}),
-    }
+    for name, found in values.items():
+        evidence = f"{len(found)} of {len(objects)}"
+        properties[name] = _infer(found, evidence, keywords, (*steps, name))
+        if len(found) == len(objects):
+            required.append(name)
+    schema: Schema = {}
+    if required:
+        schema["required"] = required
+    if properties:
+        schema["properties"] = properties
+    return schema
 
 
-def _is_map(counts: Mapping[str, int], objects: int) -> bool:
+def _is_map(values: Mapping[str, Sequence[Any]], objects: int) -> bool:
     """Return whether names are data: there are many, and none is in half of the objects."""
-    return len(counts) >= _MIN_NAMES_OF_MAP and objects > 1 and max(counts.values()) * 2 < objects
+    if len(values) < _MIN_NAMES_OF_MAP or objects == 1:
+        return False
+    return max(map(len, values.values())) * 2 < objects

@@ -226,6 +226,7 @@ def test_several_queues(handler: Callable[[Any, Any], dict[str, Any]], tables: A
         ({"Records": ["text"]}, ""),
         ({"Records": {"key1": "value1"}}, ""),
         ({"Records": [{"messageId": "m1", "receiptHandle": "h", "body": "{}"}]}, ""),
+        ({"Records": [{"messageId": 5, "body": None, "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"}]}, ""),
         ({"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "m1", "Message": "{}"}}]}, " of aws:sns"),
         ({"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {}}}]}, " of aws:s3"),
         ({"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "e30="}}]}, " of aws:kinesis"),
@@ -256,6 +257,66 @@ def test_malformed_record(handler: Callable[[Any, Any], dict[str, Any]], queues:
         handler({"Records": [good, {"eventSource": "aws:s3"}]}, None)
 
     assert (queues.letters, queues.released) == ([], [])
+
+
+ARN = "arn:aws:sqs:eu-west-1:1:q"
+READABLE: dict[str, Any] = {"messageId": "good", "body": '{"id": "good"}', "eventSourceARN": ARN}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param({"body": None}, id="no body"),
+        pytest.param({"body": {"id": "a"}}, id="a body that is no text"),
+        pytest.param({"attributes": ["SentTimestamp"]}, id="attributes in a list"),
+        pytest.param({"attributes": {"SentTimestamp": 5}}, id="an attribute of SQS that is no text"),
+        pytest.param({"messageAttributes": {"a": {"dataType": "Binary", "binaryValue": "x"}}}, id="no Base64"),
+        pytest.param({"messageAttributes": {"a": {"dataType": "Binary"}}}, id="no value"),
+        pytest.param({"messageAttributes": {"a": {"stringValue": "x"}}}, id="no type"),
+        pytest.param(
+            {"messageAttributes": {"a": {"dataType": "String", "stringValue": 5}}}, id="a value that is no text"
+        ),
+        pytest.param({"messageAttributes": {"a": None}}, id="null for an attribute"),
+        pytest.param({"messageAttributes": ["a"]}, id="message attributes in a list"),
+    ],
+)
+def test_unreadable_record(
+    handler: Callable[[Any, Any], dict[str, Any]],
+    tables: Any,
+    caplog: pytest.LogCaptureFixture,
+    damage: dict[str, Any],
+) -> None:
+    """A record that cannot be read is reported as failed; the others of the event are delivered."""
+    damaged = {**READABLE, "messageId": "bad", **damage}
+
+    answer = handler({"Records": [damaged, READABLE]}, None)
+
+    assert (answer, tables.calls) == ({"batchItemFailures": [{"itemIdentifier": "bad"}]}, [["good"]])
+    warnings = [(entry.getMessage(), entry.fields) for entry in caplog.records if entry.levelname == "WARNING"]  # type: ignore[attr-defined]
+    assert warnings == [("the record cannot be read", {"queue": ARN, "message_id": "bad"})]
+
+
+def test_text_attribute_without_a_value(handler: Callable[[Any, Any], dict[str, Any]], tables: Any) -> None:
+    """Null stands for an absent value."""
+    record = {**READABLE, "messageAttributes": {"a": {"dataType": "String", "stringValue": None}}}
+
+    answer = handler({"Records": [record]}, None)
+
+    assert (answer, tables.calls) == ({"batchItemFailures": []}, [["good"]])
+
+
+def test_unreadable_record_of_a_fifo_queue(handler: Callable[[Any, Any], dict[str, Any]], tables: Any) -> None:
+    """Those after it in the event may be of its message group: they wait."""
+    records = [
+        READABLE,
+        {**READABLE, "messageId": "bad", "eventSourceARN": f"{ARN}.fifo", "body": None},
+        {**READABLE, "messageId": "after", "eventSourceARN": f"{ARN}.fifo"},
+    ]
+
+    answer = handler({"Records": records}, None)
+
+    failures = [{"itemIdentifier": "bad"}, {"itemIdentifier": "after"}]
+    assert (answer, tables.calls) == ({"batchItemFailures": failures}, [["good"]])
 
 
 def test_each_code_has_a_case() -> None:

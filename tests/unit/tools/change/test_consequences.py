@@ -215,6 +215,19 @@ def test_a_previous_kms_key(diff: Diff, section: str, what: str, new: dict[str, 
     ]
 
 
+def test_kms_keys_beside_new_queues(diff: Diff) -> None:
+    """What has come has no key of before; those after it are compared all the same."""
+    queues = {"things": {**DEAD, "kms_key": KEY}}
+    old = config_of({"main": {}}, queues=queues)
+    new = config_of({"first": {"queue": "come"}, "main": {}}, queues={"come": DEAD, "things": DEAD})
+
+    report = diff(old, new)
+
+    assert [each.change.path for each in report.findings if each.change.code.id == "RT945"] == [
+        ("queues", "things", "kms_key")
+    ]
+
+
 def test_a_previous_kms_key_of_another_queue(diff: Diff) -> None:
     """The role may still decrypt with it, for whichever queue."""
     old = {"things": {**DEAD, "kms_key": OTHER, "kms_key_previous": KEY}, "more": {**DEAD, "kms_key": KEY}}

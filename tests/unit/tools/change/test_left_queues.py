@@ -54,9 +54,9 @@ def test_a_queue_that_is_left(open_config: Open, old: Any, new: Any, keys: tuple
     found = left(open_config, old, new)
 
     # Its dead-letter queue has no settings of its own.
-    assert [(each.name, each.arn, each.routes, each.keys) for each in found] == [
-        ("more", f"{ARN}more", ("second",), keys),
-        ("more-dead", f"{ARN}more-dead", ("second",), keys),
+    assert found == [
+        LeftQueue("QueueMore", "more", f"{ARN}more", ("second",), keys),
+        LeftQueue("QueueMoreDead", "more-dead", f"{ARN}more-dead", ("second",), keys),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from router.errors import ConfigError, UsageError
-from router.tools.change.versions import ConfigVersion, open_package, open_versions
+from router.tools.change.versions import ConfigVersion, open_package, open_version, open_versions
 from router.tools.deploy import stack_versions
 from router.tools.deploy.stack_versions import DeployedCode
 from tests.support.ops import precompile
@@ -72,6 +72,28 @@ def test_a_package(package: Make) -> None:
     digest = hashlib.sha256(PLUGIN.encode()).hexdigest()
     assert hashes == ({"own": digest}, {"own.py": digest})
     assert not folder.exists()
+
+
+def test_a_package_of_another_version_of_the_router(package: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what a rollback compares with, as long as its format is the same."""
+    with monkeypatch.context() as patch:
+        patch.setattr("router.runtime.program.precompiled.__version__", "0.0.9")
+        made = package()
+
+    with ExitStack() as stack:
+        assert table_of(open_package("it", made, {"STAGE": "live"}, stack)) == "live-things"
+
+
+def test_a_variable_that_is_not_set(package: Make, tmp_path: Path) -> None:
+    """Of a file it has a placeholder, so that all else can be compared; a package does not run without it."""
+    made = package()
+
+    with ExitStack() as stack:
+        version = open_version(str(tmp_path / "routes.yaml"), tmp_path / "routes.yaml", {}, stack)
+        assert table_of(version).endswith("-things")
+        assert {each.code.severity for each in version.loaded.findings} == {"warning"}
+        with pytest.raises(ConfigError, match=r"it:routes\.yaml:3:25: RT005 environment variable 'STAGE' is not set"):
+            open_package("it", made, {}, stack)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.tools.change.routes import RoutePairs, documents_of, match_table, names_written, pair, renamed, routes_of
+from router.tools.change.routes import RoutePairs, documents_of, names_written, pair, renamed, routes_of
 from tests.unit.tools.change.conftest import Open, config_of
 
 TRANSFORM = """
@@ -96,6 +96,14 @@ def test_a_plugin_that_changed(changed: Changed, plugin: str, settings: Any, par
     assert changed(config, config, before, after) == ({} if part is None else {"main": [part]})
 
 
+def test_a_plugin_that_a_route_does_not_use(changed: Changed) -> None:
+    """Its file is one that another plugin may import."""
+    config = config_of({"main": {"plugins": ["own"]}}, plugins=["plugins/own.py", "plugins/other.py"])
+    before = {"plugins/own.py": HOOK, "plugins/other.py": HOOK}
+
+    assert changed(config, config, before, {**before, "plugins/other.py": f"{HOOK}#"}) == {"main": ["plugins"]}
+
+
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_plugin_with_an_envelope_that_changed(changed: Changed, beside: bool) -> None:
     """Of queues with that envelope, messages may be unwrapped in another way."""
@@ -180,6 +188,11 @@ def test_a_name_that_is_written_is_no_other_route(pairs: Callable[..., RoutePair
 
     assert names(pairs(config_of({"a": named}), config_of({"b": named}))) == ([("a", "b")], [], [])
 
+    first = {"things": {"match": "first"}}
+    old, new = ({"x": {"when": when}, name: {"when": "n"}} for when, name in (("o", "a"), ("p", "b")))
+    found = names(pairs(config_of(old, queues=first), config_of(new, queues=first)))
+    assert found == ([("x", "x"), ("a", "b")], [], [])
+
 
 def test_things_with_other_names() -> None:
     """By what they are, each once."""
@@ -193,13 +206,21 @@ def test_things_with_other_names() -> None:
     [
         ("things", "things", True),
         ("things", "others", False),
-        ("arn:aws:dynamodb:eu-west-1:1:table/things", "things", False),
-        ("arn:aws:dynamodb:eu-west-1:1:table/things", "arn:aws:dynamodb:eu-west-1:2:table/things", False),
+        ("arn:aws:dynamodb:eu-west-1:123456789012:table/things", "things", False),
+        (
+            "arn:aws:dynamodb:eu-west-1:123456789012:table/things",
+            "arn:aws:dynamodb:eu-west-1:123456789013:table/things",
+            False,
+        ),
     ],
 )
-def test_one_table(one: str, other: str, same: bool) -> None:
+def test_one_table(changed: Changed, one: str, other: str, same: bool) -> None:
     """A name is that of a table in the router's own account and region; an ARN may be of any."""
-    assert (match_table(one) == match_table(other)) is same
+    old, new = (
+        config_of({"main": {}}) | {"tables": {"things": {"name": each, "key": {"id": "S"}}}} for each in (one, other)
+    )
+
+    assert changed(old, new) == ({} if same else {"main": ["table"]})
 
 
 def test_earlier_routes(pairs: Callable[..., RoutePairs]) -> None:

@@ -3,7 +3,8 @@
 from xml.etree import ElementTree as ET
 
 from router.tools.dev.compare import Difference
-from router.tools.dev.run_tests import Verdict, as_junit
+from router.tools.dev.junit import as_junit
+from router.tools.dev.run_tests import Verdict
 
 FAILED = Verdict("r", 'a "<b>" & \x00', (Difference("x", 1, 2), Difference("y", 1, 2)))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.run_tests import select_tests
+from router.tools.dev.selection import select_tests
 
 NAMES = [("orders", "one line"), ("orders", "two lines"), ("users", "Line or not")]
 

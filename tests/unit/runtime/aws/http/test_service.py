@@ -158,8 +158,8 @@ def test_what_is_signed_once_a_second(server: Server) -> None:
         headers = {
             "Host": "host",
             "Content-Type": "application/x-amz-json-1.0",
-            "X-Amz-Date": moment,
             "X-Amz-Target": f"DynamoDB_20120810.{operation}",
+            "X-Amz-Date": moment,
             "X-Amz-Security-Token": key.token,
         }
         signature = Signer(key, scope, moment, "POST", "/", headers).authorization(b"{}")

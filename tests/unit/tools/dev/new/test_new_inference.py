@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import validator_for
 
 from router.tools.dev.new.inference import Keywords, infer_schema
-from router.tools.dev.new.samples import replace_values
+from router.tools.dev.new.placeholders import replace_values
 
 UUID = "123e4567-e89b-42d3-a456-426614174000"
 

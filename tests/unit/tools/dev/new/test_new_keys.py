@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.new.fields import choose_key, find_shapes, find_version, rank_keys
+from router.tools.dev.new.fields import choose_key, find_version, rank_keys
+from router.tools.dev.new.shapes import find_shapes
 
 ONE = "one sample does not show whether it is unique"
 
@@ -17,28 +18,28 @@ ONE = "one sample does not show whether it is unique"
             [{"order_id": "o-1", "event_id": "e-1"}, {"order_id": "o-2", "event_id": "e-2"}],
             "orders",
             [
-                ("order_id", "S", ("its name is that of an id of 'orders'", "unique in 2 samples")),
-                ("event_id", "S", ("its name is that of an id", "unique in 2 samples")),
+                ("order_id", "S", ("named like the id of 'orders'", "unique in 2 samples")),
+                ("event_id", "S", ("named like an id", "unique in 2 samples")),
             ],
         ),
         (
             [{"orderId": 1, "total": 5}, {"orderId": 2, "total": 6}],
             "order-events",
-            [("orderId", "N", ("its name is that of an id of 'order-events'", "unique in 2 samples"))],
+            [("orderId", "N", ("named like the id of 'order-events'", "unique in 2 samples"))],
         ),
         (
             [{"company": {"id": "c"}, "order": {"id": "o-1"}}, {"company": {"id": "c2"}, "order": {"id": "o-2"}}],
             "companies",
             [
-                ("company.id", "S", ("its name is that of an id of 'companies'", "unique in 2 samples")),
-                ("order.id", "S", ("its name is that of an id of 'order'", "unique in 2 samples")),
+                ("company.id", "S", ("named like the id of 'companies'", "unique in 2 samples")),
+                ("order.id", "S", ("named like the id of 'order'", "unique in 2 samples")),
             ],
         ),
         (
             [{"id": "123e4567-e89b-42d3-a456-426614174000", "link": "https://example.com/1", "name": "Ann B"}],
             "things",
             [
-                ("id", "S", ("its name is that of an id", ONE, "a UUID")),
+                ("id", "S", ("named like an id", ONE, "a UUID")),
                 ("link", "S", (ONE, "a URI may change")),
                 ("name", "S", (ONE, "text with spaces may change")),
             ],
@@ -47,8 +48,8 @@ ONE = "one sample does not show whether it is unique"
             [{"action": "opened", "number": 7, "pull_request": {"id": 991}}],
             "github",
             [
-                ("pull_request.id", "N", ("its name is that of an id of 'pull_request'", ONE)),
-                ("number", "N", ("its name may be that of an id", ONE)),
+                ("pull_request.id", "N", ("named like the id of 'pull_request'", ONE)),
+                ("number", "N", ("perhaps an id, by its name", ONE)),
                 ("action", "S", (ONE,)),
             ],
         ),
@@ -63,7 +64,7 @@ ONE = "one sample does not show whether it is unique"
         (
             [{"id": "a", "at": "2026-01-02T03:04:05Z"}, {"id": "a", "at": "2026-01-02T03:04:06Z"}, {"id": "b"}],
             "things",
-            [("id", "S", ("its name is that of an id", "2 values in 3 samples"))],
+            [("id", "S", ("named like an id", "2 values in 3 samples"))],
         ),
     ],
 )
@@ -90,6 +91,7 @@ def test_a_given_key() -> None:
         ("b", "--key b: no sample has a value at 'b'"),
         ("a,", "--key a,: give the partition key, or with a comma the partition key and the sort key"),
         ("a,a,a", "--key a,a,a: give the partition key, or with a comma the partition key and the sort key"),
+        ("a, a", "--key a, a: the sort key must be another field than the partition key"),
         ("n", "--key n: 'n' cannot be a key: it is missing or null in 1 of 2 samples"),
         ("f", "--key f: 'f' cannot be a key: it is neither text nor a whole number in all samples"),
         ("e", "--key e: 'e' cannot be a key: it is empty in some sample"),

@@ -64,8 +64,8 @@ def test_content(content: str, bodies: list[Any]) -> None:
         (b"\xff", "file is not UTF-8 text"),
         (b'{"id": 1}\n{"id": ', "file, line 2, cannot be a sample: it is not JSON"),
         (b'{"messageId": "m", "body": "x"}', "the body of a record cannot be a sample: it is not JSON"),
-        (b'{"recording": 1}\n{"outcome": "written"}', "file, line 2, is no message of a recording"),
-        (b'{"messageId": "m", "body": "1"}\n{"id": 1}', "file: line 2 is no record of SQS, and others are"),
+        (b'{"recording": 1}\n{"outcome": "written"}', "file, line 2, is not a message of a recording"),
+        (b'{"messageId": "m", "body": "1"}\n{"id": 1}', "file: line 2 is not a record of SQS, but other lines are"),
     ],
 )
 def test_content_that_is_none(content: bytes, sentence: str) -> None:
@@ -137,7 +137,7 @@ def test_what_is_left_out() -> None:
         (MESSAGE,),
         ("s3_pointer",),
         ("large",),
-        ("1 test events of Amazon S3 are left out", "1 payloads in S3 are left out"),
+        ("test events of Amazon S3 that are left out: 1", "payloads in S3 that are left out: 1"),
     )
 
 
@@ -146,7 +146,7 @@ def test_what_is_left_out() -> None:
     [
         ([], "there is no sample message; give at least one"),
         ([TEST_EVENT], "there is no sample message; give at least one"),
-        ([MESSAGE, 1], "sample 2 is not a JSON object, so that it has no attributes to store"),
+        ([MESSAGE, 1], "sample 2 is not a JSON object: it has no attributes to store"),
         (
             [MESSAGE, MESSAGE, wrapped("sns")],
             "the samples have different envelopes: 2 without an envelope, 1 sns; give those of one queue only",

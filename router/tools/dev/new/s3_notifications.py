@@ -1,0 +1,62 @@
+"""The mapping of event notifications of Amazon S3: each of their records is about one object.
+
+The item is the last state of the object. The greater sequencer is the later event:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+"""
+
+from typing import Any
+
+from router.tools.dev.new.fields import Messages
+from router.tools.dev.new.mapping import Mapped
+
+_RECORDS = "Records"
+_OBJECT = (_RECORDS, None, "s3", "object")
+_MAX_BUCKET = 63
+_MAX_NAME = 128
+_MAX_KEY = 1024
+"""The most bytes of a sort key; the key of an object is URL-encoded in a notification, and so
+ASCII.
+"""
+
+S3_NOTIFICATIONS = Mapped(
+    key={"bucket": (), "object_key": ()},
+    key_types={"bucket": "S", "object_key": "S"},
+    item={
+        "bucket": "element.s3.bucket.name",
+        "object_key": "element.s3.object.key",
+        "event": "element.eventName",
+        "event_time": "element.eventTime",
+        "size": "element.s3.object.size",
+        "etag": "element.s3.object.eTag",
+        "sequencer": "element.s3.object.sequencer",
+    },
+    version="sequencer",
+    keywords={
+        (_RECORDS, None, "eventName"): {"maxLength": _MAX_NAME},
+        (_RECORDS, None, "eventTime"): {"maxLength": _MAX_NAME},
+        (_RECORDS, None, "s3", "bucket", "name"): {"minLength": 1, "maxLength": _MAX_BUCKET},
+        (*_OBJECT, "key"): {"minLength": 1, "maxLength": _MAX_KEY, "pattern": "^[!-~]*$"},
+        (*_OBJECT, "eTag"): {"maxLength": _MAX_NAME},
+        (*_OBJECT, "sequencer"): {"minLength": 1, "maxLength": _MAX_NAME, "pattern": "^[0-9A-F]*$"},
+    },
+    for_each=_RECORDS,
+)
+S3_NOTE = "the bucket and the key of the object; an event with an older sequencer changes nothing"
+
+
+def are_s3_notifications(messages: Messages) -> bool:
+    """Return whether all messages are notifications of Amazon S3 about objects."""
+    for message in messages:
+        records = message.get(_RECORDS)
+        if not isinstance(records, list) or not records:
+            return False
+        if not all(map(_is_about_object, records)):
+            return False
+    return True
+
+
+def _is_about_object(record: Any) -> bool:
+    match record:
+        case {"eventSource": "aws:s3", "s3": {"object": {"key": _, "sequencer": _}}}:
+            return True
+    return False

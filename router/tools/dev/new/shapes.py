@@ -1,0 +1,114 @@
+"""Groups sample messages by their shape: finds the field that decides which other fields a message
+has.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.tools.dev.new.fields import MAX_DEPTH, Messages, Names, paths_of, snake_case, values_at
+
+_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category)$")
+_TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
+"""The name of a type; ids have more digits."""
+_FEW = 3
+"""The most types that may have one message each; with more, the field may as well be an id."""
+_MAX_SHAPES = 20
+_MIN_OF_EACH = 5
+"""The fewest messages of each value of a field whose name is not that of a type."""
+
+Presence = frozenset[Names]
+"""The paths of all values in a message, objects included."""
+
+
+class Shape(Struct, frozen=True):
+    """Messages of one shape."""
+
+    messages: tuple[Mapping[str, Any], ...]
+    value: str = ""
+    """The value of the discriminator, "" if there is only one shape."""
+
+
+class Shapes(Struct, frozen=True):
+    """The shapes of messages."""
+
+    shapes: tuple[Shape, ...]
+    discriminator: Names = ()
+    """The path of the field that tells them apart; () if there is only one shape."""
+
+
+def find_shapes(messages: Messages) -> Shapes:
+    """Group messages by their discriminator.
+
+    It is a text that all messages have, of few values, that decides whether other fields are there.
+    """
+    presence = [frozenset(_all_paths(message)) for message in messages]
+    varying = frozenset.union(*presence) - frozenset.intersection(*presence)
+    best_score = 0.0
+    discriminator: Names = ()
+    for path in paths_of(messages, 2):
+        values = values_at(messages, path)
+        score = _score(path, values, presence, varying)
+        if score > best_score:
+            best_score, discriminator = score, path
+    if not discriminator:
+        return Shapes((Shape(tuple(messages)),))
+    groups = _group(messages, values_at(messages, discriminator))
+    shapes = [Shape(tuple(group), value) for value, group in groups.items()]
+    return Shapes(tuple(shapes), discriminator)
+
+
+def _score(
+    path: Names,
+    values: Sequence[Any],
+    presence: Sequence[Presence],
+    varying: Presence,
+) -> float:
+    """Return how well a field tells shapes apart; 0 if it does not."""
+    if not all(isinstance(value, str) and value for value in values):
+        return 0
+    groups = _group(presence, values)
+    if not 1 < len(groups) <= _MAX_SHAPES:
+        return 0
+    is_type = _is_type(path, list(groups), len(values))
+    if not is_type and min(map(len, groups.values())) < _MIN_OF_EACH:
+        return 0
+    decided = sum(_decides(groups, other) for other in varying)
+    # A field with another name than a type's must decide at least half of what varies.
+    if decided == 0 or (not is_type and decided * 2 < len(varying)):
+        return 0
+    return decided + is_type / 2 - len(path) / 4
+
+
+def _is_type(path: Names, values: Sequence[str], messages: int) -> bool:
+    """Return whether the name of a field and its values are those of a type."""
+    if not _TYPE_NAME.search(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+        return False
+    return len(values) <= _FEW or len(values) * 2 <= messages
+
+
+def _group(items: Sequence[Any], values: Sequence[str]) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = {}
+    for item, value in zip(items, values, strict=True):
+        groups.setdefault(value, []).append(item)
+    return groups
+
+
+def _decides(groups: Mapping[str, list[Presence]], path: Names) -> bool:
+    """Return whether in each group all messages have a path, or none has."""
+    for group in groups.values():
+        having = sum(path in each for each in group)
+        if having not in (0, len(group)):
+            return False
+    return True
+
+
+def _all_paths(value: Any, above: Names = ()) -> Iterator[Names]:
+    if not isinstance(value, dict) or len(above) == MAX_DEPTH:
+        return
+    for name, part in value.items():
+        path = (*above, name)
+        yield path
+        yield from _all_paths(part, path)
