@@ -14,12 +14,14 @@ from router.prover.predicates import DECODER, EACH, Schema, Steps
 from router.prover.text_patterns import longest_match
 from router.runtime.program.schemas.documents import (
     ASSERTED_SINCE,
+    NOWHERE,
     draft_of,
     list_of,
     map_of,
+    steps_of,
     subschemas,
+    value_at,
 )
-from router.runtime.program.schemas.json_pointers import NOWHERE, steps_of, value_at
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema

@@ -12,8 +12,7 @@ from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.runtime.program.redaction import is_redacted
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
-from router.runtime.program.schemas.json_pointers import steps_of
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
 from router.runtime.program.schemas.reasons import MAX_BRANCHES
 from router.runtime.program.schemas.references import Location, Locations
 

@@ -44,7 +44,7 @@ from router.runtime.program.route_expressions import (
     metadata_of_route,
 )
 from router.runtime.program.schemas.compile import Check, Invalid
-from router.runtime.program.schemas.json_pointers import steps_of, walk_steps
+from router.runtime.program.schemas.documents import steps_of, walk_steps
 
 
 class Needs(Struct, frozen=True):

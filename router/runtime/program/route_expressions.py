@@ -37,26 +37,26 @@ class RouteExpression(Struct, frozen=True):
 
 def expressions_of_route(route: spec.RouteSettings) -> Iterator[RouteExpression]:
     """Yield the expressions of a route."""
-    uses = {name: expressions_of(each) for name, each in (route.item or {}).items()}
-    return expressions_with(route, uses)
+    yield from expressions_of_settings(route)
+    item = route.item or {}
+    yield from _in_item({name: expressions_of(each) for name, each in item.items()})
+
+
+def expressions_of_settings(route: spec.RouteSettings) -> list[RouteExpression]:
+    """Return the expressions of a route but those of its `item`."""
+    return _in_settings(
+        {
+            "when": route.when,
+            "for_each": route.for_each,
+            "merge": route.merge and route.merge.from_,
+            "once_key": route.write.once_key,
+        }
+    )
 
 
 def metadata_of_route(route: spec.RouteSettings) -> Mapping[str, frozenset[str]]:
     """Return the names of the metadata that each attribute of `item` reads of a message."""
     return {name: meta_of(each) for name, each in (route.item or {}).items()}
-
-
-def expressions_with(
-    route: spec.RouteSettings, uses: Mapping[str, Iterable[ExpressionUse]]
-) -> Iterator[RouteExpression]:
-    """Yield the expressions of a route whose attributes of `item` have these expressions."""
-    settings: dict[Setting, Any] = {
-        "when": route.when,
-        "for_each": route.for_each,
-        "merge": route.merge and route.merge.from_,
-        "once_key": route.write.once_key,
-    }
-    return _walk(settings, uses)
 
 
 def expressions_in_data(route: Mapping[str, Any]) -> Iterator[RouteExpression]:
@@ -66,23 +66,28 @@ def expressions_in_data(route: Mapping[str, Any]) -> Iterator[RouteExpression]:
     out: the braces of a variable would be taken for those of a template.
     """
     merge = route.get("merge")
-    settings: dict[Setting, Any] = {
-        "when": route.get("when"),
-        "for_each": route.get("for_each"),
-        "merge": merge.get("from") if isinstance(merge, dict) else merge,
-        "once_key": (route.get("write") or {}).get("once_key"),
-    }
+    yield from _in_settings(
+        {
+            "when": route.get("when"),
+            "for_each": route.get("for_each"),
+            "merge": merge.get("from") if isinstance(merge, dict) else merge,
+            "once_key": (route.get("write") or {}).get("once_key"),
+        }
+    )
     item = route.get("item") or {}
-    return _walk(settings, {name: _uses_in_data(given) for name, given in item.items()})
+    yield from _in_item({name: _uses_in_data(given) for name, given in item.items()})
 
 
-def _walk(
-    settings: Mapping[Setting, Any], uses: Mapping[str, Iterable[ExpressionUse]]
-) -> Iterator[RouteExpression]:
+def _in_settings(settings: Mapping[Setting, Any]) -> list[RouteExpression]:
+    found = []
     for setting, text in settings.items():
         if isinstance(text, str):
             path: Path = ("write", setting) if setting == "once_key" else (setting,)
-            yield RouteExpression(setting, text, path)
+            found.append(RouteExpression(setting, text, path))
+    return found
+
+
+def _in_item(uses: Mapping[str, Iterable[ExpressionUse]]) -> Iterator[RouteExpression]:
     for name, found in uses.items():
         for use in found:
             yield RouteExpression("item", use.text, ("item", name, *use.place), name)

@@ -13,7 +13,7 @@ from router.runtime.aws.faults import DENIED
 from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
-from router.runtime.program.schemas.json_pointers import NOWHERE, steps_of, value_at
+from router.runtime.program.schemas.documents import NOWHERE, steps_of, value_at
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
 from router.tools.dlq.hidden_values import shown, shown_failure

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from router.runtime.config.environment import parts
 from router.runtime.engine.decode import JSON
-from router.runtime.program.schemas.json_pointers import steps_of
+from router.runtime.program.schemas.documents import steps_of
 from router.tools.console.api import Call
 from router.tools.console.files import draft_of, require_editable
 from router.tools.console.workspace import ConsoleError, Workspace, require_aws, require_writes

@@ -15,7 +15,7 @@ from router.runtime.engine.writes import Write
 from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.schemas.compile import Invalid
-from router.runtime.program.schemas.json_pointers import pointer
+from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
 

@@ -6,7 +6,7 @@ Why jsonschema-rs: docs/decisions/2026-11-25-jsonschema-rs-validates.md
 
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -285,17 +285,19 @@ def _inline(path: Path) -> str:
 
 def _check(linker: Linker, validator: "Validator") -> Check:
     is_valid = validator.is_valid
-
-    @cache
-    def locator() -> "Locator":
-        # Made at the first failure, because schemas may be large.
-        from router.runtime.program.schemas.reasons import Locator
-
-        return Locator(linker, validator)
+    locator: Locator | None = None
 
     def check(data: Any) -> Invalid | None:
+        nonlocal locator
         try:
-            return None if is_valid(data) else Invalid(*locator().explain(data))
+            if is_valid(data):
+                return None
+            if locator is None:
+                # Made at the first failure, because schemas may be large.
+                from router.runtime.program.schemas.reasons import Locator
+
+                locator = Locator(linker, validator)
+            return Invalid(*locator.explain(data))
         except ValueError:
             # Bytes, or half of a surrogate pair: only a plugin can create these values.
             return Invalid("holds a value that JSON does not have", "")

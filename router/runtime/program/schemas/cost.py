@@ -15,9 +15,9 @@ from router.runtime.program.schemas.documents import (
     list_of,
     map_of,
     parts_of,
+    pointer,
     subschemas,
 )
-from router.runtime.program.schemas.json_pointers import pointer
 from router.runtime.program.schemas.references import (
     KEYWORDS,
     Location,

@@ -3,12 +3,12 @@
 import json
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, reduce
 from operator import getitem
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -18,7 +18,6 @@ from router.errors import ConfigError
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
 from router.runtime.filesystem import read_regular
-from router.runtime.program.schemas.json_pointers import pointer
 from router.runtime.transforms.text import nests_deeper
 
 UNREADABLE_SCHEMA = declare(
@@ -135,13 +134,11 @@ ASSERTED_SINCE: Mapping[str, int] = {
 """The formats that are checked, and the first draft in which jsonschema-rs checks them
 by default.
 """
-_NAMING = (
-    "properties",
-    "dependentRequired",
-    "dependentSchemas",
-    "dependencies",
-)
 _TYPES = "a type is array, boolean, integer, null, number, object or string"
+
+
+NOWHERE: Final = object()
+"""What steps lead to at which there is no value."""
 
 
 class SchemaError(Exception):
@@ -283,6 +280,46 @@ def list_of(schema: dict[str, Any], key: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
+def pointer(path: Path | list[str | int]) -> str:
+    """Return a JSON Pointer (RFC 6901) for messages, in which the root has a name."""
+    return escape(path) or "the root"
+
+
+def escape(path: Path | list[str | int]) -> str:
+    """Return a JSON Pointer (RFC 6901)."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(f"/{step}" for step in steps)
+
+
+def steps_of(json_pointer: str) -> list[str]:
+    """Return the steps of a JSON Pointer (RFC 6901)."""
+    _, *steps = json_pointer.split("/")
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
+
+
+def walk_steps(content: Any, steps: Iterable[str | int]) -> Iterator[tuple[Any, str | int, Any]]:
+    """Yield what each step leads to, with what it is in and the step itself.
+
+    It ends before a step that leads to nothing. A number that is text is an index in a
+    list.
+    """
+    for given in steps:
+        is_index = isinstance(content, list) and str(given).isdecimal()
+        step = int(given) if is_index else given
+        try:
+            below = content[step]
+        except (LookupError, TypeError):
+            return
+        yield content, step, below
+        content = below
+
+
+def value_at(content: Any, steps: Sequence[str | int]) -> Any:
+    """Return the value that steps lead to, or NOWHERE."""
+    values = [content, *(below for _, _, below in walk_steps(content, steps))]
+    return values[-1] if len(values) > len(steps) else NOWHERE
+
+
 def draft_of(content: Any) -> int | None:
     """Return the draft that a document names in `$schema`.
 
@@ -372,28 +409,6 @@ def with_whole_limits(content: Any, text: bytes) -> Any:
             if isinstance(limit, Decimal):
                 part[keyword] = int(min(limit, Decimal(10**18)))
     return content
-
-
-def declared_names(content: Any) -> set[str]:
-    """Return the property names that a document declares.
-
-    Messages may show them; other names may be secrets.
-    """
-    names: set[str] = set()
-    for _, schema in subschemas(content):
-        lists = [
-            schema.get("required"),
-            map_of(schema, "propertyNames").get("enum"),
-        ]
-        for key in _NAMING:
-            declared = map_of(schema, key)
-            names.update(declared)
-            # The names that others depend on.
-            lists += declared.values()
-        for entries in lists:
-            if isinstance(entries, list):
-                names.update(entry for entry in entries if isinstance(entry, str))
-    return names
 
 
 def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:

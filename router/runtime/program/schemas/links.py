@@ -14,9 +14,10 @@ from router.runtime.program.schemas.documents import (
     SchemaDocument,
     SchemaError,
     invalid,
+    pointer,
     unsupported,
+    value_at,
 )
-from router.runtime.program.schemas.json_pointers import pointer, value_at
 from router.runtime.program.schemas.references import (
     Locations,
     bases_of,

@@ -18,10 +18,11 @@ from router.model import Path
 from router.runtime.program.schemas.documents import (
     UNEVALUATED,
     SchemaDocument,
-    declared_names,
+    escape,
+    map_of,
+    pointer,
     subschemas,
 )
-from router.runtime.program.schemas.json_pointers import escape, pointer
 from router.runtime.program.schemas.links import Linker
 from router.runtime.program.schemas.references import (
     Location,
@@ -40,6 +41,14 @@ apart.
 """
 _CHOICES = ("anyOf", "oneOf")
 _GUARD = (0, "not", "not")
+
+
+_NAMING = (
+    "properties",
+    "dependentRequired",
+    "dependentSchemas",
+    "dependencies",
+)
 
 
 class Locator:
@@ -211,6 +220,28 @@ class Locator:
         draft = self._contents[self._root]["$schema"]
         uri = f"{self._root}/branch"
         return self._build({"$schema": draft, **schema}, uri, self._contents)
+
+
+def declared_names(content: Any) -> set[str]:
+    """Return the property names that a document declares.
+
+    Messages may show them; other names may be secrets.
+    """
+    names: set[str] = set()
+    for _, schema in subschemas(content):
+        lists = [
+            schema.get("required"),
+            map_of(schema, "propertyNames").get("enum"),
+        ]
+        for key in _NAMING:
+            declared = map_of(schema, key)
+            names.update(declared)
+            # The names that others depend on.
+            lists += declared.values()
+        for entries in lists:
+            if isinstance(entries, list):
+                names.update(entry for entry in entries if isinstance(entry, str))
+    return names
 
 
 def named_steps(data: Any, path: Path) -> Path:

@@ -11,8 +11,12 @@ from urllib.parse import quote, unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import SchemaDocument, subschemas
-from router.runtime.program.schemas.json_pointers import steps_of, walk_steps
+from router.runtime.program.schemas.documents import (
+    SchemaDocument,
+    steps_of,
+    subschemas,
+    walk_steps,
+)
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""

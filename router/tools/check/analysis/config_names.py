@@ -12,7 +12,8 @@ from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.redact_settings import read_redact
 from router.runtime.program.route_expressions import expressions_of_route, metadata_of_route
-from router.runtime.program.schemas.documents import declared_names, subschemas
+from router.runtime.program.schemas.documents import subschemas
+from router.runtime.program.schemas.reasons import declared_names
 
 _CARRIED = "attribute."
 """Begins the names of metadata that is a message attribute."""

@@ -349,7 +349,7 @@ def tested_paths(route: AnalyzedRoute) -> list[Steps]:
 
 
 def _texts(route: AnalyzedRoute, setting: str) -> list[str]:
-    return [each.text for each in route.expressions if each.setting == setting]
+    return [each.text for each in route.settings if each.setting == setting]
 
 
 def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:

@@ -30,7 +30,7 @@ from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
-from router.runtime.program.route_expressions import RouteExpression, expressions_with
+from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.proof_cache import (
@@ -177,10 +177,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         ]
 
     @cached_property
-    def expressions(self) -> Sequence[RouteExpression]:
-        """All expressions of the route."""
-        uses = {name: facts.uses for name, _, facts in self.with_facts}
-        return tuple(expressions_with(self.route, uses))
+    def settings(self) -> Sequence[RouteExpression]:
+        """The expressions of the route but those of its attributes, of which `uses` knows."""
+        return expressions_of_settings(self.route)
 
     def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
         """Return the expressions of an attribute."""

@@ -63,22 +63,20 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        settings = {each.setting: each.text for each in route.expressions if each.reads_message}
-        when = settings.pop("when", "")
-        for setting, text in settings.items():
-            # An attribute has claims of its own.
-            assert setting != "item"
-            yield from _first_failure(place_claim(route, setting), Scope(), text)
+        for each in route.settings:
+            assert each.setting != "item"  # an attribute has claims of its own
+            # Others call nothing, and a `merge` has claims of its own.
+            if "(" not in each.text or each.setting == "merge":
+                continue
+            for found in _first_failure(place_claim(route, each.setting), Scope(), each.text):
+                # A condition that fails is false: it may be intended that it fails for some messages.
+                if each.setting != "when" or found.code == NEVER_ACCEPTED:
+                    yield found
         for name, _, facts in route.with_facts:
             # Others call nothing.
             if any("(" in use.text for use in facts.uses):
                 find = partial(_of_attribute, route, name, facts.uses)
                 yield from facts.unless_nothing("calls", find)
-        if "(" in when:
-            # A condition that fails is false: it may be intended that it fails for some messages.
-            for found in _first_failure(place_claim(route, "when"), Scope(), when):
-                if found.code == NEVER_ACCEPTED:
-                    yield found
 
 
 def _first_failure(placed: PlacedClaim, scope: Scope, text: str) -> Iterator[Found]:

@@ -65,8 +65,8 @@ def check_paths(subject: Subject) -> Iterator[Found]:
 
 def _used(route: AnalyzedRoute) -> set[Steps | None]:
     """Return the paths that the attributes of a route look up."""
-    texts = [each.text for each in route.expressions if each.setting == "item"]
-    return {route.scope.steps(names) for text in texts for names in paths_in(text)}
+    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
+    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
 
 
 def _find_in_attribute(
@@ -203,9 +203,7 @@ def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    for each in route.expressions:
-        if each.setting == "item":
-            continue
+    for each in route.settings:
         tree = tree_of(each.text)
         # `check_lists` reports a path to the list.
         if each.setting == "for_each" and tree is not None and path_of(tree) is not None:

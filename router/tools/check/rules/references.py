@@ -170,9 +170,9 @@ def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Itera
                 NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
             )
         return
-    for each in route.expressions:
+    for each in route.settings:
         where = (*route.path, *each.path)
-        for name in sorted(needs.paths[each.setting]) if each.setting != "item" else ():
+        for name in sorted(needs.paths[each.setting]):
             sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
             yield Found(NEEDED, sentence, where, advice)
     for name in sorted(needs.mapped or ()):

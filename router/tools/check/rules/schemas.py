@@ -13,8 +13,13 @@ from router.model import Path
 from router.prover.budget import ProofBudget
 from router.runtime.config.findings import did_you_mean
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
-from router.runtime.program.schemas.json_pointers import escape, pointer
+from router.runtime.program.schemas.documents import (
+    ASSERTED_SINCE,
+    SchemaDocument,
+    escape,
+    pointer,
+    subschemas,
+)
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
