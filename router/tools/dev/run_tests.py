@@ -225,8 +225,9 @@ def observe_records(
     tables = given_tables(program, test.given)
     planned = []
     for record in records:
-        planned.append(plan(queue, record, trace))
-        write_together(planned[-1:], tables, queue.atomic)
+        message = plan(queue, record, trace)
+        outcome = write_together([message], tables, queue.atomic)[message]
+        planned.append(structs.replace(message, outcome=outcome))
     stored = tables.items(StoredTable(program, route).name)
     return structs.replace(observe_planned(program, route, planned), stored=stored)
 
