@@ -20,13 +20,8 @@ from router.runtime.run.concurrency import (
     Tuning,
 )
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import (
-    PolledQueue,
-    QueueState,
-    Receiver,
-    ReceiverContext,
-    StopEvent,
-)
+from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
 
 BUSY_SECONDS = 1.0
