@@ -17,7 +17,7 @@ from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
-from router.runtime.deliver.message_groups import group_waves, is_group_done
+from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.settlement import Settled
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
@@ -86,15 +86,12 @@ class _Batch(Struct):
     """A batch under way."""
 
     queue: CompiledQueue
-    records: Sequence[Record]
+    left: dict[str, Record]
+    """Its messages by their ids; of a FIFO queue, those that have no outcome yet."""
     limit: StartLimit
     waits: WaitBudget
-    acknowledged: dict[str, bool] = {}
-    """Of a FIFO queue: whether a message that has its outcome is acknowledged, by its id."""
-
-    def is_acknowledged(self, record: Record) -> bool:
-        """Whether the next message of its group may be written."""
-        return self.acknowledged.get(record.message_id, False)
+    blocked: set[str | None] = set()
+    """The groups of a FIFO queue with a message that stays on it."""
 
 
 class Delivery:
@@ -159,12 +156,13 @@ class Delivery:
         # A message that was received twice is one message. Only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
         limit = StartLimit(deadline, started, self._durations, self._final_duration)
-        batch = _Batch(queue, [*distinct.values()], limit, waits)
+        batch = _Batch(queue, distinct, limit, waits)
+        count = len(distinct)
         results: list[Delivered] = []
         for part in self._deliver(batch):
             results += part
             self._report(queue, part)
-            if len(results) == len(distinct):
+            if len(results) == count:
                 # Before the last messages are acknowledged.
                 self._summarize(queue, results, self._clock() - started)
             yield part
@@ -199,10 +197,11 @@ class Delivery:
     def _deliver(self, batch: _Batch) -> Iterator[list[Delivered]]:
         """Plan and write the records of a batch."""
         queue = batch.queue
-        found: Iterable[PlannedMessage | Record] = batch.records
+        records = batch.left.values()
+        found: Iterable[PlannedMessage | Record] = records
         if queue.pointers is not None:
             assert self._fetcher  # the program has the queue
-            found = self._fetcher.fetch(queue.pointers, batch.records, batch.limit, batch.waits)
+            found = self._fetcher.fetch(queue.pointers, records, batch.limit, batch.waits)
         budget = PlanningBudget(batch.limit, self._clock, self._cpu)
         messages, costly = _plan_quickly(queue, found, budget, self._options.interruptible)
         end_copy(self._process)
@@ -210,16 +209,15 @@ class Delivery:
         # The costly ones may need the memory.
         messages.clear()
         for record in costly:
-            if queue.fifo and not is_group_done(record, batch.records, batch.is_acknowledged):
+            if record.group_id in batch.blocked:
                 continue
             planned = _plan_costly(queue, record, budget, self._options.interruptible)
             end_copy(self._process)
             yield from self._write(batch, [planned])
-        if queue.fifo:
+        if queue.fifo and batch.left:
             # A message of a blocked group waits on its queue, and is received again at once.
-            waiting = [each for each in batch.records if each.message_id not in batch.acknowledged]
-            if waiting:
-                yield [Delivered(record, _GROUP_BLOCKED, acknowledged=False) for record in waiting]
+            waiting = batch.left.values()
+            yield [Delivered(record, _GROUP_BLOCKED, acknowledged=False) for record in waiting]
 
     def _write(
         self,
@@ -233,7 +231,7 @@ class Delivery:
             waves = group_waves(
                 messages,
                 attrgetter("record.group_id"),
-                lambda planned: batch.is_acknowledged(planned.record),
+                lambda planned: planned.record.group_id not in batch.blocked,
             )
         part: list[Delivered] = []
         for wave in waves:
@@ -242,7 +240,9 @@ class Delivery:
                 decided = self._decide(queue, settled, batch.limit)
                 if queue.fifo:
                     for each in decided:
-                        batch.acknowledged[each.record.message_id] = each.acknowledged
+                        del batch.left[each.record.message_id]
+                        if not each.acknowledged:
+                            batch.blocked.add(each.record.group_id)
                 part += decided
                 left -= len(settled)
                 if left:
