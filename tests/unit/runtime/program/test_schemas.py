@@ -390,6 +390,16 @@ def test_all_references_are_tried(folder: Any, store: Any) -> None:
     ]
 
 
+def test_references_of_a_file_that_the_library_did_not_reach(folder: Any, store: Any) -> None:
+    """The library stops at the first reference without a file, before it reads what other files refer to."""
+    write(folder, a={"allOf": [{"$ref": "no.json"}, {"$ref": "b.json"}]}, b={"$ref": "c.json"}, c={"$ref": "#/no"})
+
+    assert reported(store, "a.json") == [
+        "RT303 schema 'a.json' refers to 'no.json' at /allOf/0/$ref: there is no such file",
+        "RT303 schema 'c.json' refers to '#/no' at /$ref: there is nothing at that place",
+    ]
+
+
 def test_only_a_bad_file_is_reported(folder: Any, store: Any) -> None:
     """Where the file that is referred to has faults, they are all there is to say."""
     write(folder, a={"$ref": "b.json"}, b="{")
