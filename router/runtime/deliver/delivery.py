@@ -19,7 +19,6 @@ from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.settlement import Settled
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,
@@ -29,7 +28,7 @@ from router.runtime.deliver.time_limits import (
     WaitBudget,
 )
 from router.runtime.deliver.visibility import Delivered, visibility_timeouts
-from router.runtime.deliver.writer import Writer
+from router.runtime.deliver.writer import Settled, Writer
 from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
 from router.runtime.engine.engine import CompiledQueue, OutOfBudget, fast_plan, plan

@@ -13,11 +13,12 @@ from router.runtime.aws.protocols import (
     Tables,
     WriteResponse,
 )
-from router.runtime.deliver.settlement import SettledWrite
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 
 Identity = tuple[str, ...]
 """What identifies an item: its table and its key."""
+SettledWrite = tuple[PlannedMessage, Outcome]
+"""A message, and the outcome of one of its writes."""
 
 
 class CoalescedWrites:

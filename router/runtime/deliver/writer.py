@@ -7,9 +7,10 @@ Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 from router import codes
-from router.model import WRITTEN, Outcome, Table
+from router.model import WRITTEN, Outcome, Table, worst
 from router.runtime.aws.calls import (
     CONCURRENT_CALLS,
     Clock,
@@ -34,6 +35,7 @@ from router.runtime.deliver.budgets import Reservation, WriteBudgets
 from router.runtime.deliver.item_writes import (
     Identity,
     ItemWrites,
+    SettledWrite,
     Step,
     Transaction,
     coalesce,
@@ -42,7 +44,6 @@ from router.runtime.deliver.item_writes import (
     tables_of,
     transaction_waves,
 )
-from router.runtime.deliver.settlement import Settled, SettledWrite, Settlement
 from router.runtime.deliver.time_limits import StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
 from router.runtime.engine.writes import PlannedMessage
@@ -70,11 +71,61 @@ Otherwise the table is at its capacity.
 Job = Batch | ItemWrites
 """What one call writes."""
 Call = PlainBatch | Job
+Settled = dict[PlannedMessage, Outcome]
+"""The outcomes of messages, in the order of receipt."""
 _TOO_EARLY = Outcome(
     "retry",
     codes.NOT_STARTED.id,
     "an earlier write of one of its items is still to be made",
 )
+
+
+class Settlement:
+    """The outcomes of the messages of one call of `write`.
+
+    A message is settled once all of its writes are. Its outcome is the worst of theirs.
+    """
+
+    __slots__ = ("_outcomes", "_results")
+
+    def __init__(self, messages: Sequence[PlannedMessage]) -> None:
+        self._outcomes: dict[PlannedMessage, Outcome | None]
+        self._outcomes = {planned: planned.outcome for planned in messages}
+        """Of each message that was not taken; None if it is not settled."""
+        self._results: dict[PlannedMessage, list[Outcome]] = {}
+        """The outcomes of writes."""
+
+    @property
+    def unsettled(self) -> list[PlannedMessage]:
+        """The messages with a write that has no outcome."""
+        return [planned for planned, outcome in self._outcomes.items() if outcome is None]
+
+    def add(self, writes: Iterable[SettledWrite]) -> None:
+        """Add the outcomes of writes."""
+        for planned, outcome in writes:
+            results = self._results.setdefault(planned, [])
+            results.append(outcome)
+            if len(results) == len(planned.writes):
+                self._outcomes[planned] = worst(results)
+
+    def add_written(self, messages: Iterable[PlannedMessage]) -> None:
+        """Add messages of one write each, which was written."""
+        self._outcomes.update(dict.fromkeys(messages, WRITTEN))
+
+    def outcome_of(self, planned: PlannedMessage) -> Outcome:
+        """Return the outcome of a message whose writes were added."""
+        return worst(self._results[planned])
+
+    def take(self) -> Settled:
+        """Return the messages that were settled since the last call."""
+        taken = self._outcomes
+        self._outcomes = {}
+        if None in taken.values():
+            # Only before a wait: nearly always, all are settled at once.
+            self._outcomes = {each: None for each, outcome in taken.items() if outcome is None}
+            for unsettled in self._outcomes:
+                del taken[unsettled]
+        return cast("Settled", taken)
 
 
 class Writer:

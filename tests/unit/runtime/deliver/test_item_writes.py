@@ -13,9 +13,8 @@ from msgspec import Raw, structs
 from router.model import WRITTEN, Outcome, Record, Table, worst
 from router.runtime.deliver.batches import Batch, pack
 from router.runtime.deliver.item_writes import CoalescedWrites, ItemWrites, coalesce, transaction_waves
-from router.runtime.deliver.settlement import Settlement
 from router.runtime.deliver.time_limits import WaitBudget
-from router.runtime.deliver.writer import Writer
+from router.runtime.deliver.writer import Settlement, Writer
 from tests.support.aws import AwsFault, EndedCall, WriteResponse
 from tests.support.engine import PlannedMessage, Write, encode_item, identify
 from tests.support.modes import MODES

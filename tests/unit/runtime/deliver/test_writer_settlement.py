@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from router.model import WRITTEN, Outcome, Record, Table
-from router.runtime.deliver.settlement import Settlement
+from router.runtime.deliver.writer import Settlement
 from tests.support.engine import PlannedMessage, Write
 from tests.support.modes import MODES
 
