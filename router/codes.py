@@ -196,7 +196,7 @@ REDACTED = declare(
     "RT825",
     "the route needs a value that is redacted",
     "The message was a dead letter of a queue with `redact`, and a value that a route, its schema or a plugin may read "
-    "is masked in it for ever.",
+    "is redacted in it for ever.",
 )
 NOT_OF_SQS = declare(
     "RT824",

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from docs.generate.schemas import rewrite, without_none
 from router.runtime.config import spec
 from router.runtime.config.findings import any_of
 from router.runtime.sources import SOURCES
@@ -241,6 +242,7 @@ A whole number and a unit: `s` seconds, `m` minutes, `h` hours, `d` days, `w` we
 def config_page() -> str:
     """Return the page, in Markdown."""
     _, nodes = msgspec.json.schema_components(_STRUCTS, ref_template="{name}")
+    nodes = rewrite(nodes, without_none)
     titles = {cls.__name__: title for cls, title in _STRUCTS.items()}
     sections = [_section(nodes[name], title, titles) for name, title in titles.items()]
     return "\n".join([_INTRODUCTION, *sections, _BEYOND])

@@ -26,20 +26,20 @@ def make_published_schemas() -> dict[str, Node]:
     """
     made = {}
     for root in (spec.Config, spec.Included):
-        plain = _rewrite(_plain_schema(root), _accept_references)
-        made[root.__name__] = _rewrite(_rewrite(plain, _accept_empty_keys), _accept_extensions)
+        plain = rewrite(_plain_schema(root), _accept_references)
+        made[root.__name__] = rewrite(rewrite(plain, _accept_empty_keys), _accept_extensions)
     return made
 
 
 def make_exact_schemas() -> dict[str, Node]:
     """Return the schemas of `exact.json` by the names of their structs: to make them takes longer than most checks."""
-    return {root.__name__: _rewrite(_plain_schema(root), _as_read) for root in (spec.Config, spec.Included)}
+    return {root.__name__: rewrite(_plain_schema(root), _as_read) for root in (spec.Config, spec.Included)}
 
 
 def _plain_schema(root: type[spec.Config | spec.Included]) -> Node:
     """Return what the specification alone says, with the rules that types cannot express."""
     _evaluate_annotations()
-    made = _rewrite(msgspec.json.schema(root), _as_published)
+    made = rewrite(rewrite(msgspec.json.schema(root), without_none), _as_published)
     definitions = {published_name(name): node for name, node in made["$defs"].items()}
     definitions["Attribute"]["oneOf"] = [{"required": [source]} for source in SOURCES]
     id_ = f"urn:message-router:{'routes' if root is spec.Config else 'included'}.yaml"
@@ -62,13 +62,28 @@ def _evaluate_annotations() -> None:
         structure.__annotations__ = get_annotations(structure, eval_str=True)
 
 
-def _rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
+def without_none(node: Node) -> Node:
+    """Return a node without the None of a field whose key is not given: no file has a null there."""
+    if node.get("default", "") is None:
+        del node["default"]
+    elif isinstance(node.get("default"), dict):
+        node["default"] = {key: value for key, value in node["default"].items() if value is not None}
+    branches = [branch for branch in node.get("anyOf", ()) if branch != {"type": "null"}]
+    if len(branches) == 1:
+        del node["anyOf"]
+        node |= branches[0]
+    elif branches:
+        node["anyOf"] = branches
+    return node
+
+
+def rewrite(node: Any, change: Callable[[Node], Node]) -> Any:
     """Return a copy in which each node is changed; rules for names of keys, examples and defaults stay."""
     if isinstance(node, list):
-        return [_rewrite(part, change) for part in node]
+        return [rewrite(part, change) for part in node]
     if not isinstance(node, dict):
         return node
-    return change({name: part if name in _KEPT else _rewrite(part, change) for name, part in node.items()})
+    return change({name: part if name in _KEPT else rewrite(part, change) for name, part in node.items()})
 
 
 def _as_published(node: Node) -> Node:

@@ -17,9 +17,9 @@ from router.runtime.program.schemas.documents import (
     draft_of,
     list_of,
     map_of,
-    steps_of,
     subschemas,
 )
+from router.runtime.program.schemas.json_pointers import NOWHERE, steps_of, value_at
 
 if TYPE_CHECKING:
     from jsonschema_rs import CanonicalSchema
@@ -275,18 +275,8 @@ class _Counter:
         target = own + reference if is_local else urljoin(own, reference)
         uri, fragment = urldefrag(target)
         content = self._documents.get(uri, root if is_local else None)
-        for name in steps_of(unquote(fragment)):
-            content = _step_into(content, name)
-        return self.count(content, uri, depth)
-
-
-def _step_into(content: Any, name: str) -> Any:
-    """Return what a step of a JSON pointer leads to; None if it leads nowhere."""
-    if isinstance(content, dict):
-        return content.get(name)
-    if isinstance(content, list) and name.isdecimal() and int(name) < len(content):
-        return content[int(name)]
-    return None
+        found = value_at(content, steps_of(unquote(fragment)))
+        return self.count(None if found is NOWHERE else found, uri, depth)
 
 
 def _is_named(content: Any) -> bool:

@@ -186,7 +186,7 @@ def leading_to(schema: Validation, changed: Iterable[Spot]) -> frozenset[Spot]:
 def _steps(schema: Validation) -> Iterator[tuple[Spot, Spot]]:
     """Yield each subschema with those that are directly in it, or that it refers to."""
     for uri, document in schema.documents.items():
-        known: Mapping[Path, Any] = dict(subschemas(document.content))
+        known = dict(subschemas(document.content))
         for path, content in known.items():
             for end in range(len(path) - 1, -1, -1):
                 if path[:end] in known:

@@ -25,7 +25,7 @@ from router.prover.predicates import (
     any_of,
     there,
 )
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, is_true, path_of
 from router.runtime.program.expressions.compile import (
     InvalidExpression,
@@ -86,10 +86,10 @@ def types_if_true(
     """
     found = dict(types)
     for kind, answer in types.items():
-        if answer is Answer.YES and kind != "number":
+        if answer is YES and kind != "number":
             truthy = all_of([{"type": kind}, TRUTHY])
             found[kind] = messages.holds_at(steps, {"not": truthy}).opposite()
-    return {kind: answer for kind, answer in found.items() if answer is not Answer.NO}
+    return {kind: answer for kind, answer in found.items() if answer is not NO}
 
 
 def evaluated(text: str, wanted: bool) -> Callable[[Any], bool]:

@@ -410,7 +410,8 @@ def _placed(message: Any, steps: Steps, value: Any) -> Any:
     """
     if not steps:
         return value
-    step, rest = steps[0], steps[1:]
+    step = steps[0]
+    rest = steps[1:]
     removes = not rest and value is MISSING
     if step is EACH:
         if removes or not isinstance(message, list) or not message:

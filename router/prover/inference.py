@@ -24,10 +24,9 @@ from router.prover.predicates import (
     text_of,
     there,
 )
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, kind_of, path_of
 
-YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
 ALL_TYPES = (*TYPES, "binary", "set")
 """The types of values; null counts as missing."""
 ANY_TYPE: Mapping[str, Answer] = MappingProxyType(dict.fromkeys(ALL_TYPES, UNKNOWN))
@@ -233,6 +232,8 @@ def _may_all_lack(messages: SchemaProver, elements: Steps, rest: Names) -> bool:
 
 def of_list_end(messages: Messages, listed: Value, index: int) -> Value:
     """Infer the first element of a list, or with -1 its last."""
+    if listed.ends is not None:
+        return listed.ends[index]
     if listed.origin is not None:
         return _of_element(messages, listed.origin, index)
     if listed.no_elements is YES:
@@ -317,7 +318,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
     types = {**dict.fromkeys(right.types, UNKNOWN), **types}
     longest = right.longest
     if left.can_be(["string"]) is not NO:
-        longest = _longest((left.longest, right.longest))
+        longest = longest_of((left.longest, right.longest))
     # An empty text is not true.
     if wanted is TRUTHY:
         return Value(weak(right.missing), types, weak(right.empty), longest)
@@ -326,7 +327,7 @@ def _either(left: Value, types: Mapping[str, Answer], right: Value, wanted: Sche
     return Value(missing, types, empty, longest)
 
 
-def _longest(lengths: Iterable[int | None]) -> int | None:
+def longest_of(lengths: Iterable[int | None]) -> int | None:
     """Return the greatest length; None if one of them is unknown."""
     most = 0
     for length in lengths:
@@ -416,7 +417,7 @@ def text_length(value: Value) -> int | None:
         lengths.append(MOST_DIGITS if value.given else None)
     if value.can_be(["boolean"]) is not NO:
         lengths.append(len("false"))
-    return _longest(lengths)
+    return longest_of(lengths)
 
 
 _TEXT = of_type("string", empty=UNKNOWN)

@@ -8,7 +8,7 @@ here than for a validator, so that a text that is found is to be tried on it, to
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import chain, pairwise, repeat
 
 from msgspec import Struct
@@ -57,6 +57,7 @@ SIGNS: Mapping[str, tuple[int, int | None]] = {
 
 
 _States = frozenset[int]
+_NONE: _States = frozenset()
 _Ends = tuple[int, int]
 
 
@@ -64,7 +65,7 @@ class UndecidedPattern(NotDecided):
     """A pattern has a construct that is not known here, or is too large."""
 
 
-class _Automaton(Struct, frozen=True):
+class _Automaton(Struct, frozen=True, dict=True):
     """A non-deterministic automaton.
 
     Each state has edges without a character (`empty`), and with one (`moves`). An edge
@@ -76,41 +77,47 @@ class _Automaton(Struct, frozen=True):
     moves: list[list[tuple[Ranges, int]]]
     last: int
 
-    def closure(self, states: _States, passed: str = "") -> _States:
-        """Return the states that are reached from others without a character.
+    @cached_property
+    def closure(self) -> Callable[[int, str], _States]:
+        """Returns the states that are reached from one without a character, and keeps them.
 
-        `passed` are the requirements of edges that are met: `^`, `$`, both or none.
+        The text names the requirements of edges that are met: `^`, `$`, both or none.
         """
-        reached = set(states)
-        left = list(states)
-        while left:
-            for target, needs in self.empty[left.pop()]:
-                if target not in reached and needs in passed:
-                    reached.add(target)
-                    left.append(target)
-        return frozenset(reached)
+
+        @cache
+        def closure(state: int, passed: str) -> _States:
+            reached = {state}
+            left = [state]
+            while left:
+                for target, needs in self.empty[left.pop()]:
+                    if target not in reached and needs in passed:
+                        reached.add(target)
+                        left.append(target)
+            return frozenset(reached)
+
+        return closure
 
     def stepper(self) -> Callable[[_States, int], _States]:
         """Return what returns the states after a character, and keeps them.
 
         Few sets of states come in many combinations.
         """
-        close = cache(self.closure)
 
         @cache
-        def targets(char: int, state: int) -> tuple[int, ...]:
-            return tuple([target for ranges, target in self.moves[state] if _is_in(char, ranges)])
+        def after(char: int, state: int) -> _States:
+            ends = [end for ranges, end in self.moves[state] if _is_in(char, ranges)]
+            return _NONE.union(*[self.closure(end, "") for end in ends])
 
         @cache
         def step(states: _States, char: int) -> _States:
-            reached = map(targets, repeat(char), states)
-            return close(frozenset(chain.from_iterable(reached)))
+            return _NONE.union(*map(after, repeat(char), states))
 
         return step
 
     def accepts(self, states: _States, text: str) -> bool:
         """Whether a text that has led to these states matches."""
-        return self.last in self.closure(states, "$" if text else "^$")
+        passed = "$" if text else "^$"
+        return any(self.last in self.closure(state, passed) for state in states)
 
 
 def escaped(text: str) -> str:
@@ -135,7 +142,7 @@ def _search(patterns: tuple[str, ...], most_steps: int) -> str | None:
     automata = [_compiled(pattern) for pattern in patterns]
     steppers = [each.stepper() for each in automata]
     chars = _representatives(automata)
-    first = tuple(each.closure(frozenset((0,)), "^") for each in automata)
+    first = tuple(each.closure(0, "^") for each in automata)
     queue = deque([(first, "")])
     # Not `first`: the same states after a character can differ in what they accept, as
     # the text is not empty.
@@ -240,7 +247,8 @@ class _Parser:
         self.moves: list[list[tuple[Ranges, int]]] = [[]]
 
     def alternatives(self) -> _Ends:
-        first, last = self._state(), self._state()
+        first = self._state()
+        last = self._state()
         while True:
             start, end = self._sequence()
             self._join(first, start)
@@ -363,7 +371,8 @@ class _Parser:
         raise UndecidedPattern
 
     def _edge(self, ranges: Ranges | None = None, needs: str = "") -> _Ends:
-        first, last = self._state(), self._state()
+        first = self._state()
+        last = self._state()
         if ranges is None:
             self._join(first, last, needs)
         else:

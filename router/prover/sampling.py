@@ -378,9 +378,7 @@ def _names(parts: Places, keyword: str) -> dict[str, None]:
     """Return the names in a list or a map of several subschemas."""
     names: dict[str, None] = {}
     for part in _having(parts, keyword):
-        value = part.content[keyword]
-        if isinstance(value, list | dict):
-            names |= dict.fromkeys(value)
+        names |= dict.fromkeys(part.content[keyword])
     return names
 
 

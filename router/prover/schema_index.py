@@ -10,7 +10,8 @@ from router.model import Path
 from router.prover.budget import ProofBudget
 from router.prover.predicates import EACH, Schema, Steps, text_of
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import escape, map_of
+from router.runtime.program.schemas.documents import map_of
+from router.runtime.program.schemas.json_pointers import escape
 from router.runtime.program.schemas.references import KEYWORDS, Location
 
 _BRANCHES = ("allOf", "anyOf", "oneOf")

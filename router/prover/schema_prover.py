@@ -60,6 +60,9 @@ class Answer(Enum):
         return Answer.NO if self is Answer.YES else Answer.YES
 
 
+YES, NO, UNKNOWN = Answer.YES, Answer.NO, Answer.UNKNOWN
+
+
 class SchemaProver:
     """What follows for every message that satisfies a schema.
 
@@ -209,16 +212,16 @@ class SchemaProver:
         refuted: Question,
     ) -> Answer:
         """Return an answer; if it is unknown, the one that is found level by level."""
-        if answer is Answer.UNKNOWN:
+        if answer is UNKNOWN:
             if self._try(proved):
-                return Answer.YES
+                return YES
             if self._seek(self._search, refuted):
-                answer = Answer.NO
+                answer = NO
         return self._noted(steps[:1], answer)
 
     def _noted(self, names: Iterable[str | None], answer: Answer) -> Answer:
         """Return an answer about properties. Others do not share an unknown one."""
-        if answer is Answer.UNKNOWN:
+        if answer is UNKNOWN:
             self.not_shared.update(names)
         return answer
 
@@ -239,8 +242,8 @@ class SchemaProver:
             return self._proved[text]
         answer = self._ask(lambda: self._canonical(text).covers(self._schema))
         found = Answer(answer or "unknown")
-        if found is Answer.NO and not self.exact:
-            found = Answer.UNKNOWN
+        if found is NO and not self.exact:
+            found = UNKNOWN
         return self.keep(self._proved, text, found, decided=answer is not None)
 
     def _ask(self, question: Callable[[], Any]) -> str | None:
@@ -270,8 +273,8 @@ class SchemaProver:
         text = ENCODER.encode(predicate)
         answer = self._ask(lambda: self._schema.intersect(self._canonical(text)).satisfiability())
         found = Answer(answer or "unknown")
-        if found is Answer.YES and not self.exact:
-            found = Answer.UNKNOWN
+        if found is YES and not self.exact:
+            found = UNKNOWN
         return self._noted(names_of(predicate) or (), found)
 
     def holds_at(self, steps: Steps, leaf: Schema) -> Answer:
@@ -284,7 +287,7 @@ class SchemaProver:
             return one.refutes(steps, leaf)
 
         if self._is_free(steps) and self._seek(self._search, is_refuted):
-            return Answer.NO
+            return NO
         answer = self._holds_at(steps, leaf)
         return self._decide(steps, answer, lambda one: one.entails(steps, leaf), is_refuted)
 
@@ -306,18 +309,18 @@ class SchemaProver:
         if self._is_free(steps):
             return False
         answer = self._holds_at(steps, leaf)
-        if answer is Answer.UNKNOWN and self._try(lambda one: one.entails(steps, leaf)):
+        if answer is UNKNOWN and self._try(lambda one: one.entails(steps, leaf)):
             return True
-        return self._noted(steps[:1], answer) is Answer.YES
+        return self._noted(steps[:1], answer) is YES
 
     def _holds_at(self, steps: Steps, leaf: Schema) -> Answer:
         answer = self.entails(wherever(steps, leaf))
-        if answer is not Answer.UNKNOWN or EACH not in steps:
+        if answer is not UNKNOWN or EACH not in steps:
             return answer
         # The library seldom refutes a claim about all elements of a list, but can
         # construct a counterexample.
         counterexample = self.allows(somewhere(steps, {"not": leaf}))
-        return Answer.NO if counterexample is Answer.YES else answer
+        return NO if counterexample is YES else answer
 
     def present(self, steps: Steps) -> Answer:
         """Whether there always is a value, not null, at a path.
@@ -338,8 +341,8 @@ class SchemaProver:
 
     def absent(self, steps: Steps) -> Answer:
         """Whether there never is a value at a path."""
-        if Answer.YES in self.types(steps).values():
-            return Answer.NO
+        if YES in self.types(steps).values():
+            return NO
         return self.holds_at(steps, NO_VALUE)
 
     def types(self, steps: Steps) -> dict[str, Answer]:
@@ -354,9 +357,9 @@ class SchemaProver:
     def _types_at(self, steps: Steps) -> dict[str, Answer]:
         takes_all = partial(DepthwiseProver.takes, steps=steps, values=_OF_EACH_TYPE)
         if self._is_free(steps) and self._seek(self._search, takes_all):
-            return dict.fromkeys(TYPES, Answer.YES)
+            return dict.fromkeys(TYPES, YES)
         possible = self._seek(self._budget, lambda one: one.types(steps))
-        found = dict.fromkeys(TYPES, Answer.NO)
+        found = dict.fromkeys(TYPES, NO)
         for kind in TYPES:
             if possible is None or kind in possible:
                 is_other = self.holds_at(steps, {"not": {"type": kind}})
@@ -372,7 +375,7 @@ class SchemaProver:
             lambda one: one.entails(steps, {"not": listed}),
             lambda one: one.can_be(steps, values),
         )
-        if answer is Answer.NO and self._depthwise is not None:
+        if answer is NO and self._depthwise is not None:
             self._depthwise.examples.suggest(steps, values)
             self.not_shared.update(steps[:1])
         return answer.opposite()
@@ -385,7 +388,7 @@ class SchemaProver:
         """
         found = self._try(lambda one: [one.find_text(steps, matching, outside)])
         (text,) = found or ("",)
-        return (Answer.NO, "") if text is None else (Answer.UNKNOWN, text)
+        return (NO, "") if text is None else (UNKNOWN, text)
 
     def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
         """Return the most bytes of all values at a path that have some types.
@@ -432,7 +435,7 @@ class SchemaProver:
 
         def is_bound(length: int) -> bool:
             answer = self._holds_at(steps, {"maxLength": length})
-            return self._noted(steps[:1], answer) is Answer.YES
+            return self._noted(steps[:1], answer) is YES
 
         if self._is_free(steps) or not is_bound(limit):
             return None
@@ -464,10 +467,10 @@ class SchemaProver:
         if self._try(lambda one: one.is_contradictory):
             return True
         outside = [path for path in paths if EACH not in path]
-        sure = [path for path in outside if self.present(path) is Answer.YES]
+        sure = [path for path in outside if self.present(path) is YES]
         return any(map(self.excludes, sure))
 
     def excludes(self, steps: Steps) -> bool:
         """Whether it is proved that no message has a value at a path."""
         around = [steps[:end] for end in range(len(steps), 0, -1)]
-        return any(self.holds_at(path, NOTHING) is Answer.YES for path in around)
+        return any(self.holds_at(path, NOTHING) is YES for path in around)

@@ -102,7 +102,7 @@ class SplitSchema(Struct, frozen=True):
 
     def _part(self, name: str) -> PropertySchema | None:
         content = self.content
-        kept: Schema = {"$schema": content["$schema"], "type": "object"}
+        kept = {"$schema": content["$schema"], "type": "object"}
         if name in content.get("required", ()):
             kept["required"] = [name]
         if name in content.get("properties", {}):

@@ -333,7 +333,7 @@ def replaced(message: Any, path: JsonPath, value: Any) -> Any:
     if not path:
         return value
     first, *rest = path
-    changed: Any = copy(message)
+    changed = copy(message)
     if not rest and value is MISSING:
         del changed[first]
     else:

@@ -1,18 +1,12 @@
 """Types of values in the config: names, expressions, durations, and maps with known keys."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from router.model import META_NAMES
 
-_Value = TypeVar("_Value")
 META_PATTERN = rf"^({'|'.join(META_NAMES)}|attribute\..+)$"
-
-
-def or_none(value: _Value | UnsetType) -> _Value | None:
-    """Return a value of the config; None if the config does not have it."""
-    return None if isinstance(value, UnsetType) else value
 
 
 def form(pattern: str, message: str) -> dict[str, Any]:

@@ -174,7 +174,7 @@ def test_a_route_that_needs_the_value(redacting: RedactingOnCall) -> None:
 
 
 def test_a_letter_that_is_moved_by_hand_is_refused_by_the_worker(redacting: RedactingOnCall) -> None:
-    """As AWS's console moves it: no mask gets into a table."""
+    """As AWS's console moves it: no redacted value gets into a table."""
     redacting.send(message("letter"))
     redacting.work(lambda: redacting.count("dlq")[0] == 1)
     redacting.use("string", " email: customer.email,")

@@ -9,12 +9,13 @@ from router.runtime.program.hooks.modules import HOOKS
 from router.runtime.program.hooks.registry import load_plugins
 from router.runtime.program.load import Loaded, Program, load, load_program
 from router.runtime.program.mapping import compile_mapping
-from router.runtime.program.masking import is_mask
 from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME
+from router.runtime.program.redaction import is_redacted
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, steps_of, subschemas
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
+from router.runtime.program.schemas.json_pointers import steps_of
 from router.runtime.program.schemas.reasons import MAX_BRANCHES
 from router.runtime.program.schemas.references import Location, Locations
 
@@ -40,7 +41,7 @@ __all__ = [
     "compile_condition",
     "compile_expression",
     "compile_mapping",
-    "is_mask",
+    "is_redacted",
     "load",
     "load_plugins",
     "load_program",

@@ -27,7 +27,7 @@ RT005 = declare(
 )
 
 REDACT_KEY = "ROUTER_REDACT_KEY"
-"""The variable of the key that `redact` masks values with.
+"""The variable of the key that `redact` hashes values with.
 
 A config needs it without a reference, so that no file has the key in it.
 """
@@ -53,24 +53,31 @@ class EnvironmentFault(Struct, frozen=True):
 
 
 class Reference(Struct, frozen=True):
-    """A reference in a text: the variable, and its default if it has one."""
+    """A reference in a text, as it is written: the variable, and its default if any.
 
-    name: str
+    The name is empty if the reference is malformed.
+    """
+
+    written: str
+    name: str = ""
     default: str | None = None
 
 
 def split_references(text: str) -> Iterator[str | Reference]:
-    """Split a text without faults into its references and the text between them.
-
-    `$${` becomes `${`.
-    """
+    """Split a text into its references and the text between them; `$${` becomes `${`."""
     end = 0
     for match in re.finditer(_REFERENCE, text):
         yield text[end : match.start()]
-        inside = re.match(_INSIDE, match[1]) if match[1] is not None else None
-        yield Reference(*inside.groups()) if inside else "${"
+        yield "${" if match[1] is None else _reference(match)
         end = match.end()
     yield text[end:]
+
+
+def _reference(match: re.Match[str]) -> Reference:
+    inside = re.match(_INSIDE, match[1])
+    if inside is None or not match[2] or "${" in match[1]:
+        return Reference(match[0])
+    return Reference(match[0], *inside.groups())
 
 
 def find_references(data: Any) -> list[Path]:
@@ -142,7 +149,7 @@ def _add_secrets(
     Their values are masked, and the text as a whole.
     """
     held = []
-    for name in _names(written):
+    for name in names_in(written):
         if names_secret(name):
             secrets.uses[SecretUse(name, path)] = None
         value = env.get(name, "")
@@ -153,10 +160,10 @@ def _add_secrets(
         secrets.add(text, written)
 
 
-def _names(text: str) -> list[str]:
+def names_in(text: str) -> list[str]:
     """Return the names of the variables that a text refers to."""
     pieces = split_references(text)
-    return [piece.name for piece in pieces if isinstance(piece, Reference)]
+    return [piece.name for piece in pieces if isinstance(piece, Reference) and piece.name]
 
 
 Kind = Literal["integer", "boolean"]
@@ -196,24 +203,16 @@ def meets(data: Any, constraint: Constraint) -> bool:
 def _accepts(keywords: Mapping[str, Any], value: Any) -> bool:
     if "enum" in keywords:
         return value in keywords["enum"]
-    if not isinstance(value, str):
-        least, most = (
-            keywords.get("minimum", value),
-            keywords.get("maximum", value),
-        )
-        return bool(least <= value <= most)
     if "pattern" in keywords:
         # In other letters, and at line feeds, patterns of Python are not those of JSON
         # Schema.
         if not value.isascii() or "\n" in value:
             return False
         return re.search(keywords["pattern"], value) is not None
-    length = len(value)
-    least, most = (
-        keywords.get("minLength", 0),
-        keywords.get("maxLength", length),
-    )
-    return bool(least <= length <= most)
+    size = len(value) if isinstance(value, str) else value
+    least = keywords.get("minimum", keywords.get("minLength", size))
+    most = keywords.get("maximum", keywords.get("maxLength", size))
+    return bool(least <= size <= most)
 
 
 def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFault]:
@@ -224,7 +223,8 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
     """
     faults = []
     for each in texts:
-        holder, key = reduce(getitem, each.path[:-1], data), each.path[-1]
+        key = each.path[-1]
+        holder = reduce(getitem, each.path[:-1], data)
         text = holder[key]
         form, words = _KINDS[each.kind]
         if re.fullmatch(form, text):
@@ -242,56 +242,9 @@ def convert_texts(data: Any, texts: Iterable[TypedText]) -> list[EnvironmentFaul
     return faults
 
 
-_AT_RUN_TIME = {
-    "queues": ("encoding", "match", "redact", "unmatched"),
-    "routes": (
-        "for_each",
-        "item",
-        "merge",
-        "on_invalid",
-        "options",
-        "schema",
-        "tests",
-        "when",
-    ),
-}
-"""The settings of queues and routes that only running code reads, by section."""
-
-
-def is_read_at_run_time(path: Path) -> bool:
-    """Return whether only running code reads the text at a path, from its environment.
-
-    Texts at other paths are parts of names, ARNs, keys or settings, which a template
-    has, or name files to pack.
-    """
-    match path:
-        case ("function" | "worker", "environment", _):
-            return True
-        case ("routes", _, "schema") | (*_, "$ref"):
-            return False
-        case (str(section), _, str(setting), *_):
-            return setting in _AT_RUN_TIME.get(section, ())
-        case _:
-            return False
-
-
-def redacts(data: Mapping[str, Any]) -> bool:
-    """Return whether a queue of a file has `redact`, so that the config needs its key."""
-    queues = (data.get("queues") or {}).values()
-    return any(queue.get("redact") for queue in queues if queue)
-
-
 def stands_for_unset(text: str) -> bool:
     """Return whether a text contains the placeholder of a variable that is not set."""
     return f"{_PLACEHOLDER}_" in text
-
-
-def variables_in(data: Any, paths: Iterable[Path]) -> set[str]:
-    """Return the names of the variables that the texts at these paths refer to."""
-    names: set[str] = set()
-    for path in paths:
-        names.update(_names(reduce(getitem, path, data)))
-    return names
 
 
 def _replace(
@@ -300,42 +253,38 @@ def _replace(
     path: Path,
     faults: list[EnvironmentFault],
 ) -> str:
-    def fault(sentence: str, advice: str, unset: str = "") -> None:
-        faults.append(EnvironmentFault(path, sentence, advice, unset))
+    replaced = ""
+    for piece in split_references(text):
+        if isinstance(piece, str):
+            replaced += piece
+            continue
+        fault = _fault_of(piece, env, path)
+        if fault is None:
+            replaced += env.get(piece.name) or piece.default or ""
+            continue
+        faults.append(fault)
+        # Different variables need different placeholders: names of queues and tables must
+        # be unique.
+        replaced += f"{_PLACEHOLDER}_{piece.name}" if piece.name else _PLACEHOLDER
+    return replaced
 
-    def value(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return "${"
-        inside = re.match(_INSIDE, match[1])
-        if inside is None or not match[2] or "${" in match[1]:
-            shown = match[0]
-            if len(shown) > _SHOWN:
-                shown = f"{shown[: _SHOWN - 1]}…"
-            fault(f"malformed reference {shown!r}", _HOW)
-            return _PLACEHOLDER
-        name, default = inside.groups()
-        found = env.get(name)
-        # Different variables need different placeholders: names of queues and tables
-        # must be unique.
-        placeholder = f"{_PLACEHOLDER}_{name}"
-        if found and not _is_text(found):
-            fault(
-                f"environment variable {name!r} is not UTF-8 text",
-                "set it to text",
-            )
-            return placeholder
-        if default is not None:
-            return found or str(default)
-        if found is None:
-            fault(
-                f"environment variable {name!r} is not set",
-                f"set it, or give it a default: ${{{name}:-…}}",
-                name,
-            )
-            return placeholder
-        return found
 
-    return re.sub(_REFERENCE, value, text)
+def _fault_of(reference: Reference, env: Mapping[str, str], path: Path) -> EnvironmentFault | None:
+    name = reference.name
+    if not name:
+        shown = reference.written
+        if len(shown) > _SHOWN:
+            shown = f"{shown[: _SHOWN - 1]}…"
+        return EnvironmentFault(path, f"malformed reference {shown!r}", _HOW)
+    found = env.get(name)
+    if found is not None and not _is_text(found):
+        sentence = f"environment variable {name!r} is not UTF-8 text"
+        return EnvironmentFault(path, sentence, "set it to text")
+    if found is None and reference.default is None:
+        sentence = f"environment variable {name!r} is not set"
+        advice = f"set it, or give it a default: ${{{name}:-…}}"
+        return EnvironmentFault(path, sentence, advice, name)
+    return None
 
 
 def _is_text(value: str) -> bool:

@@ -65,6 +65,12 @@ class Findings:
         if code.id in OF_THE_TEXT or where not in self._unreadable:
             self.add_finding(Finding(code, sentence, where, suggestion), (path,))
 
+    def add_faults(self, path: Path, faults: Iterable[ConfigFault]) -> None:
+        """Add a finding for each fault of what is at `path`."""
+        for fault in faults:
+            suggestion, place = fault.suggestion, fault.place
+            self.add(fault.code, fault.sentence, path, suggestion=suggestion, place=place)
+
     def __iter__(self) -> Iterator[Finding]:
         """Iterate over the findings in the order of the file."""
         return iter(

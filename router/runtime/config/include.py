@@ -34,21 +34,15 @@ _NARROW = "narrow the pattern to the folders that have the files"
 
 
 def included_files(
-    path: FilePath, include: str | tuple[str, ...], findings: Findings
+    path: FilePath, include: tuple[str, ...], findings: Findings
 ) -> Iterator[FilePath]:
     """Return the files that the config at `path` includes, each once.
 
     A pattern that matches none is a finding.
     """
-    patterns: dict[Path, str] = {}
-    if isinstance(include, str):
-        patterns["include",] = include
-    else:
-        for index, pattern in enumerate(include):
-            patterns["include", index] = pattern
     seen = {path.resolve()}
-    for where, pattern in patterns.items():
-        for file in _files(path, pattern, where, findings):
+    for index, pattern in enumerate(include):
+        for file in _files(path, pattern, ("include", index), findings):
             real = file.resolve()
             if real not in seen:
                 seen.add(real)
@@ -58,16 +52,15 @@ def included_files(
 def _files(path: FilePath, pattern: str, where: Path, findings: Findings) -> list[FilePath]:
     """Return the files that a pattern matches, sorted by name, but not the config."""
     own = path.resolve()
-    fault, advice = (
-        "finds no files",
-        "it is relative to the folder of this file",
-    )
+    fault = "finds no files"
+    advice = "it is relative to the folder of this file"
     files = []
     try:
         found = _search(path.parent, pattern)
         files = [file for file in found if file.resolve() != own]
     except _UnsafeError as error:
-        fault, advice = str(error), error.advice
+        fault = str(error)
+        advice = error.advice
     if not files:
         findings.add(
             NO_FILES,
@@ -121,7 +114,8 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
         if (here.real, here.at) in seen:
             continue
         seen.add((here.real, here.at))
-        part, is_last = parts[here.at], here.at == len(parts) - 1
+        part = parts[here.at]
+        is_last = here.at == len(parts) - 1
         is_any_depth = part == _ANY_DEPTH
         if is_any_depth and not is_last:
             pending.append(structs.replace(here, at=here.at + 1))
@@ -133,7 +127,8 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
         for name in names:
             if not _matches(name, part):
                 continue
-            path, entry = here.path / name, here.real / name
+            path = here.path / name
+            entry = here.real / name
             if entry.is_dir() and (is_any_depth or not is_last):
                 at = here.at if is_any_depth else here.at + 1
                 inner = _Folder(path, _resolve(path, folder), at)

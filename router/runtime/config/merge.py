@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.codes import declare
 from router.model import Finding, Path, Place, names_file, plugin_name
@@ -95,10 +95,12 @@ def merge(
         shared = config.plugins
         config = _with_plugins(config, shared)
         parts = [_with_shared(part, shared) for part in parts]
-    merger = _Merger(root, left_out)
+    merger = _Merger(root, config, left_out)
     for finding in unreadable:
         merger.give_up(finding)
-    return merger.merge(config, parts)
+    for part in parts:
+        merger.add(part)
+    return merger.reading()
 
 
 def _with_shared(part: IncludedFile, shared: Sequence[str]) -> IncludedFile:
@@ -115,7 +117,7 @@ def _with_plugins(content: _Content, entries: Sequence[str]) -> _Content:
     names = tuple(dict.fromkeys(map(plugin_name, entries)))
     routes = dict(content.routes)
     for name, route in content.routes.items():
-        if isinstance(route.plugins, UnsetType):
+        if route.plugins is None:
             routes[name] = structs.replace(route, plugins=names)
     return structs.replace(content, routes=routes)
 
@@ -159,44 +161,18 @@ def without_dependents(config: spec.Config, left_out: set[Path]) -> spec.Config:
 class _Merger:
     """Merges included files into a config, one after the other."""
 
-    def __init__(self, root: SourceFile, left_out: set[Path]) -> None:
+    def __init__(self, root: SourceFile, config: spec.Config, left_out: set[Path]) -> None:
         self._root = root
-        # The file of each entry of another file, and its path there, by its path of two
-        # steps in the merged config.
+        self._config = config
+        self._left_out = set(left_out)
+        self._entries = {section: dict(getattr(config, section)) for section in SECTIONS}
+        self._plugins = list(config.plugins)
+        self._ignored = list(config.ignore)
+        # Where included files have their entries, by the path of two steps that each entry
+        # has in the merged config.
         self._sources: dict[Path, tuple[Locate, Path]] = {}
         self._findings = Findings(self._locate)
-        self._left_out = set(left_out)
-
-    def give_up(self, finding: Finding) -> None:
-        """Add the finding of a file that cannot be read: its definitions are unknown."""
-        self._findings.add_finding(finding)
-        self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
-
-    def merge(self, config: spec.Config, parts: Sequence[IncludedFile]) -> Reading:
-        entries: dict[str, dict[str, Any]] = {}
-        for section in SECTIONS:
-            entries[section] = dict(getattr(config, section))
-        plugins, ignored = list(config.plugins), list(config.ignore)
-        self._findings.take(self._root.findings)
-        for part in parts:
-            self._findings.take(part.source.findings)
-            for section in SECTIONS:
-                self._define(section, part, entries[section])
-            self._add_plugins(part, plugins)
-            locate = part.source.findings.locate
-            for index, ignore in enumerate(part.content.ignore):
-                self._sources["ignore", len(ignored)] = (
-                    locate,
-                    ("ignore", index),
-                )
-                ignored.append(ignore)
-            self._left_out |= part.left_out
-        if not entries["routes"] and not self._findings.failed:
-            self._miss_routes()
-        merged = structs.replace(config, plugins=tuple(plugins), ignore=tuple(ignored), **entries)
-        kept = without_dependents(merged, self._left_out)
-        complete = all(len(path) > 1 for path in self._left_out)
-        return Reading(kept, self._findings, self._root.folder, complete)
+        self._findings.take(root.findings)
 
     def _locate(self, path: Path, key: bool = False) -> Place:
         source = self._sources.get(path[:2])
@@ -205,27 +181,43 @@ class _Merger:
         locate, own = source
         return locate((*own, *path[2:]), key)
 
-    def _miss_routes(self) -> None:
-        # Only for a config with this fault: start-up does without the module.
-        from router.runtime.config.schema import RT102
+    def give_up(self, finding: Finding) -> None:
+        """Add the finding of a file that cannot be read: its definitions are unknown."""
+        self._findings.add_finding(finding)
+        self._left_out |= {(section,) for section in (*SECTIONS, "plugins")}
 
-        self._findings.add(
-            RT102,
-            "there are no routes, neither in the config nor in what it includes",
-            ("include",),
-            suggestion="add 'routes: …'",
-        )
+    def add(self, part: IncludedFile) -> None:
+        """Add what a file has."""
+        self._findings.take(part.source.findings)
+        for section in SECTIONS:
+            self._define(section, part)
+        # A plugin that another file loads already is left out.
+        loaded = tuple(self._plugins)
+        for index, entry in enumerate(part.content.plugins):
+            moved = relocate_plugin(entry, part.folder)
+            if moved not in loaded:
+                self._append("plugins", self._plugins, moved, part, index)
+        for index, ignore in enumerate(part.content.ignore):
+            self._append("ignore", self._ignored, ignore, part, index)
+        self._left_out |= part.left_out
 
-    def _define(self, section: str, part: IncludedFile, entries: dict[str, Any]) -> None:
+    def _append(
+        self, key: str, listed: list[Any], entry: Any, part: IncludedFile, index: int
+    ) -> None:
+        """Add the entry of a list, which has this index in its file."""
+        self._sources[key, len(listed)] = (part.source.findings.locate, (key, index))
+        listed.append(entry)
+
+    def _define(self, section: str, part: IncludedFile) -> None:
         """Add the entries of a section.
 
         Those that an earlier file defines are a fault, even if they had one there.
         """
         locate = part.source.findings.locate
+        entries = self._entries[section]
         for where in part.left_out:
             is_own = len(where) == 2 and where[0] == section
-            is_new = where not in self._left_out and where[-1] not in entries
-            if is_own and is_new:
+            if is_own and where not in self._left_out and where[1] not in entries:
                 self._sources[where] = (locate, where)
         for name, entry in getattr(part.content, section).items():
             here: Path = (section, name)
@@ -238,10 +230,8 @@ class _Merger:
                     self._left_out.add(here)
                 continue
             self._sources[here] = (locate, here)
-            if isinstance(entry, spec.RouteSettings):
-                entries[name] = relocate_route(entry, part.folder)
-            else:
-                entries[name] = entry
+            is_route = section == "routes"
+            entries[name] = relocate_route(entry, part.folder) if is_route else entry
 
     def _add_second(self, here: Path, locate: Locate) -> None:
         first = self._locate(here, True)
@@ -253,18 +243,30 @@ class _Merger:
             suggestion="rename one, or take it out",
         )
 
-    def _add_plugins(self, part: IncludedFile, plugins: list[str]) -> None:
-        """Add the plugins of a file, except those that another file loads already."""
-        others = tuple(plugins)
-        for index, entry in enumerate(part.content.plugins):
-            moved = relocate_plugin(entry, part.folder)
-            if moved not in others:
-                locate = part.source.findings.locate
-                self._sources["plugins", len(plugins)] = (
-                    locate,
-                    ("plugins", index),
-                )
-                plugins.append(moved)
+    def reading(self) -> Reading:
+        """Return the config as a whole."""
+        if not self._entries["routes"] and not self._findings.failed:
+            self._miss_routes()
+        merged = structs.replace(
+            self._config,
+            plugins=tuple(self._plugins),
+            ignore=tuple(self._ignored),
+            **self._entries,
+        )
+        kept = without_dependents(merged, self._left_out)
+        complete = all(len(path) > 1 for path in self._left_out)
+        return Reading(kept, self._findings, self._root.folder, complete)
+
+    def _miss_routes(self) -> None:
+        # Only for a config with this fault: start-up does without the module.
+        from router.runtime.config.schema import RT102
+
+        self._findings.add(
+            RT102,
+            "there are no routes, neither in the config nor in what it includes",
+            ("include",),
+            suggestion="add 'routes: …'",
+        )
 
 
 def relocate_plugin(entry: str, folder: str) -> str:
@@ -310,7 +312,8 @@ def resolve_inside(folder: pathlib.Path, name: str | pathlib.Path) -> pathlib.Pa
     links, and a name that no file can have.
     """
     try:
-        root, real = folder.resolve(), (folder / name).resolve()
+        root = folder.resolve()
+        real = (folder / name).resolve()
     except (OSError, RuntimeError, ValueError):
         # A loop of links, or a null in the name.
         return None
@@ -324,29 +327,32 @@ def with_defaults(data: dict[str, Any]) -> dict[str, Any]:
 
     An entry with an owner keeps it, and its own tags come before those of the file.
     """
-    owner, tags = data.get("owner"), data.get("tags")
-    owner = owner if isinstance(owner, str) and owner else None
-    tags = tags if isinstance(tags, dict) and tags else None
-    if owner is None and tags is None:
+    owner = data.get("owner")
+    tags = data.get("tags")
+    given: dict[str, Any] = {}
+    if isinstance(owner, str) and owner:
+        given["owner"] = owner
+    if isinstance(tags, dict) and tags:
+        given["tags"] = tags
+    if not given:
         return data
     changed = dict(data)
     for section in SECTIONS:
         entries = data.get(section)
-        if not isinstance(entries, dict):
-            continue
-        changed[section] = {
-            name: _entry_with_defaults(entry, owner, tags) for name, entry in entries.items()
-        }
+        if isinstance(entries, dict):
+            changed[section] = {
+                name: _entry_with_defaults(entry, given) for name, entry in entries.items()
+            }
     return changed
 
 
-def _entry_with_defaults(entry: Any, owner: str | None, tags: dict[str, Any] | None) -> Any:
+def _entry_with_defaults(entry: Any, given: dict[str, Any]) -> Any:
     if not isinstance(entry, dict):
         return entry
-    changed = dict(entry)
-    if owner is not None and not entry.get("owner"):
-        changed["owner"] = owner
+    changed = {**given, **entry}
+    if "owner" in given:
+        changed["owner"] = entry.get("owner") or given["owner"]
     own = entry.get("tags") or {}
-    if tags is not None and isinstance(own, dict):
-        changed["tags"] = {**tags, **own}
+    if "tags" in given and isinstance(own, dict):
+        changed["tags"] = {**given["tags"], **own}
     return changed

@@ -101,7 +101,8 @@ class _Repair:
     ) -> None:
         self.data = _copy(data, "", _EMPTY)
         self.left_out: set[Path] = set()
-        self._schema, self._validator = exact_schema(cls), validator(cls)
+        self._schema = exact_schema(cls)
+        self._validator = validator(cls)
         self._findings = findings
         # Renamed keys, each by its new path, as the file has them.
         self._written: dict[Path, str] = {}
@@ -120,8 +121,9 @@ class _Repair:
             return False
         for path, value in self._replaced.items():
             self._value(path[:-1])[path[-1]] = value
-        # A list from its end: what follows a removed element gets another index.
-        for path in sorted(self._dropped, key=_order, reverse=True):
+        # What is inside comes before what is around it, and a list is emptied from its
+        # end: what follows a removed element gets another index.
+        for path in sorted(self._dropped, reverse=True):
             del self._value(path[:-1])[path[-1]]
         self.data = _copy(self.data, _EMPTY, "")
         return True
@@ -227,8 +229,8 @@ class _Repair:
                 name = str(inside.instance)
                 where = (*path, name)
                 shown = self._as_written(where)
-                keyword, node = inside.kind.name, self._node(error)
-                fault = wrong_form(keyword, node, name, shown, key=True)
+                node = self._node(error)
+                fault = wrong_form(inside.kind.name, node, name, shown, key=True)
                 self._add(fault, where, key=True)
                 self._drop(where)
             case kind:
@@ -240,7 +242,8 @@ class _Repair:
             # depends on what the key should be.
             self._drop(path)
             return
-        value, where = self._value(path), self._as_written(path)
+        value = self._value(path)
+        where = self._as_written(path)
         alternatives = branches(self._schema, node)
         if not any(takes(branch, value) for branch in alternatives):
             self._add(wrong_type(alternatives, value, where), path)
@@ -284,7 +287,8 @@ class _Repair:
         if not path:
             self._dropped.add(path)
             return
-        parent, step = path[:-1], path[-1]
+        parent = path[:-1]
+        step = path[-1]
         around = node_at(self._schema, self.data, parent)
         is_fixed = "properties" in around
         if is_fixed:
@@ -349,13 +353,15 @@ class _Repair:
 
         Jsonschema-rs reports a key that is a number, such as "7", as an index.
         """
-        value, path = self.data, []
+        value = self.data
+        path: list[str | int] = []
         for step in error.instance_path:
             key = step
             if isinstance(value, dict) and isinstance(step, int):
                 key = _key_of(value, step)
             path.append(key)
-            value = value[key]
+            if len(path) < len(error.instance_path):
+                value = value[key]
         return tuple(path)
 
     def _value(self, path: Any) -> Any:
@@ -372,12 +378,6 @@ def _copy(value: Any, old: str, new: str) -> Any:
     for name, child in value.items():
         copied[new if name == old else name] = _copy(child, old, new)
     return copied
-
-
-def _order(path: Path) -> tuple[int, int]:
-    """Return the depth of a path, and the index of its last step in a list."""
-    last = path[-1]
-    return len(path), last if isinstance(last, int) else -1
 
 
 def _key_of(value: dict[str, Any], number: int) -> str:

@@ -179,7 +179,8 @@ def _without_extensions(root: Node, node: Node, value: Any) -> Any:
         return [_without_extensions(root, element, each) for each in value]
     if not isinstance(value, dict):
         return value
-    known, other = branch.get("properties"), branch.get("additionalProperties")
+    known = branch.get("properties")
+    other = branch.get("additionalProperties")
     inside = other if isinstance(other, dict) else {}
     kept = {}
     for name, each in value.items():
@@ -279,13 +280,17 @@ def wrong_form(keyword: str, node: Node, value: Any, path: Path, key: bool = Fal
             if node["pattern"] == META_PATTERN:
                 near = did_you_mean(value, META_NAMES)
         case "minimum" | "maximum":
-            least, most = node["minimum"], node["maximum"]
-            wanted = f"must be a whole number from {least} to {most}{found}"
-        case "minProperties" | "maxProperties" if "maxProperties" in node:
+            wanted = "must be a whole number "
+            wanted += f"from {node['minimum']} to {node['maximum']}{found}"
+        case "minProperties" | "maxProperties" if {"minProperties", "maxProperties"} <= node.keys():
             counts = range(node["minProperties"], node["maxProperties"] + 1)
             wanted = f"must have {any_of(map(str, counts))} entries"
         case "minLength" | "minItems" | "minProperties":
             wanted = "must not be empty"
+        case "maxLength":
+            wanted = f"must have at most {node[keyword]} characters"
+        case "maxItems" | "maxProperties":
+            wanted = f"must have at most {node[keyword]} entries"
         case _:
             raise LookupError(f"the keyword {keyword!r} of the config's schema has no text")
     return ConfigFault(RT105, f"{describe(path)} {wanted}", near)

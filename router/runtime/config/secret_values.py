@@ -1,13 +1,15 @@
 """Masks the values of variables that hold secrets, in all that is written for people.
 
-A variable holds a secret if its name says so, or if its value looks like one. A text has the reference instead of the
-value, as the config has it: `${DB_PASSWORD}`. `Findings` masks each finding when it is added. What a process writes
-otherwise — tables, logs, errors of AWS calls — is masked by `WRITTEN`, which knows the secrets of all configs that the
-process has loaded.
+A variable holds a secret if its name says so, or if its value looks like one. A text
+has the reference instead of the value, as the config has it: `${DB_PASSWORD}`.
+`Findings` masks each finding when it is added. What a process writes otherwise —
+tables, logs, errors of AWS calls — is masked by `WRITTEN`, which knows the secrets of
+all configs that the process has loaded.
 
 What looks like a secret: tokens have the documented prefixes of their issuers,
-https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github and
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for example.
+https://docs.github.com/en/authentication/keeping-your-account-and-data-secure/about-authentication-to-github
+and https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html, for
+example.
 """
 
 import re
@@ -19,22 +21,32 @@ from msgspec import Struct
 from router.model import Path
 from router.runtime.config.secret_patterns import LONG, pattern_of, seed_of
 
-# Patterns of names. They are compiled when they are needed: a cold start without variables needs none.
+# Patterns of names. They are compiled when they are needed: a cold start without
+# variables needs none.
 _HOLDER = "(?i:pass|pwd|secret|token|credential|private|auth|key|dsn)"
 _NO_HOLDER = r"(?i:(?:^|_)(?:ARN|ALIAS|NAME)$|(?:^|_)(?:KMS|PARTITION|SORT)_KEY(?:_ID|_PREVIOUS)?$)"
-"""Names of what identifies a secret or a key, and of attributes: their values are no secrets."""
+"""Names of what identifies a secret or a key, and of attributes: their values are no
+secrets.
+"""
 _NAMED = rb"(?:password|passwd|secret|api_?key|access_?token|auth_?token|token)"
 _LOOKS = (
     rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b(?<!EXAMPLE)",
-    rb"(?i:secret_?access_?key)[\"']?\s*[:=]\s*[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)",
+    (
+        rb"(?i:secret_?access_?key)[\"']?\s*[:=]\s*[\"']?"
+        rb"[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+])(?<!EXAMPLEKEY)"
+    ),
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     rb"\bgh[pousr]_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{40}|\bglpat-[A-Za-z0-9_-]{20}",
     rb"\bxox[abeprs]-[A-Za-z0-9-]{20}|\b[rs]k_live_[A-Za-z0-9]{16}|\bAIza[A-Za-z0-9_-]{35}",
     rb"\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50}",
     rb"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'{}$<>]+:[^\s/:@\"'{}$<>]{6,}@",
     # A line of an environment file, whose values need no quotes.
-    rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)=(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)",
-    # A value in quotes with letters and digits: a name or a type has no digits, a sentence has spaces.
+    (
+        rb"(?m:^(?:export )?[A-Z0-9_]*(?:PASSWORD|PASSWD|SECRET|API_?KEY|TOKEN)="
+        rb"(?=\S*[0-9])[^\s\"'{}$<>]{8,}$)"
+    ),
+    # A value in quotes with letters and digits: a name or a type has no digits, a
+    # sentence has spaces.
     rb"(?i:"
     + _NAMED
     + rb")[\"']?\s*[:=]\s*([\"'])(?=[^\"']*[0-9])(?=[^\"']*[A-Za-z])[^\s\"'{}$<>]{12,}\1",
@@ -90,14 +102,20 @@ def is_secret(name: str, value: str) -> bool:
 
 
 class SecretUse(Struct, frozen=True):
-    """A variable that is named like a secret, and the path of a text of the config that refers to it."""
+    """A variable that is named like a secret.
+
+    `path` is that of a text of the config that refers to it.
+    """
 
     name: str
     path: Path
 
 
 class SecretValues:
-    """The values of variables that hold secrets, each with the text that is shown in its place."""
+    """The values of variables that hold secrets.
+
+    Each has the text that is shown in its place.
+    """
 
     def __init__(self) -> None:
         self.uses: dict[SecretUse, None] = {}
@@ -108,7 +126,10 @@ class SecretValues:
         return bool(self._shown)
 
     def add(self, value: str, shown: str) -> None:
-        """Add a value, or a text of the config that a value is part of, and what is shown instead."""
+        """Add a value, or a text of the config with a value in it.
+
+        `shown` is what is shown instead.
+        """
         if value and value not in self._shown:
             self._shown[value] = shown
             self._mask = None
@@ -126,7 +147,10 @@ class SecretValues:
         self._mask = None
 
     def mask(self, text: str) -> str:
-        """Return a text without the values: neither whole, nor quoted, escaped, cut or in parts."""
+        """Return a text without the values.
+
+        It has none of them whole, quoted, escaped, cut or in parts.
+        """
         if not self._shown:
             return text
         if self._mask is None:
@@ -134,7 +158,10 @@ class SecretValues:
         return self._mask(text)
 
     def refer(self, text: str, escape: Callable[[str], str]) -> str:
-        """Return the text of a config for a value: references for the values in it, and the rest escaped."""
+        """Return the text of a config for a text: a reference for each value in it.
+
+        The rest is escaped.
+        """
         for value in sorted(self._shown, key=len, reverse=True):
             if value == text or (len(value) >= LONG and value in text):
                 before, _, after = text.partition(value)
@@ -143,11 +170,17 @@ class SecretValues:
 
 
 WRITTEN = SecretValues()
-"""The secrets of the configs that this process has loaded: what it writes is masked by them."""
+"""The secrets of the configs that this process has loaded.
+
+What it writes is masked by them.
+"""
 
 
 class _Secret(Struct, frozen=True):
-    """The pattern of a value or of a part of it, what is shown instead, and what each text that has it has too."""
+    """The pattern of a value or of a part of it.
+
+    `instead` is what is shown. Each text that has the value has `seed`, too.
+    """
 
     pattern: str
     instead: str
@@ -155,7 +188,7 @@ class _Secret(Struct, frozen=True):
 
 
 class _Search(Struct, frozen=True):
-    """A pattern with a group for each of what is looked for, and what is shown instead of each group."""
+    """A pattern with a group for each value, and what is shown instead of each group."""
 
     pattern: re.Pattern[str]
     instead: Sequence[str]
@@ -239,7 +272,10 @@ class _Mask:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a value as it may be in a sentence that cuts it: as it is, quoted or escaped, and its parts."""
+    """Yield the forms of a value in a sentence that cuts it.
+
+    They are the value as it is, quoted and escaped, and its parts.
+    """
     from html import escape
     from json import dumps
 
@@ -259,7 +295,10 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _parts(value: str) -> Iterator[str]:
-    """Yield the parts of a value that tell something: what reads an ARN, a URL or an expression takes it apart."""
+    """Yield the parts of a value that tell something.
+
+    What reads an ARN, a URL or an expression takes it apart.
+    """
     for part in re.findall(r"[^\W_]+", value):
         if len(part) >= LONG and not part.isalpha():
             yield part

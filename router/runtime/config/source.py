@@ -199,7 +199,8 @@ def _with_variables(
 
     They are text, but a number, or true or false, where the config takes that.
     """
-    replaced, paths = copy_plain(data), find_references(data)
+    replaced = copy_plain(data)
+    paths = find_references(data)
     faults = replace_references(replaced, paths, env, secrets)
     return replaced, faults + convert_texts(replaced, find_typed(cls, data, paths))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from msgspec import UNSET, Meta, UnsetType, defstruct, field
+from msgspec import UNSET, Meta, defstruct, field, structs
 
 from router.runtime.config.spec_capacity import Capacity, CapacityRange
 from router.runtime.config.spec_resources import (
@@ -62,7 +62,6 @@ __all__ = [
     "Test",
     "Worker",
     "WriteSettings",
-    "long_form",
 ]
 
 if TYPE_CHECKING:
@@ -86,8 +85,25 @@ empty.
 """
 
 
-_Arguments = Annotated[dict[str, Any], Meta(min_length=1)]
-"""Transforms by name, each with its argument."""
+Transforms = dict[str, Any]
+"""Transforms by name, each with its argument: a list is several, a map is by name."""
+if TYPE_CHECKING:
+    # What fields have once a struct is made: `__post_init__` replaces each short form.
+    _TransformForm = tuple[Transforms, ...]
+    _IncludeForm = tuple[str, ...]
+else:
+    _Entry = str | Annotated[Transforms, Meta(min_length=1)]
+    _TransformForm = _Entry | tuple[_Entry, ...]
+    _IncludeForm = str | tuple[str, ...]
+
+
+def _set_transforms(struct: Attribute | MergeSettings, given: Any) -> None:
+    """Set `transform` to a list of maps: a name alone stands for a transform without arguments."""
+    if not given:
+        return
+    entries = given if isinstance(given, tuple) else [given]
+    steps = [{entry: []} if isinstance(entry, str) else entry for entry in entries]
+    structs.force_setattr(struct, "transform", tuple(steps))
 
 
 class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is computed
@@ -97,7 +113,7 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
     )
 
     transform: Annotated[
-        str | _Arguments | tuple[str | _Arguments, ...],
+        _TransformForm,
         Meta(
             description="One transform, or a list of them in order: a name, or a map "
             "of a name to its argument (a "
@@ -106,12 +122,12 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
         ),
     ] = ()
     type: Annotated[
-        AttributeType | UnsetType,
+        AttributeType | None,
         Meta(
             description="The DynamoDB type; `json` is JSON text in an S. Default: the "
             "type of the value."
         ),
-    ] = UNSET
+    ] = None
     default: Annotated[
         Any,
         Meta(
@@ -120,28 +136,27 @@ class Attribute(_Sources, frozen=True):  # noqa: D101 — the docstring is compu
         ),
     ] = UNSET
     missing: Annotated[
-        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Literal["omit", "null", "error", "remove"] | None,
         Meta(
             description="What to do without a value: omit the attribute (an update "
             "keeps the stored one), store NULL, "
             "reject the message, or (updates) remove it. Default: `omit`, and `error` "
             "for key attributes."
         ),
-    ] = UNSET
+    ] = None
     null: Annotated[
-        Literal["omit", "null", "error", "remove"] | UnsetType,
+        Literal["omit", "null", "error", "remove"] | None,
         Meta(
             description="What to do with a null, if it differs from no value; `from` "
             "must be names with dots between. "
             "Default: as `missing`.",
             examples=["remove"],
         ),
-    ] = UNSET
+    ] = None
 
-
-def long_form(given: str | Attribute) -> Attribute:
-    """Return an attribute; an expression alone stands for one with that `from`."""
-    return Attribute(from_=given) if isinstance(given, str) else given
+    def __post_init__(self) -> None:
+        """Replace the short forms of `transform`."""
+        _set_transforms(self, self.transform)
 
 
 class MergeSettings(Spec, frozen=True, kw_only=True):
@@ -170,12 +185,24 @@ class MergeSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = 100
     transform: Annotated[
-        str | _Arguments | tuple[str | _Arguments, ...],
+        _TransformForm,
         Meta(
             description="Transforms of the map, as of an attribute.",
             examples=["dynamodb_item"],
         ),
     ] = ()
+
+    def __post_init__(self) -> None:
+        """Replace the short forms of `transform`."""
+        _set_transforms(self, self.transform)
+
+
+if TYPE_CHECKING:
+    _AttributeForm = Attribute
+    _MergeForm = MergeSettings
+else:
+    _AttributeForm = Expression | Attribute
+    _MergeForm = Expression | MergeSettings
 
 
 class WriteSettings(Spec, frozen=True, kw_only=True):
@@ -188,12 +215,12 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = DEFAULT
     version: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description="The attribute that orders writes of one key.",
             examples=["seen_at"],
         ),
-    ] = UNSET
+    ] = None
     add: Annotated[
         tuple[str, ...],
         Meta(description=f"{names_taking('add')}: attributes to add to the stored number or set."),
@@ -207,17 +234,17 @@ class WriteSettings(Spec, frozen=True, kw_only=True):
         Meta(description=f"{names_taking('keep_first')}: attributes to set only once."),
     ] = ()
     once: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description=f"{names_taking('once')}: the table of idempotency keys, by "
             "which a redelivered message does "
             "not add or append again."
         ),
-    ] = UNSET
+    ] = None
     once_key: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(description="The idempotency key. Default: route and message id."),
-    ] = UNSET
+    ] = None
 
 
 class RouteSettings(Spec, frozen=True):
@@ -232,29 +259,29 @@ class RouteSettings(Spec, frozen=True):
     ]
     table: Annotated[str, Meta(min_length=1, description="A key of `tables`.")]
     when: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(
             description="JMESPath over the message; the route takes the message if "
             "this is true. Default: always.",
             examples=["type == 'device'"],
         ),
-    ] = UNSET
+    ] = None
     schema: Annotated[
-        str | dict[str, Any] | bool | UnsetType,
+        str | dict[str, Any] | bool | None,
         Meta(
             description="The JSON Schema of the message: a file, relative to this one, "
             "or the schema itself.",
             examples=["schemas/user-metadata.json"],
         ),
-    ] = UNSET
+    ] = None
     plugins: Annotated[
-        tuple[str, ...] | UnsetType,
+        tuple[str, ...] | None,
         Meta(
             description="Plugins whose transform hooks run, in this order. Default: "
             "those of the root file, then those "
             "of the file of the route."
         ),
-    ] = UNSET
+    ] = None
     options: Annotated[
         dict[str, Any],
         Meta(
@@ -263,25 +290,25 @@ class RouteSettings(Spec, frozen=True):
         ),
     ] = field(default_factory=dict)
     for_each: Annotated[
-        Expression | UnsetType,
+        Expression | None,
         Meta(
             description="JMESPath to a list; each element becomes an item. Expressions "
             "of `item` are then over "
             "`element` and `message`.",
             examples=["lines"],
         ),
-    ] = UNSET
+    ] = None
     item: Annotated[
-        dict[AttributeName, Expression | Attribute] | UnsetType,
+        dict[AttributeName, _AttributeForm] | None,
         Meta(
             description="The attributes of the item: JMESPath, or a map. Default: the "
             "whole message.",
             extra_json_schema=NOT_EMPTY,
             examples=[{"user_id": "user_id", "seen_at": {"meta": "sent_at"}}],
         ),
-    ] = UNSET
+    ] = None
     merge: Annotated[
-        Expression | MergeSettings | UnsetType,
+        _MergeForm | None,
         Meta(
             description="A map of the message whose entries become attributes of the "
             "item, too: JMESPath, or a map.",
@@ -290,7 +317,7 @@ class RouteSettings(Spec, frozen=True):
                 {"from": "metadata", "prefix": "meta_", "max": 20},
             ],
         ),
-    ] = UNSET
+    ] = None
     write: Annotated[WriteSettings, Meta(description="How it is written.")] = WriteSettings()
     on_invalid: Annotated[
         Disposition,
@@ -303,6 +330,17 @@ class RouteSettings(Spec, frozen=True):
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Replace short forms: an expression alone stands for its `from`."""
+        if self.item is not None:
+            item = {name: _long(Attribute, given) for name, given in self.item.items()}
+            structs.force_setattr(self, "item", item)
+        structs.force_setattr(self, "merge", _long(MergeSettings, self.merge))
+
+
+def _long(kind: type[Spec], given: Any) -> Any:
+    return kind(from_=given) if isinstance(given, str) else given
 
 
 class Ignore(Spec, frozen=True, kw_only=True):
@@ -380,9 +418,9 @@ class Included(Spec, frozen=True, kw_only=True):
     """A file that `include` names. File names in it are relative to its own folder."""
 
     version: Annotated[
-        Literal[1] | UnsetType,
+        Literal[1] | None,
         Meta(description="The version of the file that includes it."),
-    ] = UNSET
+    ] = None
     plugins: Plugins = ()
     queues: Queues = field(default_factory=dict)
     tables: Tables = field(default_factory=dict)
@@ -397,7 +435,7 @@ class Config(Spec, frozen=True, kw_only=True):
 
     version: Annotated[Literal[1], Meta(description="The version of this format.")]
     include: Annotated[
-        str | tuple[str, ...],
+        _IncludeForm,
         Meta(
             description="Files with more plugins, queues, tables and routes, relative "
             "to this one; `*` and `**` match "
@@ -429,3 +467,9 @@ class Config(Spec, frozen=True, kw_only=True):
     ignore: Ignored = ()
     owner: FileOwner = ""
     tags: FileTags = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Replace the short form of `include`."""
+        given: Any = self.include
+        if isinstance(given, str):
+            structs.force_setattr(self, "include", (given,))

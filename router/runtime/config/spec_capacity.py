@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from router.runtime.config_types import Spec
 
@@ -28,13 +28,13 @@ class CapacityRange(Spec, frozen=True, kw_only=True):
         ),
     ]
     max: Annotated[
-        Units | UnsetType,
+        Units | None,
         Meta(
             description="The most units: Application Auto Scaling follows what is "
             "consumed up to there. Default: as "
             "`min`, so that the units stay as they are."
         ),
-    ] = UNSET
+    ] = None
     target: Annotated[
         int,
         Meta(
@@ -47,7 +47,7 @@ class CapacityRange(Spec, frozen=True, kw_only=True):
     @property
     def most(self) -> int:
         """The most units."""
-        return self.min if isinstance(self.max, UnsetType) else self.max
+        return self.min if self.max is None else self.max
 
 
 class Capacity(Spec, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import Meta, field
 
 from router.model import KeyType
 from router.runtime.config.spec_capacity import Capacity
@@ -111,28 +111,28 @@ class EventSourceMapping(Spec, frozen=True, kw_only=True):
     """The event source mapping by which Lambda reads a queue."""
 
     batch_size: Annotated[
-        Annotated[int, Meta(ge=1, le=10_000)] | UnsetType,
+        Annotated[int, Meta(ge=1, le=10_000)] | None,
         Meta(
             description="The most messages of an invocation. Default: 100, and 10 for "
             "a FIFO queue, its maximum."
         ),
-    ] = UNSET
+    ] = None
     window: Annotated[
-        Duration | UnsetType,
+        Duration | None,
         Meta(
             description="How long Lambda waits for a batch to fill: at most `5m`; a "
             "FIFO queue has none. Default: `1s` "
             "if `batch_size` is over 10, which requires a window, else `0s`.",
             examples=["5s"],
         ),
-    ] = UNSET
+    ] = None
     maximum_concurrency: Annotated[
-        Annotated[int, Meta(ge=2, le=1000)] | UnsetType,
+        Annotated[int, Meta(ge=2, le=1000)] | None,
         Meta(
             description="The most concurrent invocations for this queue. Default: the "
             "limit of the account."
         ),
-    ] = UNSET
+    ] = None
 
 
 class RetrySettings(Spec, frozen=True):
@@ -211,9 +211,9 @@ class Queue(Spec, frozen=True):
         ),
     ] = ()
     s3_pointer: Annotated[
-        S3Pointer | UnsetType,
+        S3Pointer | None,
         Meta(description="What the envelope `s3_pointer` may fetch; required with that envelope."),
-    ] = UNSET
+    ] = None
     encoding: Annotated[
         Literal["json", "base64", "base64+gzip"],
         Meta(description="The encoding of the innermost payload, which is JSON."),
@@ -234,7 +234,7 @@ class Queue(Spec, frozen=True):
         ],
         Meta(
             max_length=50,
-            description="Values that are masked in dead letters, by a hash with the "
+            description="Values that are redacted in dead letters, by a hash with the "
             "key `ROUTER_REDACT_KEY` of the "
             "environment: paths of names, `[*]` for each element of a list and `*` for "
             "each value of an object; or "
@@ -294,21 +294,21 @@ class Queue(Spec, frozen=True):
     kms_key: KmsKey = ""
     kms_key_previous: PreviousKmsKey = ""
     retention: Annotated[
-        Duration | UnsetType,
+        Duration | None,
         Meta(
             description="The retention of messages: `1m` to `14d`. Default: `4d`, and "
             "`14d` for a dead-letter queue, "
             "whose retention must be longer than the source queue's."
         ),
-    ] = UNSET
+    ] = None
     max_receive_count: Annotated[
-        Annotated[int, Meta(ge=5, le=1000)] | UnsetType,
+        Annotated[int, Meta(ge=5, le=1000)] | None,
         Meta(
             description="The number of receives after which SQS moves a message to the "
             "dead-letter queue. Default: 10; "
             "for an `outlast` of more than 32 hours, as many as it needs."
         ),
-    ] = UNSET
+    ] = None
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)
@@ -342,14 +342,14 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = ""
     write_units: Annotated[
-        Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType,
+        Annotated[int, Meta(ge=1, le=10_000_000)] | None,
         Meta(
             description="The write capacity units per second that the router uses of "
             "it at most. DynamoDB says what "
             "each write consumes; while the table throttles, the rate is lowered. "
             "Default: no bound."
         ),
-    ] = UNSET
+    ] = None
     share: Annotated[
         int,
         Meta(
@@ -361,12 +361,12 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = 1
     capacity: Annotated[
-        Capacity | UnsetType,
+        Capacity | None,
         Meta(
             description="Provisioned capacity of a table that `router template` "
             "creates. Default: on demand."
         ),
-    ] = UNSET
+    ] = None
     managed: Annotated[
         bool,
         Meta(

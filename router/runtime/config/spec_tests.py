@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET, Meta, field
 
 from router.model import OutcomeKind
 from router.runtime.config_types import Spec, Timestamp
@@ -19,68 +19,68 @@ class ReceivedMessage(Spec, frozen=True):
         Meta(description="The message; the queue's encoding and envelopes are applied to it."),
     ] = UNSET
     body: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(description="The body of the SQS message, instead of `message`."),
-    ] = UNSET
+    ] = None
     record: Annotated[
-        dict[str, Any] | UnsetType,
+        dict[str, Any] | None,
         Meta(
             description="A whole record of ReceiveMessage or of a Lambda event, "
             "instead of `message`."
         ),
-    ] = UNSET
+    ] = None
     file: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description="A file, relative to the config, that holds the message as "
             "JSON, instead of `message`.",
             examples=["messages/first.json"],
         ),
-    ] = UNSET
+    ] = None
     attributes: Annotated[dict[str, str], Meta(description="Message attributes, as strings.")] = (
         field(default_factory=dict)
     )
     sent_at: Annotated[
-        Timestamp | UnsetType,
+        Timestamp | None,
         Meta(
             description="When it was sent. Default: `2026-01-02T03:04:05.678Z`.",
             examples=["2026-01-02T03:04:06Z"],
         ),
-    ] = UNSET
+    ] = None
     group: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(description="Its message group. Default: `group-1`."),
-    ] = UNSET
+    ] = None
     id: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description="Its message id; messages with the same one are deliveries of "
             "one message. Default: an id of "
             "its own.",
             examples=["m-1"],
         ),
-    ] = UNSET
+    ] = None
     outcome: Annotated[OutcomeKind, Meta(description="The outcome of the message.")] = "written"
     reason: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(description="The exact reason, if the message is not written."),
-    ] = UNSET
+    ] = None
     code: Annotated[
-        str | UnsetType,
+        str | None,
         Meta(
             description="The code of the reason, if the message is not written.",
             examples=["RT806"],
         ),
-    ] = UNSET
+    ] = None
 
 
 class StoredItems(Spec, frozen=True):
     """What the route's table holds at the end of a test."""
 
     items: Annotated[
-        tuple[dict[str, Any], ...] | UnsetType,
+        tuple[dict[str, Any], ...] | None,
         Meta(description="All items of the table, in any order, with all their attributes."),
-    ] = UNSET
+    ] = None
     contains: Annotated[
         tuple[dict[str, Any], ...],
         Meta(description="Items of the table: the key and some attributes of each."),
@@ -119,26 +119,26 @@ class Test(ReceivedMessage, frozen=True):
         ),
     ] = field(default_factory=dict)
     item: Annotated[
-        dict[str, Any] | UnsetType,
+        dict[str, Any] | None,
         Meta(description="The one item that is written, with all its attributes."),
-    ] = UNSET
+    ] = None
     item_contains: Annotated[
-        dict[str, Any] | UnsetType,
+        dict[str, Any] | None,
         Meta(description="Attributes of the one item that is written."),
-    ] = UNSET
+    ] = None
     items: Annotated[
-        tuple[dict[str, Any], ...] | UnsetType,
+        tuple[dict[str, Any], ...] | None,
         Meta(description="All items that this route writes, in order, with all their attributes."),
-    ] = UNSET
+    ] = None
     write: Annotated[
-        dict[str, Any] | UnsetType,
+        dict[str, Any] | None,
         Meta(
             description="The one request of this route to DynamoDB, as `router explain` prints it.",
             examples=[{"PutItem": {"TableName": "things", "Item": {"id": {"S": "a"}}}}],
         ),
-    ] = UNSET
+    ] = None
     table: Annotated[
-        tuple[dict[str, Any], ...] | StoredItems | UnsetType,
+        tuple[dict[str, Any], ...] | StoredItems | None,
         Meta(
             description="What the route's table holds afterwards: a list of all its "
             "items, or a map.",
@@ -147,14 +147,14 @@ class Test(ReceivedMessage, frozen=True):
                 {"absent": [{"user_id": "u-2"}]},
             ],
         ),
-    ] = UNSET
+    ] = None
 
     @property
     def is_stateful(self) -> bool:
         """Whether what the tables hold decides about it."""
         return (
             bool(self.given or self.messages)
-            or self.table is not UNSET
+            or self.table is not None
             or self.outcome in ("duplicate", "stale")
         )
 

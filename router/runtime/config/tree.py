@@ -29,48 +29,43 @@ DynamoDB stores 32 levels; schemas may need more.
 _DEEPEST = MAX_DEPTH + 1
 
 _TAG = "tag:yaml.org,2002:"
-MAP, LIST, TEXT, MERGE = (
-    f"{_TAG}map",
-    f"{_TAG}seq",
-    f"{_TAG}str",
-    f"{_TAG}merge",
-)
-_NULL, _BOOL, _INT, _FLOAT = (
-    f"{_TAG}null",
-    f"{_TAG}bool",
-    f"{_TAG}int",
-    f"{_TAG}float",
-)
+MAP = f"{_TAG}map"
+LIST = f"{_TAG}seq"
+TEXT = f"{_TAG}str"
+MERGE = f"{_TAG}merge"
+_NULL = f"{_TAG}null"
+_BOOL = f"{_TAG}bool"
+_INT = f"{_TAG}int"
+_FLOAT = f"{_TAG}float"
 
 # Section 10.3.2 of https://yaml.org/spec/1.2.2/, and `<<`, which it does not have, but
 # which is in common use.
-_PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
-    _NULL: (re.compile(r"(?:null|Null|NULL|~|)\Z"), ["n", "N", "~", ""]),
-    _BOOL: (
-        re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"),
-        list("tTfF"),
+_PATTERNS = {
+    _NULL: re.compile(r"(?:null|Null|NULL|~|)\Z"),
+    _BOOL: re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"),
+    _INT: re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"),
+    _FLOAT: re.compile(
+        r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
     ),
-    _INT: (
-        re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"),
-        list("-+0123456789"),
-    ),
-    _FLOAT: (
-        re.compile(
-            r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
-        ),
-        list("-+.0123456789"),
-    ),
-    MERGE: (re.compile(r"<<\Z"), ["<"]),
+    MERGE: re.compile(r"<<\Z"),
 }
+_FIRSTS = {
+    _NULL: "nN~",
+    _BOOL: "tTfF",
+    _INT: "-+0123456789",
+    _FLOAT: "-+.0123456789",
+    MERGE: "<",
+}
+"""The characters that a value of a tag can begin with; one of null may be empty."""
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
     """Return the patterns by the first character that they can match, as in PyYAML."""
-    resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for tag, (pattern, firsts) in _PATTERNS.items():
+    resolvers = {"": [(_NULL, _PATTERNS[_NULL])]}
+    for tag, firsts in _FIRSTS.items():
         for first in firsts:
-            resolvers.setdefault(first, []).append((tag, pattern))
+            resolvers.setdefault(first, []).append((tag, _PATTERNS[tag]))
     return resolvers
 
 
@@ -172,7 +167,7 @@ def plain_value(node: ScalarNode) -> Any:
         return text
     if node.tag not in _PATTERNS:
         raise ValueError(f"the tag {short_tag(node)} is not supported")
-    if not _PATTERNS[node.tag][0].match(text):
+    if not _PATTERNS[node.tag].match(text):
         raise ValueError(f"{text!r} is not a value of the tag {short_tag(node)}")
     if node.tag == _NULL:
         return None
@@ -401,7 +396,8 @@ def _measure(node: Node, known: dict[int, tuple[int, int]]) -> tuple[int, int]:
     if isinstance(node, ScalarNode):
         return 1, 1
     if id(node) not in known:
-        size, depth = 1, 0
+        size = 1
+        depth = 0
         for child in node.value:
             value = child
             if isinstance(child, tuple):

@@ -76,27 +76,21 @@ def _dead_letter(
     outcome: Outcome,
     config: str,
 ) -> OutgoingMessage:
-    """Return the dead letter of a message, with what the queue redacts masked."""
+    """Return the dead letter of a message, with what the queue redacts."""
     redaction = queue.redaction
     if redaction is None:
         failed = describe_failure(queue, record, outcome, config)
         return with_failure(_outgoing(queue, record), failed)
-    masked, names = redaction.redact(record)
-    outgoing = _outgoing(queue, masked)
+    redacted, names = redaction.redact(record)
+    outgoing = _outgoing(queue, redacted)
     if outgoing.size > MAX_MESSAGE_BYTES:
-        # Masks may be longer than values.
-        masked, names = redaction.redact(record, whole=True)
-        outgoing = _outgoing(queue, masked)
-    masked_record = structs.replace(record, attributes=masked.attributes)
-    failed = describe_failure(queue, masked_record, outcome, config)
-    failed = structs.replace(
-        failed,
-        # Of a dead letter that was sent before its queue had `redact`.
-        group_id=redaction.mask_shared(record, failed.group_id),
-        deduplication_id=redaction.mask_shared(record, failed.deduplication_id),
-        redacted=tuple(dict.fromkeys((*failed.redacted, *names))),
-    )
-    return with_failure(outgoing, failed)
+        # What replaces a value may be longer.
+        redacted, names = redaction.redact(record, whole=True)
+        outgoing = _outgoing(queue, redacted)
+    own = structs.replace(record, attributes=redacted.attributes)
+    failed = redaction.redact_failure(record, describe_failure(queue, own, outcome, config))
+    all_names = tuple(dict.fromkeys((*failed.redacted, *names)))
+    return with_failure(outgoing, structs.replace(failed, redacted=all_names))
 
 
 def _outgoing(queue: CompiledQueue, record: Record) -> OutgoingMessage:

@@ -126,7 +126,7 @@ class CompiledQueue(Struct, frozen=True):
     """A queue and the routes that read it. `reference` is its name, URL or ARN; `dead_letter` too, or "".
 
     `outage` is the back-off of messages that met an outage, `backoff` that of the others.
-    `pointers` finds the object in S3 that holds a record's payload, and `redaction` masks values; None where there is
+    `pointers` finds the object in S3 that holds a record's payload, and `redaction` redacts values; None where there is
     never one. `index` selects the routes whose `when` can hold; None where all are asked.
     """
 
@@ -275,7 +275,7 @@ def _decided(
     queue: CompiledQueue, record: Record, outcome: Outcome | None, writes: list[Write] | None = None
 ) -> PlannedMessage:
     if outcome is not None and queue.redaction is not None:
-        outcome = queue.redaction.hide(record, outcome)
+        outcome = queue.redaction.redact_reason(record, outcome)
     return PlannedMessage(record, outcome, writes or [])
 
 

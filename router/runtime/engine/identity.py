@@ -32,7 +32,7 @@ class FailedMessage(Struct, frozen=True, omit_defaults=True):
     `message_id` and the identity are those before the first failure, `attempt` counts the failures; `code`, `failed_at`
     and what goes with them are those of the last failure. `source` is the ARN or URL of the queue, `config` the
     hash of the config that rejected it. Times are ISO
-    8601 in UTC with milliseconds. Dead letters of earlier releases have no `sent_at`. `redacted` names what is masked
+    8601 in UTC with milliseconds. Dead letters of earlier releases have no `sent_at`. `redacted` names what is redacted
     in the message, as `redact` of its queue does; `@` is its whole body.
     """
 
@@ -93,7 +93,7 @@ def with_original_identity(
 ) -> Message:
     """Return the message with the id, times and group that its record had before it was a dead letter.
 
-    Raises Rejection if something is masked in it that is none of `redacted`, so that nobody would know it as a mask.
+    Raises Rejection if something is redacted in it that is none of `redacted`: nobody would know it as redacted.
 
     An attribute makes a message older, never newer: one with a later time of sending than SQS reports is ignored, and
     so is a greater sequence number. The sender's id remains the one that SQS reports: an attribute may be forged.

@@ -6,6 +6,7 @@ from typing import Protocol
 from router import codes
 from router.errors import Drop, PluginError, Reject, Rejection, Retry, Signal
 from router.model import Code, Outcome, OutcomeKind, Record
+from router.runtime.engine.identity import FailedMessage
 
 Disposition = str
 """`dead_letter`, `drop` or `retry`; the default: docs/decisions/2026-11-25-dead-letter-by-default.md"""
@@ -77,20 +78,20 @@ def _malformed(signal: Signal) -> str:
 
 
 class Redactor(Protocol):
-    """Masks what `redact` of a queue names."""
+    """Redacts what `redact` of a queue names."""
 
     @property
     def names(self) -> frozenset[str]:
-        """What is masked, as dead letters name it."""
+        """All that is redacted, as dead letters name it."""
 
     def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
-        """Return a record with masks, and what is masked in it; with `whole`, its body is one mask."""
+        """Return a redacted record, and the names of what is redacted in it.
 
-    def redact_all(self, record: Record) -> Record:
-        """Return a record whose body and message attributes are masks."""
+        With `whole`, its body is redacted as a whole.
+        """
 
-    def mask_shared(self, record: Record, text: str) -> str:
-        """Return a text, or its mask if it may have a part of a redacted value of a record."""
+    def redact_failure(self, record: Record, failed: FailedMessage) -> FailedMessage:
+        """Return a failure of a record without the ids that may have a redacted value."""
 
-    def hide(self, record: Record, outcome: Outcome) -> Outcome:
-        """Return the outcome of a record with a reason that has no part of a masked value in it."""
+    def redact_reason(self, record: Record, outcome: Outcome) -> Outcome:
+        """Return the outcome of a record with a reason that has no part of a redacted value."""

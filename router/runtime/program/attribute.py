@@ -7,14 +7,13 @@ from copy import deepcopy
 from types import FunctionType
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.codes import BAD_KEY, UNMAPPABLE, declare
 from router.errors import Rejection, Signal, TransformError
 from router.model import REMOVE, Code, Message, Path, TransformFunction
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.config_types import or_none
 from router.runtime.engine.convert import CONVERTERS
 from router.runtime.engine.writes import Mode
 from router.runtime.program.context import CompileContext
@@ -86,7 +85,7 @@ class Getter(Struct, frozen=True):
 class AttributeContext(Struct, frozen=True):
     """What the source of an attribute is compiled with.
 
-    An attribute that `is_short` is an expression alone. `type` is its type, or "".
+    `type` is the attribute's type, or "".
     `config` is what all attributes share.
     """
 
@@ -95,20 +94,17 @@ class AttributeContext(Struct, frozen=True):
     route: str
     mode: Mode
     is_key: bool
-    is_short: bool
     type: str
     config: CompileContext
 
     def expression(self, text: str, place: Path) -> CompiledExpression | None:
         """Compile an expression at a place of the attribute; None after a finding."""
-        return self.config.expression(text, self._path(place))
+        return self.config.expression(text, (*self.path, *place))
 
     def reject(self, code: Code, sentence: str, place: Path, suggestion: str) -> None:
         """Add a finding at a place of the attribute."""
-        self.config.findings.add(code, sentence, self._path(place), suggestion=suggestion)
-
-    def _path(self, place: Path) -> Path:
-        return self.path if self.is_short else (*self.path, *place)
+        where = (*self.path, *place)
+        self.config.findings.add(code, sentence, where, suggestion=suggestion)
 
 
 def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> Getter | None:
@@ -122,7 +118,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
         findings,
         (*path, "transform"),
     )
-    type_ = or_none(attribute.type)
+    type_ = attribute.type
     convert = None if type_ is None else CONVERTERS[type_]
     constants = {}
     if source is not None and not attribute.transform:
@@ -132,7 +128,7 @@ def compile_attribute(context: AttributeContext, attribute: spec.Attribute) -> G
     if source is None or steps is None or default is None or not fits:
         return None
     absent = _policy(attribute.missing, context, source.pointer, "missing")
-    if not isinstance(attribute.null, UnsetType):
+    if attribute.null is not None:
         if not _null_differs(context, attribute, source.pointer):
             return None
         on_null = _policy(attribute.null, context, source.pointer, "null")
@@ -246,7 +242,7 @@ def _null_differs(context: AttributeContext, attribute: spec.Attribute, pointer:
 
 
 def _policy(
-    policy: str | UnsetType, context: AttributeContext, pointer: str, what: str
+    policy: str | None, context: AttributeContext, pointer: str, what: str
 ) -> Callable[[Any], Any]:
     """Return a callable that does what `missing` or `null` says.
 
@@ -301,24 +297,16 @@ def _return_none() -> Any:
 
 
 def compile_transforms(
-    given: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
+    given: Sequence[spec.Transforms],
     transforms: Mapping[str, TransformFunction],
     findings: Findings,
     path: Path,
 ) -> tuple[Step, ...] | None:
     """Return the steps in their order, or None if one has a fault."""
-    if isinstance(given, str):
-        steps = [_compile_step(given, [], transforms, findings, path)]
-    elif isinstance(given, Mapping):
-        steps = [
-            _compile_step(name, argument, transforms, findings, path)
-            for name, argument in given.items()
-        ]
-    else:
-        steps = []
-        for index, entry in enumerate(given):
-            for name, argument in [(entry, [])] if isinstance(entry, str) else entry.items():
-                steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
+    steps = []
+    for index, entry in enumerate(given):
+        for name, argument in entry.items():
+            steps.append(_compile_step(name, argument, transforms, findings, (*path, index)))
     return None if None in steps else tuple(step for step in steps if step is not None)
 
 

@@ -9,13 +9,11 @@ from router.model import Path, Severity, Table
 from router.runtime.config.findings import Findings
 from router.runtime.program.expressions import fields_read
 from router.runtime.program.expressions.compile import (
-    FIELD_COMPARISON,
     INVALID_EXPRESSION,
     InvalidExpression,
     Trees,
     compile_condition,
     compile_expression,
-    field_comparisons,
     is_plain_path,
     parse_expression,
 )
@@ -72,15 +70,7 @@ class CompileContext(Struct, frozen=True):
     def condition(self, text: str, path: Path) -> Callable[[Any], bool] | None:
         """Compile a condition of the config; None after a finding at `path`."""
         try:
-            condition = compile_condition(text, self.trees)
+            return compile_condition(text, self.trees)
         except InvalidExpression as error:
             self.findings.add(INVALID_EXPRESSION, error.sentence, path)
             return None
-        for field in field_comparisons(text, self.trees):
-            self.findings.add(
-                FIELD_COMPARISON,
-                f"'{text}' compares with the field \"{field}\", not with text",
-                path,
-                suggestion=f"write '{field}' in single quotes if it is text",
-            )
-        return condition

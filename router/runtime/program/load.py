@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
 from router.model import Route, Severity, Table, names_file
@@ -111,11 +111,11 @@ class Program(Struct, frozen=True, dict=True):
         the order of queues and routes does.
         """
         routes = {
-            name: structs.replace(route, tests=()) for name, route in self.config.routes.items()
+            name: structs.asdict(route) | {"tests": ()}
+            for name, route in self.config.routes.items()
         }
-        digest = hashlib.sha256(
-            _ENCODER.encode(structs.replace(self.config, routes=routes, ignore=(), include=()))
-        )
+        without = {"routes": routes, "ignore": (), "include": ()}
+        digest = hashlib.sha256(_ENCODER.encode(structs.asdict(self.config) | without))
         for name in sorted(self.documents):
             digest.update(_ENCODER.encode((name, self.documents[name])))
         for plugin in filter(names_file, self.config.plugins):
@@ -188,8 +188,8 @@ class Loaded(Struct, frozen=True):
 
         None without a schema, or if it has errors.
         """
-        schema = self.config.routes[route].schema if self.config else UNSET
-        if self.schemas is None or isinstance(schema, UnsetType):
+        schema = self.config.routes[route].schema if self.config else None
+        if self.schemas is None or schema is None:
             return None
         return self.schemas.linked(schema, ("routes", route, "schema"))
 
@@ -300,7 +300,7 @@ def _index(
     routes: list[CompiledRoute],
     trees: Trees,
 ) -> RouteIndex | None:
-    # A route takes each message with a mask where its condition reads: its text says
+    # A route takes each message with a redacted value where its condition reads: its text says
     # nothing then.
     if len(routes) < MIN_INDEXED or queue.redaction is not None:
         return None

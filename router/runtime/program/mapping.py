@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.codes import OUT_OF_BOUNDS, UNMAPPABLE, declare
 from router.errors import ExpressionError, Rejection, TransformError
 from router.model import Item, Message, Path, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.config_types import or_none
 from router.runtime.engine.engine import MAX_ELEMENTS, Budget
 from router.runtime.engine.writes import Mode
 from router.runtime.modes import MODES
@@ -41,19 +40,12 @@ MergeMap = Callable[[Any], Item]
 """From data to the attributes that are added; raises Rejection."""
 
 
-def merge_of(route: spec.RouteSettings) -> spec.MergeSettings | None:
-    """Return the `merge` of a route in its long form."""
-    if isinstance(route.merge, str):
-        return spec.MergeSettings(from_=route.merge)
-    return or_none(route.merge)
-
-
 def reserved_names(route: spec.RouteSettings, ttl: str) -> frozenset[str]:
     """Return the route's own names, which a merged map must not have.
 
     These are the attributes that `item` maps, and the time to live.
     """
-    return frozenset(or_none(route.item) or ()) | ({ttl} - {""})
+    return frozenset(route.item or ()) | ({ttl} - {""})
 
 
 def compile_merge(
@@ -63,14 +55,13 @@ def compile_merge(
 
     None if it merges none, or after a finding.
     """
-    merge = merge_of(route)
+    merge = route.merge
     if merge is None:
         return None
     where = (*path, "merge")
     if _is_idle(route, context.findings, where):
         return None
-    from_at = where if isinstance(route.merge, str) else (*where, "from")
-    select = context.expression(merge.from_, from_at)
+    select = context.expression(merge.from_, (*where, "from"))
     steps = compile_transforms(
         merge.transform,
         context.plugins.transforms,
@@ -110,7 +101,7 @@ def compile_merge(
 
 def _is_idle(route: spec.RouteSettings, findings: Findings, where: Path) -> bool:
     """Whether the `merge` of a route has no effect, which is a finding."""
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         reason = "without 'item'"
     elif MODES[route.write.mode].stores == "nothing":
         reason = f"for 'mode: {route.write.mode}'"
@@ -172,14 +163,14 @@ def compile_mapping(
     The mapping raises Rejection for a message that it does not fit.
     """
     # Each part is compiled before the first fault ends it, so that all faults are found.
-    item = or_none(route.item)
+    item = route.item
     getters: list[Getter] | None = None
     if item is not None:
         mode = MODES[route.write.mode]
         getters = _compile_item(name, mode, item, table, context, path)
     merge = compile_merge(route, context, path)
     is_faulty = item is not None and getters is None
-    if isinstance(route.for_each, UnsetType):
+    if route.for_each is None:
         return None if is_faulty else _map_whole(getters, merge)
     select = context.expression(route.for_each, (*path, "for_each"))
     if select is None or is_faulty:
@@ -218,30 +209,28 @@ def _with(merge: MergeMap | None, map_item: MapItem) -> MapItem:
     return lambda data, message: map_item(data, message) | merge(data)
 
 
-def _is_fixed(attribute: str | spec.Attribute, context: CompileContext) -> bool:
+def _is_fixed(attribute: spec.Attribute, context: CompileContext) -> bool:
     """Whether an attribute of `for_each` is the same for all elements of a message.
 
     Such an attribute is evaluated once for each message.
     """
-    uses = expressions_of(spec.long_form(attribute))
+    uses = expressions_of(attribute)
     return all(context.reads_only(use.text, "message") for use in uses)
 
 
 def _compile_item(
     route: str,
     mode: Mode,
-    attributes: Mapping[str, str | spec.Attribute],
+    attributes: Mapping[str, spec.Attribute],
     table: Table,
     context: CompileContext,
     path: Path,
 ) -> list[Getter] | None:
     keys = {name for name, _ in table.key}
     getters: list[Getter] = []
-    for name, each in attributes.items():
-        given = spec.long_form(each)
+    for name, given in attributes.items():
         is_key = name in keys
-        content = each if isinstance(each, str) else _ENCODER.encode(each)
-        key = (name, mode.name, is_key, content)
+        key = (name, mode.name, is_key, _ENCODER.encode(given))
         getter: Getter | None = context.getters.get(key)
         if getter is None:
             around = AttributeContext(
@@ -250,7 +239,6 @@ def _compile_item(
                 route=route,
                 mode=mode,
                 is_key=is_key,
-                is_short=isinstance(each, str),
                 type=given.type or "",
                 config=context,
             )

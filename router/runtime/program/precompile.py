@@ -45,8 +45,8 @@ from router.runtime.program.precompiled import (
     list_places,
     write,
 )
+from router.runtime.program.route_expressions import expressions_in_data
 from router.runtime.program.schemas.compile import SchemaStore
-from router.runtime.sources import SOURCES
 
 
 def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
@@ -59,17 +59,16 @@ def precompile(path: FilePath, env: Mapping[str, str] = os.environ) -> bytes:
     loaded = load(path, env, unset="warning")
     if loaded.findings.failed or loaded.config is None:
         raise ConfigError(tuple(loaded.findings))
-    given = loaded.config.include
+    include = loaded.config.include
     root = path.parent
     with without_garbage_collector():
-        sources = list(_sources(path, given))
-        include = (given,) if isinstance(given, str) else given
+        sources = list(_sources(path, include))
         files = Files(include, _files(sources, root))
         places = [_places(source) for source in sources]
         return write(files, _bundle(sources, root), _trees(sources), places)
 
 
-def read_files(path: FilePath, include: str | tuple[str, ...]) -> tuple[File, ...]:
+def read_files(path: FilePath, include: tuple[str, ...]) -> tuple[File, ...]:
     """Return the files of a config without errors, as a compiled config has them.
 
     Nothing is compiled.
@@ -84,7 +83,7 @@ def _files(sources: list[SourceFile], root: FilePath) -> tuple[File, ...]:
     return (_file(config, root, spec.Config), *others)
 
 
-def _sources(path: FilePath, include: str | tuple[str, ...]) -> Iterator[SourceFile]:
+def _sources(path: FilePath, include: tuple[str, ...]) -> Iterator[SourceFile]:
     """Yield the files of the config with their `${…}`."""
     yield _read(path, spec.Config)
     # Loading has reported its findings before.
@@ -173,40 +172,13 @@ def _trees(sources: list[SourceFile]) -> dict[str, dict[str, Any]]:
     """Return the trees of expressions without variables that are no plain paths."""
     texts: set[str] = set()
     for source in sources:
-        texts.update(_expressions(source.data))
+        for _, route in _routes(source.data):
+            texts.update(each.text for each in expressions_in_data(route))
     return {
         text: parse_expression(text)
         for text in sorted(texts)
         if "${" not in text and not is_plain_path(text)
     }
-
-
-def _expressions(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the expressions of a file, with those that have variables in them."""
-    for _, route in _routes(data):
-        merge = route.get("merge")
-        write = route.get("write") or {}
-        of_route = (
-            route.get("when"),
-            route.get("for_each"),
-            merge.get("from") if isinstance(merge, dict) else merge,
-            write.get("once_key"),
-        )
-        yield from (text for text in of_route if isinstance(text, str))
-        for attribute in (route.get("item") or {}).values():
-            if isinstance(attribute, str):
-                yield attribute
-            else:
-                yield from _expressions_of(attribute)
-
-
-def _expressions_of(attribute: Mapping[str, Any]) -> Iterator[str]:
-    for source in SOURCES.values():
-        value = attribute.get(source.key)
-        # The braces of a variable would be taken for those of a template.
-        has_variable = isinstance(value, str) and "${" in value
-        if value is not None and not has_variable:
-            yield from (use.text for use in source.expressions(value))
 
 
 def _bundle(sources: list[SourceFile], root: FilePath) -> Bundle:

@@ -214,8 +214,7 @@ def read_config(
     sources = [_put_in(file, path.parent, env, index, places) for index, file in enumerate(files)]
     root, *others = sources
     config, left_out = _parse(spec.Config, files[0], root)
-    include = config.include if config else ()
-    given = (include,) if isinstance(include, str) else include
+    given = config.include if config else ()
     compiled = opened.files.include
     # With a variable missing, no file is included.
     if given and given != compiled and not root.findings.failed:

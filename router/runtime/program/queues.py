@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.codes import declare
 from router.model import Code, Path
 from router.runtime.aws.references import is_fifo, match_key, queue_fault
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.config_types import or_none, parse_duration
+from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import (
     ASSUMED_RECEIVES,
     MAX_OUTLAST,
@@ -27,14 +27,6 @@ BAD_NAME = declare(
     "not a name that AWS takes",
     "AWS would refuse it: a queue's name has 1 to 80 characters, a table's 3 to 255, "
     "mostly letters and digits.",
-)
-NO_DEAD_LETTER_QUEUE = declare(
-    "RT203",
-    "a queue without dead-letter queue",
-    "A rejected message stays on its queue and is received again until the queue's own "
-    "redrive policy moves it; "
-    "the reason is in the log only.",
-    severity="warning",
 )
 UNKNOWN_ENVELOPE = declare(
     "RT205",
@@ -126,15 +118,8 @@ def compile_queues(
                 f"'{name}' is the same queue as '{other}'",
                 f"use '{other}'",
             )
-        if name not in used:
-            continue
-        queues[name] = queue
-        if not queue.dead_letter:
-            context.add_whole(
-                NO_DEAD_LETTER_QUEUE,
-                f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
-                f"add 'dead_letter:' to the queue '{name}' under 'queues'",
-            )
+        if name in used:
+            queues[name] = queue
     return queues
 
 
@@ -160,14 +145,14 @@ def _compile_queue(
     layers = tuple(each.unwrap for each in formats)
     fetch_at = _fetch_at(context)
     pointers = None
-    allowed = or_none(settings.s3_pointer)
+    allowed = settings.s3_pointer
     if fetch_at is not None and allowed is not None:
         buckets = frozenset(allowed.buckets)
         pointers = PointerFinder(layers[:fetch_at], buckets, allowed.max_bytes)
     redaction = None
     if settings.redact:
         # Most configs start without the module.
-        from router.runtime.program.redaction import compile_redaction
+        from router.runtime.program.redact_settings import compile_redaction
 
         redaction = compile_redaction(
             settings,
@@ -233,7 +218,7 @@ def _fetch_at(context: _QueueContext) -> int | None:
     name, settings = context.name, context.settings
     envelopes = enumerate(settings.envelope)
     places = [index for index, envelope in envelopes if envelope == _POINTER]
-    is_allowed = not isinstance(settings.s3_pointer, UnsetType)
+    is_allowed = settings.s3_pointer is not None
     if is_allowed and not places:
         context.findings.add(
             BAD_POINTERS,

@@ -1,478 +1,404 @@
-"""Compiles `redact` of a queue: its key and paths, and what its routes do with a dead
-letter that has masks in it.
+"""Redacts what `redact` of a queue names, before it reaches a dead letter, a log line or
+a person.
 
-A route that may need a redacted value rejects such a message: its condition, mapping,
-idempotency key or a plugin reads the value, or its schema does not accept each value of
-its type.
+A redacted value is replaced by the text `redacted:TYPE:HEX`: the JSON type of the value,
+and 128 bits of the HMAC-SHA-256 of its canonical JSON, in hex. Equal values are replaced
+by equal texts wherever the key is the same. A body that cannot be searched is replaced by
+`redacted:body:BYTES:HEX`. A null stays.
 """
 
+import hmac
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router import codes
-from router.codes import declare
 from router.errors import Rejection
-from router.model import Item, Message, Path, Severity
-from router.runtime.config import spec
-from router.runtime.config.environment import REDACT_KEY, RT005
-from router.runtime.config.findings import Findings
-from router.runtime.engine.engine import Budget, CompiledRoute
-from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
-from router.runtime.program.context import Environment
-from router.runtime.program.expressions import Names, paths_read
-from router.runtime.program.expressions.compile import (
-    InvalidExpression,
-    Trees,
-    is_plain_path,
-    parse_expression,
+from router.model import Item, Outcome, Record
+from router.runtime.engine.decode import (
+    CLASSES,
+    PACK,
+    UNPACK,
+    Encoding,
+    as_text,
+    bound_memory,
+    bound_nesting,
+    decode_payload,
 )
-from router.runtime.program.mapping import merge_of
-from router.runtime.program.masking import (
-    EACH,
-    EVERY,
-    IDENTITY,
-    MIN_KEY,
-    Masker,
-    Place,
-    RedactedPath,
-    Redaction,
-    Steps,
-    is_mask,
-    metadata_path,
+from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
+from router.runtime.envelopes import EnvelopeFormat
+from router.runtime.program.expressions import kind_of
+from router.runtime.program.revealing import readings_of, reveals, texts_of
+from router.runtime.sources.hash import canonical_json
+
+EACH: Final = 0
+"""The step `[*]` of a path: each element of a list."""
+EVERY: Final = 1
+"""The step `*` of a path: each value of an object."""
+Steps = tuple[str | int, ...]
+Place = tuple[Any, Any]
+"""A list or an object, and the index or name of a value in it."""
+WHOLE = "@"
+"""The path of a message as a whole."""
+IDENTITY: Mapping[str, str] = {
+    "group_id": "MessageGroupId",
+    "deduplication_id": "MessageDeduplicationId",
+}
+"""What a sender chooses of the identity of a message, by the names of its metadata."""
+MIN_KEY = 16
+"""Characters of a key. With a shorter one, values could be found by trying keys."""
+_BYTES = 16
+_REDACTED = re.compile(
+    r"redacted:(string|integer|number|boolean|array|object|binary|body:\d{1,9}):[0-9a-f]{32}\Z"
 )
-from router.runtime.program.schemas.compile import Check, Invalid
-from router.runtime.program.schemas.documents import steps_of
-from router.runtime.sources import expressions_of, meta_of
-
-BAD_REDACTION = declare(
-    "RT236",
-    "`redact` that cannot be applied",
-    "A value that cannot be found, or an envelope that cannot be put together again, "
-    "could reach a dead letter as it "
-    "is; with a short key, the values could be found from the masks.",
+_MAX_REASON = 1000
+_FROM_PLUGINS = frozenset(
+    code.id for code in (codes.PLUGIN_REJECTED, codes.PLUGIN_RETRY, codes.DROPPED)
 )
-
-_STEP = re.compile(
-    r"(?P<each>\[\*\])"
-    r"|(?:^|\.)(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r'|(?P<quoted>"(?:[^"\\]|\\.)+")'
-    r"|(?P<every>\*))"
+"""The codes of reasons that a plugin may have written."""
+_NOT_DECODED = frozenset(
+    code.id for code in (codes.NOT_JSON, codes.BAD_ENVELOPE, codes.PLUGIN_FAILED)
 )
+_NOT_SHOWN = "a plugin's reason, which is not shown: it may have a redacted value in it"
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
-def parse_path(text: str) -> RedactedPath | None:
-    """Return a path of names with dots between; None if the text is none.
+class RedactedPath(Struct, frozen=True):
+    """A path of `redact`, and its steps."""
 
-    `[*]` stands for each element of a list, `*` for each value of an object.
+    text: str
+    steps: Steps
+
+    def places(self, root: list[Any]) -> list[Place]:
+        """Return the places of the values at the path in a message.
+
+        The message is the one element of `root`.
+        """
+        return list(_places(root, 0, self.steps))
+
+
+def _places(holder: Any, key: Any, steps: Steps) -> Iterator[Place]:
+    """Yield the places of the values at a path.
+
+    A rejected message may have another form than its path says. A list is looked into at
+    any step. A value that is no object where the path goes on cannot be searched, so that
+    it is one of the values.
     """
-    steps: list[str | int] = []
-    end = 0
-    while end < len(text) and text != "@":
-        match = _STEP.match(text, end)
-        if match is None:
-            return None
-        end = match.end()
-        if match["each"]:
-            steps.append(EACH)
-        elif match["every"]:
-            steps.append(EVERY)
-        elif match["name"]:
-            steps.append(match["name"])
-        else:
-            try:
-                steps.append(msgspec.json.decode(match["quoted"], type=str))
-            except msgspec.MsgspecError:
-                return None
-    return RedactedPath(text, tuple(steps))
+    value = holder[key]
+    if value is None:
+        return
+    if not steps:
+        yield holder, key
+    elif isinstance(value, list):
+        rest = steps[1:] if steps[0] == EACH else steps
+        for index in range(len(value)):
+            yield from _places(value, index, rest)
+    elif isinstance(value, dict) and steps[0] != EACH:
+        for name in value if steps[0] == EVERY else (steps[0],):
+            if name in value:
+                yield from _places(value, name, steps[1:])
+    else:
+        yield holder, key
+
+
+def is_redacted(value: Any) -> bool:
+    """Return whether a value is the text that replaces a redacted one."""
+    return isinstance(value, str) and _REDACTED.match(value) is not None
+
+
+class ValueRedactor(Struct, frozen=True):
+    """Redacts values with a key."""
+
+    key: bytes
+
+    def redact(self, value: Any) -> Any:
+        """Return what replaces a value. A null, and what is redacted, stay as they are."""
+        if value is None or is_redacted(value):
+            return value
+        if isinstance(value, bytes):
+            return f"redacted:binary:{self._digest(value)}"
+        kind = kind_of(value) or "object"
+        if kind == "number" and value == Decimal(value).to_integral_value():
+            kind = "integer"
+        try:
+            text = canonical_json(value)
+        except ValueError:
+            # A number out of DynamoDB's range is equal to one in the same notation only.
+            text = encode(value)
+        return f"redacted:{kind}:{self._digest(text.encode())}"
+
+    def redact_body(self, body: str) -> str:
+        """Return what replaces a body as a whole."""
+        if is_redacted(body):
+            return body
+        data = body.encode(errors="surrogatepass")
+        return f"redacted:body:{len(data)}:{self._digest(data)}"
+
+    def redact_item(self, item: Item, names: frozenset[str] | None) -> Item:
+        """Return an item with the attributes of these names redacted; with None, all."""
+        redacted = {**item}
+        for name, value in item.items():
+            if names is None or name in names:
+                is_set = isinstance(value, set | frozenset)
+                redacted[name] = self.redact(sorted(value) if is_set else value)
+        return redacted
+
+    def redact_attribute(self, attribute: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a message attribute with its value redacted."""
+        return {"DataType": "String", "StringValue": self.redact(content_of(attribute))}
+
+    def _digest(self, data: bytes) -> str:
+        return hmac.digest(self.key, data, "sha256")[:_BYTES].hex()
 
 
 class Redacted(Struct, frozen=True):
-    """What `redact` of a queue names: paths, and message attributes by name.
-
-    `faulty` are entries that are neither.
-    """
+    """What `redact` of a queue names: paths, and message attributes by name."""
 
     paths: tuple[RedactedPath, ...]
     attributes: frozenset[str]
-    faulty: tuple[int, ...] = ()
 
 
-def read_redact(settings: spec.Queue) -> Redacted:
-    """Return what the `redact` of a queue names."""
-    paths: list[RedactedPath] = []
-    attributes: set[str] = set()
-    faulty: list[int] = []
-    for index, given in enumerate(settings.redact):
-        if not isinstance(given, str):
-            attributes.add(given.meta.removeprefix("attribute."))
-            continue
-        path = parse_path(given)
-        if path is None:
-            faulty.append(index)
-        else:
-            paths.append(path)
-    return Redacted(tuple(paths), frozenset(attributes), tuple(faulty))
+class Redaction(Struct, frozen=True):
+    """Redacts what `redact` of a queue names.
 
-
-def compile_redaction(
-    settings: spec.Queue,
-    layers: tuple[EnvelopeFormat, ...],
-    fetch_at: int | None,
-    environment: Environment,
-    findings: Findings,
-    path: Path,
-) -> Redaction:
-    """Return the redaction of a queue; its faults are added to the findings."""
-    where = (*path, "redact")
-    secret = environment.variables.get(REDACT_KEY, "")
-    _check_secret(secret, environment.unset, findings, where)
-    redacted = read_redact(settings)
-    for index in redacted.faulty:
-        findings.add(
-            BAD_REDACTION,
-            f"'{settings.redact[index]}' is no path of names",
-            (*where, index),
-            suggestion="write names with dots between, [*] for each element of a list, and * "
-            "for each value of an object",
-        )
-    for layer in layers:
-        if layer.replace is None and layer.wrap is None:
-            findings.add(
-                BAD_REDACTION,
-                f"the envelope '{layer.name}' has no inverse, so that nothing inside "
-                "of it can be redacted",
-                where,
-                key=True,
-                suggestion="register the envelope with 'wrap', or send the dead letters "
-                "elsewhere without 'redact'",
-            )
-    return Redaction(
-        masker=Masker(secret.encode(errors="surrogateescape")),
-        paths=redacted.paths,
-        attributes=redacted.attributes,
-        layers=layers,
-        encoding=settings.encoding,
-        fetch_at=fetch_at,
-        own_reasons=any(layer.name not in ENVELOPES for layer in layers),
-    )
-
-
-def _check_secret(secret: str, unset: Severity, findings: Findings, path: Path) -> None:
-    """Add a finding if the key of the masks is missing or too short."""
-    if not secret:
-        code = structs.replace(RT005, severity=unset)
-        sentence = f"environment variable '{REDACT_KEY}' is not set"
-        advice = f"set it to {MIN_KEY} characters or more, the same wherever masks are compared"
-    elif len(secret) < MIN_KEY:
-        code = BAD_REDACTION
-        sentence = f"the value of '{REDACT_KEY}' has fewer than {MIN_KEY} characters"
-        advice = "use a random one, as of openssl rand -hex 32"
-    else:
-        return
-    findings.add(code, sentence, path, key=True, suggestion=advice)
-
-
-class Needs(Struct, frozen=True):
-    """What a route may read of what is redacted.
-
-    Paths are named by their text, and message attributes by their name. `early` is read
-    before the message is validated. `mapped` are the attributes of `item` that may have
-    a redacted value in them, or one computed from it; None for all of them. `settings`
-    are the paths that `for_each`, `merge` and `once_key` read, each by its name; they
-    are in `mapping` too. `metadata` are the ids that the sender chose, by the names of
-    IDENTITY.
+    `layers` are the envelopes, all of which have a `replace` or a `wrap`. `fetch_at` is
+    the index of the pointer to S3 among them. `own_reasons` is whether an envelope of a
+    plugin may refuse a message, with a reason of its own.
     """
 
-    early: frozenset[str]
-    mapping: frozenset[str]
-    attributes: frozenset[str]
-    mapped: frozenset[str] | None
-    settings: Mapping[str, frozenset[str]] = {}
-    metadata: frozenset[str] = frozenset()
+    values: ValueRedactor
+    redacted: Redacted
+    layers: tuple[EnvelopeFormat, ...]
+    encoding: Encoding
+    fetch_at: int | None
+    own_reasons: bool = False
 
     @property
-    def derived(self) -> frozenset[str] | None:
-        """The attributes of its items that may have a redacted value in them.
+    def names(self) -> frozenset[str]:
+        """All that is redacted, as dead letters name it."""
+        paths = [path.text for path in self.redacted.paths]
+        attributes = map(attribute_path, self.redacted.attributes)
+        return frozenset((WHOLE, *paths, *attributes, *map(metadata_path, IDENTITY)))
 
-        None for all of them.
+    def redact(self, record: Record, *, whole: bool = False) -> tuple[Record, tuple[str, ...]]:
+        """Return a redacted record, and the names of what is redacted in it.
+
+        A body that cannot be searched is redacted as a whole, and with `whole` each body
+        is. The ids that the sender chose are redacted if they have a part of a redacted
+        value.
         """
-        return None if self.settings.get("merge") else self.mapped
+        found: dict[str, None] = {}
+        system = {**record.attributes}
+        for name, key in IDENTITY.items():
+            given = system.get(key, "")
+            shown = self._redact_shared(record, given)
+            if shown != given:
+                system[key] = shown
+                found[metadata_path(name)] = None
+        attributes = {**record.message_attributes}
+        for name, attribute in attributes.items():
+            if name in self.redacted.attributes:
+                attributes[name] = self.values.redact_attribute(attribute)
+                found[attribute_path(name)] = None
+        body = None if whole else self._searched(record.body, found)
+        if body is None:
+            body = self.values.redact_body(record.body)
+            found[WHOLE] = None
+        return _changed(record, body, system, attributes), tuple(found)
 
+    def redact_all(self, record: Record) -> Record:
+        """Return a record whose body, ids and message attributes are redacted.
 
-def find_needs(
-    route: spec.RouteSettings,
-    redacted: Redacted,
-    trees: Trees,
-    *,
-    plugins: bool,
-) -> Needs:
-    """Return what a route may read of what is redacted.
-
-    With `plugins`, any hook may read all of it.
-    """
-    if plugins:
-        every = frozenset(path.text for path in redacted.paths)
-        identity = frozenset(IDENTITY)
-        return Needs(every, every, redacted.attributes, None, metadata=identity)
-    reader = _Reader(route, redacted.paths, trees)
-    early: frozenset[str] = frozenset()
-    if not isinstance(route.when, UnsetType):
-        early = reader.read_of_message(route.when)
-    settings = {"for_each": reader.listed()}
-    merge = merge_of(route)
-    if merge is not None:
-        settings["merge"] = reader.read(merge.from_)
-    if not isinstance(route.write.once_key, UnsetType):
-        settings["once_key"] = reader.read_of_message(route.write.once_key)
-    mapping = set[str]().union(*settings.values())
-    if isinstance(route.item, UnsetType):
-        mapping |= reader.whole()
-        derived = reader.whole_derived()
-        return Needs(early, frozenset(mapping), frozenset(), derived)
-    mapped: set[str] = set()
-    metadata: set[str] = set()
-    for name, given in route.item.items():
-        attribute = spec.long_form(given)
-        paths = reader.read_by(attribute)
-        read = set(meta_of(attribute))
-        if paths or not read.isdisjoint(map("attribute.{}".format, redacted.attributes)):
-            mapped.add(name)
-        mapping |= paths
-        metadata |= read
-    carried = [name for name in redacted.attributes if f"attribute.{name}" in metadata]
-    return Needs(
-        early=early,
-        mapping=frozenset(mapping),
-        attributes=frozenset(carried),
-        mapped=frozenset(mapped),
-        settings=settings,
-        metadata=frozenset(IDENTITY).intersection(metadata),
-    )
-
-
-class _Reader:
-    """Finds what expressions of a route may read of the redacted paths."""
-
-    def __init__(
-        self,
-        route: spec.RouteSettings,
-        paths: Sequence[RedactedPath],
-        trees: Trees,
-    ) -> None:
-        self._paths = paths
-        self._trees = trees
-        # What `for_each` reads; None without it.
-        self._lists: list[Names] | None = None
-        self._is_plain = False
-        if not isinstance(route.for_each, UnsetType):
-            self._lists = self.names(route.for_each)
-            self._is_plain = is_plain_path(route.for_each)
-
-    def names(self, text: str) -> list[Names]:
-        """Return what an expression reads of its input, each as the names of a path.
-
-        () is the whole input.
+        The attribute of the router stays.
         """
-        if is_plain_path(text):
-            return [tuple(text.split("."))]
+        system = {**record.attributes}
+        for key in IDENTITY.values():
+            if key in system:
+                system[key] = self.values.redact(system[key])
+        attributes = {**record.message_attributes}
+        for name, attribute in attributes.items():
+            if name != ATTRIBUTE:
+                attributes[name] = self.values.redact_attribute(attribute)
+        return _changed(record, self.values.redact_body(record.body), system, attributes)
+
+    def redact_failure(self, record: Record, failed: FailedMessage) -> FailedMessage:
+        """Return a failure of a record with the ids redacted that may have a redacted value.
+
+        A dead letter has them as they were if it was sent before its queue had `redact`.
+        """
+        return structs.replace(
+            failed,
+            group_id=self._redact_shared(record, failed.group_id),
+            deduplication_id=self._redact_shared(record, failed.deduplication_id),
+        )
+
+    def redact_reason(self, record: Record, outcome: Outcome) -> Outcome:
+        """Return an outcome whose reason contains no part of a redacted value."""
+        if outcome.code in _NOT_DECODED and is_redacted(record.body):
+            reason = "its body is redacted in this dead letter"
+            return Outcome("rejected", codes.REDACTED.id, reason)
+        is_own = outcome.code == codes.BAD_ENVELOPE.id and self.own_reasons
+        if is_own or (outcome.code in _FROM_PLUGINS and self.shares(record, outcome.reason)):
+            return structs.replace(outcome, reason=_NOT_SHOWN)
+        return outcome
+
+    def redacted_places(self, root: list[Any]) -> dict[str, list[Place]]:
+        """Return the places in a decoded message at which a value is redacted, by path.
+
+        The message is the one element of `root`.
+        """
+        found = {}
+        for path in self.redacted.paths:
+            places = [
+                (holder, key) for holder, key in path.places(root) if is_redacted(holder[key])
+            ]
+            if places:
+                found[path.text] = places
+        return found
+
+    def _redact_shared(self, record: Record, text: str) -> str:
+        """Return a text, redacted if it may have a part of a redacted value of a record."""
+        return str(self.values.redact(text)) if text and self.shares(record, text) else text
+
+    def shares(self, record: Record, text: str) -> bool:
+        """Return whether a text may have a part of a redacted value of a record.
+
+        The part may be in any form of its characters.
+        """
         try:
-            return paths_read(parse_expression(text, self._trees))
-        except InvalidExpression:
-            # It is a finding.
-            return []
-
-    def read(self, text: str) -> frozenset[str]:
-        """Return the paths that an expression of the mapping may read."""
-        names = self.names(text)
-        if self._lists is None:
-            return _overlapping(names, self._paths)
-        found: list[Names] = []
-        for each in names:
-            if each[:1] == ("message",):
-                found.append(each[1:])
-            elif each[:1] == ("element",):
-                # Only in the elements of a plain list is it known what is read.
-                below = each[1:] if self._is_plain else ()
-                found += [(*base, *below) for base in self._lists]
-            elif not each:
-                found.append(())
-        return _overlapping(found, self._paths)
-
-    def read_of_message(self, text: str) -> frozenset[str]:
-        """Return the paths that an expression over the message may read."""
-        return _overlapping(self.names(text), self._paths)
-
-    def read_by(self, attribute: spec.Attribute) -> frozenset[str]:
-        """Return the paths that an attribute of the item may be made of."""
-        uses = expressions_of(attribute)
-        return frozenset[str]().union(*(self.read(use.text) for use in uses))
-
-    def listed(self) -> frozenset[str]:
-        """Return the paths that `for_each` itself may read.
-
-        Those inside of the elements of a plain list are not among them.
-        """
-        if self._lists is None:
-            return frozenset()
-        found = _overlapping(self._lists, self._paths)
-        if not self._is_plain:
-            return found
-        (base,) = self._lists
-        above = [path.text for path in self._paths if len(_names(path)) <= len(base)]
-        return found.intersection(above)
-
-    def whole(self) -> frozenset[str]:
-        """Return the paths that a route without `item` stores."""
-        return _overlapping([()] if self._lists is None else self._lists, self._paths)
-
-    def whole_derived(self) -> frozenset[str] | None:
-        """Return the redacted attributes of the items of a route without `item`.
-
-        None if any may be one.
-        """
-        firsts = [_names(path)[:1] for path in self._paths]
-        if self._lists is not None or () in firsts or (EVERY,) in firsts:
-            return None
-        return frozenset(str(name) for (name,) in firsts)
-
-
-def _names(path: RedactedPath) -> Steps:
-    """Return the steps of a path, without those into lists, as expressions name it."""
-    return tuple(step for step in path.steps if step != EACH)
-
-
-def _overlapping(read: Iterable[Names], paths: Sequence[RedactedPath]) -> frozenset[str]:
-    """Return the paths to what is read, to a part of it, or to what it is a part of."""
-    found: set[str] = set()
-    for names in read:
-        found.update(path.text for path in paths if _overlaps(names, _names(path)))
-    return frozenset(found)
-
-
-def _overlaps(names: Names, steps: Steps) -> bool:
-    """Whether one of two paths may be the beginning of the other."""
-    pairs = zip(names, steps, strict=False)
-    return all(step in (name, EVERY) for name, step in pairs)
-
-
-def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> CompiledRoute:
-    """Return a route that rejects a message with a mask where it needs the value."""
-    check: Check | None = compiled.validate
-    when, map_items = (
-        compiled.when,
-        compiled.map_items,
-    )
-
-    def holds(data: Any) -> bool:
-        # Whether it holds is not known: the route takes the message, and rejects it.
-        if _masked(redaction, data, needs.early):
+            values = [value for value in self._texts(record) if value]
+        except Exception:
+            # The code of a plugin may raise anything. What cannot be searched may have the
+            # value anywhere.
             return True
-        return when is not None and when(data)
+        if len(text) > _MAX_REASON:
+            return bool(values)
+        readings = readings_of(text)
+        return any(reveals(reading, value) for value in values for reading in readings)
 
-    def validate(data: Any) -> Invalid | None:
-        root = [data]
-        masks = redaction.masked_paths(root)
-        _refuse(masks.keys() & needs.early)
-        if check is None:
-            return None
-        if masks:
-            return probe(check, root, [*chain.from_iterable(masks.values())])
-        return check(data)
+    def _texts(self, record: Record) -> Iterator[str]:
+        """Yield the redacted values of a record as text."""
+        names = self.redacted.attributes
+        given = record.message_attributes
+        values: list[Any] = [content_of(given[name]) for name in names & given.keys()]
+        payload: Any = record.body
+        for index, envelope in enumerate(self.layers):
+            if index == self.fetch_at and record.fetched is not None:
+                payload = as_text(record.fetched)
+            _bound(payload)
+            payload, carried = envelope.unwrap(payload, {})
+            values += [carried[name] for name in names & carried.keys()]
+        root = [decode_payload(UNPACK[self.encoding](payload))]
+        for path in self.redacted.paths:
+            values += [holder[key] for holder, key in path.places(root)]
+        for value in values:
+            yield from _scalars(value)
 
-    def map_guarded(message: Message, budget: Budget) -> Iterable[Item]:
-        _refuse(_masked(redaction, message.data, needs.mapping))
-        for name in needs.attributes:
-            if is_mask(message.attributes.get(name)):
-                raise _rejection(f"the attribute '{name}'")
-        for name in needs.metadata:
-            if is_mask(message.system.get(IDENTITY[name])):
-                raise _rejection(f"'{metadata_path(name)}'")
-        return map_items(message, budget)
-
-    return structs.replace(
-        compiled,
-        when=when and holds,
-        validate=validate if needs.early or check is not None else None,
-        map_items=map_guarded,
-        fast_path=None,
-    )
-
-
-def _masked(redaction: Redaction, data: Any, paths: Collection[str]) -> Collection[str]:
-    """Return those of some paths at which a message has a mask."""
-    return redaction.masked_paths([data]).keys() & paths if paths else ()
-
-
-def _refuse(masked: Collection[str]) -> None:
-    if masked:
-        raise _rejection(f"'{min(masked)}'")
-
-
-def _rejection(what: str) -> Rejection:
-    return Rejection(
-        codes.REDACTED,
-        f"the route needs {what}, which is redacted in this dead letter",
-    )
-
-
-_LONG = "x" * 20_000
-_PROBES: Mapping[str, tuple[Any, Any, Any]] = {
-    "string": ("", _LONG, "redacted"),
-    "integer": (0, -(10**30) - 7, 10**30 + 7),
-    "number": (Decimal("0.5"), Decimal("-1E+30"), Decimal("1E+30")),
-    "boolean": (True, False, True),
-    "array": ([], [None] * 100, [{}, ""]),
-    "object": ({}, {"": None}, {name: [] for name in "abc"}),
-    "binary": ("", _LONG, "redacted"),
-}
-"""Values of each type that no constraint but `type` takes all of."""
-
-
-def probe(check: Check, root: list[Any], masks: Sequence[Place]) -> Invalid | None:
-    """Return why a message with masks fails its schema, or None.
-
-    Raises Rejection if that depends on a masked value. The schema must take different
-    values of the type that each mask names, which no other constraint takes all of.
-    """
-    for number in range(3):
-        changed, placed = deepcopy((root, list(masks)))
-        for holder, key in placed:
-            kind = holder[key].split(":")[1]
-            holder[key] = _PROBES[kind][number]
-        invalid = check(changed[0])
-        if invalid is not None:
-            at_masks = [(id(holder), key) for holder, key in placed]
-            if number == 0 and _at(changed, invalid.pointer) not in at_masks:
-                # The schema does not take the message, whatever is behind the masks.
-                return invalid
-            raise Rejection(
-                codes.REDACTED,
-                "the schema needs a value that is redacted in this dead letter",
-                invalid.pointer,
-            )
-    return None
-
-
-def _at(root: list[Any], pointer: str) -> tuple[int, Any]:
-    """Return the place of the value at a JSON Pointer, or of the nearest above it.
-
-    A place is the identity of the list or object, and the index or name in it.
-    """
-    found: tuple[int, Any] = id(root), 0
-    data = root[0]
-    for name in steps_of(pointer):
-        is_index = isinstance(data, list) and name.isdecimal()
-        key: Any = int(name) if is_index else name
+    def _searched(self, body: str, found: dict[str, None]) -> str | None:
+        """Return a redacted body; None if it cannot be searched."""
         try:
-            below = data[key]
-        except (KeyError, IndexError, TypeError):
-            return found
-        found, data = (id(data), key), below
-    return found
+            return self._rewrap(0, body, found)
+        except Exception:
+            # The code of a plugin may raise anything.
+            return None
+
+    def _rewrap(self, depth: int, payload: Any, found: dict[str, None]) -> str:
+        """Return the text of a redacted payload, in the envelopes that it came in."""
+        if depth == self.fetch_at and (pointer := _pointer(payload)):
+            return pointer
+        if depth == len(self.layers):
+            root = [decode_payload(UNPACK[self.encoding](payload))]
+            for path in self.redacted.paths:
+                for holder, key in path.places(root):
+                    holder[key] = self.values.redact(holder[key])
+                    found[path.text] = None
+            return PACK[self.encoding](encode(root[0]).encode())
+        _bound(payload)
+        envelope = self.layers[depth]
+        inner, _ = envelope.unwrap(payload, {})
+        text = self._rewrap(depth + 1, inner, found)
+        if envelope.replace is None:
+            assert envelope.wrap is not None  # the config has no other
+            return envelope.wrap(text)
+
+        def redacted(name: str, value: Any) -> Any:
+            if name not in self.redacted.attributes or value is None:
+                return value
+            found[attribute_path(name)] = None
+            return self.values.redact(value)
+
+        return envelope.replace(payload, text, redacted)
+
+
+def _changed(
+    record: Record,
+    body: str,
+    system: Mapping[str, str],
+    attributes: Mapping[str, Mapping[str, Any]],
+) -> Record:
+    return structs.replace(
+        record, body=body, attributes=system, message_attributes=attributes, fetched=None
+    )
+
+
+def content_of(attribute: Mapping[str, Any]) -> str | bytes:
+    """Return the value of a message attribute."""
+    value: str | bytes = (
+        attribute["BinaryValue"] if "BinaryValue" in attribute else attribute.get("StringValue", "")
+    )
+    return value
+
+
+def attribute_path(name: str) -> str:
+    """Return how a message attribute is named beside the paths."""
+    return f"{{meta: attribute.{name}}}"
+
+
+def metadata_path(name: str) -> str:
+    """Return how metadata of a message is named beside the paths."""
+    return f"{{meta: {name}}}"
+
+
+def encode(data: Any) -> str:
+    """Return JSON text; numbers are exact."""
+    return _ENCODER.encode(data).decode()
+
+
+def _bound(payload: Any) -> None:
+    if isinstance(payload, str | bytes):
+        bound_nesting(payload)
+        bound_memory(payload)
+
+
+def _pointer(payload: Any) -> str:
+    """Return the text of a pointer to S3, with nothing else in it.
+
+    "" for another payload.
+    """
+    try:
+        data = decode_payload(payload)
+    except Rejection:
+        return ""
+    match data:
+        case [name, {"s3BucketName": str(bucket), "s3Key": str(key)}] if name in CLASSES:
+            return encode([name, {"s3BucketName": bucket, "s3Key": key}])
+    return ""
+
+
+def _scalars(value: Any) -> Iterator[str]:
+    """Yield the text of each scalar in a value, and the names in its objects."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _scalars(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _scalars(each)
+    elif isinstance(value, bytes):
+        yield from texts_of(value)
+    elif value is not None:
+        yield value if isinstance(value, str) else canonical_json(value)

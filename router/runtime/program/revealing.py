@@ -39,13 +39,16 @@ def readings_of(text: str) -> tuple[str, ...]:
 
 
 def reveals(text: str, value: str) -> bool:
-    """Return whether one of the readings of a text has enough of a value in it to reveal a part of it.
+    """Return whether a reading of a text has enough of a value in it to reveal a part of it.
 
     The value is not empty.
     """
-    if _has_run(value.casefold(), text.casefold()) or _has_run(_plain(value), _plain(text)):
-        return True
-    return _has_encoded(value, text) or _has_number(value, text)
+    return (
+        _has_run(value.casefold(), text.casefold())
+        or _has_run(_plain(value), _plain(text))
+        or _has_encoded(value, text)
+        or _has_number(value, text)
+    )
 
 
 def texts_of(data: bytes) -> Iterator[str]:
@@ -60,12 +63,17 @@ def _has_run(value: str, text: str) -> bool:
     """Return whether a text has a run of a value, or all of a shorter value."""
     if len(value) < _SHARED:
         return bool(value) and value in text
-    return any(text[at : at + _SHARED] in value for at in range(len(text) - _SHARED + 1))
+    starts = range(len(text) - _SHARED + 1)
+    return any(text[start : start + _SHARED] in value for start in starts)
 
 
 def _plain(text: str) -> str:
-    """Return the letters and digits of a text, without case, marks and other forms of the same characters."""
-    return "".join(char for char in normalize("NFKD", text).casefold() if char.isalnum())
+    """Return the letters and digits of a text, without case and marks.
+
+    Other forms of the same characters become these.
+    """
+    folded = normalize("NFKD", text).casefold()
+    return "".join(filter(str.isalnum, folded))
 
 
 def _has_encoded(value: str, text: str) -> bool:
@@ -75,14 +83,17 @@ def _has_encoded(value: str, text: str) -> bool:
     except UnicodeEncodeError:
         data = value.encode(errors="surrogatepass")
     in_base64 = "".join(text.split()).replace("-", "+").replace("_", "/")
-    if any(encoded in in_base64 for encoded in _in_base64(data)):
-        return True
     in_digits = _BETWEEN_DIGITS.sub("", text.casefold())
-    return any(encoded in in_digits for encoded in _in_hexadecimal(value, data))
+    return any(encoded in in_base64 for encoded in _in_base64(data)) or any(
+        encoded in in_digits for encoded in _in_hexadecimal(value, data)
+    )
 
 
 def _in_base64(data: bytes) -> Iterator[str]:
-    """Yield a value as it is in Base64: alone, and in the middle of other bytes, which change what is beside it."""
+    """Yield a value as it is in Base64: alone, and in the middle of other bytes.
+
+    These change the characters beside it.
+    """
     yield b64encode(data).decode()
     for before in range(3):
         first = (before * 8 + 5) // 6
@@ -111,9 +122,10 @@ def _has_number(value: str, text: str) -> bool:
 
 def _unescaped(text: str) -> str:
     text = _ESCAPE.sub(_character, text)
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs of surrogates
-    data = text.encode()
-    return _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), data).decode(errors="replace")
+    # A pair of surrogates becomes one character.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    data = _PERCENT.sub(lambda found: bytes([int(found[1], 16)]), text.encode())
+    return data.decode(errors="replace")
 
 
 def _character(found: re.Match[str]) -> str:

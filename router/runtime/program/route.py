@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import structs
 
 from router.codes import BAD_VERSION, declare
 from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.config_types import or_none
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.engine.outcomes import Redactor
 from router.runtime.engine.writes import (
@@ -56,14 +55,6 @@ KEY_TYPE = declare(
     "a key attribute of another type than the table's key",
     "DynamoDB refuses a key of the wrong type, so that each message would be rejected.",
 )
-REPEATED_EFFECT = declare(
-    "RT606",
-    "`add` or `append` without `once`",
-    "SQS delivers a message at least once; a redelivered message is added or appended "
-    "again, unless `once` stores an "
-    "idempotency key for each applied update.",
-    severity="warning",
-)
 UNMAPPED_SETTING = declare(
     "RT607",
     "a setting that names an attribute that it cannot use",
@@ -104,9 +95,9 @@ def compile_route(
     path: Path = ("routes", name)
     names = _check_plugins(route, context.plugins, findings, path)
     when, validate = None, None
-    if not isinstance(route.when, UnsetType):
+    if route.when is not None:
         when = context.condition(route.when, (*path, "when"))
-    if not isinstance(route.schema, UnsetType):
+    if route.schema is not None:
         validate = context.schemas.compile(route.schema, findings, (*path, "schema"))
     table = _find_table(route.table, context, (*path, "table"))
     mapped = compile_mapping(name, route, table, context, path)
@@ -163,17 +154,12 @@ def _guard(
 ) -> CompiledRoute:
     """Return the route with its answer to messages whose values are redacted."""
     # Queues without redacted values do without the modules.
-    from router.runtime.program.masking import Redaction
-    from router.runtime.program.redaction import (
-        Redacted,
-        find_needs,
-        guard_route,
-    )
+    from router.runtime.program.redacted_routes import find_needs, guard_route
+    from router.runtime.program.redaction import Redaction
 
     assert isinstance(redaction, Redaction)
     plugins = bool(compiled.transform_message or compiled.transform_item)
-    redacted = Redacted(redaction.paths, redaction.attributes)
-    needs = find_needs(route, redacted, context.trees, plugins=plugins)
+    needs = find_needs(route, redaction.redacted, context.trees, plugins=plugins)
     return guard_route(compiled, needs, redaction)
 
 
@@ -181,7 +167,7 @@ def _check_plugins(
     route: spec.RouteSettings, plugins: Plugins, findings: Findings, path: Path
 ) -> tuple[str, ...] | None:
     """Return the names of the route's plugins that are loaded, or None for all plugins."""
-    given = or_none(route.plugins)
+    given = route.plugins
     named = given or ()
     places: list[tuple[Path, str]] = []
     for index, name in enumerate(named):
@@ -227,14 +213,14 @@ def compile_write(
     _check_key(route, table, findings, path)
     _check_named(write, route.item, table, findings, where)
     once = None
-    if not isinstance(write.once, UnsetType):
+    if write.once is not None:
         once = _compile_once(write, write.once, context, where)
-    _check_settings(write, mode, findings, where)
-    version = or_none(write.version) or ""
+    _check_required(write, mode, findings, where)
+    version = write.version or ""
     add, append = frozenset(write.add), frozenset(write.append)
     keep_first = frozenset(write.keep_first)
     declared = {name for name, _ in table.key}
-    declared.update(or_none(route.item) or (), add, append, keep_first)
+    declared.update(route.item or (), add, append, keep_first)
     if version:
         declared.add(version)
     return WriteConfig(
@@ -250,20 +236,9 @@ def compile_write(
     )
 
 
-def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
-    given = [name for name in _SETTINGS if _is_given(write, name)]
-    repeated = [name for name in given if name in mode.repeats]
-    if repeated and isinstance(write.once, UnsetType):
-        first = repeated[0]
-        findings.add(
-            REPEATED_EFFECT,
-            f"'{first}' is applied again each time a message is redelivered",
-            (*path, first),
-            key=True,
-            suggestion="name a table of idempotency keys with 'once:'",
-        )
+def _check_required(write: spec.WriteSettings, mode: Mode, findings: Findings, path: Path) -> None:
     for name in _SETTINGS:
-        if name in mode.required and name not in given:
+        if name in mode.required and not _is_given(write, name):
             findings.add(
                 MISSING_SETTING,
                 f"'mode: {mode.name}' needs a '{name}'",
@@ -273,7 +248,7 @@ def _check_settings(write: spec.WriteSettings, mode: Mode, findings: Findings, p
 
 
 def _is_given(write: spec.WriteSettings, setting: Setting) -> bool:
-    return getattr(write, setting) not in (UNSET, ())
+    return getattr(write, setting) not in (None, ())
 
 
 def _without_idle(
@@ -286,7 +261,7 @@ def _without_idle(
     idle: dict[str, Any] = {}
     for name in _SETTINGS:
         if name not in mode.settings and _is_given(write, name):
-            idle[name] = () if isinstance(getattr(write, name), tuple) else UNSET
+            idle[name] = () if isinstance(getattr(write, name), tuple) else None
             findings.add(
                 IDLE_SETTING,
                 f"'{name}' has no meaning for 'mode: {mode.name}'",
@@ -307,7 +282,7 @@ def _without_idle(
 
 
 def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path: Path) -> None:
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         return
     for name, kind in table.key:
         attribute = route.item.get(name)
@@ -320,7 +295,7 @@ def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path
                 suggestion=f"add '{name}:'",
             )
             continue
-        type_ = or_none(spec.long_form(attribute).type)
+        type_ = attribute.type
         # JSON is text.
         fits = type_ in (None, kind) or (type_ == "json" and kind == "S")
         if not fits:
@@ -335,19 +310,19 @@ def _check_key(route: spec.RouteSettings, table: Table, findings: Findings, path
 
 def _check_named(
     write: spec.WriteSettings,
-    item: Mapping[str, Any] | UnsetType,
+    item: Mapping[str, Any] | None,
     table: Table,
     findings: Findings,
     path: Path,
 ) -> None:
     """Check the attributes that `version`, `add`, `append` and `keep_first` name."""
     named: list[tuple[str, Path]] = []
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         named.append((write.version, (*path, "version")))
     for setting in ("add", "append", "keep_first"):
         names = enumerate(getattr(write, setting))
         named += [(name, (*path, setting, index)) for index, name in names]
-    mapped = or_none(item)
+    mapped = item
     keys = {name for name, _ in table.key}
     seen: set[str] = set()
     for name, where in named:
@@ -394,7 +369,7 @@ def _compile_once(
         )
         return None
     key = None
-    if not isinstance(write.once_key, UnsetType):
+    if write.once_key is not None:
         key = _compile_once_key(write.once_key, context, (*path, "once_key"))
     return IdempotencyConfig(table, context.ttl.get(name, ""), key)
 

@@ -8,8 +8,6 @@ name its kind.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from msgspec import UnsetType
-
 from router.runtime.engine.engine import RouteIndex
 from router.runtime.program.expressions import Names, Tree, path_of
 from router.runtime.program.expressions.compile import (
@@ -60,14 +58,14 @@ def required_texts(tree: Tree) -> Required:
     return {}
 
 
-def index_routes(conditions: Sequence[str | UnsetType], trees: Trees) -> RouteIndex | None:
+def index_routes(conditions: Sequence[str | None], trees: Trees) -> RouteIndex | None:
     """Return an index of the routes with these `when`, all of them valid.
 
     None where it would not pay.
     """
     required: list[Required] = []
     for text in conditions:
-        if isinstance(text, UnsetType):
+        if text is None:
             required.append({})
         else:
             required.append(required_texts(parse_expression(text, trees)))

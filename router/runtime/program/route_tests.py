@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.codes import declare
 from router.errors import Rejection
 from router.model import AttributeValue, Path, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.config_types import or_none
 from router.runtime.engine.attributes import encode_item, identify
 from router.runtime.engine.convert import CONVERTERS
 
@@ -48,7 +47,7 @@ _OF_MESSAGE = (
 _STORED_AS = frozenset({"N", "B", "SS", "NS", "BS"})
 """Types whose values YAML does not tell from others, such as a set from a list."""
 
-_DEFAULTS: Mapping[str, Any] = {"attributes": {}, "outcome": "written"}
+_DEFAULTS: Mapping[str, Any] = {"message": UNSET, "attributes": {}, "outcome": "written"}
 
 Identity = tuple[str, ...]
 
@@ -64,10 +63,9 @@ class StoredTypes:
         self._types: dict[str, dict[str, str]] = {name: {} for name in tables}
         for route in config.routes.values():
             types = self._types.get(route.table, {})
-            for name, given in (or_none(route.item) or {}).items():
-                type_ = or_none(spec.long_form(given).type)
-                if type_ in _STORED_AS:
-                    types.setdefault(name, type_)
+            for name, attribute in (route.item or {}).items():
+                if attribute.type in _STORED_AS:
+                    types.setdefault(name, attribute.type)
         for name, table in tables.items():
             self._types[name] |= table.key
 
@@ -78,11 +76,8 @@ class StoredTypes:
         not accept has the type of the value: an older item may have another one.
         """
         types = self._types[table]
-        item = {}
-        for name, value in values.items():
-            item[name] = _converted(types.get(name, ""), value)
-        encoded, _ = encode_item(item, item)
-        return encoded
+        item = {name: _converted(types.get(name, ""), value) for name, value in values.items()}
+        return encode_item(item, item)[0]
 
     def identify(self, table: str, values: Mapping[str, Any]) -> Identity:
         """Return what identifies an item of a test in its table.
@@ -113,7 +108,7 @@ def check_tests(config: spec.Config, tables: Mapping[str, Table], findings: Find
             path: Path = ("routes", name, "tests", index)
             checker.check_messages(test, path)
             checker.check_given(test, tables, path)
-            if route.table in tables and not isinstance(test.table, UnsetType):
+            if route.table in tables and test.table is not None:
                 checker.check_table(route.table, test.table, (*path, "table"))
 
 
@@ -162,7 +157,7 @@ class _TestChecker(Struct, frozen=True):
             return
         stored: set[Identity] = set()
         where = (*path, "contains")
-        if not isinstance(expected.items, UnsetType):
+        if expected.items is not None:
             items = self._identify(table, expected.items, (*path, "items"))
             stored.update(items.values())
             if expected.contains:
@@ -182,14 +177,14 @@ class _TestChecker(Struct, frozen=True):
         if len(_given(message, *SOURCES)) != 1:
             sources = "'message', 'body', 'record' and 'file'"
             self._add(f"{what} has exactly one of {sources}", path)
-        if message.record is not UNSET:
+        if message.record is not None:
             for name in _given(message, *_IN_RECORD):
                 self._add_key(
                     f"a record has its {name} in it",
                     (*path, name),
                     f"move '{name}' into 'record'{_IN_RECORD[name]}",
                 )
-        if not isinstance(message.sent_at, UnsetType):
+        if message.sent_at is not None:
             try:
                 datetime.fromisoformat(message.sent_at)
             except ValueError:
@@ -237,4 +232,4 @@ class _TestChecker(Struct, frozen=True):
 
 def _given(test: spec.ReceivedMessage, *names: str) -> list[str]:
     """Return those of some keys that a test or a message has."""
-    return [name for name in names if getattr(test, name) != _DEFAULTS.get(name, UNSET)]
+    return [name for name in names if getattr(test, name) != _DEFAULTS.get(name)]

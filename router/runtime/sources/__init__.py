@@ -121,7 +121,7 @@ Values = Evaluated | Joined | Constant | Computed
 class AttributeSource(Struct, frozen=True):
     """An attribute source: all that is known about one of the keys that an attribute takes its value from.
 
-    `spec` is the type of the key's value in the config, a union with UnsetType, with a description and examples.
+    `spec` is the type of the key's value in the config, with a description and examples.
     `expressions` takes plain data, as it is in the file, and has no findings: what is malformed has no expressions.
     `meta` are the names of metadata that it reads of a message, such as `sent_at` or `attribute.NAME`.
     `values` takes the value of the key, whether the queue is FIFO, and the attribute's `type` or "".

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 
 from router.runtime.config_types import Expression
 from router.runtime.sources import (
@@ -25,7 +25,7 @@ def _compile(text: str, compiler: AttributeCompiler) -> Lookup | None:
 SOURCE = AttributeSource(
     key="from",
     spec=Annotated[
-        Expression | UnsetType,
+        Expression,
         Meta(description="JMESPath over the message.", examples=["device.model"]),
     ],
     compile=_compile,

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 
 from router.model import Message
 from router.runtime.config_types import Expression
@@ -62,7 +62,7 @@ def _compile(texts: Sequence[str], compiler: AttributeCompiler) -> Lookup | None
 SOURCE = AttributeSource(
     key="hash",
     spec=Annotated[
-        Annotated[tuple[Expression, ...], Meta(min_length=1)] | UnsetType,
+        Annotated[tuple[Expression, ...], Meta(min_length=1)],
         Meta(
             description="Expressions; the attribute is the SHA-256 (lower-case hex) of the canonical JSON array of "
             "their values. A missing value is an error.",

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 
 from router.model import META_TIMES, time_text
 from router.runtime.config_types import MetaName
@@ -60,7 +60,7 @@ def _values(name: str, fifo: bool, type_: str) -> Computed:
 SOURCE = AttributeSource(
     key="meta",
     spec=Annotated[
-        MetaName | UnsetType,
+        MetaName,
         Meta(
             description="Metadata of the message: `message_id`, `sent_at`, `first_received_at`, `group_id`, "
             "`sequence_number`, `deduplication_id`, `sender_id`, `queue`, `route`, or `attribute.NAME`.",

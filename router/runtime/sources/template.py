@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Annotated, Any
 
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 
 from router.codes import declare
 from router.model import Message
@@ -119,7 +119,7 @@ def _pieces(text: str) -> tuple[tuple[bool, str], ...]:
 SOURCE = AttributeSource(
     key="template",
     spec=Annotated[
-        str | UnsetType,
+        str,
         Meta(
             description="Text with expressions in braces; `{{` and `}}` are braces. A missing part makes the attribute "
             "missing.",

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from msgspec import Meta, UnsetType, field
+from msgspec import Meta, field
 
 from router.model import Message
 from router.runtime.config_types import Duration, Expression, Spec, parse_duration
@@ -73,7 +73,7 @@ def _expressions(ttl: Any) -> list[ExpressionUse]:
 SOURCE = AttributeSource(
     key="ttl",
     spec=Annotated[
-        Duration | TtlAfter | UnsetType,
+        Duration | TtlAfter,
         Meta(
             description="Seconds since 1970, this long after the message was sent.",
             examples=["90d"],

@@ -405,11 +405,8 @@ def decode_json(text: str | bytes) -> Any:
     """Return the value of a JSON text, numbers as int or Decimal; raises ValueError, whose text holds no value."""
     try:
         value = _DECODER.decode(text)
-    except (
-        ValueError,
-        RecursionError,
-        InvalidOperation,
-    ):  # malformed or no UTF-8; too deep; an absurd exponent
+    except (ValueError, RecursionError, InvalidOperation):
+        # Malformed or no UTF-8; too deep; an absurd exponent.
         raise ValueError("it is not JSON") from None
     if nests_deeper(value, MAX_DEPTH):
         raise ValueError(f"it is nested over {MAX_DEPTH} deep")

@@ -7,13 +7,15 @@ mapping passes if nothing that changed in it can refuse a message. An example is
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
+from router.model import KeyType
 from router.prover.containment import Containment
-from router.prover.inference import ALL_TYPES, NO, Value
+from router.prover.inference import ALL_TYPES, Value
 from router.prover.predicates import exact
-from router.prover.schema_prover import Answer
+from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.compile import is_plain_path
 from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import ASSERTED_SINCE, DRAFTS, subschemas
@@ -29,58 +31,19 @@ from router.tools.change.counterexamples import (
 )
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import InferredAttribute, infer
+from router.tools.check.analysis.claims import KINDS_OF_KEYS, fits, of_once_key
 from router.tools.check.analysis.proof_cache import prover_of_document
 from router.tools.check.analysis.routes import AnalyzedRoute
 
 _SAME_SINCE = 7
 _SAME_KEYWORDS = frozenset(
-    (
-        *(
-            "$schema",
-            "$comment",
-            "$defs",
-            "definitions",
-            "title",
-            "description",
-            "default",
-            "examples",
-            "$ref",
-        ),
-        *(
-            "type",
-            "enum",
-            "const",
-            "allOf",
-            "anyOf",
-            "oneOf",
-            "not",
-            "if",
-            "then",
-            "else",
-            "format",
-            "pattern",
-        ),
-        *(
-            "minimum",
-            "maximum",
-            "exclusiveMinimum",
-            "exclusiveMaximum",
-            "multipleOf",
-            "minLength",
-            "maxLength",
-        ),
-        *(
-            "items",
-            "minItems",
-            "maxItems",
-            "uniqueItems",
-            "contains",
-            "properties",
-            "required",
-            "propertyNames",
-        ),
-        *("patternProperties", "additionalProperties", "minProperties", "maxProperties"),
-    )
+    {"$schema", "$comment", "$defs", "definitions", "title", "description", "default", "examples"}
+    | {"$ref", "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+    | {"format", "pattern", "minLength", "maxLength", "multipleOf"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    | {"items", "minItems", "maxItems", "uniqueItems", "contains"}
+    | {"properties", "required", "propertyNames", "patternProperties", "additionalProperties"}
+    | {"minProperties", "maxProperties"}
 )
 """The keywords with the same meaning in all drafts from _SAME_SINCE on, as long as `items` is one schema."""
 _URIS = {draft: uri for uri, draft in DRAFTS.items()}
@@ -94,7 +57,15 @@ _CONVERTED: Mapping[str, tuple[str, ...]] = {
     "json": ("string", "number", "boolean", "array", "object"),
 }
 """The types of values that a `type` converts whatever they are."""
-_KEY_TYPES = {"S": ("string",), "N": ("number",), "B": ("binary",)}
+_ADDED = ("number", "set")
+"""The types of values that an update adds to the stored one."""
+
+
+class _Key(Struct, frozen=True):
+    """The type of a key attribute, and the most bytes that it may have."""
+
+    kind: KeyType
+    limit: int
 
 
 class Taking(Struct, frozen=True):
@@ -127,7 +98,7 @@ class Taking(Struct, frozen=True):
 
 
 def compare_taking(
-    first: RouteVersion, second: RouteVersion, messages: Sequence[Any], all_reasons: bool = False
+    first: RouteVersion, second: RouteVersion, messages: Sequence[Any], *, all_reasons: bool = False
 ) -> Taking:
     """Return whether `second` takes every message that `first` takes; `messages` are more candidates.
 
@@ -166,12 +137,12 @@ def _unproved(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[
                 yield "the schema may refuse messages"
         case "when":
             condition = when_of(second.settings.when)
-            if not condition.exact or reached.entails(condition.predicate) is not Answer.YES:
+            if not condition.exact or reached.entails(condition.predicate) is not YES:
                 yield "'when' may not hold"
         case "earlier":
             for each in set(second.earlier) - set(first.earlier):
                 condition = when_of(each)
-                if reached.entails({"not": condition.predicate}) is not Answer.YES:
+                if reached.entails({"not": condition.predicate}) is not YES:
                     yield "an earlier route may take messages"
         case "decode":
             yield "messages are unwrapped in another way"
@@ -186,31 +157,24 @@ def _schema_takes(
     taken, budget = second.prover, second.budget
     if taken is not None and _is_exact(new):
         answer = taken.covers(first.messages)
-        if answer is not Answer.UNKNOWN:
-            return answer is Answer.YES
+        if answer is not UNKNOWN:
+            return answer is YES
     if old is None:
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
-        was = None if before is None else prover_of_document(before, budget)
-        return (
-            was is not None
-            and taken is not None
-            and _is_exact(new)
-            and taken.covers(was) is Answer.YES
-        )
+        if before is None or taken is None or not _is_exact(new):
+            return False
+        was = prover_of_document(before, budget)
+        return was is not None and taken.covers(was) is YES
 
     def covers(before: Any, after: Any) -> bool:
+        if not _formats_are_asserted(after, new.root.draft):
+            return False
         draft = _URIS[new.root.draft]
-        one, two = (
-            prover_of_document(_with_draft(each, draft), budget) for each in (before, after)
-        )
-        return (
-            one is not None
-            and two is not None
-            and _formats_are_asserted(after, new.root.draft)
-            and two.covers(one) is Answer.YES
-        )
+        one = prover_of_document(_with_draft(before, draft), budget)
+        two = prover_of_document(_with_draft(after, draft), budget)
+        return one is not None and two is not None and two.covers(one) is YES
 
     comparison = Containment(old.locations, new.locations, covers)
     try:
@@ -250,13 +214,15 @@ def _formats_are_asserted(content: Any, draft: int) -> bool:
 
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
-    if part in ("merge", "item", "table") and not isinstance(second.settings.merge, UnsetType):
+    if part in ("merge", "item", "table") and second.settings.merge is not None:
         yield "'merge' may find another name of the route's own attributes"
     match part:
         case "plugins":
             yield "plugins changed"
         case "names" if second.parts["plugins"] != exact([[], {}, [], []]):
             yield "plugins get other names"
+        case "names" if _has_longer_keys(first, second):
+            yield "idempotency keys may be too long with the name of the route"
         case "item":
             yield from _refusing_attributes(first, second)
         case "table" if first.compiled.write.table.key != second.compiled.write.table.key:
@@ -273,27 +239,49 @@ def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator
             yield f"'{part}' changed"
 
 
+def _has_longer_keys(first: RouteVersion, second: RouteVersion) -> bool:
+    """Return whether idempotency keys may be too long by the name of the route, which is in them."""
+    once = second.compiled.write.once
+    if once is None or once.key is None or len(second.name) <= len(first.name):
+        return False
+    return any(of_once_key(second.analyzed, str(second.settings.write.once_key)))
+
+
 def _refusing_attributes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     old, new = first.attributes, second.attributes
     if new is None or old is None:
         yield "the mapping changed as a whole"
         return
-    keys = dict(second.compiled.write.table.key)
     if not second.analyzed.final:
         yield "plugins get other items"
-    for name in new:
-        decides = name in keys or name == second.compiled.write.version
-        if name in old and (_refuses_as(old[name], new[name], decides)):
+    write = second.compiled.write
+    limits = (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES)
+    keys = {
+        name: _Key(kind, limit)
+        for (name, kind), limit in zip(write.table.key, limits, strict=False)
+    }
+    for name, attribute in new.items():
+        decides = name in keys or name == write.version or name in write.add
+        if name in old and _refuses_as(old[name], attribute, decides):
             continue
-        why = _why_refused(second.analyzed, new[name], keys.get(name, ""))
-        if why or name == second.compiled.write.version:
-            yield f"attribute '{name}' {why or 'is the version'}"
+        why = _why_refused(second.analyzed, attribute, keys.get(name))
+        if (
+            not why
+            and name in write.add
+            and not _is_of(infer(second.analyzed, attribute).value, _ADDED)
+        ):
+            why = "may be no number or set, which cannot be added"
+        if not why and name == write.version:
+            why = "is the version"
+        if why:
+            yield f"attribute '{name}' {why}"
 
 
 def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool:
     """Return whether two attributes refuse the same messages: they differ in their defaults at most.
 
-    `decides` tells that not every value is accepted, not even as a default: of a key, and of a version.
+    `decides` tells that not every value is accepted, not even as a default: of a key, of a version, and of what is
+    added to the stored value.
     """
     defaults = (old.default, new.default)
     if decides:
@@ -302,8 +290,11 @@ def _refuses_as(old: spec.Attribute, new: spec.Attribute, decides: bool) -> bool
     return same and (defaults[1] is not UNSET or defaults[0] is UNSET)
 
 
-def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> str:
-    """Return why an attribute may refuse a message; "" if that is disproved, but for DynamoDB's limits of items."""
+def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: _Key | None) -> str:
+    """Return why an attribute may refuse a message; "" if that is disproved, but for DynamoDB's limits of items.
+
+    `key` is given for an attribute of the key.
+    """
     inferred = infer(route, attribute)
     value = inferred.value
     required = isinstance(inferred.source, Computed) and inferred.source.required
@@ -317,20 +308,22 @@ def _why_refused(route: AnalyzedRoute, attribute: spec.Attribute, key: str) -> s
         return "has an expression that may fail"
     if not _source_is_safe(route, inferred):
         return "may have a value that cannot be joined"
-    kinds = None if attribute.type is UNSET else _CONVERTED.get(str(attribute.type), ())
+    kinds = None if attribute.type is None else _CONVERTED.get(str(attribute.type), ())
     if (
         kinds is not None
         and not isinstance(inferred.source, Constant)
         and not _is_of(inferred.raw, kinds)
     ):
         return f"may not convert to type {attribute.type}"
-    if key and (
-        value.empty is not NO
-        or (value.longest is None and key == "S")
-        or not _is_of(value, _KEY_TYPES[key])
-    ):
+    if key is not None and not _is_valid_key(value, key):
         return "may be no valid key"
     return ""
+
+
+def _is_valid_key(value: Value, key: _Key) -> bool:
+    """Return whether it is proved that a value can be a key, if there is one."""
+    is_short = key.kind == "N" or fits(value, key.limit)
+    return is_short and value.empty is NO and _is_of(value, (KINDS_OF_KEYS[key.kind],))
 
 
 def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
@@ -338,7 +331,7 @@ def _source_is_safe(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
         case Constant() | Evaluated():
             return True
         case Joined(_, expressions):
-            parts = [infer(route, spec.long_form(text)).value for text in expressions]
+            parts = [infer(route, spec.Attribute(from_=text)).value for text in expressions]
             return all(_is_of(part, _SCALARS) for part in parts)
         case Computed(expressions=expressions):
             return not expressions

@@ -3,13 +3,26 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, structs
 
 from router import codes
 from router.model import Finding, Record
 from router.runtime.config.findings import Findings
 from router.runtime.program.load import without_garbage_collector
 from router.tools.change.acceptance import Taking, compare_taking, search_in
+from router.tools.change.change_codes import (
+    DISPOSITION,
+    MESSAGES_LOST,
+    NEWLY_TAKEN,
+    NO_LONGER_TAKEN,
+    NOT_DECIDED,
+    OTHER_RESULT,
+    OTHER_WRITE,
+    RENAMED,
+    ROUTE_ADDED,
+    ROUTE_REMOVED,
+    SIDE_BY_SIDE,
+)
 from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
 from router.tools.change.items import compare_parts, conflicts
@@ -31,19 +44,6 @@ from router.tools.change.routes import (
 )
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
 from router.tools.change.versions import ConfigVersion
-from router.tools.check.change_codes import (
-    DISPOSITION,
-    MESSAGES_LOST,
-    NEWLY_TAKEN,
-    NO_LONGER_TAKEN,
-    NOT_DECIDED,
-    OTHER_RESULT,
-    OTHER_WRITE,
-    RENAMED,
-    ROUTE_ADDED,
-    ROUTE_REMOVED,
-    SIDE_BY_SIDE,
-)
 from router.tools.check.run import ignore_changes
 
 _WHERE = {
@@ -100,16 +100,14 @@ def _compare(
         *compare_deployments(old, new, as_worker),
     ]
     findings = _located(old, new, changes)
-    reports = tuple(
-        structs.replace(
-            report, findings=tuple(each for each in findings if each.change.route == report.route)
-        )
-        for report, _ in compared
-    )
+    reports = []
+    for report, _ in compared:
+        own = tuple(each for each in findings if each.change.route == report.route)
+        reports.append(structs.replace(report, findings=own))
     return DiffReport(
         old.label,
         new.label,
-        reports,
+        tuple(reports),
         tuple(each for each in findings if not each.ignored),
         tuple(each for each in findings if each.ignored),
         len(pairs.both) - len(changed),
@@ -140,9 +138,9 @@ def _compare_route(
     recorded = recordings.of((old.settings.queue, new.settings.queue))
     lost = _taken(old, new, messages, recorded, recordings.values, all_reasons=True)
     gained = _taken(new, old, messages, recorded, recordings.values)
-    verdict: RouteVerdict = (
-        "compatible" if lost.proved else "breaking" if lost.example else "unknown"
-    )
+    verdict: RouteVerdict = "compatible" if lost.proved else "unknown"
+    if lost.example:
+        verdict = "breaking"
     parts = [*compare_parts(old, new)]
     found = _differences(old, new, records, recorded, recordings.values)
     changes = [*_taking(old, new, lost, gained), *_items(old, new, parts, found)]
@@ -165,7 +163,7 @@ def _taken(
     all_reasons: bool = False,
 ) -> Taking:
     """Compare what two versions take; without `values` the example is not shown if it was recorded."""
-    made = compare_taking(first, second, messages, all_reasons)
+    made = compare_taking(first, second, messages, all_reasons=all_reasons)
     found = search_in(made, first, second, recorded)
     if values or found.examples == made.examples:
         return found
@@ -178,26 +176,23 @@ def _differences(
     old: RouteVersion, new: RouteVersion, records: list[Any], recorded: Sequence[Any], values: bool
 ) -> list[ItemDifference]:
     """Return the first difference of each kind; without `values`, recorded messages and values are not shown."""
+    made: list[Any] = []
     # Where all is mapped alike, verdicts say all about messages that are made of what both take.
-    mapped, taken = (
-        any(old.parts[part] != new.parts[part] for part in parts) for parts in (MAPPING, ACCEPTING)
-    )
-    made = [*samples(old), *(samples(new) if taken else ())] if mapped else []
+    if _differ_in(MAPPING, old, new):
+        made += samples(old)
+        if _differ_in(ACCEPTING, old, new):
+            made += samples(new)
     found = differences(old, new, [*records, *_recorded(old, made)])
     known = {(each.attribute, each.what) for each in found}
-    more = [
-        each
-        for each in differences(old, new, _recorded(old, recorded))
-        if (each.attribute, each.what) not in known
-    ]
-    return [
-        *found,
-        *(
-            more
-            if values
-            else [structs.replace(each, message=UNSET, before="", after="") for each in more]
-        ),
-    ]
+    for each in differences(old, new, _recorded(old, recorded)):
+        if (each.attribute, each.what) in known:
+            continue
+        found.append(each if values else structs.replace(each, message=UNSET, before="", after=""))
+    return found
+
+
+def _differ_in(parts: Iterable[str], old: RouteVersion, new: RouteVersion) -> bool:
+    return any(old.parts[part] != new.parts[part] for part in parts)
 
 
 def _recorded(old: RouteVersion, messages: Iterable[Any]) -> list[tuple[Any, Record]]:
@@ -251,11 +246,7 @@ def _shown(
 
 
 def _shown_by(message: Any) -> str:
-    return (
-        "a recorded message shows it: --values prints that"
-        if isinstance(message, UnsetType)
-        else ""
-    )
+    return "a recorded message shows it: --values prints that" if message is UNSET else ""
 
 
 def _key(stage: str) -> str:
@@ -363,5 +354,5 @@ def _located(
     for finding, change in by_finding.items():
         old_place = old.place(change.old_path, len(change.old_path) == 2)
         located.append(ChangeFinding(change, finding.place, old_place, ignored.get(finding, "")))
-    order = {severity: index for index, severity in enumerate(("error", "warning", "info"))}
-    return sorted(located, key=lambda each: order[each.change.code.severity])
+    order = ("error", "warning", "info")
+    return sorted(located, key=lambda each: order.index(each.change.code.severity))

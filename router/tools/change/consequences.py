@@ -8,11 +8,7 @@ from msgspec import Struct, structs
 from router.codes import KEY_CHANGED
 from router.errors import RouterError
 from router.model import Path
-from router.tools.change.deployments import ConfigSubject, DeployedVersion, deployed_version
-from router.tools.change.properties import PropertyDifference, differences
-from router.tools.change.report import ConfigChange
-from router.tools.change.versions import ConfigVersion
-from router.tools.check.change_codes import (
+from router.tools.change.change_codes import (
     KEY_LOST,
     NOT_COMPARED,
     PERMISSIONS,
@@ -21,6 +17,10 @@ from router.tools.check.change_codes import (
     SHORTER_RETENTION,
     STORAGE_REPLACED,
 )
+from router.tools.change.deployments import ConfigSubject, DeployedVersion, deployed_version
+from router.tools.change.properties import PropertyDifference, differences
+from router.tools.change.report import ConfigChange
+from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import DECRYPT
 from router.tools.deploy.changes import QUEUE, TABLE, substitute_text
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource
@@ -37,10 +37,8 @@ CREATE_ONLY: Mapping[str, frozenset[str]] = {
     "AWS::ECS::Cluster": frozenset(("ClusterName",)),
     "AWS::ECS::Service": frozenset(("Cluster", "LaunchType", "ServiceName")),
     "AWS::ECS::TaskDefinition": frozenset(
-        (
-            *("ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode"),
-            *("RequiresCompatibilities", "RuntimePlatform", "TaskRoleArn"),
-        )
+        {"ContainerDefinitions", "Cpu", "ExecutionRoleArn", "Family", "Memory", "NetworkMode"}
+        | {"RequiresCompatibilities", "RuntimePlatform", "TaskRoleArn"}
     ),
     "AWS::IAM::ManagedPolicy": frozenset(("Description", "ManagedPolicyName", "Path")),
     "AWS::IAM::Role": frozenset(("Path", "RoleName")),
@@ -217,9 +215,8 @@ def _modified(
     before, after = (each.resources[id_] for each in (old, new))
     was, is_ = (each.get("Properties", {}) for each in (before, after))
     changed = {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
-    replaced = before["Type"] != after["Type"] or not CREATE_ONLY.get(
-        after["Type"], frozenset()
-    ).isdisjoint(changed)
+    create_only = CREATE_ONLY.get(after["Type"], frozenset())
+    replaced = before["Type"] != after["Type"] or not create_only.isdisjoint(changed)
     code = STORAGE_REPLACED if replaced and after["Type"] in _STORES else RESOURCE_CHANGED
     values = "; ".join(map(str, _differing(before, after)))
     verb = "replaces" if replaced else "modifies"

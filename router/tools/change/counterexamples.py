@@ -8,7 +8,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router import codes
 from router.prover.changed_keywords import Spot, changed_keywords, changed_places, leading_to
@@ -163,11 +163,7 @@ def _with_before(
     contents[uri] = replaced(contents[uri], path, before)
     root = contents[schema.root.uri]
     if isinstance(root, dict):
-        when = (
-            first.settings.when
-            if isinstance(second.settings.when, UnsetType)
-            else second.settings.when
-        )
+        when = first.settings.when if second.settings.when is None else second.settings.when
         more = (when_of(when).predicate, first.schema.root.content if first.schema else True)
         contents[schema.root.uri] = {**root, "allOf": [*list_of(root, "allOf"), *more]}
     documents = {

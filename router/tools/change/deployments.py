@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.errors import RouterError
 from router.model import Path
@@ -112,7 +112,7 @@ class DeployedVersion(Struct, frozen=True, dict=True):
                     what = f"{_of_key(self.value(key))} of {section.removesuffix('s')} '{name}'"
                     yield key, ConfigSubject(what, (section, name, "kms_key"))
         for name, queue in config.queues.items():
-            if isinstance(queue.s3_pointer, UnsetType):
+            if queue.s3_pointer is None:
                 continue
             arn = next(
                 (each.arn for each in self.plan.read if each.name_in_config == name), "arn:aws:sqs:"
@@ -175,10 +175,9 @@ def deployed_version(version: ConfigVersion, as_worker: bool) -> DeployedVersion
         for arn in statement.resources:
             actions[arn] = actions.get(arn, frozenset()) | frozenset(statement.actions)
     # What a resource waits for does not change it.
-    resources = {
-        id_: {name: value for name, value in resource.items() if name != "DependsOn"}
-        for id_, resource in body["Resources"].items()
-    }
+    resources = {}
+    for id_, resource in body["Resources"].items():
+        resources[id_] = {name: value for name, value in resource.items() if name != "DependsOn"}
     known = substitutions.variables.values()
     given = {
         each.parameter: version.env.get(each.name) or next(iter(each.defaults), "")

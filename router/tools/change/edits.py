@@ -91,11 +91,13 @@ def names_of(schemas: Iterable[Validation | None]) -> list[str]:
 def _other_names(contents: list[dict[str, Any]]) -> Iterator[str]:
     """Yield names that `patternProperties` match, then names that `propertyNames` may refuse."""
     random = Random(0)  # noqa: S311 — no secrets
-    for pattern in dict.fromkeys(
-        pattern for content in contents for pattern in map_of(content, "patternProperties")
-    ):
+    patterns: dict[str, None] = {}
+    for content in contents:
+        patterns.update(dict.fromkeys(map_of(content, "patternProperties")))
+    for pattern in patterns:
         name = matching_text(pattern, random)
-        yield from () if name is None else (name,)
+        if name is not None:
+            yield name
     limits = _distinct(
         [map_of(content, "propertyNames") for content in contents if "propertyNames" in content]
     )
@@ -117,15 +119,12 @@ def _distinct(values: list[Any]) -> list[Any]:
 
 def _walk(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
     yield steps, value
-    children = (
-        value.items()
-        if isinstance(value, dict)
-        else enumerate(value)
-        if isinstance(value, list)
-        else ()
-    )
-    for step, child in children:
-        yield from _walk(child, (*steps, step))
+    if isinstance(value, dict):
+        for name, child in value.items():
+            yield from _walk(child, (*steps, name))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _walk(child, (*steps, index))
 
 
 def _neighbours(value: Any) -> Iterator[Any]:

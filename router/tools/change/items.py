@@ -9,17 +9,15 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType, to_builtins
+from msgspec import Struct, to_builtins
 
-from router.model import Path
+from router.model import Path, Table
 from router.prover.changed_keywords import typing_of
-from router.prover.inference import ALL_TYPES, NO
+from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
+from router.prover.schema_prover import NO
 from router.runtime.config import spec
-from router.tools.change.report import ConfigChange
-from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
-from router.tools.check.analysis.attributes import infer
-from router.tools.check.change_codes import (
+from router.tools.change.change_codes import (
     ATTRIBUTE_ADDED,
     ATTRIBUTE_CHANGED,
     ATTRIBUTE_REMOVED,
@@ -36,7 +34,10 @@ from router.tools.check.change_codes import (
     OTHER_WRITE,
     PLUGINS_CHANGED,
 )
-from router.tools.check.rules.writes import undo
+from router.tools.change.report import ConfigChange
+from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, match_table, renamed
+from router.tools.check.analysis.attributes import infer
+from router.tools.check.analysis.routes import undo
 from router.tools.dev.compare import to_json
 
 _WRITTEN_TYPES = {
@@ -71,11 +72,14 @@ def _queue(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 def _plugins(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     before, after = (dict(_files(each)) for each in (old, new))
-    changes = [
-        f"{name} {'was removed' if name not in after else 'is new' if name not in before else 'changed'}"
-        for name in {**before, **after}
-        if before.get(name) != after.get(name)
-    ]
+    changes = []
+    for name in {**before, **after}:
+        if name not in after:
+            changes.append(f"{name} was removed")
+        elif name not in before:
+            changes.append(f"{name} is new")
+        elif before[name] != after[name]:
+            changes.append(f"{name} changed")
     sentence = "; ".join(changes) or "its plugins run in another order, or have other options"
     yield _change(old, new, PLUGINS_CHANGED, sentence, "plugins")
 
@@ -125,9 +129,9 @@ def _item(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             code = OTHER_EXPIRY if name in ends else ATTRIBUTE_ADDED
             yield _change(old, new, code, f"attribute '{name}' is new", *path)
         elif exact(before[name]) != exact(after[name]):
-            code = (
-                OTHER_KEY if name in keys else OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
-            )
+            code = OTHER_EXPIRY if name in ends else ATTRIBUTE_CHANGED
+            if name in keys:
+                code = OTHER_KEY
             yield _attribute(old, new, name, code)
 
 
@@ -140,9 +144,7 @@ def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> Co
         )
     before, after = (_settings(route, name) for route in (old, new))
     kinds = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    parts = [
-        f"{key} {_shown(before.get(key, UNSET))} → {_shown(after.get(key, UNSET))}" for key in kinds
-    ]
+    parts = [f"{key} {_shown_key(before, key)} → {_shown_key(after, key)}" for key in kinds]
     what = "key attribute" if code is OTHER_KEY else "attribute"
     return _change(
         old,
@@ -156,8 +158,43 @@ def _attribute(old: RouteVersion, new: RouteVersion, name: str, code: Any) -> Co
 
 def _settings(route: RouteVersion, name: str) -> Mapping[str, Any]:
     assert route.attributes is not None
-    found = to_builtins(route.attributes[name], builtin_types=(Decimal,))
-    return {key: value for key, value in found.items() if value not in ((), [])}
+    return settings_of(route.attributes[name])
+
+
+def settings_of(attribute: spec.Attribute) -> dict[str, Any]:
+    """Return the settings of an attribute that are given, by their keys, as in YAML."""
+    found = {}
+    for key, field in zip(
+        attribute.__struct_encode_fields__, attribute.__struct_fields__, strict=True
+    ):
+        value = getattr(attribute, field)
+        if value is not getattr(_PLAIN, field):
+            found[key] = _plain(value)
+    if attribute.transform:
+        steps = [_short(each) for each in attribute.transform]
+        found["transform"] = steps[0] if len(steps) == 1 else steps
+    return found
+
+
+def _short(transforms: spec.Transforms) -> Any:
+    """Return transforms of an attribute as people write them: one without arguments by its name."""
+    name = next(iter(transforms))
+    return name if transforms == {name: []} else _plain(transforms)
+
+
+_PLAIN = spec.Attribute()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of the config as plain data; keys that are not given are left out."""
+    found = to_builtins(value, builtin_types=(Decimal,))
+    return _without_none(found) if isinstance(value, Struct) else found
+
+
+def _without_none(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_none(each) for key, each in value.items() if each is not None}
 
 
 def _retyped_by_schema(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -175,7 +212,7 @@ def _type_of(route: RouteVersion, name: str) -> str:
     """Return the type with which an attribute is stored, if it is one only; else ""."""
     assert route.attributes is not None
     attribute = route.attributes[name]
-    if not isinstance(attribute.type, UnsetType):
+    if attribute.type is not None:
         return "S" if attribute.type == "json" else str(attribute.type)
     types = infer(route.analyzed, attribute).value.types
     possible = [kind for kind in ALL_TYPES if types.get(kind, NO) is not NO]
@@ -195,15 +232,17 @@ def _table(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
             "table",
         )
     if before.key != after.key:
-        keys = [
-            ", ".join(f"{name} ({kind})" for name, kind in each.key) for each in (before, after)
-        ]
-        sentence = f"the key of table '{after.name}' was {keys[0]}, and is {keys[1]}"
+        was_key, key = _key_in_words(before), _key_in_words(after)
+        sentence = f"the key of table '{after.name}' was {was_key}, and is {key}"
         yield ConfigChange(OTHER_KEY, sentence, (*where, "key"), (*was, "key"), new.name)
     ttl = [each.table_settings.ttl for each in (old, new)]
     if ttl[0] != ttl[1]:
-        sentence = f"'ttl' of table '{after.name}' was {_shown(ttl[0] or UNSET)}, and is {_shown(ttl[1] or UNSET)}"
+        sentence = f"'ttl' of table '{after.name}' was {_shown(ttl[0] or None)}, and is {_shown(ttl[1] or None)}"
         yield ConfigChange(OTHER_EXPIRY, sentence, (*where, "ttl"), (*was, "ttl"), new.name)
+
+
+def _key_in_words(table: Table) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in table.key)
 
 
 def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
@@ -211,7 +250,7 @@ def _write(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
         before, after = (getattr(each.settings.write, name) for each in (old, new))
         if name == "once":
             tables = (each.compiled.write.once for each in (old, new))
-            before, after = (UNSET if once is None else once.table.name for once in tables)
+            before, after = (None if once is None else once.table.name for once in tables)
         if before != after:
             sentence = f"'{name}' of 'write' was {_shown(before)}, and is {_shown(after)}"
             yield _change(old, new, OTHER_WRITE, sentence, "write", name)
@@ -227,7 +266,7 @@ def _refused(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
     for name, before, after, path, old_path in given:
         if before != after:
             code = MESSAGES_LOST if after == "drop" else DISPOSITION
-            sentence = f"'{name}' was {_shown(before or UNSET)}, and is {_shown(after or UNSET)}"
+            sentence = f"'{name}' was {_shown(before or None)}, and is {_shown(after or None)}"
             yield ConfigChange(code, sentence, (*path, name), (*old_path, name), new.name)
 
 
@@ -258,13 +297,18 @@ def _names(old: RouteVersion, new: RouteVersion) -> Iterator[ConfigChange]:
 
 def _shown(value: Any) -> str:
     """Return a setting for a sentence."""
-    if isinstance(value, UnsetType) or value == ():
+    if value is None or value == ():
         return "not set"
-    return (
-        f"'{value}'"
-        if isinstance(value, str)
-        else to_json(to_builtins(value, builtin_types=(Decimal,)))
-    )
+    return _text(value)
+
+
+def _shown_key(settings: Mapping[str, Any], key: str) -> str:
+    """Return one of some settings for a sentence; a null that is given is one."""
+    return _text(settings[key]) if key in settings else "not set"
+
+
+def _text(value: Any) -> str:
+    return f"'{value}'" if isinstance(value, str) else to_json(_plain(value))
 
 
 _COMPARED: Mapping[str, Callable[[RouteVersion, RouteVersion], Iterator[ConfigChange]]] = {
@@ -309,7 +353,7 @@ def once(route: RouteVersion) -> bytes:
     config = route.compiled.write.once
     key = route.settings.write.once_key
     named = None if config is None else match_table(config.table.name)
-    return exact([named, route.name if isinstance(key, UnsetType) else key])
+    return exact([named, route.name if key is None else key])
 
 
 def _key(route: RouteVersion) -> list[bytes]:
@@ -318,10 +362,10 @@ def _key(route: RouteVersion) -> list[bytes]:
 
 def _mapped(route: RouteVersion, name: str) -> bytes:
     """Return how an attribute is mapped, as text that is equal if it is mapped alike."""
-    attribute = (route.attributes or {}).get(name, spec.long_form(name))
+    attribute = (route.attributes or {}).get(name, spec.Attribute(from_=name))
     return exact(
         [
             attribute,
-            None if isinstance(route.settings.for_each, UnsetType) else route.settings.for_each,
+            None if route.settings.for_each is None else route.settings.for_each,
         ]
     )

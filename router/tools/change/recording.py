@@ -1,4 +1,4 @@
-"""Recordings: masked messages of a queue with their outcomes, as JSON lines; the first line says of what and how."""
+"""Recordings: anonymized messages of a queue with their outcomes, as JSON lines. The first says of what and how."""
 
 import re
 from collections import Counter
@@ -14,27 +14,27 @@ from msgspec import Struct
 from router import codes
 from router.errors import Rejection, UsageError
 from router.model import WRITTEN, Record
-from router.prover.predicates import ENCODER, text_of
+from router.prover.predicates import ENCODER, Steps, text_of
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, plan
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.printable import printable
 from router.runtime.program.load import Loaded, Program
-from router.tools.change.masking import Kept, RecordingMasker, Steps
+from router.tools.change.anonymizer import Anonymizer, Kept
 from router.tools.check.analysis.config_names import names_of
 from router.tools.dev.records import make_body, record_with
 
 FORMAT = 1
 _ROUNDS = 8
-"""How often a message gets other masks, as long as its outcome is another with them."""
+"""How often the values of a message are replaced by others, as long as its outcome is another with them."""
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
 
 
 class RecordingHead(Struct, frozen=True, kw_only=True):
-    """The first line of a recording: its queue, the hash of the config as in logs, and how it was masked.
+    """The first line of a recording: its queue, the hash of the config as in logs, and how it was anonymized.
 
     `paths` says of each path of the messages what was done: `masked`, `kept` or `constant`, with the number of values
-    where that differs: `kept in 3 of 8, masked in 5 of 8`. `left_out` counts the messages that could not be masked
+    where that differs: `kept in 3 of 8, masked in 5 of 8`. `left_out` counts the messages that could not be anonymized
     without another outcome.
     """
 
@@ -93,7 +93,7 @@ def kept_by_config(loaded: Loaded, program: Program, queue: str, paths: Iterable
 
 
 class Recorder:
-    """Masks messages of a queue one after the other; what cannot be masked is decided by `ask`, or left out.
+    """Anonymizes messages of a queue one after the other; what cannot be replaced is decided by `ask`, or left out.
 
     `ask` is called with a path whose real value decides about the outcome, and returns whether to keep it.
     """
@@ -108,7 +108,7 @@ class Recorder:
     ) -> None:
         self._program, self._queue, self._ask = program, queue, ask
         self._kept = kept_by_config(loaded, program, queue, keep)
-        self._masker = RecordingMasker(token_bytes(32), self._kept)
+        self._anonymizer = Anonymizer(token_bytes(32), self._kept)
         self._asked: dict[Steps, bool] = {}
         self._paths: dict[Steps, Counter[str]] = {}
         self._met: set[Steps] = set()
@@ -125,7 +125,7 @@ class Recorder:
         return tuple(sorted(text_of(steps) for steps in set(self._kept.paths) - self._met))
 
     def record(self, record: Record) -> RecordedMessage | None:
-        """Return a message masked, with the outcome that it has as it is; None if it is left out."""
+        """Return a message anonymized, with the outcome that it has as it is; None if it is left out."""
         try:
             real = outcome_of(self._program, self._queue, self.compiled.decode(record)[0])
             redaction = self.compiled.redaction
@@ -135,7 +135,7 @@ class Recorder:
             return None
         found, restored = self._without_other_outcome(real, message)
         if found is None:
-            self.left_out["its outcome depends on values that are masked"] += 1
+            self.left_out["its outcome depends on values that are anonymized"] += 1
             return None
         self._note(message, found.message, restored)
         return found
@@ -151,55 +151,57 @@ class Recorder:
             config=self._program.hash,
             paths=paths,
             left_out=sum(self.left_out.values()),
-            collisions=self._masker.collisions,
+            collisions=self._anonymizer.collisions,
         )
 
     def _without_other_outcome(
         self, real: RecordedMessage, message: Any
     ) -> tuple[RecordedMessage | None, list[Steps]]:
-        """Return the message masked, or None, and the fewest paths with real values that its outcome needs."""
-        found = self._with_other_masks(real, message)
+        """Return the message anonymized, or None, and the fewest paths with real values that its outcome needs."""
+        found = self._with_other_replacements(real, message)
         if found:
             return found, []
         leaves = dict.fromkeys(steps for steps, _ in _values(message, ()))
         agreed = [steps for steps in leaves if self._asked.get(steps)]
         for restored in (agreed, *([*agreed, steps] for steps in leaves if steps not in agreed)):
-            known = self._masker.known()
-            found = self._same(real, self._masker.masked(message, restored))
+            known = self._anonymizer.known()
+            found = self._same(real, self._anonymizer.anonymized(message, restored))
             if found and all(map(self._keeps, restored)):
                 return self._with_fewest(real, message, found, restored)
-            self._masker.forget(known)
+            self._anonymizer.forget(known)
         return None, []
 
-    def _with_other_masks(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
-        """Return the message masked, or None if its outcome is another one with all masks that were tried.
+    def _with_other_replacements(
+        self, real: RecordedMessage, message: Any
+    ) -> RecordedMessage | None:
+        """Return the message anonymized, or None if its outcome is another one with all replacements that were tried.
 
-        A value that an earlier message has keeps its mask.
+        A value that an earlier message has keeps its replacement.
         """
         for _ in range(_ROUNDS):
-            known = self._masker.known()
-            found = self._same(real, self._masker.masked(message))
+            known = self._anonymizer.known()
+            found = self._same(real, self._anonymizer.anonymized(message))
             if found:
                 return found
-            if self._masker.known() == known:
+            if self._anonymizer.known() == known:
                 return None
-            self._masker.forget(known)
+            self._anonymizer.forget(known)
         return None
 
     def _with_fewest(
         self, real: RecordedMessage, message: Any, found: RecordedMessage, restored: list[Steps]
     ) -> tuple[RecordedMessage, list[Steps]]:
-        """Mask again what was agreed to be kept for other messages, where the outcome of this one does not need it."""
+        """Replace again what was agreed to be kept for other messages, if the outcome of this one does not need it."""
         for steps in restored:
             fewer = [each for each in restored if each != steps]
-            without = self._same(real, self._masker.masked(message, fewer))
+            without = self._same(real, self._anonymizer.anonymized(message, fewer))
             if without:
                 found, restored = without, fewer
         return found, restored
 
-    def _same(self, real: RecordedMessage, masked: Any) -> RecordedMessage | None:
-        """Return the masked message if its outcome is that of the real one."""
-        found = outcome_of(self._program, self._queue, masked)
+    def _same(self, real: RecordedMessage, message: Any) -> RecordedMessage | None:
+        """Return the anonymized message if its outcome is that of the real one."""
+        found = outcome_of(self._program, self._queue, message)
         same = (found.outcome, found.code, found.routes) == (real.outcome, real.code, real.routes)
         return found if same else None
 
@@ -216,13 +218,13 @@ class Recorder:
             self._asked[steps] = self._ask(text_of(steps))
         return self._asked[steps]
 
-    def _note(self, message: Any, masked: Any, restored: Sequence[Steps]) -> None:
+    def _note(self, message: Any, anonymized: Any, restored: Sequence[Steps]) -> None:
         for (steps, value), (shown, _) in zip(
-            _values(message, ()), _values(masked, ()), strict=True
+            _values(message, ()), _values(anonymized, ()), strict=True
         ):
             self._met.add(steps)
             kept = steps in restored or steps in self._kept.paths
-            what = "masked" if self._masker.is_masked(value) and not kept else "kept"
+            what = "masked" if self._anonymizer.is_replaced(value) and not kept else "kept"
             if self._kept.is_constant(value):
                 what = "constant"
             self._paths.setdefault(shown, Counter())[what] += 1

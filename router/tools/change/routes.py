@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.model import Path, names_file, plugin_name
 from router.prover.budget import ProofBudget
@@ -17,9 +17,8 @@ from router.runtime.aws.references import match_key, table_name
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue, CompiledRoute
 from router.runtime.envelopes import ENVELOPES
-from router.runtime.program.mapping import merge_of
+from router.runtime.program.route_expressions import metadata_of_route
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.sources import meta_of
 from router.runtime.transforms import TRANSFORMS
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.analysis.proof_cache import prover_of, prover_without_schema
@@ -31,11 +30,6 @@ _MOST_EARLIER = 16
 """Conditions of earlier routes that are taken into account, as by `router check`."""
 _NEVER = Condition({"not": {}}, True)
 """The condition of messages that an earlier route without `when` leaves."""
-
-
-def given(value: Any) -> Any:
-    """Return a setting, or None if it is not set."""
-    return None if isinstance(value, UnsetType) else value
 
 
 class RouteVersion(Struct, frozen=True, eq=False, dict=True):
@@ -73,9 +67,7 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
         """Its schema; None if it takes every message."""
         schema = self.settings.schema
         return (
-            None
-            if isinstance(schema, UnsetType)
-            else self.version.schemas.linked(schema, (*self.path, "schema"))
+            None if schema is None else self.version.schemas.linked(schema, (*self.path, "schema"))
         )
 
     @cached_property
@@ -106,14 +98,11 @@ class RouteVersion(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute] | None:
-        """The attributes of `item` in their long form; None if the whole message is stored."""
-        item = self.settings.item
-        if isinstance(item, UnsetType):
-            return None
-        return {name: spec.long_form(each) for name, each in item.items()}
+        """The attributes of `item`; None if the whole message is stored."""
+        return self.settings.item
 
     @cached_property
-    def earlier(self) -> tuple["str | UnsetType", ...]:
+    def earlier(self) -> tuple["str | None", ...]:
         """The conditions of the routes that take messages before this one, by `match: first`."""
         if not self.queue.first_only:
             return ()
@@ -160,11 +149,11 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
         "decode": [
             queue.envelope,
             queue.encoding,
-            given(queue.s3_pointer),
+            queue.s3_pointer,
             _envelope_plugins(route),
         ],
-        "when": given(settings.when),
-        "earlier": sorted(exact(given(each)).decode() for each in route.earlier),
+        "when": settings.when,
+        "earlier": sorted(exact(each).decode() for each in route.earlier),
         "schema": documents_of(route.schema),
         "plugins": [
             plugins,
@@ -172,20 +161,19 @@ def _parts(route: RouteVersion) -> dict[str, Any]:
             transforms,
             _files_beside(route, [*plugins, *transforms]),
         ],
-        **{name: given(getattr(settings, name)) for name in PLAIN_KEYS},
-        "merge": merge_of(settings),
+        **{name: getattr(settings, name) for name in PLAIN_KEYS},
+        "merge": settings.merge,
         "item": attributes,
         "names": names_written(route),
         "table": [match_table(table.name), table.key, route.table_settings.ttl],
         "write": [
-            structs.replace(settings.write, once=UNSET),
+            structs.replace(settings.write, once=None),
             once and [match_table(once.table.name), once.ttl],
         ],
         "refused": [settings.on_invalid, queue.unmatched, match_key(route.queue.dead_letter)],
         "settings": [queue.atomic, queue.retry, queue.outlast, queue.redact],
         "rate": [
-            given(getattr(route.table_settings, name))
-            for name in ("write_units", "share", "capacity")
+            getattr(route.table_settings, name) for name in ("write_units", "share", "capacity")
         ],
     }
 
@@ -235,7 +223,7 @@ def documents_of(schema: Validation | None) -> Any:
 
 def names_written(route: RouteVersion) -> dict[str, str]:
     """Return the names of the config that items or idempotency keys of a route have in them, or that plugins get."""
-    read = frozenset[str]().union(*(meta_of(each) for each in (route.attributes or {}).values()))
+    read = frozenset[str]().union(*metadata_of_route(route.settings).values())
     given_to_plugins = bool(_pipeline(route))
     keyed = route.compiled.write.once is not None
     return {
@@ -248,7 +236,7 @@ def names_written(route: RouteVersion) -> dict[str, str]:
 def _pipeline(route: RouteVersion) -> list[tuple[str, str]]:
     """Return the plugins whose hooks run for a route, each with the hash of its file."""
     plugins, chosen = route.version.program.plugins, route.settings.plugins
-    names = plugins.names if isinstance(chosen, UnsetType) else chosen
+    names = plugins.names if chosen is None else chosen
     hooked = plugins.message_steps.keys() | plugins.item_steps.keys()
     hashes = route.version.plugin_hashes
     return [(name, hashes[name]) for name in names if name in hooked]
@@ -272,21 +260,16 @@ def _files_beside(route: RouteVersion, plugins: Sequence[tuple[str, str]]) -> li
         return []
     names = {name for name, _ in plugins}
     entries = route.version.config.plugins
-    own = {
-        posixpath.normpath(entry)
-        for entry in entries
-        if names_file(entry) and plugin_name(entry) in names
-    }
-    return [
-        (name, digest) for name, digest in route.version.packed_files.items() if name not in own
-    ]
+    files = [entry for entry in entries if names_file(entry) and plugin_name(entry) in names]
+    own = {posixpath.normpath(entry) for entry in files}
+    packed = route.version.packed_files
+    return [(name, digest) for name, digest in packed.items() if name not in own]
 
 
 def transform_names(attribute: spec.Attribute) -> Iterator[str]:
     """Yield the names of the transforms of an attribute."""
-    used = attribute.transform
-    for each in (used,) if isinstance(used, str) else used:
-        yield from (each,) if isinstance(each, str) else each
+    for each in attribute.transform:
+        yield from each
 
 
 def routes_of(version: ConfigVersion) -> dict[str, RouteVersion]:
@@ -314,7 +297,7 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
     """Pair routes by name, and those whose name alone changed; the order is that of the new version."""
     gone = [route for name, route in old.items() if name not in new]
     come = [route for name, route in new.items() if name not in old]
-    was = renamed(*({route.name: _behaviour(route) for route in routes} for routes in (gone, come)))
+    was = renamed(_behaviours(gone), _behaviours(come))
     both = [(old.get(was.get(name, name)), route) for name, route in new.items()]
     return RoutePairs(
         tuple((before, route) for before, route in both if before is not None),
@@ -323,16 +306,17 @@ def pair(old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion]) -> Ro
     )
 
 
-def _behaviour(route: RouteVersion) -> bytes:
-    return b"\n".join(
-        text for part, text in route.parts.items() if part not in ("names", "earlier")
-    )
+def _behaviours(routes: Sequence[RouteVersion]) -> dict[str, bytes]:
+    """Return all that decides about the messages of routes, but their names, by name."""
+    found = {}
+    for route in routes:
+        parts = [text for part, text in route.parts.items() if part not in ("names", "earlier")]
+        found[route.name] = b"\n".join(parts)
+    return found
 
 
 def renamed(gone: Mapping[str, bytes], come: Mapping[str, bytes]) -> dict[str, str]:
     """Return the old name by each new one, where exactly one thing that is gone equals exactly one that has come."""
-    counts = [Counter(each.values()) for each in (gone, come)]
-    before = {text: name for name, text in gone.items()}
-    return {
-        name: before[text] for name, text in come.items() if all(each[text] == 1 for each in counts)
-    }
+    before, after = Counter(gone.values()), Counter(come.values())
+    names = {text: name for name, text in gone.items()}
+    return {name: names[text] for name, text in come.items() if before[text] == after[text] == 1}

@@ -18,7 +18,7 @@ from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
-from router.tools.change.recording import Recording, outcome_of
+from router.tools.change.recording import RecordedMessage, Recording, outcome_of
 from router.tools.change.routes import RouteVersion, pair, routes_of
 from router.tools.change.versions import ConfigVersion, open_version, open_versions
 from router.tools.dev.compare import ABSENT, cell
@@ -195,19 +195,7 @@ def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any
             recorded.routes,
         ):
             continue
-        before, after = (
-            " ".join(
-                filter(
-                    None,
-                    [
-                        each.outcome,
-                        each.code,
-                        f"by {', '.join(each.routes)}" if each.routes else "",
-                    ],
-                )
-            )
-            for each in (recorded, now)
-        )
+        before, after = _in_words(recorded), _in_words(now)
         entry = {
             "what": "outcome",
             "message": recorded.message,
@@ -219,6 +207,15 @@ def _outcomes(recording: Recording, new: ConfigVersion) -> list[Mapping[str, Any
     return list(found.values())
 
 
+def _in_words(result: RecordedMessage) -> str:
+    words = [result.outcome]
+    if result.code:
+        words.append(result.code)
+    if result.routes:
+        words.append(f"by {', '.join(result.routes)}")
+    return " ".join(words)
+
+
 def _versions(
     recording: Recording, old: ConfigVersion, new: ConfigVersion
 ) -> list[Mapping[str, Any]]:
@@ -228,19 +225,16 @@ def _versions(
     for before, after in pairs.both:
         if recording.head.queue not in (before.settings.queue, after.settings.queue):
             continue
-        records = [
-            (message, record)
-            for message in messages
-            if (record := record_of(before, message)) is not None
-        ]
+        records = []
         counts: Counter[tuple[str, str]] = Counter()
-        for pair_ in records:
-            counts.update(
-                {
-                    (each.attribute, each.what)
-                    for each in differences(before, after, [pair_], taking=True)
-                }
-            )
+        for message in messages:
+            record = record_of(before, message)
+            if record is None:
+                continue
+            records.append((message, record))
+            # A message counts once for each kind of difference.
+            own = differences(before, after, [(message, record)], taking=True)
+            counts.update((each.attribute, each.what) for each in own)
         for each in differences(before, after, records, taking=True):
             what = f"attribute '{each.attribute}': {each.what}" if each.attribute else each.what
             results = {

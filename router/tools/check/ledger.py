@@ -1,4 +1,5 @@
-"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not decided.
+"""The ledger of `router check`: each claim about a route, and whether it is proved, refuted or not
+decided.
 
 What a proof is: docs/decisions/2026-11-26-ledger-of-claims.md
 """
@@ -57,17 +58,19 @@ _IN_WORDS: Mapping[ClaimKind, str] = {
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
 }
-"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected."""
+"""What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
+"""
 
 
 class LedgerEntry(Struct, frozen=True):
     """A claim about a route with its verdict.
 
-    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why the message that
-    refutes it is rejected, "" otherwise; `locate` looks up its place in the config. `codes` are those of the findings
-    that refute it, and `example` is a message, as JSON, that does. `assumes` is what a proof takes for granted.
-    `ignored` is the reason that the config gives for accepting that the claim is not proved. `has_schema` is false if
-    it is not decided because the route has no schema.
+    `subject` is an attribute, or "" for the whole route. `reason` is why it is not decided, or why
+    the message that refutes it is rejected, "" otherwise; `locate` looks up its place in the
+    config. `codes` are those of the findings that refute it, and `example` is a message, as JSON,
+    that does. `assumes` is what a proof takes for granted. `ignored` is the reason that the config
+    gives for accepting that the claim is not proved. `has_schema` is false if it is not decided
+    because the route has no schema.
     """
 
     route: str
@@ -90,22 +93,22 @@ class LedgerEntry(Struct, frozen=True):
     @property
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
-        what = (
-            f"'{self.subject}' of route '{self.route}'" if self.subject else f"route '{self.route}'"
-        )
-        refuting = UNBOUNDED if self.kind == "size" else REFUTED
-        code = refuting if self.by_message else NOT_DECIDED if self.has_schema else NOTHING_KNOWN
-        verdict = "does not hold for each message" if self.by_message else "is not decided"
+        what = f"route '{self.route}'"
+        if self.subject:
+            what = f"'{self.subject}' of {what}"
+        code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
+        verdict = "is not decided"
+        if self.by_message:
+            code = UNBOUNDED if self.kind == "size" else REFUTED
+            verdict = "does not hold for each message"
         return Finding(code, f"the {self.kind} of {what} {verdict}: {self.reason}", self.place)
 
     @property
     def in_words(self) -> str:
         """The verdict as people read it: what may happen to a message, if the claim does not hold."""
-        return (
-            _IN_WORDS.get(self.kind, _MAY_BE_REJECTED)
-            if self.verdict == "refuted"
-            else self.verdict
-        )
+        if self.verdict == "refuted":
+            return _IN_WORDS.get(self.kind, _MAY_BE_REJECTED)
+        return self.verdict
 
     @property
     def by_message(self) -> bool:
@@ -114,7 +117,9 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def unreported(self) -> bool:
-        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes it."""
+        """Whether it is not proved, and no finding says so: it is not decided, or a message refutes
+        it.
+        """
         return self.verdict != "proved" and (self.verdict == "not decided" or self.by_message)
 
     @property
@@ -124,7 +129,9 @@ class LedgerEntry(Struct, frozen=True):
 
     @property
     def fails_strict(self) -> bool:
-        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few schemas bound it."""
+        """Whether `--strict` fails on it; not on a size that a long value makes too large, as few
+        schemas bound it.
+        """
         return self.open and self.has_schema and UNBOUNDED.id not in self.codes
 
 
@@ -156,10 +163,12 @@ NO_LEDGER = Ledger()
 def make_ledger(
     subject: Subject, results: Iterable[Found | Undecided], findings: Findings
 ) -> dict[Finding | Claim, LedgerEntry]:
-    """Return the entries of all claims; add a finding for each that has none, by which its entry is returned.
+    """Return the entries of all claims.
 
-    `results` are those of the rules. A claim is refuted if a rule found that, else proved if nothing is undecided, else
-    refuted if a message is found.
+    Add a finding for each that has none, by which its entry is returned.
+
+    `results` are those of the rules. A claim is refuted if a rule found that, else proved if
+    nothing is undecided, else refuted if a message is found.
     """
     refuted: dict[Claim, list[Code]] = {}
     doubted: dict[Claim, list[str]] = {}
@@ -170,19 +179,26 @@ def make_ledger(
             refuted.setdefault(each.refutes, []).append(each.code)
     entries: dict[Finding | Claim, LedgerEntry] = {}
     for found, route, neighbours in _claims_of_routes(subject):
-        claim, locate = found.claim, partial(findings.locate, found.path)
-        codes, doubts = refuted.get(claim, ()), (*found.doubts, *doubted.get(claim, ()))
+        claim = found.claim
+        locate = partial(_locate, findings, route, claim)
+        codes = refuted.get(claim, ())
+        doubts = (*found.doubts, *doubted.get(claim, ()))
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
         entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (found.path,))
+            findings.add_finding(finding, (route.path_of(claim),))
             entries[finding] = entry
         else:
             entries[claim] = entry
     return entries
+
+
+def _locate(findings: Findings, route: AnalyzedRoute, claim: Claim) -> Place:
+    """Return the place of a claim, which most entries are never asked for."""
+    return findings.locate(route.path_of(claim))
 
 
 def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> LedgerEntry:
@@ -200,8 +216,11 @@ def _judged(
     doubts: Iterable[str],
     locate: Callable[[], Place],
 ) -> LedgerEntry:
-    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are doubts."""
-    reason, example = "", ""
+    """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are
+    doubts.
+    """
+    reason = ""
+    example = ""
     if not codes:
         reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
@@ -210,7 +229,8 @@ def _judged(
     if found:
         example = found.message
         if not codes:
-            codes, reason = [UNBOUNDED if claim.kind == "size" else REFUTED], found.reason
+            codes = [UNBOUNDED if claim.kind == "size" else REFUTED]
+            reason = found.reason
     undecided = not codes
     return LedgerEntry(
         route=claim.route,
@@ -248,14 +268,11 @@ def close_ledger(
     """Return the ledger, in which the claims that the config ignores have its reasons."""
     if not ignored:
         return Ledger(tuple(entries.values()))
-    return Ledger(
-        tuple(
-            structs.replace(entry, ignored=ignored[key])
-            if isinstance(key, Finding) and key in ignored
-            else entry
-            for key, entry in entries.items()
-        )
-    )
+    closed: list[LedgerEntry] = []
+    for key, entry in entries.items():
+        reason = ignored.get(key) if isinstance(key, Finding) else None
+        closed.append(entry if reason is None else structs.replace(entry, ignored=reason))
+    return Ledger(tuple(closed))
 
 
 def _claims_of_routes(

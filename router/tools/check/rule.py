@@ -23,10 +23,14 @@ from router.runtime.config.secret_values import SecretUse
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
-from router.tools.check.analysis.verdicts import Claim, Undecided
+from router.tools.check.analysis.verdicts import Claim, ClaimKind, Undecided
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
+CHANGE = "RT9"
+"""The prefix of the codes that only `router diff` reports."""
+CHANGE_CODES = "router.tools.change.change_codes"
+"""The module that declares them. `ignore` and `--explain` need its codes; it is of a package above this one."""
 DECLARING = (
     "runtime.config",
     "runtime.modes",
@@ -42,8 +46,9 @@ DECLARING = (
 class Subject(Struct, frozen=True, dict=True):
     """A config with its plugins and schemas, as rules get it; it may have errors.
 
-    Unless `whole`, parts of the config could not be read, so that a rule must not report that something is missing.
-    `secrets` are the variables that are named like secrets, with the texts that refer to them.
+    Unless `whole`, parts of the config could not be read, so that a rule must not report that
+    something is missing. `secrets` are the variables that are named like secrets, with the texts
+    that refer to them.
     """
 
     config: spec.Config
@@ -56,6 +61,14 @@ class Subject(Struct, frozen=True, dict=True):
     def routes(self) -> tuple[AnalyzedRoute, ...]:
         """The routes with the messages that can reach them, computed once for all rules."""
         return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
+
+    @cached_property
+    def read(self) -> Mapping[str, Path]:
+        """The queues that routes read, each with the path where the first route names it."""
+        found: dict[str, Path] = {}
+        for name, route in self.config.routes.items():
+            found.setdefault(route.queue, ("routes", name, "queue"))
+        return found
 
     @property
     def by_queue(self) -> Mapping[str, list[AnalyzedRoute]]:
@@ -77,8 +90,8 @@ class Subject(Struct, frozen=True, dict=True):
 class Found(Struct, frozen=True):
     """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
 
-    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a claim about a route,
-    as `route.claim("key", name)` makes it, is its verdict in the ledger.
+    A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a
+    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger.
     """
 
     code: Code
@@ -89,8 +102,35 @@ class Found(Struct, frozen=True):
     refutes: Claim | None = None
 
 
+class PlacedClaim(Struct, frozen=True):
+    """A claim about a route, which a finding refutes at its place in the config, or at a part of
+    it.
+    """
+
+    route: AnalyzedRoute
+    claim: Claim
+    part: tuple[str | int, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The path in the config."""
+        return self.route.path_of(self.claim, *self.part)
+
+    def refuted(self, code: Code, sentence: str, suggestion: str = "") -> Found:
+        """Return a finding that refutes the claim."""
+        return Found(code, sentence, self.path, suggestion, refutes=self.claim)
+
+
+def place_claim(
+    route: AnalyzedRoute, kind: ClaimKind, subject: str = "", *part: str | int
+) -> PlacedClaim:
+    """Return a claim about a route at its place in the config, or at a part of its attribute."""
+    return PlacedClaim(route, route.claim(kind, subject), part)
+
+
 RuleResult = Found | Undecided
-"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore."""
+"""What a rule yields: findings, and claims that it cannot decide and that are not proved therefore.
+"""
 
 
 SubjectT = TypeVar("SubjectT")
@@ -120,7 +160,10 @@ class RuleSet(Generic[SubjectT]):
     ) -> Callable[
         [Callable[[SubjectT], Iterable[RuleResult]]], Callable[[SubjectT], Iterable[RuleResult]]
     ]:
-        """Decorate the function of a rule; raises ValueError if another rule reports one of its codes."""
+        """Decorate the function of a rule.
+
+        Raises ValueError if another rule reports one of its codes.
+        """
 
         def decorate(
             find: Callable[[SubjectT], Iterable[RuleResult]],
@@ -134,7 +177,9 @@ class RuleSet(Generic[SubjectT]):
         return decorate
 
     def all(self) -> tuple[Rule[SubjectT], ...]:
-        """Import the modules of the package, and return their rules in the order of their first codes."""
+        """Import the modules of the package, and return their rules in the order of their first
+        codes.
+        """
         _import_all(self._package)
         return tuple(rule for id_, rule in sorted(self._rules.items()) if id_ == rule.codes[0].id)
 
@@ -155,16 +200,23 @@ def known_codes() -> Mapping[str, Code]:
     """Return every code by id, in order; import all modules that declare codes."""
     for package in DECLARING:
         _import_all(f"router.{package}")
+    import_module(CHANGE_CODES)
     return codes.declared()
 
 
 def code_of(id_: str) -> Code | None:
-    """Return the code of an id, or None; import only what declares it, if that is imported already."""
+    """Return the code of an id, or None.
+
+    Import only what declares it, if that is imported already.
+    """
     return codes.declared().get(id_) or known_codes().get(id_)
 
 
 class Example(Struct, frozen=True, omit_defaults=True):
-    """A faulty config, the lines that `router check` prints for it, and the fixed config; "" if it cannot be shown."""
+    """A faulty config, the lines that `router check` prints for it, and the fixed config.
+
+    "" if it cannot be shown.
+    """
 
     found: str
     bad: str = ""

@@ -1,6 +1,7 @@
 """Runs all of `router check`: loads the config, then runs the rules and the checks of plugins.
 
-Findings are suppressed as `ignore` in the config says, and entries of it that are wrong or unused are findings.
+Findings are suppressed as `ignore` in the config says, and entries of it that are wrong or unused
+are findings.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -17,9 +18,17 @@ from router.runtime.config.findings import Findings, describe, stopped
 from router.runtime.config.merge import NO_UNSAVED, SECTIONS, Unsaved
 from router.runtime.program.load import Loaded, load, without_garbage_collector
 from router.tools.check.analysis.verdicts import Claim, Undecided
-from router.tools.check.change_codes import CHANGE
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry, close_ledger, make_ledger
-from router.tools.check.rule import LIVE, RULES, Rule, RuleResult, Subject, SubjectT, code_of
+from router.tools.check.rule import (
+    CHANGE,
+    LIVE,
+    RULES,
+    Rule,
+    RuleResult,
+    Subject,
+    SubjectT,
+    code_of,
+)
 
 RULE_FAILED = declare(
     "RT009",
@@ -33,7 +42,9 @@ CHECK_FAILED = declare(
 )
 REPORT = "report it, with a config that reproduces it"
 INCOMPLETE = ("RT0", "RT1")
-"""The prefixes of the codes of errors for which a part of the config is left out: errors of its text and shape."""
+"""The prefixes of the codes of errors for which a part of the config is left out: errors of its
+text and shape.
+"""
 RESERVED = "RT"
 """The prefix that the codes of plugins' remarks must not have."""
 CANNOT_IGNORE = declare(
@@ -60,7 +71,8 @@ class Ignored(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """The findings of `router check`, those that `ignore` in the config suppresses, and the ledger of its claims.
+    """The findings of `router check`, those that `ignore` in the config suppresses, and the ledger
+    of its claims.
 
     The ledger of a config that has errors, so that the router does not start, is empty.
     """
@@ -80,11 +92,12 @@ def examine(
 ) -> Report:
     """Return the findings of a config, in the order of the file, and the ignored ones.
 
-    `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a variable of the
-    environment that is not set and has no default. `rules` are the rules to run, all by default. A file in `unsaved`
-    is read from there.
+    `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a
+    variable of the environment that is not set and has no default. `rules` are the rules to run,
+    all by default. A file in `unsaved` is read from there.
     """
-    # Paused once: each pause ends with a collection, which would look through all that is made so far.
+    # Paused once: each pause ends with a collection, which would look through all that is made so
+    # far.
     with without_garbage_collector():
         return _examine(path, env, compare, unset, rules, unsaved)
 
@@ -142,9 +155,8 @@ def run_rules(
                 )
         except UsageError:
             raise
-        except (
-            BaseException
-        ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+        except BaseException as error:
+            # jsonschema-rs raises its PanicException, which is not an Exception.
             findings.add(RULE_FAILED, _failure(f"rule '{rule.name}'", error), suggestion=REPORT)
     return results
 
@@ -204,14 +216,16 @@ def finding_record(finding: Finding) -> dict[str, Any]:
 
 
 def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -> list[Ignored]:
-    """Return the findings that the config suppresses, and add findings about the entries of `ignore` themselves.
+    """Return the findings that the config suppresses, and add findings about the entries of
+    `ignore` themselves.
 
-    `stopping` are the errors of loading, which cannot be ignored. `live` is true if AWS was compared.
+    `stopping` are the errors of loading, which cannot be ignored. `live` is true if AWS was
+    compared.
     """
     settings = loaded.config.ignore if loaded.config else ()
     ignored: dict[Finding, str] = {}
     for index, each in enumerate(settings):
-        where: Path = ("ignore", index)
+        where = ("ignore", index)
         matched = _matched(each, where, loaded.findings)
         refused = [finding for finding in matched if finding in stopping]
         fault = _why_not_ignored(each.code, code_of(each.code), bool(refused))
@@ -232,7 +246,9 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
 
 
 def ignore_changes(settings: Sequence[spec.Ignore], findings: Findings) -> Mapping[Finding, str]:
-    """Return the findings of `router diff` that the new config suppresses, with the reasons that it gives."""
+    """Return the findings of `router diff` that the new config suppresses, with the reasons that it
+    gives.
+    """
     ignored: dict[Finding, str] = {}
     for index, each in enumerate(settings):
         for finding in _matched(each, ("ignore", index), findings):
@@ -248,9 +264,11 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findi
     if finding.code.id != ignore.code:
         return False
     paths = findings.paths(finding)
-    own_file, root_file = findings.locate(where).file, findings.locate(()).file
+    own_file = findings.locate(where).file
+    root_file = findings.locate(()).file
     if own_file != root_file and all(findings.locate(path).file != own_file for path in paths):
-        # An entry in an included file applies to this file only, so that a team cannot hide findings of another.
+        # An entry in an included file applies to this file only, so that a team cannot hide
+        # findings of another.
         return False
     names = [".".join(map(str, path)) for path in paths]
     return not ignore.at or any(f"{name}.".startswith(f"{ignore.at}.") for name in names)
@@ -262,11 +280,9 @@ def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, 
         return None  # it matches no finding, which is reported
     if code is None:
         # A code without the prefix may be a plugin's; these are not known.
-        return (
-            (f"there is no code {name}", "docs/checks.md lists all codes")
-            if name.startswith("RT")
-            else None
-        )
+        if name.startswith("RT"):
+            return (f"there is no code {name}", "docs/checks.md lists all codes")
+        return None
     if name.startswith(OUTCOME):
         return f"{name} is the outcome of a message, and is never found in a config", "remove it"
     if refused or (name.startswith(INCOMPLETE) and code.severity == "error"):

@@ -121,9 +121,8 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog='Shell completion: eval "$(_ROUTER_COMPLETE=bash_source router)" (or zsh_source, fish_source).',
 )
-@click.version_option(
-    package_name="message-router", prog_name="router"
-)  # read from the metadata only when needed
+# The version is read from the metadata only when needed.
+@click.version_option(package_name="message-router", prog_name="router")
 @click.pass_context
 def app(ctx: click.Context) -> None:
     """Route messages from Amazon SQS queues into DynamoDB tables, as a YAML file says.

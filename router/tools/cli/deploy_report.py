@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+from router.tools.change.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.tools.change.properties import (
     ANOTHER_NOT_SHOWN,
     NOT_SHOWN,
@@ -14,7 +15,6 @@ from router.tools.change.properties import (
     differences,
 )
 from router.tools.change.report import ConfigChange, DiffReport, grouped, summary
-from router.tools.check.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
 from router.tools.cli.diff_report import COLOURS as VERDICT_COLOURS
 from router.tools.cli.terminal import literal, output, print_table
 from router.tools.control_plane.stacks import Stack, StackEvent, StackResource

@@ -35,7 +35,7 @@ from router.tools.dlq.queues import OpenQueue
 from router.tools.dlq.spool import write_messages
 
 _values_option = click.option(
-    "--values", is_flag=True, help="Show values; they are masked otherwise."
+    "--values", is_flag=True, help="Show values; they are hidden otherwise."
 )
 
 

@@ -28,9 +28,9 @@ from router.runtime.program.load import Loaded, Program, load_any
 from router.tools.cli.dlq_report import describe_unreleased, describe_unseen
 from router.tools.cli.options import config_option
 from router.tools.cli.terminal import literal, output, progress_bar
-from router.tools.dlq.mask import as_redacted
 from router.tools.dlq.messages import MOVED_BY_SQS, DlqMessage, Selection, UnknownNames
 from router.tools.dlq.queues import Attributes, DeadLetterQueue, OpenQueue, find_queues, opened
+from router.tools.dlq.redacted import as_redacted
 
 if TYPE_CHECKING:
     from router.tools.control_plane.clients import ServiceClient

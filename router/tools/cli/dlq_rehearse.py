@@ -16,7 +16,7 @@ from router.tools.cli.dlq_options import DlqOptions, open_session
 from router.tools.cli.dlq_report import count, none_selected
 from router.tools.cli.terminal import literal, output, print_table, progress_bar
 from router.tools.dev.compare import to_json
-from router.tools.dlq.mask import masked, shown_names
+from router.tools.dlq.hidden_values import shown, shown_names
 from router.tools.dlq.messages import Cause, DlqMessage, cause_of
 from router.tools.dlq.queues import OpenQueue
 from router.tools.dlq.redrive import SENT, Redriven
@@ -192,7 +192,7 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> st
         )
         for change in rehearsal.changes:
             warning = " [yellow](the stored item may be newer)[/]" if change.newer else ""
-            key = to_json(change.key if names is None else masked(change.key, names))
+            key = to_json(shown(change.key, names))
             console.print(
                 f"  {literal(change.table)} {literal(key)}: {change.effect}{warning}",
                 soft_wrap=True,
@@ -222,7 +222,7 @@ def rehearsal_as_json(rehearsal: Rehearsal, names: Collection[str] | None) -> di
         "changes": [
             {
                 "table": change.table,
-                "key": change.key if names is None else masked(change.key, names),
+                "key": shown(change.key, names),
                 "effect": change.effect,
                 "may_be_newer": change.newer,
                 "attributes": {
@@ -238,16 +238,16 @@ def _differences(change: Change, names: Collection[str] | None) -> Iterable[tupl
     """Yield the attributes that differ, each with its stored and its new value as text."""
     before, after = change.before or {}, change.after or {}
     found = sorted(before.keys() | after.keys())
-    shown = dict(zip(found, found, strict=True)) if names is None else shown_names(found, names)
+    names_shown = shown_names(found, names)
     for name in found:
         if before.get(name, _ABSENT) != after.get(name, _ABSENT):
-            yield shown[name], _shown(before, name, names), _shown(after, name, names)
+            yield names_shown[name], _shown(before, name, names), _shown(after, name, names)
 
 
 def _shown(item: Mapping[str, Any], name: str, names: Collection[str] | None) -> str:
     if name not in item:
         return _NONE
-    return to_json(item[name] if names is None else masked(item[name], names))
+    return to_json(shown(item[name], names))
 
 
 def run_rehearse(options: DlqOptions, *, diff: bool, values: bool, as_json: bool) -> int:

@@ -13,10 +13,10 @@ from router.runtime.aws.faults import DENIED
 from router.runtime.engine.decode import read_attributes
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE
-from router.runtime.program.schemas.documents import steps_of
+from router.runtime.program.schemas.json_pointers import NOWHERE, steps_of, value_at
 from router.tools.cli.terminal import literal, output
 from router.tools.dev.compare import to_json
-from router.tools.dlq.mask import masked, masked_failure
+from router.tools.dlq.hidden_values import shown, shown_failure
 from router.tools.dlq.messages import CauseCount, DlqMessage
 from router.tools.dlq.queues import (
     IN_FLIGHT_LIMIT,
@@ -26,7 +26,6 @@ from router.tools.dlq.queues import (
     OpenQueue,
 )
 
-_ABSENT = object()
 _FIRST = (
     "id",
     "original_id",
@@ -161,9 +160,9 @@ def message_as_json(
         "queue": queue.name if queue else failed.get("queue", ""),
         "sent_at": message.sent_at,
         "failed_at": message.failed_at,
-        "failure": failed if names is None else masked_failure(failed),
-        "attributes": attributes if names is None else masked(attributes, names),
-        "message": data if names is None else masked(data, names),
+        "failure": shown_failure(failed, names),
+        "attributes": shown(attributes, names),
+        "message": shown(data, names),
     }
 
 
@@ -204,21 +203,9 @@ def print_message(
         console.print(literal(line), soft_wrap=True)
     pointer = failure.get("pointer", "")
     if pointer:
-        found = _at(data, pointer)
-        place = "it is not there" if found is _ABSENT else to_json(found)
+        found = value_at(data, steps_of(pointer))
+        place = "it is not there" if found is NOWHERE else to_json(found)
         console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
-
-
-def _at(data: Any, pointer: str) -> Any:
-    """Return the value at a JSON Pointer, or _ABSENT; `*` stands for a name that is not shown."""
-    for name in steps_of(pointer):
-        if isinstance(data, dict) and name in data:
-            data = data[name]
-        elif isinstance(data, list) and name.isdecimal() and int(name) < len(data):
-            data = data[int(name)]
-        else:
-            return _ABSENT
-    return data
 
 
 def count(number: int) -> str:

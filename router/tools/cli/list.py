@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.config import spec
-from router.runtime.config.owners import owners_of
 from router.runtime.program.load import load
+from router.tools.check.owners import owners_of
 from router.tools.cli.options import choose_config, config_argument, json_option
 from router.tools.cli.terminal import literal, print_table
 from router.tools.dev.compare import to_json

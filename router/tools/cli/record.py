@@ -1,4 +1,4 @@
-"""`router record`: keep a sample of a queue's messages as a regression test, masked."""
+"""`router record`: keep a sample of a queue's messages as a regression test, anonymized."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ _LONG = 10_000
     "keep",
     multiple=True,
     metavar="PATH",
-    help="Do not mask this: customer.country, lines[].sku.",
+    help="Keep these values: customer.country, lines[].sku.",
 )
 @click.option(
     "--dead-letters", is_flag=True, help="Record the messages on the dead-letter queue of QUEUE."
@@ -51,10 +51,10 @@ def command(
 ) -> None:
     """Keep a sample of the messages on QUEUE, named as in the config, in a file that can be committed.
 
-    The messages are received, and visible again at the end; this counts as a receive of each. All values are masked,
+    The messages are received, and visible again at the end; this counts as a receive of each. All values are replaced,
     and all names that the config does not have: a text keeps its length and the kind of each character, a number its
-    digits, and equal values are masked alike. Constants that schemas and expressions name are kept. Each message keeps
-    its outcome: one that would have another when masked is left out, or its path is kept if you agree. router test
+    digits, and equal values are replaced alike. Constants that schemas and expressions name are kept. Each message
+    keeps its outcome: one that would have another then is left out, or its path is kept if you agree. router test
     --recorded runs the file.
 
     Exit code 0: recorded; 1: no message could be recorded; 2: could not run.

@@ -177,7 +177,7 @@ def paths_of_route(given: RouteOfDraft) -> list[str]:
     """Return the paths that the schema of a route declares, those of few steps first."""
     loaded = given.load()
     route = loaded.config.routes.get(given.route) if loaded.config else None
-    if route is None or loaded.schemas is None or isinstance(route.schema, msgspec.UnsetType):
+    if route is None or loaded.schemas is None or route.schema is None:
         return []
     validation = loaded.schemas.linked(route.schema, ("routes", given.route, "schema"))
     if validation is None:

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 
 from router.runtime.config.environment import parts
 from router.runtime.engine.decode import JSON
-from router.runtime.program.schemas.documents import steps_of
+from router.runtime.program.schemas.json_pointers import steps_of
 from router.tools.console.api import Call
 from router.tools.console.files import draft_of, require_editable
 from router.tools.console.workspace import ConsoleError, Workspace, require_aws, require_writes
@@ -55,7 +55,7 @@ class ListMessages(Struct, frozen=True):
 
 
 class ShowMessage(Struct, frozen=True):
-    """The body of `letters/show`: the id of one message; its values are masked unless `values`."""
+    """The body of `letters/show`: the id of one message; its values are hidden unless `values`."""
 
     id: str
     values: bool = False

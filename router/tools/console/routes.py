@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.program.load import Loaded
+from router.tools.change.items import settings_of
 from router.tools.console.api import Call
 from router.tools.console.checking import Draft, RouteOfDraft, message_job
 from router.tools.console.workspace import Workspace, require_aws
@@ -143,11 +143,11 @@ def _takes(
     if queue.encoding != "json":
         yield f"Their payload is {queue.encoding}."
     others = [each for each, settings in config.routes.items() if settings.queue == route.queue]
-    if not isinstance(route.when, UnsetType):
+    if route.when is not None:
         yield f"Those for which {route.when} is true."
     if queue.match == "first" and others.index(name):
         yield f"Those that no earlier route takes: {', '.join(others[: others.index(name)])}."
-    if isinstance(route.schema, UnsetType):
+    if route.schema is None:
         yield "It has no schema: each message that can be mapped is stored."
         return
     yield (
@@ -171,49 +171,34 @@ def _required(loaded: Loaded, name: str, schema: str | dict[str, Any] | bool) ->
 
 def _stores(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
     table, write = config.tables.get(route.table), route.write
-    each = "" if isinstance(route.for_each, UnsetType) else f" for each element of {route.for_each}"
+    each = "" if route.for_each is None else f" for each element of {route.for_each}"
     key = f" under the key {', '.join(table.key)}" if table else ""
     yield f"One item{each} in the table {_named(route.table, table.name if table else '')}{key}."
     mode = MODES[write.mode]
     yield f"Mode {mode.name}: it {mode.summary}."
     if mode.stores in _STORES:
         yield f"A write stores {_STORES[mode.stores]}."
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield f"{write.version} orders the writes of one key."
-    if not isinstance(write.once, UnsetType):
+    if write.once is not None:
         yield f"Once for each message: the table {write.once} remembers those that were written."
     if queue.atomic:
         yield "All items of one message are written in one transaction, or none."
     if table and table.ttl:
         yield f"DynamoDB deletes an item after the time in {table.ttl}."
-    if isinstance(route.item, UnsetType):
+    if route.item is None:
         yield "The item is the whole message."
-    if not isinstance(route.merge, UnsetType):
-        merged = route.merge if isinstance(route.merge, str) else route.merge.from_
-        yield f"The entries of {merged} are attributes, too."
-    if route.plugins is UNSET or route.plugins:
-        names = (
-            ", ".join(route.plugins)
-            if not isinstance(route.plugins, UnsetType)
-            else "all of the config"
-        )
+    if route.merge is not None:
+        yield f"The entries of {route.merge.from_} are attributes, too."
+    if route.plugins is None or route.plugins:
+        names = ", ".join(route.plugins) if route.plugins is not None else "all of the config"
         yield f"Plugins may change it: {names}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:
-    for name, attribute in ({} if isinstance(route.item, UnsetType) else route.item).items():
-        yield name, attribute if isinstance(attribute, str) else to_json(_written(attribute))
-
-
-def _written(attribute: spec.Attribute) -> Any:
-    """Return an attribute without the settings that have their default values."""
-    default = msgspec.to_builtins(spec.long_form("x"))
-    found = msgspec.to_builtins(attribute)
-    return {
-        key: value
-        for key, value in found.items()
-        if key == "from" or default.get(key, UNSET) != value
-    }
+    for name, attribute in (route.item or {}).items():
+        given = settings_of(attribute)
+        yield name, given["from"] if list(given) == ["from"] else to_json(given)
 
 
 def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> Iterator[str]:
@@ -223,7 +208,7 @@ def _rest(config: spec.Config, route: spec.RouteSettings, queue: spec.Queue) -> 
         else f"stays on {route.queue}, for its redrive policy"
     )
     ends = {"dead_letter": dead_letter, "drop": "is dropped"}
-    if not isinstance(route.schema, UnsetType):
+    if route.schema is not None:
         yield f"A message that fails the schema {ends[route.on_invalid]}."
     yield f"A message that cannot be mapped {dead_letter}."
     yield f"A message of the queue that no route takes {ends[queue.unmatched]}."

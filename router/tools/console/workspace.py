@@ -191,9 +191,8 @@ def _answer(line: bytes) -> JobAnswer:
         return JobAnswer(
             code=refusal.code, message=WRITTEN.mask(str(refusal)), status=refusal.status
         )
-    except (
-        BaseException
-    ) as error:  # jsonschema-rs raises its PanicException, which is not an Exception
+    except BaseException as error:
+        # jsonschema-rs raises its PanicException, which is not an Exception.
         return JobAnswer(
             code="internal",
             message=f"{job.function} failed with {type(error).__name__}",

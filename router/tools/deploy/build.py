@@ -9,18 +9,13 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.model import names_file
-from router.runtime.config.environment import (
-    REDACT_KEY,
-    copy_plain,
-    redacts,
-    replace_references,
-    variables_in,
-)
+from router.runtime.config.environment import REDACT_KEY, copy_plain, replace_references
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.config.spec import Config
 from router.runtime.program.load import Loaded, load
 from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME, unpack
+from router.tools.check.variables import redacts, variables_in
 from router.tools.deploy.archive import (
     Archive,
     Entry,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from router.model import Item, Outcome
 from router.runtime.config import spec
@@ -49,7 +49,7 @@ class Observed(Struct, frozen=True):
 def compare(test: spec.Test, observed: Observed) -> tuple[Difference, ...]:
     """Return all differences but those of the table."""
     says_of_items = (test.item, test.item_contains, test.items, test.write, test.table) != (
-        UNSET,
+        None,
     ) * 5
     differences: list[Difference] = []
     for index, (message, outcome) in enumerate(zip(test.received, observed.outcomes, strict=True)):
@@ -89,12 +89,12 @@ def _compare_outcome(
     return [
         Difference(f"{subject}{name}", expected, found)
         for name, expected, found in pairs
-        if expected not in (UNSET, found)
+        if expected not in (None, found)
     ]
 
 
 def _compare_write(test: spec.Test, observed: Observed) -> list[Difference]:
-    if isinstance(test.write, UnsetType):
+    if test.write is None:
         return []
     if len(observed.requests) != 1:
         return [Difference("number of writes", 1, len(observed.requests))]
@@ -116,7 +116,7 @@ def _compare_deep(what: str, expected: Any, found: Any) -> list[Difference]:
 
 
 def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
-    if not isinstance(test.items, UnsetType):
+    if test.items is not None:
         if len(found) != len(test.items):
             return [Difference("number of items", len(test.items), len(found))]
         return [
@@ -124,9 +124,9 @@ def _compare_items(test: spec.Test, found: Sequence[Item]) -> list[Difference]:
             for index, (expected, item) in enumerate(zip(test.items, found, strict=True))
             for each in compare_item(expected, item, whole=True)
         ]
-    whole = not isinstance(test.item, UnsetType)
+    whole = test.item is not None
     expected = test.item if whole else test.item_contains
-    if isinstance(expected, UnsetType):
+    if expected is None:
         return []
     if len(found) != 1:
         return [Difference("number of items", 1, len(found))]

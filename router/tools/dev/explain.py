@@ -21,7 +21,7 @@ from router.runtime.printable import printable
 from router.runtime.program.expressions.compile import compile_expression
 from router.runtime.program.load import Loaded, Program
 from router.runtime.program.schemas.compile import Invalid
-from router.runtime.program.schemas.documents import pointer
+from router.runtime.program.schemas.json_pointers import pointer
 from router.tools.dev.compare import to_json
 from router.tools.dev.graph import graph_of, select_queue
 from router.tools.dev.graph_picture import draw

@@ -7,12 +7,12 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 import msgspec
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.config.owners import Owners, owners_of
+from router.tools.check.owners import Owners, owners_of
 
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
@@ -112,9 +112,9 @@ def _named(key: str, name: str, about: str) -> tuple[str, ...]:
 
 
 def _details_of(route: spec.RouteSettings) -> Iterator[str]:
-    if not isinstance(route.when, UnsetType):
+    if route.when is not None:
         yield f"when {route.when}"
-    if not isinstance(route.for_each, UnsetType):
+    if route.for_each is not None:
         yield f"for each {route.for_each}"
     if route.write.mode != spec.WriteSettings().mode:
         yield route.write.mode

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import UnsetType, structs
+from msgspec import structs
 
 from router.errors import PluginError, UsageError, refusing_file
 from router.model import Record
@@ -94,7 +94,7 @@ def make_record(
 
     Messages of different numbers have different message ids, unless they have their own.
     """
-    if not isinstance(message.record, UnsetType):
+    if message.record is not None:
         record = read_record(message.record)
         return (
             structs.replace(record, message_id=_id(number))
@@ -105,13 +105,13 @@ def make_record(
         name: {"DataType": "String", "StringValue": value}
         for name, value in message.attributes.items()
     }
-    if not isinstance(message.body, UnsetType):
+    if message.body is not None:
         body = message.body
-    elif not isinstance(message.file, UnsetType):
+    elif message.file is not None:
         body = wrap_text(_read_text(folder, message.file), queue, envelopes)
     else:
         body = make_body(message.message, queue, envelopes)
-    message_id = _id(number) if isinstance(message.id, UnsetType) else message.id
+    message_id = _id(number) if message.id is None else message.id
     return Record(message_id, RECEIPT_HANDLE, body, _system(message), attributes)
 
 
@@ -122,11 +122,11 @@ def _id(number: int) -> str:
 
 def _system(message: spec.ReceivedMessage) -> Mapping[str, str]:
     system = dict(META)
-    if not isinstance(message.sent_at, UnsetType):
+    if message.sent_at is not None:
         sent = (datetime.fromisoformat(message.sent_at) - _EPOCH) // timedelta(milliseconds=1)
         system["SentTimestamp"] = str(sent)
         system["ApproximateFirstReceiveTimestamp"] = str(sent + _UNDERWAY_MS)
-    if not isinstance(message.group, UnsetType):
+    if message.group is not None:
         system["MessageGroupId"] = message.group
     return system
 

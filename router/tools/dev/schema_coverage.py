@@ -9,14 +9,8 @@ from msgspec import Struct
 from router.model import Path
 from router.runtime.engine.engine import Trace
 from router.runtime.program.load import Loaded
-from router.runtime.program.schemas.documents import (
-    SchemaDocument,
-    escape,
-    list_of,
-    map_of,
-    pointer,
-    subschemas,
-)
+from router.runtime.program.schemas.documents import SchemaDocument, list_of, map_of, subschemas
+from router.runtime.program.schemas.json_pointers import escape, pointer
 from router.runtime.program.schemas.references import KEYWORDS
 
 _CHOICES = ("anyOf", "oneOf")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw, UnsetType, structs
+from msgspec import Raw, structs
 
 from router.model import Action, Item, Outcome, Table
 from router.runtime.aws.calls import Duration
@@ -38,7 +38,7 @@ class StoredTable:
 
     def compare(self, test: spec.Test, stored: Sequence[Item]) -> tuple[Difference, ...]:
         """Return the differences between what the table is expected to hold and what it holds."""
-        if isinstance(test.table, UnsetType):
+        if test.table is None:
             return ()
         found = self.by_identity(stored)
         expected, whole = expected_items(test.table)
@@ -62,7 +62,7 @@ def expected_items(
     """Return the items that a test expects in its table, and whether they are all, with all their attributes."""
     if isinstance(table, tuple):
         return table, True
-    return (table.contains, False) if isinstance(table.items, UnsetType) else (table.items, True)
+    return (table.contains, False) if table.items is None else (table.items, True)
 
 
 def _compare(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct
 
 from router.model import REMOVE, WRITTEN, Item, Outcome
 from router.model import Path as ConfigPath
@@ -72,9 +72,9 @@ def _of_outcome(
         gone = ("code", "reason") if kind == "written" else (*_OF_ITEMS, "write")
         found |= {name: DELETE for name in gone if name in written}
     if kind != "written":
-        if outcome.code != message.code and (message.code is not UNSET or "outcome" in found):
+        if outcome.code != message.code and (message.code is not None or "outcome" in found):
             found["code"] = outcome.code
-        if message.reason not in (UNSET, outcome.reason):
+        if message.reason not in (None, outcome.reason):
             found["reason"] = _escape(outcome.reason)
     return found
 
@@ -86,7 +86,7 @@ def _of_messages(
     new = []
     for index, message in enumerate(test.messages):
         outcome, given = observed.outcomes[index], written["messages"][index]
-        if outcome.kind == "written" and not observed.writes[index] and test.table is UNSET:
+        if outcome.kind == "written" and not observed.writes[index] and test.table is None:
             raise CannotUpdate(
                 f"messages[{index}] is not written by this route; change it or its outcome by hand"
             )
@@ -106,7 +106,7 @@ def _of_table(
     filled: bool,
 ) -> dict[str, Any]:
     """Return the new `table` if it differs, or if the test has no expectations and is not `filled`."""
-    if isinstance(test.table, UnsetType):
+    if test.table is None:
         own = (written, *written.get("messages", ()))
         expects = any(name in each for each in own for name in _EXPECTATIONS)
         return {} if expects or filled else {"table": as_yaml(stored)}
@@ -141,7 +141,7 @@ def _of_table(
 def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> dict[str, Any]:
     """Return the changes of a test whose message other routes write, and its own does not."""
     expects_write = (test.item, test.item_contains, test.items, test.write, test.table) == (
-        UNSET,
+        None,
     ) * 5
     if not outcomes:
         if test.outcome != "written" or expects_write:
@@ -153,13 +153,13 @@ def _of_nothing(test: spec.Test, written: Mapping[str, Any], outcomes: bool) -> 
     found = {
         name: DELETE for name in (*of_outcome, "item", "item_contains", "write") if name in written
     }
-    return found if test.items == () or test.table is not UNSET else {**found, "items": []}
+    return found if test.items == () or test.table is not None else {**found, "items": []}
 
 
 def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -> dict[str, Any]:
     found: dict[str, Any] = {}
     items = list(observed.items)
-    name = next((name for name in _OF_ITEMS if getattr(test, name) is not UNSET), "")
+    name = next((name for name in _OF_ITEMS if getattr(test, name) is not None), "")
     if name == "items":
         found[name] = merge(written.get(name), [*getattr(test, name)], items)
     elif name and len(items) != 1:
@@ -173,12 +173,12 @@ def _of_items(test: spec.Test, written: Mapping[str, Any], observed: Observed) -
         )
         found[name] = merge(written.get(name), expected, shown)
     elif (
-        test.write is UNSET
+        test.write is None
         and not test.is_stateful
         and not {"outcome", "code", "reason"} & written.keys()
     ):
         found |= {"item": as_yaml(items[0])} if len(items) == 1 else {"items": as_yaml(items)}
-    if test.write is not UNSET:
+    if test.write is not None:
         if len(observed.requests) != 1:
             raise CannotUpdate(
                 f"its route makes {len(observed.requests)} requests; 'write' is for one"

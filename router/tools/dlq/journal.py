@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, get_args
@@ -78,7 +78,7 @@ class Journal:
             if self._undeleted:
                 os.ftruncate(self._descriptor, self._end)
             else:
-                self.path.unlink(missing_ok=True)
+                self.path.unlink()
         os.close(self._descriptor)
 
     @property
@@ -108,11 +108,12 @@ class Journal:
                 self._append(_confirmed(results))
                 os.fsync(self._descriptor)
 
-    def delete(self, ids: Iterable[str]) -> None:
-        """Note that messages are deleted from their dead-letter queue; raises UsageError."""
-        deleted = [id_ for id_ in ids if self._undeleted.pop(id_, None) is not None]
+    def delete(self, ids: Collection[str]) -> None:
+        """Note that confirmed messages are deleted from their dead-letter queue; raises UsageError."""
+        for id_ in ids:
+            del self._undeleted[id_]
         with self._writing():
-            self._append(_deleted(deleted))
+            self._append(_deleted(ids))
 
     def _open(self) -> int:
         try:
@@ -158,7 +159,8 @@ class Journal:
         return UsageError(f"{self.path} is not a journal of 'router dlq redrive'; {_OTHER}")
 
     def _append(self, lines: Iterable[bytes]) -> None:
-        _write(self._descriptor, self._end, content := b"".join(lines))
+        content = b"".join(lines)
+        _write(self._descriptor, self._end, content)
         self._end += len(content)
 
     @contextmanager

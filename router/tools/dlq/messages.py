@@ -13,7 +13,7 @@ from router.runtime.config.findings import did_you_mean
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, FailedMessage, is_malformed, read_failed
 from router.runtime.program.load import Program
-from router.runtime.program.masking import is_mask
+from router.runtime.program.redaction import is_redacted
 
 _MOST_NAMES = 1000
 _MOST_LISTED = 20
@@ -46,8 +46,8 @@ class DlqMessage(Struct, frozen=True):
 
     @property
     def shown_id(self) -> str:
-        """The id to show: the original one, which the logs have; the one on the dead-letter queue if that is masked."""
-        return self.id if is_mask(self.original_id) else self.original_id
+        """The id to show: the original one, as in logs; if that is redacted, the one on the dead-letter queue."""
+        return self.id if is_redacted(self.original_id) else self.original_id
 
     @property
     def moved_by_sqs(self) -> bool:
@@ -112,36 +112,41 @@ class Selection(Struct, frozen=True):
     def selects(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
         """Return whether a message is selected; `queue` is the one that it failed on."""
         failed = message.failed
-        name = queue.name if queue else failed.queue if failed else ""
-        return (
+        names: set[str] = set()
+        if queue:
+            names.add(queue.name)
+        if failed:
             # The config may have another name for its queue by now.
-            (
-                not self.queues
-                or not self.queues.isdisjoint((name, failed.queue if failed else name))
-            )
-            and (not self.routes or bool(failed and failed.route in self.routes))
-            and (not self.codes or message.code in self.codes)
-            and (not self.pointers or bool(failed and failed.pointer in self.pointers))
-            and (not self.ids or not self.ids.isdisjoint((message.id, message.original_id)))
-            and (self.since is None or self._is_since(message))
-            and (self.where is None or self._holds(message, queue))
-        )
+            names.add(failed.queue)
+        for wanted, found in (
+            (self.queues, names),
+            (self.routes, {failed.route} if failed else ()),
+            (self.codes, (message.code,)),
+            (self.pointers, {failed.pointer} if failed else ()),
+            (self.ids, (message.id, message.original_id)),
+        ):
+            if wanted and wanted.isdisjoint(found):
+                return False
+        if self.since is not None and not _is_since(message, self.since):
+            return False
+        return self.where is None or _holds(self.where, message, queue)
 
-    def _is_since(self, message: DlqMessage) -> bool:
-        if not message.failed_at:
-            return False
-        assert self.since is not None
-        return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= self.since
 
-    def _holds(self, message: DlqMessage, queue: CompiledQueue | None) -> bool:
-        """Whether the expression is true for the message; False if it cannot be decoded or evaluated."""
-        if queue is None or self.where is None:
-            return False
-        try:
-            data, _ = queue.decode(message.record)
-            return bool(self.where(data))
-        except (Rejection, ExpressionError):
-            return False
+def _is_since(message: DlqMessage, since: datetime) -> bool:
+    if not message.failed_at:
+        return False
+    return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= since
+
+
+def _holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
+    """Whether an expression is true for a message; False if it cannot be decoded or evaluated."""
+    if queue is None:
+        return False
+    try:
+        data, _ = queue.decode(message.record)
+        return bool(where(data))
+    except (Rejection, ExpressionError):
+        return False
 
 
 class UnknownNames:
@@ -180,23 +185,18 @@ class UnknownNames:
         """Raise UsageError if there is a name that no message has."""
         for kind, names in self._left.items():
             for name in sorted(names):
-                here = (
-                    "the router has no such code"
-                    if kind == "code"
-                    else f"the config has no such {kind}"
-                )
-                if kind == "queue" and name in self._dead_letters:
-                    advice = f"it is a dead-letter queue: --dead-letter {name}"
-                else:
-                    known = self._known[kind]
-                    otherwise = (
-                        ""
-                        if kind == "code"
-                        else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
-                    )
-                    advice = did_you_mean(name, known, otherwise)
-                text = f"no message that could be looked at has the {kind} '{name}', and {here}"
+                owner = "the router" if kind == "code" else "the config"
+                text = f"no message that could be looked at has the {kind} '{name}', and {owner} has no such {kind}"
+                advice = self._advice(kind, name)
                 raise UsageError(f"{text}; {advice}" if advice else text)
+
+    def _advice(self, kind: str, name: str) -> str:
+        if kind == "queue" and name in self._dead_letters:
+            return f"it is a dead-letter queue: --dead-letter {name}"
+        known = self._known[kind]
+        # There are too many codes to list them.
+        listed = "" if kind == "code" else f"there are {', '.join(sorted(known)[:_MOST_LISTED])}"
+        return did_you_mean(name, known, listed)
 
 
 class Cause(Struct, frozen=True):

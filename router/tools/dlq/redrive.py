@@ -195,11 +195,11 @@ class Redriver:
         Not to be delivered are messages that an earlier run confirmed, but did not delete, and those whose lease is
         over, with the rest of their groups.
         """
-        confirmed = {
-            each.id: result
-            for each in messages
-            if (result := self._journal.result(each.id)) is not None
-        }
+        confirmed: dict[str, str] = {}
+        for message in messages:
+            result = self._journal.result(message.id)
+            if result is not None:
+                confirmed[message.id] = result
         left = [Redriven(id_, result) for id_, result in confirmed.items()]
         ends = self._source.leased_until([each.id for each in messages])
         new, now = [], self._clock()

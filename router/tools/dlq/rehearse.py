@@ -32,8 +32,8 @@ from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.stateful import write_together
-from router.tools.dlq.mask import as_redacted, derived_attributes
 from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
 from router.tools.memory.tables import MemoryTables
@@ -139,12 +139,12 @@ class Rehearser:
         self._batch_size = batch_size
         self._ordered = ordered
         self._keep_newer = keep_newer
-        self._derived = derived_attributes(program)
+        self._redacted = redacted_tables(program)
 
     def rehearse_all(self, messages: Iterable[DlqMessage]) -> Iterator[Rehearsal]:
         """Rehearse messages in batches of one queue each; raises UsageError if an item cannot be read.
 
-        What `redact` names is masked in the messages and items of the results.
+        What `redact` names is redacted in the messages and items of the results.
         """
         batches: dict[str, tuple[CompiledQueue | None, list[DlqMessage]]] = {}
         for message in messages:
@@ -291,11 +291,12 @@ class Rehearser:
         return tables
 
     def _shown(self, table: Table, item: StoredItem | None) -> Item | None:
-        """Return an item as values of Python, masked where a redacted value may be; equal values have equal masks."""
-        if item is None or table.name not in self._derived:
-            return None if item is None else decode_item(item)
-        masker, names = self._derived[table.name]
-        return masker.mask_item(decode_item(item), names)
+        """Return an item as values of Python, without those that may be redacted."""
+        if item is None:
+            return None
+        values = decode_item(item)
+        table_redaction = self._redacted.get(table.name)
+        return values if table_redaction is None else table_redaction.redact(values)
 
     def _plan_all(
         self, queue: CompiledQueue, records: Sequence[Record]

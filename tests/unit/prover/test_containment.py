@@ -110,6 +110,7 @@ def test_a_wider_schema(old: Any, new: Any) -> None:
         ({"if": STRING, "then": {"minLength": 2}}, {"if": STRING, "then": {"minLength": 3}}),
         ({"$dynamicRef": "#x"}, {"$dynamicRef": "#x"}),
         ({"$ref": "#/none"}, {}),
+        ({"$ref": "#"}, STRING),
         ({}, {"format": "date"}),
         ({}, {"pattern": "a"}),
         ({"unevaluatedProperties": False}, {"unevaluatedProperties": False, "properties": {"a": True}}),
@@ -131,6 +132,19 @@ def test_a_wider_schema(old: Any, new: Any) -> None:
 def test_no_proof(old: Any, new: Any) -> None:
     """The new schema is narrower, or what decides is not known."""
     assert not proved(old, new)
+
+
+def test_the_same_keyword_of_another_draft() -> None:
+    """It may mean something else: drafts before 2019 know no `minContains`."""
+    schema = {"contains": STRING, "minContains": 2}
+    documents = [
+        SchemaDocument("schema", f"https://config.invalid/{draft}", Path(), schema, draft) for draft in (7, 2020)
+    ]
+    one, two = (Locations([document]) for document in documents)
+    places = [Location(document, (), schema) for document in documents]
+
+    assert not Containment(one, two, covers_nothing).implies(*places)
+    assert proved(schema, schema)
 
 
 def through(name: str) -> dict[str, Any]:

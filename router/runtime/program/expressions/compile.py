@@ -13,7 +13,6 @@ from router.runtime.program.expressions import (
     MAX_LENGTH,
     Tree,
     is_true,
-    nodes,
     path_of,
 )
 
@@ -22,14 +21,6 @@ INVALID_EXPRESSION = declare(
     "invalid JMESPath expression",
     "An expression that cannot be read, or that calls a function which does not exist, "
     "fails for every message.",
-)
-FIELD_COMPARISON = declare(
-    "RT402",
-    "comparison with a field",
-    'In JMESPath "x" in double quotes is the field x of the message. Compared with it, '
-    "a field nearly always "
-    "differs, so that the route matches no message, or the attribute never has the intended value.",
-    "warning",
 )
 
 Look = Callable[[Any], Any]
@@ -97,25 +88,6 @@ def compile_condition(text: str, trees: Trees = NO_TREES) -> Callable[[Any], boo
             return False
 
     return holds
-
-
-def field_comparisons(text: str, trees: Trees = NO_TREES) -> list[str]:
-    """Return the names in double quotes that an expression compares with anything but a
-    literal.
-
-    In `x == "y"` that is y: a field, where the text 'y' is nearly always intended.
-    """
-    if is_plain_path(text):
-        return []
-    found = []
-    for node, _ in nodes(parse_expression(text, trees)):
-        if node["type"] != "comparator" or node["value"] not in ("eq", "ne"):
-            continue
-        left, right = node["children"]
-        if "literal" in (left["type"], right["type"]):
-            continue
-        found += [side["value"] for side in (right, left) if side.get("quoted")][:1]
-    return found
 
 
 def parse_expression(text: str, trees: Trees = NO_TREES) -> Tree:

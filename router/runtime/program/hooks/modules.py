@@ -179,43 +179,43 @@ def implementation_faults(module: ModuleType, plugin: str, folder: Path) -> list
             found += _hook_faults(value, mark, hook, at)
             if hook in implemented:
                 first = implemented[hook]
-                found.append(
-                    ConfigFault(
-                        SECOND,
-                        f"{at} implements {hook!r} again, after {first!r}",
-                        "make one function of the two",
-                    )
-                )
+                again = f"{at} implements {hook!r} again, after {first!r}"
+                found.append(ConfigFault(SECOND, again, "make one function of the two"))
             if hook in HOOKS:
                 implemented.setdefault(hook, name)
-        elif name.startswith("router_") and _is_function(value):
-            found.append(
-                ConfigFault(
-                    UNMARKED,
-                    f"{at} is not marked",
-                    "put @hookimpl over it, or give it another name",
-                )
-            )
+        elif name.startswith("router_") and callable(value) and not inspect.isclass(value):
+            advice = "put @hookimpl over it, or give it another name"
+            found.append(ConfigFault(UNMARKED, f"{at} is not marked", advice))
     return found
-
-
-def _is_function(value: Any) -> bool:
-    return callable(value) and not inspect.isclass(value)
 
 
 def _hook_faults(value: Any, mark: Mapping[str, Any], hook: str, at: str) -> Iterator[ConfigFault]:
     """Yield the faults of one implementation of a hook."""
-    forms = " and ".join(_forms(value, mark))
-    if forms:
-        yield ConfigFault(WRONG_FORM, f"{at} {forms}, which hooks do not support", _PLAIN)
-    if hook in HOOKS:
-        yield from _argument_faults(value, hook, at)
+    is_function = inspect.isfunction(value) or inspect.ismethod(value)
+    parameters = inspect.signature(value).parameters if is_function else {}
+    forms = [f"is marked {option}" for option in _OPTIONS if mark.get(option)]
+    if is_function:
+        forms += filter(None, [odd_form(value), *map(_odd_parameter, parameters.values())])
     else:
-        yield ConfigFault(
-            NO_SUCH_HOOK,
-            f"{at} is no hook of the router",
-            did_you_mean(hook, HOOKS),
-        )
+        forms.append(f"is a {type(value).__name__}")
+    if forms:
+        sentence = f"{at} {' and '.join(forms)}, which hooks do not support"
+        yield ConfigFault(WRONG_FORM, sentence, _PLAIN)
+    if hook not in HOOKS:
+        yield ConfigFault(NO_SUCH_HOOK, f"{at} is no hook of the router", did_you_mean(hook, HOOKS))
+        return
+    for name, parameter in parameters.items():
+        if name not in HOOKS[hook] and not _odd_parameter(parameter):
+            sentence = f"{at} takes {name!r}, which {hook} does not have"
+            known = f"{hook} has {', '.join(HOOKS[hook])}"
+            yield ConfigFault(NO_SUCH_HOOK, sentence, did_you_mean(name, HOOKS[hook], known))
+
+
+def _odd_parameter(parameter: inspect.Parameter) -> str:
+    """Return how a parameter is none of a plain function, as a part of a sentence; or ""."""
+    if parameter.kind not in _POSITIONAL:
+        return f"takes {parameter.name!r} by star or by keyword"
+    return "" if parameter.default is parameter.empty else f"gives {parameter.name!r} a default"
 
 
 def _mark(value: Any) -> Mapping[str, Any] | None:
@@ -235,41 +235,6 @@ def _line(value: Any, folder: Path) -> str:
     if code is None:
         return ""
     return f" ({shown(code.co_filename, folder)}:{code.co_firstlineno})"
-
-
-def _forms(value: Any, mark: Mapping[str, Any]) -> Iterator[str]:
-    """Yield each way in which an implementation is not a plain function.
-
-    Each is a part of a sentence.
-    """
-    for option in _OPTIONS:
-        if mark.get(option):
-            yield f"is marked {option}"
-    if not inspect.isfunction(value) and not inspect.ismethod(value):
-        yield f"is a {type(value).__name__}"
-        return
-    form = odd_form(value)
-    if form:
-        yield form
-    for name, parameter in inspect.signature(value).parameters.items():
-        if parameter.kind not in _POSITIONAL:
-            yield f"takes {name!r} by star or by keyword"
-        elif parameter.default is not parameter.empty:
-            yield f"gives {name!r} a default"
-
-
-def _argument_faults(value: Any, hook: str, at: str) -> Iterator[ConfigFault]:
-    if not inspect.isfunction(value) and not inspect.ismethod(value):
-        return
-    for name, parameter in inspect.signature(value).parameters.items():
-        # `_forms` finds the others.
-        is_plain = parameter.kind in _POSITIONAL and parameter.default is parameter.empty
-        if is_plain and name not in HOOKS[hook]:
-            yield ConfigFault(
-                NO_SUCH_HOOK,
-                f"{at} takes {name!r}, which {hook} does not have",
-                did_you_mean(name, HOOKS[hook], f"{hook} has {', '.join(HOOKS[hook])}"),
-            )
 
 
 def shown(file: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from msgspec import Struct, field, structs
 from pluggy import HookImpl, PluginManager
 
 from router.codes import declare
@@ -26,6 +27,7 @@ from router.model import (
     names_file,
     plugin_name,
 )
+from router.model import Path as ConfigPath
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.envelopes import ENVELOPES, EnvelopeFormat
 from router.runtime.program.hooks import (
@@ -76,43 +78,31 @@ def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Pl
     """
     manager = PluginManager("router")
     manager.add_hookspecs(specs)
-    registered = _Registration()
+    registered = _Registered()
     first: dict[str, str] = {}
     left_out: list[str] = []
     from_files: list[str] = []
     for index, entry in enumerate(entries):
+        path: ConfigPath = ("plugins", index)
         name = plugin_name(entry)
-        faults: list[ConfigFault] = []
         if name in first:
-            faults = [
-                ConfigFault(
-                    SAME_NAME,
-                    f"two plugins are named {name!r}: {first[name]!r} and {entry!r}",
-                    _RENAME,
-                )
-            ]
+            sentence = f"two plugins are named {name!r}: {first[name]!r} and {entry!r}"
+            findings.add(SAME_NAME, sentence, path, suggestion=_RENAME)
+            continue
+        first[name] = entry
+        module = load_module(entry, folder)
+        registration = _Registration(name, registered)
+        if isinstance(module, ConfigFault):
+            faults = [module]
         else:
-            first[name] = entry
-            module = load_module(entry, folder)
-            if isinstance(module, ModuleType) and names_file(entry):
+            if names_file(entry):
                 from_files.append(module.__name__)
-            loaded = (
-                [module]
-                if isinstance(module, ConfigFault)
-                else _add(name, module, folder, manager, registered)
-            )
-            if isinstance(loaded, _Registration):
-                registered = loaded
-            else:
-                faults = loaded
-                left_out.append(name)
-        for fault in faults:
-            findings.add(
-                fault.code,
-                fault.sentence,
-                ("plugins", index),
-                suggestion=fault.suggestion,
-            )
+            faults = _add(module, registration, folder, manager)
+        if faults:
+            findings.add_faults(path, faults)
+            left_out.append(name)
+        else:
+            registered = registration.registered
     plugins = _collect(manager, registered, tuple(left_out))
     weakref.finalize(plugins, _remove_modules, from_files).atexit = False
     return plugins
@@ -127,27 +117,25 @@ def _remove_modules(names: Sequence[str]) -> None:
 
 
 def _add(
-    name: str,
-    module: ModuleType,
-    folder: Path,
-    manager: PluginManager,
-    before: "_Registration",
-) -> "_Registration | list[ConfigFault]":
-    """Add one plugin to the manager, and return what is registered with it, or its
-    faults.
+    module: ModuleType, registration: "_Registration", folder: Path, manager: PluginManager
+) -> list[ConfigFault]:
+    """Add one plugin to the manager, call its register hooks, and return its faults.
+
+    With a fault, it is not in the manager.
     """
-    if faults := implementation_faults(module, name, folder):
+    name = registration.plugin
+    faults = implementation_faults(module, name, folder)
+    if faults:
         return faults
-    if same := manager.get_name(module):
+    same = manager.get_name(module)
+    if same:
         sentence = f"plugin {name!r} is the module that is plugin {same!r} already"
         return [ConfigFault(SAME_NAME, sentence, "take one out")]
     manager.register(module, name)
-    registered = _Registration(name, before)
-    registered.call(_hooks_of(manager, name), folder)
-    if not registered.faults:
-        return registered
-    manager.unregister(name=name)
-    return registered.faults
+    registration.call(_hooks_of(manager, name), folder)
+    if registration.faults:
+        manager.unregister(name=name)
+    return registration.faults
 
 
 def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
@@ -162,9 +150,7 @@ def _hooks_of(manager: PluginManager, name: str) -> dict[str, HookImpl]:
 
 
 def _collect(
-    manager: PluginManager,
-    registered: "_Registration",
-    left_out: tuple[str, ...],
+    manager: PluginManager, registered: "_Registered", left_out: tuple[str, ...]
 ) -> Plugins:
     """Return what is loaded, in the order of the config.
 
@@ -181,28 +167,35 @@ def _collect(
         left_out=left_out,
         transforms=MappingProxyType(registered.transforms),
         envelopes=MappingProxyType(registered.envelopes),
-        checks=tuple(registered.checks),
+        checks=registered.checks,
         message_steps=compiled("router_transform_message", _compile_message_step),
         item_steps=compiled("router_transform_item", _compile_item_step),
         observers={hook: tuple(compiled(hook, _compile_call).items()) for hook in _OBSERVED},
     )
 
 
+class _Registered(Struct, frozen=True):
+    """What the router and the plugins so far register.
+
+    `owners` are the plugins that registered something, by its kind and name.
+    """
+
+    transforms: Mapping[str, TransformFunction] = field(default_factory=lambda: FUNCTIONS)
+    envelopes: Mapping[str, EnvelopeFormat] = field(default_factory=lambda: ENVELOPES)
+    checks: tuple[Check, ...] = ()
+    owners: Mapping[tuple[str, str], str] = {}
+
+
 class _Registration:
-    """What the router, the plugins before and one plugin register.
+    """Adds what one plugin registers to what is `registered` before.
 
     With one of its `faults`, nothing of it counts.
     """
 
-    def __init__(self, plugin: str = "", before: "_Registration | None" = None) -> None:
-        self.transforms: dict[str, TransformFunction] = dict(
-            before.transforms if before else FUNCTIONS
-        )
-        self.envelopes: dict[str, EnvelopeFormat] = dict(before.envelopes if before else ENVELOPES)
-        self.checks: list[Check] = list(before.checks) if before else []
+    def __init__(self, plugin: str, registered: _Registered) -> None:
+        self.plugin = plugin
+        self.registered = registered
         self.faults: list[ConfigFault] = []
-        self._owners: dict[tuple[str, str], str] = dict(before._owners) if before else {}
-        self._plugin = plugin
         self._own_checks: list[Check] = []
 
     def call(self, hooks: Mapping[str, HookImpl], folder: Path) -> None:
@@ -222,55 +215,59 @@ class _Registration:
                     # A plugin may call sys.exit(): that is a fault of it, too.
                     self._fault(f"{hook} raised {describe(error, folder)}")
 
-    def _fault(self, what: str, suggestion: str = "") -> None:
-        self.faults.append(
-            ConfigFault(BAD_REGISTRATION, f"plugin {self._plugin!r}: {what}", suggestion)
-        )
-
     def register_transform(self, name: str, function: TransformFunction) -> None:
-        if self._is_free("transform", name, self.transforms) and self._is_plain(
+        known = self.registered.transforms
+        if self._is_free("transform", name, known) and self._is_plain(
             f"the transform {name!r}", function
         ):
-            self.transforms[name] = function
-            self._owners["transform", name] = self._plugin
+            self._take("transform", name, transforms={**known, name: function})
 
     def register_envelope(self, name: str, unwrap: Envelope, wrap: Wrap | None = None) -> None:
+        known = self.registered.envelopes
         if (
-            self._is_free("envelope", name, self.envelopes)
+            self._is_free("envelope", name, known)
             and self._is_plain(f"the envelope {name!r}", unwrap)
             and (wrap is None or self._is_plain(f"'wrap' of the envelope {name!r}", wrap))
         ):
-            self.envelopes[name] = _guard_envelope(self._plugin, name, unwrap, wrap)
-            self._owners["envelope", name] = self._plugin
+            guarded = _guard_envelope(self.plugin, name, unwrap, wrap)
+            self._take("envelope", name, envelopes={**known, name: guarded})
 
     def register_check(self, function: Check) -> None:
         if function in self._own_checks:
             self._fault("a check is registered twice", "register it once")
         elif self._is_plain(f"a check of type {type(function).__name__}", function):
             self._own_checks.append(function)
-            self.checks.append(_guard_check(self._plugin, function))
+            checks = (*self.registered.checks, _guard_check(self.plugin, function))
+            self.registered = structs.replace(self.registered, checks=checks)
+
+    def _take(self, kind: str, name: str, **changed: Any) -> None:
+        owners = {**self.registered.owners, (kind, name): self.plugin}
+        self.registered = structs.replace(self.registered, owners=owners, **changed)
+
+    def _fault(self, what: str, suggestion: str = "") -> None:
+        sentence = f"plugin {self.plugin!r}: {what}"
+        self.faults.append(ConfigFault(BAD_REGISTRATION, sentence, suggestion))
 
     def _is_free(self, kind: str, name: Any, known: Mapping[str, Any]) -> bool:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             advice = "start with a letter; letters, digits, '_', '-' and '.' may follow"
             self._fault(f"{name!r} is not a valid {kind} name", advice)
             return False
-        if name in known:
-            owner = self._owners.get((kind, name))
-            by = f"registered already, by plugin {owner!r}" if owner else "built in"
-            self._fault(f"the {kind} {name!r} is {by}", "choose another name")
-        return name not in known
+        if name not in known:
+            return True
+        owner = self.registered.owners.get((kind, name))
+        by = f"registered already, by plugin {owner!r}" if owner else "built in"
+        self._fault(f"the {kind} {name!r} is {by}", "choose another name")
+        return False
 
     def _is_plain(self, what: str, function: Any) -> bool:
-        if not callable(function):
-            self._fault(
-                f"{what} cannot be called, it is of type {type(function).__name__}",
-                "register a function",
-            )
-            return False
-        form = odd_form(function)
+        if callable(function):
+            form, advice = odd_form(function), "register a plain function"
+        else:
+            form = f"cannot be called, it is of type {type(function).__name__}"
+            advice = "register a function"
         if form:
-            self._fault(f"{what} {form}", "register a plain function")
+            self._fault(f"{what} {form}", advice)
         return not form
 
 
@@ -278,11 +275,9 @@ def _compile_call(hook: str, implementation: HookImpl) -> Callable[..., Any]:
     """Return a callable that takes all arguments of the hook in order, and passes those
     that the function has.
     """
-    function, wanted, given = (
-        implementation.function,
-        implementation.argnames,
-        HOOKS[hook],
-    )
+    function = implementation.function
+    wanted = implementation.argnames
+    given = HOOKS[hook]
     if wanted == given:
         return function
     positions = tuple(given.index(name) for name in wanted)
@@ -302,10 +297,8 @@ def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
 
     It raises Drop, Reject and Retry of the plugin, else PluginError.
     """
-    plugin, transform = (
-        implementation.plugin_name,
-        _compile_call(hook, implementation),
-    )
+    plugin = implementation.plugin_name
+    transform = _compile_call(hook, implementation)
 
     def step(message: Message, route: Route) -> Message:
         try:
@@ -325,10 +318,8 @@ def _compile_message_step(hook: str, implementation: HookImpl) -> MessageStep:
 
 def _compile_item_step(hook: str, implementation: HookImpl) -> ItemStep:
     """Return a step to the next item; it raises as a step of messages does."""
-    plugin, transform = (
-        implementation.plugin_name,
-        _compile_call(hook, implementation),
-    )
+    plugin = implementation.plugin_name
+    transform = _compile_call(hook, implementation)
 
     def step(item: Item, message: Message, route: Route) -> Item:
         try:
@@ -357,9 +348,8 @@ def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None)
             unwrapped = unwrap(payload, attributes)
         except (Drop, Reject, Retry, KeyboardInterrupt):
             raise
-        except (
-            BaseException
-        ) as error:  # one that ends the program: the next receive would end it again
+        except BaseException as error:
+            # One that ends the program: the next receive would end it again.
             raise PluginError(plugin, what, error) from error
         match unwrapped:
             case (_, Mapping()):
@@ -367,13 +357,7 @@ def _guard_envelope(plugin: str, name: str, unwrap: Envelope, wrap: Wrap | None)
         raise _wrong_return(plugin, what, unwrapped, "a payload and a map of attributes")
 
     if wrap is not None:
-        wrap = _guard(
-            wrap,
-            plugin,
-            f"wrap of {what}",
-            lambda text: isinstance(text, str),
-            "text",
-        )
+        wrap = _guard(wrap, plugin, f"wrap of {what}", lambda text: isinstance(text, str), "text")
     return EnvelopeFormat(name, guarded, wrap, None, lambda value: False)
 
 
@@ -381,14 +365,8 @@ def _guard_check(plugin: str, check: Check) -> Check:
     def fits(found: Any) -> bool:
         return isinstance(found, list) and all(isinstance(each, Remark) for each in found)
 
-    return _guard(
-        check,
-        plugin,
-        "router_register_checks",
-        fits,
-        "a list of Remark",
-        "registered a check that ",
-    )
+    did = "registered a check that "
+    return _guard(check, plugin, "router_register_checks", fits, "a list of Remark", did)
 
 
 def _guard(
@@ -408,10 +386,10 @@ def _guard(
             value = function(given)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # one that ends the program would hide what the others find
-            raise PluginError(
-                plugin, what, error, f"{registered}raised {type(error).__name__}"
-            ) from error
+        except BaseException as error:
+            # One that ends the program would hide what the others find.
+            did = f"{registered}raised {type(error).__name__}"
+            raise PluginError(plugin, what, error, did) from error
         if not fits(value):
             raise _wrong_return(plugin, what, value, expected, registered)
         return value

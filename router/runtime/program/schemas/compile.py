@@ -5,8 +5,8 @@ Why jsonschema-rs: docs/decisions/2026-11-25-jsonschema-rs-validates.md
 """
 
 import pathlib
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -23,10 +23,7 @@ from router.runtime.program.schemas.documents import (
     UNREADABLE_SCHEMA,
     SchemaDocument,
     SchemaError,
-    declared_names,
     draft_of,
-    escape,
-    pointer,
     read_schema,
     verify,
     with_whole_limits,
@@ -40,7 +37,7 @@ from router.runtime.program.schemas.references import (
 if TYPE_CHECKING:
     from jsonschema_rs import Validator
 
-    from router.runtime.program.schemas.reasons import Failure, Locator
+    from router.runtime.program.schemas.reasons import Locator
 
 
 class Invalid(Struct, frozen=True):
@@ -76,7 +73,7 @@ class Validation(Struct, frozen=True, dict=True):
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 Check = Callable[[Any], Invalid | None]
-_Report = Callable[..., None]
+_Report = Callable[[Iterable[ConfigFault]], None]
 
 
 class _Origin(Struct, frozen=True):
@@ -157,17 +154,7 @@ class SchemaStore:
 
         None after an error.
         """
-
-        def report(*faults: ConfigFault) -> None:
-            for fault in faults:
-                findings.add(
-                    fault.code,
-                    fault.sentence,
-                    path,
-                    suggestion=fault.suggestion,
-                    place=fault.place,
-                )
-
+        report = partial(findings.add_faults, path)
         import_validator()
         if not isinstance(schema, str):
             inline = _inline(path)
@@ -177,13 +164,8 @@ class SchemaStore:
             return self._checks[inline]
         file = self._inside(self._root / schema)
         if file is None:
-            report(
-                ConfigFault(
-                    UNREADABLE_SCHEMA,
-                    f"schema '{schema}' is outside the folder of the config",
-                    "put it into that folder",
-                )
-            )
+            outside = f"schema '{schema}' is outside the folder of the config"
+            report([ConfigFault(UNREADABLE_SCHEMA, outside, "put it into that folder")])
             return None
         if file not in self._checks:
             document = self._open(file, report)
@@ -208,9 +190,6 @@ class SchemaStore:
             self._links[asked] = name
         return real
 
-    def _is_there(self, file: pathlib.Path) -> bool:
-        return self._name(file) in self._bundle.files or file.is_file()
-
     def _open(self, file: pathlib.Path, report: _Report) -> SchemaDocument | None:
         """Return the document in a file.
 
@@ -229,7 +208,7 @@ class SchemaStore:
         try:
             content = read_schema(file, name, str(path), self._unsaved.get(path))
         except SchemaError as error:
-            report(*error.faults)
+            report(error.faults)
             return None
         return self._accept(content, origin, report)
 
@@ -242,12 +221,11 @@ class SchemaStore:
         if b'"$' in text:
             content = with_escaped_references(content)
         faults = verify(content, origin.sentence)
-        report(*faults)
-        if any(fault.code.severity == "error" for fault in faults):
+        report(faults)
+        if faults:
             return None
         content = with_whole_limits(content, text)
-        if not faults:
-            self._verified[text] = content
+        self._verified[text] = content
         return self._take(content, origin)
 
     def _take(self, content: Any, origin: _Origin) -> SchemaDocument:
@@ -269,7 +247,8 @@ class SchemaStore:
             inside = self._inside(file)
             if inside is None:
                 raise Unresolved("it leads out of the folder of the config")
-            if inside not in self._opened and not self._is_there(inside):
+            is_known = inside in self._opened or self._name(inside) in self._bundle.files
+            if not is_known and not inside.is_file():
                 raise Unresolved("there is no such file")
             referred = self._open(inside, report)
             if referred is None:
@@ -277,37 +256,24 @@ class SchemaStore:
             return referred
 
         linker = Linker(document, refer)
-        validator = None
-        if document.stands_alone:
-            validator = self._validators.get(document.text)
-        if validator is not None:
-            return self._keep(linker, Validation(validator, linker.reached, path))
+        known = self._validators.get(document.text) if document.stands_alone else None
         try:
-            validator = linker.link()
+            validator = linker.link() if known is None else known
         except SchemaError as error:
-            report(*error.faults)
+            report(error.faults)
             return None
         validation = Validation(validator, linker.reached, path)
-        fault = self._cost_fault(document, validation)
-        if fault is not None:
-            report(fault)
-            return None
+        # The schemas of a compiled config were examined: it is loaded without the module.
+        if known is None and not self._bundle.files:
+            from router.runtime.program.schemas.cost import cost_fault
+
+            fault = cost_fault(document, validation.locations)
+            if fault is not None:
+                report([fault])
+                return None
         if document.stands_alone:
             self._validators[document.text] = validator
-        return self._keep(linker, validation)
-
-    def _cost_fault(self, document: SchemaDocument, validation: Validation) -> ConfigFault | None:
-        # The schemas of a compiled config were examined: it is loaded without the
-        # module.
-        if self._bundle.files:
-            return None
-        from router.runtime.program.schemas.cost import cost_fault
-
-        return cost_fault(document, validation.locations)
-
-    def _keep(self, linker: Linker, validation: Validation) -> Check:
-        """Return the check of a schema without errors."""
-        check = _check(linker, validation.validator, validation.root.uri)
+        check = _check(linker, validator)
         self.validations[check] = validation
         return check
 
@@ -317,66 +283,21 @@ def _inline(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-class _Explanation:
-    """Why messages fail a schema.
+def _check(linker: Linker, validator: "Validator") -> Check:
+    is_valid = validator.is_valid
 
-    What it takes is made at the first failure, because schemas may be large.
-    """
-
-    def __init__(self, linker: Linker, validator: "Validator", root: str) -> None:
-        self._documents = linker.reached
-        self._root = root
-        self._build = linker.build
-        self._validator = validator
-
-    @cached_property
-    def _names(self) -> frozenset[str]:
-        """The names that the schemas declare."""
-        documents = self._documents.values()
-        return frozenset[str]().union(*(declared_names(document.content) for document in documents))
-
-    @cached_property
-    def _locator(self) -> "Locator":
+    @cache
+    def locator() -> "Locator":
+        # Made at the first failure, because schemas may be large.
         from router.runtime.program.schemas.reasons import Locator
 
-        return Locator(self._root, self._documents, self._validator, self._build)
-
-    def of(self, data: Any) -> Invalid:
-        """Return why data fails; raises ValueError."""
-        failure = self._locator.locate(data)
-        shown: list[str | int] = []
-        for step in failure.instance_path:
-            # A name that no schema declares may be a secret.
-            is_known = isinstance(step, int) or step in self._names
-            shown.append(step if is_known else "*")
-        return Invalid(_reason(failure, self._root, self._documents), escape(shown))
-
-
-def _check(linker: Linker, validator: "Validator", root: str) -> Check:
-    explanation = _Explanation(linker, validator, root)
-    is_valid = validator.is_valid
+        return Locator(linker, validator)
 
     def check(data: Any) -> Invalid | None:
         try:
-            return None if is_valid(data) else explanation.of(data)
+            return None if is_valid(data) else Invalid(*locator().explain(data))
         except ValueError:
             # Bytes, or half of a surrogate pair: only a plugin can create these values.
             return Invalid("holds a value that JSON does not have", "")
 
     return check
-
-
-def _reason(failure: "Failure", root: str, documents: Mapping[str, SchemaDocument]) -> str:
-    """Return the keyword and its place in the schema.
-
-    It holds no name but those of the schema.
-    """
-    if failure.schema_path is None:
-        return f"fails '{failure.keyword}'" if failure.keyword else "fails its schema"
-    where = pointer(failure.schema_path)
-    if failure.uri != root and failure.uri in documents:
-        where += f" of {documents[failure.uri].name}"
-    reason = f"fails '{failure.keyword}' at {where}"
-    if failure.missing is not None:
-        reason += f": '{failure.missing}' is missing"
-    return reason

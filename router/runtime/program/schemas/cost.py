@@ -15,9 +15,9 @@ from router.runtime.program.schemas.documents import (
     list_of,
     map_of,
     parts_of,
-    pointer,
     subschemas,
 )
+from router.runtime.program.schemas.json_pointers import pointer
 from router.runtime.program.schemas.references import (
     KEYWORDS,
     Location,
@@ -89,9 +89,8 @@ def _may_multiply(root: SchemaDocument) -> bool:
     if is_small and not any(keyword in root.text for keyword in _MULTIPLYING_TEXTS):
         return False
     parts = [part for _, part in subschemas(root.content)]
-    if len(parts) > MAX_APPLIED:
-        return True
-    return not all(_MULTIPLYING.isdisjoint(part) for part in parts)
+    is_large = len(parts) > MAX_APPLIED
+    return is_large or not all(_MULTIPLYING.isdisjoint(part) for part in parts)
 
 
 def _growth_fault(root: SchemaDocument, locations: Locations) -> ConfigFault | None:

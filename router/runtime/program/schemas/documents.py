@@ -1,11 +1,9 @@
-"""Reads a schema document, and verifies it by itself: draft, validity, patterns,
-formats, names.
-"""
+"""Reads a schema document, and verifies it by itself: draft, validity, patterns, names."""
 
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, reduce
@@ -20,6 +18,7 @@ from router.errors import ConfigError
 from router.model import Path, Place
 from router.runtime.config.findings import ConfigFault, did_you_mean
 from router.runtime.filesystem import read_regular
+from router.runtime.program.schemas.json_pointers import pointer
 from router.runtime.transforms.text import nests_deeper
 
 UNREADABLE_SCHEMA = declare(
@@ -53,12 +52,6 @@ UNSUPPORTED_PATTERN = declare(
     "router for minutes. Look-around "
     "and back-references need backtracking.",
 )
-UNKNOWN_FORMAT = declare(
-    "RT305",
-    "unknown format",
-    "An unknown format validates nothing, so that invalid values are accepted.",
-    "warning",
-)
 UNKNOWN_DRAFT = declare(
     "RT306",
     "unknown $schema",
@@ -84,26 +77,37 @@ _WITH_ID = 4
 _BY_URI = {uri.rstrip("#"): draft for uri, draft in DRAFTS.items()}
 
 _LIMITS = frozenset(
-    f"{bound}{what}"
-    for bound in ("min", "max")
-    for what in ("Length", "Items", "Properties", "Contains")
+    (
+        "maxContains",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "minContains",
+        "minItems",
+        "minLength",
+        "minProperties",
+    )
 )
 """The keywords whose values are lengths and counts."""
 _FRACTION = re.compile(rb'"(?:min|max)(?:Length|Items|Properties|Contains)":[0-9]+[.eE]')
 
 UNEVALUATED = ("unevaluatedItems", "unevaluatedProperties")
 """Keywords that need what other keywords have evaluated."""
-_APPLICATORS = (
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "contentSchema",
-    "else",
-    "if",
-    "items",
-    "not",
+_ONE_PART = frozenset(
+    (
+        "additionalItems",
+        "additionalProperties",
+        "contains",
+        "contentSchema",
+        "else",
+        "if",
+        "items",
+        "not",
+        "propertyNames",
+        "then",
+        *UNEVALUATED,
+    )
 )
-_ONE_PART = frozenset((*_APPLICATORS, "propertyNames", "then", *UNEVALUATED))
 """Keywords whose value may be a schema."""
 _LISTED_PARTS = frozenset(("allOf", "anyOf", "items", "oneOf", "prefixItems"))
 """Keywords whose value may be a list of schemas."""
@@ -279,23 +283,6 @@ def list_of(schema: dict[str, Any], key: str) -> list[Any]:
     return found if isinstance(found, list) else []
 
 
-def pointer(path: Path | list[str | int]) -> str:
-    """Return a JSON Pointer (RFC 6901) for messages, in which the root has a name."""
-    return escape(path) or "the root"
-
-
-def escape(path: Path | list[str | int]) -> str:
-    """Return a JSON Pointer (RFC 6901)."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    return "".join(f"/{step}" for step in steps)
-
-
-def steps_of(json_pointer: str) -> list[str]:
-    """Return the steps of a JSON Pointer (RFC 6901)."""
-    _, *steps = json_pointer.split("/")
-    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
-
-
 def draft_of(content: Any) -> int | None:
     """Return the draft that a document names in `$schema`.
 
@@ -334,10 +321,9 @@ def verify(content: Any, name: str) -> list[ConfigFault]:
                 did_you_mean(named, DRAFTS, f"leave it out for '{DEFAULT_DRAFT}'"),
             )
         ]
-    parts = list(subschemas(content))
     faults = _check_meta(content, name)
-    faults += _check_patterns(parts, name)
-    faults += _check_formats(parts, name)
+    for path, part in subschemas(content):
+        faults += _check_patterns(path, part, name)
     return faults
 
 
@@ -352,7 +338,7 @@ def subschemas(content: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         if not isinstance(schema, dict):
             continue
         yield path, schema
-        # From the last, as a stack gives them back in reverse.
+        # The last first, because a stack reverses them.
         below = reversed(list(parts_of(schema)))
         stack += [((*path, *steps), reduce(getitem, steps, schema)) for steps in below]
 
@@ -411,13 +397,15 @@ def declared_names(content: Any) -> set[str]:
 
 
 def _check_meta(content: dict[str, Any] | bool, name: str) -> list[ConfigFault]:
-    import jsonschema_rs  # up to 50 ms: a config without schemas does not import it
+    # Up to 50 ms: a config without schemas does not import it.
+    import jsonschema_rs
 
     try:
         jsonschema_rs.meta.validate(content)
     except jsonschema_rs.ValidationError as error:
         if getattr(error.kind, "format", "") == "regex":
-            return []  # `_check_patterns` reports it
+            # `_check_part` reports it.
+            return []
         return [invalid(error.instance_path, error.kind.name, name)]
     return []
 
@@ -431,16 +419,13 @@ def invalid(path: list[str | int], keyword: str, name: str) -> ConfigFault:
     )
 
 
-def _check_patterns(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
-        places: list[tuple[Any, Path]] = [(schema.get("pattern"), (*path, "pattern"))]
-        patterns = map_of(schema, "patternProperties")
-        places += [(key, (*path, "patternProperties", key)) for key in patterns]
-        for pattern, where in places:
-            if isinstance(pattern, str) and not _is_linear(pattern):
-                yield unsupported(where, name)
+def _check_patterns(path: Path, schema: dict[str, Any], name: str) -> Iterator[ConfigFault]:
+    patterns: dict[Path, Any] = {(*path, "pattern"): schema.get("pattern")}
+    for pattern in map_of(schema, "patternProperties"):
+        patterns[*path, "patternProperties", pattern] = pattern
+    for where, pattern in patterns.items():
+        if isinstance(pattern, str) and not _is_linear(pattern):
+            yield unsupported(where, name)
 
 
 def unsupported(path: Path | list[str | int], name: str) -> ConfigFault:
@@ -464,17 +449,3 @@ def _is_linear(pattern: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _check_formats(
-    parts: Iterable[tuple[Path, dict[str, Any]]], name: str
-) -> Iterator[ConfigFault]:
-    for path, schema in parts:
-        named = schema.get("format")
-        if isinstance(named, str) and named not in ASSERTED_SINCE:
-            where = pointer((*path, "format"))
-            yield ConfigFault(
-                UNKNOWN_FORMAT,
-                f"{name} has an unknown format '{named}' at {where}: nothing is checked",
-                did_you_mean(named, ASSERTED_SINCE),
-            )

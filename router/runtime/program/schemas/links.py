@@ -14,9 +14,9 @@ from router.runtime.program.schemas.documents import (
     SchemaDocument,
     SchemaError,
     invalid,
-    pointer,
     unsupported,
 )
+from router.runtime.program.schemas.json_pointers import pointer, value_at
 from router.runtime.program.schemas.references import (
     Locations,
     bases_of,
@@ -76,9 +76,8 @@ class Linker:
 
     def link(self) -> "Validator":
         """Return the validator of the document; raises SchemaError."""
-        from jsonschema_rs import (
-            ValidationError,
-        )  # up to 50 ms: a config without schemas does not import it
+        # Up to 50 ms: a config without schemas does not import it.
+        from jsonschema_rs import ValidationError
 
         try:
             validator = self._validator(self._root.draft)
@@ -133,7 +132,7 @@ class Linker:
         named = (
             document.name
             for document in self.reached.values()
-            if _at(document.content, path) == error.instance
+            if value_at(document.content, path) == error.instance
         )
         name = next(named, self._root.name)
         if getattr(error.kind, "format", "") == "regex":
@@ -202,24 +201,13 @@ def make_validator(
     )
 
 
-def _at(content: Any, path: list[str | int]) -> Any:
-    """Return the value at a path of a document, or None."""
-    for part in path:
-        try:
-            content = content[part]
-        except (LookupError, TypeError):
-            return None
-    return content
-
-
 @cache
 def missing_formats(draft: int) -> dict[str, Callable[[object], bool]]:
     """Return validators for the formats that jsonschema-rs does not assert in `draft`:
     those of its latest draft.
     """
-    from jsonschema_rs import (
-        Draft202012Validator,
-    )  # up to 50 ms: a config without schemas does not import it
+    # Up to 50 ms: a config without schemas does not import it.
+    from jsonschema_rs import Draft202012Validator
 
     return {
         name: Draft202012Validator({"format": name}, validate_formats=True, offline=True).is_valid

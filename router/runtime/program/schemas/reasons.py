@@ -8,20 +8,21 @@ first error. The branch that fits best is then found by validating the branches 
 after the other, each up to its first error.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cached_property, reduce
 from operator import getitem
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from router.model import Path
 from router.runtime.program.schemas.documents import (
     UNEVALUATED,
     SchemaDocument,
+    declared_names,
     subschemas,
 )
+from router.runtime.program.schemas.json_pointers import escape, pointer
+from router.runtime.program.schemas.links import Linker
 from router.runtime.program.schemas.references import (
     Location,
     Locations,
@@ -40,57 +41,34 @@ apart.
 _CHOICES = ("anyOf", "oneOf")
 _GUARD = (0, "not", "not")
 
-Build = Callable[[Any, str, Mapping[str, Any]], "Validator"]
-"""Builds a validator from a schema, its base URI, and the contents of all documents by
-URI.
-"""
-
-
-class Failure(Struct, frozen=True):
-    """Where validation fails.
-
-    It has the keyword, its place in a document of the schema, and the place in the
-    message.
-
-    `missing` is the property that the keyword requires, or None. `keyword` is "" and
-    `schema_path` is None where they are not known.
-    """
-
-    keyword: str
-    schema_path: Path | None
-    uri: str
-    instance_path: Path
-    missing: str | None = None
-
 
 class Locator:
-    """Locates failures in one schema.
+    """Says where data fails a schema.
 
-    `documents` are the root and all that it refers to, by URI. Validators of branches
-    are compiled when a message first fails there, and kept.
+    Validators of branches are compiled when a message first fails there, and kept.
     """
 
-    def __init__(
-        self,
-        root: str,
-        documents: Mapping[str, SchemaDocument],
-        validator: "Validator",
-        build: Build,
-    ) -> None:
-        self._root = root
-        self._documents = documents
+    def __init__(self, linker: Linker, validator: "Validator") -> None:
+        self._documents = linker.reached
+        self._build = linker.build
+        self._root = next(iter(self._documents))
         self._original = validator
-        self._build = build
         self._branches: dict[str, Validator] = {}
         self._discriminators: dict[tuple[str, Path], Validator | None] = {}
 
-    def locate(self, data: Any) -> Failure:
-        """Where data fails that the schema does not take."""
-        validator = self._first_only
-        error = None if validator is None else first_error(validator, data)
-        if error is None:
-            return self._elsewhere()
-        return self._descend(error, data)
+    def explain(self, data: Any) -> tuple[str, str]:
+        """Return why data fails that the schema does not take; raises ValueError.
+
+        That is a reason, which has no name but those of the schema, and a JSON Pointer.
+        """
+        error = None if self._guarded is None else first_error(self._guarded, data)
+        return self._left_out() if error is None else self._located(error, data)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        """The names that the schemas declare."""
+        names = [declared_names(document.content) for document in self._documents.values()]
+        return frozenset[str]().union(*names)
 
     @cached_property
     def _contents(self) -> dict[str, Any] | None:
@@ -102,7 +80,7 @@ class Locator:
         for document in documents:
             # References may name a document by its file or by its `$id`.
             for uri in (document.uri, own_base(document)):
-                contents[uri] = _guarded(document.content)
+                contents[uri] = _with_guards(document.content)
         return contents
 
     @cached_property
@@ -110,7 +88,7 @@ class Locator:
         return Locations(self._documents.values())
 
     @cached_property
-    def _first_only(self) -> "Validator | None":
+    def _guarded(self) -> "Validator | None":
         """The validator that stops at the first error.
 
         None if the guarded documents cannot be linked.
@@ -122,8 +100,8 @@ class Locator:
         except ValueError:
             return None
 
-    def _elsewhere(self) -> Failure:
-        """What is known where the guarded schema takes the data.
+    def _left_out(self) -> tuple[str, str]:
+        """Return what is known where the guarded schema takes the data.
 
         Keywords that are left out of it decide there.
         """
@@ -131,74 +109,87 @@ class Locator:
         for uri, document in self._documents.items():
             for path, part in subschemas(document.content):
                 found = [keyword for keyword in UNEVALUATED if keyword in part]
-                places += [(uri, path, keyword) for keyword in found]
+                places += [(keyword, (*path, keyword), uri) for keyword in found]
         if len(places) == 1:
-            ((uri, path, keyword),) = places
-            return Failure(keyword, (*path, keyword), uri, ())
-        keywords = {keyword for _, _, keyword in places}
-        only = keywords.pop() if len(keywords) == 1 else ""
-        return Failure(only, None, self._root, ())
+            return self._reason(*places[0]), ""
+        keywords = {keyword for keyword, _, _ in places}
+        what = f"'{keywords.pop()}'" if len(keywords) == 1 else "its schema"
+        return f"fails {what}", ""
 
-    def _descend(self, error: "ValidationError", data: Any) -> Failure:
-        """The error, or that of the branch that fits best, as far down as one does."""
+    def _located(self, error: "ValidationError", data: Any) -> tuple[str, str]:
+        """Return the error, or that of the branch that fits best, as far down as one does."""
         base: Path = ()
         left = MAX_BRANCHES
         while error.kind.name in _CHOICES:
-            at = named_steps(data, (*base, *error.instance_path))
-            found, left = self._best_branch(error, reduce(getitem, at, data), left)
-            if found is None:
+            choice = self._choice(error)
+            if choice is None or len(choice.content) > left:
                 break
-            error, base = found, at
-        return self._place(error, base, data)
+            left -= len(choice.content)
+            at = named_steps(data, (*base, *error.instance_path))
+            best = self._best_branch(choice, error, reduce(getitem, at, data))
+            if best is None:
+                break
+            error, base = best, at
+        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
+        uri = (error.absolute_keyword_location or "").partition("#")[0]
+        reason = self._reason(keyword, _without_guards(tuple(error.schema_path)), uri)
+        missing = getattr(error.kind, "property", None)
+        if missing is not None:
+            reason += f": '{missing}' is missing"
+        # A name that no schema declares may be a secret.
+        path = named_steps(data, (*base, *error.instance_path))
+        shown = [step if step in self._names or isinstance(step, int) else "*" for step in path]
+        return reason, escape(shown)
+
+    def _reason(self, keyword: str, path: Path, uri: str) -> str:
+        where = pointer(path)
+        if uri != self._root and uri in self._documents:
+            where += f" of {self._documents[uri].name}"
+        return f"fails '{keyword}' at {where}"
+
+    def _choice(self, error: "ValidationError") -> Location | None:
+        """Return the branches of an error of `anyOf` or `oneOf`; None if they are unknown."""
+        uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
+        if uri not in (self._contents or ()):
+            # A document inside of another: validators of branches cannot refer to it.
+            return None
+        path = _without_guards(tuple(fragment.split("/")))
+        return self._locations.find(f"{uri}#{'/'.join(map(str, path))}")
 
     def _best_branch(
-        self, error: "ValidationError", value: Any, left: int
-    ) -> "tuple[ValidationError | None, int]":
-        """The first error of the branch that fits best, and how many more may be tried.
+        self, choice: Location, error: "ValidationError", value: Any
+    ) -> "ValidationError | None":
+        """Return the first error of the branch that fits best.
 
         None if no branch fits better than each other.
         """
-        uri, _, fragment = (error.absolute_keyword_location or "").partition("#")
-        unguarded = "/".join(map(str, _without_guards(tuple(fragment.split("/")))))
-        place = self._locations.find(f"{uri}#{unguarded}")
-        # A document inside of another is not one that the validators of branches can
-        # refer to.
-        can_refer = uri in (self._contents or ())
-        if place is None or not can_refer or len(place.content) > left:
-            return None, left
-        choice = "/".join((fragment, *map(str, _GUARD), error.kind.name))
-        ranked = []
-        for index in range(len(place.content)):
-            failure = self._branch_error(f"{uri}#{choice}/{index}", value)
+        guards = "/".join(map(str, (*_GUARD, error.kind.name)))
+        ranked: dict[tuple[bool, bool, int], list[ValidationError]] = {}
+        for index in range(len(choice.content)):
+            reference = f"{error.absolute_keyword_location}/{guards}/{index}"
+            if reference not in self._branches:
+                self._branches[reference] = self._compile({"$ref": reference})
+            failure = first_error(self._branches[reference], value)
             if failure is not None:
                 depth = len(failure.instance_path)
                 is_other_type = depth == 0 and failure.kind.name == "type"
-                is_other = not self._discriminates(place.below((index,)), value)
+                is_other = not self._discriminates(choice.below((index,)), value)
                 # The less, the better the branch fits: the failure is far down.
-                rank = (is_other_type, is_other, -depth)
-                ranked.append((rank, index, failure))
-        left -= len(place.content)
-        ranked.sort(key=lambda each: each[:2])
-        best = [failure for rank, _, failure in ranked if rank == ranked[0][0]]
-        return (best[0] if len(best) == 1 else None), left
-
-    def _branch_error(self, reference: str, value: Any) -> "ValidationError | None":
-        if reference not in self._branches:
-            self._branches[reference] = self._compile({"$ref": reference})
-        return first_error(self._branches[reference], value)
+                ranked.setdefault((is_other_type, is_other, -depth), []).append(failure)
+        best = ranked[min(ranked)] if ranked else []
+        return best[0] if len(best) == 1 else None
 
     def _discriminates(self, branch: Location, value: Any) -> bool:
         """Whether the properties that a branch fixes have such values."""
-        key = branch.key
-        if key not in self._discriminators:
+        if branch.key not in self._discriminators:
             fixed = self._fixed_properties(branch)
             validator = self._compile({"properties": fixed}) if fixed else None
-            self._discriminators[key] = validator
-        validator = self._discriminators[key]
-        return validator is None or validator.is_valid(value)
+            self._discriminators[branch.key] = validator
+        known = self._discriminators[branch.key]
+        return known is None or known.is_valid(value)
 
     def _fixed_properties(self, branch: Location) -> dict[str, Any]:
-        """The properties that a branch, or what it refers to, fixes.
+        """Return the properties that a branch, or what it refers to, fixes.
 
         Each has its `const` or `enum`.
         """
@@ -220,19 +211,6 @@ class Locator:
         draft = self._contents[self._root]["$schema"]
         uri = f"{self._root}/branch"
         return self._build({"$schema": draft, **schema}, uri, self._contents)
-
-    def _place(self, error: "ValidationError", base: Path, data: Any) -> Failure:
-        keyword = "false" if error.kind.name == "falseSchema" else error.kind.name
-        uri = (error.absolute_keyword_location or "").partition("#")[0]
-        path = _without_guards(tuple(error.schema_path))
-        missing = getattr(error.kind, "property", None)
-        return Failure(
-            keyword,
-            path,
-            uri,
-            named_steps(data, (*base, *error.instance_path)),
-            missing,
-        )
 
 
 def named_steps(data: Any, path: Path) -> Path:
@@ -285,8 +263,8 @@ def _has_choices(document: SchemaDocument) -> bool:
     return any(not part.keys().isdisjoint(_CHOICES) for part in parts)
 
 
-def _guarded(content: Any) -> Any:
-    """A copy of a document whose choices are guarded.
+def _with_guards(content: Any) -> Any:
+    """Return a copy of a document whose choices are guarded.
 
     References that pass through them are led on. Keywords that need what branches have
     evaluated are left out: inside `not` nothing is evaluated.
@@ -305,7 +283,7 @@ def _guarded(content: Any) -> Any:
 
 
 def _led_on(fragment: str) -> str:
-    """A JSON Pointer of the original document in the guarded one."""
+    """Return a JSON Pointer of the original document in the guarded one."""
     parts: list[str] = []
     for part in fragment.split("/"):
         if parts and parts[-1] in _CHOICES and part.isdecimal():
@@ -315,7 +293,7 @@ def _led_on(fragment: str) -> str:
 
 
 def _without_guards(path: Path) -> Path:
-    """A path of the guarded document in the original one: the inverse of `_led_on`."""
+    """Return a path of the guarded document in the original one: the inverse of `_led_on`."""
     kept: list[str | int] = []
     at = 0
     while at < len(path):

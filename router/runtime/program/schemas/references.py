@@ -11,11 +11,8 @@ from urllib.parse import quote, unquote, urldefrag, urljoin
 from msgspec import Struct
 
 from router.model import Path
-from router.runtime.program.schemas.documents import (
-    SchemaDocument,
-    steps_of,
-    subschemas,
-)
+from router.runtime.program.schemas.documents import SchemaDocument, subschemas
+from router.runtime.program.schemas.json_pointers import steps_of, walk_steps
 
 KEYWORDS = ("$ref", "$dynamicRef", "$recursiveRef")
 """The keywords whose values are references."""
@@ -96,12 +93,13 @@ class Locations:
         for document in self._documents:
             known[document.uri] = Location.of(document)
             for path, part, base in _parts(document):
-                bases[document.uri, path] = base
+                place = Location(document, path, part)
+                bases[place.key] = base
                 names = [urldefrag(own).fragment for own in _ids(document, part)]
                 names += [part[key] for key in _ANCHORS if key in part]
-                place = Location(document, path, part)
                 for name in names:
-                    known.setdefault(f"{base}#{name}".removesuffix("#"), place)
+                    uri = f"{base}#{name}"
+                    known.setdefault(uri.removesuffix("#"), place)
         return known, bases
 
     def find(self, uri: str) -> Location | None:
@@ -117,16 +115,9 @@ class Locations:
         start = known.get(url)
         if found is not None or start is None or not fragment.startswith("/"):
             return found
-        path, content = [*start.path], start.content
-        for name in steps_of(unquote(fragment)):
-            is_index = isinstance(content, list) and name.isdecimal()
-            step: str | int = int(name) if is_index else name
-            try:
-                content = content[step]
-            except (LookupError, TypeError):
-                return None
-            path.append(step)
-        return Location(start.document, tuple(path), content)
+        names = steps_of(unquote(fragment))
+        path = tuple(step for _, step, _ in walk_steps(start.content, names))
+        return start.below(path) if len(path) == len(names) else None
 
     def follow(self, place: Location, reference: str) -> Location | None:
         """Return the place that a reference at a place leads to; None if there is none."""
@@ -152,14 +143,14 @@ def with_escaped_references(content: Any) -> Any:
     A copy, if they did not. Generators and bundlers write names of definitions as they
     are: `#/definitions/Map<string>`.
     """
-    parts = [part for _, part in subschemas(content)]
-    if not any(re.search(_NOT_IN_URI, text) for part in parts for _, text in _references_in(part)):
-        return content
-    content = deepcopy(content)
-    for _, part in subschemas(content):
+    escaped = content
+    for path, part in subschemas(content):
         for keyword, text in _references_in(part):
-            part[keyword] = re.sub(_NOT_IN_URI, lambda found: quote(found[0]), text)
-    return content
+            if re.search(_NOT_IN_URI, text):
+                escaped = deepcopy(content) if escaped is content else escaped
+                below = reduce(getitem, path, escaped)
+                below[keyword] = re.sub(_NOT_IN_URI, lambda found: quote(found[0]), text)
+    return escaped
 
 
 def _references_in(part: dict[str, Any]) -> list[tuple[str, str]]:
@@ -191,12 +182,9 @@ def _parts(
     """Yield the subschemas of a document, each with the base URI of its references."""
     bases: dict[Path, str] = {}
     for path, part in subschemas(document.content):
-        base = document.uri
         # The nearest subschema around it decides; between them are keywords and names.
-        for end in range(len(path) - 1, -1, -1):
-            if path[:end] in bases:
-                base = bases[path[:end]]
-                break
+        around = (path[:end] for end in range(len(path) - 1, -1, -1))
+        base = next((bases[each] for each in around if each in bases), document.uri)
         for own in _ids(document, part):
             base = urldefrag(_join(base, own)).url
         bases[path] = base

@@ -1,1 +1,3 @@
-"""What can be proved about the messages, values and items of a route, from its schema, conditions and mapping."""
+"""What can be proved about the messages, values and items of a route, from its schema, conditions
+and mapping.
+"""

@@ -1,26 +1,24 @@
 """Infers the values of mapped attributes: of their sources, through transforms, type and default.
 
-Also how many different ones there are, where a schema or constants limit them, and whether a number that a time to live
-reads counts seconds, or milliseconds.
+Also how many different ones there are, where a schema or constants limit them, and whether a number
+that a time to live reads counts seconds, or milliseconds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
 from math import prod
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, structs
 
-from router.model import Path, TextFormat
+from router.model import TextFormat
 from router.prover import predicates
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import (
-    NO,
-    UNKNOWN,
-    YES,
     Value,
     any_of,
+    longest_of,
     of_constant,
     of_path,
     of_tree,
@@ -30,13 +28,14 @@ from router.prover.inference import (
 )
 from router.prover.predicates import NO_VALUE, Schema, Steps
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.config import spec
 from router.runtime.sources import Computed, Constant, Evaluated, Joined, Values, values_of
 from router.runtime.transforms.transform import EpochSeconds, SameNames, TextResult, Transform
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.transforms import built_in, is_plugins, of_transform
+from router.tools.check.analysis.values import answer
 
 _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "S": (("string", "number"), "string"),
@@ -51,6 +50,7 @@ _CONVERSIONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "json": (("string", "number", "boolean", "array", "object", "binary", "set"), "string"),
 }
 """The types of values that each `type` converts, and the type that it converts them to."""
+_ANSWERS = {True: YES, False: NO, None: UNKNOWN}
 MAX_VALUES = 100
 """More values are not counted."""
 FIRST_MILLISECONDS = 100_000_000_000
@@ -62,7 +62,9 @@ _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
 
 class Step(Struct, frozen=True):
-    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and its input."""
+    """A transform of an attribute: its path in the attribute, what it is (None: a plugin's), and
+    its input.
+    """
 
     name: str
     part: tuple[str | int, ...]
@@ -93,10 +95,11 @@ class Step(Struct, frozen=True):
 
 
 class InferredAttribute(Struct, frozen=True):
-    """The stages of an attribute: its transforms, their result (`raw`), and the value that is stored.
+    """The stages of an attribute: its transforms, their result (`raw`), and the value that is
+    stored.
 
-    `accepts` are the types that `type` converts, None without a `type`. `source` is what its source is known to return,
-    None for an attribute that is not mapped.
+    `accepts` are the types that `type` converts, None without a `type`. `source` is what its source
+    is known to return, None for an attribute that is not mapped.
     """
 
     steps: tuple[Step, ...]
@@ -119,19 +122,21 @@ def _infer(route: AnalyzedRoute, attribute: spec.Attribute) -> InferredAttribute
         transform = built_in(route, name)
         steps.append(Step(name, part, transform, raw))
         raw = Value() if transform is None else of_transform(route, transform, raw, argument)
-    stored = raw if isinstance(attribute.type, UnsetType) else _converted(raw, attribute.type)
+    stored = raw if attribute.type is None else _converted(raw, attribute.type)
     if attribute.default is not UNSET and not (isinstance(values, Computed) and values.required):
         stored = _with_default(stored, attribute.default)
-        if not isinstance(attribute.type, UnsetType):
+        if attribute.type is not None:
             stored = structs.replace(
                 _converted(stored, attribute.type), missing=stored.missing, lacking=None
             )
-    accepts = None if isinstance(attribute.type, UnsetType) else _CONVERSIONS[attribute.type][0]
+    accepts = None if attribute.type is None else _CONVERSIONS[attribute.type][0]
     return InferredAttribute(tuple(steps), raw, accepts, stored, values)
 
 
 def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
-    """Infer what is stored under a name; without `item` it is a property of the message, or of the element."""
+    """Infer what is stored under a name; without `item` it is a property of the message, or of the
+    element.
+    """
     attribute = route.attributes.get(name)
     if attribute is not None:
         return infer(route, attribute)
@@ -139,11 +144,6 @@ def stored(route: AnalyzedRoute, name: str) -> InferredAttribute:
         route.mapped, route.scope.steps(("element", name) if route.scope.each else (name,))
     )
     return InferredAttribute((), value, None, value)
-
-
-def place_of(route: AnalyzedRoute, name: str) -> Path:
-    """Return the path in the config of what is stored under a name."""
-    return route.place(name) if name in route.attributes else (*route.path, "schema")
 
 
 def _source(route: AnalyzedRoute, values: Values) -> Value:
@@ -160,11 +160,12 @@ def _source(route: AnalyzedRoute, values: Values) -> Value:
 
 def _computed(route: AnalyzedRoute, values: Computed) -> Value:
     parts = [_of_text(route, text) for text in values.expressions]
-    own = UNKNOWN if values.missing is None else YES if values.missing else NO
-    lacking = next((part.lacking for part in parts if part.missing is YES), None)
-    missing = any_of([own, *(part.missing for part in parts)])
+    own = Value(missing=_ANSWERS[values.missing])
     value = of_type(values.type, longest=values.longest) if values.type else Value()
-    return structs.replace(value, missing=missing, lacking=lacking, gap=values.gap)
+    lacking = _first_lacking(parts)
+    return structs.replace(
+        value, missing=_any_missing([own, *parts]), lacking=lacking, gap=values.gap
+    )
 
 
 def _of_text(route: AnalyzedRoute, text: str) -> Value:
@@ -172,20 +173,14 @@ def _of_text(route: AnalyzedRoute, text: str) -> Value:
 
 
 def transforms_of(
-    entries: str | dict[str, Any] | tuple[str | dict[str, Any], ...],
+    entries: Sequence[spec.Transforms],
 ) -> list[tuple[str, tuple[str | int, ...], Any]]:
     """Return the transforms of an attribute: the name, path in the attribute and argument of each."""
-    if not entries:  # as of most
-        return []
-    if isinstance(entries, str):
-        return [(entries, ("transform",), None)]
-    if isinstance(entries, dict):
-        return [(name, ("transform",), argument) for name, argument in entries.items()]
-    found: list[tuple[str, tuple[str | int, ...], Any]] = []
-    for index, entry in enumerate(entries):
-        for name, argument in [(entry, None)] if isinstance(entry, str) else entry.items():
-            found.append((name, ("transform", index), argument))
-    return found
+    return [
+        (name, ("transform", index), argument)
+        for index, entry in enumerate(entries)
+        for name, argument in entry.items()
+    ]
 
 
 def _converted(raw: Value, kind: str) -> Value:
@@ -197,10 +192,8 @@ def _converted(raw: Value, kind: str) -> Value:
         )
     if kind == "json":
         return Value(raw.missing, types, NO, None, None, raw.lacking)
-    longest, empty = (
-        (text_length(raw) if kind == "S" else None),
-        (raw.empty if kind in ("S", "B") else NO),
-    )
+    longest = text_length(raw) if kind == "S" else None
+    empty = raw.empty if kind in ("S", "B") else NO
     return structs.replace(raw, types=types, empty=empty, longest=longest)
 
 
@@ -209,17 +202,13 @@ def _with_default(value: Value, default: Any) -> Value:
     other = of_constant(default)
     if other.missing is YES or value.missing is NO:
         return value
-    types = {
-        **value.types,
-        **{kind: value.missing for kind in other.types if value.types.get(kind) is not YES},
-    }
-    longest = (
-        None
-        if value.longest is None or other.longest is None
-        else max(value.longest, other.longest)
-    )
-    if value.can_be(["string"]) is NO:
-        longest = other.longest
+    types = dict(value.types)
+    for kind in other.types:
+        if types.get(kind) is not YES:
+            types[kind] = value.missing
+    longest = other.longest
+    if value.can_be(["string"]) is not NO:
+        longest = longest_of((value.longest, other.longest))
     empty = any_of(
         [value.empty, YES if other.empty is YES and value.missing is YES else weak(other.empty)]
     )
@@ -236,14 +225,25 @@ def _of_template(literals: Sequence[str], parts: Sequence[Value]) -> Value:
         empty = NO
     elif len(parts) == 1:
         empty = empties[0]
-    lacking = next((part.lacking for part in parts if part.missing is YES), None)
     return Value(
-        any_of(part.missing for part in parts), {"string": YES}, empty, longest, None, lacking
+        _any_missing(parts), {"string": YES}, empty, longest, lacking=_first_lacking(parts)
     )
 
 
+def _any_missing(parts: Iterable[Value]) -> Answer:
+    return any_of(part.missing for part in parts)
+
+
+def _first_lacking(parts: Iterable[Value]) -> Steps | None:
+    """Return the path at which the first part that may be missing is."""
+    return next((part.lacking for part in parts if part.missing is YES), None)
+
+
 def count_of_attribute(route: AnalyzedRoute, attribute: spec.Attribute) -> int | None:
-    """Return the most different values of an attribute, besides a default; None if they are not limited."""
+    """Return the most different values of an attribute, besides a default.
+
+    None if they are not limited.
+    """
     inferred = infer(route, attribute)
     if any(is_plugins(route, step.name) for step in inferred.steps):
         return None  # it may return anything
@@ -266,7 +266,10 @@ def _count(route: AnalyzedRoute, inferred: InferredAttribute) -> int | None:
 
 
 def count_of_expression(route: AnalyzedRoute, scope: Scope, text: str) -> int | None:
-    """Return the most different values of a path or constant; None if they are not limited, or for others."""
+    """Return the most different values of a path or constant.
+
+    None if they are not limited, or for others.
+    """
     tree = tree_of(text)
     if tree is None:
         return None
@@ -288,70 +291,63 @@ def _count_at(messages: SchemaProver, index: SchemaIndex, steps: Steps) -> int |
         if isinstance(place.content.get("enum"), list)
     ]
     lists += [[place.content["const"]] for place in index.at(steps) if "const" in place.content]
-    both: list[object] = [*chain.from_iterable(lists)]
+    both = [*chain.from_iterable(lists)]
     for values in sorted([*lists, both], key=len):
-        leaf: Schema = predicates.any_of([{"enum": values}, NO_VALUE])
+        leaf = predicates.any_of([{"enum": values}, NO_VALUE])
         if 0 < len(values) <= MAX_VALUES and messages.holds_at(steps, leaf) is YES:
             return len({repr(value) for value in values})
     return None
 
 
 def counts_seconds(route: AnalyzedRoute, inferred: InferredAttribute, default: Any) -> Answer:
-    """Return whether an attribute that is a number counts seconds: NO if it does not in some message."""
-    known = [_counted_in(route, inferred)]
+    """Return whether an attribute that is a number counts seconds: NO if it does not in some
+    message.
+    """
+    other = [_counted_in(route, inferred).opposite()]
     if isinstance(default, int | Decimal):
-        known.append(_counted_by(default))
-    return (
-        Answer.NO
-        if Answer.NO in known
-        else Answer.UNKNOWN
-        if Answer.UNKNOWN in known
-        else Answer.YES
-    )
+        other.append(_counted_by(default).opposite())
+    return any_of(other).opposite()
 
 
 def counts_milliseconds(route: AnalyzedRoute, inferred: InferredAttribute) -> bool:
-    """Whether it is proved that an attribute counts milliseconds in each message that has it, and that some may."""
-    messages, steps, source = route.mapped, inferred.value.origin, inferred.source
+    """Whether it is proved that an attribute counts milliseconds in each message that has it, and
+    that some may.
+    """
+    source = inferred.source
     if inferred.steps:
         return False
     if isinstance(source, Constant):
-        return _counted_by(source.value) is Answer.NO
+        return _counted_by(source.value) is NO
     if isinstance(source, Computed):
         return source.milliseconds
-    if messages is None or steps is None or inferred.raw.can_be(["number"]) is Answer.NO:
+    if inferred.raw.can_be(["number"]) is NO:
         return False
-    return messages.holds_at(steps, MILLISECONDS) is Answer.YES
+    return answer(route.mapped, inferred.value, MILLISECONDS) is YES
 
 
 def _counted_in(route: AnalyzedRoute, inferred: InferredAttribute) -> Answer:
-    source, steps, messages = inferred.source, inferred.raw.origin, route.mapped
+    source = inferred.source
+    raw = inferred.raw
+    messages = route.mapped
     if inferred.steps:
         last = inferred.steps[-1].transform
         known = last is not None and isinstance(last.result, EpochSeconds)
-        return Answer.YES if known else Answer.UNKNOWN
+        return YES if known else UNKNOWN
     if isinstance(source, Constant):
         return _counted_by(source.value)
     if isinstance(source, Computed):
-        return Answer.NO if source.milliseconds else Answer.YES
-    if messages is None or steps is None:
-        return Answer.UNKNOWN
-    number = messages.holds_at(steps, _SECONDS)
-    if (
-        number is not Answer.YES
-        or inferred.raw.can_be(["string"]) is Answer.NO
-        or route.index is None
-    ):
+        return NO if source.milliseconds else YES
+    number = answer(messages, raw, _SECONDS)
+    is_text = raw.can_be(["string"]) is not NO
+    if number is not YES or not is_text or route.index is None:
         return number
     # With `type: N` it may be text.
-    if messages.can_be(steps, [_MILLISECONDS_AS_TEXT]) is Answer.YES:
-        return Answer.NO
-    return always_matches(messages, steps, _SECONDS_AS_TEXT)
+    if messages and raw.origin and messages.can_be(raw.origin, [_MILLISECONDS_AS_TEXT]) is YES:
+        return NO
+    return always_matches(messages, raw, _SECONDS_AS_TEXT)
 
 
 def _counted_by(value: Any) -> Answer:
-    return (
-        Answer.NO
-        if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS
-        else Answer.YES
-    )
+    if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS:
+        return NO
+    return YES

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from router.model import KeyType, Path
+from router.model import KeyType
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import in_words
+from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.modes import MODES
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
-from router.tools.check.analysis.attributes import counts_seconds, infer, place_of, stored
+from router.tools.check.analysis.attributes import counts_seconds, infer, stored
 from router.tools.check.analysis.item_sizes import of_size
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set, named
@@ -29,66 +29,48 @@ _ORDERED = ("string", "number", "binary")
 def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[RouteClaim]:
     """Yield the claims about a route.
 
-    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a plugin which
-    changes items leaves them valid is not claimed.
+    `neighbours` are all routes of its queue: its `when` is evaluated on their messages, too. That a
+    plugin which changes items leaves them valid is not claimed.
     """
-    if is_set(route.route.when):
-        yield _made(route, "when", "", (*route.path, "when"), _of_when(route, neighbours))
-    if is_set(route.route.for_each):
-        text = str(route.route.for_each)
-        yield _made(
-            route,
-            "for_each",
-            "",
-            (*route.path, "for_each"),
-            _of_expression(route, text, "array", f"'{text}'"),
-        )
-    if not is_set(route.route.item):
-        yield _made(route, "mapping", "", route.path, _of_whole(route))
-    keys: Mapping[str, KeyType] = {} if route.table is None else route.table.key
+    settings = route.route
+    if is_set(settings.when):
+        yield _made(route, "when", _of_when(route, neighbours))
+    if is_set(settings.for_each):
+        text = str(settings.for_each)
+        yield _made(route, "for_each", _of_expression(route, text, "array", f"'{text}'"))
+    if not is_set(settings.item):
+        yield _made(route, "mapping", _of_whole(route))
+    keys = {} if route.table is None else route.table.key
     for name, attribute, facts in route.with_facts:
-        yield _made(
-            route, "mapping", name, route.place(name), _of_mapping(route, name, attribute, facts)
-        )
+        yield _made(route, "mapping", _of_mapping(route, name, attribute, facts), name)
         if is_set(attribute.type) and name not in keys:
-            yield _made(
-                route, "type", name, route.place(name, "type"), _of_conversion(route, attribute)
-            )
+            yield _made(route, "type", _of_conversion(route, attribute), name)
     for name, limit in zip(keys, (MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES), strict=False):
-        yield _made(
-            route, "key", name, place_of(route, name), _of_key(route, name, keys[name], limit)
-        )
-    merge = merge_of(route.route)
+        yield _made(route, "key", _of_key(route, name, keys[name], limit), name)
+    merge = settings.merge
     if merge is not None:
-        yield _made(route, "merge", "", (*route.path, "merge"), failures.of_merge(route, merge))
+        yield _made(route, "merge", failures.of_merge(route, merge))
     yield from _of_settings(route)
 
 
 def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
     """Yield the claims about `version`, `once_key`, the time to live and the size."""
     write = route.route.write
-    if not isinstance(write.version, UnsetType):
-        yield _made(
-            route,
-            "version",
-            write.version,
-            place_of(route, write.version),
-            _of_version(route, write.version),
-        )
-    if not isinstance(write.once_key, UnsetType):
-        path: Path = (*route.path, "write", "once_key")
-        yield _made(route, "once_key", "", path, _of_once_key(route, write.once_key))
+    if write.version is not None:
+        yield _made(route, "version", _of_version(route, write.version), write.version)
+    if write.once_key is not None:
+        yield _made(route, "once_key", of_once_key(route, write.once_key))
     ttl = None if route.table is None else route.table.ttl
     if ttl and (ttl in route.attributes or not is_set(route.route.item)):
-        yield _made(route, "ttl", ttl, place_of(route, ttl), _of_ttl(route, ttl))
+        yield _made(route, "ttl", _of_ttl(route, ttl), ttl)
     if MODES[write.mode].stores != "nothing":
-        yield _made(route, "size", "", (*route.path, "item"), of_size(route))
+        yield _made(route, "size", of_size(route))
 
 
 def _made(
-    route: AnalyzedRoute, kind: ClaimKind, subject: str, path: Path, doubts: Iterable[str]
+    route: AnalyzedRoute, kind: ClaimKind, doubts: Iterable[str], subject: str = ""
 ) -> RouteClaim:
-    return RouteClaim(route.claim(kind, subject), path, tuple(dict.fromkeys(doubts)))
+    return RouteClaim(route.claim(kind, subject), tuple(dict.fromkeys(doubts)))
 
 
 def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:
@@ -159,13 +141,14 @@ def _of_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Itera
         yield f"it may be {in_words(unfit)}"
     if value.empty is not NO:
         yield "it may be empty"
-    if kind == "S" and not _fits(value, limit):
+    if kind == "S" and not fits(value, limit):
         yield f"its length may be over {limit // BYTES_OF_A_CHARACTER} characters"
-    if kind == "B" and not _fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
+    if kind == "B" and not fits(inferred.raw, 4 * limit):  # Base64 is longer than what it encodes
         yield f"its length may be over {limit} bytes"
 
 
-def _fits(value: Value, limit: int) -> bool:
+def fits(value: Value, limit: int) -> bool:
+    """Return whether it is proved that the text of a value has at most so many bytes."""
     return value.longest is not None and value.longest * BYTES_OF_A_CHARACTER <= limit
 
 
@@ -176,7 +159,8 @@ def _of_version(route: AnalyzedRoute, name: str) -> Iterator[str]:
         yield f"it may be {in_words(kinds)}, which are not ordered among each other"
 
 
-def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+def of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    """Yield why a `once_key` may be no part of an idempotency key."""
     value = of_tree(route.messages.taken, Scope(), tree_of(text))
     yield from _of_expression(route, text, "string")
     if value.empty is not NO:
@@ -187,7 +171,9 @@ def _of_once_key(route: AnalyzedRoute, text: str) -> Iterator[str]:
 
 
 def longest_idempotency_key(route: str) -> int:
-    """Return the most characters of the idempotency keys of a route, which are stored with its name."""
+    """Return the most characters of the idempotency keys of a route, which are stored with its
+    name.
+    """
     room = MAX_PARTITION_KEY_BYTES - 3 * len(route) - len("##10000")
     return room // BYTES_OF_A_CHARACTER
 

@@ -1,18 +1,18 @@
-"""What a config itself names: property names, constants and numbers, which are no secrets of a message."""
+"""What a config itself names: property names, constants and numbers, which are no secrets of a
+message.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, TypeGuard
 
-from msgspec import UnsetType
-
 from router.prover.expressions import tree_of
 from router.runtime.config import spec
 from router.runtime.program.expressions import Tree, nodes
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.redaction import read_redact
+from router.runtime.program.redact_settings import read_redact
+from router.runtime.program.route_expressions import expressions_of_route, metadata_of_route
 from router.runtime.program.schemas.documents import declared_names, subschemas
-from router.runtime.sources import expressions_of, meta_of
 
 _CARRIED = "attribute."
 """Begins the names of metadata that is a message attribute."""
@@ -22,7 +22,8 @@ _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 class ConfigNames:
     """What the schemas and expressions of some routes name.
 
-    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of `multipleOf`.
+    `numbers` are those of `enum`, `const`, bounds and literals; `factors` are those of
+    `multipleOf`.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,9 @@ class ConfigNames:
         self.factors: set[int | Decimal] = set()
 
     def add_schema(self, content: Any) -> None:
-        """Add what a document names: property names, and the values of `enum`, `const` and of bounds."""
+        """Add what a document names: property names, and the values of `enum`, `const` and of
+        bounds.
+        """
         self.names |= declared_names(content)
         for _, part in subschemas(content):
             self.add_constant([part.get("enum"), part.get("const")])
@@ -67,10 +70,12 @@ class ConfigNames:
         validation = loaded.validation(name)
         for document in validation.documents.values() if validation else ():
             self.add_schema(document.content)
-        for tree in _trees(settings):
+        for each in expressions_of_route(settings):
+            tree = tree_of(each.text)
+            assert tree is not None  # the config is valid
             self.add_expression(tree)
-        for attribute in _attributes(settings):
-            carried = (each for each in meta_of(attribute) if each.startswith(_CARRIED))
+        for read in metadata_of_route(settings).values():
+            carried = (each for each in read if each.startswith(_CARRIED))
             self.names.update(each.removeprefix(_CARRIED) for each in carried)
 
 
@@ -98,28 +103,9 @@ def _stored_names(program: Program, route: spec.RouteSettings) -> Iterator[str]:
     yield from table.key
     if table.ttl:
         yield table.ttl
-    if not isinstance(route.item, UnsetType):
+    if route.item is not None:
         yield from route.item
     write = route.write
-    if not isinstance(write.version, UnsetType):
+    if write.version is not None:
         yield write.version
     yield from (*write.add, *write.append, *write.keep_first)
-
-
-def _attributes(settings: spec.RouteSettings) -> Iterator[spec.Attribute]:
-    item = {} if isinstance(settings.item, UnsetType) else settings.item
-    for attribute in item.values():
-        yield spec.long_form(attribute) if isinstance(attribute, str) else attribute
-
-
-def _trees(settings: spec.RouteSettings) -> Iterator[Tree]:
-    texts = [
-        each
-        for each in (settings.when, settings.for_each, settings.write.once_key)
-        if isinstance(each, str)
-    ]
-    if not isinstance(settings.merge, UnsetType):
-        texts.append(settings.merge if isinstance(settings.merge, str) else settings.merge.from_)
-    texts += [use.text for attribute in _attributes(settings) for use in expressions_of(attribute)]
-    # Each has a tree: the config is valid.
-    yield from filter(None, map(tree_of, texts))

@@ -1,15 +1,16 @@
-"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to succeed."""
+"""Finds out why the evaluation of an expression, transform, conversion or `merge` is not proved to
+succeed.
+"""
 
 from collections.abc import Iterator
 
-import msgspec
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.prover.conditions import translate
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
@@ -45,7 +46,8 @@ def of_expression(messages: SchemaProver | None, scope: Scope, text: str) -> Ite
 
 
 def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
-    kind, children = tree["type"], tree["children"]
+    kind = tree["type"]
+    children = tree["children"]
     if kind == "function_expression":
         yield from _of_call(messages, scope, tree)
     elif kind == "comparator" and tree["value"] not in ("eq", "ne"):
@@ -71,7 +73,9 @@ def _of_tree(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
 def _guarded(
     messages: SchemaProver | None, scope: Scope, left: Tree, holds: bool
 ) -> SchemaProver | None:
-    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is true or false."""
+    """Return the messages for which the right side of `a && b` or `a || b` is evaluated: `a` is
+    true or false.
+    """
     steps = scope.path(left)
     if steps is not None and EACH not in steps:
         predicate = there(steps, TRUTHY) if holds else {"not": there(steps, TRUTHY)}
@@ -84,7 +88,8 @@ def _guarded(
 
 
 def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterator[str]:
-    name, function = tree["value"], FUNCTIONS.get(tree["value"])
+    name = tree["value"]
+    function = FUNCTIONS.get(tree["value"])
     for index, child in enumerate(tree["children"]):
         if function is None or child["type"] == "expref":
             yield f"{name}() may fail on a value of the list"
@@ -103,12 +108,10 @@ def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
     """Whether a text that is a number is proved to be one that DynamoDB can store."""
     if value.can_be(["string"]) is NO:
         return True
-    if messages is None or value.origin is None:
-        return False
     short = value.longest is not None and value.longest <= MAX_EXPONENT
     if short and holds(messages, value, {"pattern": "^[^eE]*$"}):
         return True
-    return always_matches(messages, value.origin, _NO_NUMBER) is YES
+    return always_matches(messages, value, _NO_NUMBER) is YES
 
 
 def _accepts(messages: SchemaProver | None, takes: Types, value: Value) -> bool:
@@ -139,8 +142,11 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:
-    """Yield why the source of an attribute is not proved to have a value, or none, for each message."""
-    messages, scope = route.mapped, route.scope
+    """Yield why the source of an attribute is not proved to have a value, or none, for each
+    message.
+    """
+    messages = route.mapped
+    scope = route.scope
     values = [(use, of_tree(messages, scope, tree_of(use.text))) for use in route.uses(attribute)]
     for use, value in values:
         yield from of_expression(messages, scope, use.text)
@@ -161,8 +167,10 @@ def of_conversion(
     route: AnalyzedRoute, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[str]:
     """Yield why the conversion of an attribute to its `type` is not proved to succeed."""
-    value, kind, messages = inferred.raw, attribute.type, route.mapped
-    if isinstance(kind, UnsetType) or isinstance(inferred.source, Constant):
+    value = inferred.raw
+    kind = attribute.type
+    messages = route.mapped
+    if kind is None or isinstance(inferred.source, Constant):
         return
     form = TEXT_FORMATS.get(kind)
     if unfit := possible(value, inferred.accepts or ()):
@@ -184,7 +192,8 @@ def of_conversion(
 
 
 class MergedName(Struct, frozen=True):
-    """An attribute that is the route's own, and the path of the map's entry that would be that attribute, too.
+    """An attribute that is the route's own, and the path of the map's entry that would be that
+    attribute, too.
 
     Whether each message has a value at that path, or none, is proved.
     """
@@ -201,7 +210,7 @@ def inferred_map(route: AnalyzedRoute, merge: spec.MergeSettings) -> InferredAtt
 
 
 def _as_attribute(merge: spec.MergeSettings) -> spec.Attribute:
-    return msgspec.convert({"from": merge.from_, "transform": merge.transform}, spec.Attribute)
+    return spec.Attribute(from_=merge.from_, transform=merge.transform)
 
 
 def map_steps(inferred: InferredAttribute) -> Steps | None:
@@ -220,7 +229,7 @@ def merged_names(
         if attribute.startswith(merge.prefix):
             at = (*steps, attribute.removeprefix(merge.prefix))
             always, never = (
-                answer is Answer.YES for answer in (messages.present(at), messages.absent(at))
+                answer is YES for answer in (messages.present(at), messages.absent(at))
             )
             yield MergedName(attribute, at, always, never)
 
@@ -236,8 +245,8 @@ def of_merge(route: AnalyzedRoute, merge: spec.MergeSettings) -> Iterator[str]:
     if steps is None or route.mapped is None:
         yield "the names that it finds are not known"
         return
-    few: Schema = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
-    if route.mapped.holds_at(steps, few) is not Answer.YES:
+    few = {"anyOf": [{"not": {"type": "object"}}, {"maxProperties": merge.max}]}
+    if route.mapped.holds_at(steps, few) is not YES:
         yield f"it may find more than {merge.max} entries"
     for each in merged_names(route, merge, route.mapped, steps):
         if not each.never:

@@ -5,20 +5,12 @@ from itertools import chain
 from math import inf
 from typing import Any
 
-from msgspec import UnsetType, structs
+from msgspec import UNSET, structs
 
 from router.prover.expressions import tree_of
-from router.prover.inference import (
-    ALL_TYPES,
-    MOST_DIGITS,
-    NO,
-    YES,
-    Value,
-    of_path,
-    of_tree,
-    text_length,
-)
+from router.prover.inference import ALL_TYPES, MOST_DIGITS, Value, of_path, of_tree, text_length
 from router.prover.predicates import TRUTHY, Schema
+from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES, constant_bytes
 from router.runtime.config import spec
 from router.runtime.engine.attributes import (
@@ -103,7 +95,7 @@ def most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> fl
 
 def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> float:
     inferred = infer(route, attribute)
-    default = 0 if isinstance(attribute.default, UnsetType) else constant_bytes(attribute.default)
+    default = 0 if attribute.default is UNSET else constant_bytes(attribute.default)
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
@@ -118,11 +110,9 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
             attribute.type,
             min(size, _value_bytes(route, inferred.raw, inferred.accepts)),
         )
-    return (
-        default
-        if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred)
-        else max(default, size)
-    )
+    if size > MAX_ITEM_BYTES and _is_refused(route, name, attribute, inferred):
+        return default
+    return max(default, size)
 
 
 def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
@@ -139,7 +129,10 @@ def _source_bytes(route: AnalyzedRoute, inferred: InferredAttribute) -> float:
 
 
 def _grown(transform: Transform | None, size: float, argument: Any) -> float:
-    """Return the most bytes of the result of a transform; infinity if there is no bound, or it is a plugin's."""
+    """Return the most bytes of the result of a transform.
+
+    Infinity if there is no bound, or it is a plugin's.
+    """
     if transform is None or transform.most_bytes is None or size == inf:
         return inf
     arguments = arguments_of(transform, argument)
@@ -149,7 +142,7 @@ def _grown(transform: Transform | None, size: float, argument: Any) -> float:
 
 
 def _converted(
-    route: AnalyzedRoute, inferred: InferredAttribute, kind: str | UnsetType, size: float
+    route: AnalyzedRoute, inferred: InferredAttribute, kind: str | None, size: float
 ) -> float:
     """Return the most bytes of a value, which has at most `size`, converted to a `type`."""
     if kind == "NS" and inferred.raw.origin is not None and route.few is not None:
@@ -163,14 +156,18 @@ def _converted(
 
 
 def _tree_bytes(route: AnalyzedRoute, tree: Tree | None) -> float:
-    """Return the most bytes of the value of an expression; infinity if there is no bound, or none is known."""
+    """Return the most bytes of the value of an expression.
+
+    Infinity if there is no bound, or none is known.
+    """
     size = inf if tree is None else _value_bytes(route, of_tree(route.mapped, route.scope, tree))
     return size if tree is None or size < inf else _node_bytes(route, tree)
 
 
 def _node_bytes(route: AnalyzedRoute, tree: Tree) -> float:
     """Return the most bytes of the value of an expression, of those of its parts."""
-    children, size = tree["children"], inf
+    children = tree["children"]
+    size = inf
     match tree["type"]:
         case "function_expression" if tree["value"] in _GROWTH_OF_CALLS:
             given = [_tree_bytes(route, child) for child in children if child["type"] != "expref"]
@@ -203,7 +200,10 @@ def _scalar_bytes(value: Value) -> float:
 
 
 def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | None = None) -> float:
-    """Return the most bytes of a value of one of the types that what it is given to takes; infinity if unknown."""
+    """Return the most bytes of a value of one of the types that what it is given to takes.
+
+    Infinity if unknown.
+    """
     if takes is not None:
         value = structs.replace(
             value, types={kind: can for kind, can in value.types.items() if kind in takes}
@@ -213,31 +213,31 @@ def _value_bytes(route: AnalyzedRoute, value: Value, takes: Collection[str] | No
 
 
 def _text_bytes(route: AnalyzedRoute, text: str) -> float:
-    """Return the most bytes of the value of an expression as text; infinity if there is no bound."""
+    """Return the most bytes of the value of an expression as text.
+
+    Infinity if there is no bound.
+    """
     tree = tree_of(text)
     value = of_tree(route.mapped, route.scope, tree)
     size = min(_value_bytes(route, value, SCALARS), _tree_bytes(route, tree))
     # Text stays as it is.
-    return (
-        max(size, MOST_DIGITS)
-        if value.given or value.can_be(["number"]) is NO
-        else bytes_as_text(size)
-    )
+    if value.given or value.can_be(["number"]) is NO:
+        return max(size, MOST_DIGITS)
+    return bytes_as_text(size)
 
 
 def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
     """Return the most bytes of a value that is taken from the message, or of a list of its values."""
-    messages, steps = route.mapped, value.origin or value.elements
+    messages = route.mapped
+    steps = value.origin or value.elements
     if messages is not None and value.one_of is not None:
         return messages.most_bytes(value.one_of, len(value.one_of))
     if messages is None or steps is None:
         return inf
     if value.origin is None and messages.absent(steps) is YES:
         return LIST_BYTES  # a projection leaves out what is null
-    fixed, kinds = (
-        len(route.scope.element or ()),
-        ALL_TYPES if value.origin is None else possible(value),
-    )
+    fixed = len(route.scope.element or ())
+    kinds = ALL_TYPES if value.origin is None else possible(value)
     size = messages.most_bytes(steps, fixed, kinds)
     if size > MAX_ITEM_BYTES and route.few is not None and route.few is not messages:
         size = route.few.most_bytes(steps, fixed, kinds)
@@ -249,36 +249,23 @@ def _bytes_of(route: AnalyzedRoute, value: Value) -> float:
 def _is_refused(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> bool:
-    """Whether it is proved that no value of a message is stored: each is missing, or a part of the mapping refuses it.
+    """Whether it is proved that no value of a message is stored: each is missing, or a part of the
+    mapping refuses it.
 
     A set of no elements counts as missing.
     """
-    for use in route.uses(attribute):
-        tree = tree_of(use.text)
-        value = of_tree(route.mapped, route.scope, tree)
-        taken = ALL_TYPES if use.takes is None else use.takes
-        if (tree is not None and _fails(route, tree)) or not set(taken).intersection(
-            possible(value)
-        ):
+    if any(_fails(route, tree_of(use.text)) for use in route.uses(attribute)):
+        return True
+    for value, takes in _values_taken(route, name, attribute, inferred):
+        if takes is not None and not set(takes).intersection(possible(value)):
             return True
-    if name in route.route.write.add and not {"number", "set"}.intersection(
-        possible(inferred.value)
-    ):
-        return True
-    stages = [(step.before, step.takes) for step in inferred.steps] + [
-        (inferred.raw, inferred.accepts)
-    ]
-    if any(
-        takes is not None and not set(takes).intersection(possible(value))
-        for value, takes in stages
-    ):
-        return True
     forms = [(step.before, step.form) for step in inferred.steps]
     forms.append((inferred.raw, TEXT_FORMATS.get(str(attribute.type))))
     if any(form is not None and is_never_accepted(route, value, form) for value, form in forms):
         return True
-    sets = [kinds for kind, kinds in TYPES_OF_ELEMENTS.items() if kind == attribute.type]
-    lists: list[tuple[Value, tuple[str, ...]]] = [(inferred.raw, kinds) for kinds in sets]
+    lists: list[tuple[Value, tuple[str, ...]]] = []
+    if attribute.type in TYPES_OF_ELEMENTS:
+        lists.append((inferred.raw, TYPES_OF_ELEMENTS[attribute.type]))
     for step in inferred.steps:
         accepts = None if step.transform is None else step.transform.accepts
         if isinstance(accepts, ListsOf):
@@ -287,14 +274,33 @@ def _is_refused(
         element = of_path(route.mapped, listed.elements)
         if "set" not in possible(listed) and not set(kinds).intersection(possible(element)):
             return True
-    return attribute.type == "NS" and holds(
-        route.mapped, of_path(route.mapped, inferred.raw.elements), _NO_NUMBER
-    )
+    element = of_path(route.mapped, inferred.raw.elements)
+    return attribute.type == "NS" and holds(route.mapped, element, _NO_NUMBER)
 
 
-def _fails(route: AnalyzedRoute, tree: Tree) -> bool:
-    """Whether an expression is a call of a function that takes no value that its argument can be, or an empty list."""
-    function = FUNCTIONS.get(tree["value"]) if tree["type"] == "function_expression" else None
+def _values_taken(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
+) -> Iterator[tuple[Value, Collection[str] | None]]:
+    """Yield the values of each part of a mapping, with the types that it takes.
+
+    None if it may take any.
+    """
+    for use in route.uses(attribute):
+        yield of_tree(route.mapped, route.scope, tree_of(use.text)), use.takes or ALL_TYPES
+    for step in inferred.steps:
+        yield step.before, step.takes
+    yield inferred.raw, inferred.accepts
+    if name in route.route.write.add:
+        yield inferred.value, ("number", "set")
+
+
+def _fails(route: AnalyzedRoute, tree: Tree | None) -> bool:
+    """Whether an expression is a call of a function that takes no value that its argument can be,
+    or an empty list.
+    """
+    if tree is None or tree["type"] != "function_expression":
+        return False
+    function = FUNCTIONS.get(tree["value"])
     if function is None or not function.takes[0] or tree["children"][0]["type"] == "expref":
         return False
     taken = {each for each in function.takes[0] if not each.startswith("array-")}

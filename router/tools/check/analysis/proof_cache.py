@@ -1,11 +1,12 @@
-"""Makes what follows from schemas, and shares it among routes: that of equal parts of schemas, and of equal attributes.
+"""Makes what follows from schemas, and shares it among routes: that of equal parts of schemas, and
+of equal attributes.
 
 Equal attributes of routes whose messages have equal parts have equal values.
 """
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
@@ -19,75 +20,92 @@ from router.prover.schema_prover import SchemaProver
 from router.prover.splitting import PropertySchema, SplitSchema
 from router.runtime.config import spec
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import SchemaDocument, draft_of, subschemas
+from router.runtime.program.schemas.documents import draft_of, subschemas
 from router.runtime.sources import ExpressionUse, expressions_of
 
+if TYPE_CHECKING:
+    from jsonschema_rs import CanonicalSchema
+
 MAX_BYTES = 256 * 1024
-"""The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes."""
+"""The size of a schema, as JSON, over which the library proves nothing: proofs could take minutes.
+"""
 SEVERAL = 4
 """So many ask for a part before it is proved apart: a route alone asks up to three times."""
 _T = TypeVar("_T")
 
 
-def prover_of(
-    schema: Validation,
-    budget: ProofBudget | None = None,
-    *,
-    approximate: bool = False,
-    parts: SplitSchema | None = None,
-) -> SchemaProver | None:
-    """Return what follows from a schema; None if it is too large, or the library does not support it.
+def prover_of(schema: Validation, budget: ProofBudget | None = None) -> SchemaProver | None:
+    """Return what follows from a schema.
 
-    If `approximate`, such a schema is decided level by level only, and the result is never None. Of one with other
-    drafts in it, nothing is proved.
+    None if it is too large, or the library does not support it.
+
+    Of one with other drafts in it, nothing is proved.
     """
-    known, uri = None, schema.root.uri
-    texts = {uri: document.text for uri, document in schema.documents.items()}
-    mixed = any(
-        _has_other_drafts(document, texts[uri]) for uri, document in schema.documents.items()
-    )
-    if not mixed and sum(map(len, texts.values())) <= MAX_BYTES:
-        # A schema in one document does not depend on its URI, so that equal inline schemas of routes share an entry.
-        known = (
-            canonical_of(uri, tuple(sorted(texts.items())))
-            if len(texts) > 1
-            else canonical_of("", (("", texts[uri]),))
-        )
-    if known is None and not approximate:
+    known = _canonical(schema)
+    if known is None:
         return None
-    known, exact = (known, True) if known else (parsed(20, b"true"), False)
+    return SchemaProver(known, budget=budget, depthwise=depthwise_prover_of(schema, parsed))
+
+
+def approximate_prover_of(
+    schema: Validation, budget: ProofBudget, parts: SplitSchema | None
+) -> SchemaProver:
+    """Return what follows from a schema; one of which `prover_of` proves nothing is decided level
+    by level only.
+    """
+    known = _canonical(schema)
+    is_of_one_draft = known is not None or not _is_mixed(schema)
     return SchemaProver(
-        known,
-        exact,
+        known or parsed(20, b"true"),
+        known is not None,
         budget,
-        depthwise=depthwise_prover_of(schema, parsed, known=not mixed),
+        depthwise=depthwise_prover_of(schema, parsed, known=is_of_one_draft),
         parts=parts,
     )
 
 
-def _has_other_drafts(document: SchemaDocument, text: bytes) -> bool:
-    """Whether a schema that is embedded in a document, which is given as JSON too, names another draft.
+def _canonical(schema: Validation) -> "CanonicalSchema | None":
+    texts = {uri: document.text for uri, document in schema.documents.items()}
+    if sum(map(len, texts.values())) > MAX_BYTES or _is_mixed(schema):
+        return None
+    uri = schema.root.uri
+    # A schema in one document does not depend on its URI, so that equal inline schemas of routes
+    # share an entry.
+    if len(texts) == 1:
+        return canonical_of("", (("", texts[uri]),))
+    return canonical_of(uri, tuple(sorted(texts.items())))
 
-    The library proves by the draft of the document alone, in which references and keywords can mean something else.
+
+def _is_mixed(schema: Validation) -> bool:
+    """Whether a schema that is embedded in a document names another draft.
+
+    The library proves by the draft of the document alone, in which references and keywords can mean
+    something else.
     """
-    if text.count(b'"$schema"') <= 1:  # that of the document itself, as in most
-        return False
-    return any(
-        draft_of(part) != document.draft
-        for _, part in subschemas(document.content)
-        if "$schema" in part
-    )
+    for document in schema.documents.values():
+        # That of the document itself, as in most.
+        if document.text.count(b'"$schema"') <= 1:
+            continue
+        for _, part in subschemas(document.content):
+            if "$schema" in part and draft_of(part) != document.draft:
+                return True
+    return False
 
 
 class SharedParts:
-    """What follows from parts of schemas: of one that few ask for, the whole schema tells it with less work."""
+    """What follows from parts of schemas: of one that few ask for, the whole schema tells it with
+    less work.
+    """
 
     def __init__(self) -> None:
         self._asked = Counter[PropertySchema]()
         self._known: dict[PropertySchema, SchemaProver | None] = {}
 
     def find(self, part: PropertySchema) -> SchemaProver | None:
-        """Return what follows from a part; None before several have asked, or if the library does not support it."""
+        """Return what follows from a part.
+
+        None before several have asked, or if the library does not support it.
+        """
         self._asked[part] += 1
         if self._asked[part] < SEVERAL:
             return None
@@ -106,7 +124,10 @@ def prover_of_part(part: PropertySchema) -> SchemaProver | None:
 
 
 def prover_of_document(content: Any, budget: ProofBudget | None = None) -> SchemaProver | None:
-    """Return what follows from a schema without references; None if the library does not support it."""
+    """Return what follows from a schema without references.
+
+    None if the library does not support it.
+    """
     known = canonical_of("", (("", ENCODER.encode(content)),))
     return None if known is None else SchemaProver(known, budget=budget)
 
@@ -117,7 +138,9 @@ def prover_without_schema() -> SchemaProver:
 
 
 class _Read(Struct, frozen=True):
-    """The expressions of an attribute, and the properties of messages that they read; None if that may be all.
+    """The expressions of an attribute, and the properties of messages that they read.
+
+    None if that may be all.
 
     `known` is what is known of all equal attributes, whatever messages have.
     """
@@ -158,7 +181,8 @@ class AttributeFacts:
     def unless_nothing(
         self, what: Hashable, find: Callable[[], Iterable[_T]], *, alone: bool = False
     ) -> tuple[_T, ...]:
-        """Return what is found, with names of the route in it; that it is nothing is known of equal attributes.
+        """Return what is found, with names of the route in it; that it is nothing is known of equal
+        attributes.
 
         What depends on the attribute `alone` is known of equal ones of all routes.
         """
@@ -171,7 +195,9 @@ class AttributeFacts:
         return found
 
     def unless_none(self, what: Hashable, find: Callable[[], _T | None]) -> _T | None:
-        """Return what is known by a name, or else what is found; that nothing is found is of this route only."""
+        """Return what is known by a name, or else what is found; that nothing is found is of this
+        route only.
+        """
         known: _T | None = self._known.get(what)
         if known is not None:
             return known
@@ -184,7 +210,8 @@ class AttributeFacts:
     def _is_for_all(self) -> bool:
         """Whether equal attributes have the answer too: there was time for it, and all was decided.
 
-        Where one of two schemas with an equal part has no message that is easy to find, the other may have one.
+        Where one of two schemas with an equal part has no message that is easy to find, the other
+        may have one.
         """
         messages = self._messages
         return messages is None or (
@@ -209,7 +236,8 @@ class SharedAttributes:
         messages: SchemaProver | None,
         settings: tuple[Hashable, ...] | None,
     ) -> AttributeFacts:
-        """Return what is known of an attribute, and of equal ones that read equal parts of messages.
+        """Return what is known of an attribute, and of equal ones that read equal parts of
+        messages.
 
         `settings` are those of the route that matter besides; with None, nothing is shared.
         """
@@ -219,7 +247,8 @@ class SharedAttributes:
             uses = expressions_of(attribute)
             read = self._read[content] = _Read(uses, properties_in(use.text for use in uses))
         parts = None if settings is None else _parts(read, messages)
-        # Without messages nothing is looked at, which says nothing of equal attributes of routes that have some.
+        # Without messages nothing is looked at, which says nothing of equal attributes of routes
+        # that have some.
         key = content, parts, messages is None, settings
         known = {} if parts is None else self._known.setdefault(key, {})
         return AttributeFacts(attribute, read, messages, known)

@@ -1,4 +1,5 @@
-"""Finds a message that the schema of a route accepts and a part of the route rejects: it refutes a claim.
+"""Finds a message that the schema of a route accepts and a part of the route rejects: it refutes a
+claim.
 
 The part runs as the engine runs it, on messages with unusual values at the paths that it reads.
 """
@@ -7,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.errors import ExpressionError, Rejection
 from router.model import Item, KeyType, Message, Table
@@ -46,7 +47,9 @@ class Refutation(Struct, frozen=True):
 def refutation(
     route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute] = ()
 ) -> Refutation | None:
-    """Return a message that refutes a claim about the evaluation of a part of a route; None if none is found.
+    """Return a message that refutes a claim about the evaluation of a part of a route.
+
+    None if none is found.
 
     `neighbours` are all routes of its queue, on whose messages its `when` is evaluated.
     """
@@ -58,7 +61,8 @@ def refutation(
         )
     messages = route.messages_of(claim)
     there = [] if claim.of_message or route.scope.element is None else [route.scope.element]
-    rejects, known = _rejecting(_stages(route, claim)), _known_value(route, claim)
+    rejects = _rejecting(_stages(route, claim))
+    known = _known_value(route, claim)
     found = _search(messages, read, rejects, there, tested_paths(route), known)
     return found or (_mixed(route, claim, read, there) if claim.kind == "version" else None)
 
@@ -86,7 +90,9 @@ def _search(
 
 
 def _known_value(route: AnalyzedRoute, claim: Claim) -> FoundValue | None:
-    """Return the value that refutes the same claim about an equal attribute of another route, to be tried first."""
+    """Return the value that refutes the same claim about an equal attribute of another route, to be
+    tried first.
+    """
     attribute = route.attributes.get(claim.subject)
     if attribute is None or route.table is None:
         return None
@@ -115,7 +121,9 @@ def _failing(route: AnalyzedRoute) -> Reject:
 
 
 def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
-    """Return callables that tell why a message is rejected: the claim is about the last, and the others precede it."""
+    """Return callables that tell why a message is rejected: the claim is about the last, and the
+    others precede it.
+    """
     name = claim.subject
     attribute = _attribute(route, claim)
     if claim.kind == "once_key":
@@ -123,12 +131,12 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
     if claim.kind == "for_each":
         return [_mapping(route, {})]
     if claim.kind == "mapping" and not is_set(route.route.item):
-        return [_mapping(route, {}), _mapping(route, UNSET)]
+        return [_mapping(route, {}), _mapping(route, None)]
     if attribute is None or not has_only_built_ins(route, attribute):
         return []
     # Without `for_each`, a message has one element, itself.
     stages = [_mapping(route, {})] if is_set(route.route.for_each) else []
-    stages.append(_mapping(route, {name: structs.replace(attribute, type=UNSET)}))
+    stages.append(_mapping(route, {name: structs.replace(attribute, type=None)}))
     if claim.kind == "ttl":  # the claim about its type is another
         stages.append(_mapping(route, {name: attribute}))
     if claim.kind in ("type", "key", "version", "ttl"):
@@ -137,10 +145,12 @@ def _stages(route: AnalyzedRoute, claim: Claim) -> list[Reject]:
 
 
 def _attribute(route: AnalyzedRoute, claim: Claim) -> spec.Attribute | None:
-    """Return the attribute of a claim; without `item`, it is a property of the message or of the element."""
+    """Return the attribute of a claim; without `item`, it is a property of the message or of the
+    element.
+    """
     if claim.subject and not is_set(route.route.item):
         name = ENCODER.encode(claim.subject).decode()
-        return spec.long_form(f"element.{name}" if route.scope.each else name)
+        return spec.Attribute(from_=f"element.{name}" if route.scope.each else name)
     return route.attributes.get(claim.subject)
 
 
@@ -149,27 +159,25 @@ def has_only_built_ins(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
     return not any(is_plugins(route, name) for name, _, _ in transforms_of(attribute.transform))
 
 
-def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType) -> MapItems:
-    """Return how attributes of a route, or the whole message, are mapped without the others and without a key."""
-    given = {} if isinstance(item, UnsetType) else item
+def compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
+    """Return how attributes of a route, or the whole message, are mapped without the others and
+    without a key.
+    """
+    given = {} if item is None else item
     # Of a route itself, a mapping has only the name, which `meta` can ask for.
     name = route.name if any(source_of(each)[0].key == "meta" for each in given.values()) else ""
     each = route.route.for_each
-    key = ENCODER.encode(
-        (name, None if isinstance(each, UnsetType) else each, None if item is UNSET else item)
-    )
+    key = ENCODER.encode((name, each, item))
     if key not in route.shared.compiled:
         route.shared.compiled[key] = _compile_alone(route, item)
     compiled: MapItems = route.shared.compiled[key]
     return compiled
 
 
-def _compile_alone(
-    route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | UnsetType
-) -> MapItems:
+def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | None) -> MapItems:
     # No code is generated for the mode `update`, which takes each setting of an attribute.
     part = structs.replace(
-        route.route, item=item, merge=UNSET, write=spec.WriteSettings(mode="update")
+        route.route, item=item, merge=None, write=spec.WriteSettings(mode="update")
     )
     mapping = compile_mapping(
         route.name, part, Table(route.route.table, ()), route.context, route.path
@@ -179,12 +187,14 @@ def _compile_alone(
 
 def _mapping(
     route: AnalyzedRoute,
-    item: Mapping[str, spec.Attribute] | UnsetType,
+    item: Mapping[str, spec.Attribute] | None,
     check: Check = lambda item: "",
 ) -> Reject:
-    """Return a callable that maps attributes of a message, or the whole message, and checks each item."""
+    """Return a callable that maps attributes of a message, or the whole message, and checks each
+    item.
+    """
     map_items = compile_alone(route, item)
-    names = () if isinstance(item, UnsetType) else item
+    names = () if item is None else item
 
     def reject(data: Any) -> str:
         try:
@@ -227,26 +237,25 @@ def _kind_of(name: str, item: Item) -> str:
 
 
 def _version_fault(name: str, kind: str) -> str:
-    return (
-        ""
-        if kind in _ORDERED
-        else f"the version '{name}' is {f'of type {kind}' if kind else 'missing'}"
-    )
+    if kind in _ORDERED:
+        return ""
+    what = f"of type {kind}" if kind else "missing"
+    return f"the version '{name}' is {what}"
 
 
 def _expiry_fault(name: str, item: Item) -> str:
     kind = _kind_of(name, item)
     if kind not in ("N", ""):
         return f"the time to live '{name}' is of type {kind}, and is never read"
-    return (
-        f"the time to live '{name}' is in milliseconds"
-        if kind and item[name] >= FIRST_MILLISECONDS
-        else ""
-    )
+    if kind and item[name] >= FIRST_MILLISECONDS:
+        return f"the time to live '{name}' is in milliseconds"
+    return ""
 
 
 def _idempotency(route: AnalyzedRoute) -> Reject:
-    """Return a callable that tells why a message has no idempotency key; its length has a finding of its own."""
+    """Return a callable that tells why a message has no idempotency key; its length has a finding
+    of its own.
+    """
     compiled = route.context.expression(str(route.route.write.once_key), ())
 
     def reject(data: Any) -> str:
@@ -262,8 +271,12 @@ def _idempotency(route: AnalyzedRoute) -> Reject:
 def _mixed(
     route: AnalyzedRoute, claim: Claim, read: list[Steps], there: Sequence[Steps]
 ) -> Refutation | None:
-    """Return a message with a version of another type than that of another message: the two have no order."""
-    name, attribute, messages = claim.subject, _attribute(route, claim), route.mapped
+    """Return a message with a version of another type than that of another message: the two have no
+    order.
+    """
+    name = claim.subject
+    attribute = _attribute(route, claim)
+    messages = route.mapped
     if messages is None or attribute is None or not has_only_built_ins(route, attribute):
         return None
     kind_of = _mapping(route, {name: attribute}, partial(_kind_of, name))
@@ -298,11 +311,9 @@ def _rejecting(stages: list[Reject]) -> Reject | None:
 
     def rejects(data: Any) -> str:
         reason = last(data)
-        return (
-            reason
-            if reason and _is_storable(data) and not any(stage(data) for stage in before)
-            else ""
-        )
+        if reason and _is_storable(data) and not any(stage(data) for stage in before):
+            return reason
+        return ""
 
     return rejects
 
@@ -318,14 +329,9 @@ def _is_storable(data: Any) -> bool:
 
 def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
     """Yield the paths of the message that a claim is about."""
-    settings = {
-        "when": route.route.when,
-        "for_each": route.route.for_each,
-        "once_key": route.route.write.once_key,
-    }
     attribute = _attribute(route, claim)
-    if claim.kind in settings:
-        yield from _paths_in([str(settings[claim.kind])], Scope())
+    if claim.of_message:
+        yield from _paths_in(_texts(route, claim.kind), Scope())
     elif attribute is not None:
         yield from paths_of(route, attribute)
     elif not is_set(route.route.item):
@@ -339,7 +345,11 @@ def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]
 
 def tested_paths(route: AnalyzedRoute) -> list[Steps]:
     """Return the paths of the message that the `when` of a route reads."""
-    return [*_paths_in([str(route.route.when)], Scope())] if is_set(route.route.when) else []
+    return [*_paths_in(_texts(route, "when"), Scope())]
+
+
+def _texts(route: AnalyzedRoute, setting: str) -> list[str]:
+    return [each.text for each in route.expressions if each.setting == setting]
 
 
 def _paths_in(texts: Iterable[str], scope: Scope) -> Iterator[Steps]:

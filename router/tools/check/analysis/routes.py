@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
@@ -21,27 +21,40 @@ from router.prover.inference import Value
 from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.prover.splitting import PropertySchema, split_by_property
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import MAX_ELEMENTS
+from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
+from router.runtime.program.route_expressions import RouteExpression, expressions_with
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.proof_cache import (
     AttributeFacts,
     SharedAttributes,
     SharedParts,
-    prover_of,
+    approximate_prover_of,
 )
 from router.tools.check.analysis.verdicts import Claim, ClaimKind
 
 MAX_CONDITIONS = 16
-"""The most conditions of earlier routes of `match: first` that are taken into account: more would take seconds."""
+"""The most conditions of earlier routes of `match: first` that are taken into account: more would
+take seconds.
+"""
 
+_SETTINGS: Mapping[ClaimKind, Path] = {
+    "when": ("when",),
+    "for_each": ("for_each",),
+    "mapping": (),
+    "merge": ("merge",),
+    "once_key": ("write", "once_key"),
+    "size": ("item",),
+}
+"""The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
 
 
@@ -54,12 +67,15 @@ class Narrowing(Struct, frozen=True):
 
 
 class MessageSets(Struct, frozen=True, eq=False):
-    """What is proved about the messages of a route; None without a schema, or if nothing can be proved.
+    """What is proved about the messages of a route.
 
-    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes messages before they
-    are mapped. `mapped` are those of them that have an item: with `for_each`, an element. `by_schema` are those that
-    its schema alone lets through, and that have an item, given where the conditions are not exact, and `schema` those
-    in any case. `unknown` is why there is no `taken`, in words.
+    None without a schema, or if nothing can be proved.
+
+    `taken` are those that its queue, `when` and schema let through, None too if a plugin changes
+    messages before they are mapped. `mapped` are those of them that have an item: with `for_each`,
+    an element. `by_schema` are those that its schema alone lets through, and that have an item,
+    given where the conditions are not exact, and `schema` those in any case. `unknown` is why there
+    is no `taken`, in words.
     """
 
     taken: SchemaProver | None = None
@@ -78,7 +94,9 @@ class MessageSets(Struct, frozen=True, eq=False):
 
     @property
     def unreachable(self) -> bool:
-        """Whether it is proved that no message reaches the mapping, so that what is claimed of each one holds."""
+        """Whether it is proved that no message reaches the mapping, so that what is claimed of each
+        one holds.
+        """
         return self.impossible_schema or self.impossible_when or self.shadowed
 
 
@@ -136,7 +154,9 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def few(self) -> SchemaProver | None:
-        """What is proved about the messages that are mapped and have no more elements than `for_each` takes."""
+        """What is proved about the messages that are mapped and have no more elements than
+        `for_each` takes.
+        """
         steps = self.scope.element
         if self.mapped is None or steps is None or EACH in steps[:-1]:
             return self.mapped
@@ -147,8 +167,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
-        item = {} if isinstance(self.route.item, UnsetType) else self.route.item
-        return {name: spec.long_form(each) for name, each in item.items()}
+        return self.route.item or {}
 
     @cached_property
     def with_facts(self) -> Sequence[tuple[str, spec.Attribute, AttributeFacts]]:
@@ -156,6 +175,12 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return [
             (name, attribute, self.facts(attribute)) for name, attribute in self.attributes.items()
         ]
+
+    @cached_property
+    def expressions(self) -> Sequence[RouteExpression]:
+        """All expressions of the route."""
+        uses = {name: facts.uses for name, _, facts in self.with_facts}
+        return tuple(expressions_with(self.route, uses))
 
     def uses(self, attribute: spec.Attribute) -> list[ExpressionUse]:
         """Return the expressions of an attribute."""
@@ -176,13 +201,25 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return {}
 
     def place(self, attribute: str, *part: str | int) -> Path:
-        """Return the path in the config of an attribute, or of a part of it; the short form has no parts."""
-        whole: Path = ("routes", self.name, "item", attribute)
-        item = {} if not part or isinstance(self.route.item, UnsetType) else self.route.item
-        return whole if isinstance(item.get(attribute), str) else (*whole, *part)
+        """Return the path in the config of an attribute, or of a part of it."""
+        return ("routes", self.name, "item", attribute, *part)
+
+    def path_of(self, claim: Claim, *part: str | int) -> Path:
+        """Return the path in the config of what a claim is about, or of a part of its attribute."""
+        name = claim.subject
+        if not name:
+            return (*self.path, *_SETTINGS[claim.kind])
+        if claim.kind == "type":
+            return self.place(name, "type")
+        if name in self.attributes:
+            return self.place(name, *part)
+        # Without `item`, what is stored under a name is a property of the message.
+        return (*self.path, "schema")
 
     def require(self, steps: Steps | None, claim: Claim) -> str:
-        """Suggest how the schema can guarantee a value for a claim: by the first step that it does not guarantee."""
+        """Suggest how the schema can guarantee a value for a claim: by the first step that it does
+        not guarantee.
+        """
         messages = self.messages_of(claim)
         if steps is None or messages is None or self.index is None:
             return ""
@@ -190,26 +227,30 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         where = self.index.where(level)
         if gap == "type":
             return f"add 'type: object' {where}"
-        return (
-            f"remove null from the types {where}"
-            if gap == "null"
-            else f"add '{gap}' to 'required' {where}"
-        )
+        if gap == "null":
+            return f"remove null from the types {where}"
+        return f"add '{gap}' to 'required' {where}"
 
     def constrain(self, value: Value, keyword: str) -> str:
-        """Suggest where to add a keyword to the schema of a value; "" if the value is not taken from a path."""
+        """Suggest where to add a keyword to the schema of a value.
+
+        "" if the value is not taken from a path.
+        """
         if value.origin is None or self.index is None:
             return ""
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
 def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
-    """Return why a value may be missing: a path, and 'type', the name that is not required there, or 'null'."""
+    """Return why a value may be missing: a path, and 'type', the name that is not required there,
+    or 'null'.
+    """
     for index in range(in_element(steps), len(steps)):
-        level, name = steps[:index], steps[index]
-        if messages.holds_at(level, {"type": "object"}) is not Answer.YES:
+        level = steps[:index]
+        name = steps[index]
+        if messages.holds_at(level, {"type": "object"}) is not YES:
             return level, "type"
-        if messages.holds_at(level, {"required": [name]}) is not Answer.YES:
+        if messages.holds_at(level, {"required": [name]}) is not YES:
             return level, str(name)
     return steps, "null"
 
@@ -226,7 +267,9 @@ def analyze_routes(
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
     earlier = _EarlierRoutes()
-    known, find_part, shared = dict[str, SchemaProver](), SharedParts().find, SharedAttributes()
+    known = dict[str, SchemaProver]()
+    find_part = SharedParts().find
+    shared = SharedAttributes()
     routes = []
     for name, route in config.routes.items():
         queue = config.queues.get(route.queue, spec.Queue())
@@ -234,10 +277,8 @@ def analyze_routes(
         linked = _linked(schemas, name, route)
         budget = budget_of(linked)
         by_schema = _by_schema(linked, budget, known, find_part)
-        scope, names = (
-            _scope(route),
-            None if isinstance(route.plugins, UnsetType) else route.plugins,
-        )
+        scope = _scope(route)
+        names = route.plugins
         changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
         routes.append(
             AnalyzedRoute(
@@ -268,24 +309,24 @@ class _EarlierRoutes:
         """The condition of the last route of each queue, which matters if another one follows."""
 
     def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
-        """Return how those before a route narrow its messages, by `match: first`; they are before the next one, too."""
+        """Return how those before a route narrow its messages, by `match: first`; they are before
+        the next one, too.
+        """
         if queue.match != "first":
             return []
         found = self._opposites.setdefault(route.queue, [])
         if route.queue in self._last:
             when = self._last.pop(route.queue)
             found.append(Narrowing(opposite_of(when), evaluated(when, False)))
-        if not isinstance(route.when, UnsetType):
+        if route.when is not None:
             self._last[route.queue] = route.when
         return found
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
-    return (
-        None
-        if isinstance(route.schema, UnsetType)
-        else schemas.linked(route.schema, ("routes", name, "schema"))
-    )
+    if route.schema is None:
+        return None
+    return schemas.linked(route.schema, ("routes", name, "schema"))
 
 
 def _by_schema(
@@ -294,21 +335,22 @@ def _by_schema(
     known: dict[str, SchemaProver],
     find_part: Callable[[PropertySchema], SchemaProver | None],
 ) -> SchemaProver | None:
-    """Return what follows from a schema; routes that share it, or parts of it, share what is proved."""
+    """Return what follows from a schema; routes that share it, or parts of it, share what is
+    proved.
+    """
     if schema is None:
         return None
     uri = schema.root.uri
     if uri in known:
         return known[uri].again()
-    found = prover_of(schema, budget, approximate=True, parts=split_by_property(schema, find_part))
-    assert found is not None  # it is approximate
-    known[uri] = found
-    return found
+    parts = split_by_property(schema, find_part)
+    known[uri] = approximate_prover_of(schema, budget, parts)
+    return known[uri]
 
 
 def _own_condition(route: spec.RouteSettings) -> tuple[Condition, list[Narrowing]]:
     """Return the condition of a route, and how it narrows the messages."""
-    if isinstance(route.when, UnsetType):
+    if route.when is None:
         return ALWAYS, []
     when = condition_of(route.when)
     return when, [Narrowing(when, evaluated(route.when, True), paths_in(route.when))]
@@ -321,7 +363,9 @@ def _message_sets(
     scope: Scope,
     changed: bool,
 ) -> MessageSets:
-    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes, and by `for_each`."""
+    """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes,
+    and by `for_each`.
+    """
     if by_schema is None:
         return NO_MESSAGES
     accepted = _narrow(by_schema, own)
@@ -372,14 +416,20 @@ def _narrow(messages: SchemaProver, narrowings: list[Narrowing]) -> SchemaProver
 
 
 def _scope(route: spec.RouteSettings) -> Scope:
-    return (
-        Scope() if isinstance(route.for_each, UnsetType) else Scope(True, list_of(route.for_each))
-    )
+    return Scope() if route.for_each is None else Scope(True, list_of(route.for_each))
 
 
 def is_set(value: Any) -> bool:
     """Whether a setting is given in the config."""
-    return not isinstance(value, UnsetType)
+    return value is not None
+
+
+def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
+    """Return whether one of two writes destroys what the other relies on."""
+    return any(
+        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def named(value: Value) -> str:

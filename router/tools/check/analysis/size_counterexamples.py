@@ -1,12 +1,12 @@
-"""Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a part of it."""
+"""Finds a valid message whose item is larger than DynamoDB accepts, where a schema does not bound a
+part of it.
+"""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache, partial
 from itertools import count, islice
 from typing import Any
-
-from msgspec import UNSET
 
 from router.errors import Rejection
 from router.model import Message
@@ -51,7 +51,10 @@ _NAMES = 6
 
 
 def unbounded_part(route: AnalyzedRoute) -> str:
-    """Return a sentence about a value of a valid message that makes an item too large; "" if none is found."""
+    """Return a sentence about a value of a valid message that makes an item too large.
+
+    "" if none is found.
+    """
     found = (_unbounded(route, name, each) for name, each in measured_parts(route))
     steps = next((steps for steps in found if steps is not None), None)
     if steps is None:
@@ -63,8 +66,8 @@ def unbounded_part(route: AnalyzedRoute) -> str:
 def _unbounded(route: AnalyzedRoute, name: str, attribute: spec.Attribute | None) -> Steps | None:
     """Return the path of such a value of an attribute; None if none is found.
 
-    What is found is true of an equal attribute of another route, whose messages have room for the value, unless that
-    is a key, which has a limit of its own.
+    What is found is true of an equal attribute of another route, whose messages have room for the
+    value, unless that is a key, which has a limit of its own.
     """
     if attribute is not None and most_bytes(route, name, attribute) <= MAX_ITEM_BYTES:
         return None
@@ -87,14 +90,17 @@ def measured_parts(route: AnalyzedRoute) -> Iterable[tuple[str, spec.Attribute |
 def find_oversized(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute | None
 ) -> tuple[Steps, Any] | None:
-    """Return a path, and a message whose value there makes an attribute or the whole item too large.
+    """Return a path, and a message whose value there makes an attribute or the whole item too
+    large.
 
-    None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform of a plugin is not.
+    None if none is found. An attribute is mapped alone, as the engine maps it. One with a transform
+    of a plugin is not.
     """
-    messages, element = route.mapped, route.scope.element
+    messages = route.mapped
+    element = route.scope.element
     if messages is None or (route.scope.each and element is None):
         return None
-    item: Any = UNSET
+    item: dict[str, spec.Attribute] | None = None
     read: Iterable[Steps] = [element or ()]
     if attribute is not None:
         if (
@@ -102,7 +108,8 @@ def find_oversized(
             or most_bytes(route, name, attribute) <= MAX_ITEM_BYTES
         ):
             return None
-        item, read = {name: attribute}, paths_of(route, attribute)
+        item = {name: attribute}
+        read = paths_of(route, attribute)
     measure = partial(_measure, compile_alone(route, item))
     growth = Growth(
         lambda data: measure(data) is False,
@@ -110,7 +117,8 @@ def find_oversized(
         lambda data: measure(data) is True and _json_bytes(data) <= MOST_BYTES,
     )
     there = [] if element is None else [element]
-    tested, read = tested_paths(route), list(read)
+    tested = tested_paths(route)
+    read = list(read)
     # A template has no value if a part of it has none.
     beside = [[*there, *read], there] if len(read) > 1 else [there]
     tried = (
@@ -156,7 +164,9 @@ def _text_bytes(text: str) -> int:
 
 
 def _enlarged(value: Any, depth: int = _DEPTH) -> Iterator[Any]:
-    """Yield values like one that are too large for an item: text with more of its characters, lists with elements."""
+    """Yield values like one that are too large for an item: text with more of its characters, lists
+    with elements.
+    """
     match value:
         case str():
             yield from (_lengthened(value, way) for way in range(_WAYS))
@@ -221,11 +231,13 @@ def _count(value: Any, more: str) -> int:
 
 @lru_cache(maxsize=16)
 def _lengthened(value: str, way: int) -> str:
-    """Return a text with many more of its characters, at one of the places where a pattern may allow them.
+    """Return a text with many more of its characters, at one of the places where a pattern may
+    allow them.
 
     Most routes try the same few texts, and a text that exists has its hash.
     """
-    last, inner = value[-1:] or "x", value[-2:-1] or "x"
+    last = value[-1:] or "x"
+    inner = value[-2:-1] or "x"
     match way:
         case 0:
             return f"{value}{last * _MANY}"

@@ -13,11 +13,9 @@ from msgspec import structs
 from router.model import TextFormat, TransformFunction
 from router.prover.inference import (
     ALL_TYPES,
-    NO,
-    UNKNOWN,
-    YES,
     Value,
     any_of,
+    longest_of,
     of_constant,
     of_joined,
     of_list_end,
@@ -25,8 +23,8 @@ from router.prover.inference import (
     text_length,
 )
 from router.prover.patterns import escaped
-from router.prover.predicates import NO_TEXT, Schema
-from router.prover.schema_prover import Answer
+from router.prover.predicates import NO_TEXT
+from router.prover.schema_prover import NO, UNKNOWN, YES, Answer
 from router.prover.text_patterns import NO_MATCH
 from router.runtime.transforms import TRANSFORMS, is_built_in
 from router.runtime.transforms.transform import (
@@ -122,21 +120,14 @@ def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bo
         case OnlyKinds(kinds):
             return not possible(value, kinds)
         case NumbersBetween(minimum, maximum):
-            bounds: Schema = {"minimum": minimum, "maximum": maximum}
+            bounds = {"minimum": minimum, "maximum": maximum}
             return holds(messages, value, {"anyOf": [{"not": {"type": "number"}}, bounds]})
         case TextsMatching(pattern):
-            return _matches(route, value, pattern)
+            return always_matches(messages, value, pattern) is YES
         case ListsOf(groups):
             return any(are_elements(messages, value, kinds) for kinds in groups)
         case _:
             return False
-
-
-def _matches(route: AnalyzedRoute, value: Value, pattern: str) -> bool:
-    """Whether each text of a value is proved to match a pattern."""
-    if route.mapped is None or value.origin is None:
-        return False
-    return always_matches(route.mapped, value.origin, pattern) is YES
 
 
 # What the results are.
@@ -168,11 +159,7 @@ def _result_of(
         case SameList():
             return _same_list_as(before)
         case ListEnd(index):
-            return (
-                of_list_end(route.mapped, before, index)
-                if before.ends is None
-                else before.ends[index]
-            )
+            return of_list_end(route.mapped, before, index)
         case JoinedText():
             return of_joined(route.mapped, before)
         case SplitText(separator):
@@ -215,23 +202,22 @@ def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> 
         case EmptyIfMatches(pattern, samples):
             return YES if before.empty is YES else _can_match(route, before, pattern, [*samples])
         case EmptyIfRepeats(part):
-            return (
-                YES
-                if before.empty is YES
-                else _can_match(route, before, f"^({escaped(part)})*$", [part])
-            )
+            if before.empty is YES:
+                return YES
+            return _can_match(route, before, f"^({escaped(part)})*$", [part])
         case _:
             return UNKNOWN
 
 
 def _can_match(route: AnalyzedRoute, before: Value, pattern: str, samples: list[str]) -> Answer:
     """Whether a text can match a pattern, of which some samples are given."""
-    messages, steps = route.mapped, before.origin
+    messages = route.mapped
+    steps = before.origin
     if messages is None or steps is None:
         return UNKNOWN
     if messages.can_be(steps, samples) is YES:
         return YES
-    no_match: Schema = {"anyOf": [NO_TEXT, {"not": {"pattern": pattern}}]}
+    no_match = {"anyOf": [NO_TEXT, {"not": {"pattern": pattern}}]}
     matches = messages.holds_at(steps, no_match).opposite()
     if matches is UNKNOWN:
         matches, text = messages.find_text(steps, [pattern], NO_MATCH)
@@ -264,18 +250,15 @@ def _entry_of(
     entries: Mapping[str, Any],
     default: Any,
 ) -> Value:
-    """Infer an entry of a map; without a default it is missing for a text that the map does not have."""
+    """Infer an entry of a map; without a default it is missing for a text that the map does not
+    have.
+    """
     constants = [*entries.values()]
     if default is not None:
         constants.append(default)
     found = [of_constant(constant) for constant in constants]
     types = {kind: UNKNOWN for value in found for kind in value.types}
-    lengths = [value.longest for value in found if "string" in value.types]
-    longest = (
-        None
-        if None in lengths
-        else max((length for length in lengths if length is not None), default=0)
-    )
+    longest = longest_of(value.longest for value in found if "string" in value.types)
     after = Value(
         missing=NO if default is not None and None not in entries.values() else UNKNOWN,
         types=dict.fromkeys(types, YES) if len(types) == 1 else types,

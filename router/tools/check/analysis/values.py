@@ -1,8 +1,12 @@
 """Asks what is proved of a value: its types, a predicate that it satisfies, its elements."""
 
-from router.prover.inference import ALL_TYPES, NO, Value, of_path
-from router.prover.predicates import SOME_VALUE, Schema
-from router.prover.schema_prover import SchemaProver
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from router.prover.inference import ALL_TYPES, Value, of_path
+from router.prover.predicates import EACH, SOME_VALUE, Schema, in_words
+from router.prover.schema_prover import NO, UNKNOWN, Answer, SchemaProver
 
 
 def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
@@ -11,6 +15,43 @@ def possible(value: Value, except_: tuple[str, ...] = ()) -> list[str]:
         kind for kind, answer in value.types.items() if answer is not NO and kind not in except_
     ]
     return sorted(found, key=ALL_TYPES.index) if len(found) > 1 else found
+
+
+class Misfit(Struct, frozen=True):
+    """What a value provably can be that something does not take, in words.
+
+    `always` is true if it can be nothing else.
+    """
+
+    always: bool
+    words: str
+
+
+def misfit_of(value: Value, takes: Collection[str]) -> Misfit | None:
+    """Return which other types a value has than those that something takes.
+
+    None if no other is proved, or if the schema says nothing of the value.
+    """
+    unfit = value.other_than(takes)
+    if unfit and value.can_be(takes) is NO:
+        return Misfit(True, f"is {in_words(unfit)}")
+    if unfit and not value.untyped:
+        return Misfit(False, f"may be {in_words(unfit)}")
+    return None
+
+
+def answer(messages: SchemaProver | None, value: Value, leaf: Schema) -> Answer:
+    """Return whether each value taken from a path satisfies a predicate."""
+    if messages is None or value.origin is None:
+        return UNKNOWN
+    return messages.holds_at(value.origin, leaf)
+
+
+def has_nulls(messages: SchemaProver | None, listed: Value) -> bool:
+    """Whether elements of a list may be null; a projection omits them."""
+    if messages is None or listed.origin is None:
+        return False
+    return messages.holds_at((*listed.origin, EACH), SOME_VALUE) is NO
 
 
 def holds(messages: SchemaProver | None, value: Value, leaf: Schema) -> bool:

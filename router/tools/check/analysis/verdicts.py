@@ -12,12 +12,13 @@ ClaimKind = Literal[
 
 
 class Claim(Struct, frozen=True):
-    """A claim about every message that the schema of a route accepts; `subject` is an attribute, or "" for the route.
+    """A claim about every message that the schema of a route accepts; `subject` is an attribute, or
+    "" for the route.
 
-    The kinds: `when` and `for_each` can be evaluated; the sources and transforms of an attribute (`mapping`) and its
-    `type` do not fail; `merge` finds a map, without a name of the route's own attributes; a `key` attribute, `version`
-    and `once_key` are there and valid; the `ttl` attribute is a number of seconds; the item has at most the `size` of
-    DynamoDB.
+    The kinds: `when` and `for_each` can be evaluated; the sources and transforms of an attribute
+    (`mapping`) and its `type` do not fail; `merge` finds a map, without a name of the route's own
+    attributes; a `key` attribute, `version` and `once_key` are there and valid; the `ttl` attribute
+    is a number of seconds; the item has at most the `size` of DynamoDB.
     """
 
     route: str
@@ -42,8 +43,7 @@ class Undecided(Struct, frozen=True):
 
 
 class RouteClaim(Struct, frozen=True):
-    """A claim, its path in the config, and why it is not proved: a proved claim has no doubts."""
+    """A claim, and why it is not proved: a proved claim has no doubts."""
 
     claim: Claim
-    path: Path
     doubts: tuple[str, ...]

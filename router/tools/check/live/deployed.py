@@ -1,4 +1,6 @@
-"""A config and what is deployed of it, and a rule about the calls that failed, whose results are unknown."""
+"""A config and what is deployed of it, and a rule about the calls that failed, whose results are
+unknown.
+"""
 
 from collections.abc import Iterator, Mapping
 

@@ -9,8 +9,6 @@ Filters: https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.
 
 from collections.abc import Iterator
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Code, Path
 from router.runtime.config import spec
@@ -194,11 +192,11 @@ def _differences(
         ("window", window, mapping.window),
         ("maximum_concurrency", wanted.maximum_concurrency, mapping.max_concurrency),
     ):
-        if not isinstance(value, UnsetType) and value != actual:
+        if value is not None and value != actual:
             label = (
                 f"{actual or 'none'} in the mapping to function '{function_name(mapping.function)}'"
             )
-            where: Path = ("queues", name, "lambda", setting)
+            where = ("queues", name, "lambda", setting)
             yield Found(
                 OTHER_SETTINGS,
                 f"'{setting}' is {value} in the config, and {label}",

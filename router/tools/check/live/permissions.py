@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-k
 
 from collections.abc import Iterator, Mapping
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.runtime.config import spec
 from router.runtime.engine.engine import CompiledQueue
@@ -59,17 +57,14 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             deployed = seen.queues.get(reference)
             if isinstance(deployed, DeployedQueue):
                 wanted.setdefault(deployed.arn, set()).update(actions)
-        for key in keys_of(settings):
-            wanted.setdefault(key, set()).add(DECRYPT)
+        _add_keys(wanted, settings)
         if queue.dead_letter and dead_letters.kms_key:
             wanted.setdefault(dead_letters.kms_key, set()).update(ENCRYPT)
-        if not isinstance(settings.s3_pointer, UnsetType):
+        if settings.s3_pointer is not None:
             deployed = seen.queues.get(queue.reference)
-            partition = (
-                deployed.arn.partition(":sqs:")[0]
-                if isinstance(deployed, DeployedQueue)
-                else "arn:aws"
-            )
+            partition = "arn:aws"
+            if isinstance(deployed, DeployedQueue):
+                partition = deployed.arn.partition(":sqs:")[0]
             for arn, action in fetches_of(settings.s3_pointer, partition):
                 wanted.setdefault(arn, set()).add(action)
     for route in config.routes.values():
@@ -77,9 +72,13 @@ def needed(config: spec.Config, queues: Mapping[str, CompiledQueue], seen: Deplo
             table = seen.tables.get(name)
             if isinstance(table, DeployedTable):
                 wanted.setdefault(table.arn, {DESCRIBE}).add(action)
-            for key in keys_of(config.tables[name]):
-                wanted.setdefault(key, set()).add(DECRYPT)
+            _add_keys(wanted, config.tables[name])
     return {arn: tuple(sorted(actions)) for arn, actions in wanted.items()}
+
+
+def _add_keys(wanted: dict[str, set[str]], settings: spec.Queue | spec.TableSettings) -> None:
+    for key in keys_of(settings):
+        wanted.setdefault(key, set()).add(DECRYPT)
 
 
 def keys_of(settings: spec.Queue | spec.TableSettings) -> Iterator[str]:
@@ -102,9 +101,9 @@ def writes_of(config: spec.Config, route: spec.RouteSettings) -> Iterator[tuple[
     """Yield the tables that a route writes to, each with the action."""
     write = route.write
     atomic = config.queues[route.queue].atomic if route.queue in config.queues else False
-    versioned = not isinstance(write.version, UnsetType)
+    versioned = write.version is not None
     yield route.table, MODES[write.mode].permission(versioned=versioned, atomic=atomic)
-    if not isinstance(write.once, UnsetType):
+    if write.once is not None:
         yield write.once, PUT.permission
 
 

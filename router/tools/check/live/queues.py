@@ -99,7 +99,9 @@ _ALIAS = "alias/"
     OTHER_KEY_OF_QUEUE,
 )
 def check_queues(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report queues, dead-letter queues and targets of redrive policies that do not exist, or do not fit."""
+    """Report queues, dead-letter queues and targets of redrive policies that do not exist, or do
+    not fit.
+    """
     yield from _check_sources(deployment)
     yield from _check_dead_letters(deployment)
     yield from _check_redrive_targets(deployment)
@@ -121,7 +123,9 @@ def _check_sources(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages only."""
+    """Report a `dead_letter` that does not exist, is of the wrong kind, or accepts smaller messages
+    only.
+    """
     for name, queue in deployment.queues.items():
         deployed = deployment.seen.queues.get(queue.dead_letter) if queue.dead_letter else None
         path = deployment.dead_letter_path(name)
@@ -132,7 +136,9 @@ def _check_dead_letters(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report targets of redrive policies that do not exist, are of the wrong kind, or have a short retention."""
+    """Report targets of redrive policies that do not exist, are of the wrong kind, or have a short
+    retention.
+    """
     for name in deployment.queues:
         deployed = deployment.queue_of(name)
         if deployed is None or not deployed.redrive_to:
@@ -150,7 +156,9 @@ def _check_redrive_targets(deployment: DeployedConfig) -> Iterator[Found]:
 
 
 def _check_kms_key(settings: spec.Queue, deployed: DeployedQueue, path: Path) -> Iterator[Found]:
-    """Report a KMS key that is neither of those of the config; which key an alias stands for is not known."""
+    """Report a KMS key that is neither of those of the config; which key an alias stands for is not
+    known.
+    """
     key = _id_of_key(deployed.kms_key)
     if (
         not key
@@ -280,10 +288,12 @@ SHORT_LIVED = declare(
 
 
 class OutageSurvival(Struct, frozen=True):
-    """How long an outage the messages of a queue survive, in seconds, from the first receive of each on.
+    """How long an outage the messages of a queue survive, in seconds, from the first receive of
+    each on.
 
-    `survives` is for a table, bucket or permission that fails, in which the router extends visibility timeouts;
-    `survives_crashes` is for a function or worker that does not run to the end, and so extends none.
+    `survives` is for a table, bucket or permission that fails, in which the router extends
+    visibility timeouts; `survives_crashes` is for a function or worker that does not run to the
+    end, and so extends none.
     """
 
     queue: str
@@ -304,18 +314,19 @@ def survivals(deployment: DeployedConfig) -> list[OutageSurvival]:
 
 
 def _survival(name: str, backoff: OutageBackoff, deployed: DeployedQueue) -> OutageSurvival:
-    crashes = (
-        (deployed.max_receive_count - 1) * deployed.visibility
-        if deployed.max_receive_count
-        else deployed.retention
-    )
+    if deployed.max_receive_count:
+        crashes = (deployed.max_receive_count - 1) * deployed.visibility
+    else:
+        crashes = deployed.retention
     survives = min(backoff.survives(), deployed.retention)
     return OutageSurvival(name, backoff.outlast, survives, min(crashes, deployed.retention))
 
 
 @live_rule(EXPIRING)
 def check_expiry(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
+    """Report queues whose retention is not longer than the visibility timeouts of all receives
+    together.
+    """
     for name in deployment.queues:
         deployed = deployment.queue_of(name)
         if deployed is None:
@@ -348,11 +359,10 @@ def check_survival(deployment: DeployedConfig) -> Iterator[Found]:
             advice = "raise its retention (at most 14 days), or lower 'outlast'"
         else:
             count = deployed.max_receive_count
-            shown = (
-                f"{count} receives of queue '{deployed.name}' are"
-                if count > 1
-                else f"1 receive of '{deployed.name}' is"
-            )
+            if count > 1:
+                shown = f"{count} receives of queue '{deployed.name}' are"
+            else:
+                shown = f"1 receive of '{deployed.name}' is"
             sentence = f"{shown} used up after {rough_duration(each.survives)} of an outage"
             advice = f"set its maxReceiveCount to {receives_for(each.outlast)} or more, or lower 'outlast'"
         yield Found(SHORT_LIVED, f"{sentence}, and it is to survive {wanted}", path, advice)

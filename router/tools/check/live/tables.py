@@ -7,8 +7,6 @@ API_TableDescription.html and API_TimeToLiveDescription.html.
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.runtime.config import spec
 from router.runtime.modes import MODES
@@ -65,14 +63,14 @@ WRITABLE = ("ACTIVE", "UPDATING")
 
 @live_rule(NO_TABLE, NOT_ACTIVE, OTHER_KEY, OTHER_TTL, UNASKED_TTL, PROVISIONED)
 def check_tables(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report tables that do not exist, accept no writes, or have another key or time to live than the config."""
+    """Report tables that do not exist, accept no writes, or have another key or time to live than
+    the config.
+    """
     for name, table in deployment.config.tables.items():
         deployed = deployment.seen.tables.get(name)
         reference = table.name or name
         if isinstance(deployed, DeployedTable):
-            yield from _check_state(
-                name, reference, deployed, wanted=not isinstance(table.capacity, UnsetType)
-            )
+            yield from _check_state(name, reference, deployed, wanted=table.capacity is not None)
             yield from _check_key(name, reference, table, deployed)
             yield from _check_ttl(name, reference, table, deployed.ttl)
         elif deployed is not None and deployed.absent:
@@ -139,10 +137,12 @@ _TYPES: Mapping[type, str] = {bool: "BOOL", str: "S", int: "N", Decimal: "N", li
 
 @live_rule(INDEX_TYPE)
 def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
-    """Report attributes whose type, as far as the config declares it, differs from that in the key of an index."""
+    """Report attributes whose type, as far as the config declares it, differs from that in the key
+    of an index.
+    """
     for name, route in deployment.config.routes.items():
         deployed = deployment.seen.tables.get(route.table)
-        if not isinstance(deployed, DeployedTable) or isinstance(route.item, UnsetType):
+        if not isinstance(deployed, DeployedTable) or route.item is None:
             continue
         if MODES[route.write.mode].stores == "nothing":
             continue
@@ -160,12 +160,10 @@ def check_indexes(deployment: DeployedConfig) -> Iterator[Found]:
                     )
 
 
-def known_types(attribute: str | spec.Attribute) -> set[str]:
+def known_types(attribute: spec.Attribute) -> set[str]:
     """Return the DynamoDB types that an attribute can have, as far as the config declares them."""
-    if isinstance(attribute, str):
-        return set()
     null = {"NULL"} if "null" in (attribute.missing, attribute.null) else set()
-    if not isinstance(attribute.type, UnsetType):
+    if attribute.type is not None:
         return {"S" if attribute.type == "json" else attribute.type} | null
     if attribute.transform:
         return null

@@ -1,4 +1,6 @@
-"""The rules of `router check`: each module declares the codes of a rule, or of related rules, and registers them.
+"""The rules of `router check`: each module declares the codes of a rule, or of related rules, and
+registers them.
 
-To add a rule, add a module here and a fixture in `tests/checks`; `make docs` updates `docs/checks.md`.
+To add a rule, add a module here and a fixture in `tests/checks`; `make docs` updates
+`docs/checks.md`.
 """

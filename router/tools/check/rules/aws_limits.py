@@ -12,8 +12,6 @@ Tables: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Service
 import re
 from collections.abc import Iterator
 
-from msgspec import UnsetType
-
 from router.codes import declare
 from router.model import Path
 from router.runtime.aws.calls import RESPONSE_SECONDS
@@ -60,32 +58,50 @@ NO_RANGE = declare(
 
 MAX_TIMEOUT, MAX_WINDOW, MIN_RETENTION = 900, 300, 60
 LOG_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
 )
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
 RESERVED_NAMES = frozenset(
     (
-        *(
-            "_HANDLER",
-            "_X_AMZN_TRACE_ID",
-            "AWS_ACCESS_KEY",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_DEFAULT_REGION",
-        ),
-        *("AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_NAME"),
-        *(
-            "AWS_LAMBDA_FUNCTION_VERSION",
-            "AWS_LAMBDA_INITIALIZATION_TYPE",
-            "AWS_LAMBDA_LOG_GROUP_NAME",
-        ),
-        *(
-            "AWS_LAMBDA_LOG_STREAM_NAME",
-            "AWS_LAMBDA_RUNTIME_API",
-            "AWS_REGION",
-            "AWS_SECRET_ACCESS_KEY",
-        ),
-        *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
     )
 )
 VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
@@ -107,8 +123,9 @@ SIZES = {
 def check_batches(subject: Subject) -> Iterator[Found]:
     """Report batch sizes and windows that Lambda refuses."""
     for name, queue in subject.config.queues.items():
-        path: Path = ("queues", name, "lambda")
-        mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
+        path = ("queues", name, "lambda")
+        mapping = queue.lambda_
+        fifo = is_fifo(queue.name or name)
         size = mapping.batch_size if isinstance(mapping.batch_size, int) else 0
         window = parse_duration(mapping.window) if isinstance(mapping.window, str) else None
         if fifo and size > MAX_BATCH_FIFO:
@@ -139,7 +156,7 @@ def check_kms_keys(subject: Subject) -> Iterator[Found]:
     config = subject.config
     keys: list[tuple[Path, str]] = []
     for name, queue in config.queues.items():
-        if not isinstance(queue.s3_pointer, UnsetType):
+        if queue.s3_pointer is not None:
             keys.append((("queues", name, "s3_pointer", "kms_key"), queue.s3_pointer.kms_key))
     for section, entries in (("queues", config.queues), ("tables", config.tables)):
         for name, entry in entries.items():
@@ -184,7 +201,7 @@ def check_times(subject: Subject) -> Iterator[Found]:
 def check_environment(subject: Subject) -> Iterator[Found]:
     """Report environment variables that Lambda refuses."""
     for name in subject.config.function.environment:
-        path: Path = ("function", "environment", name)
+        path = ("function", "environment", name)
         if name in RESERVED_NAMES:
             yield Found(RESERVED, f"'{name}' is set by Lambda itself", path, "remove it", key=True)
         elif not VARIABLE.fullmatch(name):
@@ -265,13 +282,13 @@ TABLE_QUOTA = 40_000
 def check_capacity(subject: Subject) -> Iterator[Found]:
     """Report capacities with a wrong range, over a quota, or under the `write_units` of the router."""
     for name, table in subject.config.tables.items():
-        if isinstance(table.capacity, UnsetType):
+        if table.capacity is None:
             continue
-        path: Path = ("tables", name, "capacity")
+        path = ("tables", name, "capacity")
         for kind, units in (("write", table.capacity.write), ("read", table.capacity.read)):
             yield from _check_range(units, f"table '{name}'", (*path, kind))
         most = table.capacity.write.most
-        if not isinstance(table.write_units, UnsetType) and table.write_units > most:
+        if table.write_units is not None and table.write_units > most:
             sentence = f"the router may use {table.write_units} write units of table '{name}', which has {most} at most"
             advice = f"write 'write_units: {most}' or less, or raise 'max'"
             yield Found(UNFIT, sentence, ("tables", name, "write_units"), advice)
@@ -284,7 +301,7 @@ def _check_range(units: spec.CapacityRange, what: str, path: Path) -> Iterator[F
         )
         yield Found(EMPTY_RANGE, sentence, (*path, "max"), "exchange the two, or leave 'max' out")
     elif units.most > TABLE_QUOTA:
-        key = "min" if isinstance(units.max, UnsetType) else "max"
+        key = "min" if units.max is None else "max"
         sentence = f"{units.most} {path[-1]} units are over the quota of a table, {TABLE_QUOTA}"
         yield Found(
             UNFIT, sentence, (*path, key), "lower it, or ask AWS for more, and then ignore this"

@@ -3,20 +3,19 @@
 from collections.abc import Iterator
 from functools import partial
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
+from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Steps, in_words, there
-from router.prover.schema_prover import SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, Types
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.values import has_nulls, possible
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_ACCEPTED = declare(
     "RT429",
@@ -38,6 +37,7 @@ _NULL_ON_NULL = ("multi_select_list", "multi_select_dict")
 """Nodes that are not evaluated on null."""
 _BY_KEY = ("sort_by", "max_by", "min_by")
 _KEYS = ("number", "string")
+_PLURALS = {"number": "numbers", "string": "texts"}
 
 
 class _Elements(Scope, frozen=True):
@@ -63,54 +63,49 @@ class _Argument(Struct, frozen=True):
 def check_calls(subject: Subject) -> Iterator[Found]:
     """Report the first function of an expression that fails."""
     for route in subject.routes:
-        for text, where, claim in _settings(route):
-            found = _first_failure(route, claim, Scope(), text, where)
+        settings = {each.setting: each.text for each in route.expressions if each.reads_message}
+        when = settings.pop("when", "")
+        for setting, text in settings.items():
+            # An attribute has claims of its own.
+            assert setting != "item"
+            yield from _first_failure(place_claim(route, setting), Scope(), text)
+        for name, _, facts in route.with_facts:
+            # Others call nothing.
+            if any("(" in use.text for use in facts.uses):
+                find = partial(_of_attribute, route, name, facts.uses)
+                yield from facts.unless_nothing("calls", find)
+        if "(" in when:
+            # A condition that fails is false: it may be intended that it fails for some messages.
+            for found in _first_failure(place_claim(route, "when"), Scope(), when):
+                if found.code == NEVER_ACCEPTED:
+                    yield found
+
+
+def _first_failure(placed: PlacedClaim, scope: Scope, text: str) -> Iterator[Found]:
+    """Yield the finding about the first argument that a function may not accept, if there is one."""
+    tree = tree_of(text)
+    messages = placed.route.messages_of(placed.claim)
+    if tree is not None and messages is not None:
+        for argument in _arguments(messages, scope, tree):
+            found = _judge(placed, argument)
             if found is not None:
                 yield found
-        for name, _, facts in route.with_facts:
-            if any("(" in use.text for use in facts.uses):  # others call nothing
-                yield from facts.unless_nothing(
-                    "calls", partial(_of_attribute, route, name, facts.uses)
-                )
-        if not isinstance(route.route.when, UnsetType) and "(" in route.route.when:
-            # A condition that fails is false: it may be intended that it fails for some messages.
-            found = _first_failure(
-                route, route.claim("when"), Scope(), route.route.when, (*route.path, "when")
-            )
-            if found is not None and found.code == NEVER_ACCEPTED:
-                yield found
-
-
-def _first_failure(
-    route: AnalyzedRoute, claim: Claim, scope: Scope, text: str, where: Path
-) -> Found | None:
-    tree, messages = tree_of(text), route.messages_of(claim)
-    for argument in () if tree is None or messages is None else _arguments(messages, scope, tree):
-        if found := _judge(route, claim, argument, where):
-            return structs.replace(found, refutes=claim)
-    return None
+                return
 
 
 def _of_attribute(route: AnalyzedRoute, name: str, uses: list[ExpressionUse]) -> Iterator[Found]:
     for use in uses:
-        claim = route.claim("mapping", name)
-        found = _first_failure(route, claim, route.scope, use.text, route.place(name, *use.place))
-        if found is not None:
-            yield found
-
-
-def _settings(route: AnalyzedRoute) -> Iterator[tuple[str, Path, Claim]]:
-    """Yield the expressions of settings whose failure rejects a message, with their place and claim."""
-    for_each, once_key = route.route.for_each, route.route.write.once_key
-    if not isinstance(for_each, UnsetType):
-        yield for_each, (*route.path, "for_each"), route.claim("for_each")
-    if not isinstance(once_key, UnsetType):
-        yield once_key, (*route.path, "write", "once_key"), route.claim("once_key")
+        yield from _first_failure(
+            place_claim(route, "mapping", name, *use.place), route.scope, use.text
+        )
 
 
 def _arguments(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
-    """Yield the arguments of the functions that are certainly called for some message, or for some element."""
-    kind, children = tree["type"], tree["children"]
+    """Yield the arguments of the functions that are certainly called for some message, or for some
+    element.
+    """
+    kind = tree["type"]
+    children = tree["children"]
     if kind in ("and_expression", "or_expression"):
         yield from _guarded(messages, scope, tree)
         return
@@ -148,9 +143,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
         others = others[:1]
     else:
         base = (*base, EACH)
-        others = (
-            others[1:] or others
-        )  # what a filter selects is unknown, but its condition is evaluated on all
+        # What a filter selects is unknown, but its condition is evaluated on all.
+        others = others[1:] or others
     for child in others:
         if child["type"] not in _NULL_ON_NULL:
             yield from _arguments(messages, _Elements(base=base), child)
@@ -163,7 +157,8 @@ def _on_result(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Ar
 
 
 def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argument]:
-    name, children = tree["value"], tree["children"]
+    name = tree["value"]
+    children = tree["children"]
     function = FUNCTIONS[name]
     values = [of_tree(messages, scope, child) for child in children]
     for index, (child, value) in enumerate(zip(children, values, strict=True)):
@@ -173,64 +168,57 @@ def _of_call(messages: SchemaProver, scope: Scope, tree: Tree) -> Iterator[_Argu
             continue
         elements = next((each.elements for each in values if each.elements is not None), None)
         if elements is not None:
-            inside, body = _Elements(base=elements), child["children"][0]
+            inside = _Elements(base=elements)
+            body = child["children"][0]
             yield from _arguments(messages, inside, body)
             if name in _BY_KEY:
                 yield _Argument(name, _KEYS, of_tree(messages, inside, body), messages)
 
 
-def _judge(route: AnalyzedRoute, claim: Claim, argument: _Argument, where: Path) -> Found | None:
+def _judge(placed: PlacedClaim, argument: _Argument) -> Found | None:
     """Return the finding about an argument, if there is one."""
-    value, takes = argument.value, argument.takes
-    lists = tuple(each.removeprefix("array-") for each in takes if each.startswith("array-"))
-    kinds = (
-        *(each for each in takes if not each.startswith("array-")),
-        *(("array",) if lists else ()),
-    )
-    accepts, unfit = (
-        f"{argument.function}() accepts {in_words(kinds)}" if kinds else "",
-        value.other_than(kinds),
-    )
+    route = placed.route
+    value = argument.value
+    kinds = [each for each in argument.takes if not each.startswith("array-")]
+    elements = [each.removeprefix("array-") for each in argument.takes if each.startswith("array-")]
+    if elements:
+        kinds.append("array")
     if not kinds:
         return None
+    accepts = f"{argument.function}() accepts {in_words(kinds)}"
+    unfit = value.other_than(kinds)
     if value.types and value.can_be(kinds) is NO:
-        possible = [kind for kind, answer in value.types.items() if answer is not NO]
+        sentence = f"{accepts}, and its argument is {in_words(possible(value))}"
         advice = "choose another function, or convert the argument first"
-        return Found(
-            NEVER_ACCEPTED, f"{accepts}, and its argument is {in_words(possible)}", where, advice
-        )
+        return placed.refuted(NEVER_ACCEPTED, sentence, advice)
     if unfit and not value.untyped:
+        sentence = f"{accepts}, and its argument may be {in_words(unfit)}"
         advice = route.constrain(value, f"type: {kinds[0]}")
-        return Found(
-            NOT_ALWAYS_ACCEPTED,
-            f"{accepts}, and its argument may be {in_words(unfit)}",
-            where,
-            advice,
-        )
+        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
     if value.missing is YES:
         sentence = f"{accepts}, and its argument may be missing: {why_missing(value)}"
-        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, route.require(value.lacking, claim))
-    if lists and (found := _unfit_elements(argument, lists)):
-        plural = " or of ".join({"number": "numbers", "string": "texts"}[kind] for kind in lists)
-        sentence = (
-            f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
-        )
-        advice = route.constrain(of_path(argument.messages, value.elements), f"type: {lists[0]}")
-        return Found(NOT_ALWAYS_ACCEPTED, sentence, where, advice)
-    return None
+        advice = route.require(value.lacking, placed.claim)
+        return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
+    found = _unfit_elements(argument, elements) if elements else ""
+    if not found:
+        return None
+    plural = " or of ".join(_PLURALS[kind] for kind in elements)
+    sentence = f"{argument.function}() accepts a list of {plural}, and its elements may be {found}"
+    advice = route.constrain(of_path(argument.messages, value.elements), f"type: {elements[0]}")
+    return placed.refuted(NOT_ALWAYS_ACCEPTED, sentence, advice)
 
 
-def _unfit_elements(argument: _Argument, kinds: tuple[str, ...]) -> str:
-    """Return what elements of a list can be that a function does not accept, in words; "" if nothing."""
-    value, messages = argument.value, argument.messages
+def _unfit_elements(argument: _Argument, kinds: list[str]) -> str:
+    """Return what elements of a list can be that a function does not accept, in words.
+
+    "" if nothing.
+    """
+    value = argument.value
+    messages = argument.messages
     element = of_path(messages, value.elements)
     unfit = element.other_than(kinds)
     if value.elements is None or element.untyped:
         return ""
-    if (
-        not unfit
-        and value.origin is not None
-        and messages.holds_at((*value.origin, EACH), SOME_VALUE) is NO
-    ):
+    if not unfit and has_nulls(messages, value):
         return "null"
     return in_words(unfit) if unfit else ""

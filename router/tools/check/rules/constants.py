@@ -1,4 +1,6 @@
-"""Reports constants of the config that a transform does not take as an argument, or DynamoDB cannot store."""
+"""Reports constants of the config that a transform does not take as an argument, or DynamoDB cannot
+store.
+"""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -7,7 +9,7 @@ from functools import cache, partial
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.codes import declare
 from router.errors import Rejection
@@ -22,7 +24,7 @@ from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import infer, transforms_of
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.transforms import bind, built_in
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 ARGUMENT_TYPE = declare(
     "RT426",
@@ -40,7 +42,9 @@ UNSTORABLE_CONSTANT = declare(
 
 @rule(ARGUMENT_TYPE)
 def check_arguments(subject: Subject) -> Iterator[Found]:
-    """Report arguments that a built-in transform never takes, or that do not match a plugin's annotation."""
+    """Report arguments that a built-in transform never takes, or that do not match a plugin's
+    annotation.
+    """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             if attribute.transform:
@@ -64,7 +68,9 @@ def _check_arguments(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
 
 @rule(UNSTORABLE_CONSTANT)
 def check_constants(subject: Subject) -> Iterator[Found]:
-    """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of expressions."""
+    """Report constants of attributes that cannot be encoded: `value`, `default`, and literals of
+    expressions.
+    """
     for route in subject.routes:
         for name, attribute, facts in route.with_facts:
             find = partial(_check_constants, route, name, attribute)
@@ -76,27 +82,28 @@ def _check_constants(route: AnalyzedRoute, name: str, attribute: spec.Attribute)
     constants = {"default": attribute.default}
     if isinstance(values, Constant) and not attribute.transform:
         constants[source_of(attribute)[0].key] = values.value
-    claim = route.claim("mapping", name)
     for key, constant in constants.items():
         if reason := _unstorable(constant, attribute.type):
             sentence = f"'{key}' of attribute '{name}' has {reason}"
-            yield Found(UNSTORABLE_CONSTANT, sentence, route.place(name, key), refutes=claim)
+            placed = place_claim(route, "mapping", name, key)
+            yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
     if isinstance(values, Evaluated) and not attribute.transform and not is_set(attribute.type):
         for constant in _results(tree_of(values.text)):
-            if reason := _unstorable(constant, UNSET):
+            if reason := _unstorable(constant, None):
                 sentence = f"'{values.text}' of attribute '{name}' has {reason}"
-                where = route.place(name, source_of(attribute)[0].key)
-                yield Found(UNSTORABLE_CONSTANT, sentence, where, refutes=claim)
+                placed = place_claim(route, "mapping", name, source_of(attribute)[0].key)
+                yield placed.refuted(UNSTORABLE_CONSTANT, sentence)
 
 
-def _unstorable(constant: Any, type_: str | UnsetType) -> str:
-    """Return why a constant cannot be stored, once it is converted to the type of its attribute; "" if it can be."""
+def _unstorable(constant: Any, type_: str | None) -> str:
+    """Return why a constant cannot be stored, once it is converted to the type of its attribute.
+
+    "" if it can be.
+    """
     try:
-        value = (
-            constant
-            if constant is UNSET or isinstance(type_, UnsetType)
-            else CONVERTERS[type_](constant)
-        )
+        value = constant
+        if constant is not UNSET and type_ is not None:
+            value = CONVERTERS[type_](constant)
     except ValueError:  # loading reports it
         return ""
     if value is UNSET or value is None:
@@ -118,7 +125,9 @@ def _results(tree: Tree | None) -> Iterator[Any]:
 
 
 def _unfit(transform: Transform, argument: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield the arguments of a built-in transform that are out of their range, by name, and what it takes instead."""
+    """Yield the arguments of a built-in transform that are out of their range, by name, and what it
+    takes instead.
+    """
     bound = bind(transform.apply, argument)
     given = {} if bound is None else bound.arguments
     for name, takes in transform.arguments.items():
@@ -127,15 +136,21 @@ def _unfit(transform: Transform, argument: Any) -> Iterator[tuple[str, Any, str]
 
 
 def _unfit_by_hints(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, str]]:
-    """Yield the arguments of a plugin's transform that do not have the annotated type, and that type."""
+    """Yield the arguments of a plugin's transform that do not have the annotated type, and that
+    type.
+    """
     for name, value, hint in _bound(function, argument):
         if not _fits(value, hint):
             yield name, value, _in_words(hint)
 
 
 def _bound(function: TransformFunction, argument: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the annotated parameters with their arguments and annotations; nothing if they cannot be bound."""
-    hints, bound = _annotations(function), bind(function, argument)
+    """Yield the annotated parameters with their arguments and annotations.
+
+    Nothing if they cannot be bound.
+    """
+    hints = _annotations(function)
+    bound = bind(function, argument)
     if bound is None:
         return
     for name, value in list(bound.arguments.items())[1:]:
@@ -155,7 +170,9 @@ def _annotations(function: TransformFunction) -> Mapping[str, Any]:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    """Return whether a value of the config has the annotated type; true for types that the config does not have."""
+    """Return whether a value of the config has the annotated type; true for types that the config
+    does not have.
+    """
     try:
         msgspec.convert(value, hint, builtin_types=(Decimal,), dec_hook=_is_unknown)
     except msgspec.ValidationError:
@@ -182,8 +199,6 @@ def _in_words(hint: Any) -> str:
 def _kind(value: Any) -> str:
     """Return the value, if it is short, else its type."""
     text = repr(value) if not isinstance(value, Decimal) else str(value)
-    return (
-        text
-        if isinstance(value, str | int | Decimal) and len(text) < 30
-        else f"a {type(value).__name__}"
-    )
+    if isinstance(value, str | int | Decimal) and len(text) < 30:
+        return text
+    return f"a {type(value).__name__}"

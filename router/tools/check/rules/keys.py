@@ -1,13 +1,16 @@
-"""Reports key attributes that the schema of a route does not guarantee, and partition keys that have few values."""
+"""Reports key attributes that the schema of a route does not guarantee, and partition keys that
+have few values.
+"""
 
 from collections.abc import Iterator
 
 from msgspec import structs
 
 from router.codes import declare
-from router.model import KeyType, Path
-from router.prover.inference import NO, UNKNOWN, YES, Value
+from router.model import KeyType
+from router.prover.inference import Value
 from router.prover.predicates import in_words
+from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
@@ -15,7 +18,6 @@ from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.tools.check.analysis.attributes import (
     InferredAttribute,
     count_of_attribute,
-    place_of,
     stored,
 )
 from router.tools.check.analysis.claims import KINDS_OF_KEYS
@@ -27,8 +29,8 @@ from router.tools.check.analysis.routes import (
     why_missing,
 )
 from router.tools.check.analysis.text_formats import refusal_of
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.values import possible
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 KEY_MISSING = declare(
     "RT610",
@@ -76,137 +78,135 @@ def check_keys(subject: Subject) -> Iterator[Found]:
 
 
 def _check_key(route: AnalyzedRoute, name: str, kind: KeyType, limit: int) -> Iterator[Found]:
-    if name in route.attributes or (not is_set(route.route.item) and route.mapped is not None):
-        yield from _judge(route, name, kind, limit, stored(route, name), place_of(route, name))
-
-
-def _judge(
-    route: AnalyzedRoute,
-    name: str,
-    kind: KeyType,
-    limit: int,
-    inferred: InferredAttribute,
-    path: Path,
-) -> Iterator[Found]:
     """Report the first property of a key attribute that is not guaranteed."""
-    value, claim = inferred.value, route.claim("key", name)
-    if value.missing is YES:
-        sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
-        if value.lacking is None and not value.gap:
-            sentence = f"key attribute '{name}' is missing in every message: it has no such value"
-        default = (
-            "add a 'default', or take the key from a value that the schema requires"
-            if value.gap
-            else ""
-        )
-        advice = route.require(value.lacking, claim) or default
-        yield Found(KEY_MISSING, sentence, path, advice, refutes=claim)
+    if name not in route.attributes and (is_set(route.route.item) or route.mapped is None):
         return
-    if route.messages.by_schema is not None:
-        by_schema = structs.replace(route, messages=MessageSets(mapped=route.messages.by_schema))
-        unsure = next(_check_by_schema(by_schema, name, kind, inferred, path), None)
-        if unsure is not None:
-            yield unsure
+    inferred = stored(route, name)
+    value = inferred.value
+    placed = place_claim(route, "key", name)
+    if value.missing is YES:
+        yield _missing(placed, value)
+        return
+    yield from _check_by_schema(placed, kind, inferred)
     others, advice = _others(route, kind, inferred)
     if others:
         sentence = f"key attribute '{name}' may be {others}, the key of table '{route.route.table}' is {kind}"
-        yield Found(KEY_OF_OTHER_TYPE, sentence, path, advice, refutes=claim)
+        yield placed.refuted(KEY_OF_OTHER_TYPE, sentence, advice)
+    elif not route.final:
         return
-    if not route.final:
-        return
-    if value.empty is YES:
+    elif value.empty is YES:
         advice = route.constrain(inferred.steps[0].before, "pattern") if inferred.steps else ""
         advice = route.constrain(value, "minLength: 1") or advice
-        yield Found(KEY_EMPTY, f"key attribute '{name}' may be empty", path, advice, refutes=claim)
+        yield placed.refuted(KEY_EMPTY, f"key attribute '{name}' may be empty", advice)
     elif kind == "S" and route.mapped is not None and value.can_be(["string"]) is YES:
-        certain = value.missing is value.empty is NO and not _may_be_unfit(inferred, kind)
-        yield from _check_length(
-            route, name, limit, value, path, route.claim("key", name) if certain else None
-        )
+        fault = _length_fault(value, limit)
+        if fault:
+            advice = route.constrain(value, f"maxLength: {limit // BYTES_OF_A_CHARACTER}")
+            found = placed.refuted(KEY_TOO_LONG, f"key attribute '{name}' may have {fault}", advice)
+            # It refutes the claim about the key if nothing else is doubtful.
+            is_certain = value.missing is value.empty is NO and not _may_be_unfit(inferred, kind)
+            yield found if is_certain else structs.replace(found, refutes=None)
+
+
+def _missing(placed: PlacedClaim, value: Value) -> Found:
+    name = placed.claim.subject
+    sentence = f"key attribute '{name}' may be missing: {why_missing(value)}"
+    advice = placed.route.require(value.lacking, placed.claim)
+    if value.gap:
+        advice = advice or "add a 'default', or take the key from a value that the schema requires"
+    elif value.lacking is None:
+        sentence = f"key attribute '{name}' is missing in every message: it has no such value"
+    return placed.refuted(KEY_MISSING, sentence, advice)
 
 
 def _check_by_schema(
-    route: AnalyzedRoute, name: str, kind: KeyType, narrowed: InferredAttribute, path: Path
+    placed: PlacedClaim, kind: KeyType, narrowed: InferredAttribute
 ) -> Iterator[Found]:
-    """Report what the schema alone does not guarantee, and only conditions that are not exact may."""
+    """Report the first that the schema alone does not guarantee, and only conditions that are not
+    exact may.
+    """
+    messages = placed.route.messages.by_schema
+    if messages is None:
+        return
+    route = structs.replace(placed.route, messages=MessageSets(mapped=messages))
+    name = placed.claim.subject
     inferred = stored(route, name)
     value = inferred.value
+    others, retype = _others(route, kind, inferred)
+    sentence = ""
     if narrowed.value.missing is UNKNOWN and value.missing is YES and value.lacking is not None:
-        sentence = f"key attribute '{name}' may be missing, unless 'when' guarantees {named(value)}"
-        yield Found(
-            KEY_UNSURE, sentence, path, route.require(value.lacking, route.claim("key", name))
-        )
-    others, advice = _others(route, kind, inferred)
-    if others and not value.untyped and not _excludes(narrowed, inferred, kind):
-        sentence = (
-            f"key attribute '{name}' may be {others}, unless 'when' excludes it: the key is {kind}"
-        )
-        yield Found(KEY_UNSURE, sentence, path, advice)
-    if narrowed.value.empty is UNKNOWN and value.empty is YES and route.final:
-        sentence = f"key attribute '{name}' may be empty, unless 'when' excludes it"
-        yield Found(KEY_UNSURE, sentence, path, route.constrain(value, "minLength: 1"))
+        sentence = f"missing, unless 'when' guarantees {named(value)}"
+        advice = route.require(value.lacking, placed.claim)
+    elif others and not value.untyped and not _excludes(narrowed, inferred, kind):
+        sentence = f"{others}, unless 'when' excludes it: the key is {kind}"
+        advice = retype
+    elif narrowed.value.empty is UNKNOWN and value.empty is YES and route.final:
+        sentence = "empty, unless 'when' excludes it"
+        advice = route.constrain(value, "minLength: 1")
+    if sentence:
+        yield Found(KEY_UNSURE, f"key attribute '{name}' may be {sentence}", placed.path, advice)
+
+
+def _given(inferred: InferredAttribute, kind: KeyType) -> tuple[Value, tuple[str, ...]]:
+    """Return the value that must have one of some types, and these: it is stored, or converted
+    before.
+    """
+    if inferred.accepts is None:
+        return inferred.value, (KINDS_OF_KEYS[kind],)
+    return inferred.raw, inferred.accepts
 
 
 def _excludes(narrowed: InferredAttribute, inferred: InferredAttribute, kind: KeyType) -> bool:
-    """Whether conditions, as far as they are understood, exclude types that the schema allows and the key does not."""
-    fitting = inferred.accepts or (KINDS_OF_KEYS[kind],)
-    before, after = (
-        (inferred.raw, narrowed.raw) if inferred.accepts else (inferred.value, narrowed.value)
-    )
+    """Whether conditions, as far as they are understood, exclude types that the schema allows and
+    the key does not.
+    """
+    before, fitting = _given(inferred, kind)
+    after, _ = _given(narrowed, kind)
     unfit = before.other_than(fitting)
-    return bool(unfit) and all(after.types.get(other, NO) is NO for other in unfit)
+    return bool(unfit) and after.can_be(unfit) is NO
 
 
 def _others(route: AnalyzedRoute, kind: KeyType, inferred: InferredAttribute) -> tuple[str, str]:
-    """Return in words which values are no valid key, and a suggestion; both are "" if all values are valid."""
+    """Return in words which values are no valid key, and a suggestion; both are "" if all values
+    are valid.
+    """
     raw = inferred.raw
-    if inferred.accepts is None:
-        unfit = inferred.value.other_than([KINDS_OF_KEYS[kind]]) if route.final else []
-    else:
-        unfit = raw.other_than(inferred.accepts)
-        form = TEXT_FORMATS.get(kind)
-        if (
-            not unfit
-            and form
-            and (refusal := refusal_of(route, raw, form, CONVERTERS[kind])).possible is YES
-        ):
-            keyword = "type: number" if kind == "N" else form.keyword
-            return f"text that is not {form.name}{refusal.shown}", route.constrain(raw, keyword)
-    return (in_words(unfit), _retype(route, inferred, kind)) if unfit else ("", "")
+    value, fitting = _given(inferred, kind)
+    unfit = value.other_than(fitting)
+    form = TEXT_FORMATS.get(kind)
+    if inferred.accepts is None and not route.final:
+        return "", ""
+    if unfit:
+        return in_words(unfit), _retype(route, inferred, kind)
+    if inferred.accepts is None or form is None:
+        return "", ""
+    refusal = refusal_of(route, raw, form, CONVERTERS[kind])
+    if refusal.possible is not YES:
+        return "", ""
+    keyword = "type: number" if kind == "N" else form.keyword
+    return f"text that is not {form.name}{refusal.shown}", route.constrain(raw, keyword)
 
 
 def _retype(route: AnalyzedRoute, inferred: InferredAttribute, kind: KeyType) -> str:
-    if inferred.raw.origin is None:
-        return (
-            "write 'type: N', if it is the text of a number"
-            if kind == "N" and inferred.accepts is None
-            else ""
-        )
-    return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
+    if inferred.raw.origin is not None:
+        return route.constrain(inferred.raw, f"type: {'number' if kind == 'N' else 'string'}")
+    if kind == "N" and inferred.accepts is None:
+        return "write 'type: N', if it is the text of a number"
+    return ""
 
 
 def _may_be_unfit(inferred: InferredAttribute, kind: KeyType) -> bool:
     """Whether it is not proved that the value has a type that the key takes."""
-    value, fitting = (
-        (inferred.raw, inferred.accepts)
-        if inferred.accepts
-        else (inferred.value, (KINDS_OF_KEYS[kind],))
-    )
-    return any(answer is not NO and each not in fitting for each, answer in value.types.items())
+    return bool(possible(*_given(inferred, kind)))
 
 
-def _check_length(
-    route: AnalyzedRoute, name: str, limit: int, value: Value, path: Path, claim: Claim | None
-) -> Iterator[Found]:
-    """Report a length that is not bounded; it refutes the claim about the key, if nothing else is doubtful."""
-    most = limit // BYTES_OF_A_CHARACTER
-    advice = route.constrain(value, f"maxLength: {most}")
+def _length_fault(value: Value, limit: int) -> str:
+    """Return why a text may have more than so many bytes; "" if it has not."""
     if value.longest is None:
-        sentence = f"key attribute '{name}' may have more than {limit} bytes: the schema does not bound its length"
-        yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)
-    elif value.longest > most:
-        sentence = f"key attribute '{name}' may have {value.longest} characters, which can be more than {limit} bytes"
-        yield Found(KEY_TOO_LONG, sentence, path, advice, refutes=claim)
+        return f"more than {limit} bytes: the schema does not bound its length"
+    if value.longest > limit // BYTES_OF_A_CHARACTER:
+        return f"{value.longest} characters, which can be more than {limit} bytes"
+    return ""
 
 
 HOT_PARTITION = declare(
@@ -228,12 +228,13 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         attribute = route.attributes.get(name)
         if attribute is None and is_set(route.route.item):
             continue
-        whole = spec.long_form(f'element."{name}"' if route.scope.each else f'"{name}"')
+        text = f'element."{name}"' if route.scope.each else f'"{name}"'
+        whole = spec.Attribute(from_=text)
         count = count_of_attribute(route, attribute or whole)
         if count is not None:
             values = "one value" if count == 1 else f"{count} values"
             sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
-            path = place_of(route, name)
+            path = route.path_of(route.claim("key", name))
             yield Found(
                 HOT_PARTITION,
                 sentence,

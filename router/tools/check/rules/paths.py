@@ -1,27 +1,26 @@
-"""Reports paths of a mapping that lead to nothing, and attributes that reject a message for a missing value."""
+"""Reports paths of a mapping that lead to nothing, and attributes that reject a message for a
+missing value.
+"""
 
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache, partial
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import Scope, paths_in, tree_of
-from router.prover.inference import YES, Value, of_tree
+from router.prover.inference import Value, of_tree
 from router.prover.predicates import NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 IMPOSSIBLE_PATH = declare(
     "RT410",
@@ -66,8 +65,8 @@ def check_paths(subject: Subject) -> Iterator[Found]:
 
 def _used(route: AnalyzedRoute) -> set[Steps | None]:
     """Return the paths that the attributes of a route look up."""
-    uses = [use for attribute in route.attributes.values() for use in route.uses(attribute)]
-    return {route.scope.steps(names) for use in uses for names in paths_in(use.text)}
+    texts = [each.text for each in route.expressions if each.setting == "item"]
+    return {route.scope.steps(names) for text in texts for names in paths_in(text)}
 
 
 def _find_in_attribute(
@@ -77,50 +76,39 @@ def _find_in_attribute(
     attribute: spec.Attribute,
     used: Callable[[], Collection[Steps | None]],
 ) -> Iterator[Found]:
-    claim = route.claim("mapping", name)
     for use in route.uses(attribute):
+        placed = place_claim(route, "mapping", name, *use.place)
         for names in paths_in(use.text):
-            steps, where = route.scope.steps(names), route.place(name, *use.place)
+            steps = route.scope.steps(names)
             if route.scope.each and names[0] not in _ROOTS:
-                yield _out_of_scope(names, use.text, where, claim)
+                yield _out_of_scope(placed, names, use.text)
             elif steps and checker is not None:
-                yield from checker.find(steps, where, used, claim)
+                yield from checker.find(placed, steps, used)
 
 
 @rule(NO_LIST)
 def check_lists(subject: Subject) -> Iterator[Found]:
     """Report a `for_each` whose list the schema does not guarantee."""
     for route in subject.routes:
-        text, claim = route.route.for_each, route.claim("for_each")
-        if isinstance(text, UnsetType):
+        text = route.route.for_each
+        if text is None:
             continue
-        messages = route.messages_of(claim)
+        messages = route.messages.taken
         checker = _checker(route, messages)
         if messages is None or checker is None:
             continue
-        path: Path = (*route.path, "for_each")
+        placed = place_claim(route, "for_each")
         steps = route.scope.element and route.scope.element[:-1]
         value = of_tree(messages, Scope(), tree_of(text))
-        if steps and messages.absent(steps) is Answer.YES:
-            yield from checker.find(steps, path, tuple, claim)
-        elif value.missing is Answer.YES:
-            what = (
-                f"the list '{text}'"
-                if value.lacking is None
-                else f"the list '{text_of(value.lacking)}'"
-            )
-            yield Found(
-                NO_LIST,
-                f"{what} may be missing",
-                path,
-                route.require(value.lacking, claim),
-                refutes=claim,
-            )
+        if steps and messages.absent(steps) is YES:
+            yield from checker.find(placed, steps, tuple)
+        elif value.missing is YES:
+            what = text if value.lacking is None else text_of(value.lacking)
+            advice = route.require(value.lacking, placed.claim)
+            yield placed.refuted(NO_LIST, f"the list '{what}' may be missing", advice)
         elif value.other_than(("array",)):
-            advice = (
-                f"add 'type: array' {checker.index.where(value.origin)}" if value.origin else ""
-            )
-            yield Found(NO_LIST, f"'{text}' may not be a list", path, advice, refutes=claim)
+            advice = route.constrain(value, "type: array") if value.origin else ""
+            yield placed.refuted(NO_LIST, f"'{text}' may not be a list", advice)
 
 
 class PathChecker:
@@ -133,7 +121,9 @@ class PathChecker:
         self._known: dict[Steps, tuple[Steps, str, Steps]] = {}
 
     def takes_all(self, facts: AttributeFacts) -> bool:
-        """Whether no path of an attribute is to be reported, as of equal ones beside properties of the same names."""
+        """Whether no path of an attribute is to be reported, as of equal ones beside properties of
+        the same names.
+        """
         return facts.once(
             ("paths", self.index.complete, self._names), lambda: all(map(self._takes, facts.uses))
         )
@@ -141,31 +131,33 @@ class PathChecker:
     def _takes(self, use: ExpressionUse) -> bool:
         found = paths_in(use.text)
         return not any(
-            self._undeclared(steps)[1] or self.messages.absent(steps) is Answer.YES
-            for steps in found
+            self._undeclared(steps)[1] or self.messages.absent(steps) is YES for steps in found
         )
 
     def find(
-        self, steps: Steps, where: Path, used: Callable[[], Collection[Steps | None]], claim: Claim
+        self, placed: PlacedClaim, steps: Steps, used: Callable[[], Collection[Steps | None]]
     ) -> Iterator[Found]:
-        """Report a path that no message has, or that looks like a typo; `used` are the paths of the route."""
+        """Report a path that no message has, or that looks like a typo; `used` are the paths of the
+        route.
+        """
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
-        if self.messages.absent(steps) is Answer.YES:
-            advice = (
-                f"did you mean '{near}'?"
-                if near
-                else f"see what is declared {self.index.where(level)}"
-            )
+        if self.messages.absent(steps) is YES:
+            if near:
+                advice = f"did you mean '{near}'?"
+            else:
+                advice = f"see what is declared {self.index.where(level)}"
             sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
-            yield Found(IMPOSSIBLE_PATH, sentence, where, advice, refutes=claim)
+            yield placed.refuted(IMPOSSIBLE_PATH, sentence, advice)
         elif typo is not None:
-            yield Found(UNDECLARED_PATH, typo[0], where, typo[1])
+            yield Found(UNDECLARED_PATH, typo[0], placed.path, typo[1])
 
     def typo(
         self, steps: Steps, used: Callable[[], Collection[Steps | None]]
     ) -> tuple[str, str] | None:
-        """Return a sentence and a suggestion for a path that looks like a typo of one that is not used."""
+        """Return a sentence and a suggestion for a path that looks like a typo of one that is not
+        used.
+        """
         level, near, unknown = self._undeclared(steps)
         if not near or any(
             each is not None and each[: len(unknown)] == (*level, near) for each in used()
@@ -174,7 +166,9 @@ class PathChecker:
         return f"'{text_of(unknown)}' is not declared in the schema", f"did you mean '{near}'?"
 
     def _undeclared(self, steps: Steps) -> tuple[Steps, str, Steps]:
-        """Return the declared part of a path, a similar name that is declared there or "", and the path one step on."""
+        """Return the declared part of a path, a similar name that is declared there or "", and the
+        path one step on.
+        """
         if steps not in self._known:
             self._known[steps] = self._sought(steps)
         return self._known[steps]
@@ -203,48 +197,40 @@ def _closest(name: str, known: tuple[str, ...]) -> str:
 def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
     """Report paths of `when`, `for_each`, `merge` and `once_key` that look like typos.
 
-    A condition is evaluated on messages of other schemas, too, so that a path which this schema forbids is no fault.
+    A condition is evaluated on messages of other schemas, too, so that a path which this schema
+    forbids is no fault.
     """
     checker = _checker(route, route.messages.taken)
     if checker is None:
         return
-    given: dict[Path, str | UnsetType] = {
-        ("when",): route.route.when,
-        ("for_each",): route.route.for_each,
-    }
-    given["write", "once_key"] = route.route.write.once_key
-    merge = merge_of(route.route)
-    given["merge",] = UNSET if merge is None else merge.from_
-    for key, text in given.items():
-        tree = None if isinstance(text, UnsetType) else tree_of(text)
-        if tree is None or (
-            key == ("for_each",) and path_of(tree) is not None
-        ):  # check_lists reports it
+    for each in route.expressions:
+        if each.setting == "item":
             continue
-        scope = route.scope if key == ("merge",) else Scope()
-        found = list(
-            dict.fromkeys(steps for names in paths_in(str(text)) if (steps := scope.steps(names)))
-        )
-        for steps in found:
-            typo = checker.typo(steps, partial(list, found))
+        tree = tree_of(each.text)
+        # `check_lists` reports a path to the list.
+        if each.setting == "for_each" and tree is not None and path_of(tree) is not None:
+            continue
+        scope = Scope() if each.reads_message else route.scope
+        paths = list(dict.fromkeys(filter(None, map(scope.steps, paths_in(each.text)))))
+        for steps in paths:
+            typo = checker.typo(steps, partial(list, paths))
             if typo is not None:
                 sentence, advice = typo
-                yield Found(UNDECLARED_PATH, sentence, (*route.path, *key), advice)
+                yield Found(UNDECLARED_PATH, sentence, (*route.path, *each.path), advice)
 
 
 def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker | None:
     return None if messages is None or route.index is None else PathChecker(messages, route.index)
 
 
-def _out_of_scope(names: Steps, text: str, where: Path, claim: Claim) -> Found:
+def _out_of_scope(placed: PlacedClaim, names: Steps, text: str) -> Found:
     near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
-    advice = (
-        f"did you mean '{near}'?"
-        if near
-        else f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
-    )
+    if near:
+        advice = f"did you mean '{near}'?"
+    else:
+        advice = f"write 'element.{text_of(names)}' or 'message.{text_of(names)}'"
     sentence = f"'{text}' begins with neither 'element' nor 'message'"
-    return Found(NO_SCOPE, sentence, where, advice, refutes=claim)
+    return placed.refuted(NO_SCOPE, sentence, advice)
 
 
 REQUIRED = declare(
@@ -267,24 +253,23 @@ def check_required_values(subject: Subject) -> Iterator[Found]:
             value, key = _required(route, attribute)
             if value is None and attribute.null != "error":  # as of most
                 continue
-            claim = route.claim("mapping", name)
             if value is not None and value.missing is YES:
+                placed = place_claim(route, "mapping", name, key)
                 sentence = f"'{key}' of attribute '{name}' rejects messages without the value: {why_missing(value)}"
-                yield Found(
-                    REQUIRED,
-                    sentence,
-                    route.place(name, key),
-                    route.require(value.lacking, claim),
-                    refutes=claim,
-                )
+                advice = route.require(value.lacking, placed.claim)
+                yield placed.refuted(REQUIRED, sentence, advice)
             elif attribute.null == "error" and _can_be_null(route, attribute):
                 sentence = f"'null' of attribute '{name}' rejects messages in which the schema allows a null"
                 advice = "remove null from the types in the schema"
-                yield Found(REQUIRED, sentence, route.place(name, "null"), advice, refutes=claim)
+                placed = place_claim(route, "mapping", name, "null")
+                yield placed.refuted(REQUIRED, sentence, advice)
 
 
 def _required(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[Value | None, str]:
-    """Return the value whose absence rejects a message, and the key that says so; None if there is none."""
+    """Return the value whose absence rejects a message, and the key that says so.
+
+    None if there is none.
+    """
     inferred = infer(route, attribute)
     if isinstance(inferred.source, Computed) and inferred.source.required:
         return inferred.value, "hash"
@@ -304,4 +289,4 @@ def _can_be_null(route: AnalyzedRoute, attribute: spec.Attribute) -> bool:
         or of_tree(route.mapped, route.scope, tree).untyped
     ):
         return False
-    return route.mapped.allows(there(steps, NO_VALUE)) is Answer.YES
+    return route.mapped.allows(there(steps, NO_VALUE)) is YES

@@ -1,24 +1,25 @@
-"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive no outage.
-
-And routes that no message of their queue reaches.
+"""Reports queues that are not read, lose messages, do not fit their dead-letter queues, or survive
+no outage.
 """
 
 from collections.abc import Iterator
 from itertools import pairwise
 
 from router.codes import declare
-from router.model import Path
-from router.prover.expressions import tree_of
-from router.prover.schema_prover import Answer, SchemaProver
 from router.runtime.aws.references import is_fifo, is_name, match_key
 from router.runtime.config import spec
 from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
-from router.runtime.program.expressions import path_of
-from router.tools.check.analysis.proof_cache import prover_without_schema
-from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import is_set
 from router.tools.check.rule import Found, Subject, rule
 
+NO_DEAD_LETTER_QUEUE = declare(
+    "RT203",
+    "a queue without dead-letter queue",
+    "A rejected message stays on its queue and is received again until the queue's own redrive policy moves it; "
+    "the reason is in the log only.",
+    severity="warning",
+)
 IDLE_QUEUE = declare(
     "RT214",
     "a queue that no route reads",
@@ -63,19 +64,28 @@ MAX_BATCH_FIFO = MAX_BATCH_WITHOUT_WINDOW = 10
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html"""
 
 
+@rule(NO_DEAD_LETTER_QUEUE)
+def check_dead_letter_queues(subject: Subject) -> Iterator[Found]:
+    """Report queues that are read and have no dead-letter queue."""
+    queues = subject.config.queues
+    for name, place in subject.read.items():
+        if not queues.get(name, spec.Queue()).dead_letter:
+            yield Found(
+                NO_DEAD_LETTER_QUEUE,
+                f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
+                ("queues", name) if name in queues else place,
+                f"add 'dead_letter:' to the queue '{name}' under 'queues'",
+            )
+
+
 @rule(IDLE_QUEUE)
 def check_unread(subject: Subject) -> Iterator[Found]:
     """Report queues that are neither read nor dead-letter queues."""
-    config = subject.config
-    read = {route.queue for route in config.routes.values()}
-    dead_letters = {queue.dead_letter for queue in config.queues.values()}
-    dead_letters |= {match_key(name) for name in dead_letters}
-    for name, queue in config.queues.items() if subject.whole else ():
-        if (
-            name not in read
-            and name not in dead_letters
-            and match_key(queue.name or name) not in dead_letters
-        ):
+    queues = subject.config.queues
+    used = {*subject.read, *(queue.dead_letter for queue in queues.values())}
+    dead_letters = {match_key(queue.dead_letter) for queue in queues.values()}
+    for name, queue in queues.items() if subject.whole else ():
+        if name not in used and match_key(queue.name or name) not in dead_letters:
             sentence = f"no route reads queue '{name}'"
             yield Found(IDLE_QUEUE, sentence, ("queues", name), "add a route, or remove it")
 
@@ -97,9 +107,8 @@ def check_kinds(subject: Subject) -> Iterator[Found]:
 @rule(LOSING)
 def check_drops(subject: Subject) -> Iterator[Found]:
     """Report settings that drop messages."""
-    read = {route.queue for route in subject.config.routes.values()}
     for name, queue in subject.config.queues.items():
-        if queue.unmatched == "drop" and name in read:
+        if queue.unmatched == "drop" and name in subject.read:
             yield Found(
                 LOSING,
                 f"messages of '{name}' that no route takes are dropped",
@@ -113,7 +122,9 @@ def check_drops(subject: Subject) -> Iterator[Found]:
 
 @rule(IDLE)
 def check_idle_settings(subject: Subject) -> Iterator[Found]:
-    """Report settings of queues that apply to other kinds of queues only, and a `share` without `write_units`."""
+    """Report settings of queues that apply to other kinds of queues only, and a `share` without
+    `write_units`.
+    """
     config = subject.config
     yield from _same_keys(config)
     for name, table in config.tables.items():
@@ -125,13 +136,12 @@ def check_idle_settings(subject: Subject) -> Iterator[Found]:
         if is_set(table.capacity) and not is_created(table, name):
             sentence = f"'capacity' has no effect: table '{name}' is not created by the stack"
             yield Found(IDLE, sentence, ("tables", name, "capacity"), "remove it", key=True)
-    read = {route.queue for route in config.routes.values()}
     for name, queue in config.queues.items():
         idle: dict[str, str] = {}
         if not is_created(queue, name):
             reason = "is not created by the stack"
             idle = {"retention": reason, "max_receive_count": reason, "deletion_policy": reason}
-        if subject.whole and name not in read:
+        if subject.whole and name not in subject.read:
             idle |= dict.fromkeys(("outlast", "max_receive_count", "lambda"), "is read by no route")
         for setting, reason in idle.items():
             attribute = "lambda_" if setting == "lambda" else setting
@@ -158,7 +168,7 @@ def _same_keys(config: spec.Config) -> Iterator[Found]:
 def check_retention(subject: Subject) -> Iterator[Found]:
     """Report dead-letter queues whose retention is not longer than that of their source queues."""
     queues = subject.config.queues
-    for name, queue, is_dead_letter in _created(subject.config):
+    for name, queue, is_dead_letter in _created(subject):
         if not is_created(queues.get(queue.dead_letter, queue), queue.dead_letter):
             continue
         source = retention_of(queue, is_dead_letter=is_dead_letter)
@@ -169,7 +179,7 @@ def check_retention(subject: Subject) -> Iterator[Found]:
             retention_of(target, is_dead_letter=True) < least <= MAX_RETENTION + 1
             and target is not queue
         ):
-            where: Path = (
+            where = (
                 "queues",
                 queue.dead_letter if is_set(target.retention) else name,
                 "retention",
@@ -200,22 +210,21 @@ def receives_of(queue: spec.Queue) -> int:
 
 def batch_of(queue: spec.Queue, name: str) -> tuple[int, int]:
     """Return the batch size and the window, in seconds, by which Lambda reads a queue."""
-    mapping, fifo = queue.lambda_, is_fifo(queue.name or name)
-    size = (
-        mapping.batch_size
-        if isinstance(mapping.batch_size, int)
-        else (MAX_BATCH_FIFO if fifo else DEFAULT_BATCH)
-    )
-    window = (
-        parse_duration(mapping.window)
-        if isinstance(mapping.window, str)
-        else int(size > MAX_BATCH_WITHOUT_WINDOW)
-    )
+    mapping = queue.lambda_
+    size = mapping.batch_size
+    if not isinstance(size, int):
+        size = MAX_BATCH_FIFO if is_fifo(queue.name or name) else DEFAULT_BATCH
+    if isinstance(mapping.window, str):
+        window = parse_duration(mapping.window)
+    else:
+        window = int(size > MAX_BATCH_WITHOUT_WINDOW)
     return size, window
 
 
 def visibility_of(config: spec.Config, name: str) -> int:
-    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a function."""
+    """Return the visibility timeout, in seconds, of a queue that `router template` creates for a
+    function.
+    """
     _, window = batch_of(config.queues.get(name, spec.Queue()), name)
     return VISIBILITY_PER_TIMEOUT * parse_duration(config.function.timeout) + window
 
@@ -242,9 +251,12 @@ SHORT_LIVED = declare(
 
 @rule(EXPIRING)
 def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
-    """Report queues whose retention is not longer than the visibility timeouts of all receives together."""
-    for name, queue, is_dead_letter in _created(subject.config):
-        receives, visibility = receives_of(queue), visibility_of(subject.config, name)
+    """Report queues whose retention is not longer than the visibility timeouts of all receives
+    together.
+    """
+    for name, queue, is_dead_letter in _created(subject):
+        receives = receives_of(queue)
+        visibility = visibility_of(subject.config, name)
         seconds = receives * visibility
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= seconds:
@@ -256,7 +268,7 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
                 ),
                 "",
             )
-            where: Path = ("queues", name, setting) if setting else ("function", "timeout")
+            where = ("queues", name, setting) if setting else ("function", "timeout")
             sentence = (
                 f"queue '{name}' keeps a message for {retention} s, and {receives} receives with a visibility timeout "
                 f"of {visibility} s take {seconds} s"
@@ -272,8 +284,9 @@ def check_expiry_of_messages(subject: Subject) -> Iterator[Found]:
 @rule(SHORT_LIVED)
 def check_outlast(subject: Subject) -> Iterator[Found]:
     """Report queues whose retention or receives do not last for an outage of `outlast`."""
-    for name, queue, is_dead_letter in _created(subject.config):
-        outlast, receives = parse_duration(queue.outlast), receives_of(queue)
+    for name, queue, is_dead_letter in _created(subject):
+        outlast = parse_duration(queue.outlast)
+        receives = receives_of(queue)
         survived = OutageBackoff(min(outlast, MAX_OUTLAST), receives).survives()
         retention = retention_of(queue, is_dead_letter=is_dead_letter)
         if retention <= outlast:
@@ -281,7 +294,7 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
                 f"queue '{name}' keeps a message for {rough_duration(retention)}, and is to survive an outage of "
                 f"{rough_duration(outlast)}"
             )
-            where: Path = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
+            where = ("queues", name, "retention" if is_set(queue.retention) else "outlast")
             yield Found(
                 SHORT_LIVED, sentence, where, "raise 'retention' (at most 14d), or lower 'outlast'"
             )
@@ -294,11 +307,14 @@ def check_outlast(subject: Subject) -> Iterator[Found]:
             yield Found(SHORT_LIVED, sentence, ("queues", name, "max_receive_count"), advice)
 
 
-def _created(config: spec.Config) -> Iterator[tuple[str, spec.Queue, bool]]:
-    """Yield the queues that are read and created by the stack, and whether each is a dead-letter queue too."""
-    dead_letters = {queue.dead_letter for queue in config.queues.values()}
-    for name in {route.queue: None for route in config.routes.values()}:
-        queue = config.queues.get(name, spec.Queue())
+def _created(subject: Subject) -> Iterator[tuple[str, spec.Queue, bool]]:
+    """Yield the queues that are read and created by the stack, and whether each is a dead-letter
+    queue too.
+    """
+    queues = subject.config.queues
+    dead_letters = {queue.dead_letter for queue in queues.values()}
+    for name in subject.read:
+        queue = queues.get(name, spec.Queue())
         if is_created(queue, name):
             yield name, queue, name in dead_letters
 
@@ -307,95 +323,11 @@ _UNITS = (("days", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def rough_duration(seconds: int) -> str:
-    """Return seconds in the largest unit that fits, and the rest in the next smaller one: `11 h 45 min`."""
+    """Return seconds in the largest unit that fits, and the rest in the next smaller one: `11 h 45
+    min`.
+    """
     for (name, size), (smaller, part) in pairwise(_UNITS):
         if seconds >= (2 * size if name == "days" else size):
             rest = seconds % size // part
             return f"{seconds // size} {name}" + (f" {rest} {smaller}" if rest else "")
     return f"{seconds} s"
-
-
-NEVER_TAKEN = declare(
-    "RT211",
-    "a `when` that no valid message satisfies",
-    "Every message that satisfies `when` fails the schema, so that the route never writes anything.",
-)
-SHADOWED = declare(
-    "RT212",
-    "a route behind one that takes all its messages",
-    "With `match: first` a message goes to the first route whose `when` it satisfies.",
-)
-
-
-@rule(NEVER_TAKEN)
-def check_conditions(subject: Subject) -> Iterator[Found]:
-    """Report routes whose `when` contradicts their schema."""
-    for route in subject.routes:
-        if route.messages.impossible_when:
-            sentence = f"no message that satisfies the schema satisfies '{route.route.when}'"
-            advice = (
-                _parentheses(str(route.route.when))
-                or "compare it with what the schema allows there"
-            )
-            yield Found(
-                NEVER_TAKEN, sentence, (*route.path, "when"), advice, refutes=route.claim("when")
-            )
-
-
-def _parentheses(when: str) -> str:
-    """Suggest parentheses for `!a.b`, which is `(!a).b`; "" for others."""
-    tree = tree_of(when.removeprefix("!"))
-    names = None if tree is None or when[:1] != "!" else path_of(tree)
-    return (
-        f"write '!({when[1:]})': '!' negates only the first name"
-        if names and len(names) > 1
-        else ""
-    )
-
-
-@rule(SHADOWED)
-def check_shadows(subject: Subject) -> Iterator[Found]:
-    """Report routes whose messages all go to earlier routes."""
-    anything = prover_without_schema()
-    for routes in subject.by_queue.values():
-        for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
-            earlier = _earlier(routes[:index], route, anything)
-            if earlier is not None:
-                sentence = (
-                    f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
-                )
-                advice = f"put it before '{earlier.name}'"
-                yield Found(SHADOWED, sentence, route.path, advice, refutes=route.claim("when"))
-            elif route.messages.shadowed:
-                sentence = f"earlier routes take all messages that satisfy the schema of route '{route.name}'"
-                yield Found(
-                    SHADOWED,
-                    sentence,
-                    route.path,
-                    "put it before them",
-                    refutes=route.claim("when"),
-                )
-
-
-def _earlier(
-    before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver
-) -> AnalyzedRoute | None:
-    """Return the first route that takes all messages of a later one; None if there is none."""
-    unconditional = next((each for each in before if not is_set(each.route.when)), None)
-    if unconditional is not None or not is_set(route.route.when):
-        return unconditional
-    messages = anything.narrow(route.when.predicate, route.when.exact)
-    return next(
-        (each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None
-    )
-
-
-def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaProver) -> bool:
-    condition = tree_of(str(earlier.route.when))
-    if condition is not None and condition == tree_of(str(route.route.when)):
-        return True
-    return (
-        earlier.when.exact
-        and not messages.impossible
-        and messages.entails(earlier.when.predicate) is Answer.YES
-    )

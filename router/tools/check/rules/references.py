@@ -1,19 +1,20 @@
-"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that a route needs."""
+"""Reports names that lead nowhere: owners, message files, redacted paths; and redacted values that
+a route needs.
+"""
 
 from collections.abc import Iterator, Sequence
-
-from msgspec import UnsetType
 
 from router.codes import declare
 from router.model import Path
 from router.prover import predicates
 from router.prover.schema_index import SchemaIndex
 from router.runtime.config import spec
-from router.runtime.config.findings import closest
+from router.runtime.config.findings import did_you_mean
 from router.runtime.config.merge import SECTIONS, resolve_inside
 from router.runtime.program.expressions.compile import NO_TREES
-from router.runtime.program.masking import EACH, EVERY, RedactedPath, Steps
-from router.runtime.program.redaction import Redacted, find_needs, read_redact
+from router.runtime.program.redact_settings import read_redact
+from router.runtime.program.redacted_routes import find_needs
+from router.runtime.program.redaction import EACH, EVERY, Redacted, RedactedPath, Steps
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.rule import Found, Subject, rule
 
@@ -33,8 +34,8 @@ def check_owners(subject: Subject) -> Iterator[Found]:
     for section in SECTIONS if config.owners else ():
         for name, entry in getattr(config, section).items():
             if entry.owner and entry.owner not in config.owners:
-                near = closest(entry.owner, list(config.owners))
-                advice = f"did you mean '{near}'?" if near else f"add '{entry.owner}' to 'owners'"
+                otherwise = f"add '{entry.owner}' to 'owners'"
+                advice = did_you_mean(entry.owner, config.owners, otherwise)
                 sentence = f"the owner '{entry.owner}' is not in 'owners'"
                 yield Found(UNKNOWN_OWNER, sentence, (section, name, "owner"), advice)
 
@@ -58,7 +59,7 @@ def check_message_files(subject: Subject) -> Iterator[Found]:
             ]
             for part, message in parts:
                 if (
-                    isinstance(message.file, UnsetType)
+                    message.file is None
                     or resolve_inside(subject.schemas.folder, message.file) is not None
                 ):
                     continue
@@ -83,7 +84,7 @@ NOT_DECIDED = declare(
 NEEDED = declare(
     "RT239",
     "a redacted value that a route needs",
-    "It is masked in dead letters for ever, so that `router dlq redrive` refuses them; they can only be dropped, or "
+    "It is redacted in dead letters for ever, so that `router dlq redrive` refuses them; they can only be dropped, or "
     "sent again by their sender.",
     "warning",
 )
@@ -101,7 +102,7 @@ _TELLING_TYPE = frozenset(
         "$ref",
     )
 )
-"""Keywords that a mask satisfies or not as its value did, and those that constrain nothing."""
+"""Keywords that what replaces a value satisfies or not as the value did, and those that constrain nothing."""
 
 
 @rule(UNDECLARED, NOT_DECIDED)
@@ -133,7 +134,7 @@ def check_needed(subject: Subject) -> Iterator[Found]:
     for name, routes in subject.by_queue.items():
         redacted = read_redact(subject.config.queues.get(name, spec.Queue()))
         for route in routes if redacted.paths or redacted.attributes else ():
-            named = None if isinstance(route.route.plugins, UnsetType) else route.route.plugins
+            named = None if route.route.plugins is None else route.route.plugins
             plugins = subject.plugins.message_pipeline(named) or subject.plugins.item_pipeline(
                 named
             )
@@ -145,7 +146,8 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
     if not steps:
         return bool(index.at(before))
     if steps[0] == EVERY:
-        # A name that no schema can have declared is described by `additionalProperties` and patterns.
+        # A name that no schema can have declared is described by `additionalProperties` and
+        # patterns.
         return any(
             _is_declared(index, (*before, each), steps[1:]) for each in (*index.names(before), "\0")
         )
@@ -154,21 +156,25 @@ def _is_declared(index: SchemaIndex, before: predicates.Steps, steps: Steps) -> 
 
 
 def _needed(route: AnalyzedRoute, redacted: Redacted, *, plugins: bool) -> Iterator[Found]:
-    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints of its schema."""
-    settings, keys = route.route, set(route.table.key) if route.table else set[str]()
+    """Yield what one route needs: in its condition, by a plugin, in its mapping, and by constraints
+    of its schema.
+    """
+    settings = route.route
+    keys = set(route.table.key) if route.table else set[str]()
     needs = find_needs(settings, redacted, NO_TREES, plugins=plugins)
     advice = "map something else, or do without redacting it"
-    if plugins or isinstance(settings.item, UnsetType):
+    if plugins or settings.item is None:
         for name in sorted(needs.mapping):
             what = "has a plugin that may read it" if plugins else "stores the whole message"
             yield Found(
                 NEEDED, f"'{name}' is redacted, and the route {what}", route.path, advice, key=True
             )
         return
-    for setting, read in {"when": needs.early, **needs.settings}.items():
-        where: Path = (*route.path, *(("write", setting) if setting == "once_key" else (setting,)))
-        for name in sorted(read):
-            yield Found(NEEDED, f"'{name}' is redacted, and '{setting}' needs it", where, advice)
+    for each in route.expressions:
+        where = (*route.path, *each.path)
+        for name in sorted(needs.paths[each.setting]) if each.setting != "item" else ():
+            sentence = f"'{name}' is redacted, and '{each.setting}' needs it"
+            yield Found(NEEDED, sentence, where, advice)
     for name in sorted(needs.mapped or ()):
         what = "key attribute" if name in keys else "attribute"
         yield Found(NEEDED, f"{what} '{name}' needs a redacted value", route.place(name), advice)

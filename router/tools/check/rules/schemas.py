@@ -1,4 +1,6 @@
-"""Reports schemas that no message satisfies, definitions that are not referenced, and examples that are not valid."""
+"""Reports schemas that no message satisfies, definitions that are not referenced, and examples that
+are not valid.
+"""
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -9,8 +11,10 @@ from urllib.parse import quote
 from router.codes import declare
 from router.model import Path
 from router.prover.budget import ProofBudget
+from router.runtime.config.findings import did_you_mean
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import SchemaDocument, escape, subschemas
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, SchemaDocument, subschemas
+from router.runtime.program.schemas.json_pointers import escape, pointer
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
@@ -20,6 +24,12 @@ if TYPE_CHECKING:
     from jsonschema_rs import Registry, Validator
 
 
+UNKNOWN_FORMAT = declare(
+    "RT305",
+    "unknown format",
+    "An unknown format validates nothing, so that invalid values are accepted.",
+    "warning",
+)
 UNUSED_DEFINITION = declare(
     "RT311",
     "a definition that is not referenced",
@@ -44,6 +54,29 @@ def check_satisfiable(subject: Subject) -> Iterator[Found]:
             sentence = f"no message can satisfy the schema of route '{route.name}'"
             advice = "look for parts of it that contradict each other"
             yield Found(IMPOSSIBLE_SCHEMA, sentence, (*route.path, "schema"), advice)
+
+
+@rule(UNKNOWN_FORMAT)
+def check_formats(subject: Subject) -> Iterator[Found]:
+    """Report formats that no draft defines."""
+    checked: set[str] = set()
+    for validation in subject.schemas.validations.values():
+        for document in validation.documents.values():
+            # Most schemas name no format.
+            if document.uri not in checked and b'"format"' in document.text:
+                checked.add(document.uri)
+                yield from _unknown_formats(document, validation.path)
+
+
+def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
+    for place, schema in subschemas(document.content):
+        named = schema.get("format")
+        if isinstance(named, str) and named not in ASSERTED_SINCE:
+            where = pointer((*place, "format"))
+            sentence = (
+                f"{document.name} has an unknown format '{named}' at {where}: nothing is checked"
+            )
+            yield Found(UNKNOWN_FORMAT, sentence, path, did_you_mean(named, ASSERTED_SINCE))
 
 
 @rule(UNUSED_DEFINITION)
@@ -153,11 +186,10 @@ def _check_parts(
     for document, path, examples in parts:
         validator = budget.attempt(partial(validator_of, document, path))
         for index, example in enumerate(examples, 1):
-            error = (
-                None
-                if validator is None
-                else budget.attempt(partial(first_error, validator, example))
-            )
+            if validator is None:
+                error = None
+            else:
+                error = budget.attempt(partial(first_error, validator, example))
             if error is not None:
                 of = f"at {escape(path)} of {document.name}" if path else f"of {document.name}"
                 at = escape(list(error.instance_path)) or "the root"
@@ -171,7 +203,9 @@ def _check_parts(
 
 
 def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Validator]":
-    """Return a function from a place in a document to its validator, which parses the documents at most once."""
+    """Return a function from a place in a document to its validator, which parses the documents at
+    most once.
+    """
 
     @cache
     def registry() -> "Registry":
@@ -198,5 +232,6 @@ def _validators(validation: Validation) -> "Callable[[SchemaDocument, Path], Val
 def _reference(document: SchemaDocument, path: Path) -> dict[str, Any]:
     """Return a schema that refers to a place in a document."""
     content: Any = document.content
-    # By its `$id`: by the URI of its file, the library would take the references in it as relative to that.
+    # By its `$id`: by the URI of its file, the library would take the references in it as relative
+    # to that.
     return {"$schema": content["$schema"], "$ref": f"{own_base(document)}#{quote(escape(path))}"}

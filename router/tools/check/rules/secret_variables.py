@@ -1,13 +1,15 @@
-"""Reports secrets where their values can be read, and references to secrets that CloudFormation does not resolve."""
+"""Reports secrets where their values can be read, and references to secrets that CloudFormation
+does not resolve.
+"""
 
 import re
 from collections.abc import Iterator
 
 from router.codes import declare
-from router.runtime.config.environment import is_read_at_run_time
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.variables import is_read_at_run_time
 
 SHOWN_SECRET = declare(
     "RT245",
@@ -31,13 +33,17 @@ _VALID = re.compile(
     rf"|secretsmanager:(?:arn:[^:}}]+{_PART}{{4}}:[^:}}]+|[^:}}]+)(?::SecretString{_PART}{{0,3}})?"
     r")\}\}"
 )
-"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and …/dynamic-references-secretsmanager.html"""
+"""AWSCloudFormation/latest/UserGuide/dynamic-references-ssm.html and
+…/dynamic-references-secretsmanager.html
+"""
 _FORMS = "{{resolve:secretsmanager:NAME:SecretString:KEY}} or {{resolve:ssm:NAME}}"
 
 
 @rule(SHOWN_SECRET)
 def check_shown_secrets(subject: Subject) -> Iterator[Found]:
-    """Report variables that are named like secrets, where more than running code reads their values."""
+    """Report variables that are named like secrets, where more than running code reads their
+    values.
+    """
     for use in subject.secrets:
         if is_read_at_run_time(use.path):
             continue
@@ -63,8 +69,6 @@ def check_dynamic_references(subject: Subject) -> Iterator[Found]:
                     sentence = f"{describe(path)} refers to ssm-secure, which an environment cannot"
                     advice = "keep the value in Secrets Manager, or let a plugin read the parameter"
                 else:
-                    sentence, advice = (
-                        f"{describe(path)} has a malformed dynamic reference",
-                        f"write {_FORMS}",
-                    )
+                    sentence = f"{describe(path)} has a malformed dynamic reference"
+                    advice = f"write {_FORMS}"
                 yield Found(UNRESOLVED, sentence, path, advice)

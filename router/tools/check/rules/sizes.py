@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from msgspec import Struct, structs
 
 from router.codes import declare
-from router.model import Path
 from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
@@ -43,13 +41,26 @@ _LONG_NUMBER = 10**MAX_DIGITS - 1
 class Size(Struct, frozen=True):
     """A number of bytes, and the predicate that a message has at least as many at some place.
 
-    `shape` is the predicate for the shortest text and lists there: the library can construct these, but of long ones it
-    can only prove that there are none.
+    `shape` is the predicate for the shortest text and lists there: the library can construct these,
+    but of long ones it can only prove that there are none.
     """
 
     bytes: int
     predicate: Schema
     shape: Schema
+
+    def below(self, name: str) -> "Size":
+        """Return the size of the value of a property."""
+        return Size(self.bytes, there((name,), self.predicate), there((name,), self.shape))
+
+    def as_element(self) -> "Size":
+        """Return the size of one element of a list."""
+        return Size(self.bytes, _list_of(self.predicate, 1), _list_of(self.shape, 1))
+
+    def listed(self, count: int) -> "Size":
+        """Return the size of a list of so many."""
+        total = LIST_BYTES + count * (self.bytes + 1)
+        return Size(total, _list_of(self.predicate, count), _list_of(self.shape, 1))
 
 
 Choices = list[Size]
@@ -77,9 +88,7 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
             continue
         size = _possible(route.mapped, parts)
         if size > MAX_ITEM_BYTES:
-            path: Path = (
-                (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
-            )
+            path = (*route.path, "item") if is_set(route.route.item) else (*route.path, "schema")
             sentence = (
                 f"the schema allows an item of {size} bytes, over the limit of {MAX_ITEM_BYTES}"
             )
@@ -90,7 +99,10 @@ def check_sizes(subject: Subject) -> Iterator[Found | Undecided]:
 
 
 def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
-    """Return the bytes that the parts of one message can have together; 0 if they cannot exceed the limit."""
+    """Return the bytes that the parts of one message can have together.
+
+    0 if they cannot exceed the limit.
+    """
     parts = sorted(filter(None, parts), key=lambda choices: -choices[0].bytes)[:_MAX_PARTS]
     if sum(choices[0].bytes for choices in parts) <= MAX_ITEM_BYTES:
         return 0
@@ -99,12 +111,14 @@ def _possible(messages: SchemaProver, parts: list[Choices]) -> int:
     for choices in parts:
         for choice in choices[:_MAX_CHOICES]:
             both = [*taken, choice]
-            shapes, predicates = [each.shape for each in both], [each.predicate for each in both]
+            shapes = [each.shape for each in both]
+            predicates = [each.predicate for each in both]
             if (
-                messages.allows(all_of(shapes)) is Answer.YES
-                and messages.allows(all_of(predicates)) is not Answer.NO
+                messages.allows(all_of(shapes)) is YES
+                and messages.allows(all_of(predicates)) is not NO
             ):
-                total, taken = total + choice.bytes, both
+                total = total + choice.bytes
+                taken = both
                 break
     return total
 
@@ -116,11 +130,7 @@ def _parts(route: AnalyzedRoute, index: SchemaIndex) -> list[Choices]:
     found = []
     for name, attribute, facts in route.with_facts:
         sizes = facts.once("sizes", partial(_of_attribute, route, index, attribute))
-        more = text_bytes(name) if sizes else 0
-        found += [
-            [structs.replace(choice, bytes=choice.bytes + more) for choice in choices]
-            for choices in sizes
-        ]
+        found += [_larger(choices, text_bytes(name)) for choices in sizes]
     return found
 
 
@@ -135,7 +145,7 @@ def _of_attribute(
         texts = (values.text,)
     if attribute.type in ("B", "BS") or not all(step.can_keep_length for step in inferred.steps):
         return []
-    trees = [tree for text in texts if (tree := tree_of(text)) is not None]
+    trees = filter(None, map(tree_of, texts))
     return [choices for tree in trees for choices in _of_tree(route, index, tree)]
 
 
@@ -155,7 +165,9 @@ def _of_tree(route: AnalyzedRoute, index: SchemaIndex, tree: Tree) -> Iterator[C
 
 
 def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree) -> Choices:
-    """Return the sizes of `left || right`, where the left is a path; the right counts only without the left."""
+    """Return the sizes of `left || right`, where the left is a path; the right counts only without
+    the left.
+    """
     one = next(_of_tree(route, index, left), [])
     steps = route.scope.path(left)
     other = [] if steps is None else next(_of_tree(route, index, right), [])
@@ -168,12 +180,15 @@ def _of_either(route: AnalyzedRoute, index: SchemaIndex, left: Tree, right: Tree
 
 
 def _fixed(route: AnalyzedRoute) -> int:
-    """Return how many steps lead to the input of the item: the message, or with `for_each` one element."""
+    """Return how many steps lead to the input of the item: the message, or with `for_each` one
+    element.
+    """
     return len(route.scope.element or ())
 
 
 def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
-    """Yield the sizes of the value at a path; of an object those of each property, as they may exclude each other.
+    """Yield the sizes of the value at a path; of an object those of each property, as they may
+    exclude each other.
 
     Raises BudgetSpent.
     """
@@ -186,23 +201,20 @@ def _below(index: SchemaIndex, steps: Steps, fixed: int) -> Iterator[Choices]:
         waiting += [((*place, name), outside + text_bytes(name)) for name in reversed(names)]
         if not names:
             sizes = [_placed(index, place, fixed, size) for size in _sizes(index, place)]
-            yield _sorted([structs.replace(size, bytes=size.bytes + outside) for size in sizes])
+            yield _sorted(_larger(sizes, outside))
 
 
 def _placed(index: SchemaIndex, steps: Steps, fixed: int, size: Size) -> Size:
     """Return the size of all values at a path, with as many elements of lists as are allowed."""
-    bytes_, predicate, shape = size.bytes, size.predicate, size.shape
     for end in range(len(steps), 0, -1):
         step = steps[end - 1]
-        if step is None:
-            count = (
-                1 if end <= fixed else max(_bounds(index, steps[: end - 1], "maxItems"), default=1)
-            )
-            bytes_ = bytes_ if end <= fixed else LIST_BYTES + count * (bytes_ + 1)
-            predicate, shape = _list_of(predicate, count), _list_of(shape, 1)
+        if step is not None:
+            size = size.below(step)
+        elif end <= fixed:
+            size = size.as_element()
         else:
-            predicate, shape = there((step,), predicate), there((step,), shape)
-    return Size(bytes_, predicate, shape)
+            size = size.listed(max(_bounds(index, steps[: end - 1], "maxItems"), default=1))
+    return size
 
 
 def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
@@ -216,25 +228,23 @@ def _sizes(index: SchemaIndex, steps: Steps) -> Choices:
         found = [_text(most) for most in _bounds(index, steps, "maxLength")]
     counts = _bounds(index, steps, "maxItems")
     for element in _sizes(index, (*steps, EACH))[:1] if counts else []:
-        found += [
-            Size(
-                LIST_BYTES + most * (element.bytes + 1),
-                _list_of(element.predicate, most),
-                _list_of(element.shape, 1),
-            )
-            for most in counts
-        ]
-    inside = {
-        name: sizes[0] for name in index.names(steps) if (sizes := _sizes(index, (*steps, name)))
-    }
+        found += [element.listed(most) for most in counts]
+    inside: list[Size] = []
+    for name in index.names(steps):
+        largest = _larger(_sizes(index, (*steps, name))[:1], text_bytes(name) + 1)
+        inside += [each.below(name) for each in largest]
     if inside:
-        total = sum(text_bytes(name) + 1 + size.bytes for name, size in inside.items())
-        predicates = [there((name,), size.predicate) for name, size in inside.items()]
-        shapes = [there((name,), size.shape) for name, size in inside.items()]
-        found.append(Size(LIST_BYTES + total, all_of(predicates), all_of(shapes)))
+        total = LIST_BYTES + sum(each.bytes for each in inside)
+        predicate = all_of([each.predicate for each in inside])
+        found.append(Size(total, predicate, all_of([each.shape for each in inside])))
     if any(schema.get("type") in ("number", "integer") for schema in schemas):
         found.append(Size(NUMBER_BYTES, {"enum": [_LONG_NUMBER]}, {"type": "number"}))
     return _sorted(found)
+
+
+def _larger(choices: Choices, more: int) -> Choices:
+    """Return sizes with more bytes beside each."""
+    return [structs.replace(size, bytes=size.bytes + more) for size in choices]
 
 
 def _text(most: int) -> Size:
@@ -244,7 +254,7 @@ def _text(most: int) -> Size:
 
 def _bounds(index: SchemaIndex, steps: Steps, keyword: str) -> list[int]:
     """Return the values of a keyword in the subschemas of a path."""
-    values: list[Any] = [each.content.get(keyword) for each in index.at(steps)]
+    values = [each.content.get(keyword) for each in index.at(steps)]
     return [value for value in values if type(value) is int]
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import tree_of
-from router.prover.inference import NO, YES, Value, of_tree
+from router.prover.inference import Value, of_tree
 from router.prover.predicates import Steps, in_words
-from router.prover.schema_prover import SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.tools.check.analysis.attributes import (
@@ -16,10 +15,9 @@ from router.tools.check.analysis.attributes import (
     counts_seconds,
     infer,
 )
-from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.values import misfit_of
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_A_TIME = declare(
     "RT419",
@@ -65,56 +63,49 @@ def check_starts(subject: Subject) -> Iterator[Found]:
             for use in facts.uses:
                 if use.is_time:
                     value = of_tree(route.mapped, route.scope, tree_of(use.text))
-                    what = f"'{use.place[0]}' of '{name}'"
-                    claim = route.claim("mapping", name)
-                    yield from _check_start(
-                        route, what, value, route.place(name, *use.place), claim
-                    )
+                    placed = place_claim(route, "mapping", name, *use.place)
+                    yield from _check_start(placed, f"'{use.place[0]}' of '{name}'", value)
 
 
-def _check_start(
-    route: AnalyzedRoute, what: str, value: Value, where: Path, claim: Claim
-) -> Iterator[Found]:
+def _check_start(placed: PlacedClaim, what: str, value: Value) -> Iterator[Found]:
+    route = placed.route
     unfit = value.other_than(("string", "number"))
-    messages, steps = route.mapped, value.origin
+    messages = route.mapped
+    steps = value.origin
     if value.can_be(["string", "number"]) is NO:
         if unfit:
             sentence = f"{what} counts from {in_words(unfit)}, which is not a time"
-            yield Found(NEVER_A_TIME, sentence, where, refutes=claim)
+            yield placed.refuted(NEVER_A_TIME, sentence)
         return
     if messages is None or steps is None or value.untyped:
         return
     if messages.holds_at(steps, MILLISECONDS) is YES:
         sentence = f"{what} counts from milliseconds instead of seconds"
-        yield Found(NEVER_A_TIME, sentence, where, "send seconds, or ISO 8601 text", refutes=claim)
+        yield placed.refuted(NEVER_A_TIME, sentence, "send seconds, or ISO 8601 text")
     elif unfit:
         sentence = f"{what} may count from {in_words(unfit)}, which is not a time"
         advice = route.constrain(value, "type: integer")
-        yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice, refutes=claim)
+        yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, advice)
     elif (refusal := refusal_of(route, value, DATE_TIME, epoch_seconds)).possible is YES:
         sentence = f"{what} may count from text that is not {DATE_TIME.name}{refusal.shown}"
-        yield Found(
-            NOT_ALWAYS_A_TIME,
-            sentence,
-            where,
-            route.constrain(value, DATE_TIME.keyword),
-            refutes=claim,
-        )
+        yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, route.constrain(value, DATE_TIME.keyword))
     elif value.can_be(["number"]) is YES:
-        yield from _check_bounds(messages, steps, what, claim, where, route.constrain(value, "{}"))
+        yield from _check_bounds(placed, messages, steps, what, route.constrain(value, "{}"))
 
 
 def _check_bounds(
-    messages: SchemaProver, steps: Steps, what: str, claim: Claim, where: Path, advice: str
+    placed: PlacedClaim, messages: SchemaProver, steps: Steps, what: str, advice: str
 ) -> Iterator[Found]:
-    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a keyword."""
+    """Report numbers that are before 1970 or may be milliseconds; `advice` has braces for a
+    keyword.
+    """
     for bound, keyword, example in _BOUNDS:
         if messages.holds_at(steps, bound) is NO:
             shown = f", as {example}" if messages.can_be(steps, [example]) is YES else ""
             sentence = (
                 f"{what} may count from a number that is no time in seconds since 1970{shown}"
             )
-            yield Found(NOT_ALWAYS_A_TIME, sentence, where, advice.format(keyword), refutes=claim)
+            yield placed.refuted(NOT_ALWAYS_A_TIME, sentence, advice.format(keyword))
             return
 
 
@@ -124,24 +115,26 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         if route.table is None or route.table.ttl not in route.attributes or not route.final:
             continue
-        name, attribute = route.table.ttl, route.attributes[route.table.ttl]
+        name = route.table.ttl
+        attribute = route.attributes[name]
         inferred = infer(route, attribute)
-        value, claim = inferred.value, route.claim("ttl", name)
-        others = value.other_than(("number",))
-        table, where = f"the time to live of table '{route.route.table}'", route.place(name)
+        value = inferred.value
+        placed = place_claim(route, "ttl", name)
+        misfit = misfit_of(value, ("number",))
+        table = f"the time to live of table '{route.route.table}'"
         advice = f"map it with 'ttl:', as '{name}: {{ttl: 90d}}'"
-        if value.can_be(["number"]) is NO and others:
-            sentence = f"attribute '{name}' is {in_words(others)}, and {table} is a number"
-            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
+        if misfit is not None and misfit.always:
+            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
+            yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
         elif counts_milliseconds(route, inferred):
             sentence = f"attribute '{name}' is in milliseconds, and {table} is in seconds"
-            yield Found(TTL_NO_NUMBER, sentence, where, advice, refutes=claim)
-        elif others and not value.untyped:
-            sentence = f"attribute '{name}' may be {in_words(others)}, and {table} is a number"
+            yield placed.refuted(TTL_NO_NUMBER, sentence, advice)
+        elif misfit is not None:
+            sentence = f"attribute '{name}' {misfit.words}, and {table} is a number"
             advice = route.constrain(value, "type: integer")
-            yield Found(TTL_NOT_ALWAYS, sentence, where, advice, refutes=claim)
+            yield placed.refuted(TTL_NOT_ALWAYS, sentence, advice)
         elif not value.untyped and counts_seconds(route, inferred, attribute.default) is NO:
             sentence = f"attribute '{name}' may be in milliseconds, and {table} is in seconds"
             if inferred.raw.can_be(["string"]) is NO:
                 advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
-            yield Found(TTL_UNIT, sentence, where, advice, refutes=claim)
+            yield placed.refuted(TTL_UNIT, sentence, advice)

@@ -1,26 +1,27 @@
-"""Reports transforms, types, templates and `merge` that cannot convert values that the schema allows."""
+"""Reports transforms, types, templates and `merge` that cannot convert values that the schema
+allows.
+"""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from msgspec import UnsetType
-
 from router.codes import declare
-from router.model import Path
+from router.model import TextFormat
 from router.prover.expressions import tree_of
-from router.prover.inference import NO, YES, Value, of_path, of_tree
-from router.prover.predicates import EACH, SOME_VALUE, TYPES, in_words, text_of
+from router.prover.inference import Value, of_path, of_tree
+from router.prover.predicates import TYPES, in_words, text_of
 from router.prover.schema_index import SchemaIndex
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
-from router.runtime.program.mapping import merge_of
 from router.runtime.sources import SCALARS, Constant
-from router.tools.check.analysis.attributes import InferredAttribute, infer
+from router.runtime.transforms.transform import Transform
+from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.values import has_nulls, misfit_of
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
 NEVER_TRANSFORMED = declare(
     "RT413",
@@ -67,9 +68,9 @@ def check_types(subject: Subject) -> Iterator[Found]:
     for route in subject.routes:
         keys = () if route.table is None else route.table.key
         for name, attribute, facts in route.with_facts:
-            if not attribute.transform and isinstance(attribute.type, UnsetType):
+            if not attribute.transform and attribute.type is None:
                 continue
-            of_type = not isinstance(attribute.type, UnsetType) and name not in keys
+            of_type = attribute.type is not None and name not in keys
             find = partial(_check_conversions, route, name, attribute, of_type)
             yield from facts.unless_nothing(("types", of_type), find)
 
@@ -88,21 +89,20 @@ def _check_texts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> 
     for use in route.uses(attribute):
         if use.takes != SCALARS:
             continue
-        text, key = use.text, use.place[0]
+        text = use.text
+        key = use.place[0]
         value = of_tree(route.mapped, route.scope, tree_of(text))
-        unfit = value.other_than(SCALARS)
-        where, claim = route.place(name, *use.place), route.claim("mapping", name)
-        if value.can_be(SCALARS) is NO and unfit:
-            sentence = (
-                f"'{text}' in the {key} of '{name}' is {in_words(unfit)}, which has no form as text"
-            )
-            yield Found(
-                NEVER_A_TEMPLATE, sentence, where, "use a part of it, or 'hash'", refutes=claim
-            )
-        elif unfit and not value.untyped:
-            sentence = f"'{text}' in the {key} of '{name}' may be {in_words(unfit)}"
+        misfit = misfit_of(value, SCALARS)
+        if misfit is None:
+            continue
+        placed = place_claim(route, "mapping", name, *use.place)
+        sentence = f"'{text}' in the {key} of '{name}' {misfit.words}"
+        if misfit.always:
+            sentence += ", which has no form as text"
+            yield placed.refuted(NEVER_A_TEMPLATE, sentence, "use a part of it, or 'hash'")
+        else:
             advice = route.constrain(value, "type: string")
-            yield Found(NOT_ALWAYS_A_TEMPLATE, sentence, where, advice, refutes=claim)
+            yield placed.refuted(NOT_ALWAYS_A_TEMPLATE, sentence, advice)
 
 
 def _check_conversions(
@@ -119,80 +119,83 @@ def _check_conversions(
 
 def _check_steps(route: AnalyzedRoute, name: str, inferred: InferredAttribute) -> Iterator[Found]:
     for step in inferred.steps:
-        if step.transform is None or step.takes is None:
-            continue
-        where, claim = route.place(name, *step.part), route.claim("mapping", name)
-        unfit = step.before.other_than(step.takes)
-        takes = f"transform '{step.name}' accepts {in_words(step.takes)}"
-        if step.before.can_be(step.takes) is NO and unfit:
-            sentence = f"{takes}, and the value is {in_words(unfit)}"
+        placed = place_claim(route, "mapping", name, *step.part)
+        if step.transform is not None and step.takes is not None:
+            yield from _check_step(placed, step, step.transform, step.takes)
+
+
+def _check_step(
+    placed: PlacedClaim, step: Step, transform: Transform, takes: tuple[str, ...]
+) -> Iterator[Found]:
+    route = placed.route
+    value = step.before
+    misfit = misfit_of(value, takes)
+    if misfit is not None:
+        sentence = (
+            f"transform '{step.name}' accepts {in_words(takes)}, and the value {misfit.words}"
+        )
+        if misfit.always:
             advice = "remove it, or transform the value first"
-            yield Found(NEVER_TRANSFORMED, sentence, where, advice, refutes=claim)
-        elif unfit and not step.before.untyped:
-            sentence = f"{takes}, and the value may be {in_words(unfit)}"
-            advice = route.constrain(step.before, _one_of(step.takes))
-            yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
-        elif step.form is not None and not step.before.untyped:
-            refusal = refusal_of(route, step.before, step.form, step.transform.apply)
-            if refuses_number(route, step.before, step.form) is YES:
-                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be another number"
-                advice = route.constrain(step.before, f"enum: {[*(step.form.numbers or ())]}")
-                yield Found(NOT_ALWAYS_TRANSFORMED, sentence, where, advice, refutes=claim)
-            elif refusal.possible is YES:
-                sentence = f"transform '{step.name}' accepts {step.form.name}, and the value may be other text"
-                advice = route.constrain(step.before, step.form.keyword)
-                yield Found(
-                    NOT_ALWAYS_TRANSFORMED,
-                    f"{sentence}{refusal.shown}",
-                    where,
-                    advice,
-                    refutes=claim,
-                )
+            yield placed.refuted(NEVER_TRANSFORMED, sentence, advice)
+        else:
+            advice = route.constrain(value, _one_of(takes))
+            yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
+    elif step.form is not None and not value.untyped:
+        yield from _check_format(placed, step.name, step.form, value, transform)
+
+
+def _check_format(
+    placed: PlacedClaim, name: str, form: TextFormat, value: Value, transform: Transform
+) -> Iterator[Found]:
+    """Report numbers and texts that are not of the format that a transform accepts."""
+    route = placed.route
+    accepts = f"transform '{name}' accepts {form.name}, and the value may be"
+    refusal = refusal_of(route, value, form, transform.apply)
+    if refuses_number(route, value, form) is YES:
+        advice = route.constrain(value, f"enum: {[*(form.numbers or ())]}")
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, f"{accepts} another number", advice)
+    elif refusal.possible is YES:
+        advice = route.constrain(value, form.keyword)
+        sentence = f"{accepts} other text{refusal.shown}"
+        yield placed.refuted(NOT_ALWAYS_TRANSFORMED, sentence, advice)
 
 
 def _check_type(
     route: AnalyzedRoute, name: str, attribute: spec.Attribute, inferred: InferredAttribute
 ) -> Iterator[Found]:
-    kind, value, where = attribute.type, inferred.raw, route.place(name, "type")
-    if inferred.accepts is None or isinstance(
-        inferred.source, Constant
-    ):  # constants are converted at load
+    kind = attribute.type
+    value = inferred.raw
+    # Constants are converted at load.
+    if inferred.accepts is None or isinstance(inferred.source, Constant):
         return
-    unfit, claim = value.other_than(inferred.accepts), route.claim("type", name)
-    if value.can_be(inferred.accepts) is NO and unfit:
-        sentence = (
-            f"attribute '{name}' never converts to type {kind}: its value is {in_words(unfit)}"
-        )
+    placed = place_claim(route, "type", name)
+    misfit = misfit_of(value, inferred.accepts)
+    if misfit is None:
+        if not value.untyped:
+            yield from _check_content(placed, str(kind), value)
+    elif misfit.always:
+        sentence = f"attribute '{name}' never converts to type {kind}: its value {misfit.words}"
         advice = "choose another type, or transform the value first"
-        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
-    elif unfit and not value.untyped:
-        sentence = f"attribute '{name}' may fail to convert to type {kind}: its value may be {in_words(unfit)}"
+        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
+    else:
+        sentence = (
+            f"attribute '{name}' may fail to convert to type {kind}: its value {misfit.words}"
+        )
         advice = route.constrain(value, _one_of(inferred.accepts))
-        yield Found(NOT_ALWAYS_OF_TYPE, sentence, where, advice, refutes=claim)
-    elif not value.untyped:
-        yield from _check_content(route, name, str(kind), value, where)
+        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, advice)
 
 
-def _check_content(
-    route: AnalyzedRoute, name: str, kind: str, value: Value, where: Path
-) -> Iterator[Found]:
+def _check_content(placed: PlacedClaim, kind: str, value: Value) -> Iterator[Found]:
     """Report text that the type may not accept, and elements of lists that a set does not accept."""
-    fails, claim = (
-        f"attribute '{name}' may fail to convert to type {kind}:",
-        route.claim("type", name),
-    )
+    route = placed.route
+    name = placed.claim.subject
+    fails = f"attribute '{name}' may fail to convert to type {kind}:"
     form = TEXT_FORMATS.get(kind)
     if kind not in _SETS:
         refusal = refusal_of(route, value, form, CONVERTERS[kind]) if form else None
         if form and refusal and refusal.possible is YES:
             sentence = f"{fails} its value may be text that is not {form.name}{refusal.shown}"
-            yield Found(
-                NOT_ALWAYS_OF_TYPE,
-                sentence,
-                where,
-                route.constrain(value, form.keyword),
-                refutes=claim,
-            )
+            yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(value, form.keyword))
         return
     element = of_path(route.mapped, value.elements)
     unfit = element.other_than(_SETS[kind])
@@ -201,15 +204,11 @@ def _check_content(
     if unfit and element.can_be(_SETS[kind]) is NO:
         sentence = f"attribute '{name}' never converts to type {kind}: the elements of the list are {in_words(unfit)}"
         advice = "choose another type, or select texts or numbers"
-        yield Found(NEVER_OF_TYPE, sentence, where, advice, refutes=claim)
-    elif unfit or _has_nulls(route, value):
+        yield placed.refuted(NEVER_OF_TYPE, sentence, advice)
+    elif unfit or has_nulls(route.mapped, value):
         sentence = f"{fails} elements of the list may be {in_words(unfit) if unfit else 'null'}"
-        yield Found(
-            NOT_ALWAYS_OF_TYPE,
-            sentence,
-            where,
-            route.constrain(element, _one_of(_SETS[kind])),
-            refutes=claim,
+        yield placed.refuted(
+            NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, _one_of(_SETS[kind]))
         )
     elif (
         form and (refusal := refusal_of(route, element, form, CONVERTERS[kind[0]])).possible is YES
@@ -217,23 +216,7 @@ def _check_content(
         sentence = (
             f"{fails} elements of the list may be text that is not {form.name}{refusal.shown}"
         )
-        yield Found(
-            NOT_ALWAYS_OF_TYPE,
-            sentence,
-            where,
-            route.constrain(element, form.keyword),
-            refutes=claim,
-        )
-
-
-def _has_nulls(route: AnalyzedRoute, value: Value) -> bool:
-    """Whether elements may be null; a projection omits them."""
-    messages, steps = route.mapped, value.origin
-    return (
-        messages is not None
-        and steps is not None
-        and messages.holds_at((*steps, EACH), SOME_VALUE) is NO
-    )
+        yield placed.refuted(NOT_ALWAYS_OF_TYPE, sentence, route.constrain(element, form.keyword))
 
 
 def _one_of(kinds: Sequence[str]) -> str:
@@ -261,7 +244,7 @@ _MAP = ("object",)
 def check_merges(subject: Subject) -> Iterator[Found]:
     """Report maps that are none, or that bring attributes of their own name."""
     for route in subject.routes:
-        merge = merge_of(route.route)
+        merge = route.route.merge
         if merge is not None and route.mapped is not None and route.index is not None:
             yield from _check_merge(route, merge, route.mapped, route.index)
 
@@ -269,35 +252,29 @@ def check_merges(subject: Subject) -> Iterator[Found]:
 def _check_merge(
     route: AnalyzedRoute, merge: spec.MergeSettings, messages: SchemaProver, index: SchemaIndex
 ) -> Iterator[Found]:
-    inferred, claim, path = inferred_map(route, merge), route.claim("merge"), (*route.path, "merge")
+    inferred = inferred_map(route, merge)
+    placed = place_claim(route, "merge")
     value = inferred.raw
-    unfit = value.other_than(_MAP)
-    if value.can_be(_MAP) is NO and unfit:
-        yield Found(
-            NEVER_MERGED,
-            f"'merge' never finds a map: its value is {in_words(unfit)}",
-            path,
-            refutes=claim,
-        )
+    misfit = misfit_of(value, _MAP)
+    if misfit is not None and misfit.always:
+        sentence = f"'merge' never finds a map: its value {misfit.words}"
+        yield placed.refuted(NEVER_MERGED, sentence)
         return
-    if unfit and not value.untyped:
+    if misfit is not None:
         advice = route.constrain(value, "type: object")
-        yield Found(
-            NOT_ALWAYS_MERGED, f"'merge' may find {in_words(unfit)}", path, advice, refutes=claim
-        )
+        sentence = f"'merge' may find {in_words(value.other_than(_MAP))}"
+        yield placed.refuted(NOT_ALWAYS_MERGED, sentence, advice)
     steps = map_steps(inferred)
     if steps is None:
         return
-    if messages.absent(steps) is Answer.YES:
+    if messages.absent(steps) is YES:
         sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
-        yield Found(NEVER_MERGED, sentence, path, "remove it")
+        yield Found(NEVER_MERGED, sentence, placed.path, "remove it")
         return
     advice = "write a 'prefix' for its names, or map fewer attributes"
     for each in merged_names(route, merge, messages, steps):
         what = f"'{text_of(each.steps)}', but the attribute '{each.attribute}' is the route's own"
         if each.always:
-            yield Found(NEVER_MERGED, f"each message has {what}", path, advice, refutes=claim)
+            yield placed.refuted(NEVER_MERGED, f"each message has {what}", advice)
         elif not each.never and each.steps[-1] in index.names(steps):
-            yield Found(
-                NOT_ALWAYS_MERGED, f"a message may have {what}", path, advice, refutes=claim
-            )
+            yield placed.refuted(NOT_ALWAYS_MERGED, f"a message may have {what}", advice)

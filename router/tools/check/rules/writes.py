@@ -1,16 +1,17 @@
-"""Reports modes and settings of `write` that lose or misorder writes, or reject messages that the schema accepts."""
+"""Reports modes and settings of `write` that lose or misorder writes, or reject messages that the
+schema accepts.
+"""
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from msgspec import UNSET, UnsetType, structs
+from msgspec import UNSET, structs
 
 from router.codes import declare
-from router.model import Path
 from router.prover.expressions import Scope, tree_of
-from router.prover.inference import NO, YES, Value, of_tree
-from router.prover.predicates import in_words
-from router.prover.schema_prover import Answer, SchemaProver
+from router.prover.inference import Value, of_tree
+from router.prover.predicates import Steps, in_words
+from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
 from router.runtime.modes import MODES, names_where
 from router.runtime.program.expressions import path_of
@@ -18,9 +19,15 @@ from router.runtime.sources import Evaluated, source_of, values_of
 from router.tools.check.analysis.attributes import count_of_expression, infer
 from router.tools.check.analysis.claims import longest_idempotency_key
 from router.tools.check.analysis.proof_cache import prover_without_schema
-from router.tools.check.analysis.routes import MAX_CONDITIONS, AnalyzedRoute, is_set, why_missing
-from router.tools.check.analysis.verdicts import Claim
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.analysis.routes import (
+    MAX_CONDITIONS,
+    AnalyzedRoute,
+    is_set,
+    undo,
+    why_missing,
+)
+from router.tools.check.analysis.values import possible
+from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
 
 MIXED_MODES = declare(
@@ -56,7 +63,7 @@ def check_modes(subject: Subject) -> Iterator[Found]:
             if other is not None:
                 modes = f"by '{route.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
                 sentence = f"route '{route.name}' writes {modes}"
-                where: Path = (*route.path, "write", "mode")
+                where = (*route.path, "write", "mode")
                 yield Found(
                     MIXED_MODES,
                     sentence,
@@ -79,7 +86,7 @@ def check_puts(subject: Subject) -> Iterator[Found]:
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
-            if messages.narrow(other.when.predicate, other.when.exact).allows({}) is Answer.YES:
+            if messages.narrow(other.when.predicate, other.when.exact).allows({}) is YES:
                 sentence = (
                     f"routes '{one.name}' and '{other.name}' put the same key for one message"
                 )
@@ -109,14 +116,6 @@ def _by_key(subject: Subject) -> list[list[AnalyzedRoute]]:
     return list(groups.values())
 
 
-def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Return whether one of two writes destroys what the other relies on."""
-    return any(
-        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
-        for first, second in ((one, other), (other, one))
-    )
-
-
 def _replaces(write: spec.WriteSettings) -> bool:
     """Return whether a write replaces the whole item, whatever is stored."""
     mode = MODES[write.mode]
@@ -124,7 +123,10 @@ def _replaces(write: spec.WriteSettings) -> bool:
 
 
 def _key_of(route: AnalyzedRoute) -> str | None:
-    """Return how the key of a route's items is mapped, as normalized text; None if it is not mapped."""
+    """Return how the key of a route's items is mapped, as normalized text.
+
+    None if it is not mapped.
+    """
     if route.table is None:
         return None
     if not is_set(route.route.item):
@@ -138,7 +140,9 @@ def _key_of(route: AnalyzedRoute) -> str | None:
 
 
 def _identity(attribute: spec.Attribute) -> object:
-    """Return what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one path."""
+    """Return what is equal for attributes that are mapped alike: `id`, `"id"` and `@.id` are one
+    path.
+    """
     values = values_of(attribute)
     if not isinstance(values, Evaluated):
         return None, attribute
@@ -147,6 +151,32 @@ def _identity(attribute: spec.Attribute) -> object:
     return tree if names is None else names, structs.replace(
         attribute, **{source_of(attribute)[0].field: UNSET}
     )
+
+
+REPEATED_EFFECT = declare(
+    "RT606",
+    "`add` or `append` without `once`",
+    "SQS delivers a message at least once; a redelivered message is added or appended again, unless `once` stores an "
+    "idempotency key for each applied update.",
+    severity="warning",
+)
+
+
+@rule(REPEATED_EFFECT)
+def check_repeated_effects(subject: Subject) -> Iterator[Found]:
+    """Report settings whose effect a redelivered message repeats."""
+    for name, route in subject.config.routes.items():
+        write = route.write
+        repeated = [each for each in sorted(MODES[write.mode].repeats) if getattr(write, each)]
+        if repeated and not is_set(write.once):
+            first = repeated[0]
+            yield Found(
+                REPEATED_EFFECT,
+                f"'{first}' is applied again each time a message is redelivered",
+                ("routes", name, "write", first),
+                "name a table of idempotency keys with 'once:'",
+                key=True,
+            )
 
 
 NEVER_ADDED = declare(
@@ -171,18 +201,17 @@ def check_added_values(subject: Subject) -> Iterator[Found]:
             attribute = route.attributes.get(name)
             if attribute is None or not route.final:
                 continue
-            value, claim = infer(route, attribute).value, route.claim("mapping", name)
-            unfit, where = value.other_than(_ADDABLE), route.place(name)
+            value = infer(route, attribute).value
+            placed = place_claim(route, "mapping", name)
+            unfit = value.other_than(_ADDABLE)
             advice = f"add 'type: N' to attribute '{name}', or a type of set"
             if value.types and value.can_be(_ADDABLE) is NO:
-                possible = [kind for kind, answer in value.types.items() if answer is not NO]
-                sentence = (
-                    f"'add' takes a number or a set, and attribute '{name}' is {in_words(possible)}"
-                )
-                yield Found(NEVER_ADDED, sentence, where, advice, refutes=claim)
+                kinds = in_words(possible(value))
+                sentence = f"'add' takes a number or a set, and attribute '{name}' is {kinds}"
+                yield placed.refuted(NEVER_ADDED, sentence, advice)
             elif unfit and not value.untyped:
                 sentence = f"'add' takes a number or a set, and attribute '{name}' may be {in_words(unfit)}"
-                yield Found(NOT_ALWAYS_ADDED, sentence, where, advice, refutes=claim)
+                yield placed.refuted(NOT_ALWAYS_ADDED, sentence, advice)
 
 
 NO_IDEMPOTENCY_KEY = declare(
@@ -203,49 +232,47 @@ def check_idempotency_keys(subject: Subject) -> Iterator[Found]:
     """Report a `once_key` that the schema does not guarantee, or that has few values."""
     for route in subject.routes:
         text = route.route.write.once_key
-        if isinstance(text, UnsetType):
+        if text is None:
             continue
-        where: Path = (*route.path, "write", "once_key")
-        claim = route.claim("once_key")
-        value = of_tree(route.messages_of(claim), Scope(), tree_of(text))
-        fault, advice = _fault(route, value, claim)
+        placed = place_claim(route, "once_key")
+        value = of_tree(route.messages.taken, Scope(), tree_of(text))
+        fault, advice = _fault(placed, value)
         if fault:
-            yield Found(
-                NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", where, advice, refutes=claim
-            )
+            yield placed.refuted(NO_IDEMPOTENCY_KEY, f"the idempotency key {fault}", advice)
             continue
         count = count_of_expression(route, Scope(), text)
         if count is not None:
             values = "is the same for all messages" if count == 1 else f"has only {count} values"
             advice = "use an id of the message, or remove 'once_key'"
             sentence = f"the idempotency key '{text}' {values}"
-            yield Found(SHARED_IDEMPOTENCY_KEY, sentence, where, advice, refutes=claim)
+            yield placed.refuted(SHARED_IDEMPOTENCY_KEY, sentence, advice)
         elif (
             route.messages.taken is not None
             and value.missing is value.empty is NO
             and value.types.keys() == {"string"}
         ):
-            yield from _check_length(route, value, where)
+            yield from _check_length(placed, value)
 
 
-def _check_length(route: AnalyzedRoute, value: Value, where: Path) -> Iterator[Found]:
+def _check_length(placed: PlacedClaim, value: Value) -> Iterator[Found]:
     """Report the length of an idempotency key that is a text in each message, if it is not bounded."""
-    most = longest_idempotency_key(route.name)
-    if value.longest is not None and value.longest <= most:
-        return
-    advice, claim = route.constrain(value, f"maxLength: {most}"), route.claim("once_key")
-    sentence = f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes"
-    yield Found(KEY_TOO_LONG, sentence, where, advice, refutes=claim)
+    most = longest_idempotency_key(placed.route.name)
+    if value.longest is None or value.longest > most:
+        advice = placed.route.constrain(value, f"maxLength: {most}")
+        sentence = f"the idempotency key may have more than {most} characters, and with its route over 2048 bytes"
+        yield placed.refuted(KEY_TOO_LONG, sentence, advice)
 
 
-def _fault(route: AnalyzedRoute, value: Value, claim: Claim) -> tuple[str, str]:
-    """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is known."""
+def _fault(placed: PlacedClaim, value: Value) -> tuple[str, str]:
+    """Return why a value may be no idempotency key, and a suggestion; both are "" if nothing is
+    known.
+    """
+    route = placed.route
     unfit = value.other_than(("string",))
     if value.missing is YES:
-        return f"may be missing: {why_missing(value)}", route.require(value.lacking, claim)
+        return f"may be missing: {why_missing(value)}", route.require(value.lacking, placed.claim)
     if value.types and value.can_be(["string"]) is NO:
-        possible = [kind for kind, answer in value.types.items() if answer is not NO]
-        return f"is {in_words(possible)}, not text", "convert it with to_string()"
+        return f"is {in_words(possible(value))}, not text", "convert it with to_string()"
     if unfit and not value.untyped:
         return f"may be {in_words(unfit)}, not text", route.constrain(value, "type: string")
     if value.empty is YES:
@@ -275,53 +302,48 @@ def check_versions(subject: Subject) -> Iterator[Found]:
     """Report versions that may be missing, or whose order differs from the order of their values."""
     for route in subject.routes:
         version = route.route.write.version
-        attribute = None if isinstance(version, UnsetType) else route.attributes.get(version)
-        if attribute is None or isinstance(version, UnsetType):
+        attribute = None if version is None else route.attributes.get(version)
+        if attribute is None or version is None:
             continue
         value = infer(route, attribute).value
-        where, claim = route.place(version), route.claim("version", version)
+        placed = place_claim(route, "version", version)
         if value.missing is YES:
             sentence = f"version '{version}' may be missing: {why_missing(value)}"
-            yield Found(
-                VERSION_MISSING, sentence, where, route.require(value.lacking, claim), refutes=claim
-            )
+            advice = route.require(value.lacking, placed.claim)
+            yield placed.refuted(VERSION_MISSING, sentence, advice)
         else:
-            yield from _check_order(route, version, value, where)
+            yield from _check_order(placed, value)
 
 
-def _check_order(route: AnalyzedRoute, version: str, value: Value, where: Path) -> Iterator[Found]:
-    claim = route.claim("version", version)
+def _check_order(placed: PlacedClaim, value: Value) -> Iterator[Found]:
+    route = placed.route
+    version = placed.claim.subject
     unordered = [] if value.untyped else value.other_than(_ORDERED)
-    possible = [kind for kind in _ORDERED if value.types.get(kind) is YES]
+    ordered = [kind for kind in _ORDERED if value.types.get(kind) is YES]
     if unordered:
         sentence = f"version '{version}' may be {in_words(unordered)}, which has no order"
         advice = route.constrain(value, "type: integer")
-        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
-    elif len(possible) > 1 and not value.untyped:
-        sentence = f"version '{version}' may be {in_words(possible)}, which are not ordered among each other"
-        advice = route.constrain(value, f"type: {possible[0]}")
-        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
-    elif (
-        route.mapped is not None and value.origin is not None and value.can_be(["string"]) is not NO
-    ):
-        yield from _check_texts(route, route.mapped, version, value, where)
+        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
+    elif len(ordered) > 1 and not value.untyped:
+        sentence = f"version '{version}' may be {in_words(ordered)}, which are not ordered among each other"
+        advice = route.constrain(value, f"type: {ordered[0]}")
+        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
+    elif value.origin is not None and value.can_be(["string"]) is not NO and route.mapped:
+        pattern = route.constrain(value, "pattern")
+        yield from _check_texts(placed, route.mapped, value.origin, pattern)
 
 
 def _check_texts(
-    route: AnalyzedRoute, messages: SchemaProver, version: str, value: Value, where: Path
+    placed: PlacedClaim, messages: SchemaProver, steps: Steps, pattern: str
 ) -> Iterator[Found]:
-    steps, claim = value.origin or (), route.claim("version", version)
-    words = messages.can_be(steps, ["A", "a", "x", "abc"])
-    if words is NO and sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
+    """Report texts that no word can be; `pattern` is the advice to bound them by one."""
+    version = placed.claim.subject
+    if messages.can_be(steps, ["A", "a", "x", "abc"]) is not NO:
+        return
+    if sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
         sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
-        advice = f"{route.constrain(value, 'pattern')} for one format, or map it with 'transform: to_epoch'"
-        yield Found(VERSION_UNORDERED, sentence, where, advice, refutes=claim)
-    elif (
-        words is NO
-        and messages.can_be(steps, ["9"]) is YES
-        and messages.can_be(steps, ["10"]) is YES
-    ):
+        advice = f"{pattern} for one format, or map it with 'transform: to_epoch'"
+        yield placed.refuted(VERSION_UNORDERED, sentence, advice)
+    elif all(messages.can_be(steps, [number]) is YES for number in ("9", "10")):
         sentence = f"version '{version}' may be numbers as text, where '9' sorts after '10'"
-        yield Found(
-            VERSION_UNORDERED, sentence, where, "add 'type: N' to the attribute", refutes=claim
-        )
+        yield placed.refuted(VERSION_UNORDERED, sentence, "add 'type: N' to the attribute")

@@ -16,17 +16,12 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.model import Path
-from router.runtime.config.environment import (
-    REDACT_KEY,
-    Reference,
-    is_read_at_run_time,
-    redacts,
-    split_references,
-)
+from router.runtime.config.environment import REDACT_KEY, Reference, split_references
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.runtime.deliver.telemetry import SERVICE_VARIABLE
 from router.runtime.program.precompiled import File
 from router.tools.check.rules.aws_limits import RESERVED_NAMES, VARIABLE
+from router.tools.check.variables import is_read_at_run_time, redacts
 
 Json = dict[str, Any]
 Expression = str | Json

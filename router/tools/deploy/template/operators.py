@@ -6,7 +6,7 @@ The actions are those of `router check --live` and of the roles, as far as a com
 import json
 from collections.abc import Mapping
 
-from msgspec import Struct, UnsetType
+from msgspec import Struct
 
 from router.runtime.config import spec
 from router.tools.check.live.permissions import (
@@ -108,7 +108,7 @@ def _needs(plan: StackPlan, command: OperatorCommand) -> dict[str, set[str]]:
             allow(queue.arn, *SEND)
             allow(queue.kms_key, *ENCRYPT)
         pointers = config.queues.get(queue.name_in_config, spec.Queue()).s3_pointer
-        if command.reads and not isinstance(pointers, UnsetType):
+        if command.reads and pointers is not None:
             for arn, action in fetches_of(pointers, f"arn:{PARTITION}"):
                 allow(arn, action)
     for route in config.routes.values() if command.reads else ():

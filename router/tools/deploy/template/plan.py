@@ -9,8 +9,8 @@ from router.errors import UsageError
 from router.model import Path
 from router.runtime.aws.references import is_fifo, is_name, match_key, queue_name, table_name
 from router.runtime.config import spec
-from router.runtime.config.owners import owners_of
 from router.runtime.program.load import Program
+from router.tools.check.owners import owners_of
 from router.tools.check.rules.queues import batch_of, retention_of, visibility_of
 from router.tools.deploy.template.expressions import (
     ACCOUNT,

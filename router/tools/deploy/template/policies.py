@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from msgspec import Struct, UnsetType, structs
+from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.runtime.config import spec
@@ -118,7 +118,7 @@ def with_substitutions(plan: StackPlan) -> spec.Config:
     queues = {}
     for name, queue in config.queues.items():
         pointers = queue.s3_pointer
-        if not isinstance(pointers, UnsetType):
+        if pointers is not None:
             buckets = enumerate(pointers.buckets)
             where = ("queues", name, "s3_pointer", "buckets")
             pointers = structs.replace(

@@ -11,7 +11,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.How
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import yaml
-from msgspec import UnsetType
 
 from router.errors import UsageError
 from router.runtime.config import spec
@@ -124,7 +123,7 @@ def _tags(planned: PlannedResource) -> Json:
 def _billing(table: PlannedTable) -> Json:
     """Return the properties of a table for its capacity; scaling begins at the least units."""
     capacity = table.settings.capacity
-    if isinstance(capacity, UnsetType):
+    if capacity is None:
         return {"BillingMode": "PAY_PER_REQUEST"}
     units = {f"{what}CapacityUnits": range_.min for what, range_ in _ranges(capacity).items()}
     return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}
@@ -133,9 +132,7 @@ def _billing(table: PlannedTable) -> Json:
 def scaling_resources(table: PlannedTable) -> Iterator[tuple[str, Json]]:
     """Yield what scales the capacity of a table, by a role that AWS makes: the router's own needs no permission."""
     capacity = table.settings.capacity
-    for what, range_ in (
-        {}.items() if isinstance(capacity, UnsetType) else _ranges(capacity).items()
-    ):
+    for what, range_ in {}.items() if capacity is None else _ranges(capacity).items():
         if range_.most == range_.min:
             continue
         end = table.id.removeprefix("Table")

@@ -12,7 +12,7 @@ from router.errors import Reject, Rejection, UsageError
 from router.runtime.config import spec
 from router.runtime.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.runtime.envelopes import ENVELOPES
-from router.runtime.program.redaction import read_redact
+from router.runtime.program.redact_settings import read_redact
 from router.runtime.transforms.text import decode_json
 from router.tools.dev.records import holds_record
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router.runtime.config.environment import EnvironmentFault, find_references, replace_references, variables_in
+from router.runtime.config.environment import EnvironmentFault, find_references, replace_references
 from router.runtime.config.secret_values import SecretValues
 
 
@@ -77,10 +77,3 @@ def test_a_variable_of_other_bytes_is_a_fault() -> None:
     fault = EnvironmentFault(("a",), "environment variable 'X' is not UTF-8 text", "set it to text")
 
     assert substitute({"a": "b-${X}"}, {"X": "\udcff"}) == ({"a": "b-unset_X"}, [fault])
-
-
-def test_variables() -> None:
-    """Returns each variable of the texts once; a literal `${` is no variable."""
-    data = {"a": ["${A}", "${B:-b} ${A:-}"], "c": "$${C}"}
-
-    assert variables_in(data, find_references(data)) == {"A", "B"}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from msgspec import UNSET
 
 from router.runtime.config import spec
 from router.runtime.config.merge import Reading
@@ -63,7 +62,7 @@ def test_files_make_one_config(read: Read) -> None:
         [],
         spec.Config(
             version=1,
-            include="flows/*.yaml",
+            include=("flows/*.yaml",),
             queues={"second": spec.Queue(dead_letter="dlq")},
             tables={"things": spec.TableSettings(key={"id": "S"})},
             routes={name: spec.RouteSettings(queue=name, table="things") for name in ("first", "third", "second")},
@@ -308,7 +307,7 @@ def test_without_plugins_in_included_files(read: Read) -> None:
     """All plugins are those of the root file, so that routes that name none run all."""
     reading = read(ROOT + "plugins: [plugins/all.py]\n", a=FLOW)
 
-    assert plugins_of(reading) == {"first": UNSET, "second": UNSET}
+    assert plugins_of(reading) == {"first": None, "second": None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from msgspec import UNSET
 
 from router.model import Place
 from router.runtime.config import spec
@@ -81,9 +80,9 @@ def test_each_setting_is_read() -> None:
         for_each="b",
         write=spec.WriteSettings(mode="update", version="v", add=("x",)),
         item={
-            "a": "x",
+            "a": ATTRIBUTE(from_="x"),
             "b": ATTRIBUTE(value=None),
-            "c": ATTRIBUTE(from_="y", default=None, transform=("s", {"t": pytest.approx(1.5)})),
+            "c": ATTRIBUTE(from_="y", default=None, transform=({"s": []}, {"t": pytest.approx(1.5)})),
             "d": ATTRIBUTE(ttl="9d"),
             "e": ATTRIBUTE(ttl=TtlAfter("z", "1w")),
             "f": ATTRIBUTE(hash=("x", "y")),
@@ -101,10 +100,28 @@ def test_an_optional_key_without_value_is_not_given() -> None:
 
     assert (config.plugins, config.routes["r"].when, config.routes["r"].item, findings) == (
         (),
-        UNSET,
+        None,
         {"a": ATTRIBUTE(meta="queue", default=None)},
         [],
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("ttl: e", "write_units: null"),
+        ("atomic: true", "max_receive_count: null"),
+        ("version: 1", "version: 1\nfunction: {memory: null}"),
+        ("queue: q", "queue: q\n    merge: {from: a, max: null}"),
+    ],
+)
+def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
+    """The schema has more than one fault to find with it."""
+    text = f"{HEAD}routes:\n  r:\n    queue: q\n    table: t\n"
+
+    config, findings = parse(text.replace(old, new))
+
+    assert (config is not None, findings) == (True, [])
 
 
 @pytest.mark.parametrize(
@@ -325,7 +342,7 @@ def test_an_attribute_with_a_fault_is_left_out() -> None:
     """The other attributes are compiled."""
     config, _ = route(FLOW + "item: {a: x, b: 5, c: {}, d: {from: 5}}\n")
 
-    assert config.routes == {"r": spec.RouteSettings("q", "t", item={"a": "x"})}
+    assert config.routes == {"r": spec.RouteSettings("q", "t", item={"a": ATTRIBUTE(from_="x")})}
 
 
 @pytest.mark.parametrize(
@@ -500,7 +517,7 @@ def test_aliases_are_repaired_one_by_one() -> None:
         "routes: {r: {queue: q, table: t, item: *item}, s: {queue: q, table: t, item: *item}}\n"
     )
 
-    item = {"a": spec.long_form("b"), "c": spec.long_form("d")}
+    item = {"a": ATTRIBUTE(from_="b"), "c": ATTRIBUTE(from_="d")}
     assert (config and {name: route.item for name, route in config.routes.items()}, findings) == (
         {"r": item, "s": item},
         [
@@ -544,6 +561,34 @@ def test_a_keyword_without_a_text() -> None:
     """A new keyword in the specification raises until it has a text."""
     with pytest.raises(LookupError, match="the keyword 'format' of the config's schema has no text"):
         wrong_form("format", {}, "x", ())
+
+
+@pytest.mark.parametrize(
+    ("queue", "finding"),
+    [
+        (
+            f"{{description: {'a' * 501}}}",
+            "4:27: RT105 'description' of queue 'q' must have at most 500 characters",
+        ),
+        (
+            f"{{tags: {{{', '.join(f'a{number}: b' for number in range(50))}}}}}",
+            "4:20: RT105 'tags' of queue 'q' must have at most 49 entries",
+        ),
+        (
+            f"{{redact: [{', '.join(f'a{number}' for number in range(51))}]}}",
+            "4:22: RT105 'redact' of queue 'q' must have at most 50 entries",
+        ),
+        (
+            f"{{redact: [{'a' * 201}]}}",
+            "4:23: RT105 entry 1 of 'redact' of queue 'q' must have at most 200 characters",
+        ),
+    ],
+)
+def test_too_much(queue: str, finding: str) -> None:
+    """A text, a list and a map have a largest size."""
+    text = "version: 1\ntables: {t: {key: {a: S}}}\nroutes: {r: {queue: q, table: t}}\n"
+
+    assert parse(f"{text}queues: {{q: {queue}}}\n")[1] == [finding]
 
 
 def test_a_transform_without_a_name() -> None:

@@ -16,7 +16,6 @@ from router.runtime.program.expressions.compile import (
     _interpreted,
     compile_condition,
     compile_expression,
-    field_comparisons,
     parse_expression,
 )
 
@@ -47,8 +46,8 @@ def test_direct_and_interpreted_agree(document: Any, path: Any, form: Any) -> No
 @settings(deadline=None)
 @given(st.text(alphabet="ab.[]{}()*?@&|!=<>'\"`\\ 0-1,:é", max_size=12))
 def test_any_text_is_compiled_or_refused(text: Any) -> None:
-    """No text raises anything but InvalidExpression, whether it is compiled or compared."""
-    for compile_ in (compile_expression, compile_condition, field_comparisons):
+    """No text raises anything but InvalidExpression."""
+    for compile_ in (compile_expression, compile_condition):
         with contextlib.suppress(InvalidExpression):
             compile_(text)
 
@@ -307,24 +306,6 @@ def test_literals_are_not_shared() -> None:
 def test_conditions(text: Any, data: Any, holds: Any) -> None:
     """A condition is JMESPath's truth, and one that fails is false."""
     assert compile_condition(text)(data) is holds
-
-
-@pytest.mark.parametrize(
-    ("text", "fields"),
-    [
-        ('type == "device"', ["device"]),
-        ('a != "x" || b == "y"', ["x", "y"]),
-        ('list[?k == "v"]', ["v"]),
-        ('"v" == k', ["v"]),
-        ("\"odd-name\" == 'x'", []),
-        ("a == b", []),
-        ('a > "b"', []),
-        ("a[1:2]", []),
-    ],
-)
-def test_field_comparisons(text: Any, fields: Any) -> None:
-    """Names in double quotes that are compared are found, but not where the other side is a literal."""
-    assert field_comparisons(text) == fields
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,6 @@ NO_NAME = (
     "RT202 'a b' is not a valid queue name: 1 to 80 letters, digits, '-' and '_', with '.fifo' at the end of a FIFO "
     "queue's"
 )
-NO_DEAD_LETTER_QUEUE = (
-    "RT203 queue 'q' has no dead-letter queue: a rejected message stays on it; "
-    "add 'dead_letter:' to the queue 'q' under 'queues'"
-)
 OPEN_POINTERS = (
     "RT209 nothing says which buckets pointers of queue 'q' may lead to; add 's3_pointer: {buckets: […]}' to the queue"
 )
@@ -127,10 +123,6 @@ def test_one_queue_under_two_names(load_text: Any, queues: str, used: list[str],
             ["RT206 queue 'q' is its own dead-letter queue; name another queue"],
         ),
         ({"name": ARN, "dead_letter": f"{ARN}-dlq"}, []),
-        (
-            {"dead_letter": ""},
-            [NO_DEAD_LETTER_QUEUE],
-        ),
         ({"envelope": ["sns", "eventbridge", "cloudevents"]}, []),
         ({"envelope": ["sms"]}, ["RT205 unknown envelope 'sms'; did you mean 'sns'?"]),
         (

@@ -1,7 +1,12 @@
-"""What becomes of a dead letter with masks: delivered, unless a route needs a masked value."""
+"""Masks: of values, of attributes, of bodies in envelopes and encodings; and paths that find all values."""
 
+import base64
+import gzip
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -9,320 +14,412 @@ import pytest
 
 from router.errors import ConfigError
 from router.model import Record
-from tests.support.config import EXPRESSION_KEYS
-from tests.support.engine import plan
-from tests.support.program import Program, load_program
+from router.runtime.program.redaction import Redaction, encode, is_redacted
+from tests.support.envelopes import ENVELOPES
+from tests.support.program import load_program, precompile
 
-Deliver = Callable[..., Any]
-MASK = f"redacted:string:{'0' * 32}"
-NUMBER = f"redacted:integer:{'0' * 32}"
-LETTER = {"id": "a", "kind": "order", "customer": {"email": MASK, "name": "n"}, "lines": [{"sku": "s", "card": MASK}]}
-NEEDS = "the route needs '{}', which is redacted in this dead letter"
-SCHEMA = "the schema needs a value that is redacted in this dead letter"
+KEY = "0123456789abcdef"
+WRAPPER = """
+import json
+from router import hookimpl
+@hookimpl
+def router_register_envelopes(register):
+    register("acme", unwrap, wrap)
+def unwrap(payload, attributes):
+    data = json.loads(payload)
+    return data["acme"], attributes
+def wrap(text):
+    return json.dumps({"acme": text})
+"""
+Redact = Callable[..., Redaction]
+PATHS = 'redact: [card, customer.email, "lines[*].card", "by.*.name", {meta: attribute.mail}]'
 
 
 @pytest.fixture
-def letter(tmp_path: Path) -> Deliver:
-    """The planned message of a body, for a route of a queue that redacts three paths and two message attributes."""
+def redact(tmp_path: Path) -> Redact:
+    """Compile the `redact` of a queue."""
 
-    def planned(
-        route: str,
-        body: Any = LETTER,
-        attributes: Any = None,
-        queue: str = "",
-        plugin: str = "",
-        fetched: bytes | None = None,
-        system: Any = None,
-    ) -> Any:
-        (tmp_path / "own.py").write_text(f"from router import *\n{plugin}", encoding="utf-8")
+    def compile_redact(settings: str = PATHS, plugin: str = "") -> Redaction:
+        (tmp_path / "acme.py").write_text(plugin, encoding="utf-8")
         config = f"""
 version: 1
-plugins: [own.py]
-queues:
-  q:
-    {{dead_letter: d,
-    redact: [customer.email, "lines[*].card", level, {{meta: attribute.mail}}, {{meta: attribute.queue}}], {queue}}}
-tables: {{things: {{key: {{id: S}}}}, marks: {{key: {{id: S}}}}}}
-routes: {{r: {{queue: q, table: things, {route}}}}}
+{"plugins: [acme.py]" if plugin else ""}
+queues: {{q: {{dead_letter: letters, {settings}}}}}
+tables: {{things: {{key: {{id: S}}}}}}
+routes: {{r: {{queue: q, table: things}}}}
 """
         (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
-        program: Program = load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": "k" * 16})
-        text = body if isinstance(body, str) else json.dumps(body)
-        return plan(program.engine.queues["q"], Record("m", "h", text, system or {}, attributes or {}, fetched))
+        program = load_program(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": KEY})
+        found = program.engine.queues["q"].redaction
+        assert isinstance(found, Redaction)
+        return found
 
-    return planned
+    return compile_redact
+
+
+def mask(kind: str, content: str, key: str = KEY) -> str:
+    return f"redacted:{kind}:{hmac.new(key.encode(), content.encode(), hashlib.sha256).hexdigest()[:32]}"
+
+
+def masked(redaction: Redaction, message: Any) -> Any:
+    record, _ = redaction.redact(Record("m", "h", json.dumps(message)))
+    return json.loads(record.body)
 
 
 @pytest.mark.parametrize(
-    "route",
+    ("value", "expected"),
     [
-        "item: {id: id}",
-        "item: {id: id, name: customer.name}",
-        "item: {id: id}, when: kind == 'order'",
-        "item: {id: id}, when: customer.name == 'n'",
-        "item: {id: id, label: {template: '{kind}-{customer.name}'}, h: {hash: [id, kind]}}",
-        "item: {id: id, mail: {meta: attribute.other}}",
-        "for_each: lines, item: {id: element.sku, whole: message.id}",
-        "for_each: lines, item: {id: element.sku, nothing: other.card}",
-        "item: {id: id}, schema: {required: [customer], properties: {customer: {required: [email]}}}",
-        "item: {id: id}, schema: {properties: {customer: {properties: {email: {type: string}}}}}",
-        "item: {id: id}, schema: {properties: {lines: {type: array, items: {properties: {card: {type: string}}}}}}",
-        "item: {id: id, n: kind}, write: {mode: update, append: [], once: marks, once_key: id}",
+        ("4111", mask("string", '"4111"')),
+        ("é", mask("string", '"é"')),
+        (4111, mask("integer", "4111")),
+        (1.5, mask("number", "1.5")),
+        (True, mask("boolean", "true")),
+        ([1, "a"], mask("array", '[1,"a"]')),
+        ({"b": 1, "a": None}, mask("object", '{"a":null,"b":1}')),
+        (None, None),
+        (mask("string", "x"), mask("string", "x")),
     ],
 )
-def test_a_route_that_needs_no_masked_value_writes(letter: Deliver, route: str) -> None:
-    """It reads other values, or only their types."""
-    planned = letter(route)
-
-    assert (planned.outcome, len(planned.writes)) == (None, 1)
+def test_values(redact: Redact, value: Any, expected: Any) -> None:
+    """The type, and half of the HMAC-SHA-256 of the canonical JSON; nulls and redacted values stay."""
+    assert masked(redact(), {"card": value, "other": value}) == {"card": expected, "other": value}
 
 
-NEEDING = [
-    ("write: {mode: put}", NEEDS.format("customer.email")),
-    ("item: {id: id, mail: customer.email}", NEEDS.format("customer.email")),
-    ("item: {id: id, customer: customer}", NEEDS.format("customer.email")),
-    ("item: {id: id, all: '@'}", NEEDS.format("customer.email")),
-    ("item: {id: customer.email}", NEEDS.format("customer.email")),
-    ("item: {id: id, h: {hash: [customer.email]}}", NEEDS.format("customer.email")),
-    ("item: {id: id, t: {template: '{customer.email}'}}", NEEDS.format("customer.email")),
-    ("item: {id: id, card: 'lines[0].card'}", NEEDS.format("lines[*].card")),
-    ("item: {id: id, l: {from: 'length(lines)'}}", NEEDS.format("lines[*].card")),
-    ("item: {id: id}, when: customer.email == 'a'", NEEDS.format("customer.email")),
-    ("item: {id: id}, when: 'length(lines) == `1`'", NEEDS.format("lines[*].card")),
-    ("for_each: lines, item: {id: element.sku, card: element.card}", NEEDS.format("lines[*].card")),
-    ("for_each: lines, item: {id: element.sku, m: message.customer}", NEEDS.format("customer.email")),
-    ("for_each: lines, item: {id: element.sku, all: '@'}", NEEDS.format("customer.email")),
-    ("for_each: lines, item: {id: element.sku, all: 'length(element)'}", NEEDS.format("lines[*].card")),
-    ("item: {id: id}, merge: customer", NEEDS.format("customer.email")),
-    ("item: {id: id}, merge: {from: customer, prefix: c_}", NEEDS.format("customer.email")),
-    ("for_each: lines, item: {id: element.sku}, merge: element", NEEDS.format("lines[*].card")),
-    ("for_each: lines, item: {id: element.sku}, merge: message.customer", NEEDS.format("customer.email")),
-    ("for_each: lines", NEEDS.format("lines[*].card")),
-    ("for_each: '@.lines[?sku]', item: {id: element.sku}", NEEDS.format("customer.email")),
-    ("for_each: 'lines[?sku]', item: {id: element.sku}", NEEDS.format("lines[*].card")),
-    (
-        "item: {id: id, n: kind}, write: {mode: update, add: [n], once: marks, once_key: customer.email}",
-        NEEDS.format("customer.email"),
-    ),
-    ("item: {id: id}, schema: {properties: {customer: {properties: {email: {format: email}}}}}", SCHEMA),
-    ("item: {id: id}, schema: {properties: {customer: {properties: {email: {minLength: 1}}}}}", SCHEMA),
-    ("item: {id: id}, schema: {properties: {customer: {properties: {email: {maxLength: 99}}}}}", SCHEMA),
-    ("item: {id: id}, schema: {properties: {customer: {properties: {email: {type: integer}}}}}", SCHEMA),
-    ("item: {id: id}, schema: {anyOf: [{properties: {customer: {properties: {email: {maxLength: 5}}}}}]}", SCHEMA),
-]
-"""Routes that read a masked value, and why they reject the message."""
+@pytest.mark.parametrize(("one", "other"), [("1.0", "1"), ("1.50", "15e-1"), ("100", "1E+2")])
+def test_equal_numbers_are_redacted_alike(redact: Redact, one: str, other: str) -> None:
+    """However they are written."""
+    redaction = redact()
+
+    bodies = [redaction.redact(Record("m", "h", f'{{"card": {text}}}'))[0].body for text in (one, other)]
+
+    assert bodies[0] == bodies[1]
 
 
-@pytest.mark.parametrize(("route", "reason"), NEEDING)
-def test_a_route_that_needs_a_masked_value_rejects(letter: Deliver, route: str, reason: str) -> None:
-    """In its mapping, condition, idempotency key or schema."""
-    planned = letter(route)
+def test_a_number_out_of_range_is_redacteded(redact: Redact) -> None:
+    """DynamoDB could not store it, so that its message becomes a dead letter."""
+    record, names = redact().redact(Record("m", "h", '{"card": 1E+999999}'))
 
-    assert (planned.outcome.kind, planned.outcome.code, planned.outcome.reason, planned.outcome.route) == (
-        "rejected",
-        "RT825",
-        reason,
-        "r",
-    )
+    assert (is_redacted(json.loads(record.body)["card"]), names) == (True, ("card",))
 
 
-def test_each_key_with_an_expression_may_need_a_masked_value() -> None:
-    """A key of a route whose expression the redaction did not know would write masks into tables."""
-    assert [key for key in EXPRESSION_KEYS if not any(f"{key}: " in route for route, _ in NEEDING)] == []
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"customer": {"email": "a", "name": "n"}}, {"customer": {"email": "M", "name": "n"}}),
+        ({"lines": [{"card": "a", "sku": 1}, {"sku": 2}]}, {"lines": [{"card": "M", "sku": 1}, {"sku": 2}]}),
+        ({"by": {"a": {"name": "x"}, "b": {"name": "y"}}}, {"by": {"a": {"name": "M"}, "b": {"name": "M"}}}),
+        ({"customer": [{"email": "a"}, [{"email": "b"}]]}, {"customer": [{"email": "M"}, [{"email": "M"}]]}),
+        ([{"card": "a"}], [{"card": "M"}]),
+        ({"customer": "a@example.com"}, {"customer": "M"}),
+        ({"lines": {"card": "a"}}, {"lines": "M"}),
+        ({"lines": ["4111"]}, {"lines": ["M"]}),
+        ({"by": {"a": "x"}}, {"by": {"a": "M"}}),
+        ("4111", "M"),
+        ({"customer": None, "lines": [], "by": {}}, {"customer": None, "lines": [], "by": {}}),
+        ({"other": {"email": "a"}}, {"other": {"email": "a"}}),
+    ],
+)
+def test_paths(redact: Redact, message: Any, expected: Any) -> None:
+    """Lists are looked into at any step, and what is no object where a path goes on is redacted as a whole."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: shown(each) for name, each in value.items()}
+        return [shown(each) for each in value] if isinstance(value, list) else "M" if is_redacted(value) else value
+
+    assert shown(masked(redact(), message)) == expected
 
 
-def test_a_message_without_masks_is_a_message(letter: Deliver) -> None:
-    """Each of its values is read."""
-    body = {"id": "a", "customer": {"email": "a@b"}, "lines": [{"card": "4111"}]}
+def test_a_repeated_name_reveals_nothing(redact: Redact) -> None:
+    """The last one counts; the values of the others are gone."""
+    record, names = redact().redact(Record("m", "h", '{"customer": {"email": "a@b"}, "customer": {"name": "n"}}'))
 
-    planned = letter("when: customer.email == 'a@b', schema: {required: [id]}", body)
-
-    assert (planned.outcome, planned.writes[0].item["customer"]) == (None, {"M": {"email": {"S": "a@b"}}})
+    assert (record.body, names) == ('{"customer":{"name":"n"}}', ())
 
 
-@pytest.mark.parametrize(("schema", "passes"), [("{type: integer}", True), ("{minimum: 0}", False), ("{}", True)])
-def test_the_type_of_a_masked_value_is_known(letter: Deliver, schema: str, passes: bool) -> None:
-    """A schema may ask for it."""
-    planned = letter(f"item: {{id: id}}, schema: {{properties: {{level: {schema}}}}}", {"id": "a", "level": NUMBER})
-
-    assert (planned.outcome is None) == passes
-
-
-def test_another_failure_is_reported_as_such(letter: Deliver) -> None:
-    """The schema fails at a value that is not masked."""
-    planned = letter("item: {id: id}, schema: {properties: {kind: {type: integer}}}")
-
-    assert (planned.outcome.code, planned.outcome.pointer) == ("RT806", "/kind")
-
-
-@pytest.mark.parametrize("where", ["router_transform_message(message)", "router_transform_item(item)"])
-def test_a_plugin_may_read_everything(letter: Deliver, where: str) -> None:
-    """So that no dead letter with masks is given to one."""
-    planned = letter("item: {id: id}", plugin=f"@hookimpl\ndef {where}:\n    raise Drop('seen')")
-
-    assert (planned.outcome.code, planned.outcome.reason) == ("RT825", NEEDS.format("customer.email"))
-
-
-def test_a_message_attribute_that_is_named_like_metadata(letter: Deliver) -> None:
-    """The name of the queue is no message attribute `queue`."""
-    attributes = {"queue": {"DataType": "String", "StringValue": MASK}}
-
-    assert letter("item: {id: id, q: {meta: queue}}", {"id": "a"}, attributes).outcome is None
-
-
-def test_message_attributes(letter: Deliver) -> None:
-    """As paths."""
-    attributes = {"mail": {"DataType": "String", "StringValue": MASK}}
-    item = "item: {id: id, mail: {meta: attribute.mail}}"
-
-    needed, unneeded = letter(item, {"id": "a"}, attributes), letter("item: {id: id}", {"id": "a"}, attributes)
-
-    assert (needed.outcome.code, needed.outcome.reason, unneeded.outcome) == (
-        "RT825",
-        "the route needs the attribute 'mail', which is redacted in this dead letter",
-        None,
-    )
-
-
-@pytest.mark.parametrize("queue", ["", "encoding: base64", "envelope: [sns]"])
-def test_a_masked_body(letter: Deliver, queue: str) -> None:
-    """It has no message in it any more."""
-    planned = letter("item: {id: id}", f"redacted:body:7:{'0' * 32}", queue=queue)
-
-    assert (planned.outcome.code, planned.outcome.reason) == ("RT825", "its body is redacted in this dead letter")
-
-
-def test_a_path_that_is_not_redacted_any_more(letter: Deliver) -> None:
-    """Nothing would know its masks as such."""
-    failed = {
-        "code": "RT806",
-        "reason": "",
-        "queue": "q",
-        "route": "",
-        "pointer": "",
-        "message_id": "m",
-        "receive_count": 1,
-        "failed_at": None,
-        "redacted": ["gone", "customer.email"],
+def test_the_whole_message(redact: Redact) -> None:
+    """`@` is the path of all of it; a name with other characters is in quotes."""
+    assert masked(redact('redact: ["@"]'), {"a": 1}) == mask("object", '{"a":1}')
+    assert masked(redact('redact: [\'"e-mail"."a b"\']'), {"e-mail": {"a b": "x", "c": 1}}) == {
+        "e-mail": {"a b": mask("string", '"x"'), "c": 1}
     }
-    attributes = {"router": {"DataType": "String", "StringValue": json.dumps(failed)}}
 
-    planned = letter("item: {id: id}", {"id": "a", "gone": MASK}, attributes)
 
-    assert (planned.outcome.code, planned.outcome.reason) == (
-        "RT825",
-        "'gone' is redacted in this dead letter, and 'redact' of the queue does not name it any more",
+ENCODED: dict[str, tuple[Callable[[str], str], Callable[[str], str]]] = {
+    "json": (lambda text: text, lambda text: text),
+    "base64": (
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.b64decode(text).decode(),
+    ),
+    "base64+gzip": (
+        lambda text: base64.b64encode(gzip.compress(text.encode())).decode(),
+        lambda text: gzip.decompress(base64.b64decode(text)).decode(),
+    ),
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize(
+    "envelopes",
+    [[], ["sns"], ["eventbridge"], ["cloudevents"], ["sns", "eventbridge"], ["eventbridge", "cloudevents"], ["acme"]],
+)
+def test_envelopes_and_encodings(redact: Redact, envelopes: list[str], encoding: str) -> None:
+    """The value is redacted inside; the envelopes and their other members stay: the same decoder reads the letter."""
+    redaction = redact(f"envelope: [{', '.join(envelopes)}], encoding: {encoding}, {PATHS}", WRAPPER)
+    pack, _ = ENCODED[encoding]
+    body = pack('{"card": "4111", "id": 1.50}')
+    for name in reversed(envelopes):
+        wrap = ENVELOPES[name].wrap if name in ENVELOPES else lambda text: json.dumps({"acme": text})
+        assert wrap is not None
+        body = wrap(body)
+
+    record, names = redaction.redact(Record("m", "h", body))
+
+    inner: Any = record.body
+    for layer in redaction.layers:
+        inner, _ = layer.unwrap(inner, {})
+    text = inner if isinstance(inner, str) else json.dumps(inner, default=float)
+    expected = {"card": mask("string", '"4111"'), "id": 1.5}
+    assert (json.loads(ENCODED[encoding][1](text)), names) == (expected, ("card",))
+    if envelopes[:1] == ["sns"]:
+        assert json.loads(record.body).keys() == json.loads(body).keys()
+
+
+def test_binary_data_of_a_cloud_event_stays_binary(redact: Redact) -> None:
+    """Its member is data_base64."""
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+    data = base64.b64encode(b'{"card": "4111"}').decode()
+
+    record, _ = redact(f"envelope: [cloudevents], {PATHS}").redact(
+        Record("m", "h", json.dumps({**event, "data_base64": data}))
+    )
+
+    found = json.loads(record.body)
+    assert json.loads(base64.b64decode(found.pop("data_base64"))) == {"card": mask("string", '"4111"')}
+    assert found == event
+
+
+@pytest.mark.parametrize(
+    ("envelope", "name", "body"),
+    [
+        (
+            "sns",
+            "mail",
+            {
+                "Type": "Notification",
+                "Message": "{}",
+                "MessageAttributes": {"mail": {"Type": "Number", "Value": "7"}, "b": {"Type": "String", "Value": "c"}},
+            },
+        ),
+        ("eventbridge", "eventbridge.source", {"source": "secret", "detail-type": "t", "detail": {}}),
+        (
+            "cloudevents",
+            "cloudevents.subject",
+            {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "subject": "x"},
+        ),
+    ],
+)
+def test_attributes_of_envelopes(redact: Redact, envelope: str, name: str, body: dict[str, Any]) -> None:
+    """They are redacted where the envelope has them."""
+    redaction = redact(f"envelope: [{envelope}], redact: [{{meta: attribute.{name}}}]")
+
+    record, names = redaction.redact(Record("m", "h", json.dumps(body)))
+
+    _, attributes = redaction.layers[0].unwrap(record.body, {})
+    assert (is_redacted(attributes[name]), names) == (True, (f"{{meta: attribute.{name}}}",))
+    assert [name for name, value in attributes.items() if is_redacted(value)] == [name]
+
+
+def test_message_attributes(redact: Redact) -> None:
+    """The value is redacted as text; equal text in the body is redacted alike."""
+    given: Any = {
+        "mail": {"DataType": "String", "StringValue": "a@b"},
+        "kept": {"DataType": "Number", "StringValue": "7"},
+    }
+
+    record, names = redact().redact(Record("m", "h", '{"card": "a@b"}', {}, given))
+
+    text = mask("string", '"a@b"')
+    assert (record.message_attributes, json.loads(record.body), names) == (
+        {"mail": {"DataType": "String", "StringValue": text}, "kept": given["kept"]},
+        {"card": text},
+        ("{meta: attribute.mail}", "card"),
     )
 
 
 @pytest.mark.parametrize(
-    ("raised", "shown"),
+    ("settings", "body"),
     [
-        ('Reject(f\'bad {message.data["customer"]["email"]}\')', False),
-        ("Reject('ends with ' + message.data['customer']['email'][-4:].upper())", False),
-        ("Retry(str(message.data['lines'][0]['card']))", False),
-        ("Drop(message.attributes['mail'])", False),
-        ("Reject('x' * 2000)", False),
-        ("Reject('4242')", False),
-        ("Reject('deep')", False),
-        ("Reject('bytes')", False),
-        ("Reject(f'no device for {message.data[\"id\"]}')", True),
+        ("", "not JSON: 4111"),
+        ("", "[" * 65 + '"4111"' + "]" * 65),
+        ("encoding: base64,", '{"card": "4111"}'),
+        ("envelope: [sns],", '{"card": "4111"}'),
+        ("envelope: [acme],", '{"card": 4111}'),
     ],
 )
-def test_the_reason_of_a_plugin(letter: Deliver, raised: str, shown: bool) -> None:
-    """It is not shown if it has four characters in a row, or all of a shorter value, in common with a redacted one."""
-    body: dict[str, Any] = {"id": "a", "customer": {"email": "jane@example.com"}, "lines": [{"card": 411}]}
-    body["level"] = {"list": [4242, None, {"nested": "deep"}], "huge": 1}
-    attributes = {"mail": {"DataType": "String", "StringValue": "secret"}}
-    if "bytes" in raised:
-        attributes = {"mail": {"DataType": "Binary", "BinaryValue": b"bytes"}}  # type: ignore[dict-item]
+def test_a_body_that_cannot_be_searched_is_redacteded_as_a_whole(redact: Redact, settings: str, body: str) -> None:
+    """With its length in bytes; a second time it stays as it is."""
+    redaction = redact(f"{settings} {PATHS}", WRAPPER)
 
-    planned = letter(
-        "", body, attributes, plugin=f"@hookimpl\ndef router_transform_message(message):\n    raise {raised}"
-    )
+    record, names = redaction.redact(Record("m", "h", body))
 
-    assert planned.outcome.reason == (
-        "no device for a" if shown else "a plugin's reason, which is not shown: it may have a redacted value in it"
-    )
+    assert (record.body, names) == (mask(f"body:{len(body)}", body), ("@",))
+    assert redaction.redact(record) == (record, ("@",))
 
 
-def test_the_reason_of_an_envelope(letter: Deliver) -> None:
-    """That of a plugin's envelope is not shown: what it refuses cannot be searched."""
-    plugin = """
-@hookimpl
-def router_register_envelopes(register):
-    register("acme", unwrap, lambda text: text)
-def unwrap(payload, attributes):
-    raise Reject(payload)
-"""
-    planned = letter("", {"customer": {"email": "jane@example.com"}}, queue="envelope: [acme]", plugin=plugin)
+def test_pointers_to_s3(redact: Redact) -> None:
+    """A pointer stays, with nothing beside it; a payload that was small enough to be sent is redacted."""
+    redaction = redact(f"envelope: [s3_pointer], s3_pointer: {{buckets: [payloads]}}, {PATHS}")
+    class_ = "software.amazon.payloadoffloading.PayloadS3Pointer"
+    pointer = [class_, {"s3BucketName": "payloads", "s3Key": "k"}]
+    beside = [class_, {**pointer[1], "card": "4111"}]  # type: ignore[dict-item]
 
-    assert (planned.outcome.code, "jane" in planned.outcome.reason) == ("RT802", False)
+    found = [json.loads(redaction.redact(Record("m", "h", json.dumps(each)))[0].body) for each in (pointer, beside)]
 
-
-def test_the_reason_about_a_message_that_cannot_be_searched(letter: Deliver) -> None:
-    """A number that cannot be written as text may be in it in any form."""
-    body = '{"id": "a", "level": 1E+999999}'
-
-    planned = letter(
-        "", body, plugin="@hookimpl\ndef router_transform_message(message):\n    raise Reject('some reason')"
-    )
-
-    assert "not shown" in planned.outcome.reason
+    assert found == [pointer, pointer]
+    assert masked(redaction, {"card": "4111"}) == {"card": mask("string", '"4111"')}
 
 
-def test_the_reason_about_a_payload_in_s3(letter: Deliver) -> None:
-    """The values are those of the object."""
-    plugin = "@hookimpl\ndef router_transform_message(message):\n    raise Reject(message.data['customer']['email'])"
-    pointer = ["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "payloads", "s3Key": "k"}]
-    queue = "envelope: [s3_pointer], s3_pointer: {buckets: [payloads]}"
-    fetched = b'{"id": "a", "customer": {"email": "jane@example.com"}}'
+def test_a_payload_beside_s3_that_is_no_json(redact: Redact) -> None:
+    """It is no pointer."""
+    settings = f"envelope: [s3_pointer], s3_pointer: {{buckets: [payloads]}}, encoding: base64, {PATHS}"
+    body = base64.b64encode(b'{"card": "4111"}').decode()
 
-    planned = letter("", pointer, queue=queue, plugin=plugin, fetched=fetched)
+    record, _ = redact(settings).redact(Record("m", "h", body))
 
-    assert (planned.outcome.code, "not shown" in planned.outcome.reason) == ("RT810", True)
+    assert json.loads(base64.b64decode(record.body)) == {"card": mask("string", '"4111"')}
 
 
-def test_a_failure_at_an_undeclared_property(letter: Deliver) -> None:
-    """Its pointer leads to nothing, and is about no mask."""
-    planned = letter("item: {id: id}, schema: {properties: {customer: {patternProperties: {'^n': {type: integer}}}}}")
-
-    assert (planned.outcome.code, planned.outcome.pointer) == ("RT806", "/customer/*")
-
-
-def test_faults_of_expressions_are_findings(letter: Deliver) -> None:
-    """Of those that a route with `redact` has, too."""
-    with pytest.raises(ConfigError, match="RT401"):
-        letter("when: 'a[', item: {id: id}")
-
-
-def test_the_reason_about_an_attribute_of_an_envelope(letter: Deliver) -> None:
-    """It is redacted as a message attribute is; the others are shown."""
-    message = json.dumps({"id": "a"})
-    attributes = {"mail": {"Type": "String", "Value": "secret"}, "kept": {"Type": "String", "Value": "colour"}}
-    body = {"Type": "Notification", "Message": message, "MessageAttributes": attributes}
-    raising = "@hookimpl\ndef router_transform_message(message):\n    raise Reject(message.attributes['{}'])"
-
-    hidden, shown = (letter("", body, queue="envelope: [sns]", plugin=raising.format(name)) for name in attributes)
-
-    assert ("not shown" in hidden.outcome.reason, shown.outcome.reason) == (True, "colour")
+def test_an_envelope_without_inverse_is_a_configuration_error(redact: Redact) -> None:
+    """Nothing inside of it could be redacted."""
+    with pytest.raises(ConfigError, match=r"RT236 the envelope 'acme' has no inverse"):
+        redact(f"envelope: [acme], {PATHS}", WRAPPER.replace('"acme", unwrap, wrap', '"acme", unwrap'))
 
 
 @pytest.mark.parametrize(
-    ("route", "name", "refused"),
+    ("env", "finding"),
     [
-        ("item: {id: id, group: {meta: group_id}}", "group_id", True),
-        ("item: {id: id, group: {meta: deduplication_id}}", "deduplication_id", True),
-        ("item: {id: id, group: {meta: group_id}}", "deduplication_id", False),
-        ("item: {id: id}", "group_id", False),
+        ({}, r"RT005 environment variable 'ROUTER_REDACT_KEY' is not set"),
+        ({"ROUTER_REDACT_KEY": ""}, r"RT005 environment variable 'ROUTER_REDACT_KEY' is not set"),
+        ({"ROUTER_REDACT_KEY": "short"}, r"RT236 the value of 'ROUTER_REDACT_KEY' has fewer than 16 characters"),
     ],
 )
-def test_an_id_with_a_redacted_value(letter: Deliver, route: str, name: str, refused: bool) -> None:
-    """It is a mask in the dead letter, and no item gets one."""
-    keys = {"group_id": "MessageGroupId", "deduplication_id": "MessageDeduplicationId"}
+def test_the_key(redact: Redact, tmp_path: Path, env: dict[str, str], finding: str) -> None:
+    """Without a key, or with a short one, nothing starts; the value of the key is not in the error."""
+    redact()
 
-    planned = letter(route, system={keys[name]: MASK})
+    with pytest.raises(ConfigError, match=finding) as raised:
+        load_program(tmp_path / "routes.yaml", env)
 
-    expected = ("rejected", "RT825", NEEDS.format(f"{{meta: {name}}}")) if refused else None
-    outcome = planned.outcome
-    assert (outcome and (outcome.kind, outcome.code, outcome.reason)) == expected
+    assert "short" not in str(raised.value)
+
+
+def test_the_key_is_in_no_compiled_config(redact: Redact, tmp_path: Path) -> None:
+    """It is read at each start."""
+    redact()
+    compiled = tmp_path / "routes.compiled.json"
+
+    compiled.write_bytes(precompile(tmp_path / "routes.yaml", {"ROUTER_REDACT_KEY": KEY}))
+
+    assert KEY not in compiled.read_text(encoding="utf-8")
+    assert load_program(compiled, {"ROUTER_REDACT_KEY": KEY}).engine.queues["q"].redaction == redact()
+    with pytest.raises(ConfigError, match="RT005"):
+        load_program(compiled, {})
+
+
+SHOWN = {
+    "as it is": ("jane@example.com", "no such user: jane@example.com"),
+    "in capitals": ("jane@example.com", "JANE@EXAMPLE.COM"),
+    "a part": ("4111222233334444", "ends with 4444"),
+    "grouped": ("4111222233334444", "card 4111 2222 3333 4444"),
+    "with points": (1234567, "amount 1.234.567,00"),
+    "without marks": ("Grünwald", "name grunwald"),
+    "decomposed": ("Grünwald", "name Gru\u0308nwald"),
+    "fullwidth": ("secret7", "\uff53\uff45\uff43\uff52\uff45\uff54"),
+    "as JSON": ("Кузнецов", json.dumps({"name": "Кузнецов"})),
+    "as Python": ("Кузнецов", ascii("Кузнецов")),
+    "as bytes": ("Кузнецов", repr("Кузнецов".encode())),
+    "in an URL": ("a b/ü ö", "GET /users/a%20b%2F%C3%BC%20%C3%B6"),
+    "in Base64": ("jane@example.com", "token amFuZUBleGFtcGxlLmNvbQ== is refused"),
+    "in Base64 of URLs": ("Grün>>>???", "token R3LDvG4-Pj4_Pz8"),
+    "in Base64, within JSON": ("jane@example.com", "eyJ2IjogImphbmVAZXhhbXBsZS5jb20ifQ=="),
+    "in Base64, in lines": ("4111222233334444", "NDExMTIy\nMjIzMzMz\nNDQ0NA=="),
+    "in Base64, short": ("ab", "YWI="),
+    "in hexadecimal digits": ("jane@example.com", "6a616e65406578616d706c652e636f6d"),
+    "in hexadecimal capitals": ("jane@example.com", "6A616E65406578616D706C652E636F6D"),
+    "in hexadecimal digits with spaces": ("jane@example.com", "6a 61 6e 65 40 65 78 61 6d 70 6c 65 2e 63 6f 6d"),
+    "in hexadecimal digits with colons": ("jane@example.com", "6A:61:6E:65:40:65:78:61:6D:70:6C:65:2E:63:6F:6D"),
+    "short, in hexadecimal digits": ("ab", "6162"),
+    "a number in hexadecimal digits": (1234567890, "0x499602d2"),
+    "a number in another notation": (Decimal("0.00012"), "1.2E-4 is too small"),
+    "a large number in another notation": (12300000, "1.23e+07"),
+    "emoji as Python": ("😀😁😂😃", ascii("😀😁😂😃")),
+    "as names of characters": ("Кузнецов", "Кузнецов".encode("ascii", "namereplace").decode()),
+    "as octal digits": ("éèêë", r"\351\350\352\353"),
+    "as JSON in JSON": ("Кузнецов", json.dumps(json.dumps("Кузнецов"))),
+    "in an URL in an URL": ("éèêë", "%25C3%25A9%25C3%25A8%25C3%25AA%25C3%25AB"),
+    "lines as JSON": ("ab\ncd\nef", json.dumps("ab\ncd\nef")),
+    "short, without marks": ("Zoé", "no user zoe"),
+    "short, with spaces": ("123", "code 1 2 3"),
+    "emoji": ("😀😁😂😃", json.dumps("😀😁😂😃")),
+    "short": ("é", "\\u00e9"),
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_reason_with_a_redacted_value_is_not_shown(redact: Redact, name: str) -> None:
+    """In whatever form a plugin has it."""
+    value, reason = SHOWN[name]
+    record = Record("m", "h", encode({"card": value}))
+
+    assert redact().shares(record, reason)
+
+
+@pytest.mark.parametrize("reason", ["the card is refused", "no such user: %", "\\u12 %zz", "12 3", ""])
+def test_another_reason_is_shown(redact: Redact, reason: str) -> None:
+    """It has nothing in common with the value."""
+    assert not redact().shares(Record("m", "h", '{"card": "4111222233334444"}'), reason)
+
+
+@pytest.mark.parametrize("form", [bytes.hex, repr, lambda value: base64.b64encode(value).decode()])
+def test_a_reason_with_a_redacted_binary_value(redact: Redact, form: Callable[[bytes], str]) -> None:
+    """A binary message attribute need not be text."""
+    value = b"\xff\x00\xfe\x80\x81\x7f"
+    record = Record("m", "h", "{}", {}, {"mail": {"DataType": "Binary", "BinaryValue": value}})
+
+    assert redact().shares(record, f"refused: {form(value)}")
+    assert not redact().shares(record, "refused")
+
+
+CHOSEN = {"MessageGroupId": "user-jane@example.com", "MessageDeduplicationId": "Jane", "SenderId": "AIDA"}
+
+
+def test_ids_that_the_sender_chose(redact: Redact) -> None:
+    """They are redacted if a redacted value is in them, and named; equal ones alike."""
+    redaction = redact()
+    records = [Record(id_, "h", json.dumps({"card": "jane@example.com"}), CHOSEN) for id_ in ("m", "n")]
+
+    found = [redaction.redact(record) for record in records]
+
+    (one, names), (two, _) = found
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "card")
+    assert [is_redacted(one.attributes[key]) for key in CHOSEN] == [True, True, False]
+    assert one.attributes == two.attributes
+    assert set(names) <= redaction.names
+
+
+def test_other_ids_stay(redact: Redact) -> None:
+    """The order of a group needs its id."""
+    record, names = redact().redact(Record("m", "h", '{"card": "4111"}', CHOSEN))
+
+    assert (record.attributes, names) == (CHOSEN, ("card",))
+
+
+def test_ids_of_a_message_that_cannot_be_searched_or_is_of_no_queue(redact: Redact) -> None:
+    """Any value may be in them."""
+    redaction = redact()
+    one, names = redaction.redact(Record("m", "h", "jane@", CHOSEN))
+    two = redaction.redact_all(Record("m", "h", "{}", CHOSEN))
+
+    assert names == ("{meta: group_id}", "{meta: deduplication_id}", "@")
+    assert [is_redacted(each.attributes["MessageGroupId"]) for each in (one, two)] == [True, True]

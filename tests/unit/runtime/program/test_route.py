@@ -45,18 +45,6 @@ def test_when(flow: Any, when: str, taken: bool) -> None:
     )
 
 
-def test_when_compares_with_a_field(flow: Any) -> None:
-    """In double quotes stands a field: a warning, and the config works."""
-    made = flow({"when": 'type == "x"'})
-    sentence = """RT402 'type == "x"' compares with the field "x", not with text"""
-    suggestion = "write 'x' in single quotes if it is text"
-
-    assert (made.sentences, made.send({"id": "1", "type": "y", "x": "y"})) == (
-        [f"{sentence}; {suggestion}"],
-        [{"id": "1", "type": "y", "x": "y"}],
-    )
-
-
 def test_a_faulty_when(flow: Any) -> None:
     """Is found where it stands."""
     assert flow({"when": "type =="}).sentences == ["RT401 'type ==' is not a JMESPath expression: it ends too early"]

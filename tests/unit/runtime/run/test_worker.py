@@ -36,6 +36,7 @@ from router.runtime.run.worker import (
 from tests.support.aws import CONCURRENT_CALLS, Aws, AwsFault, QueueAttributes, WriteResponse, boottime
 from tests.support.program import load_program
 
+UNFREEZE = gc.unfreeze
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLACK = 50
 """No busy machine delays the end of a worker so much; a call of these tests hangs for longer."""
@@ -53,6 +54,20 @@ def handlers() -> Iterator[None]:
     gc.unfreeze()
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def small_heap(handlers: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's collection leaves out what the process of the tests has: that takes seconds each time."""
+    gc.freeze()
+    monkeypatch.setattr(gc, "unfreeze", lambda: None)
+
+
+@pytest.fixture
+def whole_heap(small_heap: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Collections leave out nothing, for tests of what they free."""
+    monkeypatch.setattr(gc, "unfreeze", UNFREEZE)
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -257,6 +272,7 @@ def test_while_it_runs(
     send: Any,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
+    whole_heap: None,
 ) -> None:
     """Plugins are started, and then stopped. Leases are renewed by a thread that ends with the worker.
 
@@ -282,7 +298,6 @@ def test_while_it_runs(
                 connection.close()
         send(signal.SIGTERM)
 
-    gc.unfreeze()
     gc.set_threshold(700)
     queues.on_receive = look
 
@@ -438,7 +453,7 @@ def router_transform_message(message, route):
 
 
 def test_old_plugins_are_freed(
-    work: Any, compile_: Any, queues: Any, send: Any, caplog: pytest.LogCaptureFixture
+    whole_heap: None, work: Any, compile_: Any, queues: Any, send: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After each reload the plugins of the old config are gone; the next one begins when they are."""
     program = compile_(acme=PLUGIN)

@@ -97,7 +97,7 @@ SAME_FOR_ALL = {"queue", "route"}
 """Metadata that all messages of a route share."""
 
 
-EXAMPLES = [(key, example) for key, source in SOURCES.items() for example in source.spec.__metadata__[0].examples]
+EXAMPLES = [(key, example) for key, source in SOURCES.items() for example in source.spec.__metadata__[-1].examples]
 """The values of each source that the reference shows."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
+from router.tools.change.compare import compare_versions
 from router.tools.change.report import ChangeFinding, DiffReport
 from tests.support.config import config_schema, spec
 from tests.unit.tools.change.conftest import TABLES, Diff, Open, config_of
@@ -355,6 +356,23 @@ def test_tests_of_several_messages(diff: Diff) -> None:
     assert {"id": "b", "n": 7} in [finding.change.example for finding in of_routes(report)]
 
 
+def test_what_a_report_has(open_config: Open) -> None:
+    """The names of both versions, the routes that differ with their findings, and how many do not."""
+    routes = {name: {"schema": schema()} for name in ("a", "b", "c")}
+    narrower = {"schema": schema(("id", "n"))}
+    old = open_config(config_of({**routes, "gone": {"when": "n"}}), "old")
+    new = open_config(config_of({**routes, "b": narrower, "c": {**narrower, "item": {"id": "id", "n": "n"}}}), "new")
+
+    report = compare_versions(old, new)
+
+    assert (report.old, report.new, report.same) == (old.label, new.label, 1)
+    assert {route.route: [each.change.code.id for each in route.findings] for route in report.routes} == {
+        "b": ["RT901"],
+        "c": ["RT901", "RT912"],
+    }
+    assert codes(report) == ["RT901", "RT901", "RT904", "RT912"]
+
+
 SAME_IN_ALL = {"id": "id", "at": {"from": "n", "type": "N"}}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FIELDS: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
@@ -447,3 +465,51 @@ def test_a_change_of_any_key_is_reported(diff: Diff, tmp_path: Path, section: st
     report = diff(*configs)
 
     assert report.findings
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ({"from": "a", "default": "x"}, {"from": "a", "default": None}, "default 'x' → null"),
+        ({"value": []}, {"value": [1]}, "value [] → [1]"),
+        ("a", {"from": "a", "missing": "null"}, "missing not set → 'null'"),
+        ({"from": "a", "transform": "strip"}, "a", "transform 'strip' → not set"),
+        (
+            {"from": "a", "transform": {"truncate": 3}},
+            {"from": "a", "transform": ["strip", {"truncate": 3}]},
+            'transform {"truncate":3} → ["strip",{"truncate":3}]',
+        ),
+        ({"ttl": "9d"}, {"ttl": {"from": "a", "after": "9d"}}, 'ttl \'9d\' → {"from":"a","after":"9d"}'),
+    ],
+)
+def test_settings_of_an_attribute_are_shown_as_they_are_written(diff: Diff, old: Any, new: Any, shown: str) -> None:
+    """What is not given is left out, but a null is shown where it is a value."""
+    report = of_route(diff, {"item": {"id": "id", "b": old}}, {"item": {"id": "id", "b": new}})
+
+    (found,) = [each.change for each in of_routes(report) if "mapped in another way" in each.change.sentence]
+    assert found.sentence == f"attribute 'b' is mapped in another way: {shown}"
+
+
+def test_forms_of_one_mapping_are_equal(diff: Diff) -> None:
+    """An attribute, a map that is merged, and a transform have a short form."""
+    short = {"item": {"id": "id", "b": {"from": "b", "transform": "strip"}}, "merge": "labels"}
+    long = {
+        "item": {"id": {"from": "id"}, "b": {"from": "b", "transform": [{"strip": []}]}},
+        "merge": {"from": "labels"},
+    }
+
+    assert codes(of_route(diff, short, long)) == []
+
+
+def test_capacity_is_shown_as_it_is_written(diff: Diff) -> None:
+    """Keys that are not given are left out."""
+    units = {"min": 5}
+    old, new = (
+        {"things": {**TABLES["things"], "capacity": {"write": {"min": least}, "read": units}}} for least in (5, 6)
+    )
+    report = diff({**config_of({"main": {}}), "tables": old}, {**config_of({"main": {}}), "tables": new})
+
+    before, after = (f'{{"write":{{"min":{least},"target":70}},"read":{{"min":5,"target":70}}}}' for least in (5, 6))
+    assert [each.change.sentence for each in of_routes(report)] == [
+        f"'capacity' of table 'things' was {before}, and is {after}"
+    ]

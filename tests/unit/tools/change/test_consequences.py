@@ -1,4 +1,4 @@
-"""What a change of a config does to its stack, and whether both versions may write at the same time."""
+"""What a change of a config does to its stack."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,11 +16,6 @@ from tests.unit.tools.change.conftest import Diff, DiffTexts, Open, config_of
 SAMPLE = Path(__file__).parents[4] / "routes.yaml"
 DEAD = {"dead_letter": "dead"}
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alarms"
-ADDED = {"item": {"id": "id", "n": "n"}}
-VERSIONED: dict[str, Any] = {
-    "item": {"id": "id", "at": {"from": "at", "type": "N"}},
-    "write": {"mode": "newest", "version": "at"},
-}
 
 
 def of_stack(report: DiffReport) -> list[tuple[str, str]]:
@@ -351,35 +346,3 @@ def test_what_replaces_a_resource_is_what_aws_says() -> None:
     }
 
     assert wrong == {name: set() for name in used}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "reason"),
-    [
-        ({}, {"item": {"id": "id", "n": "n"}}, None),
-        ({}, {"item": {"id": "other"}}, "one message writes two items"),
-        ({"write": {"mode": "update"}}, {}, "undo each other"),
-        ({**VERSIONED}, {"item": VERSIONED["item"]}, "undo each other"),
-        (
-            VERSIONED,
-            {"item": {**VERSIONED["item"], "n": "n"}, "write": {"mode": "newest", "version": "n"}},
-            "items have their version in 'at' or in 'n'",
-        ),
-        (VERSIONED, {**VERSIONED, "item": {"id": "id", "at": {"meta": "sent_at"}}}, "do not compare"),
-        (
-            {**ADDED, "write": {"mode": "update", "add": ["n"], "once": "marks"}},
-            {**ADDED, "write": {"mode": "update", "add": ["n"], "once": "marks", "once_key": "n"}},
-            "is added twice",
-        ),
-        ({"table": "things"}, {"table": "marks"}, None),
-    ],
-)  # fmt: skip
-def test_two_versions_side_by_side(diff: Diff, old: dict[str, Any], new: dict[str, Any], reason: str | None) -> None:
-    """They must not, where one undoes or repeats what the other writes."""
-    tables = {"things": {"key": {"id": "S"}}, "marks": {"key": {"id": "S"}}}
-
-    report = diff(*(config_of({"main": each}, tables=tables, queues={"things": DEAD}) for each in (old, new)))
-
-    conflicts = [each.change.sentence for each in report.findings if each.change.code.id == "RT930"]
-    assert (len(report.conflicts), len(conflicts)) == ((1, 1) if reason else (0, 0))
-    assert all(str(reason) in each for each in conflicts)

@@ -9,6 +9,7 @@ import pytest
 
 from router.errors import ConfigError, UsageError
 from router.model import Place
+from router.tools.change import versions
 from router.tools.change.versions import open_version
 
 ROOT = "version: 1\ninclude: flows/*.yaml\ntables: {things: {key: {id: S}}}\n"
@@ -125,3 +126,77 @@ def test_errors_of_a_commit_are_at_places_of_the_commit(git: Git) -> None:
         open_version("git:HEAD", Path("routes.yaml"), {}, stack)
 
     assert [str(each.place) for each in raised.value.findings] == ["HEAD:routes.yaml:2:31"]
+
+
+def commit(git: Git, files: dict[str, str]) -> None:
+    write(files)
+    git("add", "."), git("commit", "--quiet", "-m", "one")
+
+
+def files_of(target: Path) -> dict[str, str]:
+    return {path.relative_to(target).as_posix(): path.read_text() for path in target.rglob("*") if path.is_file()}
+
+
+def test_the_files_of_a_commit(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the folder of the config, byte by byte, however many calls it takes; no larger ones, no other repositories."""
+    app = {"a.json": "{}", "b/c.txt": "1\n\n2", "empty": "", "b/ä\n*.txt": "x", "large": "x" * 500}
+    commit(git, {**{f"app[1]/{name}": text for name, text in app.items()}, "app1/no": "x", "app[1]x/no": "x"})
+    git("update-index", "--add", "--cacheinfo", f"160000,{git('rev-parse', 'HEAD').strip()},app[1]/sub")
+    git("commit", "--quiet", "-m", "two")
+    monkeypatch.setattr(versions, "MAX_FILE_BYTES", 400)
+    kept = {f"app[1]/{name}": text for name, text in app.items() if name != "large"}
+
+    for number, size in enumerate((1, 5, 1000)):
+        monkeypatch.setattr(versions, "_CHUNK_BYTES", size)
+        target = tmp_path / f"target{number}"
+        assert versions.read_commit(Path("app[1]/a.json"), "HEAD", "", target) == "app[1]/a.json"
+        assert files_of(target) == kept
+
+
+def test_a_commit_with_too_many_files(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file is written."""
+    commit(git, {"a": "", "b": "", "c": ""})
+    for most in (3, 2):
+        monkeypatch.setattr(versions, "MAX_FILES", most)
+        if most == 3:
+            versions.read_commit(Path("a"), "HEAD", "", tmp_path / "target")
+    with pytest.raises(UsageError, match="has more than 2 files: put the config into its own"):
+        versions.read_commit(Path("a"), "HEAD", "", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_links_are_made_last(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a file could be written through one, to a place outside of the folder."""
+    Path("a").symlink_to("z")
+    commit(git, {"b": "", "z": "x"})
+    found: list[set[str]] = []
+    link = Path.symlink_to
+
+    def record_and_link(path: Path, target: str) -> None:
+        found.append(set(files_of(path.parent)))
+        link(path, target)
+
+    monkeypatch.setattr(Path, "symlink_to", record_and_link)
+
+    versions.read_commit(Path("b"), "HEAD", "", tmp_path / "target")
+
+    assert found == [{"b", "z"}]
+    assert (tmp_path / "target" / "a").readlink() == Path("z")
+
+
+def test_a_config_outside_of_the_repository(git: Git, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its folder is in the repository as a link only."""
+    commit(git, {"a": ""})
+    outside = tmp_path_factory.mktemp("outside")
+    Path("app").symlink_to(outside)
+
+    with pytest.raises(UsageError, match=r"app/routes.yaml is not in the git repository|not a git repository"):
+        versions.read_commit(Path("app/routes.yaml"), "HEAD", "", outside / "target")
+
+
+def test_a_machine_without_git(git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence says what to give instead."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(UsageError, match="there is no program git here; give a file instead"):
+        versions.read_commit(Path("routes.yaml"), "HEAD", "", tmp_path / "target")

@@ -93,7 +93,7 @@ def test_a_message_keeps_its_outcome(recorder: Make) -> None:
     assert "ann" not in str(found)
 
 
-def test_a_message_that_cannot_be_masked_is_left_out(recorder: Make) -> None:
+def test_a_message_that_cannot_be_anonymized_is_left_out(recorder: Make) -> None:
     """No other text satisfies the pattern: its value decides."""
     one = recorder()
 
@@ -138,8 +138,8 @@ def test_only_what_decides_about_a_message_is_kept(recorder: Make) -> None:
     assert one.head().paths["prefix"] == "kept in 2 of 4, masked in 2 of 4"
 
 
-def test_the_header_says_what_no_mask_changes(recorder: Make) -> None:
-    """A text without letters and digits is the same when masked: it is in the file as it is."""
+def test_the_header_says_what_nothing_can_replace(recorder: Make) -> None:
+    """A text without letters and digits is the same when anonymized: it is in the file as it is."""
     one = recorder()
 
     one.record(record({"id": "--", "kind": "order", "mail": "", "open": True}))
@@ -181,7 +181,7 @@ def test_the_message_itself_may_be_kept(recorder: Make) -> None:
 
 
 def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
-    """It has no values that could be masked."""
+    """It has no values that could be anonymized."""
     one = recorder()
 
     found = one.record(record("{"))
@@ -233,10 +233,10 @@ def test_constants_of_each_key_with_an_expression_are_kept(tmp_path: Path) -> No
     assert [key for key in EXPRESSION_KEYS if f"{key} constant" not in constants] == []
 
 
-def test_a_message_gets_other_masks_until_its_outcome_is_the_same(
+def test_a_message_gets_other_replacements_until_its_outcome_is_the_same(
     recorder: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One letter in five gives another outcome: with other masks, no message is left out."""
+    """One letter in five gives another outcome: with other replacements, no message is left out."""
     monkeypatch.setattr("router.tools.change.recording.token_bytes", lambda size: b"k" * size)
     one = recorder()
 
@@ -248,7 +248,7 @@ def test_a_message_gets_other_masks_until_its_outcome_is_the_same(
     assert len(set(regions)) == len(regions)
 
 
-def test_a_value_keeps_its_mask_in_later_messages(recorder: Make) -> None:
+def test_a_value_keeps_its_replacement_in_later_messages(recorder: Make) -> None:
     """Also where it decides about the outcome: then the message is left out."""
     one = recorder()
     before = one.record(record({"id": "EU-1", "kind": "order"}))
@@ -259,7 +259,7 @@ def test_a_value_keeps_its_mask_in_later_messages(recorder: Make) -> None:
     assert (before, without) == (again, None)
 
 
-def test_keys_are_masked_in_messages_and_in_the_header(recorder: Make) -> None:
+def test_keys_are_anonymized_in_messages_and_in_the_header(recorder: Make) -> None:
     """But those that the schema, an expression or the user names."""
     one = recorder(keep=("owners.country",))
 
@@ -273,7 +273,7 @@ def test_keys_are_masked_in_messages_and_in_the_header(recorder: Make) -> None:
     assert "alice" not in write_recording(one.head(), [found]).decode()
 
 
-def test_what_the_queue_redacts_is_masked_by_its_type(recorder: Make) -> None:
+def test_what_the_queue_redacts_is_anonymized_by_its_type(recorder: Make) -> None:
     """By another hash than in dead letters; the message keeps its outcome, as its type is known."""
     one = recorder(envelope="[], redact: [secret]")
 
@@ -301,7 +301,7 @@ def unwrap(payload, attributes):
 
 
 def test_a_recording_of_an_earlier_version_is_read(tmp_path: Path) -> None:
-    """Its head said otherwise how it was masked."""
+    """Its head said otherwise how it was anonymized."""
     head = {
         "recording": 1,
         "queue": "orders",

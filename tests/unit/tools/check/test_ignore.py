@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from router.tools.check.run import Report, examine
+from tests.support.check import rules_reporting
 
 CONFIG = """\
 version: 1
@@ -30,7 +31,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Examine:
     def run(ignore: str, text: str = CONFIG, live: bool = False) -> Report:
         Path("routes.yaml").write_text(text.replace("IGNORE", ignore), encoding="utf-8")
         compare = (lambda loaded: None) if live else None
-        return examine(Path("routes.yaml"), {}, compare, rules=())
+        return examine(Path("routes.yaml"), {}, compare, rules=rules_reporting("RT203"))
 
     return run
 

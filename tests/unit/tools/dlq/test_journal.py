@@ -5,11 +5,12 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from router.errors import UsageError
+from router.model import OutcomeKind
 from router.tools.dlq.journal import Journal
 from tests.support.disk import IRREGULAR, NOT_REGULAR, full_disk, make_irregular
 from tests.unit.tools.dlq.conftest import Make
@@ -181,3 +182,94 @@ def test_a_journal_that_is_no_regular_file(tmp_path: Path, kind: str) -> None:
         Journal(path)
     with pytest.raises(UsageError, match=f"cannot write the journal .*: {reason}; name another with --journal"):
         journal.__enter__()
+
+
+@pytest.mark.parametrize("result", get_args(OutcomeKind))
+def test_the_room_is_enough_for_each_result(tmp_path: Path, result: str) -> None:
+    """Of all lines that a delivered message can have in the file."""
+    path = tmp_path / "journal"
+    ids = [str(10**length) for length in range(12)]
+    with Journal(path) as journal:
+        journal.confirm({"0": "written"})
+        journal.reserve(ids)
+        room = path.stat().st_size
+
+        with full_disk(room):
+            journal.confirm(dict.fromkeys(ids, result))
+            journal.delete(ids)
+
+        assert path.stat().st_size == room
+
+
+@pytest.mark.parametrize("number", [None, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_disk_that_cannot_allocate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int | None) -> None:
+    """The room is written then. `None` stands for a system without such a call."""
+
+    def refuse(*_: int) -> None:
+        assert number is not None
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    if number is None:
+        monkeypatch.delattr(os, "posix_fallocate")
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        journal.confirm({"1": "written"})
+        before = path.read_bytes()
+        with full_disk(len(before) + 60), pytest.raises(UsageError, match=FULL):
+            journal.reserve(["2"])
+        assert dict(Journal(path).undeleted) == {"1": "written"}
+
+        journal.reserve(["2"])
+
+        assert path.read_bytes().rstrip(b"\0") == before
+        with full_disk(path.stat().st_size):
+            journal.confirm({"2": "written"})
+    assert dict(Journal(path).undeleted) == {"1": "written", "2": "written"}
+
+
+def test_a_disk_that_fails_while_it_allocates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it refuses to allocate is not tried in another way."""
+
+    def fail(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        with pytest.raises(UsageError, match="no space left on device; make room there, and"):
+            journal.reserve(["1"])
+        assert path.read_bytes() == b""
+
+
+def test_another_file_that_takes_the_place_of_a_journal(tmp_path: Path) -> None:
+    """Between the time when it is read and when it is opened: it is kept, and free for another program."""
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    path.write_text("a text\n")
+
+    with pytest.raises(UsageError, match="is not a journal of 'router dlq redrive'"):
+        journal.__enter__()
+
+    assert path.read_text() == "a text\n"
+    path.write_text(LINE)
+    with Journal(path) as again:
+        assert again.result("1") == "written"
+
+
+@pytest.mark.parametrize("undeleted", [False, True])
+def test_a_journal_that_cannot_be_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeleted: bool) -> None:
+    """Nor shortened: the command is done, and the file says the same."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        journal.reserve(["1", "2"])
+        journal.confirm({"1": "written", "2": "written"})
+        journal.delete(["1"] if undeleted else ["1", "2"])
+        monkeypatch.setattr(os, "ftruncate", fail)
+        monkeypatch.setattr(Path, "unlink", fail)
+
+    assert dict(Journal(path).undeleted) == ({"2": "written"} if undeleted else {})

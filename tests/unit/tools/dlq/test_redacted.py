@@ -1,4 +1,4 @@
-"""What `redact` names is masked in all that a person gets to see of a dead letter, whoever sent it."""
+"""What `redact` names is redacted in all that a person gets to see of a dead letter, whoever sent it."""
 
 import json
 from collections.abc import Callable
@@ -9,10 +9,10 @@ import pytest
 from msgspec import structs
 
 from router.model import Record
-from router.tools.dlq.mask import as_redacted
 from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.redacted import as_redacted
 from router.tools.dlq.spool import write_messages
-from tests.support.program import Program, is_mask, load_program
+from tests.support.program import Program, is_redacted, load_program
 from tests.unit.tools.dlq.conftest import Make
 from tests.unit.tools.dlq.test_rehearse import rehearse
 
@@ -53,7 +53,7 @@ def with_mail(message: DlqMessage) -> DlqMessage:
 
 
 def test_a_message_that_sqs_moved(program: Load, moved: Make) -> None:
-    """It is not masked on the queue, and it is wherever it is shown."""
+    """It is not redacted on the queue, and it is wherever it is shown."""
     loaded = program()
 
     shown = as_redacted(loaded, with_mail(moved(SECRET)), loaded.engine.queues["orders"])
@@ -110,7 +110,7 @@ def test_what_is_verified_of_a_message_that_sqs_moved(program: Load, failed: Mak
 
 
 def test_an_attribute_of_another_program(program: Load) -> None:
-    """Its text is masked."""
+    """Its text is redacted."""
     loaded = program()
     attribute = {"router": {"DataType": "String", "StringValue": "jane@example.com"}}
     message = DlqMessage.of(Record("m", "h", json.dumps(SECRET), {}, attribute))
@@ -129,7 +129,7 @@ def test_a_queue_without_redact(program: Load, moved: Make) -> None:
 
 @pytest.mark.parametrize("redacts", [True, False])
 def test_a_message_of_an_unknown_queue(program: Load, moved: Make, redacts: bool) -> None:
-    """Nobody knows what is in it: if any queue has `redact`, its body and attributes are masked as a whole."""
+    """Nobody knows what is in it: if any queue has `redact`, its body and attributes are redacted as a whole."""
     loaded, message = program("" if not redacts else REDACTS), with_mail(moved(SECRET))
 
     shown = as_redacted(loaded, message, None)
@@ -160,7 +160,7 @@ def test_the_reason_of_an_older_dead_letter(program: Load, failed: Make) -> None
 
 
 def test_the_ids_of_an_older_dead_letter(program: Load, failed: Make) -> None:
-    """It was sent before its queue had `redact`: those with a redacted value are masked where they are shown."""
+    """It was sent before its queue had `redact`: those with a redacted value are redacted where they are shown."""
     loaded = program()
     chosen = {"MessageGroupId": "jane@example.com", "MessageDeduplicationId": "d-1"}
     message = failed(SECRET, system=chosen, group_id="jane@example.com", deduplication_id="d-1")
@@ -168,13 +168,13 @@ def test_the_ids_of_an_older_dead_letter(program: Load, failed: Make) -> None:
     shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
 
     assert shown.failed
-    assert (is_mask(shown.failed.group_id), shown.failed.deduplication_id) == (True, "d-1")
+    assert (is_redacted(shown.failed.group_id), shown.failed.deduplication_id) == (True, "d-1")
     assert shown.record.group_id == shown.failed.group_id
     assert "jane" not in repr(shown)
 
 
 def test_an_export(program: Load, moved: Make, tmp_path: Path) -> None:
-    """Its file has masks."""
+    """Its file has redacted values."""
     loaded = program()
     message = as_redacted(loaded, with_mail(moved(SECRET)), loaded.engine.queues["orders"])
 
@@ -196,7 +196,7 @@ def test_an_export(program: Load, moved: Make, tmp_path: Path) -> None:
         ("write: {mode: put}, for_each: '[@]'", {"id", "mail", "total", "copy"}),
     ],
 )
-def test_a_rehearsal_masks_what_is_made_of_a_redacted_value(
+def test_a_rehearsal_redacts_what_is_made_of_a_redacted_value(
     program: Load, moved: Make, route: str, masked: set[str]
 ) -> None:
     """In the item and in the stored one, also where another route of the table has stored it."""
@@ -215,7 +215,7 @@ def test_a_rehearsal_masks_what_is_made_of_a_redacted_value(
 
 
 def test_an_unchanged_item_is_unchanged(program: Load, moved: Make) -> None:
-    """Equal values have equal masks, sets and binary values too."""
+    """Equal values are redacted alike, sets and binary values too."""
     plugin = """
 from router import hookimpl
 @hookimpl
@@ -229,3 +229,92 @@ def router_transform_item(item):
     rehearsed = rehearse(loaded, message, lambda table, key: stored)
 
     assert [change.effect for change in rehearsed.changes] == ["unchanged"]
+
+
+def test_a_rehearsed_message(program: Load, failed: Make) -> None:
+    """Only what its queue redacts is masked, also where another queue redacts more."""
+    found = rehearse(program(other="redact: [total]"), failed(SECRET), lambda *_: None)
+
+    body = json.loads(found.message.record.body)
+    assert {**body, "mail": is_redacted(body["mail"])} == {"id": "o", "mail": True, "total": 7}
+
+
+def test_the_deduplication_id_of_an_older_dead_letter(program: Load, failed: Make) -> None:
+    """It is masked, too, if it is a redacted value."""
+    loaded = program()
+    chosen = {"MessageGroupId": "g", "MessageDeduplicationId": "jane@example.com"}
+    message = failed(SECRET, system=chosen, group_id="g", deduplication_id="jane@example.com")
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert shown.failed
+    assert (shown.failed.group_id, "jane" in repr(shown)) == ("g", False)
+
+
+@pytest.mark.parametrize("moved_by_sqs", [False, True])
+def test_the_attribute_that_is_exported(program: Load, failed: Make, moved_by_sqs: bool) -> None:
+    """It says what is shown of the failure, so that a redrive of the file knows the message."""
+    loaded = program()
+    system = {"DeadLetterQueueSourceArn": ARN} if moved_by_sqs else {}
+    message = failed(SECRET, system=system, message_id=UUID, redacted=["mail"])
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert shown.record.message_attributes["router"]["DataType"] == "String"
+    assert DlqMessage.of(shown.record).failed == shown.failed
+    assert shown.original_id == UUID
+
+
+def test_the_times_and_ids_of_a_message_that_sqs_moved(program: Load, failed: Make) -> None:
+    """They are of a form that leaves no room for other text, or what SQS reports; others are masked."""
+    loaded = program()
+    system = {"DeadLetterQueueSourceArn": ARN, "MessageDeduplicationId": "d-1"}
+    times = {"first_received_at": "2026-01-01T00:00:01.000Z", "first_failed_at": "2026-01-01T00:00:02.000Z"}
+    message = failed(SECRET, "id-1", system, message_id="id-1", deduplication_id="d-1", **times)
+    other = failed(SECRET, "id-1", system, message_id="id-2", deduplication_id="d-2", **times)
+
+    known, unknown = (as_redacted(loaded, each, loaded.engine.queues["orders"]).failed for each in (message, other))
+
+    assert known
+    assert unknown
+    assert (known.message_id, known.deduplication_id) == ("id-1", "d-1")
+    assert "id-2" not in unknown.message_id
+    assert "d-2" not in unknown.deduplication_id
+    for each in (known, unknown):
+        assert {name: getattr(each, name) for name in times} == times
+
+
+@pytest.mark.parametrize(
+    ("reported", "source", "kept"),
+    [
+        ("orders", "orders", True),
+        ("other", "orders", True),
+        ("gone", "gone", True),
+        ("gone", "jane", False),
+    ],
+)
+def test_the_source_of_a_message_that_sqs_moved(
+    program: Load, failed: Make, reported: str, source: str, kept: bool
+) -> None:
+    """It is a queue of the config, or the one that SQS reports."""
+    loaded = program()
+    prefix = ARN.removesuffix("orders")
+    message = failed(SECRET, system={"DeadLetterQueueSourceArn": prefix + reported}, source=prefix + source)
+
+    shown = as_redacted(loaded, message, loaded.engine.queues["orders"])
+
+    assert shown.failed
+    assert (shown.failed.source == prefix + source) is kept
+
+
+@pytest.mark.parametrize("hook", ["router_transform_item(item)", "router_transform_message(message)"])
+def test_a_rehearsal_of_a_route_with_a_plugin(program: Load, moved: Make, hook: str) -> None:
+    """It may write a redacted value to any attribute: nothing of its stored items is shown."""
+    loaded = program(plugin=f"from router import hookimpl\n@hookimpl\ndef {hook}:\n    pass\n")
+    message = moved(SECRET, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:orders")
+
+    rehearsed = rehearse(loaded, message, lambda table, key: {**dict(key), "made": {"S": "jane@example.com"}})
+
+    (change,) = rehearsed.changes
+    assert change.before
+    assert "jane" not in repr(rehearsed)

@@ -123,8 +123,9 @@ def test_an_item_that_cannot_be_read_now(load: Callable[..., Program], failed: M
 
     rehearsed = rehearse(program, failed(ITEM), read)
 
-    assert (rehearsed.passes, rehearsed.outcome.reason, rehearsed.changes) == (
+    assert (rehearsed.passes, rehearsed.outcome.code, rehearsed.outcome.reason, rehearsed.changes) == (
         False,
+        "RT814",
         "the stored item cannot be read: ProvisionedThroughputExceededException",
         (),
     )

@@ -14,7 +14,7 @@ from router.prover.predicates import Schema, Steps, there
 from router.prover.scalars import validator_of
 from router.prover.schema_prover import Answer, SchemaProver
 from router.prover.splitting import PropertySchema, split_by_property
-from router.tools.check.analysis.proof_cache import SEVERAL, SharedParts, prover_of, prover_of_part
+from router.tools.check.analysis.proof_cache import SEVERAL, SharedParts, approximate_prover_of, prover_of_part
 from tests.support.config import Findings
 from tests.support.program import SchemaStore
 
@@ -36,8 +36,7 @@ def messages(
     store.compile({"type": "object", **schema}, Findings(lambda path, key: Place("x")), ("schema",))
     linked = store.linked({}, ("schema",))
     assert linked
-    found = prover_of(linked, ProofBudget(seconds), approximate=True, parts=split_by_property(linked, find))
-    assert found
+    found = approximate_prover_of(linked, ProofBudget(seconds), split_by_property(linked, find))
     return found if when is None else found.narrow(when, exact, validator_of(when))
 
 

@@ -45,7 +45,6 @@ def test_nothing_is_known(deploy: Any, output: Any, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "types"),
     [
-        ("a.b", set()),
         (ATTRIBUTE(from_="a"), set()),
         (ATTRIBUTE(from_="a", missing="null"), {"NULL"}),
         (ATTRIBUTE(from_="a", type="N"), {"N"}),
@@ -56,7 +55,7 @@ def test_nothing_is_known(deploy: Any, output: Any, old: str, new: str) -> None:
         (ATTRIBUTE(ttl=TtlAfter(from_="a", after="90d")), {"N"}),
         (ATTRIBUTE(meta="sent_at"), {"S"}),
         (ATTRIBUTE(meta="attribute.kind"), set()),
-        (ATTRIBUTE(template="{a}", transform="parse"), set()),
+        (ATTRIBUTE(template="{a}", transform=({"parse": []},)), set()),
         (ATTRIBUTE(value=None), set()),
         (ATTRIBUTE(value=True), {"BOOL"}),
         (ATTRIBUTE(value="a"), {"S"}),
@@ -65,6 +64,6 @@ def test_nothing_is_known(deploy: Any, output: Any, old: str, new: str) -> None:
         (ATTRIBUTE(value={}), {"M"}),
     ],
 )
-def test_known_types(attribute: str | Attribute, types: set[str]) -> None:
+def test_known_types(attribute: Attribute, types: set[str]) -> None:
     """What the config alone says of the type of an attribute."""
     assert known_types(attribute) == types

@@ -1,10 +1,13 @@
 """Routes that no message reaches, queues that nobody reads, and what gets in the way of each other."""
 
+import json
 from typing import Any
 
 import pytest
 
 CODES = (
+    "RT203",
+    "RT402",
     "RT610",
     "RT211",
     "RT212",
@@ -194,4 +197,50 @@ def test_tables(find_all: Any) -> None:
     assert find_all(FIRST.replace(TABLES, tables) + routes("")) == [
         "RT217 'table' is the same table as 't'; use 't'",
         "RT217 'other' is the same table as 't'; use 't'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('type == "device"', ["device"]),
+        ('a != "x" || b == "y"', ["x", "y"]),
+        ('list[?k == "v"]', ["v"]),
+        ('"v" == k', ["v"]),
+        ("\"odd-name\" == 'x'", []),
+        ("a == b && '\"'", []),
+        ('a > "b"', []),
+        ('a == "', []),
+        ("a[1:2]", []),
+    ],
+)
+def test_comparisons_with_fields(find_all: Any, text: str, fields: list[str]) -> None:
+    """Names in double quotes that are compared are reported, but not where the other side is a literal."""
+    route = json.dumps({"queue": "q", "table": "t", "when": text})
+    found = find_all(f"queues: {{q: {{dead_letter: dlq}}}}\n{TABLES}routes: {{r: {route}}}\n")
+
+    assert [line for line in found if line.startswith("RT402")] == [
+        f"RT402 '{text}' compares with the field \"{field}\", not with text; "
+        f"write '{field}' in single quotes if it is text"
+        for field in fields
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queues", "names"),
+    [
+        ("{q: {dead_letter: dlq}}", []),
+        ("{q: {}}", ["q"]),
+        ("{}", ["q"]),
+        ("{p: {}, q: {dead_letter: p}}", []),
+    ],
+)
+def test_queues_without_dead_letter_queue(find_all: Any, queues: str, names: list[str]) -> None:
+    """Only those that a route reads are reported, at their entry or where the first route names them."""
+    found = find_all(f"queues: {queues}\n{TABLES}{routes('', '')}")
+
+    assert [line for line in found if line.startswith("RT203")] == [
+        f"RT203 queue '{name}' has no dead-letter queue: a rejected message stays on it; "
+        f"add 'dead_letter:' to the queue '{name}' under 'queues'"
+        for name in names
     ]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 CODES = (
+    "RT305",
     "RT310",
     "RT311",
     "RT313",
@@ -19,6 +20,7 @@ TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
 BASE = {"type": "object", "required": ["id"], "properties": {"id": TEXT}}
 GOOD = {"id": "a"}
 META = "https://json-schema.org/draft/2020-12/schema"
+UNKNOWN = "has an unknown format"
 UNUSED_B = "RT311 no reference leads to /definitions/b of schema 'schema.json'"
 
 
@@ -155,3 +157,45 @@ def test_no_message(find: Any, schema: str) -> None:
     assert find(f"item: {{id: a, b: {{from: c, type: M}}}}, schema: {schema}") == [
         "RT313 no message can satisfy the schema of route 'r'; look for parts of it that contradict each other"
     ]
+
+
+@pytest.mark.parametrize(
+    ("format_", "suggestion"), [("emial", "did you mean 'email'?"), ("zzz", ""), ("email", None), (1, None)]
+)
+def test_formats(find: Any, format_: Any, suggestion: str | None) -> None:
+    """A format that no draft defines is reported with its place, and a similar one."""
+    schema = {"$defs": {"format": {"enum": ["x"]}}, **BASE, "anyOf": [{"not": {"format": format_}}, True]}
+    given = json.dumps(schema | {"$ref": "#/$defs/format"}) if format_ == 1 else json.dumps(schema)
+    sentence = f"schema 'schema.json' {UNKNOWN} '{format_}' at /anyOf/0/not/format: nothing is checked"
+
+    found = find("item: {id: id}", given)
+
+    assert [line for line in found if line.startswith("RT305")] == (
+        [] if suggestion is None else [f"RT305 {sentence}; {suggestion}"]
+    )
+
+
+def test_formats_of_equal_schemas(find_all: Any) -> None:
+    """Of a file they are reported once, of inline schemas each."""
+    Path("part.json").write_text('{"format": "no"}', encoding="utf-8")
+    routes = [
+        f"  r{index}: {{queue: q, table: t, schema: {schema}, item: {{id: {{meta: message_id}}}}}}\n"
+        for index, schema in enumerate(("part.json", "{allOf: [{$ref: part.json}]}", "{format: no}", "{format: no}"))
+    ]
+
+    found = find_all(
+        f"queues: {{q: {{dead_letter: d}}}}\ntables: {{t: {{key: {{id: S}}}}}}\nroutes:\n{''.join(routes)}"
+    )
+
+    assert [line.partition(" has ")[0] for line in found if line.startswith("RT305")] == [
+        "RT305 schema 'part.json'",
+        "RT305 the inline schema",
+        "RT305 the inline schema",
+    ]
+
+
+def test_examples_without_time(find: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said of examples that there is no time for."""
+    monkeypatch.setattr("router.tools.check.rules.schemas._SHARE", 0.0)
+
+    assert find("item: {id: id}", json.dumps({**BASE, "examples": [{}]})) == []

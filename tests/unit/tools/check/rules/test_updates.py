@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-CODES = ("RT410", "RT617", "RT619")
+CODES = ("RT410", "RT606", "RT617", "RT619")
 TEXT = {"type": "string", "minLength": 1, "maxLength": 9}
 
 
@@ -93,3 +93,22 @@ def test_an_idempotency_key_without_a_schema(find: Any) -> None:
         [],
         ["RT619 the idempotency key is true or false, not text; convert it with to_string()"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("write", "found"),
+    [
+        ("mode: update, add: [a]", ["add"]),
+        ("mode: update, append: [a]", ["append"]),
+        ("mode: update, append: [b], add: [a]", ["add"]),
+        ("mode: update, add: [a], once: t", []),
+        ("mode: update", []),
+        ("mode: insert", []),
+    ],
+)
+def test_effects_that_a_redelivery_repeats(find: Any, write: str, found: list[str]) -> None:
+    """One finding for a route: `once` prevents the repetition of all."""
+    lines = find(f"item: {{id: {{meta: message_id}}, a: {{value: 1}}, b: {{value: [1]}}}}, write: {{{write}}}")
+
+    again = "is applied again each time a message is redelivered; name a table of idempotency keys with 'once:'"
+    assert [line for line in lines if line.startswith("RT606")] == [f"RT606 '{name}' {again}" for name in found]

@@ -1,7 +1,7 @@
-"""Masks texts: each letter, digit and sign becomes another one of its kind, and a text of a known form keeps the form.
+"""Anonymizes texts: each letter, digit and sign becomes another one of its kind, and a text of a known form keeps it.
 
 The signs of ASCII and white space stay, as they make the form of a text. A form counts for a whole text only: a time
-inside of a sentence is masked as the rest of the sentence is.
+inside of a sentence is replaced as the rest of the sentence is.
 """
 
 import re
@@ -13,7 +13,7 @@ from ipaddress import AddressValueError, IPv6Address
 from itertools import count
 from string import ascii_lowercase, ascii_uppercase, digits
 
-from router.runtime.program.masking import is_mask
+from router.runtime.program.redaction import is_redacted
 
 Draw = Callable[[int], int]
 """Returns a number from 0 up to a bound, which is not in it."""
@@ -74,90 +74,90 @@ _RANGES = (
     (0x1F300, 0x1F64F),  # emoji
     (0x20000, 0x2A6D6),
 )
-"""Characters that patterns name as a range. Any other one is masked by those of its kind in its block of 128."""
+"""Characters that patterns name as a range. Any other one is replaced by those of its kind in its block of 128."""
 _BLOCK = 0x7F
 _OTHERS = {2: _RANGES[1], 3: (0x4E00, 0x9FA5), 4: (0x20000, 0x2A6D6)}
-"""What masks a character that is the only one of its kind in its block, by the size in UTF-8."""
+"""What replaces a character that is the only one of its kind in its block, by the size in UTF-8."""
 _LAST_OF_SIZE = (0x7F, 0x7FF, 0xFFFF)
 _WORD_BITS = 32
 FEW = 4
-"""Of fewer masks, each is taken for any value."""
+"""Of fewer other ones, each is taken for any value."""
 
 
-def mask_text(text: str, draw: Draw) -> str:
-    """Return a mask of a text, of the same length and with other letters and digits at each place.
+def other_text(text: str, draw: Draw) -> str:
+    """Return another text, of the same length and with other letters and digits at each place.
 
     An internationalized label of a host name may get another length.
     """
-    if is_mask(text):
-        # The type that a mask of `redact` tells decides about its message.
+    if is_redacted(text):
+        # The type that a redacted value tells decides about its message.
         kind, _, number = text.rpartition(":")
-        return f"{kind}:{_mask_hex(number, draw)}"
-    for mask in (_mask_time, _mask_address, _mask_hexadecimal, _mask_duration):
-        found = mask(text, draw)
+        return f"{kind}:{_other_hex(number, draw)}"
+    for find_other in (_other_time, _other_address, _other_hexadecimal, _other_duration):
+        found = find_other(text, draw)
         if found is not None:
             return found
-    return "".join(_mask_token(each, draw) for each in _TOKEN.finditer(text))
+    return "".join(_other_token(each, draw) for each in _TOKEN.finditer(text))
 
 
-def _mask_token(found: re.Match[str], draw: Draw) -> str:
-    """Return the mask of a character, or of characters that mean something together."""
+def _other_token(found: re.Match[str], draw: Draw) -> str:
+    """Return another character, or others for characters that mean something together."""
     match found.lastgroup:
         case "char":
-            return _mask_char(found["char"], draw)
+            return _other_char(found["char"], draw)
         case "digits":
-            return _mask_digits(found["digits"], draw)
+            return _other_digits(found["digits"], draw)
         case "percent":
-            return f"%{_mask_hex(found['percent'], draw)}"
+            return f"%{_other_hex(found['percent'], draw)}"
         case "escape":
             letters = next(each for each in _ESCAPES if found["escape"] in each)
             return f"\\{_other(letters, found['escape'], draw)}"
         case "address":
-            inside = _mask_address(found["address"], draw) or mask_text(found["address"], draw)
+            inside = _other_address(found["address"], draw) or other_text(found["address"], draw)
             return f"[{found['tag'] or ''}{inside}]"
         case "label":
-            return _mask_label(found[0], found["label"], draw)
+            return _other_label(found[0], found["label"], draw)
     return found[0]
 
 
-def _mask_char(char: str, draw: Draw) -> str:
+def _other_char(char: str, draw: Draw) -> str:
     return _other(alphabet_of(char), char, draw)
 
 
-def _mask_digits(text: str, draw: Draw) -> str:
+def _other_digits(text: str, draw: Draw) -> str:
     """Return other digits; the first of them is no zero, as most patterns and notations demand."""
     return _other(digits[1:], text[0], draw) + "".join(
         _other(digits, char, draw) for char in text[1:]
     )
 
 
-def _mask_label(whole: str, label: str, draw: Draw) -> str:
-    """Return a label of a host name in Punycode, masked in the script that it stands for."""
+def _other_label(whole: str, label: str, draw: Draw) -> str:
+    """Return a label of a host name in Punycode, replaced in the script that it stands for."""
     try:
-        masked = mask_text(label.lower().encode().decode("punycode"), draw)
-        return whole[:4] + masked.encode("punycode").decode()
+        changed = other_text(label.lower().encode().decode("punycode"), draw)
+        return whole[:4] + changed.encode("punycode").decode()
     except UnicodeError:
-        return "".join(_mask_char(char, draw) for char in whole)
+        return "".join(_other_char(char, draw) for char in whole)
 
 
-def _mask_hex(text: str, draw: Draw) -> str:
-    return "".join(_mask_hex_digit(char, draw) for char in text)
+def _other_hex(text: str, draw: Draw) -> str:
+    return "".join(_other_hex_digit(char, draw) for char in text)
 
 
-def _mask_hex_digit(char: str, draw: Draw) -> str:
+def _other_hex_digit(char: str, draw: Draw) -> str:
     alphabet = next((each for each in (digits, "abcdef", "ABCDEF") if char in each), "")
     return _other(alphabet, char, draw)
 
 
-def _mask_hexadecimal(text: str, draw: Draw) -> str | None:
+def _other_hexadecimal(text: str, draw: Draw) -> str | None:
     """Return another UUID, MAC address or hexadecimal id; None for a text that is none of them."""
     if _UUID.fullmatch(text):
-        return _mask_uuid(text, draw)
+        return _other_uuid(text, draw)
     if _PREFIXED_HEX.fullmatch(text):
         length = 2 if text.startswith("0x") else 1
-        return text[:length] + _mask_hex(text[length:], draw)
+        return text[:length] + _other_hex(text[length:], draw)
     if _MAC.fullmatch(text) or (_HEX.fullmatch(text) and _is_id(text)):
-        return _mask_hex(text, draw)
+        return _other_hex(text, draw)
     return None
 
 
@@ -168,21 +168,21 @@ def _is_id(text: str) -> bool:
     return len(hexadecimal) >= _SHORTEST_HEX and 0 < letters < len(hexadecimal)
 
 
-def _mask_uuid(text: str, draw: Draw) -> str:
-    masked = list(_mask_hex(text, draw))
-    masked[_VERSION_AT] = text[_VERSION_AT]
+def _other_uuid(text: str, draw: Draw) -> str:
+    changed = list(_other_hex(text, draw))
+    changed[_VERSION_AT] = text[_VERSION_AT]
     variants = next((each for each in _VARIANTS if text[_VARIANT_AT] in each), "")
     if variants:
-        masked[_VARIANT_AT] = _other(variants, text[_VARIANT_AT], draw)
-    return "".join(masked)
+        changed[_VARIANT_AT] = _other(variants, text[_VARIANT_AT], draw)
+    return "".join(changed)
 
 
-def _mask_address(text: str, draw: Draw) -> str | None:
+def _other_address(text: str, draw: Draw) -> str | None:
     """Return another IPv4 or IPv6 address, with as many digits in each part; None for a text that is none."""
     if _IPV4.fullmatch(text):
         parts = text.split(".")
         if all(str(int(part)) == part and int(part) <= _OCTETS[3][1] for part in parts):
-            return ".".join(_mask_octet(part, draw) for part in parts)
+            return ".".join(_other_octet(part, draw) for part in parts)
         return None
     if ":" not in text or "%" in text:
         return None
@@ -191,36 +191,36 @@ def _mask_address(text: str, draw: Draw) -> str | None:
     except AddressValueError:
         return None
     groups = text.split(":")
-    masked = []
+    changed = []
     for group in groups:
-        mask = _mask_address(group, draw) if "." in group else _mask_hex(group, draw)
-        if mask is None:
+        found = _other_address(group, draw) if "." in group else _other_hex(group, draw)
+        if found is None:
             return None
-        masked.append(mask)
-    return ":".join(masked)
+        changed.append(found)
+    return ":".join(changed)
 
 
-def _mask_octet(text: str, draw: Draw) -> str:
+def _other_octet(text: str, draw: Draw) -> str:
     least, most = _OCTETS[len(text)]
     return str(_other_number(int(text), least, most, draw))
 
 
-def _mask_duration(text: str, draw: Draw) -> str | None:
+def _other_duration(text: str, draw: Draw) -> str | None:
     """Return another duration of ISO 8601; None for a text that is none."""
     if not _DURATION.fullmatch(text):
         return None
-    return re.sub("[0-9]+", lambda found: _mask_digits(found[0], draw), text)
+    return re.sub("[0-9]+", lambda found: _other_digits(found[0], draw), text)
 
 
-def _mask_time(text: str, draw: Draw) -> str | None:
+def _other_time(text: str, draw: Draw) -> str | None:
     """Return another date or time in the same notation, and of the same century; None for a text that is none."""
     found = _TIME.fullmatch(text)
     if not text or found is None or not _is_time(found):
         return None
-    masked = _mask_date(found, draw) if found["year"] else ""
+    changed = _other_date(found, draw) if found["year"] else ""
     if found["hour"]:
-        masked += (found["mark"] or "") + _mask_clock(found, draw)
-    return masked
+        changed += (found["mark"] or "") + _other_clock(found, draw)
+    return changed
 
 
 def _is_time(found: re.Match[str]) -> bool:
@@ -239,34 +239,38 @@ def _is_time(found: re.Match[str]) -> bool:
         return False
 
 
-def _mask_date(found: re.Match[str], draw: Draw) -> str:
+def _other_date(found: re.Match[str], draw: Draw) -> str:
     century, year = found["year"][:2], int(found["year"][2:])
-    masked = _other_number(year, 1, 99, draw)
+    changed = _other_number(year, 1, 99, draw)
     month = _other_number(int(found["month"]), 1, 12, draw)
     day = _other_number(int(found["day"]), 1, _LAST_DAY, draw)
-    return f"{century}{masked:02}-{month:02}-{day:02}"
+    return f"{century}{changed:02}-{month:02}-{day:02}"
 
 
-def _mask_clock(found: re.Match[str], draw: Draw) -> str:
+def _other_clock(found: re.Match[str], draw: Draw) -> str:
     hour = _other_number(int(found["hour"]), 0, 23, draw)
     minute = _other_number(int(found["minute"]), 0, 59, draw)
-    masked = f"{hour:02}:{minute:02}"
+    changed = f"{hour:02}:{minute:02}"
     if found["second"]:
-        masked += f":{_other_number(int(found['second']), 0, 59, draw):02}"
+        changed += f":{_other_number(int(found['second']), 0, 59, draw):02}"
     if found["fraction"]:
-        masked += found["point"] + "".join(_other(digits, char, draw) for char in found["fraction"])
+        changed += found["point"] + "".join(
+            _other(digits, char, draw) for char in found["fraction"]
+        )
     offset = found["offset"] or ""
     if len(offset) <= 1:
-        return masked + offset
+        return changed + offset
     hours = _other_number(int(offset[1:3]), 0, _LAST_OFFSET, draw)
     minutes = _QUARTERS[draw(len(_QUARTERS))]
-    return f"{masked}{offset[0]}{hours:02}{':' if ':' in offset else ''}{minutes}"
+    return f"{changed}{offset[0]}{hours:02}{':' if ':' in offset else ''}{minutes}"
 
 
 def _other_number(number: int, least: int, most: int, draw: Draw) -> int:
     """Return a number from `least` to `most` that is another one."""
     size = most - least + 1
-    return least + (other(number - least, size, draw) if least <= number <= most else draw(size))
+    return least + (
+        other_index(number - least, size, draw) if least <= number <= most else draw(size)
+    )
 
 
 def _other(alphabet: str, char: str, draw: Draw) -> str:
@@ -274,16 +278,18 @@ def _other(alphabet: str, char: str, draw: Draw) -> str:
     if not alphabet:
         return char
     position = alphabet.find(char)
-    return alphabet[other(position, len(alphabet), draw) if position >= 0 else draw(len(alphabet))]
+    return alphabet[
+        other_index(position, len(alphabet), draw) if position >= 0 else draw(len(alphabet))
+    ]
 
 
-def other(index: int, size: int, draw: Draw) -> int:
-    """Return another index of so many; of few ones any, as the other one of two would tell which one it masks."""
+def other_index(index: int, size: int, draw: Draw) -> int:
+    """Return another index of so many; of few ones any, as the other one of two would tell which one it replaces."""
     return draw(size) if size < FEW else (index + 1 + draw(size - 1)) % size
 
 
 def alphabet_of(char: str) -> str:
-    """Return the characters that may mask a character; "" for a sign of ASCII, punctuation and white space."""
+    """Return the characters that may replace a character; "" for a sign of ASCII, punctuation and white space."""
     if char.isascii():
         return next(
             (each for each in (ascii_lowercase, ascii_uppercase, digits) if char in each), ""

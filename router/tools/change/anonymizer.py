@@ -1,8 +1,8 @@
-"""Masks the values of recorded messages, so that each keeps its shape and what the config decides about it.
+"""Anonymizes the values of recorded messages, so that each keeps its shape and what the config decides about it.
 
 Nothing of a value stays but what the config itself names, the signs of ASCII, and the form of a whole text. Equal
-values of one recording are masked alike, wherever they are, and different ones differently. The masks depend on a
-random key that is not kept.
+values of one recording are replaced alike, wherever they are, and different ones differently. What replaces them
+depends on a random key that is not kept.
 """
 
 import hashlib
@@ -15,35 +15,34 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.change.number_masks import (
+from router.prover.predicates import Steps
+from router.tools.change.anonymous_numbers import (
     Number,
     NumberScale,
     is_comparable,
-    mask_number,
+    other_number,
     render,
     scale_of,
 )
-from router.tools.change.text_masks import Draw, draws, mask_text
+from router.tools.change.anonymous_texts import Draw, draws, other_text
 
-Steps = tuple[str | None, ...]
-"""A path in messages: names, and None for each element of a list."""
 _ATTEMPTS = 200
 _TRIALS = 24
-"""After so many equal masks, a value has no other one."""
+"""After so many equal replacements, a value has no other one."""
 _OTHERS = 20
-"""After so many attempts, a mask may be a real value, as of short ones each may be."""
+"""After so many attempts, a replacement may be a real value, as of short ones each may be."""
 _MOST_LONGER = 20
 _BLOCK_BYTES = 128
 _Value = str | Fraction | Decimal
 """A text or a number by its value; one that is too large to compute with as it is written."""
 _Make = Callable[[Draw, int], _Value]
-"""Returns a mask of a value, or one with some more characters or digits."""
+"""Returns a replacement of a value, or one with some more characters or digits."""
 
 
 class Kept(Struct, frozen=True, dict=True):
-    """What is not masked: constants and numbers that the config names, names of properties, and values at paths.
+    """What is not replaced: constants and numbers that the config names, names of properties, and values at paths.
 
-    `factors` are the numbers of `multipleOf`: what is a multiple of one is masked by another multiple.
+    `factors` are the numbers of `multipleOf`: what is a multiple of one is replaced by another multiple.
     """
 
     constants: Collection[str] = ()
@@ -64,44 +63,44 @@ class Kept(Struct, frozen=True, dict=True):
         return not isinstance(value, bool) and value in self.numbers
 
 
-class RecordingMasker:
-    """Masks the messages of one recording. `collisions` is how many values could not be told apart from others."""
+class Anonymizer:
+    """Anonymizes the messages of one recording. `collisions` is how many values could not be told apart from others."""
 
     def __init__(self, key: bytes, kept: Kept) -> None:
         self._key = key
         self._kept = kept
-        self._masks: dict[_Value, _Value] = {}
+        self._replacements: dict[_Value, _Value] = {}
         self._values: dict[_Value, _Value] = {}
-        """The value of each mask."""
+        """The value of each replacement."""
         self._reserved: set[_Value] = {*kept.constants, *kept.names, *kept.scale.named}
         self._seen: set[_Value] = set()
-        """The real values so far: a mask should not be another one's value."""
-        self._unmasked: set[_Value] = set()
-        """The values that have no other mask than themselves."""
+        """The real values so far: a replacement should not be another one's value."""
+        self._unchanged: set[_Value] = set()
+        """The values that have no other replacement than themselves."""
         self._round = 0
         self.collisions = 0
 
-    def masked(self, message: Any, restored: Collection[Steps] = ()) -> Any:
-        """Return a message with its values masked, except those at the paths `restored`."""
+    def anonymized(self, message: Any, restored: Collection[Steps] = ()) -> Any:
+        """Return a message with its values replaced, except those at the paths `restored`."""
         self._see(message)
         return self._value(message, (), restored)
 
-    def is_masked(self, value: Any) -> bool:
-        """Return whether a value of a masked message has a mask; that of one of few values may be equal to it."""
+    def is_replaced(self, value: Any) -> bool:
+        """Return whether a value of an anonymized message is replaced; one of few values may be so by itself."""
         if _tells_little(value) or self._kept.is_constant(value):
             return False
-        return (value if isinstance(value, str) else _value_of(value)) not in self._unmasked
+        return (value if isinstance(value, str) else _value_of(value)) not in self._unchanged
 
     def known(self) -> int:
-        """Return how many values have a mask."""
-        return len(self._masks)
+        """Return how many values have a replacement."""
+        return len(self._replacements)
 
     def forget(self, known: int) -> None:
-        """Forget the masks of all values but the first ones, so that the others get other masks the next time."""
-        while len(self._masks) > known:
-            value, mask = self._masks.popitem()
-            if self._values.get(mask) == value:
-                del self._values[mask]
+        """Forget all replacements but the first ones, so that the other values get others the next time."""
+        while len(self._replacements) > known:
+            value, replacement = self._replacements.popitem()
+            if self._values.get(replacement) == value:
+                del self._values[replacement]
             else:
                 self.collisions -= 1
         self._round += 1
@@ -140,26 +139,28 @@ class RecordingMasker:
 
     def _text(self, text: str) -> str:
         def make(draw: Draw, longer: int) -> str:
-            return mask_text(text, draw) + "".join(ascii_lowercase[draw(26)] for _ in range(longer))
+            return other_text(text, draw) + "".join(
+                ascii_lowercase[draw(26)] for _ in range(longer)
+            )
 
         return str(self._unique(text, make))
 
     def _number(self, number: Number) -> Number:
         def make(draw: Draw, longer: int) -> Fraction | Decimal:
-            return _value_of(mask_number(number, self._kept.scale, draw, longer))
+            return _value_of(other_number(number, self._kept.scale, draw, longer))
 
-        mask = self._unique(_value_of(number), make)
-        return mask if isinstance(mask, Decimal) else render(Fraction(mask), number)
+        found = self._unique(_value_of(number), make)
+        return found if isinstance(found, Decimal) else render(Fraction(found), number)
 
     def _unique(self, value: _Value, make: _Make) -> _Value:
-        """Return the mask of a value: that which it has already, or one that no other value has."""
-        if value not in self._masks:
-            self._masks[value] = self._free(value, make)
-            self._values.setdefault(self._masks[value], value)
-        return self._masks[value]
+        """Return the replacement of a value: that which it has already, or one that no other value has."""
+        if value not in self._replacements:
+            self._replacements[value] = self._free(value, make)
+            self._values.setdefault(self._replacements[value], value)
+        return self._replacements[value]
 
     def _free(self, value: _Value, make: _Make) -> _Value:
-        """Return a mask that no other value has, and that the config does not name."""
+        """Return a replacement that no other value has, and that the config does not name."""
 
         def attempt(number: int, longer: int = 0) -> _Value:
             return make(self._draw(f"{self._round} {number} {longer} {value}"), longer)
@@ -167,7 +168,7 @@ class RecordingMasker:
         made = attempt(0)
         if made == value and all(attempt(number) == value for number in range(1, _TRIALS)):
             # A text without letters and digits, for example.
-            self._unmasked.add(value)
+            self._unchanged.add(value)
             return value
         for number in range(1, _ATTEMPTS):
             if self._is_free(made) and (
@@ -176,18 +177,18 @@ class RecordingMasker:
                 return made
             made = attempt(number)
         if value not in self._values:
-            self._unmasked.add(value)
+            self._unchanged.add(value)
             return value
         for longer in range(1, _MOST_LONGER + 1):
-            # All masks of this shape are taken: that values can be told apart counts more than their shape.
+            # All replacements of this shape are taken: that values can be told apart counts more than their shape.
             made = attempt(0, longer)
             if self._is_free(made):
                 return made
         self.collisions += 1
         return made
 
-    def _is_free(self, mask: _Value) -> bool:
-        return mask not in self._values and mask not in self._reserved
+    def _is_free(self, replacement: _Value) -> bool:
+        return replacement not in self._values and replacement not in self._reserved
 
     def _draw(self, seed: str) -> Draw:
         def read(block: int) -> bytes:

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from router.tools.change.masking import Kept, RecordingMasker
+from router.tools.change.anonymizer import Anonymizer, Kept
 from tests.support.secrets import SCRIPTS
 
 KEY = b"k" * 32
 NAMES = ("id", "mail", "lines", "sku")
 
 
-def masker(**kept: Any) -> RecordingMasker:
-    return RecordingMasker(KEY, Kept(**{"names": NAMES, **kept}))
+def masker(**kept: Any) -> Anonymizer:
+    return Anonymizer(KEY, Kept(**{"names": NAMES, **kept}))
 
 
 def shape(text: str) -> str:
@@ -33,7 +33,7 @@ def shape(text: str) -> str:
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=40))
 def test_a_text_keeps_its_shape(text: str) -> None:
     """Its length, and the kind of each letter and digit; anything else stays."""
-    masked = masker().masked(text)
+    masked = masker().anonymized(text)
 
     assert shape(masked) == shape(text)
 
@@ -41,15 +41,15 @@ def test_a_text_keeps_its_shape(text: str) -> None:
 @given(st.text(max_size=20))
 def test_a_text_keeps_its_length(text: str) -> None:
     """In characters."""
-    assert len(masker().masked(text)) == len(text)
+    assert len(masker().anonymized(text)) == len(text)
 
 
 @given(st.lists(st.text(alphabet="abcXYZ019@.", min_size=4, max_size=9), unique=True, max_size=30))
-def test_equal_values_are_masked_alike_and_others_not(texts: list[str]) -> None:
+def test_equal_values_are_anonymized_alike_and_others_not(texts: list[str]) -> None:
     """Wherever they are in the messages of a recording."""
     one = masker()
 
-    first, second = ([one.masked({"id": text, "lines": [text]}) for text in texts] for _ in range(2))
+    first, second = ([one.anonymized({"id": text, "lines": [text]}) for text in texts] for _ in range(2))
 
     assert first == second
     assert all(message["id"] == message["lines"][0] for message in first)
@@ -60,7 +60,7 @@ def test_equal_values_are_masked_alike_and_others_not(texts: list[str]) -> None:
 @example(Decimal("-0.187"))
 def test_a_number_keeps_sign_and_digits(number: Any) -> None:
     """And its type; zero stays zero."""
-    masked = masker().masked(number)
+    masked = masker().anonymized(number)
 
     assert type(masked) is type(number)
     assert shape(str(masked)) == shape(str(number))
@@ -77,7 +77,7 @@ TIMES = (
 @pytest.mark.parametrize("text", TIMES)
 def test_a_time_stays_a_time(text: str) -> None:
     """In its notation, with another number at each place but the century."""
-    masked = masker().masked(text)
+    masked = masker().anonymized(text)
 
     assert shape(masked) == shape(text)
     parse = datetime.fromisoformat if text[4] == "-" else time.fromisoformat
@@ -98,29 +98,29 @@ def test_a_time_stays_a_time(text: str) -> None:
         "2026-01-02\n2026-01-03",
     ],
 )
-def test_a_time_in_another_text_is_masked_as_the_text(text: str) -> None:
+def test_a_time_in_another_text_is_anonymized_as_the_text(text: str) -> None:
     """Each letter and digit of it is another one."""
-    masked = masker().masked(text)
+    masked = masker().anonymized(text)
 
     assert shape(masked) == shape(text)
     assert [char for char, mask in zip(text, masked, strict=True) if char == mask and char.isalnum()] == []
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS))
-def test_letters_and_digits_of_all_scripts_are_masked(script: str) -> None:
+def test_letters_and_digits_of_all_scripts_are_anonymized(script: str) -> None:
     """By others of their kind, and of the same size in UTF-8."""
     text = SCRIPTS[script]
 
-    masked = masker().masked(text)
+    masked = masker().anonymized(text)
 
     assert [char for char, mask in zip(text, masked, strict=True) if char == mask] == []
     assert list(map(unicodedata.category, masked)) == list(map(unicodedata.category, text))
     assert len(masked.encode()) == len(text.encode())
 
 
-def test_marks_are_masked_too() -> None:
+def test_marks_are_anonymized_too() -> None:
     """A letter with a mark is another letter with another mark."""
-    masked = masker().masked("e\u0301a\u0308")
+    masked = masker().anonymized("e\u0301a\u0308")
 
     assert [masked[1] == "\u0301", masked[3] == "\u0308"] == [False, False]
     assert list(map(unicodedata.category, masked)) == ["Ll", "Mn"] * 2
@@ -154,7 +154,7 @@ def test_a_text_keeps_its_format(name: str) -> None:
     validator = jsonschema_rs.Draft202012Validator({"format": name}, validate_formats=True)
 
     keys = [number.to_bytes(32, "big") for number in range(20)]
-    masks = [RecordingMasker(key, Kept()).masked(text) for text in SAMPLES[name] for key in keys]
+    masks = [Anonymizer(key, Kept()).anonymized(text) for text in SAMPLES[name] for key in keys]
 
     assert [mask for mask in masks if not validator.is_valid(mask)] == []
     assert set(masks) & {text for text in SAMPLES[name] if re.search("[A-Za-z0-9]", text)} == set()
@@ -162,8 +162,8 @@ def test_a_text_keeps_its_format(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["00ff", "4bf92f3577b34da6a3ce929d0e0e4736", "A1B2C3D4", "0xdeadbeef", "#a0b1c2"])
 def test_hexadecimal_digits_stay_such(text: str) -> None:
-    """Of the same case; words of a few such letters are masked as words."""
-    masked = [RecordingMasker(bytes([number]) * 32, Kept()).masked(text) for number in range(20)]
+    """Of the same case; words of a few such letters are anonymized as words."""
+    masked = [Anonymizer(bytes([number]) * 32, Kept()).anonymized(text) for number in range(20)]
 
     pattern = re.sub("[a-f]", "[a-f]", re.sub("[A-F]", "[A-F]", re.sub("[0-9]", "[0-9]", text.removeprefix("0x"))))
     found = [bool(re.fullmatch(pattern, mask.removeprefix("0x"))) for mask in masked]
@@ -171,8 +171,8 @@ def test_hexadecimal_digits_stay_such(text: str) -> None:
 
 
 def test_a_uuid_stays_one() -> None:
-    """Hexadecimal digits are masked by others."""
-    masked = masker().masked("7d444840-9dc0-11d1-b245-5ffdce74fad2")
+    """Hexadecimal digits are replaced by others."""
+    masked = masker().anonymized("7d444840-9dc0-11d1-b245-5ffdce74fad2")
 
     assert re.fullmatch(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", masked)
     assert masked != "7d444840-9dc0-11d1-b245-5ffdce74fad2"
@@ -182,7 +182,7 @@ def test_what_is_kept() -> None:
     """Constants of the config, paths that the user names, booleans, null, and declared names."""
     message = {"id": "device", "mail": "ann@example.com", "lines": [{"sku": "shirt"}, True, None], "Ann": 1}
 
-    masked = masker(constants={"device"}, paths={("lines", None, "sku")}).masked(message)
+    masked = masker(constants={"device"}, paths={("lines", None, "sku")}).anonymized(message)
 
     assert (masked["id"], masked["lines"]) == ("device", [{"sku": "shirt"}, True, None])
     assert shape(masked["mail"]) == "aaa@aaaaaaa.aaa"
@@ -190,11 +190,11 @@ def test_what_is_kept() -> None:
     assert list(map(shape, masked)) == ["aa", "aaaa", "aaaaa", "Aaa"]
 
 
-def test_names_that_the_config_does_not_name_are_masked() -> None:
-    """Keys of an object may be values, such as names of persons; a name has one mask, as the same text has."""
+def test_names_that_the_config_does_not_name_are_anonymized() -> None:
+    """Keys of an object may be values, such as names of persons; a name has one replacement, as the same text has."""
     message = {"user_id": "alice.smith", "alice.smith": {"alice.smith": 1}, "DE44500105175407324931": 2}
 
-    masked = masker(names={"user_id"}).masked(message)
+    masked = masker(names={"user_id"}).anonymized(message)
 
     name, *others = [key for key in masked if key != "user_id"]
     assert shape(name) == "aaaaa.aaaaa"
@@ -202,16 +202,16 @@ def test_names_that_the_config_does_not_name_are_masked() -> None:
     assert list(map(shape, others)) == ["AA" + "0" * 20]
 
 
-def test_the_name_of_a_property_masks_no_other_one() -> None:
-    """Else a masked key would be validated by the schema of another one."""
+def test_the_name_of_a_property_replaces_no_other_one() -> None:
+    """Else an anonymized key would be validated by the schema of another one."""
     names = {f"{char}" for char in "abcdefghijklmnopqrstuvwx"}
 
-    assert list(masker(names=names).masked({"y": 1})) == ["z"]
+    assert list(masker(names=names).anonymized({"y": 1})) == ["z"]
 
 
-def test_a_mask_of_redact_stays_one_of_its_type() -> None:
+def test_a_redacted_value_stays_one_of_its_type() -> None:
     """The type decides about the message, and the hash is another one."""
-    masked = masker().masked("redacted:number:0123456789abcdef0123456789abcdef")
+    masked = masker().anonymized("redacted:number:0123456789abcdef0123456789abcdef")
 
     assert re.fullmatch("redacted:number:[0-9a-f]{32}", masked)
     assert "0123" not in masked
@@ -225,7 +225,7 @@ FACTORS = (Decimal("0.25"), 5)
 def test_a_number_keeps_its_place_among_those_of_the_config(number: Any) -> None:
     """Between the same bounds, and a multiple of the same factors."""
     kept = Kept(numbers=NAMED, factors=FACTORS)
-    masks = [RecordingMasker(bytes([key]) * 32, kept).masked(number) for key in range(20)]
+    masks = [Anonymizer(bytes([key]) * 32, kept).anonymized(number) for key in range(20)]
 
     places = {sum(bound < mask for bound in NAMED) for mask in masks}
     assert places == {sum(bound < number for bound in NAMED)}
@@ -234,16 +234,16 @@ def test_a_number_keeps_its_place_among_those_of_the_config(number: Any) -> None
 
 
 def test_a_number_that_the_config_names_is_a_constant() -> None:
-    """Such as that of an `enum`, or a bound; and no other one is masked by it."""
-    masked = masker(numbers={1, 2, 3, 4, 5, Decimal(9)}).masked([5, Decimal("5.0"), 6, 7, 8])
+    """Such as that of an `enum`, or a bound; and no other one is replaced by it."""
+    masked = masker(numbers={1, 2, 3, 4, 5, Decimal(9)}).anonymized([5, Decimal("5.0"), 6, 7, 8])
 
     assert masked[:2] == [5, Decimal("5.0")]
     assert sorted(masked[2:]) == [6, 7, 8]
 
 
-def test_equal_numbers_are_masked_alike() -> None:
+def test_equal_numbers_are_anonymized_alike() -> None:
     """In any notation."""
-    one, two, three = masker().masked([7, Decimal("7.0"), Decimal("7.00")])
+    one, two, three = masker().anonymized([7, Decimal("7.0"), Decimal("7.00")])
 
     assert one == two == three
     assert (type(one), str(two), str(three)) == (int, f"{one}.0", f"{one}.00")
@@ -252,57 +252,57 @@ def test_equal_numbers_are_masked_alike() -> None:
 @pytest.mark.parametrize(
     "text", ["9" * 16, "1" + "0" * 30, "0." + "123456789" * 2, "1E+300", "-1E-200", "7" * 4000, "0." + "7" * 4000]
 )
-def test_a_long_number_is_masked_in_all_its_digits(text: str) -> None:
+def test_a_long_number_is_anonymized_in_all_its_digits(text: str) -> None:
     """Not in the last ones only."""
     number = int(text) if text.isdigit() else Decimal(text)
-    masks = [str(RecordingMasker(bytes([key]) * 32, Kept()).masked(number)) for key in range(40)]
+    masks = [str(Anonymizer(bytes([key]) * 32, Kept()).anonymized(number)) for key in range(40)]
 
     at = re.search("[1-9]", text)
     assert at is not None
     assert len({mask[at.start()] for mask in masks}) > 3
 
 
-def test_one_of_few_masks_tells_nothing() -> None:
-    """Of two, the other one would tell which one it masks."""
-    masks = {RecordingMasker(bytes([key]) * 32, Kept(numbers=(0, 3))).masked(1) for key in range(40)}
+def test_one_of_few_replacements_tells_nothing() -> None:
+    """Of two, the other one would tell which one it replaces."""
+    masks = {Anonymizer(bytes([key]) * 32, Kept(numbers=(0, 3))).anonymized(1) for key in range(40)}
 
     assert masks == {1, 2}
 
 
-def test_values_stay_apart_if_their_shape_has_no_more_masks() -> None:
-    """A longer mask counts for more than an equal one."""
+def test_values_stay_apart_if_their_shape_has_no_more_replacements() -> None:
+    """A longer replacement counts for more than an equal one."""
     one = masker(constants=set("abcdefghijklmnopqrstuvwx"))
 
-    masked = [one.masked(text) for text in ("y", "z")]
+    masked = [one.anonymized(text) for text in ("y", "z")]
 
     assert (len(set(masked)), one.collisions) == (2, 0)
 
 
-def test_forgotten_masks_are_others_the_next_time() -> None:
+def test_forgotten_replacements_are_others_the_next_time() -> None:
     """Those of the values before stay."""
     one = masker()
-    first = one.masked("before")
+    first = one.anonymized("before")
     known = one.known()
-    second = one.masked("behind")
+    second = one.anonymized("behind")
 
     one.forget(known)
 
-    assert one.masked("before") == first
-    assert one.masked("behind") != second
+    assert one.anonymized("before") == first
+    assert one.anonymized("behind") != second
 
 
-def test_a_mask_is_no_constant_of_the_config() -> None:
+def test_a_replacement_is_no_constant_of_the_config() -> None:
     """Else a condition could hold that did not."""
     constants = {f"{char}" for char in "abcdefghijklmnopqrstuvwxy"}
 
-    assert masker(constants=constants).masked("z") == "z"
+    assert masker(constants=constants).anonymized("z") == "z"
 
 
 def test_too_many_short_values_collide() -> None:
     """There are ten digits only: what is not told apart is counted."""
     one = masker()
 
-    masked = {one.masked(str(number)) for number in range(10)} | {one.masked("x")}
+    masked = {one.anonymized(str(number)) for number in range(10)} | {one.anonymized("x")}
 
     assert len(masked) + one.collisions >= 11
 
@@ -310,22 +310,22 @@ def test_too_many_short_values_collide() -> None:
 @pytest.mark.parametrize("number", [Decimal("1.50"), Decimal("0.05"), Decimal("1E+5"), 0, Decimal("0.00"), -7])
 def test_a_number_in_another_notation(number: Any) -> None:
     """Its exponent stays."""
-    assert shape(str(masker().masked(number))) == shape(str(number))
+    assert shape(str(masker().anonymized(number))) == shape(str(number))
 
 
-def test_no_mask_is_the_value_itself() -> None:
-    """Where there are others: of 6,760 masks of this text, one is the text."""
-    masks = [RecordingMasker(key.to_bytes(32, "big"), Kept(names=NAMES)).masked("id-0") for key in range(20_000)]
+def test_no_replacement_is_the_value_itself() -> None:
+    """Where there are others: of 6,760 replacements of this text, one is the text."""
+    masks = [Anonymizer(key.to_bytes(32, "big"), Kept(names=NAMES)).anonymized("id-0") for key in range(20_000)]
 
     assert "id-0" not in masks
-    assert RecordingMasker(KEY, Kept(names=NAMES)).masked("--") == "--"
+    assert Anonymizer(KEY, Kept(names=NAMES)).anonymized("--") == "--"
 
 
-def test_no_mask_is_another_real_value() -> None:
+def test_no_replacement_is_another_real_value() -> None:
     """Where there are others: of 90 texts with this shape, 40 are in the messages."""
     values = [f"{number}" for number in range(10, 50)]
 
-    masked = [masker().masked([*values]) for _ in range(3)]
+    masked = [masker().anonymized([*values]) for _ in range(3)]
 
     assert set(masked[0]) & set(values) == set()
     assert len(set(masked[0])) == len(values)
@@ -335,6 +335,6 @@ def test_a_hostile_number_ends_nothing() -> None:
     """Its exponent is too great to compute with."""
     numbers = [Decimal("1E+999999"), Decimal("-7E-999999"), Decimal("0E+999999"), Decimal("-0.0")]
 
-    masked = masker(numbers={5}).masked(numbers)
+    masked = masker(numbers={5}).anonymized(numbers)
 
     assert [number.as_tuple().exponent for number in masked] == [999999, -999999, 999999, -1]

@@ -1,13 +1,11 @@
-"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or changes.
+"""The codes RT9xx of `router diff`: what the step from one config to the next breaks, risks or
+changes.
 
-They are declared here, where `ignore` of a config and `router check --explain` find them without importing what
-compares configs. An error is a breaking change, a warning is a risky one.
+`ignore` of a config and `router check --explain` import this module alone, without what compares configs. An error is
+a breaking change, a warning is a risky one.
 """
 
 from router.codes import declare
-
-CHANGE = "RT9"
-"""The prefix of the codes that only `router diff` reports."""
 
 NO_LONGER_TAKEN = declare(
     "RT901",
@@ -126,7 +124,7 @@ OTHER_SETTINGS = declare(
 )
 OTHER_REDACTION = declare(
     "RT922",
-    "other values that are masked in dead letters",
+    "other values that are redacted in dead letters",
     "A value that is no longer named by `redact` appears in dead letters and exports as it is.",
     "warning",
 )

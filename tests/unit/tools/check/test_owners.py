@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from router.runtime.config.merge import with_defaults
-from router.runtime.config.owners import Owners, owners_of
 from router.runtime.config.source import parse_text, read_config
+from router.tools.check.owners import Owners, owners_of
 
 CONFIG = """\
 version: 1

@@ -1,21 +1,19 @@
-"""Shows the shape of values without the values."""
+"""Redacts dead letters and items of tables before they are shown or exported."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from router.codes import declared
-from router.model import Outcome, Record
+from router.model import Item, Outcome, Record
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.identity import ATTRIBUTE, FailedMessage
 from router.runtime.program.expressions.compile import NO_TREES
 from router.runtime.program.load import Program
-from router.runtime.program.masking import Masker, Redaction, content_of
-from router.runtime.program.redaction import Redacted, find_needs
+from router.runtime.program.redacted_routes import find_needs
+from router.runtime.program.redaction import Redaction, ValueRedactor, content_of
 from router.tools.dlq.messages import SOURCE_ARN, DlqMessage
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -26,54 +24,10 @@ _MOST_TIMES = 10_000
 _NOT_VERIFIED = "not shown: the attribute 'router' of a message that SQS moved may be of its sender; rehearse it"
 
 
-def masked(value: Any, names: Collection[str]) -> Any:
-    """Return a value in which text, numbers, booleans and binary values are replaced by their type.
-
-    Null is kept, and so are the names in objects that are among `names`: another one may be a value.
-    """
-    if isinstance(value, dict):
-        shown = shown_names(value, names)
-        return {shown[name]: masked(each, names) for name, each in value.items()}
-    if isinstance(value, list):
-        return [masked(each, names) for each in value]
-    if isinstance(value, str):
-        return f"(text, {len(value)} characters)"
-    if isinstance(value, bool):
-        return "(boolean)"
-    if isinstance(value, int | float | Decimal):
-        return "(number)"
-    if isinstance(value, bytes):
-        return f"(binary, {len(value)} bytes)"
-    if isinstance(value, set | frozenset):
-        return f"(set of {len(value)})"
-    return value
-
-
-def shown_names(found: Iterable[str], names: Collection[str]) -> dict[str, str]:
-    """Return how the names of one object are shown: those among `names` as they are, the others by their number."""
-    shown: dict[str, str] = {}
-    for name in found:
-        number = len(shown) + 1
-        shown[name] = name if name in names else f"(name {number}, {len(name)} characters)"
-    return shown
-
-
-_IDENTITY = ("group_id", "deduplication_id", "sender_id")
-"""What senders choose of the identity of a message, and who they are."""
-
-
-def masked_failure(failure: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dead letter says of its failure, without what its sender chose."""
-    return {
-        name: masked(value, ()) if name in _IDENTITY and value else value  # empty: SQS has none
-        for name, value in failure.items()
-    }
-
-
 def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | None) -> DlqMessage:
-    """Return a message as it may be shown and exported: what its queue redacts is masked, whoever sent it.
+    """Return a message as it may be shown and exported: without what its queue redacts, whoever sent it.
 
-    If its queue is not known, and any queue has `redact`, its body and attributes are masked as a whole.
+    If its queue is not known, and any queue has `redact`, its body and attributes are redacted as a whole.
     """
     queues = (queue,) if queue else program.engine.queues.values()
     redaction = next(
@@ -90,17 +44,13 @@ def as_redacted(program: Program, message: DlqMessage, queue: CompiledQueue | No
     if failed and message.moved_by_sqs:
         failed = _verified(program, redaction, message.record, failed)
     elif failed and queue and not failed.redacted:  # sent before its queue had `redact`
-        shown = redaction.hide(message.record, Outcome("rejected", failed.code, failed.reason))
-        failed = structs.replace(
-            failed,
-            reason=shown.reason,
-            group_id=redaction.mask_shared(message.record, failed.group_id),
-            deduplication_id=redaction.mask_shared(message.record, failed.deduplication_id),
-        )
+        outcome = Outcome("rejected", failed.code, failed.reason)
+        reason = redaction.redact_reason(message.record, outcome).reason
+        failed = structs.replace(redaction.redact_failure(message.record, failed), reason=reason)
     if ATTRIBUTE in record.message_attributes:
         # Written anew: it may have further members, or be of another program.
         own = content_of(message.record.message_attributes[ATTRIBUTE])
-        text = msgspec.json.encode(failed).decode() if failed else redaction.masker.mask(own)
+        text = msgspec.json.encode(failed).decode() if failed else redaction.values.redact(own)
         attributes = {
             **record.message_attributes,
             ATTRIBUTE: {"DataType": "String", "StringValue": text},
@@ -120,7 +70,7 @@ def _verified(
 
     def keep(text: str, *known: str | None) -> str:
         verified = not text or text in known
-        return text if verified else str(redaction.masker.mask(text))
+        return text if verified else str(redaction.values.redact(text))
 
     return FailedMessage(
         code=keep(failed.code, *declared()),
@@ -155,19 +105,35 @@ def _verified(
     )
 
 
-def derived_attributes(program: Program) -> Mapping[str, tuple[Masker, frozenset[str] | None]]:
-    """Return for the name of each table the attributes that may have a redacted value in them, None for all."""
-    found: dict[str, tuple[Masker, frozenset[str] | None]] = {}
+class RedactedTable(Struct, frozen=True):
+    """What may be redacted in the items of a table: the attributes of these names; with None, all."""
+
+    values: ValueRedactor
+    names: frozenset[str] | None = frozenset()
+
+    def joined(self, names: frozenset[str] | None) -> "RedactedTable":
+        """Return the table with these names, too."""
+        if names is None or self.names is None:
+            return RedactedTable(self.values, None)
+        return RedactedTable(self.values, self.names | names)
+
+    def redact(self, item: Item) -> Item:
+        """Return an item of the table without redacted values."""
+        return self.values.redact_item(item, self.names)
+
+
+def redacted_tables(program: Program) -> Mapping[str, RedactedTable]:
+    """Return the tables whose items may have redacted values in them, by their names."""
+    found: dict[str, RedactedTable] = {}
     for queue in program.engine.queues.values():
-        for route in queue.routes if isinstance(queue.redaction, Redaction) else ():
-            assert isinstance(queue.redaction, Redaction)
+        redaction = queue.redaction
+        if not isinstance(redaction, Redaction):
+            continue
+        for route in queue.routes:
             plugins = bool(route.transform_message or route.transform_item)
             settings = program.config.routes[route.route.name]
-            redacted = Redacted(queue.redaction.paths, queue.redaction.attributes)
-            derived = find_needs(settings, redacted, NO_TREES, plugins=plugins).derived
-            masker, before = found.get(
-                route.write.table.name, (queue.redaction.masker, frozenset[str]())
-            )
-            both = None if derived is None or before is None else before | derived
-            found[route.write.table.name] = masker, both
+            needs = find_needs(settings, redaction.redacted, NO_TREES, plugins=plugins)
+            name = route.write.table.name
+            table = found.get(name) or RedactedTable(redaction.values)
+            found[name] = table.joined(needs.derived)
     return found

@@ -1,4 +1,4 @@
-"""Masks numbers: by others with the same sign, as many digits, and the same place among the numbers of the config."""
+"""Anonymizes numbers by others with the same sign, as many digits and the same place among those of the config."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from math import ceil, floor, gcd, lcm
 
 from msgspec import Struct
 
-from router.tools.change.text_masks import Draw, other
+from router.tools.change.anonymous_texts import Draw, other_index
 
 Number = int | Decimal
 _LARGEST = 60
@@ -41,7 +41,7 @@ def is_comparable(number: Number) -> bool:
     return abs(number.adjusted()) <= _LARGEST and len(number.as_tuple().digits) <= _MOST_DIGITS
 
 
-def mask_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
+def other_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
     """Return another number, of up to `longer` more digits; the number itself if there is no other.
 
     It is between the same numbers of the scale, a multiple of the same factors, and a whole number if the number is.
@@ -56,13 +56,13 @@ def mask_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0)
     for more in (longer, longer + 1):
         least, most = _span(value, step, scale, digits, more)
         if most > least:
-            index = other(int(value / step) - least, most - least + 1, draw)
+            index = other_index(int(value / step) - least, most - least + 1, draw)
             return render((least + index) * step, number)
     return number
 
 
 def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
-    """Return the distance of the numbers that may mask a number."""
+    """Return the distance of the numbers that may replace a number."""
     exponent = 0 if isinstance(number, int) else int(number.as_tuple().exponent)
     step = Fraction(10) ** exponent
     if value.denominator == 1 and exponent < 0:
@@ -80,7 +80,7 @@ def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
 def _span(
     value: Fraction, step: Fraction, scale: NumberScale, digits: int, longer: int
 ) -> tuple[int, int]:
-    """Return the least and the greatest multiple of the step that may mask a value."""
+    """Return the least and the greatest multiple of the step that may replace a value."""
     size = Fraction(10) ** (digits - 1) if digits else Fraction(0)
     beyond = Fraction(10) ** (digits + longer)
     low, high = (size, beyond) if value > 0 else (-beyond, -size)
@@ -103,9 +103,9 @@ def _span(
 def _with_exponent(number: Decimal, draw: Draw) -> Decimal:
     """Return a number with other digits and the same exponent."""
     sign, digits, exponent = number.as_tuple()
-    masked = [(digit + 1 + draw(9)) % 10 for digit in digits]
-    masked[0] = 1 + (digits[0] + draw(8)) % 9
-    return Decimal((sign, tuple(masked), int(exponent)))
+    changed = [(digit + 1 + draw(9)) % 10 for digit in digits]
+    changed[0] = 1 + (digits[0] + draw(8)) % 9
+    return Decimal((sign, tuple(changed), int(exponent)))
 
 
 def render(value: Fraction, like: Number) -> Number:

@@ -1,0 +1,401 @@
+"""What is proved of a changed route, and what is not: a message that is refused is never proved to be accepted."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.tools.change.acceptance import Taking, compare_taking
+from router.tools.change.routes import routes_of
+from tests.unit.tools.change.conftest import Open, config_of
+
+TABLES = {
+    "things": {"key": {"id": "S"}},
+    "others": {"key": {"id": "S"}},
+    "numbers": {"key": {"n": "N"}},
+    "sorted": {"key": {"id": "S", "text": "S"}},
+}
+PROPERTIES: Mapping[str, Any] = {
+    "id": {"type": "string", "minLength": 1, "maxLength": 40},
+    "text": {"type": "string", "minLength": 1, "maxLength": 256},
+    "texts": {"type": "string", "minLength": 1, "maxLength": 257},
+    "name": {"type": "string", "minLength": 1, "maxLength": 512},
+    "names": {"type": "string", "minLength": 1, "maxLength": 513},
+    "short": {"type": "string", "maxLength": 9},
+    "long": {"type": "string", "minLength": 1},
+    "n": {"type": "number"},
+    "flag": {"type": "boolean"},
+    "map": {"type": "object"},
+    "list": {"type": "array"},
+    "null": {"type": ["string", "null"]},
+    "at": {"type": "string", "format": "date-time"},
+}
+OPTIONAL: Mapping[str, Any] = {"optional": {"type": "string"}, "count": {"type": "number"}}
+SCHEMA = {"type": "object", "properties": {**PROPERTIES, **OPTIONAL}, "required": [*PROPERTIES]}
+PLUGIN = "from router import hookimpl\n\n@hookimpl\ndef router_transform_item(item, route):\n    return item\n"
+Compare = Callable[..., Taking]
+
+
+@pytest.fixture
+def compare(open_config: Open, tmp_path: Path) -> Compare:
+    """Return a function that compares two versions of a route, of which each setting may be left out by None.
+
+    `queues` are the settings of its queue, `more` are other routes before it in each version.
+    """
+
+    def run(old: Any, new: Any, queues: Any = ({}, {}), more: Any = ({}, {}), plugins: Any = ()) -> Taking:
+        routes = []
+        for folder, settings, queue, earlier in zip(("old", "new"), (old, new), queues, more, strict=True):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "own.py").write_text(PLUGIN)
+            config = config_of(
+                {**earlier, "main": {"schema": SCHEMA, **settings}},
+                queues={"things": {"dead_letter": "dead", **queue}},
+                tables=TABLES,
+                plugins=plugins,
+            )
+            for name in [name for name, value in config["routes"]["main"].items() if value is None]:
+                del config["routes"]["main"][name]
+            routes.append(routes_of(open_config(config, folder))["main"])
+        first, second = routes
+        return compare_taking(first, second, [])
+
+    return run
+
+
+def item(**attributes: Any) -> dict[str, Any]:
+    return {"item": {"id": "id", **attributes}}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "why"),
+    [
+        ("optional", ""),
+        ("null", ""),
+        ("map.x", ""),
+        ({"value": 1, "type": "S"}, ""),
+        ({"meta": "message_id"}, ""),
+        ({"ttl": "1d"}, ""),
+        ({"from": "n", "type": "S"}, ""),
+        ({"from": "short", "type": "S"}, ""),
+        ({"from": "n", "type": "N"}, ""),
+        ({"from": "flag", "type": "BOOL"}, ""),
+        ({"from": "map", "type": "M"}, ""),
+        ({"from": "list", "type": "L"}, ""),
+        ({"from": "null", "type": "json"}, ""),
+        ({"from": "map", "type": "json"}, ""),
+        ({"from": "flag", "type": "S"}, "may not convert to type S"),
+        ({"from": "short", "type": "N"}, "may not convert to type N"),
+        ({"from": "short", "type": "BOOL"}, "may not convert to type BOOL"),
+        ({"from": "list", "type": "M"}, "may not convert to type M"),
+        ({"from": "map", "type": "L"}, "may not convert to type L"),
+        ({"from": "list", "type": "SS"}, "may not convert to type SS"),
+        ({"from": "short", "type": "B"}, "may not convert to type B"),
+        ({"from": "short", "missing": "error"}, ""),
+        ({"from": "short", "null": "error"}, ""),
+        ({"from": "optional", "default": "x", "missing": "error"}, ""),
+        ({"from": "optional", "missing": "error"}, "may be missing"),
+        ({"from": "null", "null": "error"}, "may be missing"),
+        ({"from": "short", "transform": "strip"}, "has a transform"),
+        ("to_string(n)", "has an expression that may fail"),
+        ({"template": "{short}-{n}-{flag}-{optional}"}, ""),
+        ({"template": "{short}-{map}"}, "may have a value that cannot be joined"),
+        ({"template": "{short}-{list}"}, "may have a value that cannot be joined"),
+        ({"hash": ["short"]}, "may have a value that cannot be joined"),
+        ({"ttl": {"after": "1d", "from": "at"}}, "may have a value that cannot be joined"),
+    ],
+)
+def test_an_attribute(compare: Compare, attribute: Any, why: str) -> None:
+    """A new one refuses messages whose value it cannot take."""
+    taking = compare(item(), item(x=attribute))
+
+    assert taking.unproved == ((("item", f"attribute 'x' {why}"),) if why else ())
+    assert taking.proved is (not why)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "why"),
+    [
+        ("text", ""),
+        ("name", ""),
+        ({"value": "x"}, ""),
+        ({"from": "id", "default": "x"}, ""),
+        ({"template": "{id}"}, ""),
+        ("names", "may be no valid key"),  # 513 characters of four bytes
+        ("long", "may be no valid key"),
+        ("short", "may be no valid key"),
+        ("n", "may be no valid key"),
+        ({"from": "optional", "default": "x"}, "may be no valid key"),
+        ("optional", "may be missing"),
+        ("null", "may be missing"),
+    ],
+)
+def test_an_attribute_of_the_key(compare: Compare, attribute: Any, why: str) -> None:
+    """It is there, of the type of the key, not empty and not too long."""
+    taking = compare(item(), {"item": {"id": attribute}})
+
+    assert taking.unproved == ((("item", f"attribute 'id' {why}"),) if why else ())
+
+
+@pytest.mark.parametrize(("attribute", "proved"), [("text", True), ("texts", False), ("short", False)])
+def test_an_attribute_of_the_sort_key(compare: Compare, attribute: str, proved: bool) -> None:
+    """It has half as many bytes as a partition key."""
+    old, new = ({"table": "sorted", **item(text=each)} for each in ("id", attribute))
+
+    assert compare(old, new).proved is proved
+
+
+@pytest.mark.parametrize(("attribute", "proved"), [({"from": "n", "type": "N"}, True), ("short", False)])
+def test_an_attribute_of_a_key_of_numbers(compare: Compare, attribute: Any, proved: bool) -> None:
+    """It has no length."""
+    old, new = ({"table": "numbers", "item": {"n": each}} for each in ("n", attribute))
+
+    assert compare(old, new).proved is proved
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ({"default": 1}, {"default": 2}, ""),
+        ({}, {"default": 2}, ""),
+        ({"default": 1}, {}, "has a transform"),
+        ({"default": 1}, {"default": 1, "type": "S"}, "has a transform"),
+    ],
+)
+def test_a_default(compare: Compare, old: Any, new: Any, why: str) -> None:
+    """Another one refuses nothing; without one, a message that had it may be refused."""
+    of_both = {"from": "optional", "transform": "strip", "missing": "error"}
+
+    taking = compare(*(item(x={**of_both, **each}) for each in (old, new)))
+
+    # A value that is missing is the first reason.
+    found = [reason for _, reason in taking.unproved]
+    assert bool(found) is bool(why)
+
+
+@pytest.mark.parametrize("write", [{"mode": "newest", "version": "x"}, {"mode": "update", "version": "x"}])
+@pytest.mark.parametrize("new", [{"from": "n", "default": 1}, {"from": "n", "type": "N"}])
+def test_the_version(compare: Compare, write: Any, new: Any) -> None:
+    """Not each value is one, not even as a default; nothing is known of another one."""
+    old = {**item(x={"from": "n"}, y="short"), "write": write}
+
+    changed = compare(old, {**item(x=new, y="short"), "write": write})
+
+    assert changed.unproved == (("item", "attribute 'x' is the version"),)
+
+
+def test_a_version_that_is_the_same(compare: Compare) -> None:
+    """Another attribute is then proved as without a version."""
+    write = {"write": {"mode": "newest", "version": "x"}}
+
+    assert compare({**item(x="n"), **write}, {**item(x="n", y="short"), **write}).proved
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ({"from": "n", "type": "N"}, ""),
+        ("short", "may be no number or set, which cannot be added"),
+        ({"from": "count", "default": "x"}, "may be no number or set, which cannot be added"),
+        ({"from": "count", "default": 1}, ""),
+        ({"from": "list", "type": "NS"}, "may not convert to type NS"),
+    ],
+)
+def test_what_is_added(compare: Compare, new: Any, why: str) -> None:
+    """An update adds only numbers and sets to what is stored."""
+    write = {"write": {"mode": "update", "add": ["x"]}}
+
+    taking = compare({**item(x="count"), **write}, {**item(x=new), **write})
+
+    assert taking.unproved == ((("item", f"attribute 'x' {why}"),) if why else ())
+
+
+NEWEST = {"write": {"mode": "newest", "version": "n"}}
+MERGE = "'merge' may find another name of the route's own attributes"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ({}, {"write": {"mode": "insert"}}, ""),
+        ({}, {"write": {"mode": "delete"}}, ""),
+        ({}, {"table": "others"}, ""),
+        ({"table": "others", "merge": "map"}, {"table": "others"}, ""),
+        ({**item(n="n"), **NEWEST}, item(n="n"), ""),
+        ({}, {"write": {"mode": "update"}}, "items are written in another way"),
+        (item(n="n"), {**item(n="n"), **NEWEST}, "items are written in another way"),
+        ({**item(n="n"), "write": {"mode": "delete"}}, {**item(n="n"), "write": {"mode": "delete", "version": "n"}},
+         "items are written in another way"),
+        (item(text="text"), {**item(text="text"), "table": "sorted"}, "the table has another key"),
+        ({"item": None}, {}, "the mapping changed as a whole"),
+        ({}, {"item": None}, "the mapping changed as a whole"),
+        ({}, {"for_each": "list"}, "'for_each' changed"),
+        ({}, {"merge": "map"}, MERGE),
+        ({"merge": {"from": "map", "max": 9}}, {"merge": {"from": "map", "max": 8}}, MERGE),
+        ({"merge": "map"}, {"merge": "map", **item(x="short")}, MERGE),
+        ({"merge": "map"}, {"merge": "map", "table": "others"}, MERGE),
+    ],
+)  # fmt: skip
+def test_a_mapping(compare: Compare, old: Any, new: Any, why: str) -> None:
+    """Each stage that may refuse a message says why."""
+    assert [reason for _, reason in compare(old, new).unproved] == ([why] if why else [])
+
+
+@pytest.mark.parametrize(
+    ("queues", "why"),
+    [
+        (({}, {"atomic": True}), ["all writes of a message are now one transaction"]),
+        (({"atomic": True}, {}), []),
+        (({"atomic": True}, {"atomic": True, "retry": {"base": "9s"}}), []),
+        (({}, {"retry": {"base": "9s"}}), []),
+        (({}, {"encoding": "base64"}), ["messages are unwrapped in another way"]),
+    ],
+)
+def test_settings_of_a_queue(compare: Compare, queues: Any, why: list[str]) -> None:
+    """One transaction of all writes has limits that its writes do not have."""
+    assert [reason for _, reason in compare({}, {}, queues).unproved] == why
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        (item(x="short"), "plugins get other items"),
+        ({"table": "others"}, "plugins get other names"),
+        ({"plugins": []}, "plugins changed"),
+        ({"options": {"own": {"a": 1}}}, "plugins changed"),
+    ],
+)
+def test_plugins(compare: Compare, new: Any, why: str) -> None:
+    """A plugin may refuse whatever it gets in another way."""
+    assert [reason for _, reason in compare({}, new, plugins=["./own.py"]).unproved] == [why]
+
+
+def test_names_that_no_plugin_gets(compare: Compare) -> None:
+    """They refuse nothing."""
+    old, new = ({"table": table, **item(x={"meta": "route"})} for table in ("things", "others"))
+
+    assert compare(old, new).proved
+
+
+@pytest.mark.parametrize(
+    ("once_key", "name", "proved"),
+    [
+        ("names", "b" * 63, False),  # 513 characters of four bytes
+        ("names", "b", True),
+        ("text", "b" * 63, True),
+        (None, "b" * 63, True),
+    ],
+)
+def test_a_route_with_a_new_name(open_config: Open, once_key: str | None, name: str, proved: bool) -> None:
+    """Its name is in the idempotency keys, which may be too long with it."""
+    write = {"mode": "update", "add": ["n"], "once": "others", **({"once_key": once_key} if once_key else {})}
+    settings = {"schema": SCHEMA, **item(n="n"), "write": write}
+    first, second = (
+        routes_of(open_config(config_of({each: settings}, tables=TABLES), each[:1]))[each] for each in ("a", name)
+    )
+
+    assert compare_taking(first, second, []).proved is proved
+
+
+def test_a_route_that_no_message_reaches(compare: Compare) -> None:
+    """It takes nothing, so that nothing can be refused."""
+    old, new = ({"when": "id == `5`", **item(x=each)} for each in ("short", {"from": "short", "type": "N"}))
+
+    assert compare(old, new) == Taking()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("n > `3`", "n > `2`", []),
+        ("n > `3`", "n > `4`", ["'when' may not hold"]),
+        # The expression is not understood as a whole, so that nothing is proved by it.
+        (None, "id == 'a' || starts_with(id, short)", ["'when' may not hold"]),
+        ("starts_with(id, short)", "starts_with(id, short) && id", ["'when' may not hold"]),
+        (None, "type(id) == 'string'", []),
+    ],
+)
+def test_a_condition(compare: Compare, old: Any, new: Any, why: list[str]) -> None:
+    """It is to hold for all messages of before."""
+    assert [reason for _, reason in compare({"when": old}, {"when": new}).unproved] == why
+
+
+@pytest.mark.parametrize(
+    ("main", "before", "after", "proved"),
+    [
+        ("n > `3`", None, "n < `3`", True),
+        ("n > `3`", None, "n < `4`", False),
+        ("n > `3`", "n < `4`", "n < `4`", True),
+        (None, "n > `3`", "n > `4`", True),
+        (None, "n > `3`", "n > `2`", False),
+        (None, "n > `3`", None, True),
+        (None, None, "", False),
+    ],
+)
+def test_an_earlier_route(compare: Compare, main: Any, before: Any, after: Any, proved: bool) -> None:
+    """By `match: first` it takes what satisfies its condition: without one, all."""
+    more = []
+    for when in (before, after):
+        route = {"when": when, "schema": SCHEMA} if when else {"schema": SCHEMA}
+        more.append({} if when is None else {"first": route})
+
+    taking = compare({"when": main}, {"when": main}, ({"match": "first"}, {"match": "first"}), more)
+
+    assert taking.proved is proved
+    assert {part for part, _ in taking.unproved} <= {"earlier"}
+
+
+DRAFT_4, DRAFT_7 = (f"http://json-schema.org/draft-0{number}/schema#" for number in (4, 7))
+DRAFT_2019, DRAFT_2020 = (f"https://json-schema.org/draft/{year}/schema" for year in ("2019-09", "2020-12"))
+
+
+def of(draft: str, root: Mapping[str, Any] | None = None, **properties: Any) -> dict[str, Any]:
+    known = {"id": PROPERTIES["id"], **properties}
+    return {"$schema": draft, "type": "object", "properties": known, "required": ["id"], **(root or {})}
+
+
+TREE = {"items": {"$ref": "#"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "proved"),
+    [
+        (of(DRAFT_7), of(DRAFT_2020), True),
+        (of(DRAFT_7), of(DRAFT_2020, x={"type": "string"}), False),
+        (of(DRAFT_7, x={"maxLength": 3}), of(DRAFT_2020, x={"maxLength": 4}), True),
+        (of(DRAFT_7, x={"maxLength": 4}), of(DRAFT_2020, x={"maxLength": 3}), False),
+        # A list of `items` is one schema for each element, and since 2020 nothing.
+        (of(DRAFT_7, x={"items": [{"type": "string"}]}), of(DRAFT_2019, x={"items": [{"type": "string"}]}), None),
+        # Beside `$ref`, draft 7 ignores all.
+        (
+            of(DRAFT_7, {"definitions": {"d": {}}}, x={"$ref": "#/definitions/d", "type": "string"}),
+            of(DRAFT_2019, {"definitions": {"d": {}}}, x={"$ref": "#/definitions/d", "type": "string"}),
+            False,
+        ),
+        # `dependencies` are no keyword any more.
+        (of(DRAFT_2019, {"dependencies": {"x": ["y"]}}), of(DRAFT_7, {"dependencies": {"x": ["y"]}}), None),
+        # `dependentRequired` is none yet.
+        (of(DRAFT_7, {"dependentRequired": {"x": ["y"]}}), of(DRAFT_2019, {"dependentRequired": {"x": ["y"]}}), None),
+        (of(DRAFT_7, x={"format": "uuid"}), of(DRAFT_2019, x={"format": "uuid"}), True),
+        (of(DRAFT_2019, x={"format": "uuid"}), of(DRAFT_7, x={"format": "uuid"}), None),
+        (of(DRAFT_2019), of(DRAFT_7, x={"format": "uuid"}), False),
+        # A format that is not known is not checked.
+        (of(DRAFT_7, x={"format": "unknown"}), of(DRAFT_2020, x={"format": "unknown"}), True),
+        (of(DRAFT_7), of(DRAFT_7, x={"format": "uuid"}), False),
+        (None, of(DRAFT_2020), False),
+        (None, of(DRAFT_7, x={"format": "uuid"}), None),
+        # What the library does not compare as a whole is compared keyword by keyword.
+        (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
+        (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),
+        (of(DRAFT_2020), None, True),
+        (of(DRAFT_2020), {}, True),
+        (None, {}, True),
+    ],
+)  # fmt: skip
+def test_a_schema(compare: Compare, old: Any, new: Any, proved: bool | None) -> None:
+    """Another draft may give a keyword another meaning; None is for what is not decided."""
+    taking = compare({"schema": old}, {"schema": new})
+
+    assert (taking.proved, taking.example is None) == (bool(proved), proved is not False)
+    assert {why for _, why in taking.unproved} <= {"the schema may refuse messages"}

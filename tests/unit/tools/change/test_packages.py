@@ -1,0 +1,120 @@
+"""A config that was packed or deployed, as a version: the package is read, and nothing of it runs but its plugins."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.errors import ConfigError, UsageError
+from router.tools.change.versions import ConfigVersion, open_package, open_versions
+from router.tools.deploy import stack_versions
+from router.tools.deploy.stack_versions import DeployedCode
+from tests.support.program import COMPILED_NAME, precompile
+
+CONFIG = """\
+version: 1
+plugins: [own.py]
+tables: {things: {name: "${STAGE}-things", key: {id: S}}}
+routes: {a: {queue: a, table: things, item: {id: id, n: {from: n, transform: shout}}}}
+"""
+PLUGIN = """\
+from router import hookimpl
+
+@hookimpl
+def router_register_transforms(register):
+    register("shout", lambda value: value + "!")
+"""
+Make = Callable[..., bytes]
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Make:
+    """Return a function that makes a package with further files."""
+
+    def make(files: Mapping[str, str] = {}, config: str = CONFIG) -> bytes:
+        (tmp_path / "routes.yaml").write_text(config)
+        (tmp_path / "own.py").write_text(PLUGIN)
+        made = {COMPILED_NAME: precompile(tmp_path / "routes.yaml", {"STAGE": "test"}), "own.py": PLUGIN.encode()}
+        with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+            for name, data in {**made, **{name: text.encode() for name, text in files.items()}}.items():
+                archive.writestr(name, data)
+        return content.getvalue()
+
+    return make
+
+
+def table_of(version: ConfigVersion) -> str:
+    return version.program.engine.queues["a"].routes[0].write.table.name
+
+
+def test_a_package(package: Make) -> None:
+    """It has its plugins, but not the router of its build; places name the package."""
+    made = package({"router/__init__.py": "raise SystemExit", "data.txt": "x"})
+
+    with ExitStack() as stack:
+        version = open_package("the package", made, {"STAGE": "live"}, stack)
+        folder = version.program.folder
+        files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        place = version.place(("routes", "a"), True)
+        hashes = (version.plugin_hashes, version.packed_files)
+        file = version.file(place)
+
+    assert (version.label, version.env, table_of(version)) == ("the package", {"STAGE": "live"}, "live-things")
+    assert files >= {COMPILED_NAME, "own.py", "data.txt"}
+    assert not [name for name in files if name.startswith("router/")]
+    assert (place.file, file) == ("the package:routes.yaml", folder / "routes.yaml")
+    digest = hashlib.sha256(PLUGIN.encode()).hexdigest()
+    assert hashes == ({"own": digest}, {"own.py": digest})
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (b"x", "it is no package made by router build"),
+        (None, f"it has no {COMPILED_NAME}: no package made by router build"),
+    ],
+)
+def test_what_is_no_package(made: bytes | None, reason: str) -> None:
+    """A file that is no archive, or one without a config."""
+    if made is None:
+        with zipfile.ZipFile(content := io.BytesIO(), "w") as archive:
+            archive.writestr("other.txt", "x")
+        made = content.getvalue()
+
+    with ExitStack() as stack, pytest.raises(UsageError, match=reason):
+        open_package("it", made, {}, stack)
+
+
+def test_a_package_with_a_variable_that_is_not_valid(package: Make) -> None:
+    """The error is at a place of the package, not at that of a temporary file."""
+    with ExitStack() as stack, pytest.raises(ConfigError) as raised:
+        open_package("it", package(), {"STAGE": "not a name!"}, stack)
+
+    assert {str(each.place).partition(":")[0] for each in raised.value.findings} == {"it"}
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_what_a_stack_runs(package: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int) -> None:
+    """Its variables count for the other version too, unless the environment has them."""
+    made, asked = package(), []
+
+    def read_code(name: str) -> DeployedCode:
+        asked.append(name)
+        return DeployedCode(made, {"STAGE": "live", "OTHER": "x"})
+
+    monkeypatch.setattr(stack_versions, "read_code", read_code)
+    config = tmp_path / "routes.yaml"
+    given = ["stack:mine", ""] if side == 0 else ["", "stack:mine"]
+    for env, expected in (({}, "live-things"), ({"STAGE": "own"}, "own-things")):
+        with ExitStack() as stack:
+            versions: Any = open_versions(given[0], given[1], config, env, stack)
+
+        assert [each.label for each in versions] == [each or "working tree" for each in given]
+        assert (table_of(versions[side]), table_of(versions[1 - side])) == ("live-things", expected)
+    assert asked == ["mine"] * 2
