@@ -74,10 +74,10 @@ def main() -> None:
 def measure(size: str, count: int, repetitions: int) -> dict[str, float | str]:
     """Return the seconds of each stage for the whole batch, or the reason why there are none."""
     from router.lambda_handler import handler
-    from router.runtime.program.generated import COMPILE_AFTER
+    from router.runtime.deliver.fast_paths import COMPILE_AFTER
 
     given = event(size, count)
-    # Then the fast path of the route is compiled.
+    # Then the fast path of the queue is compiled.
     for _ in range(0, COMPILE_AFTER + 1, count):
         handler(given, None)
     made = [*stages(size, given), TimedStage("whole", lambda: given, lambda event: handler(event, None))]
@@ -153,7 +153,8 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     from router.runtime.aws.calls import CallTimeout
     from router.runtime.aws.http.signing import Credentials, Signer, SigningScope
     from router.runtime.deliver.batches import pack_plain
-    from router.runtime.engine.engine import fast_plan
+    from router.runtime.deliver.fast_paths import COMPILE_AFTER, FastPaths
+    from router.runtime.engine.engine import plan as plan_in_general
 
     queue = lambda_handler.PROGRAM.engine.queues[size]
     tables: Any = lambda_handler._aws().tables
@@ -161,8 +162,10 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     connections = service._connections
     records = [lambda_handler.read_record(record) for record in given["Records"]]
 
-    plan = fast_plan(queue)
-    assert plan
+    fast = FastPaths().of(queue, COMPILE_AFTER + 1)
+
+    def plan(record: "Record") -> Any:
+        return fast(record) if fast else plan_in_general(queue, record)
 
     def messages() -> list[Any]:
         return [plan(record) for record in records]
@@ -194,7 +197,7 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     timeout = CallTimeout(10)
     return [
         TimedStage("read", nothing, lambda _: [lambda_handler.read_record(record) for record in given["Records"]]),
-        *record_stages(queue, records),
+        *record_stages(queue, records, typed=fast is not None),
         TimedStage("plan", nothing, lambda _: [plan(record) for record in records], on_top=True),
         TimedStage("pack", messages, pack_plain),
         TimedStage("encode", batches, encode),
@@ -205,12 +208,11 @@ def stages(size: str, given: dict[str, Any]) -> list[TimedStage]:
     ]
 
 
-def record_stages(queue: "CompiledQueue", records: "list[Record]") -> list[TimedStage]:
+def record_stages(queue: "CompiledQueue", records: "list[Record]", *, typed: bool) -> list[TimedStage]:
     """Return the stages before the writes, which do nothing if `plan` decodes and validates too."""
     (route,) = queue.routes
     decode, validate = queue.decode, route.validate
     assert validate
-    typed = route.fast_path is not None and route.fast_path.typed is not None
 
     def decoded(_: None) -> None:
         for record in records:

@@ -2,7 +2,7 @@
 
 A batch of one message goes through the handler as Lambda calls it, against the canned server. Printed are the modules
 of the router whose functions were called, in the order of the first call, each with these functions: for the first
-batch, which connects, for a later one, and for one after the fast path of its route was compiled. Comprehensions and
+batch, which connects, for a later one, and for one after the fast path of its queue was compiled. Comprehensions and
 the bodies of modules and classes do not count.
 """
 
@@ -29,13 +29,13 @@ def main() -> None:
     with serve() as server:
         os.environ.update(prepare(server.endpoint))
         from router.lambda_handler import handler
-        from router.runtime.program.generated import COMPILE_AFTER
+        from router.runtime.deliver.fast_paths import COMPILE_AFTER
 
         ways = {}
         with quiet():
             for which in ("the first batch", "a later batch"):
                 ways[which] = trace(lambda: handler(event("small", 1), None))
-            handler(event("small", COMPILE_AFTER), None)
+            handler(event("small", COMPILE_AFTER + 1), None)
             ways["a batch in the fast path"] = trace(lambda: handler(event("small", 1), None))
     for which, way in ways.items():
         print(f"{which}: {len(way)} modules, {sum(map(len, way.values()))} functions")

@@ -48,7 +48,7 @@ DEFAULT = (
     "router/tools/dlq",
     "router/tools/change",
 )
-MORE_TESTS = {"router/runtime/engine": ["tests/unit/runtime/modes", "tests/unit/runtime/program/test_generated.py"]}
+MORE_TESTS = {"router/runtime/engine": ["tests/unit/runtime/modes", "tests/unit/runtime/program/test_put_text.py"]}
 """The unit tests of a package are those in the folder of its name; these are more of them."""
 OPTIONS = ("--override-ini=timeout=0", "--hypothesis-profile=mutants", "--capture=no", "-pno:cacheprovider")
 """A fork has its own limits of time, and its output is discarded as a whole."""

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 
 from tests.support.cli import app
 from tests.support.dev import LocalAws
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import precompile
+from tests.support.program import COMPILED_NAME
 
 Inside = Callable[..., AbstractContextManager[None]]
 CONFIG = """\

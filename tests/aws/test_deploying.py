@@ -18,8 +18,16 @@ from msgspec import structs
 
 from tests.support.cli import app, deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
-from tests.support.ops import DESCRIPTION, DeployableConfig, Deployment, Document, make_document, read_for_deployment
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import (
+    DESCRIPTION,
+    DeployableConfig,
+    Deployment,
+    Document,
+    make_document,
+    precompile,
+    read_for_deployment,
+)
+from tests.support.program import COMPILED_NAME
 
 Inside = Callable[..., AbstractContextManager[None]]
 

@@ -25,8 +25,8 @@ from tests.aws.projects import PLUGIN, Inside, StackProject
 from tests.support.aws import Stacks
 from tests.support.cli import deploy_run, stack_run
 from tests.support.dev import ACCOUNT, LocalAws
-from tests.support.ops import PreparedChange, execute
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import PreparedChange, execute, precompile
+from tests.support.program import COMPILED_NAME
 
 pytestmark = pytest.mark.usefixtures("kept_clients")
 

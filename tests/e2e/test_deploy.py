@@ -15,7 +15,8 @@ import boto3
 import pytest
 
 from tests.support.dev import REGION, LocalAws, local_aws
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import precompile
+from tests.support.program import COMPILED_NAME
 
 CONFIG = """\
 version: 1

@@ -20,7 +20,8 @@ from serving import serve
 from tables import budgets
 from verifying import expected_digest
 
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import precompile
+from tests.support.program import COMPILED_NAME
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the suite needs Linux")
 COUNT = 30

@@ -57,7 +57,7 @@ def test_a_record_costs_no_more_than_it_did() -> None:
 
 
 def test_a_plain_put_passes_few_modules() -> None:
-    """From the handler to the response, once a route has its fast path."""
+    """From the handler to the response, once a queue has its fast path."""
     command = [sys.executable, str(BENCHMARKS / "trace_put.py")]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)

@@ -2,6 +2,7 @@
 
 from router.runtime.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
 from router.runtime.deliver.delivery import Delivery, DeliveryOptions
+from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
 from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
 from router.runtime.deliver.time_limits import (
@@ -18,6 +19,7 @@ from router.runtime.deliver.time_limits import (
 from router.runtime.deliver.writer import KEY_SECONDS, Writer
 
 __all__ = [
+    "COMPILE_AFTER",
     "KEY_SECONDS",
     "LOGGER",
     "MARGIN_SECONDS",
@@ -25,10 +27,13 @@ __all__ = [
     "MAX_WAIT_SECONDS",
     "QUICK_PLANNING_SECONDS",
     "RESERVE_SECONDS",
+    "TRIES",
     "WAIT_SHARE",
     "CoalescedWrites",
     "Delivery",
     "DeliveryOptions",
+    "FastPath",
+    "FastPaths",
     "FixedDeadline",
     "JsonLines",
     "StartLimit",

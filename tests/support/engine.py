@@ -27,8 +27,6 @@ from router.runtime.engine.engine import (
     MAX_PLANNED_BYTES,
     UNLIMITED,
     CompiledQueue,
-    FastPath,
-    fast_plan,
     plan,
 )
 from router.runtime.engine.writes import (
@@ -62,7 +60,6 @@ __all__ = [
     "UNLIMITED",
     "CompiledQueue",
     "Encoding",
-    "FastPath",
     "IdempotencyConfig",
     "IdempotencyKey",
     "Mode",
@@ -75,7 +72,6 @@ __all__ = [
     "compile_decoder",
     "decode_item",
     "encode_item",
-    "fast_plan",
     "identify",
     "plan",
 ]

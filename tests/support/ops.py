@@ -5,6 +5,7 @@ from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
 from router.tools.deploy.live import LiveComparison
+from router.tools.deploy.precompile import precompile
 from router.tools.deploy.preconditions import NewStore, require_codedeploy, require_free_names
 from router.tools.deploy.probe import NO_RECORDS, FunctionError
 from router.tools.deploy.stack import (
@@ -55,6 +56,7 @@ __all__ = [
     "move_archive",
     "operator_policies",
     "plan_removal",
+    "precompile",
     "probe",
     "read_for_deployment",
     "read_result",

@@ -3,14 +3,12 @@
 from router.runtime.program.context import CompileContext
 from router.runtime.program.expressions.compile import InvalidExpression, compile_condition, compile_expression
 from router.runtime.program.expressions.functions import FUNCTIONS as EXPRESSION_FUNCTIONS
-from router.runtime.program.generated import COMPILE_AFTER
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.hooks.modules import HOOKS
 from router.runtime.program.hooks.registry import load_plugins
 from router.runtime.program.load import Loaded, Program, load, load_program
 from router.runtime.program.mapping import compile_mapping
-from router.runtime.program.precompile import precompile
-from router.runtime.program.precompiled import COMPILED_NAME
+from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.runtime.program.redaction import is_redacted
 from router.runtime.program.schemas.compile import Check, SchemaStore, Validation
 from router.runtime.program.schemas.cost import MAX_APPLIED
@@ -22,7 +20,6 @@ from router.runtime.program.schemas.references import Location, Locations
 __all__ = [
     "ASSERTED_SINCE",
     "COMPILED_NAME",
-    "COMPILE_AFTER",
     "EXPRESSION_FUNCTIONS",
     "HOOKS",
     "MAX_APPLIED",
@@ -45,7 +42,7 @@ __all__ = [
     "load",
     "load_plugins",
     "load_program",
-    "precompile",
     "steps_of",
     "subschemas",
+    "unpack",
 ]

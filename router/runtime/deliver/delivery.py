@@ -17,6 +17,7 @@ from router.model import WRITTEN, Outcome, Record, Result, Summary
 from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
+from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
@@ -31,7 +32,7 @@ from router.runtime.deliver.visibility import Delivered, visibility_timeouts
 from router.runtime.deliver.writer import Settled, Writer
 from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, fast_plan, plan
+from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.runtime.engine.identity import is_malformed
 from router.runtime.engine.writes import PlannedMessage, Write
 from router.runtime.program.hooks import ObserverHook
@@ -111,6 +112,7 @@ class Delivery:
         self._cpu = cpu
         self._options = options
         self._writer = writer or Writer(aws.tables, clock)
+        self._fast_paths = FastPaths()
         self._durations = [self._writer.duration]
         self._fetcher: Fetcher | None = None
         if program.fetches:
@@ -202,7 +204,8 @@ class Delivery:
             assert self._fetcher  # the program has the queue
             found = self._fetcher.fetch(queue.pointers, records, batch.limit, batch.waits)
         budget = PlanningBudget(batch.limit, self._clock, self._cpu)
-        messages, costly = _plan_quickly(queue, found, budget, self._options.interruptible)
+        fast = self._fast_paths.of(queue, len(records))
+        messages, costly = _plan_quickly(queue, fast, found, budget, self._options.interruptible)
         end_copy(self._process)
         yield from self._write(batch, messages)
         # The costly ones may need the memory.
@@ -354,6 +357,7 @@ class Delivery:
 
 def _plan_quickly(
     queue: CompiledQueue,
+    fast: FastPath | None,
     found: Iterable[PlannedMessage | Record],
     budget: PlanningBudget,
     interruptible: bool,
@@ -366,7 +370,6 @@ def _plan_quickly(
     messages: list[PlannedMessage] = []
     costly: list[Record] = []
     costly_groups: set[str | None] = set()
-    fast = fast_plan(queue)
     clock = budget.clock
     # The limit may move, and takes several calls: it is asked only where it may be reached.
     moment = budget.limit.moment

@@ -9,16 +9,9 @@ from msgspec import Struct, structs
 from router import codes
 from router.errors import Rejection
 from router.model import Item, Message, Outcome, Record, Route
-from router.runtime.engine.attributes import MAX_ITEM_BYTES, memory_bytes
+from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import Backoff, OutageBackoff
-from router.runtime.engine.decode import (
-    JSON,
-    MAX_NESTING,
-    Decoder,
-    PointerFinder,
-    bound_nesting,
-    decode_plain,
-)
+from router.runtime.engine.decode import Decoder, PointerFinder, decode_plain
 from router.runtime.engine.identity import with_original_identity
 from router.runtime.engine.item_text import ValueTexts, texts_for
 from router.runtime.engine.outcomes import Disposition, Redactor, disposed, failed, rejected
@@ -26,9 +19,6 @@ from router.runtime.engine.writes import PlannedMessage, Write, WriteConfig, che
 
 MAX_ELEMENTS = 10_000
 """The most elements that `for_each` takes from one message."""
-
-TYPED_TRIES = 3
-"""So many messages of a batch may be of another shape than the typed fast path knows; then it is not tried again."""
 
 MAX_PLANNED_BYTES = 256 * 1024 * 1024
 """The most memory that the items of one message may take: `for_each` can copy the message onto each of its lines."""
@@ -57,35 +47,14 @@ class Budget:
 UNLIMITED = Budget()
 
 
-MapOne = Callable[[WriteConfig, Any, Message, ValueTexts], Write]
-"""From data and message to the one write; `texts_for` the text of the data."""
-MapTyped = Callable[[WriteConfig, str, Message], Write]
-"""From the text of the data and a message without data to the one write; raises any exception for a text that it does
-not know, valid or not. The text is not longer than an item may be, and has no backslash."""
+PlanPut = Callable[[WriteConfig, Message, ValueTexts], Write]
+"""From a message to its one write; `texts_for` the text of the data."""
+PlanTyped = Callable[[WriteConfig, str, Message], Write]
+"""From the text of the data, and the message without data, to the one write.
 
-
-class FastPath:
-    """Plans the put of the one item of a message in one pass, with the result of the general way.
-
-    `write` is None, and the general way is to be taken, until so many messages were seen that `generate` pays. `typed`
-    decodes and validates too; it is None for a route whose schema or item is not simple enough.
-    """
-
-    __slots__ = ("_generate", "_left", "typed", "write")
-
-    def __init__(
-        self, generate: Callable[[], tuple[MapOne, MapTyped | None]], messages: int
-    ) -> None:
-        self.write: MapOne | None = None
-        self.typed: MapTyped | None = None
-        self._generate = generate
-        self._left = messages
-
-    def count(self) -> None:
-        """Count a message that was mapped in the general way."""
-        self._left -= 1
-        if self._left == 0:
-            self.write, self.typed = self._generate()
+The text is no longer than an item may be, and has no backslash. Raises any exception for a text that it does not take,
+valid or not.
+"""
 
 
 class CompiledRoute(Struct, frozen=True):
@@ -102,7 +71,10 @@ class CompiledRoute(Struct, frozen=True):
     transform_message: tuple[Callable[[Message, Route], Message], ...]
     map_items: Callable[[Message, Budget], Iterable[Item]]
     transform_item: tuple[Callable[[Item, Message, Route], Item], ...]
-    fast_path: FastPath | None = None
+    plan_put: PlanPut | None = None
+    """Plans the put of the one item of a message as text, with the result of `map_items` and the write mode."""
+    compile_typed: Callable[[], PlanTyped | None] | None = None
+    """Returns what also decodes and validates. It costs some time, and is None for a schema that is not simple."""
 
 
 class RouteIndex(Struct, frozen=True):
@@ -222,55 +194,6 @@ def plan(
     )
 
 
-def fast_plan(queue: CompiledQueue) -> Callable[[Record], PlannedMessage | None] | None:
-    """Return a fast path of `plan` for a queue of one route without conditions, whose own fast path it has by now.
-
-    It returns None for a message that is not the usual one: malformed, invalid, with message attributes, deeply nested.
-    """
-    route = queue.plain_route
-    if route is None or route.fast_path is None or (write := route.fast_path.write) is None:
-        return None
-    validate, config, name, typed = route.validate, route.write, queue.name, route.fast_path.typed
-    tries = TYPED_TRIES
-
-    def plan_short(record: Record) -> PlannedMessage | None:
-        nonlocal tries
-        body = record.body
-        if record.message_attributes:
-            return None
-        if typed is not None and tries and "\\" not in body and len(body) <= MAX_ITEM_BYTES:
-            try:
-                message = Message(None, record.message_id, name, {}, record.attributes)
-                return PlannedMessage(record, None, [typed(config, body, message)])
-            except (
-                BaseException
-            ) as error:  # valid with other members, invalid, or what a plugin raises
-                _leave_to_plan(error)
-                tries -= 1
-        try:
-            if body.count("{") + body.count("[") > MAX_NESTING:
-                bound_nesting(body)
-            data = JSON.decode(body)
-            if validate is not None and validate(data) is not None:
-                return None
-        except BaseException as error:  # the validator may panic
-            _leave_to_plan(error)
-            return None
-        try:
-            message = Message(data, record.message_id, name, {}, record.attributes)
-            return PlannedMessage(record, None, [write(config, data, message, texts_for(body))])
-        except BaseException as error:
-            return PlannedMessage(record, _outcome_of(error, route))
-
-    return plan_short
-
-
-def _leave_to_plan(error: BaseException) -> None:
-    """Go on without the fast path, which raised an error; raises KeyboardInterrupt, which ends a command."""
-    if isinstance(error, KeyboardInterrupt):
-        raise error
-
-
 def _decided(
     queue: CompiledQueue, record: Record, outcome: Outcome | None, writes: list[Write] | None = None
 ) -> PlannedMessage:
@@ -318,25 +241,17 @@ def _plan_route(
                 return disposed(
                     route.on_invalid, codes.INVALID, invalid.reason, name, invalid.pointer
                 )
-        if (short := route.fast_path) is not None and trace is None:
-            if short.write is not None:
-                return [short.write(route.write, message.data, message, texts_for(text))]
-            short.count()
+        if route.plan_put is not None and trace is None:
+            return [route.plan_put(route.write, message, texts_for(text))]
         planned = _map(route, message, is_shared, trace, budget)
     except OutOfBudget:
         raise
     except BaseException as error:  # a plugin may raise anything; its message stays on the queue
-        return _outcome_of(error, route)
+        if not isinstance(error, Rejection):
+            return failed(error, name)
+        about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
+        return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
     return planned or Outcome("dropped", codes.DROPPED.id, "for_each found an empty list", name)
-
-
-def _outcome_of(error: BaseException, route: CompiledRoute) -> Outcome:
-    """Return the outcome of a message whose write could not be planned."""
-    name = route.route.name
-    if not isinstance(error, Rejection):
-        return failed(error, name)
-    about_item = error.code in (codes.BAD_KEY, codes.BAD_ITEM)
-    return rejected(error, name, f"table '{route.write.table.name}': " if about_item else "")
 
 
 def _map(

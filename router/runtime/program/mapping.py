@@ -24,7 +24,6 @@ from router.runtime.program.attribute import (
     compile_transforms,
 )
 from router.runtime.program.context import CompileContext
-from router.runtime.program.generated import Fail, take_nothing
 from router.runtime.sources import CompiledExpression, expressions_of, meta_of
 
 IDLE_MERGE = declare(
@@ -254,11 +253,11 @@ def _compile_item(
 
 def _mapped(getters: Sequence[Getter]) -> MapItem:
     # On the hot path: attributes are unpacked once, and one `try` serves all of them.
-    # A top-level field of the message, as most attributes are, is read without a call.
+    # A part of the message, as most attributes are, is read without a call.
     parts = []
     for getter in getters:
-        field = getter.path[0] if len(getter.path) == 1 else ""
-        parts.append((getter.name, field, getter.get))
+        field, *inner = getter.path or ("",)
+        parts.append((getter.name, field, inner, getter.get))
     absent = {getter.name: getter.absent for getter in getters}
     fail = failure_of(getters)
 
@@ -267,8 +266,10 @@ def _mapped(getters: Sequence[Getter]) -> MapItem:
         name = ""
         try:
             take = data.get if isinstance(data, dict) else take_nothing
-            for name, field, get in parts:
+            for name, field, inner, get in parts:
                 value = take(field) if field else get(data, message)
+                if inner:
+                    value = follow(value, inner)
                 if value is None:
                     value = absent[name](data)
                     if value is UNSET:
@@ -281,7 +282,18 @@ def _mapped(getters: Sequence[Getter]) -> MapItem:
     return map_item
 
 
-def failure_of(getters: Sequence[Getter]) -> Fail:
+def follow(value: Any, names: Sequence[str]) -> Any:
+    """Return the field at the end of a path; None if a value on the way is no object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def take_nothing(field: str) -> None:
+    """Return None: the field of data that is no object."""
+
+
+def failure_of(getters: Sequence[Getter]) -> Callable[[str, Exception], Exception]:
     """Return what makes the exception for a message of that of an attribute's source.
 
     The function takes the name of the attribute and the exception.

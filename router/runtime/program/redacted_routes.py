@@ -245,7 +245,6 @@ def guard_route(compiled: CompiledRoute, needs: Needs, redaction: Redaction) -> 
         when=when and holds,
         validate=validate if early or check is not None else None,
         map_items=map_guarded,
-        fast_path=None,
     )
 
 

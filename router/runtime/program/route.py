@@ -10,7 +10,7 @@ from router.errors import ExpressionError, Rejection
 from router.model import Path, Route, Table
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings, did_you_mean
-from router.runtime.engine.engine import CompiledQueue, CompiledRoute
+from router.runtime.engine.engine import CompiledQueue, CompiledRoute, PlanTyped
 from router.runtime.engine.outcomes import Redactor
 from router.runtime.engine.writes import (
     IdempotencyConfig,
@@ -20,9 +20,9 @@ from router.runtime.engine.writes import (
 )
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
-from router.runtime.program.generated import make_fast_path
 from router.runtime.program.hooks import Plugins
-from router.runtime.program.mapping import compile_mapping, failure_of
+from router.runtime.program.mapping import CompiledMapping, compile_mapping
+from router.runtime.program.put_text import can_be_text, plan_as_text
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -106,13 +106,6 @@ def compile_route(
         return None
     transform_message = context.plugins.message_pipeline(names)
     transform_item = context.plugins.item_pipeline(names)
-    fast_path = None
-    # The limit of a transaction counts the bytes of its items, which the fast path does
-    # not.
-    has_hooks = transform_message or transform_item
-    if mapped.getters and not has_hooks and not queue.atomic:
-        schema = context.schemas.standalone(validate)
-        fast_path = make_fast_path(mapped.getters, write, failure_of(mapped.getters), schema)
     compiled = CompiledRoute(
         route=Route(name, route.queue, route.table, route.options),
         write=write,
@@ -122,11 +115,35 @@ def compile_route(
         transform_message=transform_message,
         map_items=mapped.items,
         transform_item=transform_item,
-        fast_path=fast_path,
     )
-    if queue.redaction is None:
+    if queue.redaction is not None:
+        return _guard(compiled, route, context, queue.redaction)
+    # The limit of a transaction counts the bytes of its items, which a text does not.
+    if transform_message or transform_item or queue.atomic:
         return compiled
-    return _guard(compiled, route, context, queue.redaction)
+    return _with_text(compiled, mapped, context.schemas.standalone(validate))
+
+
+def _with_text(compiled: CompiledRoute, mapped: CompiledMapping, schema: Any) -> CompiledRoute:
+    """Return the route with what plans its puts as text, if they may be.
+
+    `schema` is what messages are validated with, None if that is nothing or has references.
+    """
+    getters, write = mapped.getters, compiled.write
+    if not can_be_text(getters, write):
+        return compiled
+
+    def compile_typed() -> PlanTyped | None:
+        # A cold start, and a queue of few messages, do without the module.
+        from router.runtime.program.typed import plan_typed
+
+        return plan_typed(getters, write, schema)
+
+    return structs.replace(
+        compiled,
+        plan_put=plan_as_text(getters, write),
+        compile_typed=None if schema is None else compile_typed,
+    )
 
 
 def _find_table(name: str, context: CompileContext, path: Path) -> Table:

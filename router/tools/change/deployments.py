@@ -8,11 +8,11 @@ from msgspec import Struct
 
 from router.errors import RouterError
 from router.model import Path
-from router.runtime.program.precompile import read_files
 from router.runtime.program.precompiled import COMPILED_NAME, is_precompiled, unpack
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.live.permissions import fetches_of, keys_of
 from router.tools.deploy.changes import OF_A_QUEUE, kind_of, routes_of, substitute_text
+from router.tools.deploy.precompile import read_files
 from router.tools.deploy.template.document import DeployableConfig, make_document
 from router.tools.deploy.template.expressions import Substitutions
 from router.tools.deploy.template.plan import PlannedQueue, PlannedResource, StackPlan, make_plan

@@ -10,12 +10,12 @@ from router.errors import UsageError
 from router.runtime.config.environment import REDACT_KEY
 from router.runtime.config.merge import relocate_plugin
 from router.runtime.printable import printable
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import Opened, unpack
 from router.tools.check.run import examine
 from router.tools.check.variables import redacts, variables_in
 from router.tools.cli.options import choose_config, config_argument, output_option, write_file
 from router.tools.cli.report import count_findings, show_findings
+from router.tools.deploy.precompile import precompile
 
 
 @click.command("compile")

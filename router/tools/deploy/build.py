@@ -13,7 +13,6 @@ from router.runtime.config.environment import REDACT_KEY, copy_plain, replace_re
 from router.runtime.config.secret_values import SecretValues
 from router.runtime.config.spec import Config
 from router.runtime.program.load import Loaded, load
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME, unpack
 from router.tools.check.variables import redacts, variables_in
 from router.tools.deploy.archive import (
@@ -36,6 +35,7 @@ from router.tools.deploy.interpreter import (
     why_no_bytecode,
 )
 from router.tools.deploy.packages import ResolvedPackages, download, own_requirements, resolve
+from router.tools.deploy.precompile import precompile
 from router.tools.deploy.requirements import (
     FILE,
     PLUGINS,

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.filesystem import read_regular
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME
 from router.tools.control_plane.artifacts import Artifacts
 from router.tools.control_plane.stacks import ResourceChange, StackTemplate
@@ -29,6 +28,7 @@ from router.tools.deploy.changes import (
 )
 from router.tools.deploy.hidden_values import HiddenValues, Previous, refuse_references
 from router.tools.deploy.packages import sha256_of
+from router.tools.deploy.precompile import precompile
 from router.tools.deploy.template.alias import with_version_id
 from router.tools.deploy.template.document import MAX_INLINE_BYTES, Document
 from router.tools.deploy.template.expressions import hidden_parameters

@@ -20,10 +20,10 @@ from router.runtime.config.environment import RT005, Reference, split_references
 from router.runtime.config.findings import describe
 from router.runtime.config.secret_values import DYNAMIC_REFERENCE
 from router.runtime.program.load import Loaded, Program
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import COMPILED_NAME, File, unpack
 from router.tools.check.run import examine
 from router.tools.check.variables import is_read_at_run_time
+from router.tools.deploy.precompile import precompile
 from router.tools.deploy.template import fill, monitoring, resources, worker
 from router.tools.deploy.template.expressions import Json, Substitutions, ref
 from router.tools.deploy.template.plan import make_plan

@@ -9,11 +9,11 @@ from msgspec import structs
 
 from router.model import Record
 from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.fast_paths import COMPILE_AFTER
 from router.runtime.deliver.time_limits import MARGIN_SECONDS, FixedDeadline
 from router.runtime.deliver.visibility import Delivered
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import Aws, AwsFault, WriteResponse
-from tests.support.program import COMPILE_AFTER
 
 LINES = "{queue: q, table: things, for_each: lines, item: {id: element}}"
 FIFO = "name: q.fifo, dead_letter: letters.fifo"

@@ -11,8 +11,8 @@ import pytest
 from router.errors import ConfigError, UsageError
 from router.model import Record, Route, Table
 from router.runtime.program.load import load, load_program, without_garbage_collector
-from router.runtime.program.precompile import precompile
 from tests.support.engine import plan
+from tests.support.ops import precompile
 
 UNREADABLE = "cannot read the config: no such file or directory; check the path of the config"
 CONFIG = """\

@@ -12,7 +12,6 @@ import pytest
 from router import __version__
 from router.errors import ConfigError, UsageError
 from router.runtime.program.load import load, load_program
-from router.runtime.program.precompile import precompile
 from router.runtime.program.precompiled import (
     NO_BUNDLE,
     File,
@@ -24,6 +23,7 @@ from router.runtime.program.precompiled import (
     write,
 )
 from tests.support.config import parse_text
+from tests.support.ops import precompile
 
 CONFIG = """\
 version: 1

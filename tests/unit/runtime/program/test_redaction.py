@@ -16,7 +16,8 @@ from router.errors import ConfigError
 from router.model import Record
 from router.runtime.program.redaction import Redaction, encode, is_redacted
 from tests.support.envelopes import ENVELOPES
-from tests.support.program import load_program, precompile
+from tests.support.ops import precompile
+from tests.support.program import load_program
 
 KEY = "0123456789abcdef"
 WRAPPER = """

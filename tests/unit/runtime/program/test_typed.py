@@ -1,4 +1,4 @@
-"""A typed fast path has the result of the general way, for each message that it takes, and takes the usual ones."""
+"""The fast path has the result of the general way for each message that it takes, and takes the usual ones."""
 
 import json
 import subprocess
@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record
-from router.runtime.program.generated import COMPILE_AFTER
 from router.runtime.program.load import load_program
 from router.runtime.program.typed import MAX_CHOICES, MAX_FIELDS, MAX_MATCHED, MAX_PATTERN, typed_schema
-from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, FastPath, PlannedMessage, fast_plan, plan
+from tests.support.deliver import COMPILE_AFTER, TRIES, FastPath, FastPaths
+from tests.support.engine import MAX_ITEM_BYTES, CompiledQueue, plan
 from tests.support.planning import shown
 
 SYSTEM = {"SentTimestamp": "1767323045678"}
@@ -101,7 +101,7 @@ Compile = Callable[..., CompiledQueue]
 
 @pytest.fixture(scope="module")
 def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
-    """Compiles a queue with one route, which has its fast path already."""
+    """Compiles a queue with one route."""
     folder = tmp_path_factory.mktemp("typed")
 
     def compile_queue(schema: Any, item: dict[str, Any], key: dict[str, str]) -> CompiledQueue:
@@ -109,38 +109,24 @@ def queue_of(tmp_path_factory: pytest.TempPathFactory) -> Compile:
         config = {"version": 1, "queues": {"q": {}}, "tables": {"things": {"key": key}}, "routes": {"r": route}}
         path = Path(folder, "routes.yaml")
         path.write_text(json.dumps(config), encoding="utf-8")
-        queue = load_program(path, {}).engine.queues["q"]
-        assert queue.routes[0].fast_path is not None
-        for _ in range(COMPILE_AFTER):
-            queue.routes[0].fast_path.count()
-        return queue
+        return load_program(path, {}).engine.queues["q"]
 
     return compile_queue
 
 
-def plan_typed(queue: CompiledQueue, record: Record) -> PlannedMessage | None:
-    """Return the message as the typed fast path plans it; None if it does not take it, or there is none."""
-    short = queue.routes[0].fast_path
-    assert short is not None
-    if short.typed is None:
-        return None
-    planned = fast_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=_refuse),)))
-    assert planned is not None
-    return planned(record)
-
-
-def _refuse(data: Any) -> Any:
-    """Be the validation of the way after the typed one."""
-    return "it was not typed"
+def fast_path(queue: CompiledQueue) -> FastPath | None:
+    """Return the fast path of a queue that has had enough messages for it; None if it has none."""
+    return FastPaths().of(queue, COMPILE_AFTER + 1)
 
 
 def agrees(queue: CompiledQueue, body: str) -> bool | None:
-    """Return whether the typed fast path has the result of the general way; None if it leaves the message to it."""
+    """Return whether the fast path has the result of the general way; None if it leaves the message to it."""
     record = Record("m1", "", body, SYSTEM)
-    typed = plan_typed(queue, record)
+    fast = fast_path(queue)
+    planned = fast and fast(record)
     (route,) = queue.routes
-    general = plan(structs.replace(queue, routes=(structs.replace(route, fast_path=None),)), record)
-    return None if typed is None else shown(typed) == shown(general)
+    general = plan(structs.replace(queue, routes=(structs.replace(route, plan_put=None),)), record)
+    return None if planned is None else shown(planned) == shown(general)
 
 
 @settings(deadline=None, max_examples=600)
@@ -252,18 +238,18 @@ def test_it_leaves_what_is_no_object(queue_of: Compile, body: str) -> None:
 DEEP = """\
 import sys, threading
 from pathlib import Path
-from router.runtime.engine.engine import plan, fast_plan
+from router.runtime.deliver.fast_paths import FastPaths
+from router.runtime.engine.engine import plan
 from router.model import Record
 from router.runtime.program.load import load_program
 
 queue = load_program(Path(sys.argv[1]), {}).engine.queues["q"]
-for _ in range(int(sys.argv[2])):
-    queue.routes[0].fast_path.count()
-assert queue.routes[0].fast_path.typed
+fast = FastPaths().of(queue, int(sys.argv[2]))
+assert fast
 
 def run():
     body = '{"id": "x", "n": ' + "[" * 100_000
-    print((fast_plan(queue)(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
+    print((fast(Record("m1", "", body)) or plan(queue, Record("m1", "", body))).outcome.reason)
 
 threading.stack_size(256 * 1024)
 thread = threading.Thread(target=run)
@@ -280,7 +266,7 @@ def test_nesting_on_a_small_stack(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
 
-    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER)]
+    command = [sys.executable, "-c", DEEP, str(path), str(COMPILE_AFTER + 1)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "nested deeper than 64, or brackets that do not close\n")
@@ -292,36 +278,32 @@ def test_routes_of_one_shape_share_their_code(queue_of: Compile) -> None:
     for number in range(3):
         id_, at = {"pattern": f"^[a-z]{{{number}}}$", "maxLength": number}, {"minimum": number, "maximum": 9 - number}
         properties = {"id": {"type": "string"} | id_, "at": {"type": "integer"} | at}
-        short = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes[0].fast_path
-        assert isinstance(short, FastPath)
-        assert isinstance(short.typed, FunctionType)
-        codes.add(id(short.typed.__code__))
+        (route,) = queue_of({"properties": properties}, {"id": "id", "at": "at"}, {"id": "S"}).routes
+        assert route.compile_typed is not None
+        typed = route.compile_typed()
+        assert isinstance(typed, FunctionType)
+        codes.add(id(typed.__code__))
 
     assert len(codes) == 1
 
 
 def test_it_is_not_tried_again_in_a_batch_of_other_messages(queue_of: Compile) -> None:
     """As where producers send members that the schema does not declare; the next batch tries again."""
-    queue = queue_of(FULL, ITEM, {"id": "S"})
-    short = queue.routes[0].fast_path
-    assert short is not None
-    assert short.typed is not None
+    (route,) = (queue := queue_of(FULL, ITEM, {"id": "S"})).routes
     tried: list[str] = []
 
-    def count(*given: Any) -> Any:
+    def refuse(*given: Any) -> Any:
         tried.append(given[1])
         raise ValueError
 
-    short.typed = count
+    queue = structs.replace(queue, routes=(structs.replace(route, compile_typed=lambda: refuse),))
+    paths = FastPaths()
     for _ in range(2):
-        plan_short = fast_plan(queue)
-        assert plan_short is not None
-        for number in range(10):
-            assert (
-                plan_short(Record("m1", "", f'{{"id": "a_001", "kind": "play", "at": {number}}}', SYSTEM)) is not None
-            )
+        fast = paths.of(queue, COMPILE_AFTER + 1)
+        assert fast is not None
+        assert [fast(Record("m1", "", "{}", SYSTEM)) for _ in range(10)] == [None] * 10
 
-    assert len(tried) == 6
+    assert len(tried) == 2 * TRIES
 
 
 ODD = """
@@ -352,18 +334,11 @@ def test_a_transform_raises_what_is_no_exception(tmp_path: Path) -> None:
     path = tmp_path / "routes.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
     queue = load_program(path, {}).engine.queues["q"]
-    short = queue.routes[0].fast_path
-    assert short is not None
-    for _ in range(COMPILE_AFTER):
-        short.count()
-    plan_short, record = fast_plan(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
-    assert short.typed is not None
-    assert plan_short is not None
+    fast, record = fast_path(queue), Record("m1", "", '{"id": "x"}', SYSTEM)
+    assert fast is not None
 
-    planned = plan_short(record)
-
-    assert planned is not None
-    assert planned.outcome == plan(queue, record).outcome == Outcome("retry", "RT813", "unexpected Odd", "r")
+    assert fast(record) is None
+    assert plan(queue, record).outcome == Outcome("retry", "RT813", "unexpected Odd", "r")
 
 
 class Panic(BaseException):
@@ -371,22 +346,22 @@ class Panic(BaseException):
 
 
 @pytest.mark.parametrize("error", [Panic, RecursionError, KeyboardInterrupt])
-def test_what_the_validator_raises(queue_of: Compile, error: type[BaseException]) -> None:
+def test_what_the_struct_raises(queue_of: Compile, error: type[BaseException]) -> None:
     """The general way decides about the message; only Ctrl-C ends the command."""
 
-    def fail(data: Any) -> Any:
+    def fail(*given: Any) -> Any:
         raise error
 
     queue = queue_of(FULL, ITEM, {"id": "S"})
-    plan_short = fast_plan(structs.replace(queue, routes=(structs.replace(queue.routes[0], validate=fail),)))
-    assert plan_short is not None
-    record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5, "other": 1}', SYSTEM)
+    fast = fast_path(structs.replace(queue, routes=(structs.replace(queue.routes[0], compile_typed=lambda: fail),)))
+    assert fast is not None
+    record = Record("m1", "", '{"id": "a_001", "kind": "play", "at": 5}', SYSTEM)
 
     if error is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt):
-            plan_short(record)
+            fast(record)
     else:
-        assert plan_short(record) is None
+        assert fast(record) is None
 
 
 SIMPLE = {"type": "object", "properties": {"id": {"type": "string"}}}
@@ -483,3 +458,20 @@ def test_a_long_pattern() -> None:
 def test_other_patterns(pattern: str) -> None:
     """They are left to the validator: dialects differ, or Python may take a time that grows faster than the text."""
     assert typed_schema({"properties": {"p": {"type": "string", "pattern": pattern}}}) is None
+
+
+def test_no_text_of_the_config_is_in_the_source(queue_of: Compile) -> None:
+    """It would be code: names, choices, bounds and patterns are variables."""
+    schema = {"properties": {"p": {"type": "string", "pattern": "^x-[0-9]$"}, "n": {"type": "number", "maximum": 4711}}}
+    item = {"p'{1}": "p", 'n"': "n", "c": {"value": "x'y"}, "%s": {"meta": "message_id"}}
+    queue = queue_of(schema, item, {"p'{1}": "S"})
+    (route,) = queue.routes
+    assert route.compile_typed is not None
+    typed = route.compile_typed()
+    assert isinstance(typed, FunctionType)
+
+    code = typed.__code__
+
+    assert agrees(queue, '{"p": "x-1", "n": 4711}')
+    assert all(isinstance(each, int) or each in (None, "", "[", "{", ()) for each in code.co_consts)
+    assert all(name.isidentifier() for name in code.co_names)

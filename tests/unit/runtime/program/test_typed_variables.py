@@ -8,8 +8,8 @@ import pytest
 
 from router.errors import ConfigError
 from router.runtime.program.load import load_program
-from router.runtime.program.precompile import precompile
 from tests.support.config import config_schema, parse_text
+from tests.support.ops import precompile
 
 CONFIG = """\
 version: 1

@@ -14,7 +14,8 @@ from router.errors import ConfigError, UsageError
 from router.tools.change.versions import ConfigVersion, open_package, open_versions
 from router.tools.deploy import stack_versions
 from router.tools.deploy.stack_versions import DeployedCode
-from tests.support.program import COMPILED_NAME, precompile
+from tests.support.ops import precompile
+from tests.support.program import COMPILED_NAME
 
 CONFIG = """\
 version: 1

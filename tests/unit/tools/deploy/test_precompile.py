@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.errors import ConfigError, UsageError
-from router.runtime.program.load import Program, load_program
-from router.runtime.program.precompile import precompile
-from router.runtime.program.precompiled import unpack
+from router.tools.deploy.precompile import precompile
 from tests.support.config import EXPRESSION_KEYS, spec
 from tests.support.dev import META, make_record, read_record
 from tests.support.engine import plan
+from tests.support.program import Program, load_program, unpack
 
 REPO = Path(__file__).parents[4]
 CHECKS = REPO / "tests" / "checks"

@@ -1,0 +1,73 @@
+"""Decides for which queues the fast path is compiled: what decodes, validates and maps in one step.
+
+Compiling it takes about a millisecond, which a cold start with few messages does without.
+
+Why: docs/decisions/2026-11-27-a-struct-decodes-and-validates.md
+"""
+
+from collections.abc import Callable
+
+from router.model import Message, Record
+from router.runtime.engine.attributes import MAX_ITEM_BYTES
+from router.runtime.engine.engine import CompiledQueue, PlanTyped
+from router.runtime.engine.writes import PlannedMessage
+
+COMPILE_AFTER = 50
+"""So many messages of a queue are planned in the general way, or those of its last batch."""
+TRIES = 3
+"""So many messages of a batch may be refused; the rest of the batch does without a try."""
+
+FastPath = Callable[[Record], PlannedMessage | None]
+"""Returns a message as `plan` does, or None if it is not the usual one: `plan` is to be called."""
+
+
+class FastPaths:
+    """The fast paths of the queues of a process.
+
+    Threads may count a batch less, or compile a fast path twice: nothing but time depends on that.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+        self._compiled: dict[str, PlanTyped | None] = {}
+
+    def of(self, queue: CompiledQueue, messages: int) -> FastPath | None:
+        """Return the fast path for the next messages of a queue; None if it has none, or not yet."""
+        name = queue.name
+        if name not in self._compiled:
+            seen = self._seen.get(name, 0) + messages
+            self._seen[name] = seen
+            if seen <= COMPILE_AFTER:
+                return None
+            self._compiled[name] = _compile(queue)
+        typed = self._compiled[name]
+        return None if typed is None else _fast_path(queue, typed)
+
+
+def _compile(queue: CompiledQueue) -> PlanTyped | None:
+    route = queue.plain_route
+    if route is None or route.compile_typed is None:
+        return None
+    return route.compile_typed()
+
+
+def _fast_path(queue: CompiledQueue, typed: PlanTyped) -> FastPath:
+    name, config = queue.name, queue.routes[0].write
+    tries = TRIES
+
+    def plan_fast(record: Record) -> PlannedMessage | None:
+        nonlocal tries
+        body = record.body
+        if record.message_attributes or "\\" in body or len(body) > MAX_ITEM_BYTES or not tries:
+            return None
+        try:
+            message = Message(None, record.message_id, name, {}, record.attributes)
+            return PlannedMessage(record, None, [typed(config, body, message)])
+        except BaseException as error:
+            # What a plugin raises is decided by `plan`, which raises it again. Ctrl-C ends a command.
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            tries -= 1
+            return None
+
+    return plan_fast
