@@ -77,7 +77,8 @@ def count_receiver(server: Server) -> dict[str, float]:
     from router.runtime.program.load import load_program
     from router.runtime.run.concurrency import Round, Tuning
     from router.runtime.run.leases import Leases
-    from router.runtime.run.receiver import PolledQueue, Receiver, ReceiverContext, StopEvent
+    from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
+    from router.runtime.run.receiver import Receiver
 
     program = load_program(Path(os.environ["ROUTER_CONFIG"]), os.environ)
     aws, queue = connect(1), program.engine.queues["small"]

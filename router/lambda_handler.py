@@ -35,7 +35,7 @@ from router.runtime.aws.connect import connect, import_clients
 from router.runtime.aws.protocols import UNREADABLE_ERRORS, Aws, AwsFault
 from router.runtime.aws.references import is_fifo
 from router.runtime.config.secret_values import WRITTEN
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.telemetry import (
     LOGGER,
     log_batch,
@@ -278,9 +278,8 @@ def _aws() -> Aws:
 @cache
 def _delivery() -> Delivery:
     aws = _aws()
-    return Delivery(
-        PROGRAM, aws, meter=print_embedded, writer=Writer(aws.tables, most_calls=MOST_CALLS)
-    )
+    writer = Writer(aws.tables, most_calls=MOST_CALLS)
+    return Delivery(PROGRAM, aws, writer=writer, options=DeliveryOptions(print_embedded))
 
 
 PROGRAM = _load()

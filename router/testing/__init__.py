@@ -18,7 +18,7 @@ from router.model import Outcome, Record
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
 from router.runtime.config import spec
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.program.load import Program, load_program
 from router.tools.dev.records import META, RECEIPT_HANDLE, make_body
@@ -89,7 +89,7 @@ def deliver(
     """
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
-    delivery = Delivery(program, Aws(tables, queues), interruptible=True)
+    delivery = Delivery(program, Aws(tables, queues), options=DeliveryOptions(interruptible=True))
     delivered = delivery.deliver(
         program.queue(queue), records, FixedDeadline(boottime() + _SECONDS)
     )

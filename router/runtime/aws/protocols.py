@@ -286,6 +286,7 @@ class EndedCall(Generic[T]):
 
     events = 0
     seconds = 0.0
+    until = float("inf")
 
     def __init__(self, response: T) -> None:
         self._response = response

@@ -6,12 +6,17 @@ Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Batch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from msgspec import Raw
-
 from router.errors import Rejection
-from router.model import WRITTEN, Table
-from router.runtime.aws.protocols import UNREADABLE_ERRORS, Request
-from router.runtime.deliver.item_writes import CoalescedWrites
+from router.model import Table
+from router.runtime.aws.protocols import (
+    UNREADABLE_ERRORS,
+    NonBlockingTables,
+    PendingWrite,
+    Request,
+    Tables,
+    WriteResponse,
+)
+from router.runtime.deliver.item_writes import Identity, ItemWrites
 from router.runtime.engine.attributes import identify
 from router.runtime.engine.writes import PlannedMessage, Write
 
@@ -38,111 +43,107 @@ They are not encoded to be measured.
 """
 
 
-class Batch:
-    """Writes of one table that are sent in one call.
+class PlainBatch:
+    """Plain writes of one table that are sent in one call, each the last one of its item.
 
-    A batch has either `steps`, or `messages` whose writes need no steps. `superseded` has the
-    earlier messages of the same item, by the message whose write is sent.
+    `superseded` has the earlier messages of items, by the message whose write is sent.
+
+    Why it is not a `Batch`: nearly all writes are plain, and nearly all succeed at once. The items
+    of a `Batch` would cost a small message three calls of functions more than its 35.
     """
 
-    __slots__ = ("messages", "steps", "superseded", "table")
+    __slots__ = ("messages", "superseded", "writes")
 
     def __init__(
         self,
-        table: Table,
-        steps: list[CoalescedWrites],
-        messages: Sequence[PlannedMessage] = (),
-        superseded: Mapping[PlannedMessage, list[PlannedMessage]] | None = None,
+        messages: Sequence[PlannedMessage],
+        superseded: Mapping[PlannedMessage, list[PlannedMessage]],
     ) -> None:
-        self.table = table
-        self.steps = steps
         self.messages = messages
-        self.superseded = superseded or {}
+        self.superseded = superseded
+        self.writes = [planned.writes[0] for planned in messages]
 
-    @property
-    def writes(self) -> list[Write]:
-        """The writes that are sent together."""
-        if self.messages:
-            return [planned.writes[0] for planned in self.messages]
-        return [step.write for step in self.steps]
+    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
+        """Begin BatchWriteItem."""
+        return _begin(tables, self.writes, timeout)
 
-    def requests(self) -> list[Request]:
-        """Return the requests of BatchWriteItem, in the order of the writes."""
-        return [write.batch_request() for write in self.writes]
+    def call(self, tables: Tables, timeout: float) -> WriteResponse:
+        """Call BatchWriteItem."""
+        return _call(tables, self.writes, timeout)
 
-    def encodable_requests(self) -> list[Request | Raw]:
-        """Return the requests as they are encoded fastest: as text if that was made already."""
-        return [write.request or write.batch_request() for write in self.writes]
-
-    def of_item(self, planned: PlannedMessage) -> list[PlannedMessage]:
-        """Return the messages of the item of one of `messages`, in the order of receipt."""
-        return [*self.superseded.get(planned, ()), planned]
-
-    def with_steps(self, messages: Iterable[PlannedMessage]) -> "Batch":
-        """Return a batch of some of the messages, with a step for each."""
-        return Batch(self.table, [self._step(planned) for planned in messages])
-
-    def halves(self) -> "tuple[Batch, Batch]":
-        """Return two smaller batches, to find the item that the table refuses."""
-        middle = len(self.steps) // 2
-        return Batch(self.table, self.steps[:middle]), Batch(self.table, self.steps[middle:])
-
-    def settle(self, unprocessed: Sequence[Request]) -> list[CoalescedWrites]:
-        """Settle the steps that were written; return those whose requests are unprocessed."""
-        again = self._identities(unprocessed)
-        if again is None:
-            return [*self.steps]
-        left = []
-        for step in self.steps:
-            if step.write.identity in again:
-                left.append(step)
-            else:
-                step.settle(WRITTEN)
-        return left
-
-    def settle_messages(self, unprocessed: Sequence[Request]) -> list[PlannedMessage]:
-        """Settle the messages that were written; return those whose requests are unprocessed."""
-        left: list[PlannedMessage] = []
-        written = self.messages
+    def written(self, unprocessed: Sequence[Request]) -> list[PlannedMessage]:
+        """Return the messages that are written if the call succeeds but for some requests."""
+        written = [*self.messages]
         if unprocessed:
-            again = self._identities(unprocessed)
-            if again is None:
-                return [*self.messages]
-            left = [planned for planned in self.messages if planned.writes[0].identity in again]
-            written = [planned for planned in self.messages if planned not in left]
-        for planned in written:
-            planned.outcome = WRITTEN
+            again = _identities(self.writes, unprocessed)
+            written = [each for each in self.messages if each.writes[0].identity not in again]
         if self.superseded:
             for planned in self.superseded.keys() & written:
-                for earlier in self.superseded[planned]:
-                    earlier.outcome = WRITTEN
-        return left
+                written += self.superseded[planned]
+        return written
 
-    def _step(self, planned: PlannedMessage) -> CoalescedWrites:
-        first, *later = self.of_item(planned)
-        step = CoalescedWrites(first, first.writes[0])
-        for each in later:
-            step.add(each, each.writes[0])
-        return step
 
-    def _identities(self, requests: Iterable[Request]) -> set[tuple[str, ...]] | None:
-        """Return the tables and keys of requests that were not processed.
+class Batch:
+    """The first steps of items of one table that are sent in one call."""
 
-        Requests are matched by them, since a server may write a number in another form than it was
-        sent in. If one is malformed, or is none of the batch, it is not known what was written:
-        return None.
-        """
-        identities = set()
-        try:
-            for request in requests:
-                put = request.get("PutRequest")
-                item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
-                identities.add(identify(self.table.name, self.table.key, item))
-        except (*UNREADABLE_ERRORS, Rejection):
-            return None
-        if identities and not identities.issubset([write.identity for write in self.writes]):
-            return None
-        return identities
+    __slots__ = ("items", "writes")
+
+    is_transaction = False
+
+    def __init__(self, items: list[ItemWrites]) -> None:
+        self.items = items
+        self.writes = [item.writes[0] for item in items]
+
+    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
+        """Begin BatchWriteItem."""
+        return _begin(tables, self.writes, timeout)
+
+    def call(self, tables: Tables, timeout: float) -> WriteResponse:
+        """Call BatchWriteItem."""
+        return _call(tables, self.writes, timeout)
+
+    def halves(self) -> "list[Batch]":
+        """Return two smaller batches, to find the item that the table refuses."""
+        middle = len(self.items) // 2
+        return [Batch(self.items[:middle]), Batch(self.items[middle:])]
+
+    def left_of(self, unprocessed: Sequence[Request]) -> list[ItemWrites]:
+        """Return the items whose requests are unprocessed."""
+        again = _identities(self.writes, unprocessed)
+        return [item for item in self.items if item.writes[0].identity in again]
+
+
+def _begin(tables: NonBlockingTables, writes: Sequence[Write], timeout: float) -> PendingWrite:
+    table = writes[0].table
+    # As they are encoded fastest: as text if that was made already.
+    requests = [write.request or write.batch_request() for write in writes]
+    return tables.begin_batch_write(table.name, requests, timeout, table.write_units > 0)
+
+
+def _call(tables: Tables, writes: Sequence[Write], timeout: float) -> WriteResponse:
+    table = writes[0].table
+    requests = [write.batch_request() for write in writes]
+    return tables.batch_write(table.name, requests, timeout, table.write_units > 0)
+
+
+def _identities(writes: Sequence[Write], unprocessed: Sequence[Request]) -> set[Identity]:
+    """Return the items that are still to be written.
+
+    Requests are matched by table and key, since a server may write a number in another form than it
+    was sent in. If one is malformed, or is none of the batch, it is not known what was written:
+    return all.
+    """
+    table = writes[0].table
+    all_items = {write.identity for write in writes}
+    again = set()
+    try:
+        for request in unprocessed:
+            put = request.get("PutRequest")
+            item = request["DeleteRequest"]["Key"] if put is None else put["Item"]
+            again.add(identify(table.name, table.key, item))
+    except (*UNREADABLE_ERRORS, Rejection):
+        return all_items
+    return again if again <= all_items else all_items
 
 
 def count_units(write: Write) -> int:
@@ -150,7 +151,7 @@ def count_units(write: Write) -> int:
     return -(-write.size // UNIT_BYTES)
 
 
-def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
+def pack_plain(messages: list[PlannedMessage]) -> list[PlainBatch] | None:
     """Return batches of messages that need no steps, in order; None if some need them.
 
     Each message makes one plain put or delete that fits into a batch by its number alone. Of the
@@ -170,50 +171,42 @@ def pack_plain(messages: Sequence[PlannedMessage]) -> list[Batch] | None:
         return None
     last_of = {write.identity: each for write, each in zip(writes, messages, strict=True)}
     sent = [*last_of.values()]
-    superseded = _superseded(messages, last_of) if len(sent) < len(messages) else {}
+    superseded: dict[PlannedMessage, list[PlannedMessage]] = {}
+    if len(sent) < len(messages):
+        last = set(sent)
+        for planned in messages:
+            if planned not in last:
+                replaced_by = last_of[planned.writes[0].identity]
+                superseded.setdefault(replaced_by, []).append(planned)
     batches = []
-    for name, table in tables.items():
+    for name in tables:
         of_table = sent
         if len(tables) > 1:
             of_table = [planned for planned in sent if planned.writes[0].table.name == name]
-        batches += [Batch(table, [], part, superseded) for part in _by_number(of_table)]
+        batches += [PlainBatch(part, superseded) for part in _by_number(of_table)]
     return batches
 
 
-def _superseded(
-    messages: Sequence[PlannedMessage],
-    last_of: Mapping[tuple[str, ...], PlannedMessage],
-) -> dict[PlannedMessage, list[PlannedMessage]]:
-    """Return the earlier messages of an item, by its last message."""
-    superseded: dict[PlannedMessage, list[PlannedMessage]] = {}
-    # Nearly all messages are the only ones of their items.
-    last = set(last_of.values())
-    for planned in messages:
-        if planned not in last:
-            identity = planned.writes[0].identity
-            superseded.setdefault(last_of[identity], []).append(planned)
-    return superseded
-
-
 def pack(
-    steps: Iterable[CoalescedWrites],
+    items: Iterable[ItemWrites],
     most_units: Callable[[Table], float] = lambda table: table.write_units,
 ) -> list[Batch]:
     """Return batches of one table each, in order.
 
     A batch has at most 25 items, 16 MB, and the units that a table with a budget has.
     """
-    by_table: dict[str, list[CoalescedWrites]] = {}
-    for step in steps:
-        by_table.setdefault(step.write.table.name, []).append(step)
+    by_table: dict[str, list[ItemWrites]] = {}
+    for item in items:
+        by_table.setdefault(item.writes[0].table.name, []).append(item)
     batches = []
     for same in by_table.values():
-        table = same[0].write.table
-        if table.write_units or max([step.write.size for step in same]) > _SMALL:
+        writes = [item.writes[0] for item in same]
+        table = writes[0].table
+        if table.write_units or max([write.size for write in writes]) > _SMALL:
             parts = _split(same, most_units(table))
         else:
             parts = _by_number(same)
-        batches += [Batch(table, part) for part in parts]
+        batches += [Batch(part) for part in parts]
     return batches
 
 
@@ -223,13 +216,13 @@ def _by_number(each: list[T]) -> list[list[T]]:
     return [each[start : start + MAX_BATCH_ITEMS] for start in starts]
 
 
-def _split(steps: list[CoalescedWrites], most_units: float) -> list[list[CoalescedWrites]]:
-    """Return the steps of one table in parts that fit by their number, bytes and write units."""
-    parts: list[list[CoalescedWrites]] = []
-    part: list[CoalescedWrites] = []
+def _split(items: Iterable[ItemWrites], most_units: float) -> list[list[ItemWrites]]:
+    """Return items of one table in parts that fit by their number, bytes and write units."""
+    parts: list[list[ItemWrites]] = []
+    part: list[ItemWrites] = []
     bytes_left = units_left = 0.0
-    for step in steps:
-        write = step.write
+    for item in items:
+        write = item.writes[0]
         # Small items are not encoded to measure them.
         is_small = write.size <= _SMALL
         size = write.size * _MAX_EXPANSION if is_small else write.request_bytes()
@@ -240,7 +233,7 @@ def _split(steps: list[CoalescedWrites], most_units: float) -> list[list[Coalesc
             parts.append(part)
             bytes_left = MAX_BATCH_BYTES
             units_left = most_units
-        part.append(step)
+        part.append(item)
         bytes_left -= size
         units_left -= units
     return parts

@@ -6,8 +6,11 @@ It plans a batch, writes it, sends dead letters, and says what may be acknowledg
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from operator import attrgetter
+
+from msgspec import Struct
 
 from router import codes
 from router.model import WRITTEN, Outcome, Record, Result, Summary
@@ -15,7 +18,7 @@ from router.runtime.aws.calls import Clock, Duration, boottime, end_copy
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.dead_letters import send_dead_letters
 from router.runtime.deliver.fast_paths import FastPath, FastPaths
-from router.runtime.deliver.message_groups import group_waves, is_group_done
+from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.telemetry import LOGGER, Meter, ignore, log_batch, log_result
 from router.runtime.deliver.time_limits import (
@@ -26,7 +29,7 @@ from router.runtime.deliver.time_limits import (
     WaitBudget,
 )
 from router.runtime.deliver.visibility import Delivered, visibility_timeouts
-from router.runtime.deliver.writer import Writer
+from router.runtime.deliver.writer import Settled, Writer
 from router.runtime.engine.attributes import memory_bytes
 from router.runtime.engine.backoff import MAX_BACKOFF_SECONDS
 from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
@@ -63,33 +66,51 @@ _GROUP_BLOCKED = Outcome(
 )
 
 
-class Delivery:
-    """Delivers batches of one program through one connection; keeps no message between batches.
+class DeliveryOptions(Struct, frozen=True):
+    """What differs between those who deliver.
 
     `meter` is called for each batch. Without `sends_dead_letters` a rejected message is not
-    acknowledged.
+    acknowledged. Without `interruptible`, KeyboardInterrupt is an exception of a plugin: that is for
+    callers in which no signal raises it.
     """
+
+    meter: Meter = ignore
+    sends_dead_letters: bool = True
+    interruptible: bool = False
+
+
+DEFAULT_OPTIONS = DeliveryOptions()
+
+
+class _Batch(Struct):
+    """A batch under way."""
+
+    queue: CompiledQueue
+    left: dict[str, Record]
+    """Its messages by their ids; of a FIFO queue, those that have no outcome yet."""
+    limit: StartLimit
+    waits: WaitBudget
+    blocked: set[str | None] = set()
+    """The groups of a FIFO queue with a message that stays on it."""
+
+
+class Delivery:
+    """Delivers batches of one program through one connection; keeps no message between batches."""
 
     def __init__(
         self,
         program: Program,
         aws: Aws,
         clock: Clock = boottime,
-        meter: Meter = ignore,
         writer: Writer | None = None,
         cpu: Clock = time.thread_time,
-        *,
-        sends_dead_letters: bool = True,
-        interruptible: bool = False,
+        options: DeliveryOptions = DEFAULT_OPTIONS,
     ) -> None:
-        """Without `interruptible`, KeyboardInterrupt is an exception of a plugin.
-
-        It is for callers in which no signal raises it.
-        """
         self._program = program
         self._aws = aws
         self._clock = clock
         self._cpu = cpu
+        self._options = options
         self._writer = writer or Writer(aws.tables, clock)
         self._fast_paths = FastPaths()
         self._durations = [self._writer.duration]
@@ -98,9 +119,6 @@ class Delivery:
             self._fetcher = Fetcher(aws, clock)
             self._durations.append(self._fetcher.duration)
         self._final_duration = Duration()
-        self._meter = meter
-        self._sends_dead_letters = sends_dead_letters
-        self._interruptible = interruptible
         self._process = os.getpid()
         # Most programs have no observers: a batch does without the calls.
         self._observes_outcomes = program.plugins.observes("router_outcome")
@@ -116,13 +134,10 @@ class Delivery:
 
         A call starts only if it can end in time.
         """
-        waits = WaitBudget(self._clock)
-        parts = [*self.deliver_in_parts(queue, records, deadline, waits)]
+        parts = [*self.deliver_in_parts(queue, records, deadline, WaitBudget(self._clock))]
         if len(parts) == 1 and not queue.fifo:
             return parts[0]
-        delivered: dict[str, Delivered] = {}
-        for part in parts:
-            delivered |= {each.record.message_id: each for each in part}
+        delivered = {each.record.message_id: each for each in chain.from_iterable(parts)}
         ids = dict.fromkeys([record.message_id for record in records])
         return [delivered[message_id] for message_id in ids]
 
@@ -133,32 +148,25 @@ class Delivery:
         deadline: Deadline,
         waits: WaitBudget,
     ) -> Iterator[list[Delivered]]:
-        """Deliver records; before each wait for a few of them, yield those that are decided.
+        """Deliver records; yield those that are decided: before each wait for others, and at last.
 
-        At last the others are yielded. A message group is in order, in one part and over the parts.
-        `waits` limits how long the batch waits.
+        A message group is in order, in one part and over the parts. `waits` limits how long the
+        batch waits.
         """
         started = self._clock()
         # A message that was received twice is one message. Only its newest receipt handle is valid.
         distinct = {record.message_id: record for record in records}
-        delivered: dict[str, Delivered] = {}
-        yielded = 0
         limit = StartLimit(deadline, started, self._durations, self._final_duration)
-        for _ in self._settle_all(queue, distinct, limit, waits, delivered):
-            part = [*delivered.values()][yielded:]
-            if part:
-                yielded += len(part)
-                self._report(queue, part)
-                yield part
-        if len(delivered) < len(distinct):
-            for message_id, record in distinct.items():
-                if message_id not in delivered:
-                    delivered[message_id] = Delivered(record, _GROUP_BLOCKED, acknowledged=False)
-        results = [*delivered.values()]
-        last_part = results[yielded:]
-        self._report(queue, last_part)
-        self._summarize(queue, results, self._clock() - started)
-        yield last_part
+        batch = _Batch(queue, distinct, limit, waits)
+        count = len(distinct)
+        results: list[Delivered] = []
+        for part in self._deliver(batch):
+            results += part
+            self._report(queue, part)
+            if len(results) == count:
+                # Before the last messages are acknowledged.
+                self._summarize(queue, results, self._clock() - started)
+            yield part
 
     def set_visibility(
         self,
@@ -187,106 +195,91 @@ class Delivery:
         self._final_duration.add(self._clock() - started)
         return failed
 
-    def _settle_all(
-        self,
-        queue: CompiledQueue,
-        distinct: Mapping[str, Record],
-        limit: StartLimit,
-        waits: WaitBudget,
-        delivered: dict[str, Delivered],
-    ) -> Iterator[None]:
-        """Plan and settle the records whose message group is not blocked.
-
-        Yields before each wait.
-        """
-        found: Iterable[PlannedMessage | Record] = distinct.values()
+    def _deliver(self, batch: _Batch) -> Iterator[list[Delivered]]:
+        """Plan and write the records of a batch."""
+        queue = batch.queue
+        records = batch.left.values()
+        found: Iterable[PlannedMessage | Record] = records
         if queue.pointers is not None:
             assert self._fetcher  # the program has the queue
-            found = self._fetcher.fetch(queue.pointers, distinct.values(), limit, waits)
-
-        def is_acknowledged(record: Record) -> bool:
-            known = delivered.get(record.message_id)
-            return known is not None and known.acknowledged
-
-        budget = PlanningBudget(limit, self._clock, self._cpu)
-        fast = self._fast_paths.of(queue, len(distinct))
-        messages, costly = _plan_quickly(queue, fast, found, budget, self._interruptible)
+            found = self._fetcher.fetch(queue.pointers, records, batch.limit, batch.waits)
+        budget = PlanningBudget(batch.limit, self._clock, self._cpu)
+        fast = self._fast_paths.of(queue, len(records))
+        messages, costly = _plan_quickly(queue, fast, found, budget, self._options.interruptible)
         end_copy(self._process)
-        yield from self._settle(queue, messages, limit, waits, delivered)
+        yield from self._write(batch, messages)
         # The costly ones may need the memory.
         messages.clear()
         for record in costly:
-            yield
-            # The quick messages of the batch are written by now.
-            if queue.fifo and not is_group_done(record, distinct.values(), is_acknowledged):
+            if record.group_id in batch.blocked:
                 continue
-            planned = _plan_costly(queue, record, budget, self._interruptible)
+            planned = _plan_costly(queue, record, budget, self._options.interruptible)
             end_copy(self._process)
-            yield from self._settle(queue, [planned], limit, waits, delivered)
+            yield from self._write(batch, [planned])
+        if queue.fifo and batch.left:
+            # A message of a blocked group waits on its queue, and is received again at once.
+            waiting = batch.left.values()
+            yield [Delivered(record, _GROUP_BLOCKED, acknowledged=False) for record in waiting]
 
-    def _settle(
+    def _write(
         self,
-        queue: CompiledQueue,
+        batch: _Batch,
         messages: Sequence[PlannedMessage],
-        limit: StartLimit,
-        waits: WaitBudget,
-        delivered: dict[str, Delivered],
-    ) -> Iterator[None]:
-        """Write messages and send the dead letters.
-
-        What was decided is added to `delivered`, by message id.
-        """
-
-        def is_acknowledged(planned: PlannedMessage) -> bool:
-            return delivered[planned.record.message_id].acknowledged
-
+    ) -> Iterator[list[Delivered]]:
+        """Write messages, of a FIFO queue one of each group at a time."""
+        queue = batch.queue
         waves: Iterable[Sequence[PlannedMessage]] = (messages,)
         if queue.fifo:
-            waves = group_waves(messages, attrgetter("record.group_id"), is_acknowledged)
+            waves = group_waves(
+                messages,
+                attrgetter("record.group_id"),
+                lambda planned: planned.record.group_id not in batch.blocked,
+            )
+        part: list[Delivered] = []
         for wave in waves:
-            left = wave
-            for _ in self._writer.write_messages(wave, limit, waits, atomic=queue.atomic):
-                settled = [planned for planned in left if planned.outcome]
-                left = [planned for planned in left if not planned.outcome]
-                self._finish(queue, settled, limit, delivered)
-                yield
-            self._finish(queue, left, limit, delivered)
-
-    def _finish(
-        self,
-        queue: CompiledQueue,
-        messages: Sequence[PlannedMessage],
-        limit: StartLimit,
-        delivered: dict[str, Delivered],
-    ) -> None:
-        """Decide what is acknowledged, after the dead letters of rejected messages are sent."""
-        others = [planned for planned in messages if planned.outcome is not WRITTEN]
-        decided = self._decide(queue, others, limit) if others else {}
-        # Nearly all messages are written: record that for all, then overwrite the few others.
-        for planned in messages:
-            record = planned.record
-            delivered[record.message_id] = Delivered(record, WRITTEN, acknowledged=True)
-        delivered |= decided
+            left = len(wave)
+            for settled in self._writer.write(wave, batch.limit, batch.waits, atomic=queue.atomic):
+                decided = self._decide(queue, settled, batch.limit)
+                if queue.fifo:
+                    for each in decided:
+                        del batch.left[each.record.message_id]
+                        if not each.acknowledged:
+                            batch.blocked.add(each.record.group_id)
+                part += decided
+                left -= len(settled)
+                if left:
+                    # The writer waits for them.
+                    yield part
+                    part = []
+        if part:
+            yield part
 
     def _decide(
         self,
         queue: CompiledQueue,
-        others: Sequence[PlannedMessage],
+        settled: Settled,
         limit: StartLimit,
-    ) -> dict[str, Delivered]:
-        """Decide which messages are acknowledged that are not simply written, by message id."""
-        outcomes = [(planned.record, _outcome_of(planned)) for planned in others]
-        keeps_rejected = not queue.dead_letter or not self._sends_dead_letters
+    ) -> list[Delivered]:
+        """Decide which messages are acknowledged, after the dead letters of rejected ones."""
+        others = [
+            (planned.record, outcome)
+            for planned, outcome in settled.items()
+            if outcome is not WRITTEN
+        ]
+        if not others:
+            return [Delivered(planned.record, WRITTEN, acknowledged=True) for planned in settled]
+        # Without a dead-letter queue of the router, the queue's own redrive policy applies.
+        keeps_rejected = not queue.dead_letter or not self._options.sends_dead_letters
         failed: dict[str, Outcome] = {}
         if not keeps_rejected:
-            failed = self._send_dead_letters(queue, outcomes, limit)
-        decided: dict[str, Delivered] = {}
-        for record, found in outcomes:
-            outcome = failed.get(record.message_id, found)
-            # Without a dead-letter queue of the router, the queue's own redrive policy applies.
+            failed = self._send_dead_letters(queue, others, limit)
+        part = []
+        for planned, settled_as in settled.items():
+            record = planned.record
+            outcome = failed.get(record.message_id, settled_as)
             kept = outcome.kind == "retry" or (keeps_rejected and outcome.kind == "rejected")
-            decided[record.message_id] = Delivered(record, outcome, acknowledged=not kept)
-        return decided
+            part.append(Delivered(record, outcome, acknowledged=not kept))
+        return part
 
     def _send_dead_letters(
         self,
@@ -348,7 +341,7 @@ class Delivery:
             malformed_failures=sum([is_malformed(record) for record in failed_before]),
         )
         log_batch(summary, self._program.hash)
-        self._meter(summary)
+        self._options.meter(summary)
         if self._observes_batches:
             self._notify("router_batch_done", summary)
 
@@ -356,7 +349,7 @@ class Delivery:
         try:
             self._program.plugins.notify(hook, seen)
         except KeyboardInterrupt:
-            if self._interruptible:
+            if self._options.interruptible:
                 raise
             LOGGER.error("%s of a plugin raised KeyboardInterrupt", hook)
         end_copy(self._process)
@@ -440,9 +433,3 @@ def _plan_costly(
         return PlannedMessage(record, _PLANNED_LATE if budget.is_late else TOO_COSTLY)
     except BaseException as error:  # a plugin may raise anything
         return _not_planned(record, error, interruptible)
-
-
-def _outcome_of(planned: PlannedMessage) -> Outcome:
-    if planned.outcome is None:
-        raise AssertionError("a write was not settled")
-    return planned.outcome

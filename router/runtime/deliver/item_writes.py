@@ -1,15 +1,24 @@
 """The order in which the writes of an item are sent, and which of them are."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
-from router.codes import NOT_STARTED, RETRY_LATER, SUPERSEDED
+from router.codes import RETRY_LATER, SUPERSEDED
 from router.model import WRITTEN, Action, Outcome, Table
+from router.runtime.aws.protocols import (
+    NonBlockingTables,
+    PendingWrite,
+    Request,
+    Tables,
+    WriteResponse,
+)
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 
-_NONE: list[tuple[PlannedMessage, Write]] = []
-"""Shared by all that have one write, which are most: none has a list of its own."""
+Identity = tuple[str, ...]
+"""What identifies an item: its table and its key."""
+SettledWrite = tuple[PlannedMessage, Outcome]
+"""A message, and the outcome of one of its writes."""
 
 
 class CoalescedWrites:
@@ -24,21 +33,28 @@ class CoalescedWrites:
     Any other write is alone.
     """
 
-    __slots__ = ("_before", "_planned", "batched", "write")
+    __slots__ = ("_writes", "batched")
 
     def __init__(self, planned: PlannedMessage, write: Write) -> None:
         self.batched = write.call is None
         """Whether BatchWriteItem carries it."""
-        self.write = write
+        self._writes = [(planned, write)]
+        """The last is sent. If it is rejected, the one before is."""
+
+    @property
+    def write(self) -> Write:
         """The write to send."""
-        self._planned = planned
-        self._before: list[tuple[PlannedMessage, Write]] = _NONE
-        """The writes to send if this one is rejected: the last of them first."""
+        return self._writes[-1][1]
 
     @property
     def writes(self) -> list[Write]:
         """The writes that are sent together: one."""
         return [self.write]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing more to send."""
+        return not self._writes
 
     def actions(self) -> list[Action]:
         """Return the actions to send: one, or with an idempotency key two in one transaction."""
@@ -52,72 +68,48 @@ class CoalescedWrites:
         """Add a later write of the item if the two can be combined; return whether it was added."""
         if not _can_combine(self.write, write):
             return False
-        if self._before is _NONE:
-            self._before = []
-        # A lesser version is never sent before a greater one.
-        is_lesser = not self.batched and self.write.version_order >= write.version_order
-        if is_lesser:
-            self._insert(planned, write)
-        else:
-            self._before.append((self._planned, self.write))
-            self._planned = planned
-            self.write = write
+        at = len(self._writes)
+        if not self.batched:
+            # The greatest version is last. Of equal ones, the first received is sent first.
+            order = write.version_order
+            while at and self._writes[at - 1][1].version_order >= order:
+                at -= 1
+        self._writes.insert(at, (planned, write))
         return True
 
-    def settle(self, outcome: Outcome) -> bool:
-        """Settle the write that was sent; return whether another one is to be sent now."""
-        self._planned.settle(_with_route(outcome, self.write))
-        if self._before is _NONE:
-            return False
-        if outcome.kind != "rejected":
-            # A rejected write says nothing about those before.
-            is_by_version = not self.batched and outcome.kind != "retry"
-            if is_by_version:
-                self._settle_lesser()
-            else:
-                self._settle_before(outcome)
-        if not self._before:
-            return False
-        self._planned, self.write = self._before.pop()
-        return True
-
-    def _insert(self, planned: PlannedMessage, write: Write) -> None:
-        """Insert a write by its version; of equal versions the first received is sent first."""
-        before = self._before
-        order = write.version_order
-        at = len(before)
-        while at and before[at - 1][1].version_order >= order:
-            at -= 1
-        before.insert(at, (planned, write))
-
-    def _settle_before(self, outcome: Outcome) -> None:
-        """Settle all writes before the one that was sent, as it was: it superseded them."""
-        while self._before:
-            planned, write = self._before.pop()
-            planned.settle(_with_route(outcome, write))
-
-    def _settle_lesser(self) -> None:
-        """Settle the writes whose version is less than the one that was sent."""
-        greatest = self.write.version_order
-        left = []
-        for planned, write in self._before:
-            if write.version_order < greatest:
-                version = f"'{write.version_name}' for table '{write.table.name}'"
-                reason = f"a greater {version} came in the same batch"
-                planned.settle(Outcome("stale", SUPERSEDED.id, reason, write.route))
-            else:
-                left.append((planned, write))
-        self._before = left
+    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+        """Return what the outcome of the write that was sent settles."""
+        planned, sent = self._writes.pop()
+        settled = [(planned, _with_route(outcome, sent))]
+        if outcome.kind == "rejected":
+            # It says nothing about those before.
+            return settled
+        before = self._writes[::-1]
+        if self.batched or outcome.kind == "retry":
+            self._writes = []
+            return settled + [(each, _with_route(outcome, write)) for each, write in before]
+        # Only an equal version is still to be sent: the table decides about it.
+        greatest = sent.version_order
+        self._writes = [each for each in self._writes if each[1].version_order == greatest]
+        for each, write in before:
+            if write.version_order != greatest:
+                settled.append((each, _superseded(write)))
+        return settled
 
 
 class Transaction:
-    """A message whose writes are one transaction; it has the interface of `CoalescedWrites`."""
+    """A message whose writes are one transaction.
 
-    __slots__ = ("_parts", "_planned")
+    It has the interface of `CoalescedWrites`, which cannot do this: a transaction is of one message
+    and several items, and nothing replaces it.
+    """
+
+    __slots__ = ("_parts", "_planned", "is_settled")
 
     batched = False
 
     def __init__(self, planned: PlannedMessage) -> None:
+        self.is_settled = False
         self._planned = planned
         self._parts: list[tuple[Action, Write]] = []
         """The actions in order, each with its write."""
@@ -141,11 +133,164 @@ class Transaction:
         action, write = self._parts[position]
         return _condition_failed(write, action, stored)
 
-    def settle(self, outcome: Outcome) -> bool:
-        """Settle all writes; there is never another one to send."""
-        for write in self.writes:
-            self._planned.settle(_with_route(outcome, write))
-        return False
+    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+        """Return the outcomes of all writes."""
+        self.is_settled = True
+        return [(self._planned, _with_route(outcome, write)) for write in self.writes]
+
+
+Step = CoalescedWrites | Transaction
+
+
+class ItemWrites:
+    """The writes of one item, or one transaction, under way.
+
+    It is also what one call writes: its first step. `tries` are those of this step, which may be
+    sent from `ready_at` on. `failure` says why the last try failed. `waits_for_units` says that it
+    waits for the budget of its table.
+    """
+
+    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = [*steps]
+        self.tries = 0
+        self.ready_at = float("-inf")
+        self.failure = ""
+        self.waits_for_units = False
+
+    @property
+    def step(self) -> Step:
+        """The step to send."""
+        return self.steps[0]
+
+    @property
+    def items(self) -> "list[ItemWrites]":
+        """The items of its call: one."""
+        return [self]
+
+    @property
+    def writes(self) -> list[Write]:
+        """The writes that are sent together."""
+        return self.step.writes
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether its call is TransactWriteItems."""
+        return len(self.step.actions()) > 1
+
+    @property
+    def name(self) -> str:
+        """The tables of the first step, for a reason.
+
+        AWS does not say which table of a transaction it means.
+        """
+        names = dict.fromkeys([f"'{table.name}'" for table in tables_of(self.writes)])
+        return f"table {' or '.join(names)}"
+
+    def begin(self, tables: NonBlockingTables, timeout: float) -> PendingWrite:
+        """Begin PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
+        return tables.begin_actions(self.step.actions(), timeout, is_measured(self.writes))
+
+    def call(self, tables: Tables, timeout: float) -> WriteResponse:
+        """Call PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
+        actions = self.step.actions()
+        measured = is_measured(self.writes)
+        if len(actions) > 1:
+            return tables.transact(actions, timeout, measured)
+        return tables.write(*actions[0], timeout, measured)
+
+    def left_of(self, unprocessed: Sequence[Request]) -> "list[ItemWrites]":
+        """Return the items whose requests are unprocessed: none, as only batches have such."""
+        return []
+
+    def settle(self, outcome: Outcome) -> list[SettledWrite]:
+        """Go on after the first step has an outcome; return what that settles."""
+        self.tries = 0
+        self.waits_for_units = False
+        settled = self.step.settle(outcome)
+        if self.step.is_settled:
+            del self.steps[0]
+        return settled
+
+    def wait_for_units(self, moment: float) -> None:
+        """Wait for the budget of a table, which has enough units by some moment."""
+        self.ready_at = moment
+        self.waits_for_units = True
+
+    def retry_at(self, moment: float, failure: str) -> None:
+        """Send the first step once more."""
+        self.tries += 1
+        self.waits_for_units = False
+        self.ready_at = moment
+        self.failure = failure
+
+    def abandon(self, outcome: Outcome) -> list[SettledWrite]:
+        """Settle all steps without sending them.
+
+        The later writes of an item must not be made before the first.
+        """
+        settled: list[SettledWrite] = []
+        for step in self.steps:
+            settled += step.settle(outcome)
+        self.steps.clear()
+        return settled
+
+    def give_up(self) -> list[SettledWrite]:
+        """Leave all steps for the next delivery of their messages: the first one keeps failing."""
+        reason = f"{self.name} did not accept the write in time: {self.failure}"
+        return self.abandon(Outcome("retry", RETRY_LATER.id, reason))
+
+    def run_out_of_time(self) -> list[SettledWrite]:
+        """Leave all steps for the next delivery of their messages: no call may start any more."""
+        reason = f"the deadline passed before it was written to {self.name}"
+        if self.waits_for_units:
+            reason += ", whose write_units are used up"
+        return self.abandon(Outcome("retry", RETRY_LATER.id, reason))
+
+
+def coalesce(messages: Iterable[PlannedMessage]) -> list[list[CoalescedWrites]]:
+    """Return the steps of each item, in the order of each item's first write."""
+    by_item: dict[Identity, list[CoalescedWrites]] = {}
+    for planned in messages:
+        for write in planned.writes:
+            steps = by_item.setdefault(write.identity, [])
+            if not steps or not steps[-1].add(planned, write):
+                steps.append(CoalescedWrites(planned, write))
+    return [*by_item.values()]
+
+
+def transaction_waves(messages: Iterable[PlannedMessage]) -> list[list[PlannedMessage]]:
+    """Return messages in waves: those of a wave write different items.
+
+    Of two messages that write one item, the earlier is in an earlier wave.
+    """
+    waves: list[list[PlannedMessage]] = []
+    next_wave: dict[Identity, int] = {}
+    for planned in messages:
+        items = items_of(planned)
+        number = max([next_wave.get(item, 0) for item in items])
+        if number == len(waves):
+            waves.append([])
+        waves[number].append(planned)
+        next_wave |= dict.fromkeys(items, number + 1)
+    return waves
+
+
+def items_of(planned: PlannedMessage) -> set[Identity]:
+    """Return the items that a message writes."""
+    return {write.identity for write in planned.writes}
+
+
+def tables_of(writes: Iterable[Write]) -> list[Table]:
+    """Return the tables of writes, and of their idempotency keys."""
+    keys = [write.idempotency_key for write in writes]
+    return [write.table for write in writes] + [key.table for key in keys if key]
+
+
+def is_measured(writes: Iterable[Write]) -> bool:
+    """Whether a table of writes has a budget."""
+    return any(table.write_units for table in tables_of(writes))
 
 
 def _with_route(outcome: Outcome, write: Write) -> Outcome:
@@ -153,6 +298,12 @@ def _with_route(outcome: Outcome, write: Write) -> Outcome:
     if outcome is WRITTEN or outcome.route:
         return outcome
     return structs.replace(outcome, route=write.route)
+
+
+def _superseded(write: Write) -> Outcome:
+    version = f"'{write.version_name}' for table '{write.table.name}'"
+    reason = f"a greater {version} came in the same batch"
+    return Outcome("stale", SUPERSEDED.id, reason, write.route)
 
 
 def _actions(write: Write) -> list[Action]:
@@ -179,145 +330,3 @@ def _can_combine(write: Write, later: Write) -> bool:
             return write.version_order[0] == later.version_order[0]
         case "never":
             return False
-
-
-Step = CoalescedWrites | Transaction
-Steps = Sequence[Step]
-"""The steps of one item in order: each is sent when the one before has ended.
-
-Those of different items are independent of each other.
-"""
-_TOO_EARLY = Outcome(
-    "retry",
-    NOT_STARTED.id,
-    "an earlier write of one of its items is still to be made",
-)
-
-
-def schedule(messages: Iterable[PlannedMessage], *, atomic: bool) -> Iterator[Sequence[Steps]]:
-    """Yield the steps of all messages without outcome, by item.
-
-    What is yielded together may be sent together. What is yielded next is sent after it.
-    """
-    still_open = [planned for planned in messages if planned.outcome is None]
-    if not atomic:
-        yield coalesce(still_open)
-        return
-    blocked: set[tuple[str, ...]] = set()
-    for wave in _disjoint(still_open):
-        ready = [planned for planned in wave if not _is_blocked(planned, blocked)]
-        yield [[Transaction(planned)] for planned in ready]
-        for planned in ready:
-            if planned.outcome is not None and planned.outcome.kind == "retry":
-                blocked |= _items(planned)
-
-
-def coalesce(messages: Iterable[PlannedMessage]) -> list[list[CoalescedWrites]]:
-    """Return the steps of each item, in the order of each item's first write."""
-    by_item: dict[tuple[str, ...], list[CoalescedWrites]] = {}
-    for planned in messages:
-        for write in planned.writes:
-            steps = by_item.setdefault(write.identity, [])
-            if not steps or not steps[-1].add(planned, write):
-                steps.append(CoalescedWrites(planned, write))
-    return [*by_item.values()]
-
-
-class ItemWrites:
-    """The writes of one item, or one transaction, under way.
-
-    `tries` are those of its first step, which may be sent from `ready_at` on. `failure` says why
-    the last try failed. `waits_for_units` says that the first step waits for the budget of its
-    table.
-    """
-
-    __slots__ = ("failure", "ready_at", "steps", "tries", "waits_for_units")
-
-    def __init__(self, steps: Steps) -> None:
-        self.steps = [*steps]
-        self.tries = 0
-        self.ready_at = float("-inf")
-        self.failure = ""
-        self.waits_for_units = False
-
-    @property
-    def tables(self) -> str:
-        """The tables of the first step, for a reason.
-
-        AWS does not say which table of a transaction it means.
-        """
-        names = dict.fromkeys([f"'{table.name}'" for table in tables_of(self.steps[0])])
-        return f"table {' or '.join(names)}"
-
-    def advance(self, more: bool) -> None:
-        """Go on after a response to the first step; with `more` it has another write to send."""
-        self.tries = 0
-        self.waits_for_units = False
-        if not more:
-            del self.steps[0]
-
-    def wait_for_units(self, moment: float) -> None:
-        """Wait for the budget of a table, which has enough units by some moment."""
-        self.ready_at = moment
-        self.waits_for_units = True
-
-    def abandon(self, outcome: Outcome) -> None:
-        """Settle all steps without sending them.
-
-        The later writes of an item must not be made before the first.
-        """
-        for step in self.steps:
-            step.settle(outcome)
-        self.steps.clear()
-
-    def give_up(self) -> None:
-        """Leave all steps for the next delivery of their messages: the first one keeps failing."""
-        reason = f"{self.tables} did not accept the write in time: {self.failure}"
-        self.abandon(retry_later(reason))
-
-
-def tables_of(step: Step) -> list[Table]:
-    """Return the tables that a step writes to."""
-    tables = [write.table for write in step.writes]
-    keys = [write.idempotency_key for write in step.writes]
-    return tables + [key.table for key in keys if key]
-
-
-def retry_later(reason: str) -> Outcome:
-    """Return the outcome of a write that is left for the next delivery of its message."""
-    return Outcome("retry", RETRY_LATER.id, reason)
-
-
-def _is_blocked(planned: PlannedMessage, blocked: set[tuple[str, ...]]) -> bool:
-    """Return whether an earlier write of one of the message's items is still to be made.
-
-    The message is then retried, and blocks all its items.
-    """
-    items = _items(planned)
-    if blocked.isdisjoint(items):
-        return False
-    for write in planned.writes:
-        planned.settle(_with_route(_TOO_EARLY, write))
-    blocked |= items
-    return True
-
-
-def _items(planned: PlannedMessage) -> set[tuple[str, ...]]:
-    return {write.identity for write in planned.writes}
-
-
-def _disjoint(messages: Iterable[PlannedMessage]) -> list[list[PlannedMessage]]:
-    """Return messages in waves: those of a wave write different items.
-
-    Of two messages that write one item, the earlier is in an earlier wave.
-    """
-    waves: list[list[PlannedMessage]] = []
-    next_wave: dict[tuple[str, ...], int] = {}
-    for planned in messages:
-        items = _items(planned)
-        number = max([next_wave.get(item, 0) for item in items])
-        if number == len(waves):
-            waves.append([])
-        waves[number].append(planned)
-        next_wave |= dict.fromkeys(items, number + 1)
-    return waves

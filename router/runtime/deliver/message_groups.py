@@ -1,9 +1,7 @@
 """The order of the message groups of a FIFO queue."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
-
-from router.model import Record
 
 T = TypeVar("T")
 
@@ -25,17 +23,3 @@ def group_waves(
     while left:
         yield [group[0] for group in left]
         left = [group[1:] for group in left if is_done(group[0]) and len(group) > 1]
-
-
-def is_group_done(
-    record: Record,
-    batch: Iterable[Record],
-    is_acknowledged: Callable[[Record], bool],
-) -> bool:
-    """Whether all messages of the batch before a message of its group are acknowledged."""
-    for earlier in batch:
-        if earlier.message_id == record.message_id:
-            return True
-        if earlier.group_id == record.group_id and not is_acknowledged(earlier):
-            return False
-    return True

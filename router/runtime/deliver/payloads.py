@@ -183,9 +183,10 @@ class _Fetch:
         """Send the request, if there is room for more objects."""
         if self._room.is_full:
             return EndedCall(NO_ROOM)
+        pointer = self._pointer
         return objects.begin_fetch(
-            self._pointer.bucket,
-            self._pointer.key,
+            pointer.bucket,
+            pointer.key,
             self._max_bytes,
             seconds,
             self._has_room,
@@ -195,12 +196,8 @@ class _Fetch:
         """Fetch the object, if there is room for more of them."""
         if self._room.is_full:
             return NO_ROOM
-        response = objects.fetch(
-            self._pointer.bucket,
-            self._pointer.key,
-            self._max_bytes,
-            seconds,
-        )
+        pointer = self._pointer
+        response = objects.fetch(pointer.bucket, pointer.key, self._max_bytes, seconds)
         if isinstance(response, AwsFault) or self._has_room(len(response)):
             return response
         return NO_ROOM

@@ -6,10 +6,11 @@ Why by itself: docs/decisions/2026-11-25-each-write-retried-alone.md
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 from router import codes
-from router.model import WRITTEN, Outcome, Table
+from router.model import WRITTEN, Outcome, Table, worst
 from router.runtime.aws.calls import (
     CONCURRENT_CALLS,
     Clock,
@@ -26,20 +27,22 @@ from router.runtime.aws.protocols import (
     AwsFault,
     KeySchema,
     NonBlockingTables,
-    PendingWrite,
     Tables,
     WriteResponse,
 )
-from router.runtime.deliver.batches import Batch, pack, pack_plain
+from router.runtime.deliver.batches import Batch, PlainBatch, pack, pack_plain
 from router.runtime.deliver.budgets import Reservation, WriteBudgets
 from router.runtime.deliver.item_writes import (
-    CoalescedWrites,
+    Identity,
     ItemWrites,
+    SettledWrite,
     Step,
-    Steps,
-    retry_later,
-    schedule,
+    Transaction,
+    coalesce,
+    is_measured,
+    items_of,
     tables_of,
+    transaction_waves,
 )
 from router.runtime.deliver.time_limits import StartLimit, WaitBudget
 from router.runtime.engine.backoff import jitter
@@ -65,8 +68,64 @@ THROTTLED_MINORITY = 0.1
 Otherwise the table is at its capacity.
 """
 
-Job = Batch | Step
+Job = Batch | ItemWrites
 """What one call writes."""
+Call = PlainBatch | Job
+Settled = dict[PlannedMessage, Outcome]
+"""The outcomes of messages, in the order of receipt."""
+_TOO_EARLY = Outcome(
+    "retry",
+    codes.NOT_STARTED.id,
+    "an earlier write of one of its items is still to be made",
+)
+
+
+class Settlement:
+    """The outcomes of the messages of one call of `write`.
+
+    A message is settled once all of its writes are. Its outcome is the worst of theirs.
+    """
+
+    __slots__ = ("_outcomes", "_results")
+
+    def __init__(self, messages: Sequence[PlannedMessage]) -> None:
+        self._outcomes: dict[PlannedMessage, Outcome | None]
+        self._outcomes = {planned: planned.outcome for planned in messages}
+        """Of each message that was not taken; None if it is not settled."""
+        self._results: dict[PlannedMessage, list[Outcome]] = {}
+        """The outcomes of writes."""
+
+    @property
+    def unsettled(self) -> list[PlannedMessage]:
+        """The messages with a write that has no outcome."""
+        return [planned for planned, outcome in self._outcomes.items() if outcome is None]
+
+    def add(self, writes: Iterable[SettledWrite]) -> None:
+        """Add the outcomes of writes."""
+        for planned, outcome in writes:
+            results = self._results.setdefault(planned, [])
+            results.append(outcome)
+            if len(results) == len(planned.writes):
+                self._outcomes[planned] = worst(results)
+
+    def add_written(self, messages: Iterable[PlannedMessage]) -> None:
+        """Add messages of one write each, which was written."""
+        self._outcomes.update(dict.fromkeys(messages, WRITTEN))
+
+    def outcome_of(self, planned: PlannedMessage) -> Outcome:
+        """Return the outcome of a message whose writes were added."""
+        return worst(self._results[planned])
+
+    def take(self) -> Settled:
+        """Return the messages that were settled since the last call."""
+        taken = self._outcomes
+        self._outcomes = {}
+        if None in taken.values():
+            # Only before a wait: nearly always, all are settled at once.
+            self._outcomes = {each: None for each, outcome in taken.items() if outcome is None}
+            for unsettled in self._outcomes:
+                del taken[unsettled]
+        return cast("Settled", taken)
 
 
 class Writer:
@@ -93,73 +152,133 @@ class Writer:
         self._keys: dict[str, tuple[KeySchema, float]] = {}
         """The key of a table, and when it was looked up."""
         self._budgets = WriteBudgets(clock)
-        self._calls: PolledCalls[Job, WriteResponse] | ThreadedCalls[Job, WriteResponse]
+        self._calls: PolledCalls[Call, WriteResponse] | ThreadedCalls[Call, WriteResponse]
+        self._calls = ThreadedCalls(lambda job, timeout: job.call(tables, timeout), clock)
         if isinstance(tables, NonBlockingTables):
-            self._calls = PolledCalls(_begin(tables), result_of_write, clock, most_calls)
-        else:
-            self._calls = ThreadedCalls(self._call, clock)
+            self._calls = PolledCalls(
+                lambda job, timeout: job.begin(tables, timeout),
+                result_of_write,
+                clock,
+                most_calls,
+            )
 
     @property
     def duration(self) -> Duration:
         """How long calls take."""
         return self._calls.duration
 
-    def write_messages(
+    def write(
         self,
         messages: Sequence[PlannedMessage],
         limit: StartLimit,
         waits: WaitBudget,
         *,
         atomic: bool,
-    ) -> Iterator[None]:
-        """Make the writes of all messages without outcome, as `write` does.
+    ) -> Iterator[Settled]:
+        """Write messages until each is settled, or no call may start any more.
 
-        Of plain puts and deletes, steps are made only for what the first try leaves.
+        Yield what is settled: before each wait for retries, so that it can be acknowledged
+        meanwhile, and at last. A message that was decided when it was planned is settled already.
         """
-        still_open = [planned for planned in messages if planned.outcome is None]
-        batches = None if atomic else pack_plain(still_open)
-        if batches is None:
-            for steps in schedule(still_open, atomic=atomic):
-                yield from self.write(steps, limit, waits)
-            return
-        left = self._send_plain(batches, limit)
-        if left:
-            # In the order of the messages again, whose tables may alternate.
-            running = [left[planned] for planned in still_open if planned in left]
-            tried = sum([len(batch.messages) for batch in batches])
-            yield from self._run(running, tried, limit, waits)
+        settlement = Settlement(messages)
+        if atomic:
+            yield from self._write_transactions(settlement, limit, waits)
+        else:
+            running, tried = self._try_items(settlement, limit)
+            if running:
+                yield from self._run(running, tried, settlement, limit, waits)
+        settled = settlement.take()
+        if settled:
+            yield settled
 
-    def write(
+    def _write_transactions(
         self,
-        items: Iterable[Steps],
+        settlement: Settlement,
         limit: StartLimit,
         waits: WaitBudget,
-    ) -> Iterator[None]:
-        """Send the steps of all items until each is settled, or no call may start any more.
+    ) -> Iterator[Settled]:
+        """Write each message in one transaction, after the earlier ones of its items."""
+        blocked: set[Identity] = set()
+        for wave in transaction_waves(settlement.unsettled):
+            ready = []
+            for planned in wave:
+                item = ItemWrites([Transaction(planned)])
+                if blocked.isdisjoint(items_of(planned)):
+                    ready.append(item)
+                else:
+                    settlement.add(item.abandon(_TOO_EARLY))
+            yield from self._run(ready, len(ready), settlement, limit, waits)
+            for planned in wave:
+                if settlement.outcome_of(planned).kind == "retry":
+                    blocked |= items_of(planned)
 
-        Yields before each wait for retries: what is settled by then can be acknowledged meanwhile.
+    def _try_items(
+        self,
+        settlement: Settlement,
+        limit: StartLimit,
+    ) -> tuple[list[ItemWrites], int]:
+        """Write messages of plain writes at once.
+
+        Return the items that are left, or those of all other messages, and how many were tried.
         """
-        running = [ItemWrites(steps) for steps in items]
-        yield from self._run(running, len(running), limit, waits)
+        messages = settlement.unsettled
+        batches = pack_plain(messages)
+        if batches is None:
+            items = [ItemWrites(steps) for steps in coalesce(messages)]
+            return items, len(items)
+        left = self._send_plain(batches, settlement, limit)
+        return left, sum([len(batch.writes) for batch in batches])
+
+    def _send_plain(
+        self,
+        batches: Sequence[PlainBatch],
+        settlement: Settlement,
+        limit: StartLimit,
+    ) -> list[ItemWrites]:
+        """Send batches of plain writes; return the items that are left."""
+        failed: list[tuple[PlainBatch, WriteResponse | None]] = []
+        for batch, response in zip(batches, self._calls.make(batches, limit), strict=True):
+            if response is not None and not response.fault:
+                settlement.add_written(batch.written(response.unprocessed))
+            if response is None or response.fault or response.unprocessed:
+                failed.append((batch, response))
+        if not failed:
+            return []
+        items: dict[Identity, ItemWrites] = {}
+        for steps in coalesce(settlement.unsettled):
+            items[steps[0].write.identity] = ItemWrites(steps)
+        answered: list[tuple[Job, WriteResponse]] = []
+        for batch, response in failed:
+            if response is None:
+                continue
+            left = [items[each.identity] for each in batch.writes if each.identity in items]
+            answered.append((Batch(left), response))
+        settlement.add(self._settle(answered, limit))
+        return [item for item in items.values() if item.steps]
 
     def _run(
         self,
         running: list[ItemWrites],
         tried: int,
+        settlement: Settlement,
         limit: StartLimit,
         waits: WaitBudget,
-    ) -> Iterator[None]:
-        """Send the steps of items; `tried` is the number of writes of the last try."""
+    ) -> Iterator[Settled]:
+        """Send the steps of items; `tried` is the number of writes of the last try.
+
+        Yield what is settled before each wait.
+        """
         reserved = 0.0
         since = 0.0
         while running:
             now = self._clock()
             if now >= limit.moment:
-                _abandon(running)
+                for item in running:
+                    settlement.add(item.run_out_of_time())
                 return
             ready = [item for item in running if item.ready_at <= now]
             if ready:
-                self._send(ready, limit)
+                settlement.add(self._send(ready, limit))
                 if reserved:
                     # A retry that is likely to fail again takes the time of its call too.
                     took = self._clock() - since
@@ -168,7 +287,7 @@ class Writer:
                     reserved = 0.0
                 running = [item for item in running if item.steps]
                 continue
-            wake = min([item.ready_at for item in running])
+            wake = min([limit.moment, *[item.ready_at for item in running]])
             waits_for_units = any(item.waits_for_units for item in running)
             # A table at its capacity takes some writes with each try.
             takes_some = THROTTLED_MINORITY * tried < len(running) < tried
@@ -176,185 +295,111 @@ class Writer:
             is_worth_waiting = takes_some or waits_for_units
             # Else a few writes cost the whole batch a wait, which is paid from `waits`. When that
             # is used up, SQS delivers their messages again later.
-            reserved = 0.0 if is_worth_waiting else min(wake, limit.moment) - now
+            reserved = 0.0 if is_worth_waiting else wake - now
             if reserved and not waits.take(reserved):
                 for item in running:
-                    item.give_up()
+                    settlement.add(item.give_up())
                 return
-            yield
+            settled = settlement.take()
+            if settled:
+                yield settled
             tried = len(running)
             since = self._clock()
-            wait = max(0.0, min(wake, limit.moment) - since)
+            wait = max(0.0, wake - since)
             with blocking:
                 self._sleep(wait)
             if not waits_for_units and not reserved:
                 # Further receivers could use this time. They would not make a budget larger.
                 waits.waited += wait
 
-    def _send_plain(
-        self,
-        batches: Sequence[Batch],
-        limit: StartLimit,
-    ) -> dict[PlannedMessage, ItemWrites]:
-        """Send batches of messages.
+    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> list[SettledWrite]:
+        """Send the first step of each item; return what is settled."""
+        batched = [item for item in ready if item.step.batched]
+        alone = [item for item in ready if not item.step.batched]
+        return self._make([*pack(batched, self._budgets.most_units), *alone], limit)
 
-        Return the items that are not settled, by their first message.
-        """
-        by_step: dict[Step, ItemWrites] = {}
-        by_message: dict[PlannedMessage, ItemWrites] = {}
-        refused: list[Job] = []
-        responses = self._calls.make(batches, limit)
-        for batch, response in zip(batches, responses, strict=True):
-            left = batch.messages
-            if response is not None and response.fault is None:
-                left = batch.settle_messages(response.unprocessed)
-            if not left:
-                continue
-            with_steps = batch.with_steps(left)
-            for planned, step in zip(left, with_steps.steps, strict=True):
-                item = ItemWrites([step])
-                by_step[step] = item
-                by_message[batch.of_item(planned)[0]] = item
-            if response is not None:
-                refused += self._handle_batch(with_steps, response, by_step, limit)
-        self._make(refused, by_step, limit)
-        return {planned: item for planned, item in by_message.items() if item.steps}
-
-    def _send(self, ready: Sequence[ItemWrites], limit: StartLimit) -> None:
-        """Send the first step of each item."""
-        by_step: dict[Step, ItemWrites] = {item.steps[0]: item for item in ready}
-        batched: list[CoalescedWrites] = []
-        alone: list[Job] = []
-        for step in by_step:
-            if isinstance(step, CoalescedWrites) and step.batched:
-                batched.append(step)
-            else:
-                alone.append(step)
-        self._make([*pack(batched, self._budgets.most_units), *alone], by_step, limit)
-
-    def _make(self, jobs: list[Job], by_step: Mapping[Step, ItemWrites], limit: StartLimit) -> None:
-        """Make calls, and at once those for the halves of batches that were refused."""
-        while jobs:
-            allowed, reservations = self._reserve(jobs, by_step)
-            responses = self._calls.make(allowed, limit)
-            jobs = []
-            for job, response in zip(allowed, responses, strict=True):
-                if job in reservations:
-                    reservations[job].settle(response, len(job.writes))
-                if response is None:
-                    continue
-                if isinstance(job, Batch):
-                    jobs += self._handle_batch(job, response, by_step, limit)
-                else:
-                    self._handle_step(job, response, by_step[job], limit)
-
-    def _reserve(
-        self,
-        jobs: Sequence[Job],
-        by_step: Mapping[Step, ItemWrites],
-    ) -> tuple[list[Job], dict[Job, Reservation]]:
-        """Return the calls that the budgets of their tables allow, with what is reserved.
-
-        The items of other calls wait.
-        """
-        allowed: list[Job] = []
-        reservations: dict[Job, Reservation] = {}
+    def _make(self, jobs: Iterable[Job], limit: StartLimit) -> list[SettledWrite]:
+        """Make the calls that the budgets of their tables allow; the items of others wait."""
+        allowed: dict[Job, Reservation | None] = {}
         for job in jobs:
-            if not _is_measured(job):
-                allowed.append(job)
+            if not is_measured(job.writes):
+                allowed[job] = None
                 continue
-            transactional = not isinstance(job, Batch) and len(job.actions()) > 1
-            reservation = self._budgets.reserve(job.writes, transactional=transactional)
+            reservation = self._budgets.reserve(job.writes, transactional=job.is_transaction)
             if not reservation.wait:
-                allowed.append(job)
-                reservations[job] = reservation
+                allowed[job] = reservation
                 continue
-            steps = job.steps if isinstance(job, Batch) else [job]
-            for step in steps:
-                by_step[step].wait_for_units(self._clock() + reservation.wait)
-        return allowed, reservations
+            for item in job.items:
+                item.wait_for_units(self._clock() + reservation.wait)
+        responses = self._calls.make([*allowed], limit)
+        answered: list[tuple[Job, WriteResponse]] = []
+        for (job, reserved), response in zip(allowed.items(), responses, strict=True):
+            if reserved is not None:
+                reserved.settle(response, len(job.writes))
+            if response is not None:
+                answered.append((job, response))
+        return self._settle(answered, limit)
 
-    def _call(self, job: Job, timeout: float) -> WriteResponse:
-        measured = _is_measured(job)
-        if isinstance(job, Batch):
-            return self._tables.batch_write(job.table.name, job.requests(), timeout, measured)
-        actions = job.actions()
-        if len(actions) > 1:
-            return self._tables.transact(actions, timeout, measured)
-        return self._tables.write(*actions[0], timeout, measured)
-
-    def _handle_batch(
+    def _settle(
         self,
-        batch: Batch,
-        response: WriteResponse,
-        by_step: Mapping[Step, ItemWrites],
+        answered: Iterable[tuple[Job, WriteResponse]],
         limit: StartLimit,
-    ) -> Sequence[Job]:
-        """Handle the response to a BatchWriteItem; return the batches to send at once."""
-        items = [by_step[step] for step in batch.steps]
-        fault = response.fault
-        if fault is None:
-            left = {by_step[step] for step in batch.settle(response.unprocessed)}
-            for item in items:
-                if item not in left:
-                    item.advance(more=False)
-            if left:
-                self._retry([item for item in items if item in left], "the table was throttled")
-        elif fault.kind == "retry":
-            self._retry(items, fault.code)
-        elif fault.kind == "configuration":
-            for item in items:
-                item.abandon(_configuration_error(f"{item.tables}: {fault.code}"))
-        elif len(items) > 1:
-            return batch.halves()
-        else:
-            self._refuse(batch.steps[0], fault, items[0], limit)
-        return []
-
-    def _handle_step(
-        self,
-        step: Step,
-        response: WriteResponse,
-        item: ItemWrites,
-        limit: StartLimit,
-    ) -> None:
-        """Handle the response to a PutItem, UpdateItem, DeleteItem or TransactWriteItems."""
-        fault = response.fault
-        if fault is None:
-            item.advance(step.settle(WRITTEN))
-        elif fault.kind == "condition":
-            outcome = _outcome_of_condition(step, response)
-            if outcome is None:
-                self._retry([item], UNREADABLE.code)
+    ) -> list[SettledWrite]:
+        """Settle what calls have done; the halves of a batch that was refused are sent at once."""
+        settled: list[SettledWrite] = []
+        halves: list[Job] = []
+        for job, response in answered:
+            fault = response.fault
+            is_refused = fault is not None and fault.kind == "refused"
+            if is_refused and isinstance(job, Batch) and len(job.items) > 1:
+                halves += job.halves()
             else:
-                item.advance(step.settle(outcome))
-        elif fault.kind == "retry":
-            self._retry([item], fault.code)
-        elif fault.kind == "configuration":
-            item.abandon(_configuration_error(f"{item.tables}: {fault.code}"))
-        else:
-            self._refuse(step, fault, item, limit)
+                settled += self._handle(job, response, limit)
+        if halves:
+            settled += self._make(halves, limit)
+        return settled
 
-    def _refuse(self, step: Step, fault: AwsFault, item: ItemWrites, limit: StartLimit) -> None:
+    def _handle(self, job: Job, response: WriteResponse, limit: StartLimit) -> list[SettledWrite]:
+        """Settle the items of a call, or retry them."""
+        fault = response.fault
+        if fault is None:
+            left = job.left_of(response.unprocessed)
+            settled = self._retry(left, "the table was throttled")
+            for item in job.items:
+                if item not in left:
+                    settled += item.settle(WRITTEN)
+            return settled
+        item = job.items[0]
+        match fault.kind:
+            case "retry":
+                return self._retry(job.items, fault.code)
+            case "configuration":
+                return _misconfigured(job.items, f"{item.name}: {fault.code}")
+            case "condition":
+                outcome = _outcome_of_condition(item.step, response)
+                if outcome is None:
+                    return self._retry([item], UNREADABLE.code)
+                return item.settle(outcome)
+            case "refused":
+                return self._refuse(item, fault, limit)
+
+    def _refuse(self, item: ItemWrites, fault: AwsFault, limit: StartLimit) -> list[SettledWrite]:
         """Handle a refused item that was sent alone.
 
         Either the item is wrong, or the configured key of its table.
         """
-        for table in tables_of(step):
+        for table in tables_of(item.writes):
             key = self._key_of(table, limit)
             if isinstance(key, AwsFault):
                 if key.kind == "retry":
-                    self._retry([item], key.code)
-                else:
-                    item.abandon(_configuration_error(f"table '{table.name}': {key.code}"))
-                return
+                    return self._retry([item], key.code)
+                return _misconfigured([item], f"table '{table.name}': {key.code}")
             if key != table.key:
                 reason = f"table '{table.name}' has another key than the config says"
-                item.abandon(_configuration_error(reason))
-                return
-        write = step.writes[0]
+                return _misconfigured([item], reason)
+        write = item.writes[0]
         reason = f"table '{write.table.name}' refused the item: {fault.code}"
-        item.advance(step.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route)))
+        return item.settle(Outcome("rejected", codes.REFUSED.id, reason, write.route))
 
     def _key_of(self, table: Table, limit: StartLimit) -> KeySchema | AwsFault:
         """Return the key that a table has now.
@@ -372,34 +417,21 @@ class Writer:
             self._keys[table.name] = found, now
         return found
 
-    def _retry(self, items: Sequence[ItemWrites], reason: str) -> None:
-        """Retry after a back-off.
+    def _retry(self, items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:
+        """Retry after a back-off; return what is settled as an item has used up its tries.
 
         Items with equally many tries wait equally long, to be sent together again.
         """
-        by_tries: dict[int, list[ItemWrites]] = {}
+        waits: dict[int, float] = {}
+        settled: list[SettledWrite] = []
         for item in items:
-            by_tries.setdefault(item.tries, []).append(item)
-        for tries, alike in by_tries.items():
-            wait = self._jitter(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (tries + 1)))
-            for item in alike:
-                item.tries += 1
-                item.waits_for_units = False
-                item.ready_at = self._clock() + wait
-                item.failure = reason
-                if item.tries == self._max_tries:
-                    item.give_up()
-
-
-def _begin(tables: NonBlockingTables) -> Callable[[Job, float], PendingWrite]:
-    def begin(job: Job, timeout: float) -> PendingWrite:
-        measured = _is_measured(job)
-        if isinstance(job, Batch):
-            requests = job.encodable_requests()
-            return tables.begin_batch_write(job.table.name, requests, timeout, measured)
-        return tables.begin_actions(job.actions(), timeout, measured)
-
-    return begin
+            if item.tries not in waits:
+                bound = min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (item.tries + 1))
+                waits[item.tries] = self._jitter(0, bound)
+            item.retry_at(self._clock() + waits[item.tries], reason)
+            if item.tries == self._max_tries:
+                settled += item.give_up()
+        return settled
 
 
 def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None:
@@ -420,21 +452,15 @@ def _outcome_of_condition(step: Step, response: WriteResponse) -> Outcome | None
         return None
 
 
-def _is_measured(job: Job) -> bool:
-    """Whether a table of a call has a budget."""
-    if isinstance(job, Batch):
-        return job.table.write_units > 0
-    return any(table.write_units for table in tables_of(job))
-
-
-def _abandon(running: Iterable[ItemWrites]) -> None:
-    """Leave items for the next delivery of their messages, as no call may start any more."""
-    for item in running:
-        reason = f"the deadline passed before it was written to {item.tables}"
-        if item.waits_for_units:
-            reason += ", whose write_units are used up"
-        item.abandon(retry_later(reason))
-
-
-def _configuration_error(reason: str) -> Outcome:
-    return Outcome("retry", codes.CONFIGURATION_ERROR.id, reason, configuration_error=True)
+def _misconfigured(items: Iterable[ItemWrites], reason: str) -> list[SettledWrite]:
+    """Leave items for the next delivery of their messages: no message is at fault."""
+    outcome = Outcome(
+        "retry",
+        codes.CONFIGURATION_ERROR.id,
+        reason,
+        configuration_error=True,
+    )
+    settled: list[SettledWrite] = []
+    for item in items:
+        settled += item.abandon(outcome)
+    return settled

@@ -27,7 +27,6 @@ from router.model import (
     Outcome,
     Record,
     Table,
-    worst,
 )
 from router.runtime.engine.attributes import identify
 
@@ -330,26 +329,15 @@ class Mode(Struct, frozen=True, kw_only=True, eq=False):
         return f"Mode({self.name})"
 
 
-class PlannedMessage(Struct, eq=False, gc=False):
+class PlannedMessage(Struct, frozen=True, eq=False, gc=False):
     """A message with what is to be written for it.
 
-    `outcome` is None until it is decided. `writes` are the planned writes; each of several adds its outcome to
-    `results`, and the worst of all is the outcome.
+    `outcome` is None, unless it was decided without a write.
     """
 
     record: Record
     outcome: Outcome | None = None
     writes: list[Write] = []
-    results: list[Outcome] = []
-
-    def settle(self, outcome: Outcome) -> None:
-        """Add the outcome of one of the writes."""
-        if len(self.writes) == 1:
-            self.outcome = outcome
-            return
-        self.results.append(outcome)
-        if len(self.results) == len(self.writes):
-            self.outcome = worst(self.results)
 
 
 def check_transaction(writes: list[Write]) -> None:

@@ -6,24 +6,25 @@ On standard queues they overlap the next receive.
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from select import POLLIN, poll
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec import Struct
 
 from router.model import Record
 from router.runtime.aws.calls import blocking
 from router.runtime.aws.protocols import (
     OUT_OF_TIME,
     AwsFault,
+    EndedCall,
     NonBlockingQueues,
     PendingCalls,
-    Queues,
     Receipt,
     VisibilityTimeout,
 )
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.telemetry import LOGGER
-from router.runtime.engine.engine import CompiledQueue
-from router.runtime.run.leases import Lease, Leases
-from router.runtime.run.timing import Timing
+from router.runtime.run.leases import Lease
+from router.runtime.run.polling import PolledQueue, ReceiverContext
 
 DELETE_ATTEMPTS = 6
 VISIBILITY_ATTEMPTS = 3
@@ -39,32 +40,32 @@ It is doubled with each attempt.
 """
 
 
-T = TypeVar("T", bound=tuple[Any, ...])
-Faults = Mapping[str, AwsFault]
-"""Why messages were not changed, by message id."""
 PendingFaults = PendingCalls[dict[str, AwsFault]]
+"""A call under way, and at last why messages were not changed, by message id."""
+Message = Receipt | VisibilityTimeout
 Send = Callable[[Sequence[Any]], PendingFaults]
 
 
-class _Operation:
-    """An operation that is under way for messages of a batch.
+class _Operation(Struct, eq=False):
+    """An operation for messages of a batch, which is tried several times.
 
-    The messages are tuples that begin with the message id. `left` are those that are not settled.
-    `call` is an attempt whose response is late from `due_at` on. Between two attempts it is None,
-    and the next one begins at `due_at`.
+    `left` are the messages that are not settled. `call` is an attempt whose response is late from
+    `due_at` on. Between two attempts it is None, and the next one begins at `due_at`. `given_up` are
+    the ids of messages for which it can never succeed, or has failed too often.
     """
 
-    __slots__ = ("attempt", "attempts", "call", "due_at", "failure", "ids", "left", "send")
+    left: Sequence[Message]
+    send: Send
+    attempts: int
+    failure: str
+    attempt: int = 0
+    call: PendingFaults | None = None
+    due_at: float = 0.0
+    given_up: set[str] = set()
+    ids: list[str] = []
 
-    def __init__(self, messages: Sequence[Any], send: Send, attempts: int, failure: str) -> None:
-        self.ids = [message[0] for message in messages]
-        self.left = messages
-        self.send = send
-        self.attempts = attempts
-        self.failure = failure
-        self.attempt = 0
-        self.call: PendingFaults | None = None
-        self.due_at = 0.0
+    def __post_init__(self) -> None:
+        self.ids = [message[0] for message in self.left]
 
 
 class Acknowledgements:
@@ -75,26 +76,17 @@ class Acknowledgements:
     and written.
     """
 
-    def __init__(
-        self,
-        queue: CompiledQueue,
-        url: str,
-        queues: Queues,
-        leases: Leases,
-        timeout: Callable[[], float],
-        timing: Timing,
-    ) -> None:
-        """`timeout` returns how many seconds calls may take from now on."""
-        self._queue = queue
-        self._url = url
-        self._queues = queues
+    def __init__(self, polled: PolledQueue, context: ReceiverContext) -> None:
+        self._queue = polled.queue
+        self._url = polled.url
+        self._queues = context.queues
         self._overlapping: NonBlockingQueues | None = None
         # FIFO queues are left out: a receive may return the next messages of a group.
-        if isinstance(queues, NonBlockingQueues) and not queue.fifo:
-            self._overlapping = queues
-        self._leases = leases
-        self._timeout = timeout
-        self._timing = timing
+        if isinstance(context.queues, NonBlockingQueues) and not polled.queue.fifo:
+            self._overlapping = context.queues
+        self._leases = context.leases
+        self._timeout = context.stop.timeout
+        self._timing = context.timing
         self._under_way: list[_Operation] = []
         self._lease: Lease | None = None
         """The lease of the operations under way, from the end of their batch on."""
@@ -123,8 +115,7 @@ class Acknowledgements:
             def send(left: Sequence[Receipt]) -> PendingFaults:
                 return begin(self._url, left, self._timeout())
 
-            handles = self._handles_of(records)
-            self._begin(_Operation(handles, send, DELETE_ATTEMPTS, CANNOT_DELETE))
+            self._begin(self._deletion(records, send))
         else:
             self._delete(records)
 
@@ -216,34 +207,52 @@ class Acknowledgements:
         Logs unexpected errors.
         """
         try:
-            if operation.call is None:
-                self._begin_attempt(operation)
-                return
-            self._finish_attempt(operation, operation.call)
+            self._advance(operation)
         except BaseException:
             # Whatever is raised, the lease must end with the operation, and the receiver must go
             # on. The messages are received again.
             LOGGER.exception("unexpected error", extra={"fields": {"queue": self._queue.name}})
-            operation.call = None
             operation.left = []
         if not operation.left:
             self._end(operation)
 
-    def _begin_attempt(self, operation: _Operation) -> None:
-        self._wait(operation.due_at - self._timing.clock())
-        operation.attempt += 1
-        operation.call = operation.send(operation.left)
-        operation.due_at = operation.call.until
-
-    def _finish_attempt(self, operation: _Operation, call: PendingFaults) -> None:
+    def _advance(self, operation: _Operation) -> None:
+        timing = self._timing
+        call = operation.call
+        if call is None:
+            wait = operation.due_at - timing.clock()
+            if wait > 0:
+                with blocking:
+                    timing.sleep(wait)
+            operation.attempt += 1
+            operation.call = operation.send(operation.left)
+            operation.due_at = operation.call.until
+            return
         operation.call = None
-        operation.left = self._retried(
-            operation.left,
-            call.finish(),
-            operation.failure,
-            last=operation.attempt == operation.attempts,
-        )
-        operation.due_at = self._timing.clock() + self._pause(operation.attempt)
+        operation.left = self._left_of(operation, call.finish())
+        if operation.left:
+            pause = timing.jitter(0, BACKOFF * 2**operation.attempt)
+            operation.due_at = timing.clock() + pause
+
+    def _left_of(self, operation: _Operation, failed: Mapping[str, AwsFault]) -> list[Message]:
+        """Return the messages of an attempt that are to be tried again.
+
+        Logs those that are given up.
+        """
+        is_last = operation.attempt == operation.attempts or OUT_OF_TIME in failed.values()
+        again: set[str] = set()
+        for message_id, fault in failed.items():
+            if fault.kind == "retry" and not is_last:
+                again.add(message_id)
+                continue
+            operation.given_up.add(message_id)
+            fields = {
+                "queue": self._queue.name,
+                "error": fault.code,
+                "message_id": message_id,
+            }
+            LOGGER.error(operation.failure, extra={"fields": fields})
+        return [message for message in operation.left if message[0] in again]
 
     def _end(self, operation: _Operation) -> None:
         """Remove an operation; its messages are not leased any more."""
@@ -268,56 +277,17 @@ class Acknowledgements:
             blocked.update([record.group_id for record in wave if record.message_id in undeleted])
 
     def _delete(self, records: Sequence[Record]) -> set[str]:
-        """Delete messages, with retries; returns the ids of those that could not be deleted."""
-        handles = self._handles_of(records)
-        undeleted: set[str] = set()
-        for attempt in range(1, DELETE_ATTEMPTS + 1):
-            if not handles:
-                break
-            failed = self._queues.delete(self._url, handles, self._timeout())
-            last = attempt == DELETE_ATTEMPTS
-            handles = self._retried(handles, failed, CANNOT_DELETE, last=last)
-            undeleted |= failed.keys() - {message_id for message_id, _ in handles}
-            if handles:
-                self._wait(self._pause(attempt))
-        return undeleted
+        """Delete messages now; return the ids of those that could not be deleted."""
 
-    def _retried(
-        self,
-        messages: Sequence[T],
-        failed: Faults,
-        failure: str,
-        *,
-        last: bool,
-    ) -> list[T]:
-        """Return the messages of an attempt that are to be tried again.
+        def send(left: Sequence[Receipt]) -> PendingFaults:
+            return EndedCall(self._queues.delete(self._url, left, self._timeout()))
 
-        Logs those that are given up.
-        """
-        if not failed:
-            return []
-        is_over = last or OUT_OF_TIME in failed.values()
-        again: set[str] = set()
-        for message_id, fault in failed.items():
-            if fault.kind == "retry" and not is_over:
-                again.add(message_id)
-                continue
-            fields = {
-                "queue": self._queue.name,
-                "error": fault.code,
-                "message_id": message_id,
-            }
-            LOGGER.error(failure, extra={"fields": fields})
-        return [message for message in messages if message[0] in again]
+        operation = self._deletion(records, send)
+        while operation.left:
+            self._advance(operation)
+        return operation.given_up
 
-    def _pause(self, attempt: int) -> float:
-        return self._timing.jitter(0, BACKOFF * 2**attempt)
-
-    def _wait(self, seconds: float) -> None:
-        if seconds > 0:
-            with blocking:
-                self._timing.sleep(seconds)
-
-    def _handles_of(self, records: Sequence[Record]) -> list[Receipt]:
+    def _deletion(self, records: Sequence[Record], send: Send) -> _Operation:
         ids = dict.fromkeys([record.message_id for record in records])
-        return self._leases.handles(self._url, ids)
+        handles = self._leases.handles(self._url, ids)
+        return _Operation(handles, send, DELETE_ATTEMPTS, CANNOT_DELETE)

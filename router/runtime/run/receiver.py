@@ -3,21 +3,16 @@
 It repeats that until it is stopped.
 """
 
-import threading
 from collections.abc import Callable, Sequence
-
-from msgspec import Struct
 
 from router.model import Record
 from router.runtime.aws.calls import Clock, blocking, boottime
 from router.runtime.aws.protocols import (
     AwsFault,
     NonBlockingQueues,
-    Queues,
     Receipt,
     VisibilityTimeout,
 )
-from router.runtime.deliver.delivery import Delivery
 from router.runtime.deliver.telemetry import LOGGER
 from router.runtime.deliver.time_limits import FIRST_WAIT_SECONDS, WaitBudget
 from router.runtime.deliver.visibility import (
@@ -29,22 +24,15 @@ from router.runtime.deliver.writer import THROTTLED_MINORITY
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.run.acknowledgements import CANNOT_SET_VISIBILITY, Acknowledgements
 from router.runtime.run.concurrency import (
-    DEFAULT_TUNING,
     MAX_MESSAGES,
     AdaptiveBatch,
     Round,
     ThrottledShare,
-    Tuning,
 )
-from router.runtime.run.leases import Lease, Leases
+from router.runtime.run.leases import Lease
 from router.runtime.run.outages import Outage, Probe, longest_wait
-from router.runtime.run.timing import REAL_TIMING, Timing
+from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
 
-MIN_LEASE_SECONDS = 10
-"""What a long poll leaves of a visibility timeout of 20 seconds or more.
-
-Of a shorter one it leaves half.
-"""
 PROBE_SECONDS = 5.0
 """In a pause during an outage, the time between deliveries of messages that met it."""
 MAX_VISIBLE_AT_STOP = 1000
@@ -62,46 +50,8 @@ SHORT_PAUSE = 0.1
 
 Else they are read during the next receive.
 """
-ACKNOWLEDGE_SECONDS = 60
-"""The most that it may take to delete messages of a batch, or to set their visibility timeouts."""
 DELETE_RESERVE = 0.5
 """Seconds; the part of a grace period that is kept free for deletes."""
-
-
-class StopEvent(threading.Event):
-    """Tells receivers to begin no further round, and no call after `deadline` (by `boottime`)."""
-
-    deadline = float("inf")
-
-    def stop(self, seconds: float) -> None:
-        """Set the event, with this many seconds to finish the batches in progress."""
-        self.deadline = boottime() + seconds
-        self.set()
-
-    def timeout(self) -> float:
-        """Return how many seconds the calls that acknowledge a batch may take from now on."""
-        return min(ACKNOWLEDGE_SECONDS, self.deadline - boottime())
-
-
-class PolledQueue(Struct, frozen=True):
-    """A queue and how it is polled.
-
-    `visibility` is its visibility timeout, `wait` the wait time of long polling, both in seconds.
-    """
-
-    queue: CompiledQueue
-    url: str
-    visibility: int
-    wait: int
-
-    @property
-    def longest_wait(self) -> int:
-        """The wait time that leaves enough of the visibility timeout to process the messages.
-
-        SQS may hide them as soon as they are requested.
-        """
-        longest = max(self.visibility - MIN_LEASE_SECONDS, self.visibility // 2)
-        return min(self.wait, longest)
 
 
 class QueueState:
@@ -113,17 +63,6 @@ class QueueState:
         # A busy queue begins and ends many receivers. With a budget of its own, each would wait for
         # long.
         self.waits = WaitBudget(clock, left=FIRST_WAIT_SECONDS)
-
-
-class ReceiverContext(Struct, frozen=True):
-    """What the receivers of all queues of a program share."""
-
-    queues: Queues
-    delivery: Delivery
-    leases: Leases
-    stop: StopEvent
-    tuning: Tuning = DEFAULT_TUNING
-    timing: Timing = REAL_TIMING
 
 
 class _BatchDeadline:
@@ -178,14 +117,7 @@ class Receiver:
         self._outage = state.outage
         self._jitter = timing.jitter
         self._clock = timing.clock
-        self._acknowledgements = Acknowledgements(
-            polled.queue,
-            polled.url,
-            context.queues,
-            context.leases,
-            context.stop.timeout,
-            timing,
-        )
+        self._acknowledgements = Acknowledgements(polled, context)
         self._pauses = 0
         """The pauses in a row for a failure."""
         # A large batch of a FIFO queue would block its message groups. Payloads in S3 can be large.

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.telemetry import LOGGER, Meter
 from router.runtime.program.load import Program
 from router.runtime.run.concurrency import (
@@ -20,13 +20,8 @@ from router.runtime.run.concurrency import (
     Tuning,
 )
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import (
-    PolledQueue,
-    QueueState,
-    Receiver,
-    ReceiverContext,
-    StopEvent,
-)
+from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.receiver import QueueState, Receiver
 from router.runtime.run.run_lock import RunLock
 
 BUSY_SECONDS = 1.0
@@ -69,7 +64,7 @@ class ReceiverPool:
         self._stop = StopEvent()
         self._stopping_plugins = threading.Lock()
         self._plugins_stopped = False
-        delivery = Delivery(program, aws, meter=meter)
+        delivery = Delivery(program, aws, options=DeliveryOptions(meter))
         context = ReceiverContext(aws.queues, delivery, leases, self._stop, tuning)
         cpu_share = CpuShare()
         lock = run_lock()

@@ -29,7 +29,7 @@ from router.runtime.run.counters import QueueCounters, Totals
 from router.runtime.run.leases import Leases
 from router.runtime.run.log_queue import LogQueue
 from router.runtime.run.monitoring import WorkerStatus, serve
-from router.runtime.run.receiver import PolledQueue
+from router.runtime.run.polling import PolledQueue
 from router.runtime.run.receiver_pool import ReceiverPool
 from router.runtime.run.supervisor import ControlServer
 

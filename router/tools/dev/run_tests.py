@@ -167,8 +167,8 @@ def observe_records(
     planned = []
     for record in records:
         message = plan(queue, record, trace)
-        write_together([message], tables, queue.atomic)
-        planned.append(message)
+        outcome = write_together([message], tables, queue.atomic)[message]
+        planned.append(structs.replace(message, outcome=outcome))
     stored = tables.items(StoredTable(program, route).name)
     return structs.replace(observe_planned(program, route, planned), stored=stored)
 

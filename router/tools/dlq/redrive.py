@@ -19,7 +19,7 @@ from router.model import Outcome
 from router.runtime.aws.calls import boottime
 from router.runtime.aws.protocols import Aws, AwsFault, OutgoingMessage
 from router.runtime.deliver.dead_letters import describe_failure, with_failure
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.engine.engine import CompiledQueue
@@ -103,7 +103,12 @@ class Redriver:
         self.undeleted: dict[str, AwsFault] = {}
         self.unfinished: list[Redriven] = []
         self._aws = aws
-        self._delivery = Delivery(program, aws, clock, sends_dead_letters=False, interruptible=True)
+        self._delivery = Delivery(
+            program,
+            aws,
+            clock,
+            options=DeliveryOptions(sends_dead_letters=False, interruptible=True),
+        )
         self._source = source
         self._journal = journal
         self._rate = rate

@@ -166,7 +166,8 @@ class Rehearser:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
         planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
         plans = {each.record.message_id: each for each in planned}
-        images = self._read(plans.values())
+        images, unreadable = self._read(plans.values())
+        plans |= unreadable
         left: dict[str, Rehearsal] = {}
         while True:
             run, tables, writers = self._run(
@@ -232,37 +233,36 @@ class Rehearser:
                 tables,
                 {},
             )
-        copies = []
-        for id_ in shown:
-            planned = plans[id_]
-            copies.append(PlannedMessage(planned.record, planned.outcome, planned.writes))
-        waves = group_waves(copies, lambda each: each.record.group_id, lambda each: True)
-        for wave in waves if queue.fifo else [copies]:
-            write_together(wave, tables, queue.atomic)
+        planned = [plans[id_] for id_ in shown]
+        waves = group_waves(planned, lambda each: each.record.group_id, lambda each: True)
+        outcomes: dict[PlannedMessage, Outcome] = {}
+        for wave in waves if queue.fifo else [planned]:
+            outcomes |= write_together(wave, tables, queue.atomic)
         writers = {identity: "" for identity, image in images.items() if image.written}
         found = {}
-        for copy, (id_, message) in zip(copies, shown.items(), strict=True):
-            assert copy.outcome is not None
-            changes = self._change_all(copy, sequential, writers, queue.atomic)
-            found[id_] = Rehearsal(message, queue.name, copy.outcome, changes)
+        for each, (id_, message) in zip(planned, shown.items(), strict=True):
+            outcome = outcomes[each]
+            changes = self._change_all(each, outcome, sequential, writers, queue.atomic)
+            found[id_] = Rehearsal(message, queue.name, outcome, changes)
         return found, tables, writers
 
     def _change_all(
         self,
-        settled: PlannedMessage,
+        planned: PlannedMessage,
+        outcome: Outcome,
         tables: MemoryTables,
         writers: dict[Identity, str],
         atomic: bool,
     ) -> tuple[Change, ...]:
         """Return what a message changes after those before it, and apply it, unless the message is to stay."""
-        writes = {write.identity: write for write in settled.writes}
+        writes = {write.identity: write for write in planned.writes}
         keys = {identity: _key(write.table, write.item) for identity, write in writes.items()}
         before = {
             identity: tables.get(write.table.name, keys[identity])
             for identity, write in writes.items()
         }
-        if settled.outcome and settled.outcome.kind == "written":
-            write_together([PlannedMessage(settled.record, None, settled.writes)], tables, atomic)
+        if outcome.kind == "written":
+            write_together([planned], tables, atomic)
         after = {
             identity: tables.get(write.table.name, keys[identity])
             for identity, write in writes.items()
@@ -281,7 +281,7 @@ class Rehearser:
                 _set(tables, write.table, keys[identity], before[identity])
         else:
             changed = [identity for identity in writes if before[identity] != after[identity]]
-            writers.update(dict.fromkeys(changed, settled.record.message_id))
+            writers.update(dict.fromkeys(changed, planned.record.message_id))
         return tuple(changes)
 
     def _tables(self, images: Images) -> MemoryTables:
@@ -323,8 +323,8 @@ class Rehearser:
             structs.replace(record, fetched=None), planned.outcome, planned.writes
         )
 
-    def _read(self, plans: Iterable[PlannedMessage]) -> Images:
-        """Return the items that messages write, with their idempotency keys; decide messages whose items are not read.
+    def _read(self, plans: Iterable[PlannedMessage]) -> tuple[Images, dict[str, PlannedMessage]]:
+        """Return the items that messages write, with their idempotency keys; and the messages whose items are not read.
 
         Those that earlier batches would have written are as they leave them.
         """
@@ -344,13 +344,15 @@ class Rehearser:
                 images[identity] = _Image(*wanted[identity], item, written=identity in delivered)
                 if isinstance(found, AwsFault):
                     faults[identity] = found
+        unreadable: dict[str, PlannedMessage] = {}
         for each in plans:
             if fault := next(
                 (faults[identity] for identity in touched[id(each)] if identity in faults), None
             ):
                 reason = f"the stored item cannot be read: {fault.code}"
-                each.outcome, each.writes = Outcome("retry", codes.RETRY_LATER.id, reason), []
-        return images
+                outcome = Outcome("retry", codes.RETRY_LATER.id, reason)
+                unreadable[each.record.message_id] = PlannedMessage(each.record, outcome)
+        return images, unreadable
 
 
 def _touched_by(planned: PlannedMessage) -> Iterator[tuple[Identity, tuple[Table, StoredItem]]]:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.budgets import INCREASE, MIN_RATE, WriteBudget, WriteBudgets
-from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import (
     FixedDeadline,
     StartLimit,
@@ -63,14 +62,14 @@ def put(id_: str, table: Table = BOUNDED, mode: str = "put", size: int = 1, **sh
     return PlannedMessage(Record(id_, "h", ""), None, [config.mode.plan(config, item, Message({}, id_), 0)])
 
 
-def write(dynamo: Any, clock: Clock, messages: Sequence[PlannedMessage], seconds: float = 1e6) -> list[Outcome | None]:
+def write(dynamo: Any, clock: Clock, messages: Sequence[PlannedMessage], seconds: float = 1e6) -> list[Outcome]:
     """Write messages within so many seconds, and return their outcomes."""
     writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
     limit = StartLimit(FixedDeadline(clock.now + seconds), clock.now, (Duration(),))
-    for items in schedule(messages, atomic=False):
-        for _ in writer.write(items, limit, WaitBudget(clock, seconds=0.0)):
-            pass
-    return [planned.outcome for planned in messages]
+    outcomes: dict[PlannedMessage, Outcome] = {}
+    for settled in writer.write(messages, limit, WaitBudget(clock, seconds=0.0), atomic=False):
+        outcomes |= settled
+    return [outcomes[planned] for planned in messages]
 
 
 def made_at(dynamo: Any, clock: Clock) -> Callable[[], list[float]]:
@@ -138,10 +137,10 @@ def test_units_of_a_write(dynamo: Any, clock: Clock, mode: str, table: Table, ke
     """Each takes one unit, and in a transaction two, of its table and that of its idempotency key."""
     dynamo.during = lambda: None
     once: Any = {"add": frozenset({"n"}), "once": IdempotencyConfig(keys, "")} if keys else {}
-    (items,) = schedule([put(f"{n}", table, mode, **once) for n in range(20)], atomic=False)
+    messages = [put(f"{n}", table, mode, **once) for n in range(20)]
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
 
-    next(Writer(dynamo.tables, clock, clock.sleep).write(items, limit, WaitBudget(clock)))
+    next(Writer(dynamo.tables, clock, clock.sleep).write(messages, limit, WaitBudget(clock), atomic=False))
 
     assert len(dynamo.items[table.name]) == count
 
@@ -170,11 +169,10 @@ def test_waits_for_units_are_not_counted(dynamo: Any, clock: Clock) -> None:
     """Further receivers would not make a budget larger."""
     writer, waits = Writer(dynamo.tables, clock, clock.sleep), WaitBudget(clock)
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
-    (items,) = schedule([put(f"{n}") for n in range(30)], atomic=False)
 
-    pauses = len([*writer.write(items, limit, waits)])
+    parts = [*writer.write([put(f"{n}") for n in range(30)], limit, waits, atomic=False)]
 
-    assert (pauses > 0, waits.waited, waits.taken) == (True, 0.0, 0.0)
+    assert (len(parts) > 1, waits.waited, waits.taken) == (True, 0.0, 0.0)
 
 
 def test_other_tables(dynamo: Any, clock: Clock) -> None:
@@ -247,15 +245,15 @@ class ShortLimit:
 def test_calls_that_could_not_start_use_no_units(dynamo: Any, clock: Clock) -> None:
     """Of several calls whose limit passes, each one gives back what was reserved for it."""
     writer = Writer(dynamo.tables, clock, clock.sleep)
-    (late,) = schedule([put(f"late {n}", mode="insert") for n in range(5)], atomic=False)
-    (items,) = schedule([put(f"{n}", mode="insert") for n in range(10)], atomic=False)
+    late = [put(f"late {n}", mode="insert") for n in range(5)]
+    messages = [put(f"{n}", mode="insert") for n in range(10)]
     unstarted: Any = ShortLimit()
 
-    pauses = [*writer.write(late, unstarted, WaitBudget(clock))]
+    parts = [*writer.write(late, unstarted, WaitBudget(clock), atomic=False)]
     limit = StartLimit(FixedDeadline(clock.now + 60), clock.now, (Duration(),))
-    pauses += writer.write(items, limit, WaitBudget(clock))
+    parts += writer.write(messages, limit, WaitBudget(clock), atomic=False)
 
-    assert (pauses, len(dynamo.calls)) == ([], 10)
+    assert ([[*part] for part in parts], len(dynamo.calls)) == ([late, messages], 10)
 
 
 def test_throttling_lowers_the_rate() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from router.model import Outcome, Record, Result, Summary
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.telemetry import measure
 from router.runtime.deliver.time_limits import (
     MARGIN_SECONDS,
@@ -450,7 +450,7 @@ def test_observers(aws: Aws, compile_: Any, arrive: Any, messages: Any, caplog: 
     """Plugins observe each message and the batch, the meter the batch; a plugin that fails is only logged."""
     program = compile_(watcher=WATCHER)
     metered: list[Summary] = []
-    delivery = Delivery(program, aws, clock=lambda: 1.0, meter=metered.append)
+    delivery = Delivery(program, aws, clock=lambda: 1.0, options=DeliveryOptions(metered.append))
 
     with caplog.at_level(logging.ERROR, "router"):
         delivered = delivery.deliver(program.engine.queues["q"], [*messages("a"), arrive("{")], FixedDeadline(9.0))
@@ -642,7 +642,7 @@ def test_a_malformed_failure_is_counted(compile_: Any, aws: Aws, arrive: Any, qu
     program = compile_(queue=queue)
     summaries: list[Summary] = []
 
-    Delivery(program, aws, lambda: 1.0, meter=summaries.append).deliver(
+    Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append)).deliver(
         program.engine.queues["q"], records, FixedDeadline(60)
     )
 
@@ -658,7 +658,7 @@ def test_what_a_summary_counts(aws: Aws, tables: Any, compile_: Any, messages: A
     tables.answers.extend([*conflicts, WriteResponse(fault=exists), *[WriteResponse(fault=GONE)] * 3])
     program = compile_("{queue: q, table: things, write: {mode: insert}}")
     summaries: list[Summary] = []
-    delivery = Delivery(program, aws, lambda: 1.0, meter=summaries.append)
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(summaries.append))
 
     for records in (messages(*"abcdefg"), [arrive("{")]):
         delivery.deliver(program.engine.queues["q"], records, FixedDeadline(60))

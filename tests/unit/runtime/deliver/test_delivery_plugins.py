@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.aws import Aws
-from tests.support.deliver import Delivery, FixedDeadline
+from tests.support.deliver import Delivery, DeliveryOptions, FixedDeadline
 
 FIFO = "name: q.fifo, dead_letter: letters.fifo"
 IN_PLACE = """
@@ -17,9 +17,9 @@ def {hook}:
 """
 
 
-def deliver(aws: Aws, program: Any, records: Any, **options: Any) -> list[tuple[str, str, str]]:
+def deliver(aws: Aws, program: Any, records: Any, *, interruptible: bool = False) -> list[tuple[str, str, str]]:
     """The outcomes of a batch: id, kind, code."""
-    delivery = Delivery(program, aws, lambda: 1.0, **options)
+    delivery = Delivery(program, aws, lambda: 1.0, options=DeliveryOptions(interruptible=interruptible))
     delivered = delivery.deliver(program.engine.queues["q"], records, FixedDeadline(60))
     return [(each.record.message_id, each.outcome.kind, each.outcome.code) for each in delivered]
 

@@ -1,6 +1,7 @@
 """From messages to what is sent, and from answers back to messages: steps, batches, and their outcomes."""
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 from msgspec import Raw, structs
 
 from router.model import WRITTEN, Outcome, Record, Table, worst
-from router.runtime.deliver.batches import pack
-from router.runtime.deliver.item_writes import CoalescedWrites, Transaction, coalesce, schedule
+from router.runtime.deliver.batches import Batch, pack
+from router.runtime.deliver.item_writes import CoalescedWrites, ItemWrites, coalesce, transaction_waves
+from router.runtime.deliver.time_limits import WaitBudget
+from router.runtime.deliver.writer import Settlement, Writer
+from tests.support.aws import AwsFault, EndedCall, WriteResponse
 from tests.support.engine import PlannedMessage, Write, encode_item, identify
 from tests.support.modes import MODES
 
@@ -63,9 +67,24 @@ def planned(*writes: Any) -> Any:
     return PlannedMessage(Record("id", "handle", "{}"), None, list(writes))
 
 
-def outcomes(*messages: Any) -> Any:
-    """The outcomes of messages."""
-    return [each.outcome for each in messages]
+class Sent:
+    """What the outcomes of writes that were sent settle."""
+
+    def __init__(self, *messages: Any) -> None:
+        self.messages = messages
+        self.settlement = Settlement(messages)
+        self._settled: dict[Any, Any] = {}
+
+    def settle(self, step: Any, outcome: Any) -> bool:
+        """Give a step its outcome; return whether it has another write to send."""
+        self.settlement.add(step.settle(outcome))
+        return not step.is_settled
+
+    @property
+    def outcomes(self) -> Any:
+        """The outcomes of the messages; None where a message is not settled."""
+        self._settled |= self.settlement.take()
+        return [self._settled.get(each) for each in self.messages]
 
 
 def test_neighbouring_puts_and_deletes_are_coalesced() -> None:
@@ -95,50 +114,57 @@ def test_the_other_coalesced_writes_have_the_outcome_of_the_last(outcome: Any) -
     """Once the last one is written, they are superseded."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    more = step.settle(outcome)
+    more = sent.settle(step, outcome)
 
-    assert (more, outcomes(*messages)) == (False, [outcome] * 3)
+    assert (more, sent.outcomes) == (False, [outcome] * 3)
 
 
 def test_each_coalesced_write_has_its_own_route() -> None:
     """An outcome for all of them, which has none, is that of each one's route."""
     messages = [planned(put_by(route, x)) for x, route in enumerate(("r1", "r2"))]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    step.settle(Outcome("retry", "RT814"))
+    sent.settle(step, Outcome("retry", "RT814"))
 
-    assert outcomes(*messages) == [Outcome("retry", "RT814", route="r1"), Outcome("retry", "RT814", route="r2")]
+    assert sent.outcomes == [Outcome("retry", "RT814", route="r1"), Outcome("retry", "RT814", route="r2")]
 
 
 def test_after_a_rejected_write_the_one_before_is_sent() -> None:
     """Down to the first."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(3)]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    sent = [(step.write.item["x"]["N"], step.settle(outcome)) for outcome in (REJECTED, WRITTEN)]
+    more = [(step.write.item["x"]["N"], sent.settle(step, outcome)) for outcome in (REJECTED, WRITTEN)]
 
-    assert (sent, outcomes(*messages)) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
+    assert (more, sent.outcomes) == ([("2", True), ("1", False)], [WRITTEN, WRITTEN, REJECTED])
 
 
 def test_coalesced_writes_that_are_all_rejected_end() -> None:
     """There is none before the first."""
     messages = [planned(put({"id": "a", "x": x})) for x in range(2)]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    assert [step.settle(REJECTED), step.settle(REJECTED), *outcomes(*messages)] == [True, False, REJECTED, REJECTED]
+    more = [sent.settle(step, REJECTED), sent.settle(step, REJECTED)]
+
+    assert (more, sent.outcomes) == ([True, False], [REJECTED, REJECTED])
 
 
 def test_one_message_may_write_an_item_twice() -> None:
     """It has its outcome once both writes are settled."""
     twice = planned(put({"id": "a", "x": 1}), put({"id": "a", "x": 2}))
     ((step,),) = steps([twice])
+    sent = Sent(twice)
 
-    step.settle(REJECTED)
-    before = twice.outcome
-    step.settle(WRITTEN)
+    sent.settle(step, REJECTED)
+    before = sent.outcomes
+    sent.settle(step, WRITTEN)
 
-    assert (before, twice.outcome, twice.results) == (None, REJECTED, [REJECTED, WRITTEN])
+    assert (before, sent.outcomes) == ([None], [REJECTED])
 
 
 def test_other_modes_are_barriers() -> None:
@@ -168,10 +194,11 @@ def test_the_greatest_version_is_sent_first() -> None:
     versions = (2, 3, 1, 3)
     messages = [planned(newest(version)) for version in versions]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    more = [step.settle(WRITTEN), step.settle(Outcome("duplicate"))]
+    more = [sent.settle(step, WRITTEN), sent.settle(step, Outcome("duplicate"))]
 
-    assert (more, outcomes(*messages)) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate", route="r")])
+    assert (more, sent.outcomes) == ([True, False], [STALE, WRITTEN, STALE, Outcome("duplicate", route="r")])
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=6))
@@ -184,7 +211,8 @@ def test_versions_are_sent_in_order(versions: list[int]) -> None:
     more = True
     while more and len(sent) < len(writes):
         sent.append(next(number for number, write in enumerate(writes) if write is step.write))
-        more = step.settle(REJECTED)
+        step.settle(REJECTED)
+        more = not step.is_settled
 
     assert sent == sorted(range(len(versions)), key=lambda number: (-versions[number], number))
 
@@ -193,31 +221,23 @@ def test_lesser_versions_are_left_if_the_greatest_is_not_written() -> None:
     """If it is rejected, the next one is sent."""
     messages = [planned(newest(version)) for version in (1, 2, 3)]
     ((step,),) = steps(messages)
+    sent = Sent(*messages)
 
-    more = [step.settle(REJECTED), step.settle(RETRY)]
+    more = [sent.settle(step, REJECTED), sent.settle(step, RETRY)]
 
-    assert (more, outcomes(*messages)) == ([True, False], [RETRY, RETRY, REJECTED])
+    assert (more, sent.outcomes) == ([True, False], [RETRY, RETRY, REJECTED])
 
 
 def test_versions_of_different_types_have_no_order() -> None:
     """They are sent in the order of receipt: the table decides about each type."""
     messages = [planned(newest(version)) for version in (7, {"S": "w"}, {"S": "x"}, 8)]
     (item,) = steps(messages)
+    sent = Sent(*messages)
 
-    sent = [(step.write.version, step.settle(WRITTEN)) for step in item]
+    more = [(step.write.version, sent.settle(step, WRITTEN)) for step in item]
 
-    assert sent == [({"N": "7"}, False), ({"S": "x"}, False), ({"N": "8"}, False)]
-    assert outcomes(*messages) == [WRITTEN, STALE, WRITTEN, WRITTEN]
-
-
-def test_decided_messages_have_nothing_to_send() -> None:
-    """Whatever else is in the batch."""
-    decided = PlannedMessage(Record("id", "handle", "{}"), REJECTED)
-
-    (((step,),),) = schedule([decided, planned(put({"id": "a"}))], atomic=False)
-
-    assert isinstance(step, CoalescedWrites)
-    assert step.write.identity == ("things", "a")
+    assert more == [({"N": "7"}, False), ({"S": "x"}, False), ({"N": "8"}, False)]
+    assert sent.outcomes == [WRITTEN, STALE, WRITTEN, WRITTEN]
 
 
 def test_transactions_of_one_item_are_sent_in_order() -> None:
@@ -225,52 +245,94 @@ def test_transactions_of_one_item_are_sent_in_order() -> None:
     one, two, three = planned(put({"id": "a"}), put({"id": "b"})), planned(put({"id": "b"})), planned(put({"id": "c"}))
     four = planned(put({"id": "c"}), put({"id": "b"}))
 
-    waves = list(schedule([one, two, three, four], atomic=True))
+    assert transaction_waves([one, two, three, four]) == [[one, three], [two], [four]]
 
-    writes = [[item[0].writes for item in wave] for wave in waves]
-    assert writes == [[one.writes, three.writes], [two.writes], [four.writes]]
-    assert all(type(item) is list and type(item[0]) is Transaction for wave in waves for item in wave)
+
+class FirstAnswers:
+    """Tables whose first calls have these answers; later ones succeed. `sent` are the ids of each transaction."""
+
+    def __init__(self, *answers: WriteResponse) -> None:
+        self.sent: list[list[str]] = []
+        self._answers = [*answers]
+
+    def key_schema(self, table: str, timeout: float) -> Any:
+        return THINGS.key
+
+    def begin_batch_write(self, table: str, requests: Any, timeout: float, measured: bool) -> Any:
+        raise AssertionError("all writes are transactions")
+
+    def begin_actions(self, actions: Any, timeout: float, measured: bool) -> Any:
+        self.sent.append([action["Item"]["id"]["S"] for _, action in actions])
+        return EndedCall(self._answers.pop(0) if self._answers else WriteResponse())
+
+
+def write_atomically(tables: Any, messages: Any) -> list[Outcome]:
+    """Write messages whose first wave has one transaction, without waits for retries."""
+    limit: Any = SimpleNamespace(moment=1e9, timeout=lambda now: 60.0)
+    settled: dict[Any, Outcome] = {}
+    for part in Writer(tables, lambda: 0.0).write(messages, limit, WaitBudget(lambda: 0.0, left=0.0), atomic=True):
+        settled |= part
+    return [settled[each] for each in messages]
+
+
+THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
+REFUSED = WriteResponse(fault=AwsFault("refused", "ValidationException", 400))
 
 
 @pytest.mark.parametrize(
-    ("first", "left"), [(RETRY, [True, True, False]), (REJECTED, [False] * 3), (WRITTEN, [False] * 3)]
+    ("answer", "first", "left"),
+    [
+        (THROTTLED, "retry", [True, True, False]),
+        (REFUSED, "rejected", [False] * 3),
+        (WriteResponse(), "written", [False] * 3),
+    ],
 )
-def test_a_transaction_waits_for_earlier_ones_of_its_items(first: Any, left: Any) -> None:
+def test_a_transaction_waits_for_earlier_ones_of_its_items(answer: WriteResponse, first: str, left: Any) -> None:
     """Whatever follows one that is still to be made is left too."""
     messages = [planned(put({"id": "a"})), planned(put({"id": "a"}), put({"id": "b"})), planned(put({"id": "b"}))]
     messages.append(planned(put({"id": "c"})))
-    answers = dict(zip(map(id, messages), (first, WRITTEN, WRITTEN, WRITTEN), strict=True))
 
-    for wave in schedule(messages, atomic=True):
-        for (transaction,) in wave:
-            transaction.settle(next(answers[id(each)] for each in messages if each.writes is transaction.writes))
+    outcomes = write_atomically(FirstAnswers(answer), messages)
 
     early = Outcome("retry", "RT819", "an earlier write of one of its items is still to be made", "r")
-    assert outcomes(*messages) == [first, *[early if each else WRITTEN for each in left]]
+    assert (outcomes[0].kind, outcomes[1:]) == (first, [early if each else WRITTEN for each in left])
 
 
 def test_items_of_several_waves_are_blocked() -> None:
     """A transaction that is left blocks its items for all later ones, also after others that are left."""
     messages = [planned(put({"id": id_}), *more) for id_, *more in (["a", put({"id": "b"})], ["b"], ["a"])]
     messages += [planned(put({"id": "c"})), planned(put({"id": "c"}), put({"id": "d"})), planned(put({"id": "d"}))]
+    tables = FirstAnswers(*[THROTTLED] * 9)
 
+    outcomes = write_atomically(tables, messages)
+
+    assert ([each.kind for each in outcomes], tables.sent) == (["retry"] * 6, [["a", "b"], ["c"]])
+
+
+def items_of(*writes: Any) -> list[ItemWrites]:
+    """An item for each write."""
+    return [ItemWrites([CoalescedWrites(planned(write), write)]) for write in writes]
+
+
+def requests_of(batch: Batch) -> list[Any]:
+    """The requests of a batch, by a client whose calls block; another one is given the same."""
     sent: list[Any] = []
-    for wave in schedule(messages, atomic=True):
-        for (transaction,) in wave:
-            sent.append(transaction.writes)
-            transaction.settle(RETRY)
 
-    assert sent == [messages[0].writes, messages[3].writes]
+    def batch_write(table: str, requests: Any, timeout: float, measured: bool) -> Any:
+        sent.append((table, requests, measured))
+
+    tables: Any = SimpleNamespace(batch_write=batch_write, begin_batch_write=batch_write)
+    batch.call(tables, 1.0)
+    batch.begin(tables, 1.0)
+    assert sent[0] == (batch.writes[0].table.name, sent[0][1], batch.writes[0].table.write_units > 0)
+    assert msgspec.json.encode(sent[0]) == msgspec.json.encode(sent[1])
+    requests: list[Any] = sent[0][1]
+    return requests
 
 
-def steps_of(*writes: Any) -> Any:
-    """A step for each write."""
-    return [CoalescedWrites(planned(write), write) for write in writes]
-
-
-def sizes(steps: Any) -> Any:
+def sizes(items: Any) -> Any:
     """The table and the number of writes of each batch."""
-    return [(batch.table.name, len(batch.steps)) for batch in pack(steps)]
+    return [(batch.writes[0].table.name, len(batch.items)) for batch in pack(items)]
 
 
 @pytest.mark.parametrize(
@@ -278,13 +340,13 @@ def sizes(steps: Any) -> Any:
 )
 def test_a_batch_has_25_items_at_most(count: Any, batches: Any) -> None:
     """In their order."""
-    steps = steps_of(*(put({"id": str(number)}) for number in range(count)))
+    items = items_of(*(put({"id": str(number)}) for number in range(count)))
 
-    packed = pack(steps)
+    packed = pack(items)
 
-    assert ([len(batch.steps) for batch in packed], [step for batch in packed for step in batch.steps]) == (
+    assert ([len(batch.items) for batch in packed], [item for batch in packed for item in batch.items]) == (
         batches,
-        steps,
+        items,
     )
 
 
@@ -292,7 +354,7 @@ def test_a_batch_has_one_table() -> None:
     """Batches of each table are filled separately."""
     writes = [put({"id": str(number)}) if number % 2 else put({"n": number}, COUNTS) for number in range(60)]
 
-    assert sizes(steps_of(*writes)) == [("counts", 25), ("counts", 5), ("things", 25), ("things", 5)]
+    assert sizes(items_of(*writes)) == [("counts", 25), ("counts", 5), ("things", 25), ("things", 5)]
 
 
 LONGEST = {
@@ -316,10 +378,10 @@ LONGEST = {
 )
 def test_a_batch_has_16_mb_at_most(value: Any, batches: Any) -> None:
     """Of JSON, which is far longer than DynamoDB's count for escaped characters and very small numbers."""
-    packed = pack(steps_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
+    packed = pack(items_of(*(put({"id": str(number), "x": value}) for number in range(sum(batches)))))
 
-    lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
-    assert ([len(batch.steps) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+    lengths = [len(msgspec.json.encode(requests_of(batch))) for batch in packed]
+    assert ([len(batch.items) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
 
 
 @pytest.mark.parametrize(
@@ -335,10 +397,10 @@ def test_items_of_many_sizes(first: Any, others: Any, table: Table, batches: Any
     """A batch of large and small items, or of a table with a budget, keeps all limits: items, bytes and units."""
     writes = [put({"id": str(number), "x": value}, table) for number, value in enumerate([first, *others])]
 
-    packed = pack(steps_of(*writes))
+    packed = pack(items_of(*writes))
 
-    lengths = [len(msgspec.json.encode(batch.requests())) for batch in packed]
-    assert ([len(batch.steps) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
+    lengths = [len(msgspec.json.encode(requests_of(batch))) for batch in packed]
+    assert ([len(batch.items) for batch in packed], max(lengths) < 17_000_000) == (batches, True)
 
 
 @pytest.mark.parametrize(("more", "batches"), [(0, [2]), (1, [1, 1])])
@@ -347,14 +409,14 @@ def test_requests_may_fill_a_batch(more: int, batches: list[int]) -> None:
     requests = [Raw(b"0" * length) for length in (2**23, 2**23 + more)]
     writes = [structs.replace(put({"id": "a"}), size=400_000, request=request) for request in requests]
 
-    assert [len(batch.steps) for batch in pack(steps_of(*writes))] == batches
+    assert [len(batch.items) for batch in pack(items_of(*writes))] == batches
 
 
 def test_requests_are_those_of_batch_write_item() -> None:
-    """In the order of the steps."""
-    (batch,) = pack(steps_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
+    """In the order of the items."""
+    (batch,) = pack(items_of(put({"id": "a", "x": 1}), delete({"id": "b"})))
 
-    assert batch.requests() == [
+    assert requests_of(batch) == [
         {"PutRequest": {"Item": {"id": {"S": "a"}, "x": {"N": "1"}}}},
         {"DeleteRequest": {"Key": {"id": {"S": "b"}}}},
     ]
@@ -363,37 +425,33 @@ def test_requests_are_those_of_batch_write_item() -> None:
 @pytest.mark.parametrize("count", [2, 3, 25])
 def test_halves_are_the_whole(count: Any) -> None:
     """Each is smaller, and in order."""
-    (batch,) = pack(steps_of(*(put({"id": str(number)}) for number in range(count))))
+    (batch,) = pack(items_of(*(put({"id": str(number)}) for number in range(count))))
 
     one, other = batch.halves()
 
-    assert (one.steps + other.steps, one.table, other.table) == (batch.steps, batch.table, batch.table)
-    assert 0 < len(one.steps) <= len(other.steps) < count
+    assert one.items + other.items == batch.items
+    assert 0 < len(one.items) <= len(other.items) < count
 
 
 @pytest.mark.parametrize("form", ["1", "1.0", "1E0", "1e+0", "0.1E1"])
 @pytest.mark.parametrize("write", [put({"n": 1, "x": "y"}, COUNTS), delete({"n": 1}, COUNTS)])
 def test_unprocessed_requests_are_matched_to_steps(form: Any, write: Any) -> None:
     """By key, though the server returns the number in another form."""
-    messages = [planned(write), planned(put({"n": 2}, COUNTS))]
-    (batch,) = pack(item[0] for item in steps(messages))
+    (batch,) = pack(items_of(write, put({"n": 2}, COUNTS)))
     (request,) = (
         {kind: {part: {**item, "n": {"N": form}}}}
-        for kind, body in batch.requests()[0].items()
+        for kind, body in requests_of(batch)[0].items()
         for part, item in body.items()
     )
 
-    left = batch.settle([request])
-
-    assert (left, outcomes(*messages)) == ([batch.steps[0]], [None, WRITTEN])
+    assert batch.left_of([request]) == [batch.items[0]]
 
 
 def test_all_are_written_if_nothing_is_unprocessed() -> None:
     """The usual answer."""
-    messages = [planned(put({"id": "a"})), planned(put({"id": "b"}))]
-    (batch,) = pack(item[0] for item in steps(messages))
+    (batch,) = pack(items_of(put({"id": "a"}), put({"id": "b"})))
 
-    assert (batch.settle([]), outcomes(*messages)) == ([], [WRITTEN, WRITTEN])
+    assert batch.left_of([]) == []
 
 
 KEYS = st.sampled_from([{"id": "a"}, {"id": "b"}, {"n": 1}, {"n": Decimal("1.0")}, {"n": 10}, {"n": Decimal("1E1")}])
@@ -423,38 +481,44 @@ class FakeTables:
 
     def write(self, batch: Any) -> Any:
         """What is left to send, and what is to be sent at once, after one call."""
-        if any(is_bad(step.write) for step in batch.steps):
+        if any(is_bad(write) for write in batch.writes):
             return None
         left = []
-        for step, request in zip(batch.steps, batch.requests(), strict=True):
+        for write, request in zip(batch.writes, requests_of(batch), strict=True):
             if not next(self.takes, True):
                 left.append(request)
             elif "PutRequest" in request:
-                self.items[step.write.identity] = request["PutRequest"]["Item"]
+                self.items[write.identity] = request["PutRequest"]["Item"]
             else:
-                self.items.pop(step.write.identity, None)
+                self.items.pop(write.identity, None)
         return left
 
 
-def send_all(items: Any, tables: Any, rounds: Any) -> Any:
-    """Send all steps as the writer does, for so many rounds; returns the keys of what is then left for a retry."""
-    steps = [item[0] for item in items]
+def send_all(messages: Any, tables: Any, rounds: Any) -> Any:
+    """Send all writes as the writer does, for so many rounds; returns what is left for a retry, and the outcomes."""
+    settlement = Settlement(messages)
+    items = [ItemWrites(steps) for steps in coalesce(messages)]
     for _ in range(rounds):
-        batches = pack(steps)
-        steps = []
+        batches = pack(items)
+        items = []
         while batches:
             batch = batches.pop()
             unprocessed = tables.write(batch)
             if unprocessed is not None:
-                steps += batch.settle(unprocessed)
-            elif len(batch.steps) > 1:
+                left = batch.left_of(unprocessed)
+                items += left
+                for item in batch.items:
+                    if item not in left:
+                        settlement.add(item.settle(WRITTEN))
+            elif len(batch.items) > 1:
                 batches += batch.halves()
-            elif batch.steps[0].settle(REJECTED):
-                steps += batch.steps
-    left = {step.write.identity for step in steps}
-    for step in steps:
-        step.settle(RETRY)
-    return left
+            else:
+                settlement.add(batch.items[0].settle(REJECTED))
+                items += [item for item in batch.items if item.steps]
+    unwritten = {item.writes[0].identity for item in items}
+    for item in items:
+        settlement.add(item.abandon(RETRY))
+    return unwritten, settlement.take()
 
 
 @given(
@@ -468,7 +532,7 @@ def test_any_writes_and_any_answers(all_writes: Any, takes: Any, rounds: Any) ->
     messages = [planned(*writes) for writes in all_writes]
     tables = FakeTables(iter(takes))
 
-    left = send_all(coalesce(messages), tables, rounds)
+    left, outcomes = send_all(messages, tables, rounds)
 
     in_order = [write for writes in all_writes for write in writes]
     accepted = {write.identity: write for write in in_order if write.identity not in left and not is_bad(write)}
@@ -480,8 +544,7 @@ def test_any_writes_and_any_answers(all_writes: Any, takes: Any, rounds: Any) ->
             had = last is not None and places[id(write)] <= places[id(last)]
             kinds.add("written" if had else "retry" if write.identity in left and not is_bad(write) else "rejected")
         open_still = any(write.identity in left and is_bad(write) for write in each.writes)
-        assert each.outcome is not None
-        assert each.outcome.kind == worst([Outcome(kind) for kind in kinds]).kind or (
-            open_still and each.outcome.kind == "retry"
+        assert outcomes[each].kind == worst([Outcome(kind) for kind in kinds]).kind or (
+            open_still and outcomes[each].kind == "retry"
         )
     assert tables.items == {name: write.item for name, write in accepted.items() if write.mode.name == "put"}

@@ -58,15 +58,14 @@ def test_all_writes_of_a_message_are_one_transaction() -> None:
     together = planned(write(ITEM, "put"), write({**ITEM, "id": "b"}, "delete"), write({**ITEM, "id": "c"}, "insert"))
     transaction = Transaction(together)
 
-    more = transaction.settle(WRITTEN)
+    settled = transaction.settle(WRITTEN)
 
-    assert (transaction.actions(), more, together.outcome, len(together.results)) == (
+    assert (transaction.actions(), transaction.is_settled, settled) == (
         [
             ("Put", {"TableName": "things", "Item": KEY}),
             ("Delete", {"TableName": "things", "Key": {**KEY, "id": {"S": "b"}}}),
             ("Put", together.writes[2].call),
         ],
-        False,
-        WRITTEN,
-        3,
+        True,
+        [(together, WRITTEN)] * 3,
     )

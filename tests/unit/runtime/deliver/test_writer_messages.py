@@ -1,8 +1,10 @@
 """The writer's short form, without steps for what the first try writes, does what steps do: calls, waits, outcomes."""
 
 import sys
+from contextlib import nullcontext
 from types import FrameType, SimpleNamespace
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -12,7 +14,6 @@ from msgspec import Raw, structs
 
 from router.model import WRITTEN, Message, Outcome, Record, Table
 from router.runtime.deliver.batches import pack_plain
-from router.runtime.deliver.item_writes import schedule
 from router.runtime.deliver.time_limits import WaitBudget
 from router.runtime.deliver.writer import Writer
 from tests.support.aws import WriteResponse
@@ -95,18 +96,14 @@ def run(dynamo: Any, batch: list[Planned], faults: list[str | None], until: floa
     writer = Writer(tables, clock, clock.sleep, jitter=lambda low, high: high)  # type: ignore[arg-type]
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
-    waits = WaitBudget(clock, 1.0)
-    if short:
-        pauses = list(writer.write_messages(messages, limit, waits, atomic=False))
-    else:
-        pauses = [_ for items in schedule(messages, atomic=False) for _ in writer.write(items, limit, waits)]
+    with nullcontext() if short else patch("router.runtime.deliver.writer.pack_plain", return_value=None):
+        parts = [*writer.write(messages, limit, WaitBudget(clock, 1.0), atomic=False)]
     return {
-        "outcomes": [planned.outcome for planned in messages],
+        "outcomes": [[(planned.record.message_id, outcome) for planned, outcome in part.items()] for part in parts],
         "sent": tables.sent,
         "calls": dynamo.calls,
         "made": dynamo.made,
         "slept": clock.slept,
-        "pauses": len(pauses),
     }
 
 
@@ -203,15 +200,15 @@ def count_instructions(batch: list[Planned]) -> int:
     limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
     messages = [message_of(number, planned) for number, planned in enumerate(batch)]
     writer, waits = Writer(tables, Clock(), jitter=lambda low, high: high), WaitBudget(Clock(), left=0.0)
-    writing = writer.write_messages(messages, limit, waits, atomic=False)
+    writing = writer.write(messages, limit, waits, atomic=False)
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        pauses = [*writing]
+        (settled,) = writing
     finally:
         sys.settrace(before)
-    written = [planned.outcome is WRITTEN for planned in messages]
-    assert (pauses, written) == ([], [planned.writes[0][0] != "hot" for planned in batch])
+    written = [settled[planned] is WRITTEN for planned in messages]
+    assert written == [planned.writes[0][0] != "hot" for planned in batch]
     return counted
 
 
@@ -231,7 +228,6 @@ def test_a_conditional_write_is_sent_by_steps(dynamo: Any) -> None:
     planned = PlannedMessage(Record("m", "h", ""), None, [config.mode.plan(config, {"id": "a"}, Message({}), 0)])
     limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
 
-    for _ in Writer(dynamo.tables, Clock()).write_messages([planned], limit, WaitBudget(), atomic=False):
-        pass
+    (settled,) = Writer(dynamo.tables, Clock()).write([planned], limit, WaitBudget(), atomic=False)
 
-    assert (planned.outcome, [operation for operation, _ in dynamo.calls]) == (WRITTEN, ["Put"])
+    assert (settled[planned], [operation for operation, _ in dynamo.calls]) == (WRITTEN, ["Put"])

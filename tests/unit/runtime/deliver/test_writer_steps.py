@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from router.model import Record, Table
-from router.runtime.deliver.item_writes import CoalescedWrites
+from router.model import Outcome, Record, Table
 from router.runtime.deliver.time_limits import WaitBudget
 from router.runtime.deliver.writer import BACKOFF_CAP, Writer
 from tests.support.aws import AwsFault, WriteResponse
@@ -16,63 +15,80 @@ from tests.support.modes import MODES
 
 THINGS = Table("things", (("id", "S"),))
 THROTTLED = WriteResponse(fault=AwsFault("retry", "ThrottlingException", 400))
-Open = Callable[..., PlannedMessage]
+Settled = dict[PlannedMessage, Outcome]
 
 
-def write(tables: Any, time_: Any, items: list[Any], until: float = 1e9, waits: float = 1e9) -> WaitBudget:
-    """Write items until a moment, with so many seconds for waits, each of which has its upper bound; return these."""
+class Written:
+    """What became of messages, and how long the writer waited for them."""
+
+    def __init__(self, settled: Settled, waits: WaitBudget) -> None:
+        self.waits = waits
+        self._settled = settled
+
+    def kinds(self, messages: list[PlannedMessage]) -> list[str]:
+        return [self._settled[planned].kind for planned in messages]
+
+    def codes(self, messages: list[PlannedMessage]) -> list[str]:
+        return [self._settled[planned].code for planned in messages]
+
+
+def write(tables: Any, time_: Any, messages: list[PlannedMessage], until: float = 1e9, waits: float = 1e9) -> Written:
+    """Write messages until a moment, with so many seconds for waits, each of which has its upper bound."""
     limit: Any = SimpleNamespace(moment=until, timeout=lambda now: until - now)
     writer, budget = Writer(tables, time_, time_.sleep, jitter=lambda low, high: high), WaitBudget(time_, waits)
-    for _ in writer.write(items, limit, budget):
-        pass
-    return budget
+    settled: Settled = {}
+    for part in writer.write(messages, limit, budget, atomic=False):
+        settled |= part
+    return Written(settled, budget)
 
 
 @pytest.fixture
-def item() -> Callable[..., tuple[list[Any], list[PlannedMessage]]]:
-    """The steps of an item: puts one after the other; and their messages."""
+def item(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[PlannedMessage]]:
+    """The messages of an item whose writes are puts, made one after the other."""
+    # Only so does BatchWriteItem carry writes of one item that are not combined.
+    monkeypatch.setattr("router.runtime.deliver.item_writes._can_combine", lambda write, later: False)
+    monkeypatch.setattr("router.runtime.deliver.writer.pack_plain", lambda messages: None)
 
-    def make(*ids: str) -> tuple[list[Any], list[PlannedMessage]]:
-        writes = [Write("r", THINGS, MODES["put"], ("things", id_), {"id": {"S": id_}}, 3) for id_ in ids]
-        messages = [PlannedMessage(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
-        return [CoalescedWrites(planned, write) for planned, write in zip(messages, writes, strict=True)], messages
+    def make(*ids: str) -> list[PlannedMessage]:
+        writes = [Write("r", THINGS, MODES["put"], ("things", ids[0]), {"id": {"S": id_}}, 3) for id_ in ids]
+        return [PlannedMessage(Record(write.item["id"]["S"], "h", "{}"), writes=[write]) for write in writes]
 
     return make
-
-
-def kinds(messages: list[PlannedMessage]) -> list[str]:
-    return [planned.outcome.kind if planned.outcome else "" for planned in messages]
 
 
 def test_waits_double(tables: Any, time_: Any, item: Any) -> None:
     """Each wait may be twice as long as the one before, up to a bound."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, messages = item("a")
+    messages = item("a")
 
-    write(tables, time_, [steps])
+    written = write(tables, time_, messages)
 
     waits = [round(seconds, 6) for seconds in time_.slept]
-    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP], 8)
+    assert (written.kinds(messages), waits, len(tables.calls)) == (
+        ["retry"],
+        [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, BACKOFF_CAP],
+        8,
+    )
 
 
 def test_wait_ends_at_the_deadline(tables: Any, time_: Any, item: Any) -> None:
     """No wait is longer than until the limit; then open writes are given up."""
     tables.answers.extend([THROTTLED] * 8)
-    steps, messages = item("a", "b")
+    messages = item("a", "b")
 
-    write(tables, time_, [steps], until=100.25)
+    written = write(tables, time_, messages, until=100.25)
 
-    assert (kinds(messages), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
+    assert (written.kinds(messages), tables.calls, round(time_.now, 6)) == (["retry", "retry"], [["a"], ["a"]], 100.25)
 
 
 def test_items_wait_by_themselves(tables: Any, time_: Any, item: Any) -> None:
     """An item that waits does not hold up another one."""
     tables.answers.append(WriteResponse([{"PutRequest": {"Item": {"id": {"S": "a1"}}}}]))
-    (first, first_messages), (second, second_messages) = item("a1", "a2"), item("b1", "b2")
+    messages = [*item("a1", "a2"), *item("b1", "b2")]
 
-    write(tables, time_, [first, second])
+    written = write(tables, time_, messages)
 
-    assert (kinds(first_messages + second_messages), tables.calls) == (
+    assert (written.kinds(messages), tables.calls) == (
         ["written"] * 4,
         [["a1", "b1"], ["b2"], ["a1"], ["a2"]],
     )
@@ -81,11 +97,11 @@ def test_items_wait_by_themselves(tables: Any, time_: Any, item: Any) -> None:
 def test_tries_of_each_write(tables: Any, time_: Any, item: Any) -> None:
     """Each write of an item has all of the tries."""
     tables.answers.extend([*[THROTTLED] * 7, WriteResponse(), *[THROTTLED] * 7, WriteResponse()])
-    steps, messages = item("a", "b")
+    messages = item("a", "b")
 
-    write(tables, time_, [steps])
+    written = write(tables, time_, messages)
 
-    assert (kinds(messages), len(tables.calls)) == (["written", "written"], 16)
+    assert (written.kinds(messages), len(tables.calls)) == (["written", "written"], 16)
 
 
 def unprocessed(*ids: str) -> WriteResponse:
@@ -115,21 +131,22 @@ def test_waits_are_limited(
 ) -> None:
     """A batch waits for as long as a table takes more; for few writes, and for a try without effect, not for long."""
     tables.answers.extend(responses)
-    items = [item(str(number)) for number in range(count)]
+    messages = [planned for number in range(count) for planned in item(str(number))]
 
-    write(tables, time_, [steps for steps, _ in items], waits=0.25)
+    written = write(tables, time_, messages, waits=0.25)
 
-    assert kinds([planned for _, messages in items for planned in messages]) == outcomes
+    assert written.kinds(messages) == outcomes
     assert time_.slept == pytest.approx(slept)
 
 
 def test_waits_are_counted(tables: Any, time_: Any, item: Any) -> None:
     """All of them, and those that were taken from the budget; a write at once after a retry takes nothing of it."""
     tables.answers.extend([unprocessed("0", "1", "2"), *[THROTTLED] * 2])
-    items = [item(str(number))[0] for number in range(4)]
-    items[0] += item("x")[0]
+    messages = item("0", "x")
+    for number in range(1, 4):
+        messages += item(str(number))
 
-    waits = write(tables, time_, items)
+    waits = write(tables, time_, messages).waits
 
     assert [*time_.slept, waits.waited, waits.taken] == pytest.approx([0.1, 0.2, 0.4, 0.7, 0.6])
 
@@ -137,21 +154,21 @@ def test_waits_are_counted(tables: Any, time_: Any, item: Any) -> None:
 def test_configuration_error_ends_the_item(tables: Any, time_: Any, item: Any) -> None:
     """After a configuration error the later writes of the item are not sent."""
     tables.answers.append(WriteResponse(fault=AwsFault("configuration", "AccessDeniedException", 400)))
-    steps, messages = item("a", "b")
+    messages = item("a", "b")
 
-    write(tables, time_, [steps])
+    written = write(tables, time_, messages)
 
-    assert ([planned.outcome.code for planned in messages if planned.outcome], tables.calls) == (["RT816"] * 2, [["a"]])
+    assert (written.codes(messages), tables.calls) == (["RT816"] * 2, [["a"]])
 
 
 def test_no_call_after_the_limit(tables: Any, time_: Any, item: Any) -> None:
     """A call that would start after the limit is not made, even if others were sent together with it."""
     time_.step = 1
-    steps, messages = item("a")
+    messages = item("a")
 
-    write(tables, time_, [steps], until=101.5)
+    written = write(tables, time_, messages, until=101.5)
 
-    assert (kinds(messages), tables.calls) == (["retry"], [])
+    assert (written.kinds(messages), tables.calls) == (["retry"], [])
 
 
 def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, item: Any) -> None:
@@ -164,9 +181,9 @@ def test_the_call_of_a_retry_is_a_part_of_its_wait(tables: Any, time_: Any, item
         return send(*given)
 
     tables.batch_write = slow
-    steps, messages = item("a")
+    messages = item("a")
 
-    write(tables, time_, [steps], waits=1.0)
+    written = write(tables, time_, messages, waits=1.0)
 
     waits = [round(seconds, 6) for seconds in time_.slept]
-    assert (kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2], 3)
+    assert (written.kinds(messages), waits, len(tables.calls)) == (["retry"], [0.1, 0.2], 3)

@@ -1,4 +1,4 @@
-"""A message is settled when its last write is, as the worst of them."""
+"""A planned message, and the limits of its transaction."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from router.codes import NOT_ATOMIC
 from router.errors import Rejection
-from router.model import WRITTEN, Outcome, Record, Table
+from router.model import Outcome, Record, Table
 from router.runtime.engine.writes import (
     MAX_ACTIONS,
     MAX_TRANSACTION_BYTES,
@@ -19,8 +19,6 @@ from tests.support.modes import MODES
 
 RECORD = Record("id", "handle", "{}")
 THINGS = Table("things", (("id", "S"),))
-WRITE = Write("r", THINGS, MODES["put"], ("things", "a"), {"id": {"S": "a"}}, 3)
-RETRY = Outcome("retry", "RT814")
 REJECTED = Outcome("rejected", "RT815")
 
 
@@ -28,39 +26,7 @@ def test_a_decided_message_has_nothing_to_write() -> None:
     """It has its outcome from the start."""
     planned = PlannedMessage(RECORD, REJECTED)
 
-    assert (planned.record, planned.outcome, planned.writes, planned.results) == (RECORD, REJECTED, [], [])
-
-
-@pytest.mark.parametrize(
-    ("results", "outcome"),
-    [
-        ([WRITTEN], None),
-        ([RETRY], None),
-        ([WRITTEN, WRITTEN], WRITTEN),
-        ([WRITTEN, RETRY], RETRY),
-        ([RETRY, REJECTED], RETRY),
-        ([REJECTED, WRITTEN], REJECTED),
-        ([Outcome("duplicate"), Outcome("stale")], Outcome("stale")),
-    ],
-)
-def test_the_worst_of_all_writes_is_the_outcome(results: Any, outcome: Any) -> None:
-    """There is no outcome before all writes are settled."""
-    planned = PlannedMessage(RECORD, None, [WRITE, WRITE])
-
-    for result in results:
-        planned.settle(result)
-
-    assert (planned.outcome, planned.results) == (outcome, results)
-
-
-@pytest.mark.parametrize("outcome", [WRITTEN, RETRY])
-def test_a_message_with_one_write(outcome: Outcome) -> None:
-    """Its outcome is that of the write."""
-    planned = PlannedMessage(RECORD, None, [WRITE])
-
-    planned.settle(outcome)
-
-    assert (planned.outcome, planned.results) == (outcome, [])
+    assert (planned.record, planned.outcome, planned.writes) == (RECORD, REJECTED, [])
 
 
 def put(number: int, size: int = 3, idempotency_key: IdempotencyKey | None = None) -> Write:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import PolledQueue, Receiver, ReceiverContext, StopEvent
+from router.runtime.run.polling import PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.receiver import Receiver
 from router.runtime.run.timing import Timing
 from tests.support.aws import OUT_OF_TIME, Aws, AwsFault, boottime
 from tests.support.deliver import Delivery, Writer

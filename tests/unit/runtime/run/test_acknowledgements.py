@@ -10,6 +10,7 @@ import pytest
 from router.model import Record
 from router.runtime.run.acknowledgements import DELETE_ATTEMPTS, VISIBILITY_ATTEMPTS, Acknowledgements
 from router.runtime.run.leases import Leases
+from router.runtime.run.polling import PolledQueue, ReceiverContext
 from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import Writer
@@ -348,6 +349,14 @@ def test_unexpected_error(
     )
 
 
+def acknowledge(queue: Any, queues: Any, leases: Leases, timing: Timing) -> Acknowledgements:
+    """The acknowledgements of a queue whose calls may take 5 s."""
+    stop: Any = SimpleNamespace(timeout=lambda: 5.0)
+    delivery: Any = None
+    context = ReceiverContext(queues, delivery, leases, stop, timing=timing)
+    return Acknowledgements(PolledQueue(queue, "url", 30, 0), context)
+
+
 @pytest.fixture
 def delete(compile_: Any, overlapping: Any, messages: Any, time_: Any) -> Callable[..., Acknowledgements]:
     """Begins to delete messages, by calls of 5 s; each pause is the longest possible."""
@@ -356,9 +365,8 @@ def delete(compile_: Any, overlapping: Any, messages: Any, time_: Any) -> Callab
         queue = compile_().engine.queues["q"]
         leases = Leases(overlapping, time_)
         leases.acquire("url", 30, messages(*ids), time_.now)
-        acknowledgements = Acknowledgements(
-            queue, "url", overlapping, leases, lambda: 5.0, Timing(lambda low, high: high, time_.sleep, time_)
-        )
+        timing = Timing(lambda low, high: high, time_.sleep, time_)
+        acknowledgements = acknowledge(queue, overlapping, leases, timing)
         acknowledgements.delete(messages(*ids), set(), last=last)
         return acknowledgements
 
@@ -388,12 +396,10 @@ def test_visibility_timeouts_that_do_not_overlap(
     """Those of FIFO queues, and those of clients that block, are left to the caller."""
     leases = Leases(queues, time_)
     lease = leases.acquire("url", 30, messages("a"), time_.now)
-    acknowledgements = Acknowledgements(
+    acknowledgements = acknowledge(
         compile_(queue=queue).engine.queues["q"],
-        "url",
         overlapping if "fifo" in queue else queues,
         leases,
-        lambda: 5.0,
         Timing(lambda low, high: high, time_.sleep, time_),
     )
 
@@ -435,10 +441,11 @@ def test_in_order(compile_: Any, queues: Any, time_: Any) -> None:
     queues.delete = delete
     timing = Timing(longest, time_.sleep, time_)
 
-    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, timing).delete(records, set(), last=True)
+    acknowledge(queue, queues, leases, timing).delete(records, set(), last=True)
 
     assert calls == [("url", ["a1", "b1"], 5.0), *[("url", ["b1"], 5.0)] * 3]
-    assert [high for _, high in pauses] == time_.slept == pytest.approx([0.2, 0.4, 0.8])
+    assert [high for _, high in pauses] == pytest.approx([0.2, 0.4, 0.8])
+    assert time_.slept == pytest.approx([0.2, 0.4, 0.8])
     assert {low for low, _ in pauses} == {0}
 
 
@@ -453,7 +460,7 @@ def test_attempts_in_order(compile_: Any, queues: Any, time_: Any, caplog: pytes
 
     timing = Timing(lambda low, high: high, time_.sleep, time_)
 
-    Acknowledgements(queue, "url", queues, leases, lambda: 5.0, timing).delete(records, blocked, last=True)
+    acknowledge(queue, queues, leases, timing).delete(records, blocked, last=True)
 
     assert (len(queues.deleted), len(time_.slept), blocked) == (DELETE_ATTEMPTS, DELETE_ATTEMPTS - 1, {"g"})
     assert [entry.getMessage() for entry in caplog.records] == ["cannot delete"]

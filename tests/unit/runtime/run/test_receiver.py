@@ -13,15 +13,8 @@ from msgspec import structs
 from router.runtime.run.acknowledgements import DELETE_ATTEMPTS
 from router.runtime.run.concurrency import MAX_BATCH_CHARACTERS, Round, Tuning
 from router.runtime.run.leases import Lease, Leases
-from router.runtime.run.receiver import (
-    ACKNOWLEDGE_SECONDS,
-    DELETE_RESERVE,
-    PolledQueue,
-    QueueState,
-    Receiver,
-    ReceiverContext,
-    StopEvent,
-)
+from router.runtime.run.polling import ACKNOWLEDGE_SECONDS, PolledQueue, ReceiverContext, StopEvent
+from router.runtime.run.receiver import DELETE_RESERVE, QueueState, Receiver
 from router.runtime.run.timing import Timing
 from tests.support.aws import Aws, AwsFault, WriteResponse, boottime
 from tests.support.deliver import RESERVE_SECONDS, Delivery, WaitBudget, Writer

@@ -12,7 +12,7 @@ from msgspec import structs
 from router.model import Summary
 from router.runtime.run.concurrency import DEFAULT_TUNING, Tuning
 from router.runtime.run.leases import Leases
-from router.runtime.run.receiver import PolledQueue
+from router.runtime.run.polling import PolledQueue
 from router.runtime.run.receiver_pool import BUSY_MAX_RECEIVERS, BUSY_SECONDS, STUCK_SECONDS, ReceiverPool
 from router.runtime.run.run_lock import RunLock
 from tests.support.aws import Aws, AwsFault, WriteResponse, blocking, boottime
