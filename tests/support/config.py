@@ -3,12 +3,13 @@
 from typing import Any, get_args, get_type_hints
 
 from router.runtime.config import spec
-from router.runtime.config.environment import REDACT_KEY
+from router.runtime.config.environment import REDACT_KEY, find_references
 from router.runtime.config.findings import ConfigFault, Findings
 from router.runtime.config.include import MAX_ENTRIES
+from router.runtime.config.merge import with_defaults
 from router.runtime.config.schema import config_schema
 from router.runtime.config.secret_values import WRITTEN, find_secret
-from router.runtime.config.source import parse_text
+from router.runtime.config.source import parse_text, read_config
 from router.runtime.config.spec import Attribute
 from router.runtime.config_types import Expression
 
@@ -34,7 +35,10 @@ __all__ = [
     "ConfigFault",
     "Findings",
     "config_schema",
+    "find_references",
     "find_secret",
     "parse_text",
+    "read_config",
     "spec",
+    "with_defaults",
 ]

@@ -1,7 +1,7 @@
 """What tests of other rooms use of `router.runtime.deliver`."""
 
 from router.runtime.deliver.dead_letters import describe_failure, send_dead_letters, with_failure
-from router.runtime.deliver.delivery import Delivery
+from router.runtime.deliver.delivery import TOO_COSTLY, Delivery
 from router.runtime.deliver.fast_paths import COMPILE_AFTER, TRIES, FastPath, FastPaths
 from router.runtime.deliver.item_writes import CoalescedWrites, Transaction
 from router.runtime.deliver.telemetry import LOGGER, JsonLines, log_batch, log_result
@@ -27,6 +27,7 @@ __all__ = [
     "MAX_WAIT_SECONDS",
     "QUICK_PLANNING_SECONDS",
     "RESERVE_SECONDS",
+    "TOO_COSTLY",
     "TRIES",
     "WAIT_SHARE",
     "CoalescedWrites",

@@ -1,6 +1,6 @@
 """What tests of other rooms use of `router.tools.deploy`."""
 
-from router.tools.deploy import probe
+from router.tools.deploy import probe, stack_versions
 from router.tools.deploy.archive import Archive, move_archive
 from router.tools.deploy.changes import PlannedChange, PropertyChange
 from router.tools.deploy.deployment import Deployment
@@ -20,7 +20,7 @@ from router.tools.deploy.stack import (
     plan_removal,
     read_result,
 )
-from router.tools.deploy.stack_versions import keep_version
+from router.tools.deploy.stack_versions import DeployedCode, keep_version
 from router.tools.deploy.template.alias import with_alias
 from router.tools.deploy.template.document import (
     DeployableConfig,
@@ -36,6 +36,7 @@ __all__ = [
     "NO_RECORDS",
     "Archive",
     "DeployableConfig",
+    "DeployedCode",
     "Deployment",
     "DeploymentResult",
     "Document",
@@ -62,5 +63,6 @@ __all__ = [
     "read_result",
     "require_codedeploy",
     "require_free_names",
+    "stack_versions",
     "with_alias",
 ]

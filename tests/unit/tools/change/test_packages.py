@@ -12,9 +12,7 @@ import pytest
 
 from router.errors import ConfigError, UsageError
 from router.tools.change.versions import ConfigVersion, open_package, open_version, open_versions
-from router.tools.deploy import stack_versions
-from router.tools.deploy.stack_versions import DeployedCode
-from tests.support.ops import precompile
+from tests.support.ops import DeployedCode, precompile, stack_versions
 from tests.support.program import COMPILED_NAME
 
 CONFIG = """\

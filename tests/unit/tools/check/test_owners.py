@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from router.runtime.config.merge import with_defaults
-from router.runtime.config.source import parse_text, read_config
 from router.tools.check.owners import Owners, owners_of
+from tests.support.config import parse_text, read_config, with_defaults
 
 CONFIG = """\
 version: 1

@@ -1,7 +1,7 @@
 """What the variables of a config are for."""
 
-from router.runtime.config.environment import find_references
 from router.tools.check.variables import variables_in
+from tests.support.config import find_references
 
 
 def test_variables() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.runtime.deliver.delivery import TOO_COSTLY
 from router.testing import MemoryQueues, MemoryTables
 from router.tools.dlq.rehearse import Rehearsal, Rehearser
 from router.tools.dlq.spool import WrittenItems
 from tests.support.aws import Aws, AwsFault
+from tests.support.deliver import TOO_COSTLY
 from tests.support.program import Program, load_program
 from tests.unit.tools.dlq.conftest import Make
 from tests.unit.tools.dlq.test_rehearse import StoredItems, rehearse, rehearse_all
