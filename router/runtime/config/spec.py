@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, defstruct, field, structs
 
-from router.runtime.config.spec_capacity import Capacity, CapacityRange
 from router.runtime.config.spec_resources import (
+    Capacity,
+    CapacityRange,
     Description,
     EventSourceMapping,
     FunctionSettings,

@@ -1,10 +1,14 @@
 """Queues, tables, and the function or worker in the output of `router template`.
 
 Limits of a mapping:
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html Limits of a
-function: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html Sizes
-of tasks:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
+Limits of a function:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+Sizes of tasks:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+Capacity of a table, and how it is scaled:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.html
 """
 
 from __future__ import annotations
@@ -14,7 +18,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from router.model import KeyType
-from router.runtime.config.spec_capacity import Capacity
 from router.runtime.config_types import (
     MAX_TAGS,
     Bucket,
@@ -91,6 +94,7 @@ Tags = Annotated[
         examples=[{"cost-center": "42"}],
     ),
 ]
+Units = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
 class OwnerSettings(Spec, frozen=True, kw_only=True):
@@ -312,6 +316,58 @@ class Queue(Spec, frozen=True):
     owner: OwnerName = ""
     description: Description = ""
     tags: Tags = field(default_factory=dict)
+
+
+class CapacityRange(Spec, frozen=True, kw_only=True):
+    """The units per second of a table that are provisioned for reads or writes."""
+
+    min: Annotated[
+        Units,
+        Meta(
+            description="The least units, with which the table is created.",
+            examples=[10],
+        ),
+    ]
+    max: Annotated[
+        Units | None,
+        Meta(
+            description="The most units: Application Auto Scaling follows what is "
+            "consumed up to there. Default: as "
+            "`min`, so that the units stay as they are."
+        ),
+    ] = None
+    target: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=90,
+            description="The percentage of the units that is to be consumed, if they are scaled.",
+        ),
+    ] = 70
+
+    @property
+    def most(self) -> int:
+        """The most units."""
+        return self.min if self.max is None else self.max
+
+
+class Capacity(Spec, frozen=True, kw_only=True):
+    """Provisioned capacity of a table: write units are for 1 KB each, read units for 4 KB."""
+
+    write: Annotated[
+        CapacityRange,
+        Meta(
+            description="Write capacity units.",
+            examples=[{"min": 10, "max": 500}],
+        ),
+    ]
+    read: Annotated[
+        CapacityRange,
+        Meta(
+            description="Read capacity units, for those who read the table: the router "
+            "reads no items."
+        ),
+    ]
 
 
 class TableSettings(Spec, frozen=True, kw_only=True):
