@@ -233,8 +233,11 @@ def record_stages(queue: "CompiledQueue", records: "list[Record]", *, typed: boo
 
 def encode(batches: list[Any]) -> list[bytes]:
     """Return the stages of sending batches."""
-    encoded = msgspec.json.encode
-    return [encoded({"RequestItems": {batch.table.name: batch.encodable_requests()}}) for batch in batches]
+    bodies = []
+    for batch in batches:
+        requests = [write.request or write.batch_request() for write in batch.writes]
+        bodies.append(msgspec.json.encode({"RequestItems": {batch.writes[0].table.name: requests}}))
+    return bodies
 
 
 def profile(size: str, count: int) -> None:
