@@ -293,16 +293,24 @@ def read_message(message: Any) -> ResponseMessage | None:
 def read_records(
     messages: Iterable[ResponseMessage | None], read_binary: Callable[[Any], bytes]
 ) -> Iterator[Record]:
-    """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again."""
+    """Yield the records of messages; those that are damaged or malformed are left on the queue, and received again.
+
+    Of a FIFO queue, the messages after such a one are left, too: they may be of its message group.
+    """
+    is_one_left = False
     for message in messages:
         if message is None:
             _log_unread("", "UnreadableAnswer")
+            is_one_left = True
+            continue
+        if is_one_left and message.attributes and "SequenceNumber" in message.attributes:
             continue
         if (
             message.md5 is not None
             and message.md5 != _hash(message.body.encode(errors="surrogatepass")).hexdigest()
         ):
             _log_unread(message.message_id, "ChecksumError")
+            is_one_left = True
             continue
         sent = message.message_attributes
         try:
@@ -313,6 +321,7 @@ def read_records(
             )
         except UNREADABLE_ERRORS:
             _log_unread(message.message_id, "UnreadableAnswer")
+            is_one_left = True
             continue
         yield Record(
             message.message_id,
