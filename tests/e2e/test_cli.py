@@ -544,6 +544,31 @@ def test_missing_extra(
     assert output_of(done) == (2, "", f"router: {sentence}\n")
 
 
+INTERRUPTED = """\
+from importlib.machinery import PathFinder
+
+def find_spec(name, path=None, target=None, find=PathFinder.find_spec):
+    if name == {name!r}:
+        raise KeyboardInterrupt
+    return find(name, path, target)
+
+PathFinder.find_spec = find_spec
+"""
+
+
+@pytest.mark.parametrize("name", ["click", "router.tools.cli.app", "router.tools.check.run"])
+def test_ctrl_c_during_the_imports(router: Run, config: Path, tmp_path: Path, name: str) -> None:
+    """It ends a command as it does later."""
+    config.write_text(GOOD)
+    (tmp_path / "interrupted").mkdir()
+    (tmp_path / "interrupted" / "sitecustomize.py").write_text(INTERRUPTED.format(name=name))
+    path = os.pathsep.join(filter(None, [str(tmp_path / "interrupted"), os.environ.get("PYTHONPATH")]))
+
+    done = router("check", env=os.environ | {"PYTHONPATH": path})
+
+    assert output_of(done) == (1, "", "\nAborted!\n")
+
+
 def test_runs_without_extras(config: Path, tmp_path: Path) -> None:
     """Loading a config and planning its messages takes none of the extras."""
     code = BLOCKER.format(missing={"click", "rich", "jsonschema", "boto3", "botocore", "ministack"}) + (

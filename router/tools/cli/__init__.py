@@ -3,12 +3,16 @@
 import atexit
 import gc
 import sys
+from typing import NoReturn
 
 from router.runtime.import_stubs import import_libraries
 
 
 def main() -> None:
-    """Run `router`; without the extra, say what to install."""
+    """Run `router`; without the extra, or on Windows, say what to do."""
+    if sys.platform == "win32":
+        # `select.poll`, `resource` and signals of processes, which the commands use, are not there.
+        _refuse("it runs on Linux and macOS; on Windows, use the Windows Subsystem for Linux")
     # Most commands end before a reference cycle is worth looking for; `router.tools.cli.app` turns the collector on for
     # the others. None is worth it at the end, where Python would look through all objects once more.
     gc.disable()
@@ -20,8 +24,14 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.stderr.write(
-            "router: the command line needs more packages: pip install 'message-router[cli]'\n"
-        )
-        sys.exit(2)
+        _refuse("the command line needs more packages: pip install 'message-router[cli]'")
+    except KeyboardInterrupt:
+        # As Click ends a command.
+        sys.stderr.write("\nAborted!\n")
+        sys.exit(1)
     app(prog_name="router")
+
+
+def _refuse(reason: str) -> NoReturn:
+    sys.stderr.write(f"router: {reason}\n")
+    sys.exit(2)

@@ -193,8 +193,9 @@ def print_message(
     for name in sorted(
         fields, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST)
     ):
-        if fields[name] != "":
-            table.add_row(name, literal(str(fields[name])))
+        text = _field_as_text(fields[name])
+        if text:
+            table.add_row(name, literal(text))
     if attributes:
         table.add_row("attributes", literal(to_json(attributes)))
     console = output()
@@ -206,6 +207,13 @@ def print_message(
         found = value_at(data, steps_of(pointer))
         place = "it is not there" if found is NOWHERE else to_json(found)
         console.print(f"[bold red]at {literal(pointer)}:[/] {literal(place)}", soft_wrap=True)
+
+
+def _field_as_text(value: Any) -> str:
+    """Return a field of a failure; "" for one without a value."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def count(number: int) -> str:

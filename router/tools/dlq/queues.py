@@ -25,8 +25,11 @@ from router.runtime.program.load import Program
 from router.tools.dlq.messages import DlqMessage, Selection
 from router.tools.dlq.spool import Spool
 
-VISIBILITY_SECONDS = 600
-"""The visibility timeout of leased messages: how long they stay invisible if the command is killed."""
+VISIBILITY_SECONDS = 120
+"""The visibility timeout of leased messages: how long they stay invisible if the command is killed.
+
+The leases are extended after a third of it, while the command works.
+"""
 RECEIVE_COUNT = 100
 """Messages of one round of receives at most, ten a call."""
 WAIT_SECONDS = 1

@@ -4,6 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
+from msgspec import structs
 
 from router.model import WRITTEN, Record
 from router.tools.cli.dlq_rehearse import rehearsal_as_json, rehearsal_as_text
@@ -89,7 +90,7 @@ def test_unreleased(fault: AwsFault | None, more: str) -> None:
     """Why they are not visible at once."""
     lease: Any = Lease(2, fault)
 
-    assert describe_unreleased(lease) == f"2 messages become visible within 10 minutes, not at once{more}"
+    assert describe_unreleased(lease) == f"2 messages become visible within 2 minutes, not at once{more}"
 
 
 FAILURE = {
@@ -155,6 +156,18 @@ def test_a_message_is_shown_with_values() -> None:
 
     assert list(shown["message"]["by"]) == ["jane@example.com", "jane-2"]
     assert (shown["attributes"], shown["failure"]["group_id"]) == ({"trace": "jane-trace"}, "jane-group")
+
+
+def test_what_a_failure_says_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of what is redacted are listed, and what is not known is left out."""
+    queue: Any = Decoding("q")
+    failed = structs.replace(LETTER.failed, redacted=("email", "card"), failed_at=None)
+
+    print_message(structs.replace(LETTER, failed=failed), queue, None)
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["redacted", "email,", "card"] in lines
+    assert not [line for line in lines if "None" in line]
 
 
 def test_a_rehearsal_is_shown_without_values() -> None:
