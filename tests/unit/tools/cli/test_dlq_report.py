@@ -161,6 +161,7 @@ def test_a_message_is_shown_with_values() -> None:
 def test_what_a_failure_says_is_shown_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     """Names of what is redacted are listed, and what is not known is left out."""
     queue: Any = Decoding("q")
+    assert LETTER.failed
     failed = structs.replace(LETTER.failed, redacted=("email", "card"), failed_at=None)
 
     print_message(structs.replace(LETTER, failed=failed), queue, None)
