@@ -1,16 +1,16 @@
-"""The calls of the view Routes: the graph of a config, the contract of a route, and what runs in
-AWS.
+"""The calls of the view Routes: the graph of a config, the contract of a route, what runs in AWS.
 
 The contract of a route says in words what it takes, what it stores, and what happens to the rest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
+from router.model import plugin_name
 from router.runtime.config import spec
 from router.runtime.modes import MODES
 from router.runtime.program.load import Loaded
@@ -128,7 +128,11 @@ def contract_of_route(given: RouteOfDraft) -> Contract:
     table = config.tables.get(route.table)
     takes = [*_source(route, queue), *_conditions(config, given.route, queue)]
     takes.append(_schema(loaded, given.route, route))
-    stores = [*_items(route, table), *_writes(route, table, queue), *_contents(route)]
+    stores = [
+        *_items(route, table),
+        *_writes(route, table, queue),
+        *_contents(route, config.plugins),
+    ]
     place = loaded.findings.locate(("routes", given.route), True)
     return Contract(
         route=given.route,
@@ -196,7 +200,7 @@ def _writes(
 ) -> Iterator[str]:
     write = route.write
     mode = MODES[write.mode]
-    yield f"Mode {mode.name}: it {mode.summary}."
+    yield f"Mode {mode.name}: it {mode.summary.replace('`', '')}."
     if mode.stores in _STORES:
         yield f"A write stores {_STORES[mode.stores]}."
     if write.version is not None:
@@ -209,15 +213,15 @@ def _writes(
         yield f"DynamoDB deletes an item after the time in {table.ttl}."
 
 
-def _contents(route: spec.RouteSettings) -> Iterator[str]:
+def _contents(route: spec.RouteSettings, plugins: Sequence[str]) -> Iterator[str]:
     if route.item is None:
         yield "The item is the whole message."
     if route.merge is not None:
         yield f"The entries of {route.merge.from_} are attributes, too."
-    if route.plugins is None:
-        yield "Plugins may change it: all of the config."
-    elif route.plugins:
-        yield f"Plugins may change it: {', '.join(route.plugins)}."
+    names = map(plugin_name, plugins) if route.plugins is None else route.plugins
+    listed = ", ".join(names)
+    if listed:
+        yield f"Plugins may change it: {listed}."
 
 
 def _attributes(route: spec.RouteSettings) -> Iterator[tuple[str, str]]:

@@ -151,10 +151,9 @@ def test_the_contract_of_a_route(workspace: Workspace) -> None:
         ],
         "stores": [
             "One item in the table orders (prod-orders) under the key id, at.",
-            "Mode newest: it stores the item if nothing is there, or no `version`, or a lesser one.",
+            "Mode newest: it stores the item if nothing is there, or no version, or a lesser one.",
             "at orders the writes of one key.",
             "DynamoDB deletes an item after the time in expires_at.",
-            "Plugins may change it: all of the config.",
         ],
         "attributes": [
             ["id", "id"],
@@ -189,6 +188,22 @@ def test_a_contract_without_a_schema(workspace: Workspace) -> None:
         "The item is the whole message.",
         "A message that cannot be mapped stays on clicks, for its redrive policy.",
     )
+
+
+@pytest.mark.parametrize(
+    ("of_route", "listed"), [("", "own, acme.shouts"), ("plugins: [own]", "own"), ("plugins: []", "")]
+)
+def test_the_plugins_of_a_contract(workspace: Workspace, of_route: str, listed: str) -> None:
+    """Those that the route names, or all of the config, by their names."""
+    route = ", ".join(filter(None, ["queue: q", "table: t", of_route]))
+    text = (
+        f"version: 1\nplugins: [./own.py, acme.shouts]\ntables: {{t: {{key: {{id: S}}}}}}\nroutes: {{r: {{{route}}}}}\n"
+    )
+
+    found = call(workspace, "routes/contract", route="r", unsaved={str(workspace.config): text})
+
+    sentences = [each for each in found["stores"] if each.startswith("Plugins")]
+    assert sentences == ([f"Plugins may change it: {listed}."] if listed else [])
 
 
 def test_no_such_route(workspace: Workspace) -> None:
