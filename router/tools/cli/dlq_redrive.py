@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.runtime.engine.engine import CompiledQueue
+from router.runtime.printable import printable
 from router.tools.cli.dlq_options import DlqOptions, DlqSession, finished_first, open_session
 from router.tools.cli.dlq_rehearse import (
     RedrivePlan,
@@ -148,11 +149,11 @@ class _Redrive:
                 )
         idle = not choice.chosen and (own.file or not choice.confirmed)
         if idle:
-            click.echo("nothing to redrive", err=True)
+            click.echo(f"{printable(self._work.name)}: nothing to redrive", err=True)
         if own.dry_run or idle:
             return choice.chosen == self._plan.total and not self._work.elsewhere
         if not own.yes and not confirm(self._question()):
-            click.echo("nothing was redriven", err=True)
+            click.echo(f"{printable(self._work.name)}: nothing was redriven", err=True)
             return False
         with self._journal:
             self._deliver()
