@@ -39,19 +39,14 @@ class Server:
         self._together = Barrier(together, timeout=SECONDS)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self._threads = [Thread(target=self._accept)]
-        self._threads[0].start()
+        self._accepting = Thread(target=self._accept)
+        self._accepting.start()
 
     def stop_listening(self) -> None:
         if self._listener.fileno() >= 0:
             self._listener.shutdown(socket.SHUT_RDWR)
-            self._threads[0].join(SECONDS)
+            self._accepting.join(SECONDS)
             self._listener.close()
-
-    def close(self) -> None:
-        self.stop_listening()
-        for thread in self._threads:
-            thread.join(SECONDS)
 
     def _accept(self) -> None:
         while True:
@@ -59,8 +54,8 @@ class Server:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._threads.append(Thread(target=self._serve, args=(connection,)))
-            self._threads[-1].start()
+            # It ends with the connection, whose client may be closed when garbage is collected.
+            Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
@@ -105,7 +100,7 @@ def serve() -> Iterator[Callable[..., Server]]:
 
     yield start
     for server in running:
-        server.close()
+        server.stop_listening()
 
 
 @pytest.fixture
