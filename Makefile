@@ -70,12 +70,14 @@ mutants: $(STAMP) ## what tests do not notice of small changes in MODULE, by def
 	@$(RUN) -m pip install --quiet 'mutmut==3.8.*'
 	@$(RUN) -m tests.mutants $(MODULE) $(ARGS)
 
-lint: $(STAMP) ## style, types, architecture
-	$(RUN) -m ruff format --check .
-	$(RUN) -m ruff check .
-	$(RUN) -m mypy
-	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo
-	$(RUN) -m tests.words
+lint: $(STAMP) ## style, types, architecture: all of them, also if one fails
+	@failed=0; run() { echo "$$*"; "$$@" || failed=1; }; \
+	run $(RUN) -m ruff format --check .; \
+	run $(RUN) -m ruff check .; \
+	run $(RUN) -m mypy; \
+	run $(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()' --no-logo; \
+	run $(RUN) -m tests.words; \
+	exit $$failed
 
 format: $(STAMP) ## write the code as `make lint` wants it
 	$(RUN) -m ruff format .

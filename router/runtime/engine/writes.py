@@ -79,8 +79,8 @@ class Write(Struct, frozen=True, gc=False):
     expression; it is None for a plain put or delete, which BatchWriteItem can carry. `sets` names the attributes whose
     stored value is that of `item` once the update is applied.
 
-    The fast path of a route makes the `request` of a plain put as JSON instead of `encoded`, the item; `size` is then
-    the length of that text.
+    A plain put that could be made as text has that as its `request` instead of the item in `encoded`; `size` is then
+    the length of the text. The general way and the fast path both make such a text.
     """
 
     route: str
