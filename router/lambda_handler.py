@@ -128,6 +128,8 @@ def _read_event(event: Mapping[str, Any]) -> tuple[dict[str, list[Record]], list
                 if is_fifo(given["eventSourceARN"]):
                     # Any of those after it may be of its message group.
                     undelivered += [each["messageId"] for each in records]
+        # Raises TypeError for what is no text.
+        "".join(by_arn)
     except (KeyError, TypeError):
         text = (
             f"{codes.NOT_OF_SQS.id} the event{_source_of(event)} has no records of SQS: invoke the function by an "
@@ -178,7 +180,7 @@ def read_record(record: Mapping[str, Any]) -> Record:
         read = Record(*_members({**_OPTIONAL, **record}))
     # `join` refuses what is no text, without a loop: each message of an event comes through here.
     "".join(read.attributes.values())
-    if type(read.body) is not str:
+    if type(read.body) is not str or type(read.message_id) is not str:
         raise TypeError
     if read.message_attributes == {}:
         return read
@@ -190,7 +192,10 @@ def read_record(record: Mapping[str, Any]) -> Record:
 def _read_attribute(attribute: Mapping[str, Any]) -> dict[str, Any]:
     data_type = attribute["dataType"]
     if data_type.startswith("Binary"):
-        return {"DataType": data_type, "BinaryValue": base64.b64decode(attribute["binaryValue"])}
+        return {
+            "DataType": data_type,
+            "BinaryValue": base64.b64decode(attribute["binaryValue"], validate=True),
+        }
     value = attribute.get("stringValue") or ""
     if not isinstance(value, str):
         raise TypeError

@@ -129,7 +129,9 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
                 continue
             path = here.path / name
             entry = here.real / name
-            if entry.is_dir() and (is_any_depth or not is_last):
+            # `Path.is_dir` raises OSError for a name that is too long, these do not.
+            is_folder = os.path.isdir(entry)  # noqa: PTH112
+            if is_folder and (is_any_depth or not is_last):
                 at = here.at if is_any_depth else here.at + 1
                 inner = _Folder(path, _resolve(path, folder), at)
                 # Links come last: a file that has two names is found under that without
@@ -138,7 +140,7 @@ def _search(folder: FilePath, pattern: str) -> list[FilePath]:
                     pending.appendleft(inner)
                 else:
                     pending.append(inner)
-            elif is_last and entry.is_file():
+            elif is_last and os.path.isfile(entry):  # noqa: PTH113
                 _resolve(path, folder)
                 found.append(path)
     return sorted(found, key=str)

@@ -314,12 +314,12 @@ def resolve_inside(folder: pathlib.Path, name: str | pathlib.Path) -> pathlib.Pa
     try:
         root = folder.resolve()
         real = (folder / name).resolve()
+        # From Python 3.13 on a loop of links is no error: its link is returned as it is.
+        is_loop = real.is_symlink()
     except (OSError, RuntimeError, ValueError):
-        # A loop of links, or a null in the name.
+        # A loop of links, a null in the name, or a name that is too long.
         return None
-    # From Python 3.13 on a loop of links is no error: its link is then returned as it
-    # is.
-    return real if real.is_relative_to(root) and not real.is_symlink() else None
+    return real if real.is_relative_to(root) and not is_loop else None
 
 
 def with_defaults(data: dict[str, Any]) -> dict[str, Any]:

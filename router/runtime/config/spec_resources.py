@@ -20,6 +20,7 @@ from msgspec import Meta, field
 from router.model import KeyType
 from router.runtime.config_types import (
     MAX_TAGS,
+    AttributeName,
     Bucket,
     Disposition,
     Duration,
@@ -381,7 +382,7 @@ class TableSettings(Spec, frozen=True, kw_only=True):
         ),
     ] = ""
     key: Annotated[
-        dict[str, KeyType],
+        dict[AttributeName, KeyType],
         Meta(
             min_length=1,
             max_length=2,

@@ -188,6 +188,9 @@ class Writer:
             if running:
                 yield from self._run(running, tried, settlement, limit, waits)
         settled = settlement.take()
+        if settlement.unsettled:
+            # Its message would be taken for one that is acknowledged.
+            raise AssertionError("a write was not settled")
         if settled:
             yield settled
 
@@ -305,7 +308,8 @@ class Writer:
                 yield settled
             tried = len(running)
             since = self._clock()
-            wait = max(0.0, wake - since)
+            # The limit may have moved nearer meanwhile.
+            wait = max(0.0, min(wake, limit.moment) - since)
             with blocking:
                 self._sleep(wait)
             if not waits_for_units and not reserved:

@@ -45,6 +45,7 @@ from router.runtime.aws.sqs import (
     visibility_batches,
 )
 
+_read_binary = partial(b64decode, validate=True)
 SECONDS = RESPONSE_SECONDS
 """The time-out of a response; that of a long poll is longer by its wait time."""
 TRIES = 3
@@ -151,7 +152,7 @@ class DirectQueues(SqsQueues):
                     return response.fault
                 good = [response]
             messages = [message for each in good for message in each.messages or ()]
-            return [*read_records(messages, b64decode)]
+            return [*read_records(messages, _read_binary)]
 
         bodies = [body] * -(-count // BATCH_ENTRIES)
         return OverlappingCalls(

@@ -207,7 +207,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         """Return the path in the config of what a claim is about, or of a part of its attribute."""
         name = claim.subject
         if not name:
-            return (*self.path, *_SETTINGS[claim.kind])
+            return (*self.path, *_SETTINGS.get(claim.kind, ()))
         if claim.kind == "type":
             return self.place(name, "type")
         if name in self.attributes:

@@ -104,6 +104,7 @@ def test_what_patterns_find(read: Read, include: str, names: list[str]) -> None:
         ("flow/*.yaml", "2:10: RT107 include 'flow/*.yaml' finds no files; it is relative to the folder of this file"),
         ("[flows/a.yaml, b]", "2:25: RT107 include 'b' finds no files; it is relative to the folder of this file"),
         ("routes.yaml", "2:10: RT107 include 'routes.yaml' finds no files; it is relative to the folder of this file"),
+        (f"{'a' * 300}.yaml", f"2:10: RT107 include '{'a' * 57}…' finds no files; it is relative to the folder of this file"),
         ('"\\0/*"', "2:10: RT107 include '\\x00/*' finds no files; it is relative to the folder of this file"),
         ("../*.yaml", "2:10: RT107 include '../*.yaml' leads out of the folder of the config; name files in that "
                       "folder, relative to it"),

@@ -106,6 +106,13 @@ def test_an_optional_key_without_value_is_not_given() -> None:
     )
 
 
+def test_a_key_of_a_table_without_a_name() -> None:
+    """DynamoDB has none."""
+    _, findings = parse('version: 1\ntables: {t: {key: {"": S}}}\nroutes: {r: {queue: q, table: t}}\n')
+
+    assert findings == ["2:20: RT105 '' of 'key' of table 't' must be a name that is not empty"]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -249,12 +249,22 @@ def test_foreign_event(
     assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [("ERROR", text)]
 
 
-def test_malformed_record(handler: Callable[[Any, Any], dict[str, Any]], queues: Any) -> None:
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"eventSource": "aws:s3"},
+        {"messageId": ["m2"], "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"},
+        {"messageId": None, "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"},
+        {"messageId": "m2", "body": "{}", "eventSourceARN": None},
+        {"messageId": "m2", "body": "{}", "eventSourceARN": ["q"]},
+    ],
+)
+def test_malformed_record(handler: Callable[[Any, Any], dict[str, Any]], queues: Any, record: Any) -> None:
     """RT824: if one record is not of SQS, none of the event is processed."""
     good = {"messageId": "m1", "body": "{}", "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q"}
 
     with pytest.raises(UsageError, match=r"^RT824 "):
-        handler({"Records": [good, {"eventSource": "aws:s3"}]}, None)
+        handler({"Records": [good, record]}, None)
 
     assert (queues.letters, queues.released) == ([], [])
 
@@ -271,6 +281,9 @@ READABLE: dict[str, Any] = {"messageId": "good", "body": '{"id": "good"}', "even
         pytest.param({"attributes": ["SentTimestamp"]}, id="attributes in a list"),
         pytest.param({"attributes": {"SentTimestamp": 5}}, id="an attribute of SQS that is no text"),
         pytest.param({"messageAttributes": {"a": {"dataType": "Binary", "binaryValue": "x"}}}, id="no Base64"),
+        pytest.param(
+            {"messageAttributes": {"a": {"dataType": "Binary", "binaryValue": "!!!!"}}}, id="characters not of Base64"
+        ),
         pytest.param({"messageAttributes": {"a": {"dataType": "Binary"}}}, id="no value"),
         pytest.param({"messageAttributes": {"a": {"stringValue": "x"}}}, id="no type"),
         pytest.param(

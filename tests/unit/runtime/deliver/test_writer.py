@@ -528,6 +528,26 @@ def test_no_wait_is_longer_than_the_time_there_is(write: Any, dynamo: Any, clock
     )
 
 
+def test_no_wait_is_longer_than_the_limit_after_it_moved(dynamo: Any, clock: Any) -> None:
+    """The deadline of a worker that stops moves nearer while what is settled is acknowledged."""
+    dynamo.fault = fails("unprocessed")
+    writer = Writer(dynamo.tables, clock, clock.sleep, jitter=lambda low, high: high)
+    limit: Any = SimpleNamespace(moment=3600.0, timeout=lambda now: 60.0)
+
+    for _ in writer.write([one("a"), one("b")], limit, WaitBudget(seconds=1e9), atomic=False):
+        limit.moment = 0.02
+
+    assert clock.slept == [0.02]
+
+
+def test_a_message_that_is_not_settled(dynamo: Any, clock: Any) -> None:
+    """It is a fault of the program, and no message of the call is acknowledged."""
+    messages = [one("a"), PlannedMessage(Record("m", "h", "")), one("b")]
+
+    with pytest.raises(AssertionError, match="a write was not settled"):
+        finish(Writer(dynamo.tables, clock, clock.sleep), messages, 3600.0)
+
+
 def test_what_a_refused_batch_leaves_is_not_sent_too_late(dynamo: Any) -> None:
     """The limit may be between a batch and its halves."""
     clock = Clock(tick=1.0)

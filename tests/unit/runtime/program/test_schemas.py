@@ -382,6 +382,15 @@ def test_all_references_are_tried(folder: Any, store: Any) -> None:
     ]
 
 
+def test_a_name_that_no_file_can_have(store: Any) -> None:
+    """It is no fault of the program: a system bounds the length of a name."""
+    name = "a" * 300 + ".json"
+
+    whole, referred = reported(store, name), reported(store, {"$ref": name})
+
+    assert [[each.partition(" ")[0] for each in found] for found in (whole, referred)] == [["RT301"], ["RT303"]]
+
+
 def test_references_of_a_file_that_the_library_did_not_reach(folder: Any, store: Any) -> None:
     """The library stops at the first reference without a file, before it reads what other files refer to."""
     write(folder, a={"allOf": [{"$ref": "no.json"}, {"$ref": "b.json"}]}, b={"$ref": "c.json"}, c={"$ref": "#/no"})

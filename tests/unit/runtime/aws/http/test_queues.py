@@ -22,6 +22,8 @@ class Service:
     def __init__(self, seconds: float, digest: str | None = None) -> None:
         self.now = 0.0
         self._digest = digest
+        self.members: dict[str, Any] = {}
+        """Further members of messages."""
         self.noted: list[tuple[str, int]] = []
         self.connecting = False
         """The connections of calls are open once something was polled."""
@@ -45,7 +47,7 @@ class Service:
         if self.failure:
             return self.failure
         message = {"MessageId": str(number), "ReceiptHandle": "handle", "Body": "", "MD5OfBody": self._digest}
-        return {"Messages": [message]}
+        return {"Messages": [message | self.members]}
 
 
 class Call:
@@ -272,6 +274,17 @@ def test_damaged(receive: Callable[[Service, int], list[str]], caplog: pytest.Lo
         ["0"],
         [("the body is damaged", {"message_id": "0", "error": "ChecksumError"})],
     )
+
+
+@pytest.mark.parametrize("value", ["x", "!!!!", "YQ==\n", "é"])
+def test_a_binary_attribute_that_is_no_base64(
+    receive: Callable[[Service, int], list[str]], caplog: pytest.LogCaptureFixture, value: str
+) -> None:
+    """Its message cannot be read, and is left on the queue."""
+    service = Service(seconds=0)
+    service.members = {"MessageAttributes": {"a": {"DataType": "Binary", "BinaryValue": value}}}
+
+    assert (receive(service, 10), caplog.messages) == ([], ["the message cannot be read"])
 
 
 @pytest.mark.parametrize(("fault", "calls"), [(LATE, 1), (AwsFault("retry", "ServiceUnavailable", 503), TRIES)])
