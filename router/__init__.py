@@ -34,17 +34,13 @@ __all__ = [
 ]
 
 _ERRORS = ("ConfigError", "Drop", "PluginError", "Reject", "Retry", "RouterError")
+_HOME = {"hookimpl": "router.runtime.program.hooks.specs"} | dict.fromkeys(_ERRORS, "router.errors")
+"""The modules of the names that are not in `router.model`."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'router' has no attribute '{name}'")
-    module = (
-        "router.runtime.program.hooks.specs"
-        if name == "hookimpl"
-        else "router.errors"
-        if name in _ERRORS
-        else "router.model"
-    )
-    value = globals()[name] = getattr(import_module(module), name)
+    module = import_module(_HOME.get(name, "router.model"))
+    value = globals()[name] = getattr(module, name)
     return value

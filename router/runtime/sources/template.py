@@ -101,9 +101,8 @@ def _values(text: str, fifo: bool, type_: str) -> Joined | Computed:
     pieces = _pieces(text)
     if not pieces and text:
         return Computed("", missing=None)
-    literals, expressions = (
-        tuple(piece for is_, piece in pieces if is_ is kind) for kind in (False, True)
-    )
+    literals = tuple(piece for is_expression, piece in pieces if not is_expression)
+    expressions = tuple(piece for is_expression, piece in pieces if is_expression)
     return Joined(literals, expressions)
 
 

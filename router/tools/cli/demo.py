@@ -3,8 +3,10 @@
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 from rich.console import Console
@@ -113,13 +115,14 @@ def _rounds(
     return rounds
 
 
+def _row(item: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
+    return [to_cell(item[column]) if column in item else "" for column in columns]
+
+
 def _print(demo: DemoResult) -> None:
     for name, items in demo.tables.items():
-        columns = list(dict.fromkeys(attribute for item in items for attribute in item))
-        cells = sorted(
-            [to_cell(item[column]) if column in item else "" for column in columns]
-            for item in items
-        )
+        columns = list(dict.fromkeys(chain.from_iterable(items)))
+        cells = sorted(_row(item, columns) for item in items)
         print_table(
             map(literal, columns), (map(literal, row) for row in cells), literal(f"table {name}")
         )

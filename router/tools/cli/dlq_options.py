@@ -254,7 +254,9 @@ class DlqSession(Struct, frozen=True):
     def queue_name(self, queue: DeadLetterQueue, message: DlqMessage) -> str:
         """Return the name of the queue that a message failed on; that of the failure if the config has none."""
         found = message.find_queue(self.program, queue.reference)
-        return found.name if found else message.failed.queue if message.failed else ""
+        if found:
+            return found.name
+        return message.failed.queue if message.failed else ""
 
     def read_item(
         self, table: Table, key: Mapping[str, AttributeValue]

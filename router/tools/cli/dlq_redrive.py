@@ -296,7 +296,9 @@ def run_redrive(options: DlqOptions, own: RedriveOptions) -> int:
                     complete = redrive.run()
                 finally:
                     reports.append(redrive.report(complete))
-                codes.add(0 if complete else 2 if redrive.tally.stopped else 1)
+                if complete:
+                    continue
+                codes.add(2 if redrive.tally.stopped else 1)
     finally:
         # Also after an error or Ctrl-C: what was done by then.
         if own.as_json and reports:

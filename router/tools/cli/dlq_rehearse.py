@@ -198,16 +198,13 @@ def rehearsal_as_text(rehearsal: Rehearsal, names: Collection[str] | None) -> st
                 soft_wrap=True,
             )
             for name, before, after in _differences(change, names):
-                text = (
-                    f"+ {name}: {after}"
-                    if before == _NONE
-                    else f"- {name}: {before}"
-                    if after == _NONE
-                    else ""
-                )
-                console.print(
-                    f"    {literal(text or f'  {name}: {before} -> {after}')}", soft_wrap=True
-                )
+                if before == _NONE:
+                    text = f"+ {name}: {after}"
+                elif after == _NONE:
+                    text = f"- {name}: {before}"
+                else:
+                    text = f"  {name}: {before} -> {after}"
+                console.print(f"    {literal(text)}", soft_wrap=True)
     return captured.get()
 
 

@@ -23,7 +23,7 @@ from router.tools.cli.options import (
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dev.new.files import NewFile, faults_of, make_files, undo, write_files
-from router.tools.dev.new.plan import Plan, Wanted, plan_routes
+from router.tools.dev.new.plan import NewTable, Plan, Wanted, plan_routes
 from router.tools.dev.new.samples import open_samples, read_bodies
 
 if TYPE_CHECKING:
@@ -205,6 +205,13 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
 
+def _table_as_json(table: NewTable) -> dict[str, Any]:
+    candidates = [
+        {"path": each.name, "type": each.type, "why": each.reasons} for each in table.candidates
+    ]
+    return {"name": table.name, "key": dict(table.key), "candidates": candidates}
+
+
 def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
     if options.as_json:
         report = {
@@ -213,17 +220,7 @@ def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
                 {"name": each.name, **each.settings, "samples": len(each.shape.messages)}
                 for each in plan.routes
             ],
-            "tables": [
-                {
-                    "name": table.name,
-                    "key": dict(table.key),
-                    "candidates": [
-                        {"path": each.name, "type": each.type, "why": each.reasons}
-                        for each in table.candidates
-                    ],
-                }
-                for table in plan.tables
-            ],
+            "tables": [_table_as_json(table) for table in plan.tables],
             "notes": plan.notes,
         }
         click.echo(to_json(report, indent=2))

@@ -133,14 +133,16 @@ def _of_worker(url: str) -> RunningConfig:
                 text, healthy = error.read(_PAGE_BYTES).decode(errors="replace"), False
     except (OSError, HTTPException, ValueError) as error:
         return RunningConfig(f"worker {url}", unknown=f"no answer: {error}", healthy=False)
-    hashes, paused = (
-        tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word))
-        for word in _WORDS
-    )
+    hashes, paused = (_after(word, text) for word in _WORDS)
     known = tuple(hash_ for line in hashes for hash_ in line.split(","))
     return RunningConfig(
         f"worker {url}", known, "" if known else "the page names no config", healthy, paused
     )
+
+
+def _after(word: str, text: str) -> tuple[str, ...]:
+    """Return what follows a word in the lines that begin with it."""
+    return tuple(line.removeprefix(word) for line in text.splitlines() if line.startswith(word))
 
 
 def _with_codes(program: Program, aws: Aws, queue: QueueStatus, most: int) -> QueueStatus:
@@ -183,11 +185,11 @@ def show_status(status: StatusReport) -> None:
 
 def _row(queue: QueueStatus) -> tuple[str, ...]:
     codes = ", ".join(f"{code}: {number}" for code, number in (queue.codes or {}).items())
-    letters = (
-        f"{_number(queue.dead_letters)}{f' ({codes})' if codes else ''}"
-        if queue.dead_letter_queue
-        else "no queue"
-    )
+    letters = "no queue"
+    if queue.dead_letter_queue:
+        letters = _number(queue.dead_letters)
+        if codes:
+            letters += f" ({codes})"
     receivers = ", ".join(each.function for each in queue.receivers) or "no function"
     oldest = "unknown" if queue.oldest_seconds is None else f"{queue.oldest_seconds} s"
     idle = queue.waiting == 0 == queue.in_flight and queue.oldest_seconds is None

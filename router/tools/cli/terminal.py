@@ -20,7 +20,8 @@ WIDE = 200
 
 def output(stderr: bool = False) -> Console:
     """Return the console of standard output, for results, or of standard error, for progress and events."""
-    width = None if (sys.stderr if stderr else sys.stdout).isatty() else WIDE
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else WIDE
     return Console(stderr=stderr, width=width, highlight=False)
 
 

@@ -131,19 +131,15 @@ def packed_names(
     """Yield the names of what `folder_entries` packs, in order; nothing is read, and links may lead outside."""
     folders = {file.parent for file in files}
     inside = {path for path in folders if path.resolve() != folder.resolve()}
-    nested = {
-        path
-        for path in inside
-        if any(path != other and path.is_relative_to(other) for other in inside)
-    }
+    nested = {path for path in inside if not inside.isdisjoint(path.parents)}
     found = {file for file in files if file.parent not in inside}
     for top in inside - nested:
         for place, below, names in os.walk(top):
             found |= {Path(place, name) for name in names}
-            links = [
-                path for path in (Path(place, name) for name in sorted(below)) if path.is_symlink()
-            ]
-            left_out += [LeftOut(link.relative_to(folder).as_posix(), _LINK) for link in links]
+            for each in sorted(below):
+                path = Path(place, each)
+                if path.is_symlink():
+                    left_out.append(LeftOut(path.relative_to(folder).as_posix(), _LINK))
     for file in sorted(found, key=lambda file: file.as_posix()):
         name = file.relative_to(folder)
         reason = "" if file in files else _exclusion(name.parts, secrets)

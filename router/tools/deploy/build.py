@@ -114,9 +114,9 @@ def build(
         contents = _collect(
             settings, _schemas(loaded, compiled), compiled, config.parent, target, work, secrets
         )
-        missing = (
-            why_no_bytecode(target) if bytecode is None else "" if bytecode else "--no-bytecode"
-        )
+        missing = "" if bytecode else "--no-bytecode"
+        if bytecode is None:
+            missing = why_no_bytecode(target)
         report("packing")
         compiled_modules = (
             () if missing else bytecode_entries(contents.modules, target, work / "bytecode")

@@ -256,7 +256,8 @@ def confirmation_words(lost: Sequence[PlannedChange]) -> dict[str, str]:
 
     That is its name, or `queue:NAME` and `table:NAME` where both lose something.
     """
-    names = Counter(name for _, name in {(each.kind, each.name) for each in lost})
+    stores = {(each.kind, each.name) for each in lost}
+    names = Counter(name for _, name in stores)
     found: dict[str, str] = {}
     for each in lost:
         word = each.name if names[each.name] == 1 else f"{each.kind}:{each.name}"

@@ -71,8 +71,8 @@ def files_of_requirements(lists: Iterable[Path]) -> Iterator[Path]:
         seen.add(file)
         yield file
         if file.suffix != ".whl":
-            lines = (text for _, text in _joined_lines(file, ()))
-            pending += [file.parent / name for text in lines if (name := _named_path(text))]
+            named = [_named_path(text) for _, text in _joined_lines(file, ())]
+            pending += [file.parent / name for name in named if name]
 
 
 def _named_path(line: str) -> str:

@@ -189,11 +189,8 @@ def _groups(
     to a group, so that a new route changes its own group only.
     """
     found = permissions.statements(routes)
-    differing = (
-        place
-        for place, values in enumerate(zip(*(bits[name] for name in routes), strict=True))
-        if len(set(values)) > 1
-    )
+    columns = zip(*[bits[name] for name in routes], strict=True)
+    differing = (place for place, values in enumerate(columns) if len(set(values)) > 1)
     place = next(differing, None)
     if place is None or _size(found) <= MAX_MANAGED:
         yield routes, split(found)
