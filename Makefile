@@ -43,7 +43,7 @@ lowest-tests: $(STAMP)
 	@$(RUN) -m pytest -n 3 --dist worksteal $(RUNTIME_TESTS) $(ARGS)
 
 steady: $(STAMP) ## the tests marked `timing`, TIMES (10) times beside two busy loops; ARGS= names fewer tests
-	@$(RUN) -m tests.steady --times $(or $(TIMES),10) -n 2 --dist worksteal $(ARGS)
+	@$(RUN) -m tests.steady --times $(or $(TIMES),10) -n 4 --dist worksteal $(ARGS)
 
 search: $(STAMP) ## the property tests with new examples for MINUTES (30); SEED= repeats a round
 	@$(RUN) -m tests.search --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(or $(ARGS),-n 2)

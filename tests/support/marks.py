@@ -47,17 +47,31 @@ TIMING = (
     "tests/unit/tools/dlq/test_lease.py",
     "tests/unit/runtime/run",
 )
+NOT_TIMING = (
+    "tests/e2e/test_build.py",
+    "tests/e2e/test_cli.py",
+    "tests/e2e/test_compile.py",
+    "tests/e2e/test_demo_tests.py",
+    "tests/e2e/test_diff.py",
+    "tests/e2e/test_explain_page.py",
+    "tests/e2e/test_graph.py",
+    "tests/e2e/test_list.py",
+    "tests/e2e/test_readme.py",
+    "tests/e2e/test_template_environment.py",
+    "tests/e2e/test_test_and_explain.py",
+)
+"""Of these folders, what only runs commands to their end: nothing else runs meanwhile."""
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark each test by its file."""
-    missing = [place for place in (*SLOW, *TIMING) if not (ROOT / place).exists()]
+    missing = [place for place in (*SLOW, *TIMING, *NOT_TIMING) if not (ROOT / place).exists()]
     if missing:
         raise pytest.UsageError(f"tests/support/marks.py names what does not exist: {', '.join(missing)}")
     for item in items:
         if _is_in(item.path, SLOW):
             item.add_marker("slow")
-        if _is_in(item.path, TIMING):
+        if _is_in(item.path, TIMING) and not _is_in(item.path, NOT_TIMING):
             item.add_marker("timing")
 
 
