@@ -58,6 +58,8 @@ _PROBES: Sequence[Any] = (
     {},
     {"x": 1},
 )
+MOST_STORED = 38
+"""The most digits of a number in DynamoDB."""
 # Values at which transforms and conversions fail seldom.
 _RARE: Sequence[Any] = (
     "9" * 45,
@@ -66,6 +68,10 @@ _RARE: Sequence[Any] = (
     "1998-12-31T23:59:60Z",
     "0000-01-01T00:00:00Z",
     10**15,
+    10**MOST_STORED - 1,
+    Decimal("0." + "9" * MOST_STORED),
+    [1, Decimal("0." + "9" * MOST_STORED)],
+    Decimal("9e125"),
     ["x", 1],
     [None],
     {"x": None},

@@ -23,10 +23,12 @@ from router.runtime.transforms.transform import (
     AnyNumber,
     AnyText,
     Arguments,
+    Digits,
     JoinedText,
     ListEnd,
     ListsOf,
     MapEntry,
+    NumberResult,
     OneOf,
     OnlyKinds,
     SameList,
@@ -106,7 +108,7 @@ TO_NUMBER = Transform(
     accepts=_NUMBER_TEXT,
     gives="number",
     arguments={},
-    result=None,
+    result=NumberResult(digits=None),
     most_bytes=None,
 )
 
@@ -190,6 +192,12 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
         raise ValueError("it is too large to round") from None
 
 
+def _rounded(digits: Digits, arguments: Arguments) -> Digits:
+    kept = arguments["digits"]
+    # 9.5 becomes 10, and 7 becomes 100 with -2 digits.
+    return Digits(max(digits.whole, -kept) + 1, min(digits.decimals, max(kept, 0)))
+
+
 ROUND = Transform(
     name="round",
     apply=round,
@@ -200,9 +208,12 @@ ROUND = Transform(
         "digits": WholeNumber(minimum=-_MOST_DIGITS, maximum=_MOST_DIGITS),
         "mode": OneOf(_ROUNDINGS),
     },
-    result=None,
+    result=NumberResult(_rounded),
     most_bytes=None,
 )
+
+
+_FACTOR = AnyNumber()
 
 
 def scale(value: Number, factor: Number) -> Number:
@@ -212,6 +223,8 @@ def scale(value: Number, factor: Number) -> Number:
     Decimal('1999.00')
     """
     number, by = number_of(value), number_of(factor)
+    if not _FACTOR.takes(by):
+        raise ValueError(f"factor must be {_FACTOR.words}")
     if isinstance(number, int) and isinstance(by, int):
         return number * by
     try:
@@ -220,14 +233,21 @@ def scale(value: Number, factor: Number) -> Number:
         raise ValueError("its exponent is absurd") from None
 
 
+def _scaled(digits: Digits, arguments: Arguments) -> Digits:
+    _, factor, exponent = Decimal(arguments["factor"]).as_tuple()
+    decimals = max(-int(exponent), 0)
+    whole = max(len(factor) + int(exponent), 0)
+    return Digits(digits.whole + whole, digits.decimals + decimals)
+
+
 SCALE = Transform(
     name="scale",
     apply=scale,
     takes=NUMBER,
     accepts="every value",
     gives="number",
-    arguments={"factor": AnyNumber()},
-    result=None,
+    arguments={"factor": _FACTOR},
+    result=NumberResult(_scaled),
     most_bytes=None,
 )
 

@@ -124,6 +124,7 @@ def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) 
             if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
                 yield f"'{use.text}' may be missing"
     yield from failures.of_steps(route, inferred)
+    yield from failures.of_number(route, inferred)
     if name in route.route.write.add and (unfit := possible(inferred.value, ("number", "set"))):
         yield f"it may be {in_words(unfit)}, which cannot be added"
     if "error" in (attribute.missing, attribute.null) and inferred.value.missing is not NO:

@@ -29,8 +29,8 @@ from router.tools.check.analysis.routes import (
     named,
     why_missing,
 )
-from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.templates import with_braces
+from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.values import possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 
@@ -214,8 +214,7 @@ def _length_fault(value: Value, limit: int) -> str:
 ONE_ITEM = declare(
     "RT630",
     "a whole item whose key is the same for every message",
-    "Each message replaces the item of the one before, or is refused because it exists, so that the table holds one item. "
-    "Often the braces of a template are forgotten.",
+    "Each message replaces the item of the one before, or is refused because it exists: the table holds one item.",
     "warning",
 )
 HOT_PARTITION = declare(
@@ -242,7 +241,9 @@ def check_partition_keys(subject: Subject) -> Iterator[Found]:
         if any(_lacks_braces(route, each) for each in route.table.key):
             continue  # a finding of its own
         if count == 1 and is_whole and all(_count_of_key(route, each) == 1 for each in others):
-            sentence = f"route '{route.name}' writes one item: its key is the same for every message"
+            sentence = (
+                f"route '{route.name}' writes one item: its key is the same for every message"
+            )
             yield Found(ONE_ITEM, sentence, path, "take a part of the key from the message")
             continue
         values = "one value" if count == 1 else f"{count} values"

@@ -62,7 +62,7 @@ NOT_ALWAYS_A_TEMPLATE = declare(
 NO_EXPRESSION = declare(
     "RT438",
     "a template without an expression that names a property",
-    "Without braces the name is the value, which is then the same for every message. A constant is written with `value`.",
+    "Without braces the name itself is the value, the same for every message. A constant is written with `value`.",
     "warning",
 )
 

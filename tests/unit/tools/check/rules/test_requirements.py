@@ -79,10 +79,7 @@ def hot(count: str) -> list[str]:
 
 
 ONE_ITEM = [
-    (
-        "RT630 route 'r' writes one item: its key is the same for every message; "
-        "take a part of the key from the message"
-    )
+    ("RT630 route 'r' writes one item: its key is the same for every message; take a part of the key from the message")
 ]
 
 
