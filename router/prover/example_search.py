@@ -23,6 +23,7 @@ from router.prover.value_generation import (
     ValueGenerator,
     constants_of,
 )
+from router.runtime.engine.attributes import MAX_DIGITS
 
 # The messages that are made as the base of others.
 _VARIANTS = 6
@@ -58,8 +59,6 @@ _PROBES: Sequence[Any] = (
     {},
     {"x": 1},
 )
-MOST_STORED = 38
-"""The most digits of a number in DynamoDB."""
 # Values at which transforms and conversions fail seldom.
 _RARE: Sequence[Any] = (
     "9" * 45,
@@ -68,9 +67,9 @@ _RARE: Sequence[Any] = (
     "1998-12-31T23:59:60Z",
     "0000-01-01T00:00:00Z",
     10**15,
-    10**MOST_STORED - 1,
-    Decimal("0." + "9" * MOST_STORED),
-    [1, Decimal("0." + "9" * MOST_STORED)],
+    10**MAX_DIGITS - 1,
+    Decimal("0." + "9" * MAX_DIGITS),
+    [1, Decimal("0." + "9" * MAX_DIGITS)],
     Decimal("9e125"),
     ["x", 1],
     [None],

@@ -113,8 +113,21 @@ TO_NUMBER = Transform(
 )
 
 
+def plain_number(value: Number) -> str:
+    """Return a finite number in plain notation, without exponent or trailing zeros.
+
+    Equal numbers have equal text, however a message spells them.
+    """
+    if not value:
+        return "0"
+    if isinstance(value, int):
+        return str(value)  # formatting with "f" would convert it to a float
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def to_text(value: str | bytes | bool | Number) -> str:
-    """The text of a number (plain, without exponent), of true or false, or of binary that is UTF-8.
+    """The text of a number (plain, without exponent or trailing zeros), of true or false, or of binary that is UTF-8.
 
     >>> to_text(Decimal("1.20E+3"))
     '1200'
@@ -128,7 +141,7 @@ def to_text(value: str | bytes | bool | Number) -> str:
     number = number_of(value)
     if isinstance(number, Decimal) and abs(int(number.as_tuple().exponent)) > _LONGEST:
         raise ValueError("its exponent is absurd")
-    return format(number, "f") if isinstance(number, Decimal) else str(number)
+    return plain_number(number)
 
 
 TO_TEXT = Transform(

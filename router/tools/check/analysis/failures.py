@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from router.prover.conditions import translate
-from router.prover.example_search import MOST_STORED
 from router.prover.expressions import Scope, tree_of
 from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_DIGITS
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
@@ -116,7 +116,7 @@ def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
     digits = digits_of(messages, of_path(messages, numbers.elements))
     if digits is None:
         return False
-    return digits.whole + _DIGITS_OF_A_COUNT + digits.decimals <= MOST_STORED
+    return digits.whole + _DIGITS_OF_A_COUNT + digits.decimals <= MAX_DIGITS
 
 
 def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:

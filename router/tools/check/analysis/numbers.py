@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from decimal import Decimal
 from math import inf
 
-from router.prover.example_search import MOST_STORED
 from router.prover.inference import Value
 from router.prover.predicates import Schema
 from router.prover.schema_prover import NO, YES, SchemaProver
+from router.runtime.engine.attributes import MAX_DIGITS
 from router.runtime.engine.convert import NUMBER_TEXT
 from router.runtime.transforms.transform import Digits
 from router.tools.check.analysis.text_formats import always_matches
 from router.tools.check.analysis.values import holds
 
-_WHOLE = (9, 18, 28, MOST_STORED)
+_WHOLE = (9, 18, 28, MAX_DIGITS)
 _DECIMALS = (2, 3, 6, 9, 18)
-_TEXTS = (Digits(18, 0), Digits(28, 0), Digits(MOST_STORED, 0), Digits(19, 19))
+_TEXTS = (Digits(18, 0), Digits(28, 0), Digits(MAX_DIGITS, 0), Digits(19, 19))
 """The bounds that are tried, in this order."""
 _NOTHING = Digits(0, 0)
 _LONGEST = 20
@@ -88,7 +88,7 @@ def are_storable(messages: SchemaProver | None, value: Value) -> bool:
     No claim is about messages with numbers that it cannot store.
     """
     if value.digits is not None:
-        return value.digits.whole + value.digits.decimals <= MOST_STORED
+        return value.digits.whole + value.digits.decimals <= MAX_DIGITS
     if value.can_be(["number"]) is not NO and not value.given:
         return False
     is_text = value.can_be(["string"]) is not NO
