@@ -124,7 +124,9 @@ def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, inv
 @pytest.mark.parametrize(
     ("schema", "number", "valid"),
     [
-        ({"multipleOf": 1}, Decimal("9007199254740991.5"), False),
+        ({"multipleOf": 1}, Decimal("12345678901234.5"), False),
+        ({"multipleOf": Decimal("0.01")}, Decimal("12345678901234567.015"), False),
+        ({"minimum": 1}, Decimal("0.99999999999999999999"), False),
         ({"minimum": 9007199254740993}, 9007199254740993, True),
         ({"minimum": 9007199254740993}, 9007199254740992, False),
         ({"minimum": 9007199254740991}, Decimal("9007199254740991.0"), True),
@@ -133,6 +135,7 @@ def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, inv
         # What docs/conformance.md says of the library.
         ({"multipleOf": 1}, Decimal("9007199254740993.5"), True),
         ({"minimum": 9007199254740993}, Decimal("9007199254740993.0"), False),
+        ({"minimum": Decimal("1.0")}, Decimal("0.99999999999999999999"), True),
     ],
 )
 def test_numbers_beyond_doubles(store: Any, schema: Any, number: Any, valid: bool) -> None:
