@@ -24,6 +24,7 @@ from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
 from router.tools.dev.new.files import NewFile, faults_of, make_files, undo, write_files
 from router.tools.dev.new.plan import NewTable, Plan, Wanted, plan_routes
+from router.tools.dev.new.rejections import rejections
 from router.tools.dev.new.samples import open_samples, read_bodies
 
 if TYPE_CHECKING:
@@ -201,6 +202,8 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(
             literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         )
+        for sentence in rejections(route.schema):
+            console.print(literal(f"  rejects a message in which {sentence}"))
     for file in files:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
@@ -217,7 +220,12 @@ def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
         report = {
             "files": [{"path": str(each.path), "new": each.before is None} for each in files],
             "routes": [
-                {"name": each.name, **each.settings, "samples": len(each.shape.messages)}
+                {
+                    "name": each.name,
+                    **each.settings,
+                    "samples": len(each.shape.messages),
+                    "rejects": rejections(each.schema),
+                }
                 for each in plan.routes
             ],
             "tables": [_table_as_json(table) for table in plan.tables],

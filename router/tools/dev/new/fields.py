@@ -13,7 +13,7 @@ from router.model import KeyType
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.compile import look_up
-from router.tools.dev.new.inference import common_format
+from router.tools.dev.new.inference import TIME, common_format
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
@@ -37,7 +37,6 @@ _VERSION = re.compile(
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
 _COUNTERS = ("ver", "rev", "seq")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)")
 
 
 class KeyCandidate(Struct, frozen=True):
@@ -63,9 +62,11 @@ class VersionField(Struct, frozen=True):
 
     path: Names
     keywords: Mapping[str, Any]
-    """Keywords of its schema. They make sure that its values sort in order."""
+    """Keywords of its schema, which a time needs to be read."""
     reason: str
     """Why it was chosen, for people."""
+    transform: str = ""
+    """The transform by which its values sort in order, "" if they do."""
 
 
 def snake_case(name: str) -> str:
@@ -118,7 +119,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == "date-time" or (distinct == 1 and not unique):
+    if format_ == TIME or (distinct == 1 and not unique):
         return None
     score, reason = _score_name(path, entity)
     if not reason and (_key_type(values) == "N" or not unique):
@@ -242,9 +243,8 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        keywords = _order(values)
-        if keywords is not None and _differs(messages, key, values):
-            return VersionField(path, keywords, "in each sample, and named like a version")
+        if (_are_whole(values) or _are_times(values)) and _differs(messages, key, values):
+            return _version_field(path, values)
     return None
 
 
@@ -258,28 +258,16 @@ def _rank_version(path: Names) -> tuple[int, bool]:
     return len(path), not is_counter
 
 
-def _order(values: Values) -> Mapping[str, Any] | None:
-    """Return the keywords of a schema by which values sort in order; None if they do not."""
+def _are_times(values: Values) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    return len(texts) == len(values) and common_format(texts) == TIME
+
+
+def _version_field(path: Names, values: Values) -> VersionField:
+    reason = "in each sample, and named like a version"
     if _are_whole(values):
-        return {}
-    if not all(isinstance(value, str) for value in values) or common_format(values) != "date-time":
-        return None
-    patterns = {_pattern_of(value) for value in values}
-    pattern = patterns.pop()
-    # Times of several formats do not sort as text.
-    return {"pattern": pattern} if pattern and not patterns else None
-
-
-def _pattern_of(time: str) -> str:
-    """Return a pattern for times of the same precision and offset; "" for a time in another
-    notation.
-    """
-    match = _TIME.fullmatch(time)
-    if not match:
-        return ""
-    local, zone = match.groups()
-    digits = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", local.replace(".", r"\."))
-    return f"^{digits}{zone.replace('+', '[+]')}$"
+        return VersionField(path, {}, reason)
+    return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
 
 
 def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:

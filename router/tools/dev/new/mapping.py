@@ -63,25 +63,28 @@ def map_item(
     ordering = ""
     keywords: Keywords = {}
     if version:
-        ordering = _attribute(version.path, [*members, *paths])
+        suffix = "_ns" if version.transform else ""
+        ordering = _attribute(version.path, [*members, *paths], suffix)
         attributes[ordering] = version.path
         keywords = {version.path: version.keywords}
-    item: dict[str, str] = {}
+    item: dict[str, Any] = {}
     if any(path != (name,) for name, path in attributes.items()):
         for name in members:
             if name:
                 attributes.setdefault(name, (name,))
         item = {name: path_expression(path) for name, path in attributes.items()}
+    if version and version.transform:
+        item[ordering] = {"from": item[ordering], "transform": version.transform}
     return Mapped(paths, types, item, ordering, keywords)
 
 
-def _attribute(path: Names, taken: Sequence[str]) -> str:
-    """Return the name of the attribute for a path: its own, or for one inside of objects all names
-    together.
+def _attribute(path: Names, taken: Sequence[str], suffix: str = "") -> str:
+    """Return the name of the attribute for a path: its own, or for one inside of objects or with a
+    suffix all names together.
     """
-    if len(path) == 1:
+    if len(path) == 1 and not suffix:
         return path[0]
-    name = snake_case("_".join(path)) or "key"
+    name = (snake_case("_".join(path)) or "key") + suffix
     while name in taken:
         name += "_"
     return name

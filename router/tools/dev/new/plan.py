@@ -313,6 +313,7 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
     """
     bounds: dict[Steps, Mapping[str, Any]] = {}
     for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
+        bounds[path] = {}
         if mapped.key_types[attribute] == "S":
             bounds[path] = {
                 "minLength": 1,

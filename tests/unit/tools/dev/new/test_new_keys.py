@@ -9,6 +9,7 @@ from router.tools.dev.new.fields import choose_key, find_version, rank_keys
 from router.tools.dev.new.shapes import find_shapes
 
 ONE = "one sample does not show whether it is unique"
+TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
 
 
 @pytest.mark.parametrize(
@@ -112,32 +113,25 @@ def test_a_given_key_that_is_none(given: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("messages", "found"),
     [
-        ([{"version": 1, "updated_at": "2026-01-02T03:04:05Z"}], (("version",), {})),
-        (
-            [{"updatedAt": "2026-01-02T03:04:05.678+00:00"}],
-            (
-                ("updatedAt",),
-                {
-                    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[+]00:00$",
-                },
-            ),
-        ),
-        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5Z"}], None),
-        ([{"updated_at": "2026-01-02t03:04:05z"}], None),
+        ([{"version": 1, "updated_at": "2026-01-02T03:04:05Z"}], (("version",), {}, "")),
+        ([{"updatedAt": "2026-01-02T03:04:05.678+00:00"}], (("updatedAt",), {"format": "date-time"}, "to_epoch_ns")),
+        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5+02:00"}], TIME),
+        ([{"updated_at": "2026-01-02t03:04:05z"}], TIME),
+        ([{"updated_at": "2026-01-02"}], None),
         ([{"created_at": "2026-01-02T03:04:05Z"}], None),
         ([{"version": "v1"}], None),
         ([{"version": True}], None),
         ([{"version": 1.5}], None),
         ([{"id": "a", "version": 1, "n": 1}, {"id": "a", "version": 1, "n": 2}], None),
-        ([{"id": "a", "version": 1, "n": 1}] * 2, (("version",), {})),
-        ([{"order": {"seq": 1}}], (("order", "seq"), {})),
+        ([{"id": "a", "version": 1, "n": 1}] * 2, (("version",), {}, "")),
+        ([{"order": {"seq": 1}}], (("order", "seq"), {}, "")),
     ],
 )
 def test_version(messages: list[dict[str, Any]], found: Any) -> None:
-    """A number or a time in one format orders messages, unless two that differ have the same."""
+    """A number or a time orders messages, unless two that differ have the same."""
     version = find_version([{"id": "x", **message} for message in messages], [("id",)])
 
-    assert (version and (version.path, version.keywords)) == found
+    assert (version and (version.path, version.keywords, version.transform)) == found
 
 
 A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
