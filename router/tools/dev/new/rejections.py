@@ -26,9 +26,12 @@ def rejections(schema: Mapping[str, Any]) -> list[str]:
 
 def _reasons(schema: Mapping[str, Any], above: str) -> Iterator[tuple[str, str]]:
     """Yield the path of each value that is bounded, and what it is when it is rejected."""
+    properties = schema.get("properties", {})
     for name in schema.get("required", ()):
-        yield f"{above}{name}", "is missing"
-    inner = [(f"{above}{name}", part) for name, part in schema.get("properties", {}).items()]
+        # Without the type of a message, no route takes it.
+        if "const" not in properties[name]:
+            yield f"{above}{name}", "is missing"
+    inner = [(f"{above}{name}", part) for name, part in properties.items()]
     if "additionalProperties" in schema:
         inner.append((f"{above}*", schema["additionalProperties"]))
     if "items" in schema:
