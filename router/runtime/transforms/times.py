@@ -28,7 +28,9 @@ _CYCLE_YEARS = 400
 """The Gregorian calendar repeats itself after so many years."""
 _CYCLE_SECONDS = 146_097 * 24 * 60 * 60
 _NANOSECOND_DIGITS = 9
-_FRACTION = re.compile(rf".*?(?:[.,](\d{{1,{_NANOSECOND_DIGITS}}})\d*)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII)
+_FRACTION = re.compile(
+    rf".*?(?:[.,](\d{{1,{_NANOSECOND_DIGITS}}})\d*)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII
+)
 """A time with its fraction, before an offset of hours and minutes."""
 DATE_TIME = TextFormat("a time with an offset", "format: date-time", format="date-time")
 
@@ -132,7 +134,7 @@ def to_epoch_ns(value: str) -> int:
     if found is None:
         raise ValueError("has an offset with seconds")
     fraction = (found[1] or "").ljust(_NANOSECOND_DIGITS, "0")
-    return seconds * 10**_NANOSECOND_DIGITS + int(fraction)
+    return seconds * 1_000_000_000 + int(fraction)
 
 
 TO_EPOCH_NS = Transform(

@@ -43,9 +43,7 @@ MIN_OF_EACH = 5
 _MIN_NAMES_OF_MAP = 8
 
 
-def infer_schema(
-    messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None
-) -> Schema:
+def infer_schema(messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None) -> Schema:
     """Return the schema of messages; it accepts each of them, unless `keywords` say otherwise.
 
     With few messages it is wide: only what has keywords is required, and anything else may be null.

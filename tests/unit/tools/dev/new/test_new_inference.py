@@ -37,7 +37,10 @@ def evidence(count: int) -> dict[str, str]:
         ([[], []], {"type": "array"}),
         ([["a 1"], ["b", None]], {"type": "array", "items": {"type": ["string", "null"], "$comment": "90 elements"}}),
         ([{"a": 1}, {}], {"type": "object", "properties": {"a": {"type": ["number", "null"], "$comment": "30 of 60"}}}),
-        ([{"a": 1}] * 2, {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"} | evidence(60)}}),
+        (
+            [{"a": 1}] * 2,
+            {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"} | evidence(60)}},
+        ),
     ],
 )
 def test_many_values(values: list[Any], schema: dict[str, Any]) -> None:

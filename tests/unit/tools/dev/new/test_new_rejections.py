@@ -13,8 +13,20 @@ def test_nothing_is_rejected() -> None:
 
 def test_of_few_samples() -> None:
     """Types, and what the route needs."""
-    message: dict[str, Any] = {"id": "a", "at": "2026-01-02T03:04:05Z", "total": 1, "lines": [{"n": 1}], "type": "a", "a": "", "b": ""}
-    more: Keywords = {("id",): {"minLength": 1, "maxLength": 512}, ("at",): {"format": "date-time"}, ("type",): {"const": "a"}}
+    message: dict[str, Any] = {
+        "id": "a",
+        "at": "2026-01-02T03:04:05Z",
+        "total": 1,
+        "lines": [{"n": 1}],
+        "type": "a",
+        "a": "",
+        "b": "",
+    }
+    more: Keywords = {
+        ("id",): {"minLength": 1, "maxLength": 512},
+        ("at",): {"format": "date-time"},
+        ("type",): {"const": "a"},
+    }
 
     assert rejections(infer_schema([message | {"c": "", "d": ""}], more)) == [
         "id or at is missing",

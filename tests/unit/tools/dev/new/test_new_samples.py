@@ -206,7 +206,10 @@ def test_places(content: str, places: list[str]) -> None:
             json.loads('{"n": ' * 40 + "1" + "}" * 40),
             "field 'n.n.n.n.n.n.n': nested deeper than 32{}; send the inner part as text, such as JSON",
         ),
-        ({"a" * 70_000: 1}, f"field '{'a' * 80}…': an attribute has a name of more than 65535 bytes{{}}; give it a name"),
+        (
+            {"a" * 70_000: 1},
+            f"field '{'a' * 80}…': an attribute has a name of more than 65535 bytes{{}}; give it a name",
+        ),
         ({"a": "x" * 300_000, "b": "x" * 200_000}, f"{LARGE}"),
         ({"a": "x" * 500_000}, f"field 'a': {LARGE}"),
     ],
