@@ -179,7 +179,6 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
 
     assert (done.returncode, passes(router)) == (0, True), done.stderr
     report = json.loads(done.stdout)
-    item = {"order_id": "order.id", "type": "type", "order": "order"}
     assert unproved(router) == [["orders-order-placed", "size", ""], ["orders-order-cancelled", "size", ""]]
     assert report["routes"] == [
         {
@@ -187,7 +186,8 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_placed'",
-            "item": item,
+            "item": {"order_id": "order.id", "placed_order": "order"},
+            "write": {"mode": "update"},
             "samples": 3,
         },
         {
@@ -195,7 +195,8 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_cancelled'",
-            "item": {**item, "reason": "reason"},
+            "item": {"order_id": "order.id", "cancelled_order": "order", "reason": "reason"},
+            "write": {"mode": "update"},
             "samples": 3,
         },
     ]

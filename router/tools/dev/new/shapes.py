@@ -10,7 +10,12 @@ from msgspec import Struct
 
 from router.tools.dev.new.fields import MAX_DEPTH, Messages, Names, paths_of, snake_case, values_at
 
-_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category)$")
+_TYPE_NAME = re.compile(
+    r"type|kind|event|action|(event|message|detail|notification)_(type|kind|name)"
+)
+"""Names of the type of a message. That of a part of it, as `payment_type`, is one property of many."""
+_AROUND = ("data", "detail", "event", "message", "payload", "body", "meta", "metadata", "headers")
+"""Names of objects that hold the message, or tell about it."""
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
 """The name of a type; ids have more digits."""
 _FEW = 3
@@ -44,7 +49,8 @@ def find_shapes(messages: Messages) -> Shapes:
 
     It is a text that all messages have, of few values, that decides whether other fields are there.
     """
-    presence = [frozenset(_all_paths(message)) for message in messages]
+    nulls = {path for message in messages for path, value in _all_values(message) if value is None}
+    presence = [_presence(message, nulls) for message in messages]
     varying = frozenset.union(*presence) - frozenset.intersection(*presence)
     best_score = 0.0
     discriminator: Names = ()
@@ -84,7 +90,12 @@ def _score(
 
 def _is_type(path: Names, values: Sequence[str], messages: int) -> bool:
     """Return whether the name of a field and its values are those of a type."""
-    if not _TYPE_NAME.search(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+    if not _TYPE_NAME.fullmatch(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+        return False
+    if any(snake_case(name) not in _AROUND for name in path[:-1]):
+        return False
+    if len({re.sub(r"\d+", "", value) for value in values}) < len(values):
+        # Types that differ in their numbers are ids.
         return False
     return len(values) <= _FEW or len(values) * 2 <= messages
 
@@ -105,10 +116,22 @@ def _decides(groups: Mapping[str, list[Presence]], path: Names) -> bool:
     return True
 
 
-def _all_paths(value: Any, above: Names = ()) -> Iterator[Names]:
+def _presence(message: Mapping[str, Any], nulls: set[Names]) -> Presence:
+    """Return the paths of all values in a message, but for those in an object that is null in
+    another: it is there all the same.
+    """
+    paths = [path for path, _ in _all_values(message)]
+    return frozenset(path for path in paths if not _is_within(path, nulls))
+
+
+def _is_within(path: Names, nulls: set[Names]) -> bool:
+    return any(path[:length] in nulls for length in range(1, len(path)))
+
+
+def _all_values(value: Any, above: Names = ()) -> Iterator[tuple[Names, Any]]:
     if not isinstance(value, dict) or len(above) == MAX_DEPTH:
         return
     for name, part in value.items():
         path = (*above, name)
-        yield path
-        yield from _all_paths(part, path)
+        yield path, part
+        yield from _all_values(part, path)
