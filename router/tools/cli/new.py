@@ -41,10 +41,6 @@ if TYPE_CHECKING:
     from router.tools.dev.new.fields import KeyCandidate
 
 _QUEUE = re.compile(r"sqs:(?P<name>.+)|(?P<arn>arn:[\w-]+:sqs:.+)|(?P<url>https?://.+)")
-_HOW_TO_KEEP = (
-    "give --mode update, by which each type sets attributes of its own, or a sort key that tells the "
-    "types apart with --key PATH,PATH"
-)
 _SHOWN = 5
 """The number of candidates for a key that are shown."""
 
@@ -220,8 +216,6 @@ def _verify(
     faults = [text for fault, text in after.faults.items() if fault not in before.faults]
     if not faults:
         faults = losses_of(load(options.config, os.environ).require(), plan.routes)
-        if faults:
-            faults.append(_HOW_TO_KEEP)
     if faults:
         undo(files)
         raise UsageError(

@@ -22,6 +22,7 @@ from router.tools.dev.new.s3_notifications import are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
 from router.tools.dev.new.shapes import Shape, Shapes, find_shapes
 from router.tools.dev.new.tables import (
+    COMMON,
     Choose,
     NewTable,
     Settings,
@@ -30,9 +31,6 @@ from router.tools.dev.new.tables import (
     plan_table,
     slug,
 )
-
-_COMMON = "common"
-"""The end of the name of a route for what messages of several types have."""
 
 
 class NewRoute(Struct, frozen=True):
@@ -173,8 +171,10 @@ def _group_by_table(
     if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
     common = rank_keys(messages, wanted.table)
-    apart = {f"{wanted.table}-{slug(shape.value)}": (shape,) for shape in shapes.shapes}
-    best = [rank_keys(shape.messages, name)[:1] for name, [shape] in apart.items()]
+    apart: dict[str, tuple[Shape, ...]] = {
+        f"{wanted.table}-{slug(shape.value)}": (shape,) for shape in shapes.shapes
+    }
+    best = [rank_keys(shape.messages, name)[:1] for name, (shape,) in apart.items()]
     firsts = {key.path for keys in best for key in keys}
     is_best_of_each = len(firsts) == 1 and all(best)
     if is_best_of_each or any(key.tier == 0 for key in common):
@@ -205,7 +205,7 @@ def _plan_routes(
         settings = _settings_of(planned.common, wanted, planned, when)
         every = Shape(tuple(message for shape in shapes for message in shape.messages))
         schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
-        name = f"{wanted.name}-{_COMMON}"
+        name = f"{wanted.name}-{COMMON}"
         key = planned.common.key
         routes.append(NewRoute(name, settings, schema, every, key, discriminator, routes[0]))
     return routes

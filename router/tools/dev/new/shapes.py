@@ -23,6 +23,8 @@ _FEW = 3
 _MAX_SHAPES = 20
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
+_ALIKE = 0.8
+"""The part of all paths that messages of one shape have in common at least, if they are few."""
 
 Presence = frozenset[Names]
 """The paths of all values in a message, objects included."""
@@ -79,7 +81,8 @@ def _score(
     if not 1 < len(groups) <= _MAX_SHAPES:
         return 0
     is_type = _is_type(path, list(groups), len(values))
-    if not is_type and min(map(len, groups.values())) < _MIN_OF_EACH:
+    are_few = min(map(len, groups.values())) < _MIN_OF_EACH
+    if are_few and (not is_type or _are_one_thing(presence, varying)):
         return 0
     decided = sum(_decides(groups, other) for other in varying)
     # A field with another name than a type's must decide at least half of what varies.
@@ -98,6 +101,13 @@ def _is_type(path: Names, values: Sequence[str], messages: int) -> bool:
         # Types that differ in their numbers are ids.
         return False
     return len(values) <= _FEW or len(values) * 2 <= messages
+
+
+def _are_one_thing(presence: Sequence[Presence], varying: Presence) -> bool:
+    """Return whether messages differ in little, and only within the objects that they are about."""
+    if any(all(name in _AROUND for name in path[:-1]) for path in varying):
+        return False
+    return len(varying) <= (1 - _ALIKE) * len(frozenset.union(*presence))
 
 
 def _group(items: Sequence[Any], values: Sequence[str]) -> dict[str, list[Any]]:

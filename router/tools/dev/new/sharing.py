@@ -58,12 +58,12 @@ class Group(Struct, frozen=True):
         return [message for shape in self.shapes for message in shape.messages]
 
 
-def prefixes_of(slugs: Sequence[str]) -> list[str]:
+def prefixes_of(values: Sequence[str]) -> list[str]:
     """Return what the names of the attributes of each type begin with: its name, without the words
     with which all begin.
     """
-    names = [slug.split("-") for slug in slugs]
-    while len({words[0] for words in names}) == 1 and all(len(words) > 1 for words in names):
+    names = [(snake_case(value) or "other").split("_") for value in values]
+    while len(names) > 1 and len({words[0] for words in names}) == 1 and min(map(len, names)) > 1:
         names = [words[1:] for words in names]
     return ["_".join(words) for words in names]
 
@@ -87,7 +87,10 @@ def share(group: Group) -> Shared:
 
 def _paths_aside(group: Group, version: VersionField | None) -> list[Names]:
     """Return the paths that are mapped for what they are: the type, the key and the version."""
-    return [group.discriminator, *group.key.paths.values(), *([version.path] if version else [])]
+    paths = [group.discriminator, *group.key.paths.values()]
+    if version:
+        paths.append(version.path)
+    return [path for path in paths if path]
 
 
 def _repeated(group: Group) -> list[str]:
@@ -162,6 +165,7 @@ def _map_type(
         item[ordering] = path_expression(version.path)
         keywords = {version.path: version.keywords}
     aside = _paths_aside(group, version)
+    aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
     always = bool(version)
     for name in names_in(shape.messages):
         if name and name not in common and (name,) not in aside:
@@ -173,6 +177,14 @@ def _map_type(
             group.discriminator
         )
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
+
+
+def _is_key_only(group: Group, shape: Shape, name: str) -> bool:
+    """Return whether a member is an object that has nothing but the key in all messages."""
+    known = {path[:length] for path in group.key.paths.values() for length in range(len(path) + 1)}
+    values = values_at(shape.messages, (name,))
+    paths = {(name, *path) for value in values for path, _ in _paths(value)}
+    return paths <= known
 
 
 def _map_common(group: Group, members: Sequence[str]) -> Mapped:

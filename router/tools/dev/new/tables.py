@@ -33,6 +33,8 @@ from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, sh
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 """Chooses a key of the candidates for a table; the best is the first."""
+COMMON = "common"
+"""The end of the name of a route for what messages of several types have."""
 MODES = ("put", "insert", "newest", "update")
 """The values of `--mode`."""
 
@@ -75,7 +77,7 @@ class TablePlan(Struct, frozen=True):
     common: Mapped | None = None
     """Of a route for the members that several shapes have, if there is one."""
     common_messages: tuple[dict[str, Any], ...] = ()
-    """What the messages have for that route."""
+    """What the messages have for that route; of no use if there is none."""
 
 
 def plan_table(
@@ -161,10 +163,8 @@ class _Planner:
     def _result(
         self, candidates: Sequence[KeyCandidate], key: TableKey, shared: Shared, group: Group
     ) -> TablePlan:
-        messages = ()
-        if shared.common:
-            messages = tuple(project(each, group, shared.members) for each in self._messages)
-        return TablePlan(self._table(candidates, key), shared.types, shared.common, messages)
+        messages = [project(each, group, shared.members) for each in self._messages]
+        return TablePlan(self._table(candidates, key), shared.types, shared.common, tuple(messages))
 
     def _table(self, candidates: Sequence[KeyCandidate], key: TableKey) -> NewTable:
         return NewTable(self._name, key.types, tuple(candidates), tuple(self._notes))
@@ -195,8 +195,9 @@ class _Planner:
         if self._are_events(chosen):
             [kind] = choose_key(self._messages, ".".join(self._discriminator))
             reason = (
-                f"messages of each {kind.name} are items of their own, since each sample has another "
-                f"{chosen.name}; for one item for each {chosen.name}: --key {chosen.name}"
+                f"each message has a {chosen.name} of its own, and the {kind.name} tells apart what "
+                f"two types might call the same (one item for each {chosen.name} instead: --key "
+                f"{chosen.name})"
             )
             apart = KeyCandidate(kind.path, kind.type, 0, unique=False, reasons=(reason,))
             return candidates, [chosen, apart]
@@ -224,7 +225,8 @@ class _Planner:
     def _order(self, messages: Messages, key: TableKey) -> VersionField | None:
         """Return the field that orders messages: that of `--version`, or one by its name."""
         if not self._wanted.version:
-            return find_version(messages, [*key.paths.values()])
+            # Of messages with one id, all are the same.
+            return find_version(messages, [*key.paths.values()]) if key != MESSAGE_ID else None
         errors = []
         for part in self._wanted.version.split(","):
             try:
@@ -247,9 +249,9 @@ class _Planner:
         if self._is_fanned_out and not self._taken:
             common = self._common_version(key)
         if self._discriminator:
-            prefixes = prefixes_of([slug(shape.value) for shape in self._shapes])
+            prefixes = prefixes_of([shape.value for shape in self._shapes])
         else:
-            prefixes = [slug(self._wanted.name).replace("-", "_")]
+            prefixes = prefixes_of([self._wanted.name])
         group = Group(
             self._shapes,
             tuple(prefixes),
@@ -278,63 +280,79 @@ class _Planner:
         versions: Sequence[VersionField | None],
         types: Sequence[Mapped],
     ) -> None:
-        notes = {}
+        repeats = len(self._messages) > 1 and fields and not any(each.unique for each in fields)
+        notes: dict[str, list[str]] = {}
         for shape, version, mapped in zip(self._shapes, versions, types, strict=True):
             note = f"mode {mapped.mode}"
             if version:
                 note += f" by {'.'.join(version.path)}: {version.reason}"
-            elif len(self._messages) > 1 and fields and not any(each.unique for each in fields):
-                note += _WITHOUT_ORDER[mapped.mode]
+            elif repeats:
+                note += f": {_WITHOUT_ORDER[mapped.mode]}"
             notes.setdefault(note, []).append(shape.value)
         for note, values in notes.items():
             self._notes.append(note if len(notes) == 1 else f"{', '.join(values)}: {note}")
+        if repeats and any(versions) and all(each.tier == _REPEATED for each in fields):
+            self._notes.append(
+                "all samples are about one thing: each message replaces its item, but for those that "
+                "are older"
+            )
 
     def _note_sharing(self, group: Group, shared: Shared) -> None:
         field = ".".join(group.discriminator)
-        key = ", ".join(group.key.paths)
         if field:
+            [path, *_] = group.key.paths.values()
             self._notes.append(
-                f"mode update: messages of each {field} set attributes of their own, so that none "
-                "erases what another stored, in whatever order they are received; for an item for "
-                f"each {field}: --key {'.'.join(next(iter(group.key.paths.values())))},{field}"
+                f"mode update: each {field} sets attributes of its own, so that none erases what "
+                f"another stored, in any order (an item for each {field} instead: --key "
+                f"{'.'.join(path)},{field})"
             )
         else:
             self._notes.append(
-                "mode update: other routes set attributes of these items, too, and none erases what "
-                "another stored"
+                "mode update: it sets attributes of its own, so that it erases nothing that another "
+                "route stored, in any order"
             )
-        ordered = []
-        unordered = []
-        for shape, version, mapped in zip(group.shapes, group.versions, shared.types, strict=True):
-            if version:
-                ordered.append(f"{mapped.version} by {'.'.join(version.path)}")
-            else:
-                unordered.append(shape.value or "all")
-        if ordered:
-            self._notes.append(f"versions: {', '.join(ordered)}")
-        if unordered:
-            self._notes.append(
-                f"no field orders {', '.join(unordered)}: of several messages for one {key} the last "
-                "received counts; name a field with --version"
-            )
+        self._note_versions(group, shared)
         if shared.common and group.common_version:
             self._notes.append(
-                f"a route of their own stores {', '.join(shared.members)} of the latest message by "
-                f"{'.'.join(group.common_version.path)}"
+                f"route {self._wanted.name}-{COMMON} stores what several types have, of the latest "
+                f"message by {'.'.join(group.common_version.path)}: {', '.join(shared.members)}"
             )
         if shared.repeated:
             self._notes.append(
-                f"{', '.join(shared.repeated)}: in messages of several routes, so each has an "
-                "attribute of its own for it"
+                f"several routes have these, each under a name of its own: {', '.join(shared.repeated)}"
+            )
+
+    def _note_versions(self, group: Group, shared: Shared) -> None:
+        by = ".".join(group.discriminator)
+        ordered: dict[str, list[str]] = {}
+        unordered = []
+        for shape, version, mapped in zip(group.shapes, group.versions, shared.types, strict=True):
+            if version:
+                ordered.setdefault(".".join(version.path), []).append(mapped.version)
+            else:
+                unordered.append(shape.value)
+        for field, attributes in ordered.items():
+            self._notes.append(
+                f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
+                if len(attributes) > 1
+                else f"version {attributes[0]}, by {field}"
+            )
+        if unordered:
+            which = f" of {', '.join(unordered)}" if any(unordered) else ""
+            self._notes.append(
+                f"no field orders messages{which}: of several for one key the last received counts; "
+                "name one with --version"
             )
 
 
+_REPEATED = 2
+"""The tier of a field that is the same in all samples."""
 _WITHOUT_ORDER = {
-    "put": ": the last message of a key replaces the item, as no field orders them; name one with "
+    "put": "the last message of a key replaces the item, as no field orders them; name one with "
     "--version",
-    "insert": ": the first message of a key stays",
-    "update": ": the last message of a key sets the attributes, as no field orders them; name one "
-    "with --version",
+    "insert": "the first message of a key stays",
+    "update": "the last message of a key sets its attributes, as no field orders them; name one with "
+    "--version",
 }
 
 

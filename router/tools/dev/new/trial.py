@@ -19,14 +19,24 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def losses_of(program: Program, routes: Sequence[NewRoute]) -> list[str]:
-    """Return what is lost of the samples of new routes, for people; none is what they are for."""
+    """Return what is lost of the samples of new routes, and the options that keep it, for people."""
     routes = [route for route in routes if route.one_of is None]
     lost = [sentence for route in routes for sentence in _rejected(program, route)]
-    if not lost:
-        for one, other in combinations(routes, 2):
-            if one.settings["table"] == other.settings["table"]:
-                lost += _lost_together(program, one, other)
-    return lost
+    if lost:
+        return lost
+    for one, other in combinations(routes, 2):
+        if one.settings["table"] == other.settings["table"]:
+            lost += _lost_together(program, one, other)
+    return [*lost, _way_out(routes[0])] if lost else []
+
+
+def _way_out(route: NewRoute) -> str:
+    field = ".".join(route.discriminator)
+    key = ".".join(next(iter(route.key.values())))
+    return (
+        f"give --mode update, by which each {field} sets attributes of its own, or --key {key},{field}, "
+        "by which each has items of its own"
+    )
 
 
 def _rejected(program: Program, route: NewRoute) -> Iterator[str]:
