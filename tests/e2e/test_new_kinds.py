@@ -160,9 +160,9 @@ def test_ids_of_messages(router: Run, samples: Samples, tmp_path: Path) -> None:
         ),
         (
             ("--mode", "insert"),
-            "lose amount, type\ngive --mode update, by which each type sets attributes of its own, o",
+            "for one key lose lines\ngive --mode update, by which each type sets attributes of its own, or --key",
         ),
-        (("--mode", "newest"), "for one key lose amount"),
+        (("--mode", "newest"), "or --key order_id,type, by which each has items of its own\n"),
         (("--mode", "put", "--version", "at"), "--mode put has no version: leave out --version"),
         (("--version", "seq"), "--version seq: no sample has a value at 'seq'"),
         (("--version", "order_id"), "--version order_id: it is the key, and messages of one key have the same"),

@@ -100,16 +100,19 @@ def _repeated(group: Group) -> list[str]:
 
 
 def _common_members(group: Group, repeated: Sequence[str]) -> list[str]:
-    """Return the members for a route of their own: those that are the same thing in all types."""
+    """Return the members for a route of their own: those that are the same thing in all types, and in
+    all messages, as of a late message nothing is stored.
+    """
     if group.common_version is None:
         return []
     aside = _paths_aside(group, group.common_version)
-    return [name for name in repeated if name and (name,) not in aside and _is_alike(group, name)]
+    everywhere = [name for name in repeated if all(name in each for each in group.messages)]
+    return [name for name in everywhere if name and (name,) not in aside and _is_alike(group, name)]
 
 
 def _is_alike(group: Group, name: str) -> bool:
-    """Return whether a member is the same thing in all types that have it, so that the value of the
-    latest message stands for all.
+    """Return whether a member is the same thing in all types, so that the value of the latest message
+    stands for all.
     """
     found = []
     for shape in group.shapes:
@@ -209,7 +212,7 @@ def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) ->
     """Return what a message has for the route of common members: these, its type, its key and its
     version.
     """
-    found = {name: message[name] for name in members if name in message}
+    found = {name: message[name] for name in members}
     for path in _paths_aside(group, group.common_version):
         if path[0] not in members:
             target = found
