@@ -55,8 +55,8 @@ def test_events_of_one_order(router: Run, samples: Samples, tmp_path: Path) -> N
     assert (in_order["lines"]["L"][0]["M"]["count"], in_order["amount"]) == ({"N": "3"}, {"N": "3.5"})
     assert "passed router check --strict and router test: orders-placed, orders-paid" in done.stdout
     text = (tmp_path / "routes.yaml").read_text()
-    assert "    item: {order_id: order_id, placed_at: at, lines: lines}\n" in text
-    assert "    write: {mode: update, version: placed_at}\n" in text
+    assert "      placed_at: at\n      lines: lines\n      placed_at_ns: {from: at, transform: to_epoch_ns}\n" in text
+    assert "    write: {mode: update, version: placed_at_ns}\n" in text
     assert "  # mode update: each type sets attributes of its own, so that none erases what another" in text
     assert "orders-common" not in text
 
@@ -76,10 +76,17 @@ def test_what_all_have_is_of_the_latest(router: Run, samples: Samples, tmp_path:
         {"S": PLACED[3]["at"]},
     )
     text = (tmp_path / "routes.yaml").read_text()
-    item = "{order_id: order_id, type: type, at: at, status: status, customer: customer}"
-    assert f"    item: {item}\n    write: {{mode: update, version: at}}\n" in text
+    assert (
+        "      order_id: order_id\n"
+        "      type: type\n"
+        "      at: at\n"
+        "      status: status\n"
+        "      customer: customer\n"
+        "      at_ns: {from: at, transform: to_epoch_ns}\n"
+        "    write: {mode: update, version: at_ns}\n"
+    ) in text
     assert "    when: type == 'placed' || type == 'paid'\n" in text
-    assert "  # route orders-common stores what several types have, of the latest message by at: status" in text
+    assert "  # route orders-common stores what all have, of the latest message by at: status, customer\n" in text
 
 
 def test_a_queue_whose_messages_one_route_gets(router: Run, samples: Samples, tmp_path: Path) -> None:
@@ -148,7 +155,7 @@ def test_ids_of_messages(router: Run, samples: Samples, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert [(each["key"], each["name"]) for each in report["tables"]] == [({"id": "S", "type": "S"}, "events")]
-    assert [each["write"] for each in report["routes"]] == [{"mode": "newest", "version": "at"}] * 2
+    assert [each["write"] for each in report["routes"]] == [{"mode": "newest", "version": "at_ns"}] * 2
 
 
 @pytest.mark.parametrize(
@@ -182,10 +189,10 @@ def test_options_that_do_not_fit(router: Run, samples: Samples, words: tuple[str
     [
         (("--mode", "put", "--key", "order_id,type"), [{}, {}]),
         (("--mode", "insert", "--key", "order_id,type"), [{"mode": "insert"}] * 2),
-        (("--mode", "update", "--key", "order_id,type"), [{"mode": "update", "version": "at"}] * 2),
+        (("--mode", "update", "--key", "order_id,type"), [{"mode": "update", "version": "at_ns"}] * 2),
         (
             ("--version", "amount, at"),
-            [{"mode": "update", "version": "placed_at"}, {"mode": "update", "version": "paid_amount"}],
+            [{"mode": "update", "version": "placed_at_ns"}, {"mode": "update", "version": "paid_amount"}],
         ),
     ],
 )
@@ -224,7 +231,8 @@ def test_events_about_one_thing(router: Run, samples: Samples, tmp_path: Path) -
     text = (tmp_path / "routes.yaml").read_text()
     assert (
         "  # key pull_request_id: named like the id of 'pull_request'; the same in all 3 samples\n"
-        "  # mode newest by pull_request.updated_at: in each sample, and named like a version\n"
+        "  # mode newest by pull_request.updated_at: in each sample, and named like a version; a time, as\n"
+        "  #   nanoseconds\n"
         "  # all samples are about one thing: each message replaces its item, but for those that are older\n"
         "  github: {key: {pull_request_id: N}}\n"
     ) in text
@@ -270,5 +278,5 @@ def test_a_table_that_routes_update(router: Run, samples: Samples, tmp_path: Pat
 
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "routes.yaml").read_text()
-    assert "    item: {order_id: order_id, paid_at: at, paid_type: type, amount: amount}\n" in text
-    assert "    write: {mode: update, version: paid_at}\n" in text
+    assert "      paid_type: type\n      paid_at: at\n      amount: amount\n      paid_at_ns: {from" in text
+    assert "    write: {mode: update, version: paid_at_ns}\n" in text

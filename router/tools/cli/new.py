@@ -32,6 +32,7 @@ from router.tools.dev.new.files import (
     write_files,
 )
 from router.tools.dev.new.plan import Plan, plan_routes
+from router.tools.dev.new.rejections import rejections
 from router.tools.dev.new.samples import open_samples, read_bodies
 from router.tools.dev.new.tables import MODES, NewTable, Wanted
 from router.tools.dev.new.trial import losses_of
@@ -245,6 +246,8 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(
             literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         )
+        for sentence in rejections(route.schema):
+            console.print(literal(f"  rejects a message in which {sentence}"))
     for file in files:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
@@ -263,7 +266,12 @@ def _report(
         report = {
             "files": [{"path": str(each.path), "new": each.before is None} for each in files],
             "routes": [
-                {"name": each.name, **each.settings, "samples": len(each.shape.messages)}
+                {
+                    "name": each.name,
+                    **each.settings,
+                    "samples": len(each.shape.messages),
+                    "rejects": rejections(each.schema),
+                }
                 for each in plan.routes
             ],
             "tables": [_table_as_json(table) for table in plan.tables],

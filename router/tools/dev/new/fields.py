@@ -14,7 +14,7 @@ from router.model import KeyType
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.compile import look_up
-from router.tools.dev.new.inference import common_format
+from router.tools.dev.new.inference import TIME, common_format
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
@@ -37,6 +37,7 @@ _VERSION = re.compile(
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
 _OF_A_FORMAT = ("version", "ver")
 """Names of a counter, and as often of the version of a format, which is the same in all messages."""
@@ -45,7 +46,6 @@ _OF_MESSAGE = re.compile(
     r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
 )
 _MESSAGES = ("event", "message", "notification", "delivery")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)")
 
 
 class KeyCandidate(Struct, frozen=True):
@@ -75,9 +75,11 @@ class VersionField(Struct, frozen=True):
 
     path: Names
     keywords: Mapping[str, Any]
-    """Keywords of its schema. They make sure that its values sort in order."""
+    """Keywords of its schema, which a time needs to be read."""
     reason: str
     """Why it was chosen, for people."""
+    transform: str = ""
+    """The transform by which its values sort in order, "" if they do."""
 
 
 def snake_case(name: str) -> str:
@@ -130,7 +132,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == "date-time":
+    if format_ == TIME:
         return None
     score, reason = _score_name(path, entity)
     if not reason and (_key_type(values) == "N" or not unique):
@@ -275,11 +277,10 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        keywords = _order(values)
-        if keywords is None or _is_constant(messages, path, values):
+        if not (_are_whole(values) or _are_times(values)) or _is_constant(messages, path, values):
             continue
         if _differs(messages, key, values):
-            return VersionField(path, keywords, "in each sample, and named like a version")
+            return _version_field(path, values, "in each sample, and named like a version")
     return None
 
 
@@ -289,21 +290,21 @@ def choose_version(messages: Messages, given: str) -> VersionField:
     if path not in paths_of(messages):
         raise UsageError(f"--version {given}: no sample has a value at '{given}'")
     values = values_at(messages, path)
-    keywords: Mapping[str, Any] | None = {}
-    fault = ""
+    if _are_times(values):
+        return _version_field(path, values, _CHOSEN)
     missing = sum(value is None for value in values)
+    fault = ""
     if missing:
         fault = f"missing or null in {missing} of {len(values)} samples"
-    elif all(isinstance(value, str) for value in values):
-        if common_format(values) == "date-time":
-            keywords = _order(values)
-    elif not all(type(value) in (int, Decimal) for value in values):
+    elif not _are_of(values, str) and not _are_of(values, int, Decimal):
         fault = "neither text nor a number in all samples"
-    if keywords is None:
-        fault = "a time in several formats, which do not sort as text"
     if fault:
         raise UsageError(f"--version {given}: '{given}' cannot order messages: it is {fault}")
-    return VersionField(path, keywords or {}, "chosen with --version")
+    return VersionField(path, {}, _CHOSEN)
+
+
+def _are_of(values: Values, *types: type) -> bool:
+    return all(type(value) in types for value in values)
 
 
 def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
@@ -326,28 +327,15 @@ def _rank_version(path: Names) -> tuple[int, bool]:
     return len(path), not is_counter
 
 
-def _order(values: Values) -> Mapping[str, Any] | None:
-    """Return the keywords of a schema by which values sort in order; None if they do not."""
+def _are_times(values: Values) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    return len(texts) == len(values) and common_format(texts) == TIME
+
+
+def _version_field(path: Names, values: Values, reason: str) -> VersionField:
     if _are_whole(values):
-        return {}
-    if not all(isinstance(value, str) for value in values) or common_format(values) != "date-time":
-        return None
-    patterns = {_pattern_of(value) for value in values}
-    pattern = patterns.pop()
-    # Times of several formats do not sort as text.
-    return {"pattern": pattern} if pattern and not patterns else None
-
-
-def _pattern_of(time: str) -> str:
-    """Return a pattern for times of the same precision and offset; "" for a time in another
-    notation.
-    """
-    match = _TIME.fullmatch(time)
-    if not match:
-        return ""
-    local, zone = match.groups()
-    digits = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", local.replace(".", r"\."))
-    return f"^{digits}{zone.replace('+', '[+]')}$"
+        return VersionField(path, {}, reason)
+    return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
 
 
 def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:

@@ -89,7 +89,7 @@ def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | N
     value = route.shape.value
     name = f"a message of type {value}" if value else "a message"
     if route.one_of:
-        name = "what messages of each type have"
+        name = "what messages of all types have"
     test: dict[str, Any] = {"name": name}
     content = None
     if _size(message) > _MAX_INLINE:

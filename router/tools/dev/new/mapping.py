@@ -88,7 +88,7 @@ def map_whole(messages: Messages, key: TableKey, version: VersionField | None, m
     ordering = ""
     keywords: Keywords = {}
     if version:
-        ordering = attribute_name(version.path, {*members, *attributes})
+        ordering = version_name(version, {*members, *attributes})
         attributes[ordering] = version.path
         keywords = {version.path: version.keywords}
     item: dict[str, Any] = {}
@@ -96,7 +96,22 @@ def map_whole(messages: Messages, key: TableKey, version: VersionField | None, m
         for name in members:
             attributes.setdefault(name, (name,))
         item = {name: path_expression(path) for name, path in attributes.items()} | key.item
+    if version and item:
+        item[ordering] = version_expression(version)
     return Mapped(key.paths, key.types, mode, item, ordering, keywords)
+
+
+def version_name(version: VersionField, taken: Container[str]) -> str:
+    """Return the name of the attribute that orders items: its own, unless it is transformed."""
+    if version.transform:
+        return free_name(f"{joined(version.path)}_ns", taken)
+    return attribute_name(version.path, taken)
+
+
+def version_expression(version: VersionField) -> Any:
+    """Return the expression of the attribute that orders items."""
+    path = path_expression(version.path)
+    return {"from": path, "transform": version.transform} if version.transform else path
 
 
 def attribute_name(path: Names, taken: Container[str]) -> str:
@@ -105,7 +120,12 @@ def attribute_name(path: Names, taken: Container[str]) -> str:
     """
     if len(path) == 1:
         return path[0]
-    return free_name(snake_case("_".join(path)) or "key", taken)
+    return free_name(joined(path), taken)
+
+
+def joined(path: Names) -> str:
+    """Return all names of a path together."""
+    return snake_case("_".join(path)) or "key"
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -246,7 +246,10 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
     """
     bounds: dict[Steps, Mapping[str, Any]] = {}
     for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
-        if path and mapped.key_types[attribute] == "S":
+        if not path:
+            continue
+        bounds[path] = {}
+        if mapped.key_types[attribute] == "S":
             bounds[path] = {
                 "minLength": 1,
                 "maxLength": longest,

@@ -15,8 +15,11 @@ from router.tools.dev.new.mapping import (
     TableKey,
     attribute_name,
     free_name,
+    joined,
     names_in,
     path_expression,
+    version_expression,
+    version_name,
 )
 from router.tools.dev.new.shapes import Shape
 
@@ -73,22 +76,29 @@ def share(group: Group) -> Shared:
     repeated = _repeated(group)
     common = _common_members(group, repeated)
     mapped = _map_common(group, common) if common else None
-    own = [name for name in repeated if name not in common]
+    # The time of the latest message of all does not say when there was one of each type.
+    left_out = [name for name in common if (name,) not in _paths_of(group.versions)]
+    own = [name for name in repeated if name not in left_out]
     taken = {*group.taken, *group.key.paths, *names_in(group.messages)}
     if mapped:
         taken.update(mapped.item)
     types = []
     for shape, prefix, version in zip(group.shapes, group.prefixes, group.versions, strict=True):
         names = _Names(prefix, own, taken)
-        types.append(_map_type(group, shape, version, names, common))
-    shown = [name for name in own if (name,) not in _paths_aside(group, group.common_version)]
+        types.append(_map_type(group, shape, version, names, left_out))
+    aside = [*_paths_aside(group, group.common_version), *_paths_of(group.versions)]
+    shown = [name for name in own if (name,) not in aside]
     return Shared(tuple(types), mapped, tuple(common), tuple(shown))
+
+
+def _paths_of(versions: Sequence[VersionField | None]) -> list[Names]:
+    return [version.path for version in versions if version]
 
 
 def _paths_aside(group: Group, version: VersionField | None) -> list[Names]:
     """Return the paths that are mapped for what they are: the type, the key and the version."""
     paths = [group.discriminator, *group.key.paths.values()]
-    if version:
+    if version and not version.transform:
         paths.append(version.path)
     return [path for path in paths if path]
 
@@ -107,7 +117,11 @@ def _common_members(group: Group, repeated: Sequence[str]) -> list[str]:
         return []
     aside = _paths_aside(group, group.common_version)
     everywhere = [name for name in repeated if all(name in each for each in group.messages)]
-    return [name for name in everywhere if name and (name,) not in aside and _is_alike(group, name)]
+    found = [
+        name for name in everywhere if name and (name,) not in aside and _is_alike(group, name)
+    ]
+    # A time alone is no reason for a route: each type has its own.
+    return [] if [(name,) for name in found] == [group.common_version.path] else found
 
 
 def _is_alike(group: Group, name: str) -> bool:
@@ -157,28 +171,26 @@ def _map_type(
     shape: Shape,
     version: VersionField | None,
     names: _Names,
-    common: Sequence[str],
+    left_out: Sequence[str],
 ) -> Mapped:
     """Return how messages of one type set their attributes."""
     item = group.key.item
     ordering = ""
     keywords: Keywords = {}
-    if version:
-        ordering = names.own(snake_case("_".join(version.path)))
-        item[ordering] = path_expression(version.path)
-        keywords = {version.path: version.keywords}
     aside = _paths_aside(group, version)
     aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
     always = bool(version)
     for name in names_in(shape.messages):
-        if name and name not in common and (name,) not in aside:
+        if name and name not in left_out and (name,) not in aside:
             item[names.of_member(name)] = path_expression([name])
             always = always or all(name in message for message in shape.messages)
+    if version:
+        ordering = names.own(version_name(version, ()))
+        item[ordering] = version_expression(version)
+        keywords = {version.path: version.keywords}
     if not always and group.discriminator:
         # An update that sets no attribute stores nothing.
-        item[names.own(snake_case("_".join(group.discriminator)))] = path_expression(
-            group.discriminator
-        )
+        item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 
 
@@ -196,11 +208,11 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     assert version is not None  # else there are no common members
     taken = {*group.key.paths, *names_in(group.messages)}
     discriminator = attribute_name(group.discriminator, taken)
-    ordering = attribute_name(version.path, {*taken, discriminator})
+    ordering = version_name(version, {*taken, discriminator})
     item = group.key.item
     item[discriminator] = path_expression(group.discriminator)
-    item[ordering] = path_expression(version.path)
     item |= {name: path_expression([name]) for name in members}
+    item[ordering] = version_expression(version)
     keywords: Keywords = {
         version.path: version.keywords,
         group.discriminator: {"enum": [shape.value for shape in group.shapes]},
@@ -213,7 +225,10 @@ def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) ->
     version.
     """
     found = {name: message[name] for name in members}
-    for path in _paths_aside(group, group.common_version):
+    paths = _paths_aside(group, group.common_version)
+    if group.common_version:
+        paths.append(group.common_version.path)
+    for path in paths:
         if path[0] not in members:
             target = found
             for name in path[:-1]:

@@ -313,9 +313,11 @@ class _Planner:
             )
         self._note_versions(group, shared)
         if shared.common and group.common_version:
+            path = group.common_version.path
+            members = [name for name in shared.members if (name,) != path]
             self._notes.append(
-                f"route {self._wanted.name}-{COMMON} stores what several types have, of the latest "
-                f"message by {'.'.join(group.common_version.path)}: {', '.join(shared.members)}"
+                f"route {self._wanted.name}-{COMMON} stores what all have, of the latest message by "
+                f"{'.'.join(path)}: {', '.join(members)}"
             )
         if shared.repeated:
             self._notes.append(

@@ -10,6 +10,7 @@ from router.tools.dev.new.fields import choose_key, choose_version, find_version
 from router.tools.dev.new.shapes import find_shapes
 
 ONE = "one sample does not show whether it is unique"
+TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
 
 
 @pytest.mark.parametrize(
@@ -137,45 +138,38 @@ def test_a_given_key_that_is_none(given: str, sentence: str) -> None:
     [
         (
             [{"version": 1, "seq": 1, "updated_at": "2026-01-02T03:04:05Z"}],
-            (("seq",), {}),
+            (("seq",), {}, ""),
         ),
-        ([{"version": 1, "n": 1}, {"version": 2, "n": 2}], (("version",), {})),
+        ([{"version": 1, "n": 1}, {"version": 2, "n": 2}], (("version",), {}, "")),
         ([{"version": 2}], None),
         ([{"version": 2, "n": 1}, {"version": 2, "n": 2}], None),
         ([{"id": "a", "version": 2}, {"id": "b", "version": 2}], None),
-        ([{"id": "a", "version": 2, "ts": 1}, {"id": "b", "version": 2, "ts": 2}], (("ts",), {})),
-        (
-            [{"updatedAt": "2026-01-02T03:04:05.678+00:00"}],
-            (
-                ("updatedAt",),
-                {
-                    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[+]00:00$",
-                },
-            ),
-        ),
-        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5Z"}], None),
-        ([{"updated_at": "2026-01-02t03:04:05z"}], None),
+        ([{"id": "a", "version": 2, "ts": 1}, {"id": "b", "version": 2, "ts": 2}], (("ts",), {}, "")),
+        ([{"updatedAt": "2026-01-02T03:04:05.678+00:00"}], (("updatedAt",), {"format": "date-time"}, "to_epoch_ns")),
+        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5+02:00"}], TIME),
+        ([{"updated_at": "2026-01-02t03:04:05z"}], TIME),
+        ([{"updated_at": "2026-01-02"}], None),
         ([{"created_at": "2026-01-02T03:04:05Z"}], None),
         ([{"version": "v1"}], None),
         ([{"version": True}], None),
         ([{"version": 1.5}], None),
         ([{"id": "a", "version": 1, "n": 1}, {"id": "a", "version": 1, "n": 2}], None),
-        ([{"id": "a", "seq": 1, "n": 1}] * 2, (("seq",), {})),
-        ([{"order": {"seq": 1}}], (("order", "seq"), {})),
+        ([{"id": "a", "seq": 1, "n": 1}] * 2, (("seq",), {}, "")),
+        ([{"order": {"seq": 1}}], (("order", "seq"), {}, "")),
     ],
 )
 def test_version(messages: list[dict[str, Any]], found: Any) -> None:
-    """A number or a time in one format orders messages, unless two that differ have the same, or all have."""
+    """A number or a time orders messages, unless two that differ have the same, or all have."""
     version = find_version([{"id": "x", **message} for message in messages], [("id",)])
 
-    assert (version and (version.path, version.keywords)) == found
+    assert (version and (version.path, version.keywords, version.transform)) == found
 
 
 def test_a_given_version() -> None:
-    """Whatever its name, a number or a text that sorts; a time has a pattern by which all sort."""
+    """Whatever its name, a number or a text that sorts; times are compared as numbers."""
     messages = [
         {"n": Decimal("1.5"), "u": "01J", "at": "2026-01-02T03:04:05Z"},
-        {"n": 2, "u": "01K", "at": "2026-01-02T03:04:06Z"},
+        {"n": 2, "u": "01K", "at": "2026-01-02T03:04:06+01:00"},
     ]
 
     found = [choose_version(messages, given) for given in ("n", "u", "at")]
@@ -183,9 +177,9 @@ def test_a_given_version() -> None:
     assert [(each.path, each.reason) for each in found] == [
         (("n",), "chosen with --version"),
         (("u",), "chosen with --version"),
-        (("at",), "chosen with --version"),
+        (("at",), "chosen with --version; a time, as nanoseconds"),
     ]
-    assert [list(each.keywords) for each in found] == [[], [], ["pattern"]]
+    assert [each.transform for each in found] == ["", "", "to_epoch_ns"]
 
 
 @pytest.mark.parametrize(
@@ -194,15 +188,11 @@ def test_a_given_version() -> None:
         ("b", "--version b: no sample has a value at 'b'"),
         ("n", "--version n: 'n' cannot order messages: it is missing or null in 1 of 2 samples"),
         ("f", "--version f: 'f' cannot order messages: it is neither text nor a number in all samples"),
-        ("t", "--version t: 't' cannot order messages: it is a time in several formats, which do not sort as text"),
     ],
 )
 def test_a_given_version_that_is_none(given: str, sentence: str) -> None:
     """It is said why, by the samples."""
-    messages: list[dict[str, Any]] = [
-        {"n": 1, "f": True, "t": "2026-01-02T03:04:05Z"},
-        {"n": None, "f": 1, "t": "2026-01-02T03:04:05+01:00"},
-    ]
+    messages: list[dict[str, Any]] = [{"n": 1, "f": True}, {"n": None, "f": 1}]
 
     with pytest.raises(UsageError) as error:
         choose_version(messages, given)
