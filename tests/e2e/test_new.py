@@ -205,7 +205,6 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
 
     assert (done.returncode, passes(router)) == (0, True), done.stderr
     report = json.loads(done.stdout)
-    item = {"order_id": "order.id", "type": "type", "order": "order"}
     rejects = [
         "order or order.id is missing",
         "order is not an object",
@@ -221,7 +220,8 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_placed'",
-            "item": item,
+            "item": {"order_id": "order.id", "placed_order": "order"},
+            "write": {"mode": "update"},
             "samples": 3,
             "rejects": rejects,
         },
@@ -230,7 +230,8 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_cancelled'",
-            "item": {**item, "reason": "reason"},
+            "item": {"order_id": "order.id", "cancelled_order": "order", "reason": "reason"},
+            "write": {"mode": "update"},
             "samples": 3,
             "rejects": [*rejects[:-1], "reason is neither text nor null"],
         },

@@ -4,6 +4,7 @@ of a key.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -36,7 +37,15 @@ _VERSION = re.compile(
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
+_OF_A_FORMAT = ("version", "ver")
+"""Names of a counter, and as often of the version of a format, which is the same in all messages."""
+_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category|status|state)$")
+_OF_MESSAGE = re.compile(
+    r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
+)
+_MESSAGES = ("event", "message", "notification", "delivery")
 
 
 class KeyCandidate(Struct, frozen=True):
@@ -50,6 +59,10 @@ class KeyCandidate(Struct, frozen=True):
     """Whether each sample has another value."""
     reasons: tuple[str, ...]
     """Why it fits, or does not, for people."""
+    tier: int = 0
+    """The kind of evidence, the best first: 0: a name like an id's, and values that differ; 1: values
+    that differ and stay; 2: a name like an id's, and one value; 3: values that differ.
+    """
 
     @property
     def name(self) -> str:
@@ -108,7 +121,7 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
     """
     candidates = [_candidate(messages, path, entity) for path in paths_of(messages)]
     found = [each for each in candidates if each]
-    return sorted(found, key=lambda each: (-each.score, len(each.path)))
+    return sorted(found, key=lambda each: (each.tier, -each.score, len(each.path)))
 
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
@@ -119,7 +132,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME or (distinct == 1 and not unique):
+    if format_ == TIME:
         return None
     score, reason = _score_name(path, entity)
     if not reason and (_key_type(values) == "N" or not unique):
@@ -129,19 +142,40 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         reasons.append("one sample does not show whether it is unique")
     elif unique:
         reasons.append(f"unique in {count} samples")
+    elif distinct == 1:
+        reasons.append(f"the same in all {count} samples")
     else:
         reasons.append(f"{distinct} values in {count} samples")
     score += 3 if unique else 2 * distinct / count
+    may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
         score += 1
         reasons.append("a UUID")
     elif format_ == "uri":
         score -= 3
+        may_change = True
         reasons.append("a URI may change")
     elif any(re.search(r"\s", str(value)) for value in values):
         score -= 3
+        may_change = True
         reasons.append("text with spaces may change")
-    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons))
+    if reason:
+        tier = 0 if unique or distinct > 1 else 2
+    else:
+        tier = 3 if may_change else 1
+    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def is_type_name(path: Names) -> bool:
+    """Return whether a field is named like the type of a message or its state."""
+    return _TYPE_NAME.search(snake_case(path[-1])) is not None
+
+
+def is_id_of_message(path: Names) -> bool:
+    """Return whether a field is named like the id of a message, and not of a thing."""
+    if len(path) > 1 and snake_case(path[-2]) not in _MESSAGES:
+        return False
+    return _OF_MESSAGE.fullmatch(snake_case(path[-1])) is not None
 
 
 def _score_name(path: Names, entity: str) -> tuple[float, str]:
@@ -238,14 +272,49 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     format.
 
     Its name must say that each message has another one: the time at which something was created
-    does not order its changes.
+    does not order its changes. A field that is the same in all samples orders nothing.
     """
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        if (_are_whole(values) or _are_times(values)) and _differs(messages, key, values):
-            return _version_field(path, values)
+        if not (_are_whole(values) or _are_times(values)) or _is_constant(messages, path, values):
+            continue
+        if _differs(messages, key, values):
+            return _version_field(path, values, "in each sample, and named like a version")
     return None
+
+
+def choose_version(messages: Messages, given: str) -> VersionField:
+    """Return the version that a part of `--version` names; raises UsageError."""
+    path = tuple(given.split("."))
+    if path not in paths_of(messages):
+        raise UsageError(f"--version {given}: no sample has a value at '{given}'")
+    values = values_at(messages, path)
+    if _are_times(values):
+        return _version_field(path, values, _CHOSEN)
+    missing = sum(value is None for value in values)
+    fault = ""
+    if missing:
+        fault = f"missing or null in {missing} of {len(values)} samples"
+    elif not _are_of(values, str) and not _are_of(values, int, Decimal):
+        fault = "neither text nor a number in all samples"
+    if fault:
+        raise UsageError(f"--version {given}: '{given}' cannot order messages: it is {fault}")
+    return VersionField(path, {}, _CHOSEN)
+
+
+def _are_of(values: Values, *types: type) -> bool:
+    return all(type(value) in types for value in values)
+
+
+def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
+    """Return whether a field is the same in all samples; one sample does not show that, but for a
+    name that formats have, too.
+    """
+    if len(set(values)) > 1:
+        return False
+    is_one = all(message == messages[0] for message in messages)
+    return not is_one or snake_case(path[-1]) in _OF_A_FORMAT
 
 
 def _is_version(path: Names) -> bool:
@@ -263,8 +332,7 @@ def _are_times(values: Values) -> bool:
     return len(texts) == len(values) and common_format(texts) == TIME
 
 
-def _version_field(path: Names, values: Values) -> VersionField:
-    reason = "in each sample, and named like a version"
+def _version_field(path: Names, values: Values, reason: str) -> VersionField:
     if _are_whole(values):
         return VersionField(path, {}, reason)
     return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
