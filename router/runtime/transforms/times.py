@@ -134,7 +134,7 @@ def to_epoch_ns(value: str) -> int:
     if found is None:
         raise ValueError("has an offset with seconds")
     fraction = (found[1] or "").ljust(_NANOSECOND_DIGITS, "0")
-    return seconds * 10**_NANOSECOND_DIGITS + int(fraction)
+    return seconds * 1_000_000_000 + int(fraction)
 
 
 TO_EPOCH_NS = Transform(

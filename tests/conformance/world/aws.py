@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from tests.conformance.world.values import address, hexadecimal, optional, seconds, sometimes, time, token, uuid, word
+from tests.conformance.world.values import address, hexadecimal, optional, seconds, time, token, uuid, word
 
 Message = dict[str, Any]
 ACCOUNT = "111122223333"
@@ -62,7 +62,10 @@ def eventbridge_s3(random: Random) -> Message:
     if kind == "Object Created":
         detail["reason"] = random.choice(["PutObject", "CopyObject", "CompleteMultipartUpload"])
     if kind == "Object Deleted":
-        detail |= {"reason": "DeleteObject", "deletion-type": random.choice(["Permanently Deleted", "Delete Marker Created"])}
+        detail |= {
+            "reason": "DeleteObject",
+            "deletion-type": random.choice(["Permanently Deleted", "Delete Marker Created"]),
+        }
     return _event(random, "aws.s3", kind, [f"arn:aws:s3:::{bucket}"], detail)
 
 

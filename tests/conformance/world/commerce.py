@@ -28,7 +28,9 @@ def shopify_order(random: Random) -> Message:
         "cancelled_at": updated if cancelled else None,
         "cart_token": sometimes(random, token(random, 32)),
         "checkout_id": sometimes(random, int(digits(random, 14))),
-        "client_details": sometimes(random, {"accept_language": "en-US", "browser_height": None, "user_agent": "Mozilla"}),
+        "client_details": sometimes(
+            random, {"accept_language": "en-US", "browser_height": None, "user_agent": "Mozilla"}
+        ),
         "closed_at": sometimes(random, updated, 0.2),
         "confirmed": True,
         "contact_email": sometimes(random, f"{word(random)}@example.com", 0.8),
@@ -50,7 +52,7 @@ def shopify_order(random: Random) -> Message:
         "note_attributes": [],
         "number": number - 1000,
         "order_number": number,
-        "order_status_url": f"https://shop.example.com/{digits(random, 8)}/orders/{token(random, 32)}/authenticate?key={word(random)}",
+        "order_status_url": f"https://shop.example.com/orders/{token(random, 32)}/authenticate?key={word(random)}",
         "payment_gateway_names": ["shopify_payments"] if paid else [],
         "phone": sometimes(random, f"+1{digits(random, 10)}", 0.3),
         "processed_at": created,
@@ -169,7 +171,11 @@ def _invoice(random: Random, kind: str) -> Message:
         "lines": {
             "object": "list",
             "data": [
-                {"id": f"il_{token(random)}", "amount": random.randrange(-500, 5000), "description": sometimes(random, "Seat")}
+                {
+                    "id": f"il_{token(random)}",
+                    "amount": random.randrange(-500, 5000),
+                    "description": sometimes(random, "Seat"),
+                }
                 for _ in range(random.randint(1, 3))
             ],
             "has_more": False,
@@ -209,7 +215,9 @@ def _charge(random: Random) -> Message:
         "id": f"ch_{token(random)}",
         "object": "charge",
         "amount": random.randrange(50, 10**6),
-        "outcome": sometimes(random, {"network_status": "approved_by_network", "risk_score": random.randrange(100)}, 0.8),
+        "outcome": sometimes(
+            random, {"network_status": "approved_by_network", "risk_score": random.randrange(100)}, 0.8
+        ),
         "paid": True,
         "receipt_url": sometimes(random, f"https://pay.example.com/receipts/{token(random)}"),
     }

@@ -101,7 +101,13 @@ def auth0_log(random: Random) -> Message:
     if kind == "fp":
         data |= {"description": "Wrong email or password."}
     if kind == "s":
-        data |= {"details": {"completedAt": 1767323045000, "elapsedTime": sometimes(random, 312), "session_id": token(random)}}
+        data |= {
+            "details": {
+                "completedAt": 1767323045000,
+                "elapsedTime": sometimes(random, 312),
+                "session_id": token(random),
+            }
+        }
     if kind == "limit_wc":
         data |= {"description": "An IP address is blocked after 10 attempts.", "details": None}
     return {"log_id": id_, "data": data}

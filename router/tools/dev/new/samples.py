@@ -167,26 +167,36 @@ def open_samples(bodies: Sequence[Body], fetch: Fetch | None = None) -> SampleSe
     encoding = _common((_encoding_of(body.value) or "json" for body in values), "encodings")
     if encoding is None:
         raise UsageError("there is no sample message; give at least one")
-    messages = []
-    for number, body in enumerate(values, 1):
-        value = body.value if encoding == "json" else decode_json(UNPACK[encoding](body.value))
-        what = f"sample {number} ({body.place})"
-        if not isinstance(value, dict):
-            raise UsageError(f"{what} is not a JSON object: it has no attributes to store")
-        fault = fault_of(value)
-        if fault:
-            notes.append(f"{what} is left out: {fault}")
-        else:
-            messages.append(value)
-    if not messages:
-        raise UsageError("\n".join(["no sample can be stored", *notes]))
+    if encoding != "json":
+        values = [Body(decode_json(UNPACK[encoding](body.value)), body.place) for body in values]
+    messages, left_out = _storable(values)
     return SampleSet(
         tuple(messages),
         tuple(envelopes),
         tuple(sorted(buckets)),
-        tuple(notes),
+        (*notes, *left_out),
         encoding,
     )
+
+
+def _storable(bodies: Sequence[Body]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the messages that DynamoDB can store, and what is left out and why; raises UsageError
+    without a message.
+    """
+    messages = []
+    left_out = []
+    for number, body in enumerate(bodies, 1):
+        what = f"sample {number} ({body.place})"
+        if not isinstance(body.value, dict):
+            raise UsageError(f"{what} is not a JSON object: it has no attributes to store")
+        fault = fault_of(body.value)
+        if fault:
+            left_out.append(f"{what} is left out: {fault}")
+        else:
+            messages.append(body.value)
+    if not messages:
+        raise UsageError("\n".join(["no sample can be stored", *left_out]))
+    return messages, left_out
 
 
 def _common(names: Iterable[Name], what: str) -> Name | None:
