@@ -230,7 +230,7 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_cancelled'",
-            "item": {"order_id": "order.id", "cancelled_order": "order", "reason": "reason"},
+            "item": {"order_id": "order.id", "reason": "reason"},
             "write": {"mode": "update"},
             "samples": 3,
             "rejects": [*rejects[:-1], "reason is neither text nor null"],
