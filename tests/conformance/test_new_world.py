@@ -21,7 +21,6 @@ from tests.support.dev import MESSAGE_ID, META
 from tests.support.engine import plan
 from tests.support.program import load_program
 
-SAMPLES = 5
 FEW = 3
 LEAST = 6
 """Kinds with fewer examples have too few to hold out."""
@@ -31,11 +30,12 @@ Message = dict[str, Any]
 Fold = tuple[list[Message], list[Message]]
 
 
+@pytest.mark.parametrize("count", [FEW, LEAST])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_one_command(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_command(shape: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The config passes `router check --strict` and its tests, and each sample is stored."""
     monkeypatch.chdir(tmp_path)
-    messages = messages_of(shape, SAMPLES)
+    messages = messages_of(shape, count)
     Path(f"{shape}.jsonl").write_text("\n".join(map(json.dumps, messages)), encoding="utf-8")
 
     done = CliRunner().invoke(command, [f"{shape}.jsonl", "--yes"])
@@ -43,7 +43,7 @@ def test_one_command(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (done.exit_code, "passed router check --strict and router test" in done.output) == (0, True), done.output
     queue = load_program(tmp_path / "routes.yaml", {}).engine.queues[shape]
     records = [Record(MESSAGE_ID, "receipt", json.dumps(message), META) for message in messages]
-    assert [plan(queue, record).outcome for record in records] == [None] * SAMPLES
+    assert [plan(queue, record).outcome for record in records] == [None] * count
 
 
 def folds(messages: list[Message], size: int) -> Iterator[Fold]:
