@@ -136,7 +136,7 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
 @pytest.mark.parametrize("end", [".5Z", "+02:00", ".123456-07:00"])
 def test_a_time_with_a_fraction_or_an_offset(router: Run, samples: Callable[..., str], end: str) -> None:
     """It orders the messages of a key, whatever its format: the next message may have another one."""
-    messages = [{"order_id": f"o-{number}", "updated_at": f"2026-01-02T03:04:05{end}"} for number in range(3)]
+    messages = [{"order_id": f"o-{number}", "updated_at": f"2026-01-02T03:04:0{number}{end}"} for number in range(3)]
 
     done = router("new", samples(messages), "--queue", "orders", "--yes")
 
