@@ -34,7 +34,8 @@ def fault_of(message: Mapping[str, Any]) -> str:
             shown = path if len(path) <= _MAX_SHOWN else f"{path[:_MAX_SHOWN]}…"
             field = f"field '{shown}': "
             break
-    advice = next(text for word, text in _ADVICE.items() if word in reason)
+    fitting = (text for word, text in _ADVICE.items() if word in reason)
+    advice = next(fitting, "leave it out")
     return f"{field}{reason}, which DynamoDB does not store ({BAD_ITEM.id}); {advice}"
 
 
