@@ -14,10 +14,9 @@ from click.testing import CliRunner
 from jsonschema_rs import validator_for
 
 from router.model import Record
-from router.tools.cli.new import command
-from router.tools.dev.new.inference import infer_schema
 from tests.conformance.world import SHAPES, messages_of
-from tests.support.dev import MESSAGE_ID, META
+from tests.support.cli import app
+from tests.support.dev import MESSAGE_ID, META, infer_schema
 from tests.support.engine import plan
 from tests.support.program import load_program
 
@@ -38,7 +37,7 @@ def test_one_command(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     messages = messages_of(shape, SAMPLES)
     Path(f"{shape}.jsonl").write_text("\n".join(map(json.dumps, messages)), encoding="utf-8")
 
-    done = CliRunner().invoke(command, [f"{shape}.jsonl", "--yes"])
+    done = CliRunner().invoke(app, ["new", f"{shape}.jsonl", "--yes"])
 
     assert (done.exit_code, "passed router check --strict and router test" in done.output) == (0, True), done.output
     queue = load_program(tmp_path / "routes.yaml", {}).engine.queues[shape]
