@@ -165,7 +165,13 @@ def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path:
     assert "check-routes.yml" not in found
     assert found["routes.yaml"] == CONFIG.replace(
         "# of the website\n", "# of the website\n  orders: {dead_letter: orders-dlq}\n"
-    ).replace("# the click\n", "# the click\n  orders: {key: {order_id: S}}\n").replace(
+    ).replace(
+        "# the click\n",
+        "# the click\n"
+        "  # key order_id: named like the id of 'orders'; one sample does not show whether it is unique\n"
+        "  # mode newest by updated_at: in each sample, and named like a version; a time, as nanoseconds\n"
+        "  orders: {key: {order_id: S}}\n",
+    ).replace(
         "item: {id: a}}]\n",
         "item: {id: a}}]\n"
         "  orders:\n"

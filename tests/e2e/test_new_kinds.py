@@ -15,11 +15,13 @@ from tests.support.program import load_program
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Samples = Callable[[Sequence[Any]], str]
 
-PLACED = [
+PLACED: list[dict[str, Any]] = [
     {"type": "placed", "order_id": f"o-{n}", "at": f"2026-01-02T03:04:{n:02}Z", "lines": [{"sku": "s", "count": n}]}
     for n in range(30)
 ]
-PAID = [{"type": "paid", "order_id": f"o-{n}", "at": f"2026-01-02T03:05:{n:02}Z", "amount": n + 0.5} for n in range(30)]
+PAID: list[dict[str, Any]] = [
+    {"type": "paid", "order_id": f"o-{n}", "at": f"2026-01-02T03:05:{n:02}Z", "amount": n + 0.5} for n in range(30)
+]
 
 
 @pytest.fixture
@@ -132,7 +134,7 @@ def test_a_queue_whose_messages_one_route_gets(router: Run, samples: Samples, tm
 
 def test_without_an_order(router: Run, samples: Samples, tmp_path: Path) -> None:
     """A version that is the same in all samples orders nothing; a type that says nothing else is stored itself."""
-    events = [
+    events: list[dict[str, Any]] = [
         {"event": name, "order_id": f"o-{number}", "version": 2, **more}
         for number in range(3)
         for name, more in (("placed", {"lines": 1}), ("paid", {"amount": 2}))

@@ -37,6 +37,10 @@ _VERSION = re.compile(
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_ENTITY = 6
+"""The score of the name of the id of what the table is about."""
+_MANY = 10
+"""The fewest samples in which values show that a field may be an id, whatever its name."""
 _CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
 _OF_A_FORMAT = ("version", "ver")
@@ -60,8 +64,9 @@ class KeyCandidate(Struct, frozen=True):
     reasons: tuple[str, ...]
     """Why it fits, or does not, for people."""
     tier: int = 0
-    """The kind of evidence, the best first: 0: a name like an id's, and values that differ; 1: values
-    that differ and stay; 2: a name like an id's, and one value; 3: values that differ.
+    """The kind of evidence, the best first: 0: a name like an id's, and values that differ, or the
+    name of the id of the table's things; 1: many values that differ, and do not change; 2: a name
+    like an id's, and one value; 3: values that differ.
     """
 
     @property
@@ -160,9 +165,9 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         may_change = True
         reasons.append("text with spaces may change")
     if reason:
-        tier = 0 if unique or distinct > 1 else 2
+        tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
     else:
-        tier = 3 if may_change else 1
+        tier = 3 if may_change or count < _MANY else 1
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
 
 
@@ -185,7 +190,7 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
     words = _words(entity)
     about, _, kind = name.rpartition("_")
     if _OF_ENTITY.fullmatch(kind) and (about or parent) in words:
-        return 6, f"named like the id of '{entity}'"
+        return _ENTITY, f"named like the id of '{entity}'"
     if _PLAIN_ID.fullmatch(name):
         if parent:
             return 2, f"named like the id of '{parent}'"

@@ -26,7 +26,7 @@ from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
-_WIDTH = 100
+_WIDTH = 96
 WORKFLOW = "check-routes.yml"
 _IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
 
@@ -118,6 +118,8 @@ def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
         for section, entries in sections.items():
             for name, value in entries.items():
                 file.add(section, name, value)
+        for table in plan.tables:
+            file.comment("tables", table.name, _comment(table))
     except CannotUpdate as error:
         raise UsageError(f"cannot add to {config}: {error}") from None
     return NewFile(config, file.content, before)
@@ -141,8 +143,7 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         lines.append(_entry(name, settings))
     lines += ["", "tables:"]
     for table in plan.tables:
-        for note in table.notes:
-            lines += _comment(note)
+        lines += [f"  # {line}" for line in _comment(table)]
         lines.append(_entry(table.name, _table(table)))
     lines += ["", "routes:"]
     entries = [_entry(name, settings) for name, settings in routes.items()]
@@ -150,9 +151,13 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _comment(note: str) -> list[str]:
-    text = re.sub("[^ -~]", "?", note)
-    return textwrap.wrap(text, _WIDTH, initial_indent="  # ", subsequent_indent="  #   ")
+def _comment(table: NewTable) -> list[str]:
+    """Return the lines of a comment that says why a table has its key, and how it is written."""
+    lines: list[str] = []
+    for note in table.notes:
+        text = re.sub("[^ -~]", "?", note)
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return lines
 
 
 def _entry(name: str, settings: Any) -> str:

@@ -44,12 +44,12 @@ def _rejected(program: Program, route: NewRoute) -> Iterator[str]:
         run = _run(program, route, message, message)
         [outcome, _] = run.first_then_second.outcomes
         if outcome.kind != "written":
-            yield f"sample {number} of route '{route.name}' is {_told(outcome)}"
+            yield f"sample {number} of route '{route.name}' is {_report(outcome)}"
         elif not run.first_then_second.before:
             yield f"sample {number} of route '{route.name}' stores nothing"
 
 
-def _told(outcome: Outcome) -> str:
+def _report(outcome: Outcome) -> str:
     return f"{outcome.kind}: {outcome.code} {outcome.reason}"
 
 

@@ -78,11 +78,19 @@ TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
             ],
         ),
         (
-            [{"account_id": "a", "sensor": f"s{number}"} for number in range(3)],
+            [{"account_id": "a", "sensor": f"s{number}"} for number in range(10)],
             "readings",
             [
-                ("sensor", "S", ("unique in 3 samples",)),
-                ("account_id", "S", ("named like an id", "the same in all 3 samples")),
+                ("sensor", "S", ("unique in 10 samples",)),
+                ("account_id", "S", ("named like an id", "the same in all 10 samples")),
+            ],
+        ),
+        (
+            [{"order_id": "a", "note": f"n{number}"} for number in range(2)],
+            "events",
+            [
+                ("order_id", "S", ("named like an id", "the same in all 2 samples")),
+                ("note", "S", ("unique in 2 samples",)),
             ],
         ),
         (
