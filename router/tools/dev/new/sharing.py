@@ -179,17 +179,15 @@ def _map_type(
     keywords: Keywords = {}
     aside = _paths_aside(group, version)
     aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
-    always = bool(version)
     for name in names_in(shape.messages):
         if name and name not in left_out and (name,) not in aside:
             item[names.of_member(name)] = path_expression([name])
-            always = always or all(name in message for message in shape.messages)
     if version:
         ordering = names.own(version_name(version, ()))
         item[ordering] = version_expression(version)
         keywords = {version.path: version.keywords}
-    if not always and group.discriminator:
-        # An update that sets no attribute stores nothing.
+    elif group.discriminator:
+        # An update that sets no attribute stores nothing, and each other member may be missing.
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 

@@ -61,8 +61,8 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 {"type": "paid", "order_id": "a", "note": "y", "amount": 2},
             ],
             {
-                "placed": {"placed_note": "note", "lines": "lines"},
-                "paid": {"paid_note": "note", "amount": "amount"},
+                "placed": {"placed_note": "note", "lines": "lines", "placed_type": "type"},
+                "paid": {"paid_note": "note", "amount": "amount", "paid_type": "type"},
             },
         ),
         # The name is taken by a member of another type.
@@ -72,8 +72,8 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 {"type": "paid", "order_id": "a", "note": "y", "amount": 2},
             ],
             {
-                "placed": {"placed_note": "note", "paid_note": "paid_note"},
-                "paid": {"paid_note_": "note", "amount": "amount"},
+                "placed": {"placed_note": "note", "paid_note": "paid_note", "placed_type": "type"},
+                "paid": {"paid_note_": "note", "amount": "amount", "paid_type": "type"},
             },
         ),
         # A counter orders all, so that what all have is stored once; an optional member is not.
@@ -114,14 +114,17 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 "paid": {"paid_at": "at", "amount": "amount", "paid_at_ns": {"from": "at", "transform": NS}},
             },
         ),
-        # An update that sets no attribute stores nothing, so the type is one.
+        # An update that sets no attribute stores nothing, so the type is one where there is no version.
         (
             [
                 {"data": {"type": "placed", "lines": 1}, "order_id": "a"},
                 {"data": {"type": "closed"}, "order_id": "a"},
                 {"data": {"type": "closed"}, "order_id": "b"},
             ],
-            {"placed": {"placed_data": "data"}, "closed": {"closed_data": "data"}},
+            {
+                "placed": {"placed_data": "data", "placed_data_type": "data.type"},
+                "closed": {"closed_data": "data", "closed_data_type": "data.type"},
+            },
         ),
     ],
 )
