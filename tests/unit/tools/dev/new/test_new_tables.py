@@ -19,10 +19,10 @@ def at(minute: int) -> str:
     return f"2026-01-02T03:{minute:02}:00Z"
 
 
-def planned(messages: Sequence[dict[str, Any]], **wanted: str) -> Plan:
-    """The plan for messages of a queue `orders`, without a config; of several candidates the first is the key."""
-    given = Wanted("orders", "orders", "orders", **wanted)
-    return plan_routes(SampleSet(tuple(messages)), given, None, lambda candidates, table: candidates[0])
+def planned(messages: Sequence[dict[str, Any]], config: spec.Config | None = None) -> Plan:
+    """The plan for messages of a queue `orders`; of several candidates the first is the key."""
+    wanted = Wanted("orders", "orders", "orders")
+    return plan_routes(SampleSet(tuple(messages)), wanted, config, lambda candidates, table: candidates[0])
 
 
 def items(plan: Plan) -> dict[str, Any]:
@@ -196,11 +196,6 @@ def test_messages_of_a_queue_that_one_route_takes() -> None:
         {"type": "paid", "order_id": "a", "seq": 2, "status": "paid", "amount": 2},
     ]
 
-    plan = plan_routes(
-        SampleSet(tuple(messages)),
-        Wanted("orders", "orders", "orders"),
-        config,
-        lambda candidates, table: candidates[0],
-    )
+    plan = planned(messages, config)
 
     assert list(items(plan)) == ["placed", "paid"]
