@@ -110,16 +110,14 @@ def _repeated(group: Group) -> list[str]:
 
 
 def _common_members(group: Group, repeated: Sequence[str]) -> list[str]:
-    """Return the members for a route of their own: those that are the same thing in all types, and in
-    all messages, as of a late message nothing is stored.
+    """Return the members for a route of their own: those that are the same thing in all types, and
+    that no message lacks: of a late message nothing is stored.
     """
     if group.common_version is None:
         return []
     aside = _paths_aside(group, group.common_version)
-    everywhere = [name for name in repeated if all(name in each for each in group.messages)]
-    found = [
-        name for name in everywhere if name and (name,) not in aside and _is_alike(group, name)
-    ]
+    always = [name for name in repeated if None not in values_at(group.messages, (name,))]
+    found = [name for name in always if name and (name,) not in aside and _is_alike(group, name)]
     # A time alone is no reason for a route: each type has its own.
     return [] if [(name,) for name in found] == [group.common_version.path] else found
 
@@ -130,9 +128,8 @@ def _is_alike(group: Group, name: str) -> bool:
     """
     found = []
     for shape in group.shapes:
-        values = [value for value in values_at(shape.messages, (name,)) if value is not None]
-        if values:
-            found.append({path for value in values for path in _paths(value)})
+        values = values_at(shape.messages, (name,))
+        found.append({path for value in values for path in _paths(value)})
     every = set().union(*found)
     same = [path for path in every if all(path in paths for paths in found)]
     return len(same) >= _ALIKE * len(every)

@@ -76,11 +76,11 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 "paid": {"paid_note_": "note", "amount": "amount", "paid_type": "type"},
             },
         ),
-        # A counter orders all, so that what all have is stored once; an optional member is not.
+        # A counter orders all, so that what all have is stored once; a member that may be null is not.
         (
             [
                 {"type": "placed", "order_id": "a", "seq": 1, "status": "open", "tax": 1, "lines": 1},
-                {"type": "placed", "order_id": "a", "seq": 2, "status": "open", "lines": 1},
+                {"type": "placed", "order_id": "a", "seq": 2, "status": "open", "tax": None, "lines": 1},
                 {"type": "paid", "order_id": "a", "seq": 3, "status": "paid", "tax": 1, "amount": 2},
             ],
             {
