@@ -133,7 +133,7 @@ def test_a_queue_whose_messages_one_route_gets(router: Run, samples: Samples, tm
 
 
 def test_without_an_order(router: Run, samples: Samples, tmp_path: Path) -> None:
-    """A version that is the same in all samples orders nothing; a type that says nothing else is stored itself."""
+    """A version that is the same in all samples orders nothing; a type may be all that a message has."""
     events: list[dict[str, Any]] = [
         {"event": name, "order_id": f"o-{number}", "version": 2, **more}
         for number in range(3)
@@ -146,8 +146,8 @@ def test_without_an_order(router: Run, samples: Samples, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert [each["item"] for each in report["routes"]] == [
-        {"order_id": "order_id", "placed_version": "version", "lines": "lines"},
-        {"order_id": "order_id", "paid_version": "version", "amount": "amount"},
+        {"order_id": "order_id", "placed_version": "version", "lines": "lines", "placed_event": "event"},
+        {"order_id": "order_id", "paid_version": "version", "amount": "amount", "paid_event": "event"},
         {"order_id": "order_id", "cancelled_event": "event"},
     ]
     text = (tmp_path / "routes.yaml").read_text()
@@ -160,6 +160,7 @@ def test_without_an_order(router: Run, samples: Samples, tmp_path: Path) -> None
             "order_id": {"S": "o-0"},
             "placed_version": {"N": "2"},
             "lines": {"N": "1"},
+            "placed_event": {"S": "placed"},
             "cancelled_event": {"S": "cancelled"},
         }
     )
@@ -299,3 +300,36 @@ def test_a_table_that_routes_update(router: Run, samples: Samples, tmp_path: Pat
     text = (tmp_path / "routes.yaml").read_text()
     assert "      paid_type: type\n      paid_at: at\n      amount: amount\n      paid_at_ns: {from" in text
     assert "    write: {mode: update, version: paid_at_ns}\n" in text
+
+
+def test_what_is_not_decided(router: Run, samples: Samples, tmp_path: Path) -> None:
+    """It does not stop anything, and it is said: nothing is proved after a plugin that changes messages."""
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "same.py").write_text(
+        "from router import Message, hookimpl\n"
+        "\n"
+        "\n"
+        "@hookimpl\n"
+        "def router_transform_message(message: Message) -> Message:\n"
+        "    return message\n"
+    )
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\n"
+        "plugins: [plugins/same.py]\n"
+        "queues: {others: {dead_letter: d}}\n"
+        "tables: {others: {key: {id: S}}}\n"
+        "routes:\n"
+        "  others:\n"
+        "    queue: others\n"
+        "    table: others\n"
+        "    plugins: []\n"
+        "    schema: {type: object, required: [id], properties: {id: {type: string, minLength: 1, maxLength: 512}}}\n"
+        "    tests: [{message: {id: a}, item: {id: a}}]\n"
+    )
+
+    done = router("new", samples(PLACED), "--queue", "orders", "--yes")
+
+    assert done.returncode == 0, done.stderr
+    assert "RT241 " in done.stdout
+    assert "is not decided: a plugin" in done.stdout
+    assert "passed router check and router test: orders\nrouter check --strict fails on what is not d" in done.stdout

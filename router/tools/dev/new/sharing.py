@@ -110,16 +110,14 @@ def _repeated(group: Group) -> list[str]:
 
 
 def _common_members(group: Group, repeated: Sequence[str]) -> list[str]:
-    """Return the members for a route of their own: those that are the same thing in all types, and in
-    all messages, as of a late message nothing is stored.
+    """Return the members for a route of their own: those that are the same thing in all types, and
+    that no message lacks: of a late message nothing is stored.
     """
     if group.common_version is None:
         return []
     aside = _paths_aside(group, group.common_version)
-    everywhere = [name for name in repeated if all(name in each for each in group.messages)]
-    found = [
-        name for name in everywhere if name and (name,) not in aside and _is_alike(group, name)
-    ]
+    always = [name for name in repeated if None not in values_at(group.messages, (name,))]
+    found = [name for name in always if name and (name,) not in aside and _is_alike(group, name)]
     # A time alone is no reason for a route: each type has its own.
     return [] if [(name,) for name in found] == [group.common_version.path] else found
 
@@ -130,9 +128,8 @@ def _is_alike(group: Group, name: str) -> bool:
     """
     found = []
     for shape in group.shapes:
-        values = [value for value in values_at(shape.messages, (name,)) if value is not None]
-        if values:
-            found.append({path for value in values for path in _paths(value)})
+        values = values_at(shape.messages, (name,))
+        found.append({path for value in values for path in _paths(value)})
     every = set().union(*found)
     same = [path for path in every if all(path in paths for paths in found)]
     return len(same) >= _ALIKE * len(every)
@@ -179,17 +176,15 @@ def _map_type(
     keywords: Keywords = {}
     aside = _paths_aside(group, version)
     aside += [(name,) for name in names_in(shape.messages) if _is_key_only(group, shape, name)]
-    always = bool(version)
     for name in names_in(shape.messages):
         if name and name not in left_out and (name,) not in aside:
             item[names.of_member(name)] = path_expression([name])
-            always = always or all(name in message for message in shape.messages)
     if version:
         ordering = names.own(version_name(version, ()))
         item[ordering] = version_expression(version)
         keywords = {version.path: version.keywords}
-    if not always and group.discriminator:
-        # An update that sets no attribute stores nothing.
+    elif group.discriminator:
+        # An update that sets no attribute stores nothing, and each other member may be missing.
         item[names.own(joined(group.discriminator))] = path_expression(group.discriminator)
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
 

@@ -19,10 +19,10 @@ def at(minute: int) -> str:
     return f"2026-01-02T03:{minute:02}:00Z"
 
 
-def planned(messages: Sequence[dict[str, Any]], **wanted: str) -> Plan:
-    """The plan for messages of a queue `orders`, without a config; of several candidates the first is the key."""
-    given = Wanted("orders", "orders", "orders", **wanted)
-    return plan_routes(SampleSet(tuple(messages)), given, None, lambda candidates, table: candidates[0])
+def planned(messages: Sequence[dict[str, Any]], config: spec.Config | None = None) -> Plan:
+    """The plan for messages of a queue `orders`; of several candidates the first is the key."""
+    wanted = Wanted("orders", "orders", "orders")
+    return plan_routes(SampleSet(tuple(messages)), wanted, config, lambda candidates, table: candidates[0])
 
 
 def items(plan: Plan) -> dict[str, Any]:
@@ -61,8 +61,8 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 {"type": "paid", "order_id": "a", "note": "y", "amount": 2},
             ],
             {
-                "placed": {"placed_note": "note", "lines": "lines"},
-                "paid": {"paid_note": "note", "amount": "amount"},
+                "placed": {"placed_note": "note", "lines": "lines", "placed_type": "type"},
+                "paid": {"paid_note": "note", "amount": "amount", "paid_type": "type"},
             },
         ),
         # The name is taken by a member of another type.
@@ -72,15 +72,15 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 {"type": "paid", "order_id": "a", "note": "y", "amount": 2},
             ],
             {
-                "placed": {"placed_note": "note", "paid_note": "paid_note"},
-                "paid": {"paid_note_": "note", "amount": "amount"},
+                "placed": {"placed_note": "note", "paid_note": "paid_note", "placed_type": "type"},
+                "paid": {"paid_note_": "note", "amount": "amount", "paid_type": "type"},
             },
         ),
-        # A counter orders all, so that what all have is stored once; an optional member is not.
+        # A counter orders all, so that what all have is stored once; a member that may be null is not.
         (
             [
                 {"type": "placed", "order_id": "a", "seq": 1, "status": "open", "tax": 1, "lines": 1},
-                {"type": "placed", "order_id": "a", "seq": 2, "status": "open", "lines": 1},
+                {"type": "placed", "order_id": "a", "seq": 2, "status": "open", "tax": None, "lines": 1},
                 {"type": "paid", "order_id": "a", "seq": 3, "status": "paid", "tax": 1, "amount": 2},
             ],
             {
@@ -114,14 +114,17 @@ def test_prefixes(values: list[str], prefixes: list[str]) -> None:
                 "paid": {"paid_at": "at", "amount": "amount", "paid_at_ns": {"from": "at", "transform": NS}},
             },
         ),
-        # An update that sets no attribute stores nothing, so the type is one.
+        # An update that sets no attribute stores nothing, so the type is one where there is no version.
         (
             [
                 {"data": {"type": "placed", "lines": 1}, "order_id": "a"},
                 {"data": {"type": "closed"}, "order_id": "a"},
                 {"data": {"type": "closed"}, "order_id": "b"},
             ],
-            {"placed": {"placed_data": "data"}, "closed": {"closed_data": "data"}},
+            {
+                "placed": {"placed_data": "data", "placed_data_type": "data.type"},
+                "closed": {"closed_data": "data", "closed_data_type": "data.type"},
+            },
         ),
     ],
 )
@@ -193,11 +196,6 @@ def test_messages_of_a_queue_that_one_route_takes() -> None:
         {"type": "paid", "order_id": "a", "seq": 2, "status": "paid", "amount": 2},
     ]
 
-    plan = plan_routes(
-        SampleSet(tuple(messages)),
-        Wanted("orders", "orders", "orders"),
-        config,
-        lambda candidates, table: candidates[0],
-    )
+    plan = planned(messages, config)
 
     assert list(items(plan)) == ["placed", "paid"]
