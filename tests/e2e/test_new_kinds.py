@@ -91,23 +91,6 @@ def test_what_all_have_is_of_the_latest(router: Run, samples: Samples, tmp_path:
     assert "  # route orders-common stores what all have, of the latest message by at: status, customer\n" in text
 
 
-def test_what_the_latest_has_as_null(router: Run, samples: Samples, tmp_path: Path) -> None:
-    """It is removed, in whatever order the messages are received."""
-    events = [
-        {**event, "customer": {"id": 7} if event["type"] == "placed" else None, "ship-to": None}
-        for event in (*PLACED[:2], *PAID[:2])
-    ]
-
-    done = router("new", samples(events), "--queue", "orders", "--yes")
-
-    assert done.returncode == 0, done.stderr
-    in_order, reversed_ = stored(tmp_path, events[0], events[2])
-    assert in_order == reversed_
-    assert ("lines" in in_order, "customer" in in_order) == (True, False)
-    text = (tmp_path / "routes.yaml").read_text()
-    assert "      customer: {from: customer, missing: remove}\n" in text
-
-
 def test_a_queue_whose_messages_one_route_gets(router: Run, samples: Samples, tmp_path: Path) -> None:
     """Then no route takes what all have: each type has it under a name of its own."""
     (tmp_path / "routes.yaml").write_text(

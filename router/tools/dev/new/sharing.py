@@ -206,19 +206,13 @@ def _map_common(group: Group, members: Sequence[str]) -> Mapped:
     ordering = version_name(version, {*taken, discriminator})
     item = group.key.item
     item[discriminator] = path_expression(group.discriminator)
-    item |= {name: _latest(name, group.messages) for name in members}
+    item |= {name: path_expression([name]) for name in members}
     item[ordering] = version_expression(version)
     keywords: Keywords = {
         version.path: version.keywords,
         group.discriminator: {"enum": [shape.value for shape in group.shapes]},
     }
     return Mapped(group.key.paths, group.key.types, "update", item, ordering, keywords)
-
-
-def _latest(name: str, messages: Sequence[Mapping[str, Any]]) -> Any:
-    """Return the expression of a member whose value is that of the latest message, also if it is null."""
-    text = path_expression([name])
-    return {"from": text, "missing": "remove"} if None in values_at(messages, (name,)) else text
 
 
 def project(message: Mapping[str, Any], group: Group, members: Sequence[str]) -> dict[str, Any]:

@@ -76,8 +76,8 @@ def _lost_together(program: Program, one: NewRoute, other: NewRoute) -> Iterator
         (run.first_then_second, (one.name, other.name)),
         (run.second_then_first, (other.name, one.name)),
     ):
-        lost = _missing(first_alone, order.after, second_alone) - _nulls(second)
-        lost |= _missing(second_alone, order.after, first_alone) - _nulls(first)
+        lost = _missing(first_alone, order.after, second_alone)
+        lost |= _missing(second_alone, order.after, first_alone)
         if lost:
             yield (
                 f"a message of route '{names[0]}' and then one of route '{names[1]}' for one key "
@@ -105,11 +105,6 @@ def _with_key(
 def _replace(message: Mapping[str, Any], path: Names, value: Any) -> Mapping[str, Any]:
     name, *rest = path
     return {**message, name: _replace(message[name], tuple(rest), value) if rest else value}
-
-
-def _nulls(message: Mapping[str, Any]) -> set[str]:
-    """Return the members that a message has as null: that removes what another one stored."""
-    return {name for name, value in message.items() if value is None}
 
 
 def _missing(alone: Items, after: Items, other: Items) -> set[str]:
