@@ -4,13 +4,14 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
 
-from router.errors import UsageError, refusing_file
+from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.options import (
@@ -215,8 +216,9 @@ def _verify(
     """
     after = examine_config(options.config, os.environ)
     faults = [text for fault, text in after.faults.items() if fault not in before.faults]
-    if not faults:
-        faults = losses_of(load(options.config, os.environ).require(), plan.routes)
+    # Errors of the config are among the faults.
+    with suppress(ConfigError):
+        faults += losses_of(load(options.config, os.environ).require(), plan.routes)
     if faults:
         undo(files)
         raise UsageError(
