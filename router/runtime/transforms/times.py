@@ -10,7 +10,9 @@ from router.runtime.transforms.text import text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
+    Digits,
     EpochSeconds,
+    NumberResult,
     NumbersBetween,
     OneOf,
     TextResult,
@@ -144,6 +146,6 @@ TO_EPOCH_NS = Transform(
     accepts=DATE_TIME,
     gives="number",
     arguments={},
-    result=None,
+    result=NumberResult(Digits(21, 0)),
     most_bytes=None,
 )
