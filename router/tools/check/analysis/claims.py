@@ -106,8 +106,6 @@ def _of_whole(route: AnalyzedRoute) -> Iterator[str]:
     value = of_path(route.mapped, steps)
     if value.missing is not NO or possible(value, ("object",)):
         yield f"the {'element' if route.scope.each else 'message'} may be no object"
-    if route.mapped is None or steps is None or route.mapped.absent((*steps, "")) is not YES:
-        yield "a property may have an empty name, which no attribute can have"
 
 
 def _of_mapping(

@@ -335,9 +335,7 @@ def _paths(route: AnalyzedRoute, claim: Claim) -> Iterator[Steps]:
     elif attribute is not None:
         yield from paths_of(route, attribute)
     elif not is_set(route.route.item):
-        whole = route.scope.element or ()
-        yield whole
-        yield (*whole, "")
+        yield () if route.scope.element is None else route.scope.element
 
 
 def paths_of(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Steps]:

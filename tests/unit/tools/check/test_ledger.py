@@ -60,7 +60,7 @@ def test_a_table_without_time_to_live(check: Examine) -> None:
     Path("routes.yaml").write_text(config, encoding="utf-8")
 
     assert claims(examine(Path("routes.yaml"), {})) == {
-        "mapping": "refuted RT244 an attribute has a name that is empty or no text",
+        "mapping": "proved",
         "key id": "proved",
         "size": "refuted RT623 the message may be so long that the item has more than 409600 bytes",
     }
