@@ -10,6 +10,7 @@ from router.runtime.transforms.text import text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
+    EpochNanoseconds,
     EpochSeconds,
     NumbersBetween,
     OneOf,
@@ -144,6 +145,6 @@ TO_EPOCH_NS = Transform(
     accepts=DATE_TIME,
     gives="number",
     arguments={},
-    result=None,
+    result=EpochNanoseconds(),
     most_bytes=None,
 )
