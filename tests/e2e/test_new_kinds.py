@@ -316,3 +316,28 @@ def test_what_is_not_decided(router: Run, samples: Samples, tmp_path: Path) -> N
     assert "RT241 " in done.stdout
     assert "is not decided: a plugin" in done.stdout
     assert "passed router check and router test: orders\nrouter check --strict fails on what is not d" in done.stdout
+
+
+def test_a_table_of_whole_items(router: Run, samples: Samples, tmp_path: Path) -> None:
+    """A further type that cannot be stored there is refused, and the option for another table is named."""
+    (tmp_path / "routes.yaml").write_text(
+        "version: 1\n"
+        "queues: {others: {dead_letter: d}}\n"
+        "tables: {orders: {key: {order_id: S}}}\n"
+        "routes:\n"
+        "  others:\n"
+        "    queue: others\n"
+        "    table: orders\n"
+        "    schema:\n"
+        "      type: object\n"
+        "      required: [order_id]\n"
+        "      properties: {order_id: {type: string, minLength: 1, maxLength: 512}}\n"
+        "    tests: [{message: {order_id: a}}]\n"
+    )
+    before = (tmp_path / "routes.yaml").read_text()
+
+    done = router("new", samples(PLACED), "--queue", "orders", "--yes")
+
+    assert (done.returncode, "RT213 " in done.stderr) == (2, True), done.stderr
+    assert done.stderr.endswith("\nanother --table keeps apart what other routes of this one store\n")
+    assert (tmp_path / "routes.yaml").read_text() == before

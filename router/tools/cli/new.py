@@ -221,6 +221,9 @@ def _verify(
         faults += losses_of(load(options.config, os.environ).require(), plan.routes)
     if faults:
         undo(files)
+        new_tables = [table.name for table in plan.tables]
+        if any(route.settings["table"] not in new_tables for route in plan.routes):
+            faults.append("another --table keeps apart what other routes of this one store")
         raise UsageError(
             "nothing was written, since the result would not pass:\n" + "\n".join(faults)
         )
