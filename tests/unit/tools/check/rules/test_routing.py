@@ -249,9 +249,9 @@ def test_queues_without_dead_letter_queue(find_all: Any, queues: str, names: lis
 @pytest.mark.parametrize(("name", "near"), [("ordres", "orders"), ("invoices", "")])
 def test_a_queue_that_is_not_declared(find_all: Any, name: str, near: str) -> None:
     """A name like that of a declared queue is taken for a typo."""
-    found = find_all(
-        f"queues: {{orders: {{dead_letter: dlq}}}}\n{TABLES}routes: {{r: {{queue: {name}, table: t, item: {{id: id}}}}}}\n"
-    )
+    routes = f"routes: {{r: {{queue: {name}, table: t, item: {{id: id}}}}}}\n"
+
+    found = find_all(f"queues: {{orders: {{dead_letter: dlq}}}}\n{TABLES}{routes}")
 
     (line,) = [line for line in found if line.startswith("RT203")]
     advice = f"did you mean '{near}'?" if near else f"add 'dead_letter:' to the queue '{name}' under 'queues'"
