@@ -302,8 +302,10 @@ def test_a_message_whose_envelope_cannot_be_made_is_left_out(recorder: Make) -> 
         (
             "sns",
             "{}",
-            "the payload is not an SNS notification: its Type is not Notification; with raw delivery there is no "
-            "envelope",
+            (
+                "the payload is not an SNS notification: its Type is not Notification; "
+                "with raw delivery there is no envelope"
+            ),
         ),
     ],
 )
