@@ -52,6 +52,10 @@ class Queues(MemoryQueues):
         self.faults: dict[str, AwsFault] = {}
         self.timeouts: list[float] = []
 
+    def url(self, reference: str, timeout: float) -> str | AwsFault:
+        assert timeout > 0
+        return super().url(reference, timeout)
+
     def send(self, url: str, letters: Sequence[Any], timeout: float = 0) -> dict[str, AwsFault]:
         if letters:
             self.timeouts.append(timeout)
