@@ -135,6 +135,30 @@ def test_an_export_that_is_stopped(failed: Make, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_is_gone_when_an_export_is_stopped(failed: Make, tmp_path: Path) -> None:
+    """What stopped it is the error."""
+    path = tmp_path / "dead.jsonl"
+
+    def messages() -> Iterator[DlqMessage]:
+        yield failed("x", "1")
+        path.unlink()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_messages(path, messages())
+
+
+def test_leases_are_extended_with_the_newest_handle(failed: Make) -> None:
+    """An answer to an extension with an older one is about a lease that is over."""
+    with Spool() as spool:
+        for id_ in "abc":
+            spool.add(failed(id_, id_), selected=True, until=1)
+
+        spool.extend([("a", "handle-a"), ("b", "older")], 5)
+
+        assert spool.leases([*"abc"]) == {"a": ("handle-a", 5), "b": ("handle-b", 1), "c": ("handle-c", 1)}
+
+
 def test_items_that_rehearsed_messages_wrote() -> None:
     """Those of messages that are delivered are in their tables by now; the others are forgotten."""
     one, two, three, four = (("orders", id_) for id_ in "abcd")
