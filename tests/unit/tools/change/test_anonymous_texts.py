@@ -53,7 +53,7 @@ def staying(text: str) -> str:
         ("2026-06-15 12:30:30,5Z", "20__-__-__ __:__:__,_Z"),
         ("2026-06-15t12:30-0800", "20__-__-__t__:__-____"),
         ("12:30:30z", "__:__:__z"),
-        (f"redacted:string:{'0' * 32}", f"redacted:string:{'_' * 32}"),
+        (f"redacted:number:{'0' * 32}", f"redacted:number:{'_' * 32}"),
         ("redacted:string:00ff", "________:______:____"),
     ],
 )
@@ -75,6 +75,8 @@ def test_what_stays_of_a_form(text: str, stays: str) -> None:
         ("7d444840-9dc0-11d1-b245-5ffdce74fad2", "[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[ab][0-9a-f]{3}-[0-9a-f]{12}"),
         ("7d444840-9dc0-11d1-9245-5ffdce74fad2", "[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[89][0-9a-f]{3}-[0-9a-f]{12}"),
         ("7d444840-9dc0-11d1-c245-5ffdce74fad2", "[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[a-f][0-9a-f]{3}-[0-9a-f]{12}"),
+        ("a12345", "[a-f][0-9]{5}"),
+        ("123456", "[1-9][0-9]{5}"),
         ("007", "[1-9][0-9][0-9]"),
         ("P10D", "P[1-9][0-9]D"),
     ],
@@ -82,6 +84,12 @@ def test_what_stays_of_a_form(text: str, stays: str) -> None:
 def test_what_replaces_the_characters_of_a_form(text: str, pattern: str) -> None:
     """Each is of the same kind."""
     assert [mask for mask in masks(text) if not re.fullmatch(pattern, mask)] == []
+
+
+def test_digits_are_replaced_by_all_others() -> None:
+    """But the first one by no zero."""
+    assert {*masks("5", 1000)} == {*"12346789"}
+    assert {mask[2] for mask in masks("a55", 1000)} == {*"012346789"}
 
 
 @pytest.mark.parametrize("text", ["abcd1", "abcdef", "ab-cd", "0xyz12", "#ab", "a1B2c3", "-a1b2c3"])
