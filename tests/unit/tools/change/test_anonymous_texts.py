@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, time
 from ipaddress import ip_address
 from random import Random
+from string import ascii_lowercase, ascii_uppercase
 
 import pytest
 
@@ -86,10 +87,25 @@ def test_what_replaces_the_characters_of_a_form(text: str, pattern: str) -> None
     assert [mask for mask in masks(text) if not re.fullmatch(pattern, mask)] == []
 
 
-def test_digits_are_replaced_by_all_others() -> None:
-    """But the first one by no zero."""
-    assert {*masks("5", 1000)} == {*"12346789"}
-    assert {mask[2] for mask in masks("a55", 1000)} == {*"012346789"}
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [
+        ("5", "12346789"),
+        ("0", "123456789"),
+        ("a", ascii_lowercase[1:]),
+        ("Z", ascii_uppercase[:-1]),
+        (r"\D", "DWS"),
+        (r"\d", "wsnrt"),
+    ],
+)
+def test_a_character_is_replaced_by_all_others(text: str, others: str) -> None:
+    """Digits at the beginning by no zero; of three, each by any, as two others would tell more than three do."""
+    assert {mask[-1] for mask in masks(text, 1000)} == {*others}
+
+
+def test_a_digit_behind_another_one_may_be_a_zero() -> None:
+    """And no other one is the digit itself."""
+    assert {mask[1] for mask in masks("55", 1000)} == {*"012346789"}
 
 
 @pytest.mark.parametrize("text", ["abcd1", "abcdef", "ab-cd", "0xyz12", "#ab", "a1B2c3", "-a1b2c3"])
@@ -157,14 +173,15 @@ def test_the_numbers_of_a_form(text: str, expected: list[tuple[int, int]]) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "least", "most"),
-    [("1999-06-30", (1900 + 1, 1, 1), (1998, 12, 28)), ("2000-06-29", (2001, 1, 1), (2099, 12, 28))],
+    "text", ["2001-01-01T00:00:00+00", "1999-12-28T23:59:59+13", "2050-06-15T10:30:30+12", "0.10.100.255"]
 )
-def test_a_number_at_a_bound_of_its_place(text: str, least: tuple[int, ...], most: tuple[int, ...]) -> None:
-    """The first year of a century and the last days of a month replace nothing."""
-    found = ranges(masks(text, 3000))
+def test_no_number_replaces_itself(text: str) -> None:
+    """Neither the least nor the greatest of its place."""
+    given = text if text.count(".") else f"{text}:00"
+    numbers = re.findall("[0-9]+", text)
 
-    assert (tuple(each[0] for each in found), tuple(each[1] for each in found)) == (least, most)
+    found = [re.findall("[0-9]+", mask)[: len(numbers)] for mask in masks(given, 1500)]
+    assert [each for each in found if any(map(str.__eq__, each, numbers))] == []
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "255.255.255.255", "::1", "::ffff:10.0.0.1", "2001:db8::a00:1"])
