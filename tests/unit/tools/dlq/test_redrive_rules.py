@@ -52,7 +52,7 @@ class Queues(MemoryQueues):
         self.faults: dict[str, AwsFault] = {}
         self.timeouts: list[float] = []
 
-    def url(self, reference: str, timeout: float) -> str | AwsFault:
+    def url(self, reference: str, timeout: float = 0) -> str | AwsFault:
         assert timeout > 0
         return super().url(reference, timeout)
 
