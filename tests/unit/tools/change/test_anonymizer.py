@@ -331,7 +331,7 @@ def test_a_number_more_than_there_are_replacements_gets_a_longer_one() -> None:
         assert (len(set(masked)), one.collisions) == (19, 0)
 
 
-def test_numbers_that_are_not_told_apart_are_counted() -> None:
+def test_collisions_of_numbers_have_a_number() -> None:
     """Between two numbers of the config there is no longer one. What is forgotten does not count."""
     for key in range(5):
         one = Anonymizer(bytes([key]) * 32, Kept(numbers=(0, 10), factors=(Decimal("0.5"),)))

@@ -245,7 +245,7 @@ def test_a_path_of_a_list_and_of_a_map(recorder: Make) -> None:
     assert list(one.head().paths) == list(other.head().paths)
 
 
-def test_values_that_are_not_told_apart_are_counted(recorder: Make) -> None:
+def test_the_header_has_the_number_of_collisions(recorder: Make) -> None:
     """Between two numbers of the config, multiples of 0.5 may take all places of whole numbers."""
     one = recorder()
     halves, wholes = [number + 0.5 for number in range(1, 10)], [*range(1, 10)]

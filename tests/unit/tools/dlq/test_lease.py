@@ -90,6 +90,30 @@ def test_messages_are_released_if_the_disk_is_full() -> None:
     assert (queues.visibility["a"], leased.unreleased) == (0, 0)
 
 
+def test_a_spool_that_cannot_be_read_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its messages become visible by themselves; what ended the command is the error."""
+    queues = LeasedQueues(["a"])
+
+    def fail(now: float) -> Any:
+        raise UsageError("cannot keep messages")
+
+    with Spool() as spool:
+        monkeypatch.setattr(spool, "receipts", fail)
+        with pytest.raises(KeyError), lease(queues, spool) as leased:
+            leased.receive(lambda message: True)
+            raise KeyError
+
+    assert (queues.visibility, leased.unreleased) == ({"a": VISIBILITY_SECONDS}, 0)
+
+
+def test_the_renewal_of_leases_does_not_keep_a_process() -> None:
+    """That is killed by an error outside of the lease."""
+    with Spool() as spool, lease(LeasedQueues(), spool):
+        found = [thread.daemon for thread in threading.enumerate() if thread.name == "dlq-lease"]
+
+    assert found == [True]
+
+
 def test_limit() -> None:
     """Not more are selected; those that came with them are released at the end."""
     queues = LeasedQueues(["a", "b", "c"], ["d"])
