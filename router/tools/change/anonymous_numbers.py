@@ -41,7 +41,7 @@ def is_comparable(number: Number) -> bool:
     return abs(number.adjusted()) <= _LARGEST and len(number.as_tuple().digits) <= _MOST_DIGITS
 
 
-def other_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
+def other_number(number: Number, scale: NumberScale, draw: Draw, longer: int) -> Number:
     """Return another number, of up to `longer` more digits; the number itself if there is no other.
 
     It is between the same numbers of the scale, a multiple of the same factors, and a whole number if the number is.
