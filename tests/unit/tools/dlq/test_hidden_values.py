@@ -45,7 +45,7 @@ def test_a_value_is_shown_by_its_type(value: Any, expected: Any) -> None:
 
 
 def test_a_name_that_may_be_a_value_is_shown_by_its_number() -> None:
-    """So that two of them are told apart, also if they are as long."""
+    """Two names with the same length differ by it."""
     names = ("alice", "id", "bobby", "sku")
 
     assert shown_names(names, NAMES) == {
