@@ -65,10 +65,8 @@ def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
     """Return the distance of the numbers that may replace a number."""
     exponent = 0 if isinstance(number, int) else int(number.as_tuple().exponent)
     step = Fraction(10) ** exponent
-    if value.denominator == 1 and exponent < 0:
-        step = Fraction(1)
-    while exponent < 0 and (value / (step * 10)).denominator == 1 and step < 1:
-        step *= 10  # 1.50 is equal to 1.5
+    while step < 1 and (value / (step * 10)).denominator == 1:
+        step *= 10  # 1.50 is equal to 1.5, and 2.00 to 2
     for factor in scale.factors:
         if factor > 0 and (value / factor).denominator == 1:
             step = Fraction(
