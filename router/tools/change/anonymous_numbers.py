@@ -108,9 +108,9 @@ def _with_exponent(number: Decimal, draw: Draw) -> Decimal:
 
 def render(value: Fraction, like: Number) -> Number:
     """Return a number in the notation of another one: as int, or with as many digits after the point."""
-    if isinstance(like, int) and value.denominator == 1:
-        return int(value)
-    exponent = 0 if isinstance(like, int) else int(like.as_tuple().exponent)
+    if isinstance(like, int):
+        return int(value)  # a whole number, as each that replaces one
+    exponent = int(like.as_tuple().exponent)
     while (value / Fraction(10) ** exponent).denominator != 1:
         exponent -= 1
     scaled = int(value / Fraction(10) ** exponent)

@@ -91,6 +91,7 @@ def test_a_number_that_is_too_large_to_compare() -> None:
         {*"012456789"},
     ]
     assert {each[0] for each in found} == {"-"}
+    assert {str(each) for each in masks(Decimal("9E-999"))} == {f"{digit}E-999" for digit in range(1, 9)}
 
 
 @pytest.mark.parametrize(
