@@ -399,3 +399,17 @@ def test_a_schema(compare: Compare, old: Any, new: Any, proved: bool | None) -> 
 
     assert (taking.proved, taking.example is None) == (bool(proved), proved is not False)
     assert {why for _, why in taking.unproved} <= {"the schema may refuse messages"}
+
+
+def test_a_schema_that_is_too_deep_to_compare(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not proved to take all."""
+
+    def fail(*_: Any) -> bool:
+        raise RecursionError
+
+    monkeypatch.setattr("router.tools.change.acceptance.Containment.implies", fail)
+    old, new = of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE)
+
+    taking = compare({"schema": old}, {"schema": new})
+
+    assert taking.unproved == (("schema", "the schema may refuse messages"),)
