@@ -388,6 +388,7 @@ TREE = {"items": {"$ref": "#"}}
         # What the library does not compare as a whole is compared keyword by keyword.
         (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
         (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),
+        (of(DRAFT_7, nodes=TREE, x={"multipleOf": 4}), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), True),
         (of(DRAFT_2020), None, True),
         (of(DRAFT_2020), {}, True),
         (None, {}, True),
@@ -408,7 +409,7 @@ def test_a_schema_that_is_too_deep_to_compare(compare: Compare, monkeypatch: pyt
         raise RecursionError
 
     monkeypatch.setattr("router.tools.change.acceptance.Containment.implies", fail)
-    old, new = of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE)
+    old, new = (of(DRAFT_7, nodes=TREE, x={"multipleOf": number}) for number in (4, 2))
 
     taking = compare({"schema": old}, {"schema": new})
 
