@@ -389,6 +389,8 @@ TREE = {"items": {"$ref": "#"}}
         (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
         (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),
         (of(DRAFT_7, nodes=TREE, x={"multipleOf": 4}), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), True),
+        (of(DRAFT_7, nodes=TREE, x=True), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), False),
+        (of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), of(DRAFT_7, nodes=TREE, x=True), True),
         (of(DRAFT_2020), None, True),
         (of(DRAFT_2020), {}, True),
         (None, {}, True),
