@@ -140,7 +140,7 @@ def test_how_many_receives(expected: int, rounds: list[int], counts: list[int]) 
     """As many at a time as messages are expected; one that is empty is the last, or two if more are expected."""
     queues = LeasedQueues(*([f"{round_}-{number}" for number in range(size)] for round_, size in enumerate(rounds)))
     with Spool() as spool, lease(queues, spool) as leased:
-        arguments = {"expected": expected} if expected else {}
+        arguments: Any = {"expected": expected} if expected else {}
         assert leased.receive(lambda message: True, **arguments) == sum(rounds)
     assert queues.counts == counts
 
