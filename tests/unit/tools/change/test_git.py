@@ -66,6 +66,18 @@ def test_a_commit_has_its_includes_schemas_and_plugins(git: Git) -> None:
     assert git("status", "--porcelain").count("\n") == 3
 
 
+def test_a_file_with_an_unusual_name(git: Git) -> None:
+    """Git separates names by tabs and line feeds, which a name may have in it."""
+    flow = "routes: {a: {queue: a, table: things}}\n"
+    write({"routes.yaml": ROOT, "flows/a\tb\nc ü.yaml": flow})
+    git("add", "."), git("commit", "--quiet", "-m", "one")
+
+    with ExitStack() as stack:
+        version = open_version("git:HEAD", Path("routes.yaml"), {}, stack)
+
+    assert list(version.config.routes) == ["a"]
+
+
 def test_the_config_may_have_had_another_path(git: Git) -> None:
     """It is given from the top of the repository, also if the folder of today's config is not there yet."""
     write({"old/routes.yaml": ROOT.replace("include: flows/*.yaml\n", "") + "routes: {a: {queue: a, table: things}}\n"})
