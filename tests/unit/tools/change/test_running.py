@@ -130,7 +130,7 @@ def test_a_difference_of_the_request_alone(route: Make) -> None:
 def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     """Else verdicts say it; another outcome of what neither takes is always one."""
     before, after = route("old", schema=NAMED), route("new", schema=NAMED, on_invalid="drop")
-    wider = route("wider")
+    narrow, wide = route("narrow", schema={"required": ["x"]}), route("wide")
     record = record_of(before, {})
     assert record is not None
     message: Any = {}
@@ -139,7 +139,20 @@ def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     refused = "rejected (RT806 fails 'required' at /required: 'id' is missing)"
     assert [(each.what, each.before) for each in differences(before, after, pair)] == [("rejected → dropped", refused)]
     assert differences(before, before, pair, taking=True) == []
-    assert differences(before, wider, pair) == []
+    taken = record_of(before, {"id": "a"})
+    assert taken is not None
+    for old, new, what, words in (
+        (
+            wide,
+            narrow,
+            "no longer taken",
+            ("written", "rejected (RT806 fails 'required' at /required: 'x' is missing)"),
+        ),
+        (narrow, wide, "newly taken", ("rejected (RT806 fails 'required' at /required: 'x' is missing)", "written")),
+    ):
+        assert differences(old, new, [(message, taken)]) == []
+        (found,) = differences(old, new, [(message, taken)], taking=True)
+        assert (found.attribute, found.what, (found.before, found.after)) == ("", what, words)
 
 
 def test_the_first_message_of_each_kind(route: Make) -> None:
@@ -195,11 +208,15 @@ def test_a_recording_against_its_outcomes(compare: Callable[..., Any]) -> None:
 
 def test_a_recording_against_another_version(compare: Callable[..., Any]) -> None:
     """Each route of the queue is compared; one that was removed is a difference, and other queues are none."""
-    messages = [RecordedMessage({"id": id_, "n": 1}, "written") for id_ in "ab"]
+    unreadable: Any = 1j
+    messages = [RecordedMessage(unreadable, "written")]
+    messages += [RecordedMessage({"id": id_, "n": 1}, "written") for id_ in "ab"]
     tables = {**TABLES, "others": {"key": {"id": "S"}}}
     other = {"queue": "others", "table": "others"}
-    old = {"main": {"item": {"id": "id"}}, "narrow": {"schema": NAMED}, "gone": {"when": "n"}, "other": other}
-    new = {"main": {"item": {"id": "id", "n": "n"}}, "narrow": {"schema": {"required": ["x"]}}}
+    more = {**other, "item": {"id": "id", "n": "n"}}
+    old = {"other": other, "main": {"item": {"id": "id"}}, "narrow": {"schema": NAMED}, "gone": {"when": "n"}}
+    old["lost"] = other
+    new = {"other": more, "main": {"item": {"id": "id", "n": "n"}}, "narrow": {"schema": {"required": ["x"]}}}
 
     found = compare(messages, config_of(new, tables=tables), config_of(old, tables=tables))
 
@@ -219,6 +236,7 @@ def test_a_recording_of_another_queue(compare: Callable[..., Any]) -> None:
 def test_messages_of_tests(route: Make) -> None:
     """Each message of each test, and none that cannot be made."""
     tests = [
+        {"file": "nowhere.json"},
         {"message": {"id": "a"}},
         {"messages": [{"message": {"id": "b"}}, {"body": "no JSON"}]},
         {"file": "gone.json"},
