@@ -88,6 +88,34 @@ def test_what_a_plugin_drops_is_taken(open_config: Open, tmp_path: Path) -> None
     assert result(both["main"], {**dropped, "first": True}).taken is False
 
 
+WRAPPING = """
+from router import Reject, hookimpl
+
+@hookimpl
+def router_register_envelopes(register):
+    register("own", unwrap, wrap=lambda payload: f"own:{payload}")
+
+def unwrap(payload, attributes):
+    if not payload.startswith("own:"):
+        raise Reject("no envelope")
+    return payload[4:], attributes
+"""
+
+
+def test_a_message_is_in_the_envelope_of_its_queue(open_config: Open, tmp_path: Path) -> None:
+    """Also in that of a plugin."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "own.py").write_text(WRAPPING)
+    tests = [{"message": {"id": "b"}}]
+    config = config_of({"main": {"tests": tests}}, queues={"things": {"envelope": ["own"]}}, plugins=["own.py"])
+    route = routes_of(open_config(config, "one"))["main"]
+
+    ((message, record),) = running.tests_of(route)
+
+    assert result(route, {"id": "a"}).taken
+    assert (message, run(route, record).taken) == ({"id": "b"}, True)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message", "found"),
     [
