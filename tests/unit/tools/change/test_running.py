@@ -155,6 +155,17 @@ def test_a_difference_of_the_request_alone(route: Make) -> None:
     assert [text in found.after for text in (found.before, "attribute_not_exists")] == [False, True]
 
 
+def test_a_difference_of_the_transaction_alone(route: Make) -> None:
+    """The same items are written, all or none of them."""
+    before, after = route("old"), route("new", queue={"atomic": True})
+    record = record_of(before, {"id": "a"})
+    assert record is not None
+
+    (found,) = differences(before, after, [({"id": "a"}, record)])
+
+    assert (found.attribute, found.what, found.before == found.after) == ("", "request", False)
+
+
 def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     """Else verdicts say it; another outcome of what neither takes is always one."""
     before, after = route("old", schema=NAMED), route("new", schema=NAMED, on_invalid="drop")
