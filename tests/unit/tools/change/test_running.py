@@ -36,6 +36,7 @@ def result(route: RouteVersion, message: Any) -> Any:
 
 
 NAMED = {"type": "object", "required": ["id"]}
+NULL = {"from": "n", "null": "null"}
 LIST = {"for_each": "list", "item": {"id": "element"}}
 
 
@@ -128,6 +129,10 @@ def test_a_message_is_in_the_envelope_of_its_queue(open_config: Open, tmp_path: 
          [("n", "type", "1", '"1"')]),
         ({"item": {"id": "id", "n": "n"}}, {"item": {"id": "id", "n": "m"}}, {"id": "a", "n": 1, "m": True},
          [("n", "type", "1", "true")]),
+        ({"item": {"id": "id"}}, {"item": {"id": "id", "n": NULL}}, {"id": "a", "n": None},
+         [("n", "added", "-", "null")]),
+        ({"item": {"id": "id", "n": NULL}}, {"item": {"id": "id"}}, {"id": "a", "n": None},
+         [("n", "removed", "null", "-")]),
         (LIST, {**LIST, "for_each": "list[:1]"}, {"list": ["a", "b"]}, [("", "number of items", "2 items", "1 item")]),
         ({"schema": NAMED}, {}, {}, []),
     ],
@@ -259,11 +264,26 @@ def test_a_recording_against_another_version(compare: Callable[..., Any]) -> Non
 
     found = compare(messages, config_of(new, tables=tables), config_of(old, tables=tables))
 
-    assert [(each["route"], each["what"], each["count"], each["message"]) for each in found] == [
-        ("main", "attribute 'n': added", 2, {"id": "a", "n": 1}),
-        ("narrow", "no longer taken", 2, {"id": "a", "n": 1}),
-        ("gone", "is removed", 1, None),
+    first = {"message": {"id": "a", "n": 1}, "count": 2}
+    refused = "rejected (RT806 fails 'required' at /required: 'x' is missing)"
+    assert found == [
+        {"route": "main", "what": "attribute 'n': added", "before": "-", "after": "1", **first},
+        {"route": "narrow", "what": "no longer taken", "before": "written", "after": refused, **first},
+        {"route": "gone", "what": "is removed", "message": None, "before": "", "after": "", "count": 1},
     ]
+
+
+def test_the_variables_of_a_config(compare: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of the environment, in both versions."""
+    monkeypatch.setenv("QUEUE", "things")
+    old, new = (config_of({"main": {"queue": "${QUEUE}", "item": {"id": path}}}) for path in ("id", "other"))
+    messages = [RecordedMessage({"id": "a", "other": "b"}, "rejected", "RT805")]
+
+    (outcome,) = compare(messages, new)
+    (item,) = compare(messages, new, old)
+
+    assert (outcome["before"], outcome["after"]) == ("rejected RT805", "written by main")
+    assert (item["before"], item["after"]) == ('"a"', '"b"')
 
 
 def test_a_recording_of_another_queue(compare: Callable[..., Any]) -> None:
