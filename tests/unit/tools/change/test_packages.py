@@ -65,8 +65,10 @@ def test_a_package(package: Make) -> None:
         hashes = (version.plugin_hashes, version.packed_files)
         file = version.file(place)
         elsewhere = Place("/usr/lib/plugin.py", 3, 1)  # of a plugin that is installed
+        inside = version.relabel(Finding(codes.INVALID, "text", Place(str(folder / "routes.yaml"), 4, 9))).place
         outside = version.file(elsewhere), version.relabel(Finding(codes.INVALID, "text", elsewhere)).place
 
+    assert inside == Place("the package:routes.yaml", 4, 9)
     assert outside == (Path("/usr/lib/plugin.py"), elsewhere)
     assert (version.label, version.env, table_of(version)) == ("the package", {"STAGE": "live"}, "live-things")
     assert files >= {COMPILED_NAME, "own.py", "data.txt"}
