@@ -78,6 +78,20 @@ def test_a_file_with_an_unusual_name(git: Git) -> None:
     assert list(version.config.routes) == ["a"]
 
 
+def test_a_config_below_the_top_with_variables(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found from its folder, too, and has the variables that are given."""
+    tables = "tables: {things: {name: '${STAGE}-things', key: {id: S}}}\n"
+    write({"app/routes.yaml": f"version: 1\n{tables}routes: {{a: {{queue: a, table: things}}}}\n"})
+    git("add", "."), git("commit", "--quiet", "-m", "one")
+    monkeypatch.chdir("app")
+
+    with ExitStack() as stack:
+        version = open_version("git:HEAD", Path("routes.yaml"), {"STAGE": "live"}, stack)
+
+    assert version.program.engine.queues["a"].routes[0].write.table.name == "live-things"
+    assert version.path.relative_to(version.program.folder) == Path("routes.yaml")
+
+
 def test_the_config_may_have_had_another_path(git: Git) -> None:
     """It is given from the top of the repository, also if the folder of today's config is not there yet."""
     write({"old/routes.yaml": ROOT.replace("include: flows/*.yaml\n", "") + "routes: {a: {queue: a, table: things}}\n"})
