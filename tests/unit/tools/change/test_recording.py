@@ -288,10 +288,10 @@ def test_a_message_whose_envelope_cannot_be_made_is_left_out(recorder: Make) -> 
     """What it would be recorded with is the outcome of a message without its envelope."""
     one = recorder(envelope="[own]", plugin=PLUGIN.replace(", wrap=wrap", ""))
 
-    found = one.record(record('own:{"id": "a", "kind": "order"}'))
+    found = [one.record(record(f'own:{{"id": "{id_}", "kind": "order"}}')) for id_ in "ab"]
 
     reason = "its outcome is not known: the plugin of its envelope registers no 'wrap'"
-    assert (found, dict(one.left_out)) == (None, {reason: 1})
+    assert (found, dict(one.left_out)) == ([None, None], {reason: 2})
 
 
 @pytest.mark.parametrize(
