@@ -331,7 +331,7 @@ def test_a_path_of_a_list_or_with_a_capital(recorder: Make, path: str) -> None:
 def test_a_recording_is_read_as_it_was_written(recorder: Make, tmp_path: Path) -> None:
     """Numbers included; the message is what is inside of the envelope."""
     one = recorder(envelope="[sns]")
-    text = json.dumps({"id": "a", "kind": "order", "n": 1.50})
+    text = json.dumps({"id": "a", "kind": "order", "n": 0.1})
     body = json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": text})
     messages = [each for each in [one.record(record(body))] if each]
     file = tmp_path / "orders.jsonl"
