@@ -1,11 +1,15 @@
 """Messages that differ from a message in one place, and the values that are tried there."""
 
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema_rs import Draft202012Validator
 
-from router.tools.change.edits import edits, shorter, values_of
+from router.tools.change.edits import edits, names_of, shorter, values_of
+from tests.support.program import SchemaDocument, Validation
 
 
 @pytest.mark.parametrize(
@@ -56,6 +60,25 @@ def test_how_many_values_are_tried() -> None:
 def test_the_values_of_a_schema(schema: dict[str, Any], expected: list[Any]) -> None:
     """Its constants, and numbers and texts at its bounds, each once; a text is not too long to try."""
     assert list(map(repr, values_of((), [schema]))) == list(map(repr, expected))
+
+
+def test_the_names_of_a_schema() -> None:
+    """Those that are declared, some that a pattern matches, some at the bounds of names, and one of none."""
+    content = {
+        "properties": {"a": {"minLength": 2}},
+        "patternProperties": {"^x[0-9]{3}$": {}},
+        "propertyNames": {"maxLength": 12, "pattern": "^[a-z]"},
+    }
+    document = SchemaDocument("schema", "https://config.invalid/schema", Path(), content, 2020)
+
+    declared, matching, *others, undeclared = names_of(
+        [None, Validation(Draft202012Validator(content), {"": document})]
+    )
+
+    assert (declared, undeclared) == ("a", "undeclared")
+    assert re.fullmatch("x[0-9]{3}", matching)
+    assert {"a" * 12, "a" * 13, "x" * 300} <= {*others}
+    assert [name for name in others if name and not re.match("[a-z]", name)] != []
 
 
 @pytest.mark.parametrize(
