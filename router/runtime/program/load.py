@@ -87,7 +87,7 @@ class LoadedRouter(Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
-class Program(Struct, frozen=True, dict=True):
+class Program(Struct, frozen=True, dict=True, weakref=True):
     """A config without errors, parsed and compiled.
 
     Names of files in it are relative to `folder`. `documents` are its schemas by their
