@@ -436,6 +436,23 @@ def named(value: Value) -> str:
     return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"
 
 
+def why_absent(route: AnalyzedRoute, steps: Steps) -> tuple[str, bool]:
+    """Return a sentence about a path that no message of a route has, and whether the schema alone
+    excludes it.
+    """
+    what = text_of(steps)
+    if route.messages.schema is None or route.messages.schema.absent(steps) is YES:
+        return f"no message that satisfies the schema has '{what}'", True
+    causes = []
+    if route.route.when is not None:
+        causes.append("its 'when'")
+    if route.scope.each:
+        causes.append("its 'for_each'")
+    if route.queue.match == "first":
+        causes.append("the routes before it")
+    return f"no message that the route takes has '{what}', by {' and '.join(causes)}", False
+
+
 def why_missing(value: Value) -> str:
     """Return why a value may be missing, for a sentence."""
     return value.gap or f"the schema does not guarantee {named(value)}"
