@@ -278,7 +278,12 @@ def analyze_routes(
         by_schema = _by_schema(linked, budget, known, find_part)
         scope = _scope(route)
         names = route.plugins
-        changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
+        left_out = [each for each in plugins.left_out if names is None or each in names]
+        changes = ""
+        if left_out:
+            changes = "its plugins are not loaded"
+        elif plugins.message_pipeline(names):
+            changes = "a plugin changes the messages"
         routes.append(
             AnalyzedRoute(
                 name=name,
@@ -287,11 +292,11 @@ def analyze_routes(
                 queue=queue,
                 when=when,
                 messages=_message_sets(
-                    by_schema, own, earlier.before(route, queue), scope, changed
+                    by_schema, own, earlier.before(route, queue), scope, changes
                 ),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=scope,
-                final=not plugins.left_out and not plugins.item_pipeline(names),
+                final=not left_out and not plugins.item_pipeline(names),
                 context=context,
                 shared=shared,
             )
@@ -360,10 +365,12 @@ def _message_sets(
     own: list[Narrowing],
     earlier: list[Narrowing],
     scope: Scope,
-    changed: bool,
+    changes: str,
 ) -> MessageSets:
     """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes,
     and by `for_each`.
+
+    `changes` is why nothing is known of the messages that are mapped, "" if they are those.
     """
     if by_schema is None:
         return NO_MESSAGES
@@ -386,13 +393,13 @@ def _message_sets(
         and (mapped.impossible or mapped.excludes(scope.element))
     )
     return MessageSets(
-        taken=None if changed or impossible else accepted,
-        mapped=None if changed or impossible or no_elements else mapped,
+        taken=None if changes or impossible else accepted,
+        mapped=None if changes or impossible or no_elements else mapped,
         by_schema=None
-        if changed or impossible_schema or accepted.exact
+        if changes or impossible_schema or accepted.exact
         else _with_elements(by_schema, scope.element),
         schema=by_schema,
-        unknown="a plugin changes the messages" if changed else "",
+        unknown=changes,
         impossible_schema=impossible_schema,
         impossible_when=impossible_when,
         shadowed=impossible and not impossible_schema and not impossible_when,
