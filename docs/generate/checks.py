@@ -88,8 +88,8 @@ claims that are not decided are results of the kind `open`, and those with an ex
 
 `--format github` prints workflow commands, which GitHub Actions shows at the lines of a pull request; `--format sarif`
 prints SARIF 2.1.0, which code hosts and editors read; `--format json` is for other tools. With `--no-env`, a variable
-of the environment that is not set is a warning, for a CI that does not know the variables. With `--no-plugins`, no code of
-[plugins](ci.md#github-actions) is run. The number of findings is on standard error.
+of the environment that is not set is a warning, for a CI that does not know the variables. With `--no-plugins`, no code
+of [plugins](ci.md#github-actions) is run. The number of findings is on standard error.
 
 The meaning of a code never changes, and an id is never used again.
 """
