@@ -1,7 +1,9 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, partial
 from typing import Any
 
 from msgspec import Struct
@@ -26,11 +28,13 @@ from router.prover.splitting import PropertySchema, split_by_property
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.engine.engine import MAX_ELEMENTS
+from router.runtime.engine.engine import MAX_ELEMENTS, RouteIndex
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
+from router.runtime.program.expressions.compile import InvalidExpression
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
+from router.runtime.program.route_index import index_routes
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
 from router.tools.check.analysis.proof_cache import (
@@ -265,7 +269,7 @@ def analyze_routes(
     `budget_of` returns what may be spent on a schema.
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
-    earlier = _EarlierRoutes()
+    earlier = _EarlierRoutes(config.routes.values())
     known = dict[str, SchemaProver]()
     find_part = SharedParts().find
     shared = SharedAttributes()
@@ -307,24 +311,57 @@ def analyze_routes(
 class _EarlierRoutes:
     """How the earlier routes of a queue narrow the messages of the next one."""
 
-    def __init__(self) -> None:
-        self._opposites: dict[str, list[Narrowing]] = {}
-        self._last: dict[str, str] = {}
-        """The condition of the last route of each queue, which matters if another one follows."""
+    def __init__(self, routes: Iterable[spec.RouteSettings]) -> None:
+        self._conditions: dict[str, list[str]] = {}
+        for route in routes:
+            if route.when is not None:
+                self._conditions.setdefault(route.queue, []).append(route.when)
+        self._passed = Counter[str]()
+        """The number of conditions of each queue before the next route."""
+        self._found: dict[str, list[Narrowing]] = {}
+        self._evaluations: dict[str, _Evaluations] = {}
 
     def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
-        """Return how those before a route narrow its messages, by `match: first`; they are before
-        the next one, too.
-        """
+        """Return how those before a route narrow its messages, by `match: first`."""
         if queue.match != "first":
             return []
-        found = self._opposites.setdefault(route.queue, [])
-        if route.queue in self._last:
-            when = self._last.pop(route.queue)
+        name = route.queue
+        passed = self._passed[name]
+        self._passed[name] += route.when is not None
+        conditions = self._conditions.get(name, [])
+        if passed > MAX_CONDITIONS:
+            if name not in self._evaluations:
+                self._evaluations[name] = _Evaluations(conditions)
+            return [Narrowing(ANYTHING, partial(self._evaluations[name].all_false, passed))]
+        found = self._found.setdefault(name, [])
+        for when in conditions[len(found) : passed]:
             found.append(Narrowing(opposite_of(when), evaluated(when, False)))
-        if route.when is not None:
-            self._last[route.queue] = route.when
-        return found
+        return [*found]
+
+
+_Evaluation = tuple[int, Callable[[Any], bool]]
+"""The place of a condition, and whether it is false for a message."""
+
+
+class _Evaluations:
+    """The conditions of a queue with many routes: only those are evaluated on a message that may hold."""
+
+    def __init__(self, conditions: Sequence[str]) -> None:
+        self._are_false: Sequence[_Evaluation] = [
+            (place, evaluated(when, False)) for place, when in enumerate(conditions)
+        ]
+        self._index: RouteIndex | None = None
+        # Loading a config reports an expression that is none.
+        with suppress(InvalidExpression):
+            self._index = index_routes(conditions, {})
+
+    def all_false(self, number: int, message: Any) -> bool:
+        """Whether the first conditions are false for a message, so many of them."""
+        if self._index is None:
+            selected: Sequence[_Evaluation] = self._are_false[:number]
+        else:
+            selected = self._index.select(self._are_false, message)
+        return all(is_false(message) for place, is_false in selected if place < number)
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
@@ -381,9 +418,6 @@ def _message_sets(
     impossible_when = not impossible_schema and accepted.is_contradictory(
         each for one in own for each in one.tested
     )
-    if len(earlier) > MAX_CONDITIONS:
-        all_ = tuple(earlier)
-        earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
     accepted = _narrow(accepted, earlier)
     impossible = impossible_schema or impossible_when or accepted.impossible
     mapped = _with_elements(accepted, scope.element)
