@@ -317,10 +317,10 @@ def test_no_plugins(router: Run, flow: Path) -> None:
     with_plugins, without = router("check"), router("check", "--no-plugins")
     strict, live = router("check", "--no-plugins", "--strict"), router("check", "--no-plugins", "--live")
 
-    said = (
+    reply = (
         f"not loaded, as of --no-plugins: {plugin.stem}; not decided: their faults, what their checks find, what only "
         "they register, and each claim about a route that they may change"
     )
-    assert ("RT501" in with_plugins.stdout, without.stdout, without.stderr.splitlines()[1:]) == (True, "", [said])
+    assert ("RT501" in with_plugins.stdout, without.stdout, without.stderr.splitlines()[1:]) == (True, "", [reply])
     assert [each.returncode for each in (with_plugins, without, strict, live)] == [1, 0, 1, 2]
     assert "--live compares what runs with its plugins: leave out --no-plugins" in live.stderr
