@@ -11,16 +11,13 @@ import pytest
 
 from router.errors import PluginError
 from router.testing import MemoryQueues, MemoryTables, deliver, record
-from router.tools.change.recording import outcome_of
 from router.tools.dev.explain import explain, read_message
 from router.tools.dev.run_tests import Suite
 from router.tools.dev.samples import from_lines, from_tests
 from router.tools.dev.starting import start_plugins
-from router.tools.dlq.rehearse import Rehearser
-from router.tools.dlq.spool import WrittenItems
 from tests.support.aws import Aws
-from tests.support.change import open_version, record_of, routes_of, run
-from tests.support.dlq import DlqMessage
+from tests.support.change import open_version, outcome_of, record_of, routes_of, run
+from tests.support.dlq import DlqMessage, Rehearser, WrittenItems
 from tests.support.program import load, load_program
 
 CONFIG = """\
