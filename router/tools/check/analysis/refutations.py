@@ -182,9 +182,7 @@ def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | No
     mapping = compile_mapping(
         route.name, part, Table(route.route.table, ()), route.context, route.path
     )
-    if mapping is None:
-        return lambda message, budget: ()
-    map_items = mapping.items
+    map_items: MapItems = mapping.items if mapping else lambda message, budget: ()
 
     def stored_items(message: Message, budget: Budget) -> Iterator[Item]:
         for mapped in map_items(message, budget):

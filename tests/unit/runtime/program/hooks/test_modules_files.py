@@ -215,3 +215,10 @@ def test_a_namespace_without_a_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         [f"plugin 'acme_folder' {NO_HOOK[0]}"],
         ("acme_folder",),
     )
+
+
+def test_a_module_that_is_not_there(tmp_path: Path) -> None:
+    """Its name has no dots, and it has no package that is missing."""
+    assert output("acme_nowhere", tmp_path)[0] == (
+        "plugin 'acme_nowhere' cannot be loaded: no module 'acme_nowhere' is installed"
+    )

@@ -235,6 +235,7 @@ LEAVE = "leave it out, or change the condition"
     ("more", "queue", "found"),
     [
         (", when: '!b'", "", f"{EXCLUDED} 'b', by its 'when'; {LEAVE}"),
+        (", for_each: l", "", f"{EXCLUDED} 'd', by its 'for_each'; {LEAVE}"),
         (", when: '!c'", "", f"{NOBODY} 'c'; see what is declared at the root of schema 'schema.json'"),
         (
             ", when: '!b', for_each: l",
@@ -247,6 +248,7 @@ def test_a_path_that_a_condition_excludes(find: Any, more: str, queue: str, foun
     """The sentence says what excludes it: the schema alone allows it."""
     properties = {"id": {"type": "string"}, "b": {"type": "string", "minLength": 1}, "l": {"type": "array"}}
     schema = {"type": "object", "required": ["id", "l"], "properties": {**properties, "c": False}}
+    schema |= {"if": {"properties": {"l": {"minItems": 1}}}, "then": {"properties": {"d": False}}}
     path = found.split("'")[1]
     if "for_each" in more:
         item, path = "message.id", f"message.{path}"
