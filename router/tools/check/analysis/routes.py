@@ -1,9 +1,7 @@
 """The routes of a config, each with what is proved about the messages that reach its mapping."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -12,15 +10,13 @@ from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
 from router.prover.conditions import (
     ALWAYS,
-    ANYTHING,
     Condition,
     condition_of,
     evaluated,
-    opposite_of,
 )
-from router.prover.expressions import Scope, list_of, paths_in
-from router.prover.inference import Value
-from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
+from router.prover.expressions import Scope, list_of, paths_in, tree_of
+from router.prover.inference import Value, of_tree
+from router.prover.predicates import EACH, Schema, Steps, in_element, text_of, there, wherever
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
@@ -28,15 +24,14 @@ from router.prover.splitting import PropertySchema, split_by_property
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
-from router.runtime.engine.engine import MAX_ELEMENTS, RouteIndex
+from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
-from router.runtime.program.expressions.compile import InvalidExpression
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
-from router.runtime.program.route_index import index_routes
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
+from router.tools.check.analysis.earlier_routes import EarlierRoutes, Narrowing
 from router.tools.check.analysis.proof_cache import (
     AttributeFacts,
     SharedAttributes,
@@ -60,14 +55,6 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
 }
 """The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
-
-
-class Narrowing(Struct, frozen=True):
-    """A condition that messages satisfy, its evaluation on one, and the paths that it tests."""
-
-    condition: Condition
-    holds: Callable[[Any], bool]
-    tested: tuple[Steps, ...] = ()
 
 
 class MessageSets(Struct, frozen=True, eq=False):
@@ -169,6 +156,15 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         )
 
     @cached_property
+    def finds_few(self) -> bool:
+        """Whether `for_each` is proved to find no more elements than it takes."""
+        messages = self.messages.taken
+        steps = of_tree(messages, Scope(), tree_of(str(self.route.for_each))).elements
+        if messages is None or steps is None or EACH in steps[:-1]:
+            return False
+        return messages.holds_at(steps[:-1], at_most(MAX_ELEMENTS)) is YES
+
+    @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         return self.route.item or {}
@@ -244,6 +240,11 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         return f"add '{keyword}' {self.index.where(value.origin)}"
 
 
+def at_most(count: int) -> Schema:
+    """Return a predicate of values that are no lists, or lists of at most so many elements."""
+    return {"anyOf": [{"not": {"type": "array"}}, {"maxItems": count}]}
+
+
 def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:
     """Return why a value may be missing: a path, and 'type', the name that is not required there,
     or 'null'.
@@ -269,7 +270,7 @@ def analyze_routes(
     `budget_of` returns what may be spent on a schema.
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
-    earlier = _EarlierRoutes(config.routes.values())
+    earlier = EarlierRoutes(config.routes.values(), MAX_CONDITIONS)
     known = dict[str, SchemaProver]()
     find_part = SharedParts().find
     shared = SharedAttributes()
@@ -306,62 +307,6 @@ def analyze_routes(
             )
         )
     return tuple(routes)
-
-
-class _EarlierRoutes:
-    """How the earlier routes of a queue narrow the messages of the next one."""
-
-    def __init__(self, routes: Iterable[spec.RouteSettings]) -> None:
-        self._conditions: dict[str, list[str]] = {}
-        for route in routes:
-            if route.when is not None:
-                self._conditions.setdefault(route.queue, []).append(route.when)
-        self._passed = Counter[str]()
-        """The number of conditions of each queue before the next route."""
-        self._found: dict[str, list[Narrowing]] = {}
-        self._evaluations: dict[str, _Evaluations] = {}
-
-    def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
-        """Return how those before a route narrow its messages, by `match: first`."""
-        if queue.match != "first":
-            return []
-        name = route.queue
-        passed = self._passed[name]
-        self._passed[name] += route.when is not None
-        conditions = self._conditions.get(name, [])
-        if passed > MAX_CONDITIONS:
-            if name not in self._evaluations:
-                self._evaluations[name] = _Evaluations(conditions)
-            return [Narrowing(ANYTHING, partial(self._evaluations[name].all_false, passed))]
-        found = self._found.setdefault(name, [])
-        for when in conditions[len(found) : passed]:
-            found.append(Narrowing(opposite_of(when), evaluated(when, False)))
-        return [*found]
-
-
-_Evaluation = tuple[int, Callable[[Any], bool]]
-"""The place of a condition, and whether it is false for a message."""
-
-
-class _Evaluations:
-    """The conditions of a queue with many routes: only those are evaluated on a message that may hold."""
-
-    def __init__(self, conditions: Sequence[str]) -> None:
-        self._are_false: Sequence[_Evaluation] = [
-            (place, evaluated(when, False)) for place, when in enumerate(conditions)
-        ]
-        self._index: RouteIndex | None = None
-        # Loading a config reports an expression that is none.
-        with suppress(InvalidExpression):
-            self._index = index_routes(conditions, {})
-
-    def all_false(self, number: int, message: Any) -> bool:
-        """Whether the first conditions are false for a message, so many of them."""
-        if self._index is None:
-            selected: Sequence[_Evaluation] = self._are_false[:number]
-        else:
-            selected = self._index.select(self._are_false, message)
-        return all(is_false(message) for place, is_false in selected if place < number)
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:

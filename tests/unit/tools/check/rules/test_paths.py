@@ -258,3 +258,27 @@ def test_a_path_that_a_condition_excludes(find: Any, more: str, queue: str, foun
     found_all = find(f"item: {{id: {item}, a: {path}}}{more}", json.dumps(schema), queue=f"{queue}dead_letter: dlq")
 
     assert [each for each in found_all if each.startswith("RT410")] == [found]
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("nmae", "name"),
+        ("tagz", "tags"),
+        ("nxme", "name"),
+        ("mane", ""),
+        ("naem.x", "name"),
+        ("ix", ""),
+        ("nmea", ""),
+    ],
+)
+def test_slips_in_short_names(find: Any, path: str, near: str) -> None:
+    """In four letters one wrong letter, or two exchanged neighbours, are a typo; in two they are another name."""
+    text = {"type": "string", "maxLength": 9}
+    properties = {"id": {**text, "minLength": 1}, "name": text, "tags": text}
+    schema = json.dumps({"type": "object", "required": ["id"], "properties": properties})
+
+    found = [line for line in find(f"item: {{id: id, a: {path}}}", schema) if "RT411" in line]
+
+    said = f"RT411 '{path.split('.', maxsplit=1)[0]}' is not declared in the schema; did you mean '{near}'?"
+    assert found == ([said] if near else [])
