@@ -335,7 +335,7 @@ LONG = "a: {type: string}, b: {type: [integer, 'null']}, c: {type: string}"
     ("attribute", "entry"),
     [
         (REMOVED, ("mapping", "RT244", '{"id":"Ab1Ab1Ab1","b":10000000}')),
-        ("{from: b, 'null': remove, missing: remove, transform: {scale: 1.1}}", None),
+        ("{from: b, 'null': remove, missing: remove, transform: to_text}", None),
         ("{from: c, missing: remove, type: N}", ("type", "RT416", '{"id":"a","c":"x"}')),
         ("{from: c, missing: remove, transform: to_epoch}", ("mapping", "RT414", '{"id":"a","c":"x"}')),
         ("{from: b, missing: remove, transform: strip}", ("mapping", "RT413", '{"id":"a","b":0}')),
