@@ -187,7 +187,7 @@ def test_check_json_without_findings(router: Run, config: Path) -> None:
             ("size", "", "refuted"),
         ],
         0,
-        "proved 3 of 5 claims; 2 things to look at: --unproved shows them\n",
+        "proved 3 of 5 claims; 2 things may go wrong: --unproved shows them\n",
     )
 
 
@@ -200,7 +200,7 @@ def test_warnings_are_no_failure(router: Run, config: Path) -> None:
     assert (done.returncode, done.stdout.split(" ")[1], done.stderr) == (
         0,
         "RT203",
-        "1 warning\nproved 3 of 5 claims; 2 things to look at: --unproved shows them\n",
+        "1 warning\nproved 3 of 5 claims; 2 things may go wrong: --unproved shows them\n",
     )
 
 

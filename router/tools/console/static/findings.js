@@ -50,7 +50,7 @@ function claimsOf(claims, open) {
   const count = (verdict) => claims.filter((claim) => claim.verdict === verdict).length;
   const others = claims.filter((claim) => claim.verdict !== "proved");
   const doubtful = count("refuted");
-  const things = `${doubtful} thing${doubtful === 1 ? "" : "s"} to look at`;
+  const things = `${doubtful} thing${doubtful === 1 ? "" : "s"} may go wrong`;
   const summary = `${count("proved")} claims proved, ${things}, ${count("not decided")} not decided`;
   return el("details", { class: "claims", ontoggle: ({ target }) => target.open && target.scrollIntoView() }, el("summary", {}, summary),
     others.length === 0
