@@ -65,12 +65,12 @@ Where neither a proof nor a rule decides, `router check` makes messages that sat
 where the claim is about, and runs the code of the route on them. One that is rejected is the example. Transforms of
 plugins are not run.
 
-`router check` ends with a line such as `proved 41 of 44 claims; 2 things to look at; 1 not decided: --unproved shows
-them`. The table of `--unproved` has the reason of each: the part of the schema or the expression that could not be
-decided, or an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on
-claims that are not decided and on those with an example. There are two exceptions: routes without a schema, of whose
-messages nothing is known (RT242), and a `size` that only a long value makes too large (RT623), as few schemas bound
-each text. A claim can be accepted as other findings are:
+`router check` ends with a line such as `proved 41 of 44 claims; 2 things may go wrong; 1 not decided: --unproved shows
+them`, and the first examples of messages that no finding tells of. The table of `--unproved` has the reason of each:
+the part of the schema or the expression that could not be decided, or an example of a message. It says "no findings"
+only if each claim is proved. With `--strict` it fails on claims that are not decided and on those with an example.
+There are two exceptions: routes without a schema, of whose messages nothing is known (RT242), and a `size` that only a
+long value makes too large (RT623), as few schemas bound each text. A claim can be accepted as other findings are:
 
 ```yaml
 ignore:
@@ -88,8 +88,8 @@ claims that are not decided are results of the kind `open`, and those with an ex
 
 `--format github` prints workflow commands, which GitHub Actions shows at the lines of a pull request; `--format sarif`
 prints SARIF 2.1.0, which code hosts and editors read; `--format json` is for other tools. With `--no-env`, a variable
-of the environment that is not set is a warning, for a CI that does not know the variables. The number of findings is on
-standard error.
+of the environment that is not set is a warning, for a CI that does not know the variables. With `--no-plugins`, no code
+of [plugins](ci.md#github-actions) is run. The number of findings is on standard error.
 
 The meaning of a code never changes, and an id is never used again.
 """

@@ -22,6 +22,7 @@ from router.runtime.deliver.delivery import Delivery, DeliveryOptions
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.program.load import Program, load_program
 from router.tools.dev.records import META, RECEIPT_HANDLE, make_body
+from router.tools.dev.starting import start_plugins
 from router.tools.memory.tables import MemoryQueues, MemoryTables
 
 __all__ = ["MemoryQueues", "MemoryTables", "Run", "deliver", "load_program", "record"]
@@ -85,8 +86,10 @@ def deliver(
 ) -> Run:
     """Deliver one batch of a queue, by its name in the config, into tables in memory; raises UsageError.
 
-    To test a second delivery, pass the `tables` of the first run.
+    To test a second delivery, pass the `tables` of the first run. `router_start` of the plugins runs before the first
+    delivery of a program.
     """
+    start_plugins(program)
     tables = tables or MemoryTables.of(program)
     queues = queues or MemoryQueues()
     delivery = Delivery(program, Aws(tables, queues), options=DeliveryOptions(interruptible=True))

@@ -165,7 +165,7 @@ def test_tells_what_was_made(project: Project) -> None:
 
     lines = done.stdout.splitlines()
     assert f"the stack '{project.stack}' is CREATE_COMPLETE" in lines
-    link = f"https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/{project.stack}"
+    link = f"https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard/{project.stack}-us-east-1"
     assert f"dashboard: {link}" in lines
     assert any(f"{ACCOUNT}/{project.stack}-users-dlq" in line for line in lines)
     assert any("CREATE_COMPLETE" in line and "function" in line for line in done.stderr.splitlines())

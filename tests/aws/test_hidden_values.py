@@ -96,7 +96,7 @@ def test_where_values_can_be_read(project: StackProject, clients: Mapping[str, A
         formation.describe_stack_events(StackName=name),
         formation.list_stack_resources(StackName=name),
         [each for each in clients["cloudwatch"].describe_alarms()["MetricAlarms"] if name in str(each)],
-        clients["cloudwatch"].get_dashboard(DashboardName=name)["DashboardBody"],
+        clients["cloudwatch"].get_dashboard(DashboardName=f"{name}-us-east-1")["DashboardBody"],
         project.run("status", "--stack", name, "--json").output,
         *stored(clients),
         done.output,

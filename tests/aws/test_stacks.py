@@ -18,7 +18,8 @@ from router.tools.control_plane.clients import (
     count_messages,
     delete_table,
 )
-from router.tools.control_plane.stacks import ResourceChange, Stacks, StackTemplate
+from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.control_plane.stacks import Stacks, StackTemplate
 from tests.support.dev import ACCOUNT, LocalAws
 from tests.support.ops import (
     DeploymentResult,

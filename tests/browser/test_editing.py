@@ -154,6 +154,25 @@ def test_hover(page: Page) -> None:
     expect(page.locator(".cm-tooltip-hover")).to_contain_text("proved: key id")
 
 
+def test_names_in_descriptions(page: Page) -> None:
+    """What the documentation has in backquotes is shown as code: of a key, a completion and a code."""
+    page.get_by_text("dead_letter", exact=True).first.hover()
+    expect(page.locator(".cm-tooltip-hover p code").first).to_have_text("queues")
+    expect(page.locator(".cm-tooltip-hover")).not_to_contain_text("`")
+
+    shown = page.evaluate(
+        """async () => {
+          const { explainInDialog } = await import("/static/dialogs.js");
+          const why = { code: "RT422", severity: "warning", title: "`for_each` over a value", why: "See `item`." };
+          await explainInDialog({ api: async () => why }, "RT422");
+          const dialog = document.querySelector("dialog.explained");
+          const codes = [...dialog.querySelectorAll("code")];
+          return [dialog.textContent.includes("`"), ...codes.map((each) => each.textContent)];
+        }"""
+    )
+    assert shown == [False, "for_each", "item"]
+
+
 def test_a_message_becomes_a_test(page: Page, folder: Path) -> None:
     """It is in the editor, passes, and is not saved until that is asked."""
     page.get_by_label(MESSAGE_LABEL).focus()

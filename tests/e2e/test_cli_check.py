@@ -307,3 +307,20 @@ def test_a_thousand_routes_are_checked_in_seconds(router: Run, tmp_path: Path) -
 
     seconds = after.children_user + after.children_system - before.children_user - before.children_system
     assert (output_of(done), seconds < 5) == ((0, "", "no findings\nproved 5000 of 5000 claims\n"), True)
+
+
+def test_no_plugins(router: Run, flow: Path) -> None:
+    """No code of the config is run, and what is not decided without it is said."""
+    (plugin,) = flow.parent.glob("*.py")
+    plugin.write_text("raise SystemExit('it ran')\n")
+
+    with_plugins, without = router("check"), router("check", "--no-plugins")
+    strict, live = router("check", "--no-plugins", "--strict"), router("check", "--no-plugins", "--live")
+
+    reply = (
+        f"not loaded, as of --no-plugins: {plugin.stem}; not decided: their faults, what their checks find, what only "
+        "they register, and each claim about a route that they may change"
+    )
+    assert ("RT501" in with_plugins.stdout, without.stdout, without.stderr.splitlines()[1:]) == (True, "", [reply])
+    assert [each.returncode for each in (with_plugins, without, strict, live)] == [1, 0, 1, 2]
+    assert "--live compares what runs with its plugins: leave out --no-plugins" in live.stderr

@@ -39,7 +39,8 @@ from router.tools.control_plane.deployed import (
     Unanswered,
 )
 from router.tools.control_plane.live import ACTIONS
-from router.tools.control_plane.stacks import ResourceChange, Stack, StackEvent, StackResource, Stacks
+from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.control_plane.stacks import Stack, StackEvent, StackResource, Stacks
 
 __all__ = [
     "ACTIONS",

@@ -1,6 +1,7 @@
 """What tests of other rooms use of `router.tools.dlq`."""
 
 from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.rehearse import Change, Rehearsal
+from router.tools.dlq.rehearse import Change, Rehearsal, Rehearser
+from router.tools.dlq.spool import WrittenItems
 
-__all__ = ["Change", "DlqMessage", "Rehearsal"]
+__all__ = ["Change", "DlqMessage", "Rehearsal", "Rehearser", "WrittenItems"]

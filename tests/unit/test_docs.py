@@ -282,6 +282,37 @@ def test_the_code_cites_decisions_that_exist() -> None:
     assert [name for name in cited if not (ROOT / "docs" / "decisions" / name).exists()] == []
 
 
+EXTRAS = [
+    (name, re.findall(r"`(\w+)`", commands))
+    for name, commands in re.findall(
+        r"^\| `message-router\[(\w+)\]` \| ([^|;]*)", TEXTS["docs/README.md"], re.MULTILINE
+    )
+]
+"""The extras, each with the commands that need it; one includes those before it."""
+_RUN = re.compile(r"^(?:\$ |.*\| |\s*-? *run: )?router ([a-z]+)\b", re.MULTILINE)
+
+
+def test_each_command_has_its_extra() -> None:
+    """tests/e2e/test_cli.py starts each command with these modules only."""
+    named = [command for _, commands in EXTRAS for command in commands]
+
+    assert (sorted(named), [name for name, _ in EXTRAS]) == (
+        sorted(cli_commands()),
+        ["cli", "worker", "local", "console"],
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if re.fullmatch(r"README.md|docs/[\w-]+.md", page)])
+def test_a_page_names_the_extra_of_its_commands(page: str) -> None:
+    """So that who follows a page from above can run it; the extra of most commands need not be named."""
+    text = TEXTS[page]
+    run = {command for _, _, code in _BLOCK.findall(text) for command in _RUN.findall(code)}
+    named = [name for name, _ in EXTRAS if re.search(rf"(router|\.)\[{name}\]|extra `{name}`", text)]
+    enough = [name for name, _ in EXTRAS].index(named[-1] if named else "cli")
+
+    assert run.difference(*(commands for _, commands in EXTRAS[: enough + 1])) == set()
+
+
 def test_each_command_is_described() -> None:
     """A page for users names each command; the changelog is none."""
     pages = [text for name, text in TEXTS.items() if re.fullmatch(r"docs/(?!changelog)[\w-]+\.md", name)]

@@ -1,8 +1,8 @@
 """Plans a record: decode, match, validate, transform and map it into writes, none of which is made yet."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
@@ -77,6 +77,9 @@ class CompiledRoute(Struct, frozen=True):
     """Returns what also decodes and validates. It costs some time, and is None for a schema that is not simple."""
 
 
+_RouteT = TypeVar("_RouteT")
+
+
 class RouteIndex(Struct, frozen=True):
     """The places in `routes` of a queue of those whose `when` can hold, by the text at a path of the message.
 
@@ -87,7 +90,7 @@ class RouteIndex(Struct, frozen=True):
     by_text: Mapping[str, tuple[int, ...]]
     others: tuple[int, ...]
 
-    def select(self, routes: tuple[CompiledRoute, ...], data: Any) -> list[CompiledRoute]:
+    def select(self, routes: Sequence[_RouteT], data: Any) -> list[_RouteT]:
         """Return the routes of which one or more may take a message, in their order."""
         value = self.look(data)
         places = self.by_text.get(value, self.others) if isinstance(value, str) else self.others

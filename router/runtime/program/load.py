@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from router.errors import ConfigError, UsageError
-from router.model import Route, Severity, Table, names_file
+from router.model import Route, Severity, Table, names_file, plugin_name
 from router.runtime.aws.references import (
     match_key,
     queue_name,
@@ -87,7 +87,7 @@ class LoadedRouter(Struct, frozen=True):
     routes: tuple[Route, ...]
 
 
-class Program(Struct, frozen=True, dict=True):
+class Program(Struct, frozen=True, dict=True, weakref=True):
     """A config without errors, parsed and compiled.
 
     Names of files in it are relative to `folder`. `documents` are its schemas by their
@@ -199,16 +199,22 @@ def compile_config(
     schemas: SchemaStore,
     environment: Environment,
     trees: Trees = NO_TREES,
+    *,
+    with_plugins: bool = True,
 ) -> Loaded:
     """Compile a config with the plugins and schemas that it names.
 
     Every fault is a finding, none is raised. `trees` are the trees of expressions by
-    their text, as a compiled config holds them.
+    their text, as a compiled config holds them. Without plugins, none is imported, and
+    all are left out.
     """
     config, findings = reading.config, reading.findings
     if config is None:
         return Loaded(None, findings)
-    plugins = _load_plugins(config, reading.folder, findings)
+    if with_plugins:
+        plugins = _load_plugins(config, reading.folder, findings)
+    else:
+        plugins = Plugins(left_out=tuple(map(plugin_name, config.plugins)))
     if plugins.left_out or not reading.complete:
         # A name that seems unknown may be defined by a part that was left out.
         unsure = (UNKNOWN_TRANSFORM, UNKNOWN_ENVELOPE)
@@ -315,6 +321,8 @@ def load(
     env: Mapping[str, str],
     unset: Severity = "error",
     unsaved: Unsaved = NO_UNSAVED,
+    *,
+    with_plugins: bool = True,
 ) -> Loaded:
     """Read, parse and compile a config with the files that it includes.
 
@@ -322,12 +330,12 @@ def load(
 
     `unset` is how bad it is if a variable of the environment is not set and has no
     default. If that is no error, the program has placeholders, and is only for
-    inspection. A file in `unsaved` is read from there. Raises UsageError for a compiled
-    config.
+    inspection. A file in `unsaved` is read from there. Without plugins, no code of the
+    config is run. Raises UsageError for a compiled config.
     """
     if is_precompiled(path):
         raise UsageError(f"{path} is a compiled config: name the YAML file that it was made from")
-    return _load_yaml(path, env, unset, unsaved)
+    return _load_yaml(path, env, unset, unsaved, with_plugins=with_plugins)
 
 
 def load_program(path: FilePath | str, env: Mapping[str, str]) -> Program:
@@ -373,6 +381,8 @@ def _load_yaml(
     env: Mapping[str, str],
     unset: Severity,
     unsaved: Unsaved = NO_UNSAVED,
+    *,
+    with_plugins: bool = True,
 ) -> Loaded:
     # A compiled config is loaded without the modules that read YAML.
     import_without_patterns("yaml")
@@ -385,6 +395,7 @@ def _load_yaml(
             reading,
             SchemaStore(reading.folder, unsaved=unsaved),
             Environment(env, unset),
+            with_plugins=with_plugins,
         )
 
 

@@ -58,6 +58,12 @@ class QueueCounters:
         """The length of the file."""
         self._append(msgspec.json.encode(list(METRICS)))
 
+    def declare(self, queues: Iterable[str]) -> None:
+        """Begin the metrics of queues with 0: Prometheus sees no increase from nothing to 1."""
+        with self._lock:
+            for queue in queues:
+                self._row(queue)
+
     def record(self, summary: Summary) -> None:
         """Add the metrics of a batch."""
         with self._lock:
@@ -75,7 +81,7 @@ class QueueCounters:
                 self._write(numbers, at)
 
     def totals(self) -> Totals:
-        """Return a copy of all totals that are not 0."""
+        """Return a copy of all totals."""
         with self._lock:
             rows = {queue: numbers for queue, (numbers, _) in self._rows.items()}
             return _by_metric(list(METRICS), rows)
@@ -103,7 +109,7 @@ class QueueCounters:
 
 
 def read_counters(file: int) -> Totals:
-    """Return the totals that are not 0 of the process that keeps its metrics in a file."""
+    """Return the totals of the process that keeps its metrics in a file."""
     data = os.pread(file, os.fstat(file).st_size, 0)
     if not data:
         return {}
@@ -128,11 +134,11 @@ def _read_text(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _by_metric(metrics: list[str], rows: "Mapping[str, array[float]]") -> Totals:
-    """Return the numbers of rows by metric and queue, without zeros."""
+    """Return the numbers of rows by metric and queue: dropped log lines concern none, and all else a queue."""
     totals: dict[str, dict[str, float]] = {}
     for queue, numbers in rows.items():
         for name, number in zip(metrics, numbers, strict=True):
-            if number:
+            if (name == LINES_DROPPED) is (queue == ""):
                 totals.setdefault(name, {})[queue] = number
     return totals
 
@@ -175,6 +181,9 @@ class _TotalsCollector(Collector):
             yield info
         for name, (_, description) in METRICS.items():
             family = CounterMetricFamily(name, description, labels=[SERVICE, QUEUE])
-            for queue, total in self._totals.get(name, {}).items():
+            counted = self._totals.get(name, {})
+            if name == LINES_DROPPED:
+                counted = {"": 0.0, **counted}
+            for queue, total in counted.items():
                 family.add_metric([self._service, queue], total)
             yield family

@@ -286,9 +286,11 @@ class WorkerService:
         options = self._options
         # A long poll cannot be cancelled, and must end within the grace period.
         wait = min(options.wait, max(0, options.grace // 2))
+        chosen = _choose(program, options.queues)
+        self._counters.declare(queue.name for queue in chosen)
         polled = overlap(
             lambda queue: _resolve(self._aws, queue, wait),
-            _choose(program, options.queues),
+            chosen,
             RESOLVING_THREADS,
         )
         return ReceiverPool(

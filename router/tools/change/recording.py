@@ -23,6 +23,7 @@ from router.runtime.program.load import Loaded, Program
 from router.tools.change.anonymizer import Anonymizer, Kept
 from router.tools.check.analysis.config_names import names_of
 from router.tools.dev.records import make_body, record_with
+from router.tools.dev.starting import start_plugins
 
 FORMAT = 1
 _ROUNDS = 8
@@ -69,6 +70,7 @@ def outcome_of(program: Program, queue: str, message: Any) -> RecordedMessage:
     body = make_body(
         message, program.config.queues.get(queue) or spec.Queue(), program.plugins.envelopes
     )
+    start_plugins(program)
     planned = plan(program.engine.queues[queue], record_with(body))
     outcome = planned.outcome or WRITTEN
     routes = tuple(dict.fromkeys(write.route for write in planned.writes))

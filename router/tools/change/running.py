@@ -24,6 +24,7 @@ from router.tools.change.versions import ConfigVersion, open_version, open_versi
 from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
 from router.tools.dev.requests import show_request
+from router.tools.dev.starting import start_plugins
 
 WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""
@@ -63,6 +64,7 @@ def record_of(route: RouteVersion, message: Any) -> Record | None:
 
 def run(route: RouteVersion, record: Record) -> RouteResult:
     """Plan a record on a route, after the earlier routes of its queue if that matches the first."""
+    start_plugins(route.version.program)
     planned = plan(route.isolated, record)
     outcome = planned.outcome or WRITTEN
     writes = [write for write in planned.writes if write.route == route.name]

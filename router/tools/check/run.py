@@ -5,6 +5,7 @@ are findings.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -74,12 +75,14 @@ class Report(Struct, frozen=True):
     """The findings of `router check`, those that `ignore` in the config suppresses, and the ledger
     of its claims.
 
-    The ledger of a config that has errors, so that the router does not start, is empty.
+    The ledger of a config that has errors, so that the router does not start, is empty. `left_out`
+    are the plugins that are not loaded.
     """
 
     findings: tuple[Finding, ...]
     ignored: tuple[Ignored, ...] = ()
     ledger: Ledger = NO_LEDGER
+    left_out: tuple[str, ...] = ()
 
 
 def examine(
@@ -89,28 +92,28 @@ def examine(
     unset: Severity = "error",
     rules: Iterable[Rule[Subject]] | None = None,
     unsaved: Unsaved = NO_UNSAVED,
+    *,
+    with_plugins: bool = True,
 ) -> Report:
     """Return the findings of a config, in the order of the file, and the ignored ones.
 
     `compare` adds findings about what is deployed in AWS (`--live`). `unset` is the severity of a
     variable of the environment that is not set and has no default. `rules` are the rules to run,
-    all by default. A file in `unsaved` is read from there.
+    all by default. A file in `unsaved` is read from there. Without plugins, no code of the config
+    is run, and nothing is decided about what they change.
     """
     # Paused once: each pause ends with a collection, which would look through all that is made so
     # far.
     with without_garbage_collector():
-        return _examine(path, env, compare, unset, rules, unsaved)
+        loaded = _load(partial(load, path, env, unset, unsaved, with_plugins=with_plugins), path)
+        return _examine(loaded, compare, rules)
 
 
 def _examine(
-    path: FilePath,
-    env: Mapping[str, str],
+    loaded: Loaded,
     compare: Callable[[Loaded], None] | None,
-    unset: Severity,
     rules: Iterable[Rule[Subject]] | None,
-    unsaved: Unsaved,
 ) -> Report:
-    loaded = _load(path, env, unset, unsaved)
     stopping = frozenset(finding for finding in loaded.findings if finding.code.severity == "error")
     entries: dict[Finding | Claim, LedgerEntry] = {}
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
@@ -132,6 +135,7 @@ def _examine(
         findings,
         tuple(each for each in ignored if each.finding not in entries),
         close_ledger(entries, reasons),
+        loaded.plugins.left_out if loaded.plugins else (),
     )
 
 
@@ -161,10 +165,10 @@ def run_rules(
     return results
 
 
-def _load(path: FilePath, env: Mapping[str, str], unset: Severity, unsaved: Unsaved) -> Loaded:
+def _load(load_config: Callable[[], Loaded], path: FilePath) -> Loaded:
     """Load the config; if the loader crashes, that is the only finding."""
     try:
-        return load(path, env, unset, unsaved)
+        return load_config()
     except RouterError:
         raise
     except BaseException as error:  # a panic of jsonschema-rs, as above
@@ -235,6 +239,8 @@ def ignore_findings(loaded: Loaded, stopping: Collection[Finding], live: bool) -
         elif (
             not matched
             and not stopping
+            # What is left undecided without plugins may be found with them.
+            and not (loaded.plugins and loaded.plugins.left_out)
             and each.code[: len(LIVE)] not in ((CHANGE,) if live else (CHANGE, LIVE))
         ):
             sentence = f"no finding matches {describe(where)}: {each.code}{f' at {each.at}' if each.at else ''}"

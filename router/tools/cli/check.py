@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from router.runtime.printable import printable
 from router.tools.cli.options import choose_config, config_argument
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ FORMATS = ("text", "json", "sarif", "github")
     "--no-env", is_flag=True, help="Only warn about environment variables that are not set."
 )
 @click.option(
+    "--no-plugins",
+    is_flag=True,
+    help="Do not run the code of plugins: nothing is decided about what they change.",
+)
+@click.option(
     "--live", is_flag=True, help="Also compare with the deployed resources, by read-only AWS calls."
 )
 @click.option(
@@ -52,6 +58,7 @@ def command(
     show_ignored: bool,
     unproved: bool,
     no_env: bool,
+    no_plugins: bool,
     live: bool,
     function: str,
     code: str | None,
@@ -66,6 +73,7 @@ def command(
       router check flows/routes.yaml --format json
       router check --strict --format github
       router check --unproved
+      router check --format github --no-env --no-plugins
       router check --live --function message-router
       router check --explain RT101
     """
@@ -74,11 +82,19 @@ def command(
         return
     from router.tools.check.run import examine  # `--help` and completion do without the rules
 
+    if live and no_plugins:
+        raise click.UsageError("--live compares what runs with its plugins: leave out --no-plugins")
     comparison = _comparison(live, function, no_env)
     report = examine(
-        choose_config(file, config), os.environ, comparison, "warning" if no_env else "error"
+        choose_config(file, config),
+        os.environ,
+        comparison,
+        "warning" if no_env else "error",
+        with_plugins=not no_plugins,
     )
     _show(form, report, report.ignored if show_ignored else (), comparison, unproved)
+    if no_plugins and report.left_out:
+        click.echo(_without(report.left_out), err=True)
     sys.exit(_fails(report, strict))
 
 
@@ -98,6 +114,14 @@ def _show(
 
         show_claims([entry for entry in report.ledger.entries if entry.verdict != "proved"])
     click.echo(count_findings(report.findings, report.ignored, report.ledger), err=True)
+
+
+def _without(plugins: Sequence[str]) -> str:
+    """Return what is not decided without plugins."""
+    return (
+        f"not loaded, as of --no-plugins: {printable(', '.join(plugins))}; not decided: their faults, what their "
+        "checks find, what only they register, and each claim about a route that they may change"
+    )
 
 
 def _fails(report: "Report", strict: bool) -> bool:

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from router.errors import ConfigError
 from router.model import Code, Finding, Place, Severity
+from router.runtime.config.secret_values import WRITTEN
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable, printable_json
 from router.tools.check.ledger import NO_LEDGER, Ledger, LedgerEntry
@@ -31,7 +32,8 @@ _GITHUB_COMMANDS: Mapping[Severity, str] = {
     "info": "notice",
 }
 _WIDTH = 110
-"""The maximum number of characters of a source line that are shown."""
+"""The maximum number of characters of a source line, and of an example, that are shown."""
+_EXAMPLES = 3
 
 
 def as_text(
@@ -54,6 +56,7 @@ def count_findings(
 ) -> str:
     """Return the number of findings of each severity, and of those ignored; a second line sums up the ledger.
 
+    Then there are the first examples of messages that may be rejected, of which no finding tells.
     "No findings" is printed only if each claim of the ledger is proved, or has a finding.
     """
     counts = []
@@ -65,7 +68,16 @@ def count_findings(
         counts.append(f"{len(ignored)} ignored")
     if not counts and not ledger.unreported:
         counts.append("no findings")
-    return "\n".join(filter(None, [", ".join(counts), sum_up(ledger)]))
+    return "\n".join(filter(None, [", ".join(counts), sum_up(ledger), *_examples(ledger)]))
+
+
+def _examples(ledger: Ledger) -> Iterator[str]:
+    shown = [entry for entry in ledger.entries if entry.example and entry.fails_strict]
+    for entry in shown[:_EXAMPLES]:
+        what = f"the {entry.kind} of '{entry.subject}'" if entry.subject else f"its {entry.kind}"
+        # Masked before it is cut, which could leave a part of a secret.
+        message = printable(WRITTEN.mask(entry.example)[:_WIDTH])
+        yield f"route '{printable(entry.route)}': {printable(what)} {entry.in_words}, as of {message}"
 
 
 def sum_up(ledger: Ledger) -> str:
@@ -75,7 +87,7 @@ def sum_up(ledger: Ledger) -> str:
     verdicts = Counter(entry.verdict for entry in ledger.entries)
     counts = [f"proved {verdicts['proved']} of {len(ledger.entries)} claims"]
     if refuted := verdicts["refuted"]:
-        counts.append(f"{refuted} thing{'s' if refuted > 1 else ''} to look at")
+        counts.append(f"{refuted} thing{'s' if refuted > 1 else ''} may go wrong")
     if verdicts["not decided"]:
         undecided = ledger.undecided
         ignored = sum(not entry.open for entry in undecided)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient
+from router.tools.control_plane.resource_changes import ResourceChange
 
 STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 """AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html"""
@@ -28,24 +29,6 @@ class Stack(Struct, frozen=True):
     reason: str = ""
     outputs: Mapping[str, str] = {}
     parameters: Mapping[str, str] = {}
-
-
-class ResourceChange(Struct, frozen=True):
-    """The change of one resource by a change set, with AWS's values.
-
-    `replacement` is "True", "False", "Conditional", or "" if nothing is modified; `policy` is the policy for the old
-    resource ("Delete", "Retain", "ReplaceAndDelete" …). `details` are the properties or attributes that certainly
-    change; if `certain` is false, none does, and these may, since they refer to others that change (AWS: Dynamic).
-    """
-
-    action: str
-    logical_id: str
-    physical_id: str
-    type: str
-    replacement: str = ""
-    policy: str = ""
-    details: tuple[str, ...] = ()
-    certain: bool = True
 
 
 class ChangeSet(Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct, field, structs
 
 from router.codes import KEY_CHANGED
-from router.tools.control_plane.stacks import ResourceChange
+from router.tools.control_plane.resource_changes import ResourceChange
 
 HIDDEN = "****"
 """What AWS tells of the value of a parameter with `NoEcho`."""

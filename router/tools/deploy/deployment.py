@@ -14,7 +14,8 @@ from router.errors import UsageError
 from router.runtime.filesystem import read_regular
 from router.runtime.program.precompiled import COMPILED_NAME
 from router.tools.control_plane.artifacts import Artifacts
-from router.tools.control_plane.stacks import ResourceChange, StackTemplate
+from router.tools.control_plane.resource_changes import ResourceChange
+from router.tools.control_plane.stacks import StackTemplate
 from router.tools.deploy.archive import Archive
 from router.tools.deploy.changes import (
     QUEUE,

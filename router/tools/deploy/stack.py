@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 
 from router.errors import UsageError
 from router.tools.control_plane.clients import AwsCallError, ServiceClient, count_messages
+from router.tools.control_plane.resource_changes import ResourceChange
 from router.tools.control_plane.stacks import (
-    ResourceChange,
     Stack,
     StackEvent,
     Stacks,

@@ -18,6 +18,7 @@ from router.runtime.program.schemas.compile import Invalid
 from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
+from router.tools.dev.starting import start_plugins
 
 
 class Stage(Struct, frozen=True):
@@ -118,6 +119,7 @@ def explain(
 ) -> Explanation:
     """Run a record through the engine, and record the stages."""
     compiled = program.engine.queues[queue]
+    start_plugins(program)
     # A first run warms up, so that the times of the second exclude one-time work.
     plan(compiled, record)
     stages: list[Stage] = []

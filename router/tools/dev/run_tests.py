@@ -17,6 +17,7 @@ from router.tools.dev.compare import Difference, Observed, compare
 from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
+from router.tools.dev.starting import start_plugins
 from router.tools.dev.stateful import StoredTable, given_tables
 from router.tools.memory.deliveries import write_together
 
@@ -161,6 +162,7 @@ def observe_records(
 
     If what tables hold matters, each message is written before the next one is planned.
     """
+    start_plugins(program)
     queue = program.engine.queues[program.config.routes[route].queue]
     if not test.is_stateful:
         return observe_planned(program, route, [plan(queue, record, trace) for record in records])

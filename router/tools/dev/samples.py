@@ -13,6 +13,7 @@ from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.records import META, records_of, wrapped_record
 from router.tools.dev.run_tests import Verdict, run_test
+from router.tools.dev.starting import start_plugins
 
 _OTHER_META: Mapping[str, str] = {name: f"{value}1" for name, value in META.items()}
 
@@ -102,6 +103,7 @@ def _sample(
     record: Record,
 ) -> Sample:
     compiled = program.engine.queues[queue]
+    start_plugins(program)
     planned = plan(compiled, record)
     # Attributes that differ between two deliveries of one message (sent_at …) are not comparable.
     other = plan(compiled, structs.replace(record, message_id="other", attributes=_OTHER_META))

@@ -11,6 +11,7 @@ from msgspec import Struct
 from router.model import Path
 from router.runtime.engine.engine import Trace
 from router.runtime.program.load import Loaded
+from router.runtime.program.schemas.compile import Validation
 from router.runtime.program.schemas.documents import (
     SchemaDocument,
     escape,
@@ -67,7 +68,11 @@ class SchemaCoverage:
         of each schema.
         """
         found: dict[Unreached, None] = {}
+        # Equal schemas of several routes have one validator, which names the places of the first.
+        first: dict[int, Validation] = {}
         for validation in loaded.schemas.validations.values() if loaded.schemas else ():
+            first.setdefault(id(validation.validator), validation)
+        for validation in first.values():
             used: set[str] = set()
             for document in validation.documents.values():
                 used.update(_referred(document.content))

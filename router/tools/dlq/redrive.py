@@ -24,6 +24,7 @@ from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.time_limits import FixedDeadline
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.program.load import Program
+from router.tools.dev.starting import start_plugins
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import CALL_SECONDS
@@ -102,6 +103,7 @@ class Redriver:
         """`place` is what errors say of where the queues are."""
         self.undeleted: dict[str, AwsFault] = {}
         self.unfinished: list[Redriven] = []
+        start_plugins(program)
         self._aws = aws
         self._delivery = Delivery(
             program,

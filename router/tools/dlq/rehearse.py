@@ -31,6 +31,7 @@ from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
+from router.tools.dev.starting import start_plugins
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
@@ -146,6 +147,7 @@ class Rehearser:
 
         What `redact` names is redacted in the messages and items of the results.
         """
+        start_plugins(self._program)
         batches: dict[str, tuple[CompiledQueue | None, list[DlqMessage]]] = {}
         for message in messages:
             queue = message.find_queue(self._program, self._dead_letter)

@@ -142,6 +142,8 @@ def _import_module(entry: str) -> ModuleType | ConfigFault:
     advice = "write a file as a path that ends in '.py'"
     if not all(map(str.isidentifier, entry.split("."))):
         return _fault(entry, f"{entry!r} is not a valid module name", advice)
+    if _has_no_hook(entry):
+        return no_hook(plugin_name(entry))
     try:
         return importlib.import_module(entry)
     except ModuleNotFoundError as error:
@@ -150,6 +152,50 @@ def _import_module(entry: str) -> ModuleType | ConfigFault:
             raise
         why = f"no module {entry!r} is installed"
         return _fault(entry, why, f"install it, or {advice}")
+
+
+def no_hook(plugin: str) -> ConfigFault:
+    """Return the fault of an installed module that is no plugin."""
+    return ConfigFault(
+        NO_SUCH_HOOK,
+        f"plugin {plugin!r} is a module without a hook of the router",
+        "take it out, or write the name of a plugin",
+    )
+
+
+def _has_no_hook(entry: str) -> bool:
+    """Return whether a module is known to have no hook before it is imported.
+
+    It is one of Python, or never names the router and imports only such modules: what it
+    imports from others could be hooks.
+    """
+    if entry.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    if "." in entry:
+        # To find it would import its package.
+        return False
+    try:
+        found = importlib.util.find_spec(entry)
+        if found is None or found.origin is None:
+            return False
+        source = read_regular(found.origin)
+        return b"router" not in source and _imports_only_python(source)
+    except (OSError, ValueError, SyntaxError):
+        # Its import says what is wrong.
+        return False
+
+
+def _imports_only_python(source: bytes) -> bool:
+    # Nearly each plugin names the router, and is loaded without the parser.
+    import ast
+
+    imported: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imported.append("" if node.level else node.module or "")
+    return all(name.partition(".")[0] in sys.stdlib_module_names for name in imported)
 
 
 def _fault(entry: str, why: str, suggestion: str = "") -> ConfigFault:

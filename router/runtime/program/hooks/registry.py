@@ -42,6 +42,7 @@ from router.runtime.program.hooks.modules import (
     describe,
     implementation_faults,
     load_module,
+    no_hook,
     odd_form,
 )
 from router.runtime.transforms import FUNCTIONS
@@ -98,6 +99,9 @@ def load_plugins(entries: Sequence[str], folder: Path, findings: Findings) -> Pl
             if names_file(entry):
                 from_files.append(module.__name__)
             faults = _add(module, registration, folder, manager)
+            if not faults and not names_file(entry) and not _hooks_of(manager, name):
+                manager.unregister(name=name)
+                faults = [no_hook(name)]
         if faults:
             findings.add_faults(path, faults)
             left_out.append(name)

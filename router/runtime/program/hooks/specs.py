@@ -89,7 +89,12 @@ def router_batch_done(summary: Summary) -> None:
 
 @hookspec
 def router_start(router: Router) -> None:
-    """Prepare, once for each process, before the first message."""
+    """Prepare, once for each process, before the first message.
+
+    Commands that run messages on this machine (`router test`, `explain`, `diff`, `dlq`
+    …), pytest and `router.testing.deliver` call it, too; `router check` and `build` do
+    not.
+    """
 
 
 @hookspec

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.errors import ExpressionError, Rejection
-from router.model import Item, KeyType, Message, Table
+from router.model import REMOVE, Item, KeyType, Message, Table
 from router.prover.example_search import FoundValue
 from router.prover.expressions import Scope, paths_in
 from router.prover.predicates import ENCODER, Steps
@@ -19,7 +19,7 @@ from router.prover.schema_prover import SchemaProver
 from router.prover.value_generation import MISSING
 from router.runtime.config import spec
 from router.runtime.engine.attributes import encode_item, identify
-from router.runtime.engine.engine import UNLIMITED
+from router.runtime.engine.engine import UNLIMITED, Budget
 from router.runtime.program.mapping import MapItems, compile_mapping
 from router.runtime.sources import source_of
 from router.tools.check.analysis.attributes import FIRST_MILLISECONDS, transforms_of
@@ -182,7 +182,14 @@ def _compile_alone(route: AnalyzedRoute, item: Mapping[str, spec.Attribute] | No
     mapping = compile_mapping(
         route.name, part, Table(route.route.table, ()), route.context, route.path
     )
-    return mapping.items if mapping else lambda message, budget: ()
+    map_items: MapItems = mapping.items if mapping else lambda message, budget: ()
+
+    def stored_items(message: Message, budget: Budget) -> Iterator[Item]:
+        for mapped in map_items(message, budget):
+            # What the mode `update` removes is not stored.
+            yield {name: value for name, value in mapped.items() if value is not REMOVE}
+
+    return stored_items
 
 
 def _mapping(

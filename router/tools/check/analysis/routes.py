@@ -10,11 +10,9 @@ from router.model import Path, Place, TransformFunction
 from router.prover.budget import ProofBudget
 from router.prover.conditions import (
     ALWAYS,
-    ANYTHING,
     Condition,
     condition_of,
     evaluated,
-    opposite_of,
 )
 from router.prover.expressions import Scope, list_of, paths_in, tree_of
 from router.prover.inference import Value, of_tree
@@ -33,6 +31,7 @@ from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.runtime.sources import ExpressionUse
+from router.tools.check.analysis.earlier_routes import EarlierRoutes, Narrowing
 from router.tools.check.analysis.proof_cache import (
     AttributeFacts,
     SharedAttributes,
@@ -56,14 +55,6 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
 }
 """The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
-
-
-class Narrowing(Struct, frozen=True):
-    """A condition that messages satisfy, its evaluation on one, and the paths that it tests."""
-
-    condition: Condition
-    holds: Callable[[Any], bool]
-    tested: tuple[Steps, ...] = ()
 
 
 class MessageSets(Struct, frozen=True, eq=False):
@@ -279,7 +270,7 @@ def analyze_routes(
     `budget_of` returns what may be spent on a schema.
     """
     context = CompileContext({}, {}, plugins, schemas, Findings(lambda path, key: Place("")), {})
-    earlier = _EarlierRoutes()
+    earlier = EarlierRoutes(config.routes.values(), MAX_CONDITIONS)
     known = dict[str, SchemaProver]()
     find_part = SharedParts().find
     shared = SharedAttributes()
@@ -292,7 +283,12 @@ def analyze_routes(
         by_schema = _by_schema(linked, budget, known, find_part)
         scope = _scope(route)
         names = route.plugins
-        changed = bool(plugins.left_out) or bool(plugins.message_pipeline(names))
+        left_out = [each for each in plugins.left_out if names is None or each in names]
+        changes = ""
+        if left_out:
+            changes = "its plugins are not loaded"
+        elif plugins.message_pipeline(names):
+            changes = "a plugin changes the messages"
         routes.append(
             AnalyzedRoute(
                 name=name,
@@ -301,39 +297,16 @@ def analyze_routes(
                 queue=queue,
                 when=when,
                 messages=_message_sets(
-                    by_schema, own, earlier.before(route, queue), scope, changed
+                    by_schema, own, earlier.before(route, queue), scope, changes
                 ),
                 index=None if linked is None else SchemaIndex(linked, budget),
                 scope=scope,
-                final=not plugins.left_out and not plugins.item_pipeline(names),
+                final=not left_out and not plugins.item_pipeline(names),
                 context=context,
                 shared=shared,
             )
         )
     return tuple(routes)
-
-
-class _EarlierRoutes:
-    """How the earlier routes of a queue narrow the messages of the next one."""
-
-    def __init__(self) -> None:
-        self._opposites: dict[str, list[Narrowing]] = {}
-        self._last: dict[str, str] = {}
-        """The condition of the last route of each queue, which matters if another one follows."""
-
-    def before(self, route: spec.RouteSettings, queue: spec.Queue) -> list[Narrowing]:
-        """Return how those before a route narrow its messages, by `match: first`; they are before
-        the next one, too.
-        """
-        if queue.match != "first":
-            return []
-        found = self._opposites.setdefault(route.queue, [])
-        if route.queue in self._last:
-            when = self._last.pop(route.queue)
-            found.append(Narrowing(opposite_of(when), evaluated(when, False)))
-        if route.when is not None:
-            self._last[route.queue] = route.when
-        return found
 
 
 def _linked(schemas: SchemaStore, name: str, route: spec.RouteSettings) -> Validation | None:
@@ -374,10 +347,12 @@ def _message_sets(
     own: list[Narrowing],
     earlier: list[Narrowing],
     scope: Scope,
-    changed: bool,
+    changes: str,
 ) -> MessageSets:
     """Narrow the messages of a schema by `when`, by what `match: first` gives to earlier routes,
     and by `for_each`.
+
+    `changes` is why nothing is known of the messages that are mapped, "" if they are those.
     """
     if by_schema is None:
         return NO_MESSAGES
@@ -388,9 +363,6 @@ def _message_sets(
     impossible_when = not impossible_schema and accepted.is_contradictory(
         each for one in own for each in one.tested
     )
-    if len(earlier) > MAX_CONDITIONS:
-        all_ = tuple(earlier)
-        earlier = [Narrowing(ANYTHING, lambda message: all(each.holds(message) for each in all_))]
     accepted = _narrow(accepted, earlier)
     impossible = impossible_schema or impossible_when or accepted.impossible
     mapped = _with_elements(accepted, scope.element)
@@ -400,13 +372,13 @@ def _message_sets(
         and (mapped.impossible or mapped.excludes(scope.element))
     )
     return MessageSets(
-        taken=None if changed or impossible else accepted,
-        mapped=None if changed or impossible or no_elements else mapped,
+        taken=None if changes or impossible else accepted,
+        mapped=None if changes or impossible or no_elements else mapped,
         by_schema=None
-        if changed or impossible_schema or accepted.exact
+        if changes or impossible_schema or accepted.exact
         else _with_elements(by_schema, scope.element),
         schema=by_schema,
-        unknown="a plugin changes the messages" if changed else "",
+        unknown=changes,
         impossible_schema=impossible_schema,
         impossible_when=impossible_when,
         shadowed=impossible and not impossible_schema and not impossible_when,
@@ -448,6 +420,23 @@ def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
 def named(value: Value) -> str:
     """Return the name of what may be missing, for a sentence."""
     return "a value" if value.lacking is None else f"'{text_of(value.lacking)}'"
+
+
+def why_absent(route: AnalyzedRoute, steps: Steps) -> tuple[str, bool]:
+    """Return a sentence about a path that no message of a route has, and whether the schema alone
+    excludes it.
+    """
+    what = text_of(steps)
+    if route.messages.schema is None or route.messages.schema.absent(steps) is YES:
+        return f"no message that satisfies the schema has '{what}'", True
+    causes = []
+    if route.route.when is not None:
+        causes.append("its 'when'")
+    if route.scope.each:
+        causes.append("its 'for_each'")
+    if route.queue.match == "first":
+        causes.append("the routes before it")
+    return f"no message that the route takes has '{what}', by {' and '.join(causes)}", False
 
 
 def why_missing(value: Value) -> str:

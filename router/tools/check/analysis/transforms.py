@@ -70,8 +70,8 @@ def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
 
 
 def is_plugins(route: AnalyzedRoute, name: str) -> bool:
-    """Whether a plugin has registered the transform."""
-    return name in route.transforms and built_in(route, name) is None
+    """Whether a plugin has registered the transform, or may have if it is not loaded."""
+    return built_in(route, name) is None
 
 
 def bind(function: TransformFunction, argument: Any) -> inspect.BoundArguments | None:

@@ -2,7 +2,7 @@
 message reaches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from router.codes import declare
 from router.prover.expressions import tree_of
@@ -90,8 +90,14 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
     """Report routes whose messages all go to earlier routes."""
     anything = prover_without_schema()
     for routes in subject.by_queue.values():
+        unconditional: AnalyzedRoute | None = None
         for index, route in enumerate(routes) if routes[0].queue.match == "first" else ():
-            earlier = _earlier(routes[:index], route, anything)
+            earlier = unconditional
+            if not is_set(route.route.when):
+                unconditional = unconditional or route
+            elif earlier is None:
+                before = routes[max(0, index - MAX_CONDITIONS) : index]
+                earlier = _earlier(before, route, anything)
             if earlier is not None:
                 sentence = (
                     f"the earlier route '{earlier.name}' takes all messages of route '{route.name}'"
@@ -110,16 +116,11 @@ def check_shadows(subject: Subject) -> Iterator[Found]:
 
 
 def _earlier(
-    before: list[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver
+    before: Sequence[AnalyzedRoute], route: AnalyzedRoute, anything: SchemaProver
 ) -> AnalyzedRoute | None:
     """Return the first route that takes all messages of a later one; None if there is none."""
-    unconditional = next((each for each in before if not is_set(each.route.when)), None)
-    if unconditional is not None or not is_set(route.route.when):
-        return unconditional
     messages = anything.narrow(route.when.predicate, route.when.exact)
-    return next(
-        (each for each in before[-MAX_CONDITIONS:] if _takes_all(each, route, messages)), None
-    )
+    return next((each for each in before if _takes_all(each, route, messages)), None)
 
 
 def _takes_all(earlier: AnalyzedRoute, route: AnalyzedRoute, messages: SchemaProver) -> bool:

@@ -18,7 +18,7 @@ from router.runtime.program.expressions import path_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
-from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
+from router.tools.check.analysis.routes import AnalyzedRoute, why_absent, why_missing
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.typos import typo_of
 
@@ -141,11 +141,13 @@ class PathChecker:
         level, near, _ = self._undeclared(steps)
         typo = self.typo(steps, used)
         if self.messages.absent(steps) is YES:
+            sentence, by_schema = why_absent(placed.route, steps)
             if near:
                 advice = f"did you mean '{near}'?"
-            else:
+            elif by_schema:
                 advice = f"see what is declared {self.index.where(level)}"
-            sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
+            else:
+                advice = "leave it out, or change the condition"
             yield placed.refuted(IMPOSSIBLE_PATH, sentence, advice)
         elif typo is not None:
             yield Found(UNDECLARED_PATH, typo[0], placed.path, typo[1])
@@ -189,7 +191,8 @@ class PathChecker:
 @lru_cache(maxsize=1024)
 def _closest(name: str, known: tuple[str, ...]) -> str:
     """Return the name that is similar; "" if there is none: many routes have the same names."""
-    return typo_of(name, known)
+    # `false` declares a property that no message has.
+    return typo_of(name, tuple(each for each in known if each != name))
 
 
 def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:

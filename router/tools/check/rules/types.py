@@ -18,7 +18,7 @@ from router.runtime.sources import SCALARS, Constant
 from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
-from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.routes import AnalyzedRoute, why_absent
 from router.tools.check.analysis.templates import with_braces
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
 from router.tools.check.analysis.values import has_nulls, misfit_of
@@ -288,7 +288,7 @@ def _check_merge(
     if steps is None:
         return
     if messages.absent(steps) is YES:
-        sentence = f"no message that satisfies the schema has '{text_of(steps)}'"
+        sentence, _ = why_absent(route, steps)
         yield Found(NEVER_MERGED, sentence, placed.path, "remove it")
         return
     advice = "write a 'prefix' for its names, or map fewer attributes"

@@ -1,7 +1,7 @@
 // Completion and hover of a config: where the cursor is in the YAML, and what the published schema and the config say of
 // that place.
 import { hoverTooltip } from "./vendor/codemirror.js";
-import { el } from "./dom.js";
+import { el, prose } from "./dom.js";
 
 const KEY = /^(?:"([^"]*)"|'([^']*)'|([^\s#{}[\],&*!|>'"%@`-][^:#{}[\],]*?|-[^\s:#{}[\],][^:#{}[\],]*?))\s*:(?=\s|$)/;
 
@@ -143,12 +143,17 @@ export function completionSource(facts, pathsOf) {
   };
 }
 
+// Return what makes the description of a key, for the list of completions.
+function infoOf({ description }) {
+  return description && (() => el("div", {}, prose(description)));
+}
+
 function keysOf(nodes) {
   const found = new Map();
   for (const node of nodes) {
     for (const [name, inner] of Object.entries(node.properties ?? {})) {
       if (found.has(name)) continue;
-      found.set(name, { label: name, apply: `${name}: `, detail: typesOf([inner]), info: inner.description });
+      found.set(name, { label: name, apply: `${name}: `, detail: typesOf([inner]), info: infoOf(inner) });
     }
   }
   return [...found.values()];
@@ -157,7 +162,7 @@ function keysOf(nodes) {
 function valuesOf(nodes) {
   const found = [];
   for (const node of nodes) {
-    for (const value of [...(node.enum ?? []), ...("const" in node ? [node.const] : [])]) found.push({ label: String(value), info: node.description });
+    for (const value of [...(node.enum ?? []), ...("const" in node ? [node.const] : [])]) found.push({ label: String(value), info: infoOf(node) });
     if (node.type === "boolean") found.push({ label: "true" }, { label: "false" });
   }
   return [...new Map(found.map((each) => [each.label, each])).values()];
@@ -182,7 +187,7 @@ export function keyHover(facts, claimsAt) {
     const create = () => ({
       dom: el("div", { class: "hover" },
         el("p", {}, el("strong", {}, key), " ", el("span", { class: "muted" }, typesOf(described))),
-        about && el("p", {}, about),
+        about && el("p", {}, prose(about)),
         examples.length > 0 && el("p", { class: "muted" }, "e.g. ", el("code", {}, examples.join("  "))),
         claims.map((claim) => el("p", { class: `claim ${claim.verdict.replace(" ", "-")}` }, `${claim.words}: ${claim.claim}${claim.reason ? ` – ${claim.reason}` : ""}`))),
     });

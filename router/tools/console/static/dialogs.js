@@ -1,5 +1,5 @@
 // Dialogs: what a code is, a confirmation, a text.
-import { el } from "./dom.js";
+import { el, prose } from "./dom.js";
 
 // The class of a badge for each severity of a finding.
 export const SEVERITIES = { error: "bad", warning: "warn", info: "aws" };
@@ -16,7 +16,7 @@ export async function explainInDialog(app, code) {
   const part = (title, text) => text && [el("h3", {}, title), el("pre", { class: "sample" }, text.trimEnd())];
   const dialog = el("dialog", { "aria-labelledby": "code-title", class: "explained" },
     el("h2", { id: "code-title" }, `${page.code} `, el("span", { class: `badge ${SEVERITIES[page.severity]}` }, page.severity)),
-    el("p", {}, el("strong", {}, page.title)), el("p", {}, page.why),
+    el("p", {}, el("strong", {}, prose(page.title))), el("p", {}, prose(page.why)),
     part("bad", page.bad), part("found", page.found), part("good", page.good),
     el("form", { method: "dialog" }, el("div", { class: "bar" }, el("button", { class: "button spread", autofocus: true }, "Close"))));
   dialog.addEventListener("close", () => dialog.remove());

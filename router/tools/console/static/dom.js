@@ -20,6 +20,11 @@ function fill(element, attributes, children) {
   return element;
 }
 
+// Return the parts of a text of the documentation: what is in backquotes there is code.
+export function prose(text) {
+  return text.split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+}
+
 // Return a table of texts or elements; `rows` are lists of cells.
 export function table(columns, rows, attributes = {}) {
   const head = el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col" }, column))));

@@ -1,7 +1,7 @@
 // Shows what `router check` says: findings and claims below the editor, and marks in it.
 import { setDiagnostics } from "./vendor/codemirror.js";
 import { SEVERITIES } from "./dialogs.js";
-import { el, table } from "./dom.js";
+import { el, prose, table } from "./dom.js";
 import { offsetOf } from "./editor.js";
 
 const SHOWN = 200;
@@ -16,7 +16,7 @@ export function mark(view, name, findings, explainCode) {
     return {
       from, to: Math.min(from + Math.max(length, 1), doc.length), severity: finding.severity, message: sentenceOf(finding), source: finding.code,
       renderMessage: () => el("div", { class: "hover" }, el("p", {}, sentenceOf(finding)),
-        el("p", {}, codeButton(finding.code, explainCode), " ", el("span", { class: "muted" }, finding.title))),
+        el("p", {}, codeButton(finding.code, explainCode), " ", el("span", { class: "muted" }, prose(finding.title)))),
     };
   });
   view.dispatch(setDiagnostics(view.state, diagnostics));
@@ -50,7 +50,7 @@ function claimsOf(claims, open) {
   const count = (verdict) => claims.filter((claim) => claim.verdict === verdict).length;
   const others = claims.filter((claim) => claim.verdict !== "proved");
   const doubtful = count("refuted");
-  const things = `${doubtful} thing${doubtful === 1 ? "" : "s"} to look at`;
+  const things = `${doubtful} thing${doubtful === 1 ? "" : "s"} may go wrong`;
   const summary = `${count("proved")} claims proved, ${things}, ${count("not decided")} not decided`;
   return el("details", { class: "claims", ontoggle: ({ target }) => target.open && target.scrollIntoView() }, el("summary", {}, summary),
     others.length === 0

@@ -116,7 +116,11 @@ def make_document(config: DeployableConfig, as_worker: bool = False) -> Document
             **shared["Parameters"],
             **plan.substitutions.parameters([each.name for each in made], plan.section),
         },
-        "Conditions": {**part["Conditions"], **shared["Conditions"]},
+        "Conditions": {
+            **part["Conditions"],
+            **shared["Conditions"],
+            **monitoring.conditions(plan),
+        },
         "Resources": _distinct(
             resources.stored_resources(plan),
             dict(

@@ -6,6 +6,7 @@ Dashboards: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/Clo
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 from router.runtime.deliver.telemetry import (
@@ -17,6 +18,7 @@ from router.runtime.deliver.telemetry import (
     SERVICE_VARIABLE,
 )
 from router.tools.deploy.template.expressions import (
+    ACCOUNT,
     REGION,
     STACK,
     Expression,
@@ -36,8 +38,8 @@ _OF_FUNCTION = (
     ("ErrorsAlarm", "Errors", "The function fails, times out or runs out of memory", 1),
     ("ThrottlesAlarm", "Throttles", "The function is throttled", _PERIODS),
 )
-ROUTES_OF_A_DASHBOARD = 120
-"""Each route has four widgets, as the first row has; the maximum of a dashboard is 500:
+ROWS_OF_A_DASHBOARD = 120
+"""Each row has four widgets, as the first one has; the maximum of a dashboard is 500:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"""
 _WIDTH, _HEIGHT = 6, 6
 _COUNTED = [
@@ -47,12 +49,33 @@ _COUNTED = [
 _Line = list[str | Json]
 
 
+def conditions(plan: StackPlan) -> dict[str, Json]:
+    """Return the conditions that the stack is in the account of a queue that the config gives with its account.
+
+    CloudWatch has the metrics of a queue in the account of the queue only.
+    """
+    others = {queue.account for queue in plan.queues.values()} - {ACCOUNT}
+    return {
+        _is_in(account): {"Fn::Equals": [ref("AWS::AccountId"), sub(account)]}
+        for account in sorted(others)
+    }
+
+
+def _is_in(account: str) -> str:
+    return "InAccount" + re.sub(r"[^A-Za-z0-9]", "", account)
+
+
+def in_account(queue: PlannedQueue, made: Json) -> Json:
+    """Return a resource that needs the metrics of a queue: a stack has it in the account of the queue only."""
+    return made if queue.account == ACCOUNT else {**made, "Condition": _is_in(queue.account)}
+
+
 def alarm_resources(plan: StackPlan) -> dict[str, Json]:
     """Return the alarms of queues, of dead-letter queues, of the function if there is one, and of the configuration."""
     alarms: dict[str, Json] = {}
     dead_letters: dict[str, PlannedQueue] = {}
     for queue in plan.read:
-        alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = alarm(
+        made = alarm(
             f"The oldest message of queue {queue.name} is too old: the backlog grows faster than the router works"
             f"{_named(queue)}",
             _measured(
@@ -62,10 +85,11 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
             _PERIODS,
             _actions(plan, queue),
         )
+        alarms[f"AgeAlarm{queue.id.removeprefix('Queue')}"] = in_account(queue, made)
         found = plan.dead_letter_queue_of(queue)
         dead_letters |= {found.id: found} if found else {}
     for queue in dead_letters.values():
-        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = alarm(
+        made = alarm(
             f"There are dead letters on queue {queue.name}{_named(queue)}",
             _measured(
                 "AWS/SQS",
@@ -76,6 +100,7 @@ def alarm_resources(plan: StackPlan) -> dict[str, Json]:
             ),
             actions=_actions(plan, queue),
         )
+        alarms[f"LettersAlarm{queue.id.removeprefix('Queue')}"] = in_account(queue, made)
     if not plan.worker:
         for id_, metric, why, periods in _OF_FUNCTION:
             measured = _measured("AWS/Lambda", metric, "FunctionName", ref(FUNCTION), "Sum")
@@ -143,33 +168,50 @@ def alarm(
 
 
 def dashboard_resources(plan: StackPlan) -> dict[str, Json]:
-    """Return the dashboards: a row for the function or worker and one for each route.
+    """Return the dashboards: a row for the function or worker, and one for the routes of each queue and table.
 
-    Widgets have no positions: four of them fill a row, so that a route that is added or removed moves no other.
+    Widgets have no positions: four of them fill a row, so that a route that is added or removed moves no other. The
+    dashboards of an account have their names in all of its regions.
     """
-    rows = [_row(plan, name) for name in plan.config.routes]
+    sharing: dict[tuple[str, str], list[str]] = {}
+    for name, route in plan.config.routes.items():
+        sharing.setdefault((route.queue, route.table), []).append(name)
+    rows = [_row(plan, *pair, names) for pair, names in sharing.items()]
     found: dict[str, Json] = {}
-    for start in range(0, len(rows), ROUTES_OF_A_DASHBOARD):
-        number = start // ROUTES_OF_A_DASHBOARD + 1
+    for start in range(0, len(rows), ROWS_OF_A_DASHBOARD):
+        number = start // ROWS_OF_A_DASHBOARD + 1
         end = "" if number == 1 else f"-{number}"
         first = [] if start else [_first_row(plan)]
         widgets = [
-            widget
-            for row in (*first, *rows[start : start + ROUTES_OF_A_DASHBOARD])
-            for widget in row
+            widget for row in (*first, *rows[start : start + ROWS_OF_A_DASHBOARD]) for widget in row
         ]
-        properties = {"DashboardName": sub(f"{STACK}{end}"), "DashboardBody": _body(widgets)}
+        properties = {
+            "DashboardName": sub(f"{STACK}-{REGION}{end}"),
+            "DashboardBody": _body(widgets),
+        }
         found[f"Dashboard{end.removeprefix('-')}"] = resource("CloudWatch::Dashboard", properties)
     return found
 
 
-def _body(widgets: list[Json]) -> Json:
+def _body(widgets: list[Expression]) -> Json:
     """Return the body of a dashboard, joined from one text for each widget."""
-    texts = [sub(json.dumps(widget, separators=(",", ":"))) for widget in widgets]
-    return {"Fn::Sub": ['{"widgets":[${Widgets}]}', {"Widgets": {"Fn::Join": [",", texts]}}]}
+    return {"Fn::Sub": ['{"widgets":[${Widgets}]}', {"Widgets": {"Fn::Join": [",", widgets]}}]}
 
 
-def _first_row(plan: StackPlan) -> list[Json]:
+def _text_of(widget: Json) -> Expression:
+    return sub(json.dumps(widget, separators=(",", ":")))
+
+
+def _widget_of(queue: PlannedQueue, title: str, metrics: list[_Line], stat: str) -> Expression:
+    """Return a widget with metrics of a queue; in another account it says that there are none."""
+    shown = _widget(title, metrics, stat)
+    if queue.account == ACCOUNT:
+        return shown
+    words = f"**{title}**: CloudWatch has the metrics of {queue.name} in its account {queue.account} only"
+    return {"Fn::If": [_is_in(queue.account), shown, _note(words)]}
+
+
+def _first_row(plan: StackPlan) -> list[Expression]:
     configuration: _Line = [
         NAMESPACE,
         CONFIGURATION_ERRORS,
@@ -199,12 +241,15 @@ def _first_row(plan: StackPlan) -> list[Json]:
     ]
 
 
-def _row(plan: StackPlan, name: str) -> list[Json]:
-    route = plan.config.routes[name]
-    queue = next(each for each in plan.read if each.name_in_config == route.queue)
+def _row(
+    plan: StackPlan, queue_name: str, table_name: str, routes: Sequence[str]
+) -> list[Expression]:
+    """Return the row of the routes from a queue to a table: its title is the route, if there is only one."""
+    name = routes[0] if len(routes) == 1 else f"{queue_name} → {table_name}"
+    queue = next(each for each in plan.read if each.name_in_config == queue_name)
     dead_letters = plan.dead_letter_queue_of(queue)
     own = ["QueueName", queue.name]
-    table = ["TableName", plan.table_of(route.table).name]
+    table = ["TableName", plan.table_of(table_name).name]
     waiting: list[_Line] = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", *own, {"label": "messages"}],
         [
@@ -218,9 +263,12 @@ def _row(plan: StackPlan, name: str) -> list[Json]:
         ["AWS/DynamoDB", "ConsumedWriteCapacityUnits", *table, {"label": "write units"}],
         ["AWS/DynamoDB", "WriteThrottleEvents", *table, {"label": "throttled", "yAxis": "right"}],
     ]
+    counted = f"{name}: outcomes", list(_outcomes(plan, queue)), "Sum"
+    # The function counts in the account of the stack.
+    outcomes = _widget_of(queue, *counted) if plan.worker else _widget(*counted)
     return [
-        _widget(f"{name}: waiting", waiting, "Maximum"),
-        _widget(f"{name}: outcomes", list(_outcomes(plan, queue)), "Sum"),
+        _widget_of(queue, f"{name}: waiting", waiting, "Maximum"),
+        outcomes,
         _dead_letters(name, dead_letters),
         _widget(f"{name}: table", writes, "Sum"),
     ]
@@ -244,30 +292,33 @@ def _outcomes(plan: StackPlan, queue: PlannedQueue) -> Iterator[_Line]:
         yield [NAMESPACE, name, SERVICE, _service(plan), QUEUE, known, {"label": label}]
 
 
-def _dead_letters(name: str, queue: PlannedQueue | None) -> Json:
+def _dead_letters(name: str, queue: PlannedQueue | None) -> Expression:
     if queue is None:
-        words = f"**{name}**: the config has no dead-letter queue"
-        return {
-            "type": "text",
+        return _note(f"**{name}**: the config has no dead-letter queue")
+    visible = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]
+    shown: list[_Line] = [[*visible, {"label": "dead letters"}]]
+    return _widget_of(queue, f"{name}: dead letters", shown, "Maximum")
+
+
+def _note(words: str) -> Expression:
+    return _text_of(
+        {"type": "text", "width": _WIDTH, "height": _HEIGHT, "properties": {"markdown": words}}
+    )
+
+
+def _widget(title: str, metrics: list[_Line], stat: str) -> Expression:
+    return _text_of(
+        {
+            "type": "metric",
             "width": _WIDTH,
             "height": _HEIGHT,
-            "properties": {"markdown": words},
+            "properties": {
+                "title": title,
+                "region": REGION,
+                "view": "timeSeries",
+                "stat": stat,
+                "period": _SECONDS,
+                "metrics": metrics,
+            },
         }
-    visible = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue.name]
-    return _widget(f"{name}: dead letters", [[*visible, {"label": "dead letters"}]], "Maximum")
-
-
-def _widget(title: str, metrics: list[_Line], stat: str) -> Json:
-    return {
-        "type": "metric",
-        "width": _WIDTH,
-        "height": _HEIGHT,
-        "properties": {
-            "title": title,
-            "region": REGION,
-            "view": "timeSeries",
-            "stat": stat,
-            "period": _SECONDS,
-            "metrics": metrics,
-        },
-    }
+    )

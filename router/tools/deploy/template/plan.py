@@ -1,5 +1,6 @@
 """Plans a stack: the queues and tables of a config, created by the stack or only referred to."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -29,6 +30,9 @@ MAX_QUEUE_NAME = 80
 WORKER_VISIBILITY = 60
 """Seconds; the worker renews it while it works on a message."""
 _FIFO = ".fifo"
+_ACCOUNT_OF_QUEUE = re.compile(
+    r"arn:(?:\$\{[^}]*\}|[^:$])+:sqs:(?:\$\{[^}]*\}|[^:$])+:((?:\$\{[^}]*\}|[^:$])+):"
+)
 _LETTERS = "-dlq"
 
 
@@ -74,6 +78,12 @@ class PlannedQueue(PlannedResource, frozen=True, kw_only=True):
     visibility: int = 0
     batch_size: int = 0
     window: int = 0
+
+    @property
+    def account(self) -> str:
+        """The account in its ARN, as a text; that of the stack if the config does not say which."""
+        found = _ACCOUNT_OF_QUEUE.match(self.arn)
+        return found[1] if found else ACCOUNT
 
 
 class PlannedTable(PlannedResource, frozen=True, kw_only=True):

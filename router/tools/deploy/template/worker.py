@@ -12,6 +12,7 @@ from router.runtime.config_types import parse_duration
 from router.runtime.deliver.telemetry import CONFIGURATION_ERRORS, NAMESPACE, SERVICE
 from router.tools.deploy.template import fill
 from router.tools.deploy.template.expressions import STACK, Json, sub
+from router.tools.deploy.template.monitoring import in_account
 from router.tools.deploy.template.plan import PlannedQueue, StackPlan
 from router.tools.deploy.template.policies import Policies
 from router.tools.deploy.template.resources import DAY, environment
@@ -94,7 +95,10 @@ def _scaling_policies(plan: StackPlan) -> dict[str, Json]:
             f"a service can scale on {MAX_POLICIES} queues, and the config has {len(plan.read)}; "
             "split the config, and deploy a stack for each part"
         )
-    return {f"Scaling{queue.id.removeprefix('Queue')}": _policy(plan, queue) for queue in plan.read}
+    return {
+        f"Scaling{queue.id.removeprefix('Queue')}": in_account(queue, _policy(plan, queue))
+        for queue in plan.read
+    }
 
 
 def _policy(plan: StackPlan, queue: PlannedQueue) -> Json:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from router.model import Summary
-from router.runtime.run.counters import QueueCounters, add_totals, open_counters_file, read_counters
+from router.runtime.run.counters import QueueCounters, add_totals, exposition, open_counters_file, read_counters
+from tests.support.deliver import METRICS
 
 
 @pytest.fixture(params=["memory", "directory"])
@@ -32,11 +33,11 @@ def test_file(file: int) -> None:
     counters.set_dropped_lines(2)
     counters.set_dropped_lines(3)
 
-    expected = {
+    expected = {name: {"q": 0.0, "größer": 0.0} for name in METRICS} | {
         "router_messages_written_total": {"q": 3.0, "größer": 1.0},
-        "router_messages_retry_total": {"q": 1.0},
-        "router_conflicts_total": {"q": 1.0},
-        "router_configuration_errors_total": {"größer": 1.0},
+        "router_messages_retry_total": {"q": 1.0, "größer": 0.0},
+        "router_conflicts_total": {"q": 1.0, "größer": 0.0},
+        "router_configuration_errors_total": {"q": 0.0, "größer": 1.0},
         "router_batches_total": {"q": 2.0, "größer": 1.0},
         "router_batch_seconds_total": {"q": 0.75, "größer": 0.125},
         "router_log_lines_dropped_total": {"": 3.0},
@@ -65,6 +66,22 @@ def test_no_dropped_lines() -> None:
     counters.set_dropped_lines(0)
 
     assert counters.totals() == {}
+
+
+def test_queues_from_the_start(file: int) -> None:
+    """Each series of a queue is there with 0 before its first message, and what it has counted stays."""
+    counters = QueueCounters(file)
+    counters.declare(["q"])
+    declared = read_counters(file)
+    counters.record(Summary("q", Counter(["rejected"]), 0.5))
+    counters.declare(["q"])
+
+    zeros = {name: {"q": 0.0} for name in METRICS if name != "router_log_lines_dropped_total"}
+    assert declared == zeros
+    assert counters.totals()["router_messages_rejected_total"] == {"q": 1.0}
+    page = exposition(declared, "s").decode().splitlines()
+    assert 'router_messages_rejected_total{queue="q",service="s"} 0.0' in page
+    assert 'router_log_lines_dropped_total{queue="",service="s"} 0.0' in page
 
 
 def test_add_totals() -> None:

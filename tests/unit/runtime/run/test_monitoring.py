@@ -13,6 +13,7 @@ from router.errors import UsageError
 from router.model import Summary
 from router.runtime.run.counters import QueueCounters
 from router.runtime.run.monitoring import WorkerStatus, serve
+from tests.support.deliver import LINES_DROPPED, METRICS
 
 
 def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
@@ -84,9 +85,12 @@ def test_metrics() -> None:
         status, text = get(port, "/metrics")
 
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    zeros = {f'{name}{{queue="q",service="message-router"}}': "0.0" for name in METRICS if name != LINES_DROPPED}
     assert (status, values) == (
         200,
         {
+            **zeros,
+            'router_log_lines_dropped_total{queue="",service="message-router"}': "0.0",
             'router_messages_written_total{queue="q",service="message-router"}': "3.0",
             'router_messages_retry_total{queue="q",service="message-router"}': "1.0",
             'router_configuration_errors_total{queue="q",service="message-router"}': "1.0",

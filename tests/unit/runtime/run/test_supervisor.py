@@ -15,6 +15,7 @@ import pytest
 
 from router.runtime.run.monitoring import WorkerStatus
 from router.runtime.run.supervisor import KILL_SECONDS, Supervisor
+from tests.support.deliver import LINES_DROPPED, METRICS
 
 GRACE = 100.0
 """Seconds, so that a busy machine does not kill a child."""
@@ -104,7 +105,8 @@ def test_combined_status(supervise: Any, caplog: pytest.LogCaptureFixture) -> No
     code, (status, totals, _) = supervise("well")
 
     assert (code, status) == (0, WorkerStatus(True, True, False, "c0,c1", ("q", "q0", "q1")))
-    assert totals == {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}}
+    counted = {"router_messages_written_total": {"q": 4.0}, "router_batches_total": {"q": 2.0}}
+    assert totals == {name: {"q": 0.0} for name in METRICS if name != LINES_DROPPED} | counted
     assert [(entry.getMessage(), entry.__dict__.get("fields")) for entry in caplog.records] == [
         ("processes started", {"processes": 2}),
         ("stopping the processes", None),

@@ -27,6 +27,7 @@ from router.runtime.run.supervisor import (
     ChildProcess,
     ControlServer,
 )
+from tests.support.deliver import LINES_DROPPED, METRICS
 
 TIMEOUT = 60.0
 # Counts two batches, answers the first question, tells SIGHUPs, and ends if asked to: by 3 and the number of SIGHUPs.
@@ -86,7 +87,7 @@ line.sendall(b'{"config": "' + 200_000 * b"c" + b'"}\\n')
 line.recv(10)
 """
 )
-TOTALS = {"router_batches_total": {"q": 2.0}}
+TOTALS = {name: {"q": 0.0} for name in METRICS if name != LINES_DROPPED} | {"router_batches_total": {"q": 2.0}}
 
 
 @pytest.fixture

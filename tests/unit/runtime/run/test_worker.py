@@ -34,6 +34,7 @@ from router.runtime.run.worker import (
     raise_file_limit,
 )
 from tests.support.aws import CONCURRENT_CALLS, Aws, AwsFault, QueueAttributes, WriteResponse, boottime
+from tests.support.deliver import LINES_DROPPED, METRICS
 from tests.support.program import load_program
 
 UNFREEZE = gc.unfreeze
@@ -238,7 +239,8 @@ def test_connections(
     assert connections >= count * 7 + CONCURRENT_CALLS
     assert connections < (count + 1) * 7 + CONCURRENT_CALLS
     names = {"p" if bare_names else "arn:aws:sqs:eu-west-1:123456789012:p", *(["q"] if count == 2 else [])}
-    assert (urls, service.status().log_blocked, service.totals()) == (names, False, {})
+    begun = {name: dict.fromkeys("pq"[:count], 0.0) for name in METRICS if name != LINES_DROPPED}
+    assert (urls, service.status().log_blocked, service.totals()) == (names, False, begun)
 
 
 def test_one_of_several_processes(work: Any, queues: Any, messages: Any) -> None:

@@ -325,3 +325,32 @@ def test_a_value_that_a_rule_found(tmp_path: Path) -> None:
     entries = examine(tmp_path / "routes.yaml", {}).ledger.entries
 
     assert [(entry.codes, entry.example) for entry in entries if entry.kind == "key"] == [(("RT612",), '{"n":"arn:#"}')]
+
+
+REMOVED = "{from: 'not_null(a, b)', missing: remove, transform: strip}"
+LONG = "a: {type: string}, b: {type: [integer, 'null']}, c: {type: string}"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "entry"),
+    [
+        (REMOVED, ("mapping", "RT244", '{"id":"Ab1Ab1Ab1","b":10000000}')),
+        ("{from: b, 'null': remove, missing: remove, transform: to_text}", None),
+        ("{from: c, missing: remove, type: N}", ("type", "RT416", '{"id":"a","c":"x"}')),
+        ("{from: c, missing: remove, transform: to_epoch}", ("mapping", "RT414", '{"id":"a","c":"x"}')),
+        ("{from: b, missing: remove, transform: strip}", ("mapping", "RT413", '{"id":"a","b":0}')),
+    ],
+)
+def test_a_value_that_is_removed_is_no_fault(check: Examine, attribute: str, entry: Any) -> None:
+    """The mode `update` removes an attribute: an example is a message that is rejected."""
+    report = check(attribute, LONG, "    write: {mode: update}\n")
+
+    examples = [each for each in report.ledger.entries if each.example]
+    assert [(each.kind, *each.codes, each.example) for each in examples] == ([entry] if entry else [])
+
+
+def test_a_long_value_beside_one_that_is_removed(check: Examine) -> None:
+    """Makes the item too large, as beside one that is missing."""
+    report = check("{from: c, missing: remove}", LONG, "    write: {mode: update}\n")
+
+    assert [each.codes for each in report.ledger.entries if each.kind == "size"] == [("RT623",)]

@@ -9,7 +9,7 @@ import pytest
 from router.errors import MissingExtra, UsageError
 from router.model import Code, Place
 from router.tools.check.rule import Found, Rule
-from router.tools.check.run import run_rules
+from router.tools.check.run import examine, run_rules
 from tests.support.check import check
 from tests.support.config import Findings
 
@@ -204,3 +204,45 @@ def test_a_comparison_that_cannot_run(found: Any) -> None:
 
     with pytest.raises(UsageError):
         check(Path("routes.yaml"), {}, _fail(UsageError("no credentials")))
+
+
+UNLOADED = """\
+version: 1
+plugins: [own.py]
+queues: {q: {dead_letter: dlq, envelope: [acme]}}
+tables: {things: {key: {id: S}}, others: {key: {id: S}}}
+ignore: [{code: OWN-1, reason: of a plugin}]
+routes:
+  all: {queue: q, table: things, schema: {$ref: '#/$defs/thing', $defs: THING}}
+  none:
+    queue: q
+    table: others
+    plugins: []
+    schema: {$ref: '#/$defs/thing', $defs: THING}
+    item: {id: id, shouted: {from: id, transform: shout}, plain: {from: id, transform: upper}}
+"""
+THING = """\
+{thing: {type: object, required: [id], maxProperties: 1, properties: {id: {type: string, minLength: 1, maxLength: 9}}}}
+"""
+
+
+def test_plugins_that_are_not_loaded(tmp_path: Path) -> None:
+    """Nothing of them is run, and nothing is decided about what they may change or register."""
+    (tmp_path / "own.py").write_text("raise SystemExit('it ran')\n", encoding="utf-8")
+    (tmp_path / "routes.yaml").write_text(UNLOADED.replace("THING", THING.strip()), encoding="utf-8")
+
+    report = examine(tmp_path / "routes.yaml", {}, with_plugins=False)
+
+    undecided = [
+        (each.route, each.kind, each.subject, each.reason)
+        for each in report.ledger.entries
+        if each.verdict == "not decided"
+    ]
+    assert (report.findings, report.left_out) == ((), ("own",))
+    assert undecided == [
+        ("all", "mapping", "", "its plugins are not loaded"),
+        ("all", "key", "id", "its plugins are not loaded"),
+        ("all", "size", "", "its plugins are not loaded"),
+        ("none", "mapping", "shouted", "transform 'shout' is a plugin's"),
+        ("none", "size", "", "'shouted' is not bounded"),
+    ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from msgspec import structs
 
 from router.model import Code, Finding, Place, Severity
 from router.tools.cli.report import as_text, count_findings
@@ -106,12 +107,31 @@ def claim(verdict: Verdict, ignored: str = "", has_schema: bool = True) -> Ledge
     return LedgerEntry("r", "key", "id", verdict, "", place, ignored=ignored, has_schema=has_schema)
 
 
+def test_examples_of_what_may_go_wrong() -> None:
+    """The first messages that no finding tells of; not those of claims that the config accepts."""
+    of_message = structs.replace(claim("refuted"), codes=("RT244",), example='{"id":0}')
+    entries = (
+        of_message,
+        structs.replace(of_message, ignored="known"),
+        structs.replace(of_message, codes=("RT416",)),
+        structs.replace(of_message, kind="when", subject="", example='{"id":1}'),
+        of_message,
+        of_message,
+    )
+
+    assert count_findings([], ledger=Ledger(entries)).splitlines()[1:] == [
+        "route 'r': the key of 'id' may be rejected, as of {\"id\":0}",
+        "route 'r': its when may fail, as of {\"id\":1}",
+        "route 'r': the key of 'id' may be rejected, as of {\"id\":0}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("entries", "text"),
     [
         ([claim("proved")], "no findings\nproved 1 of 1 claims"),
-        ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 thing to look at"),
-        ([claim("refuted")] * 2, "no findings\nproved 0 of 2 claims; 2 things to look at"),
+        ([claim("proved"), claim("refuted")], "no findings\nproved 1 of 2 claims; 1 thing may go wrong"),
+        ([claim("refuted")] * 2, "no findings\nproved 0 of 2 claims; 2 things may go wrong"),
         ([claim("not decided")], "proved 0 of 1 claims; 1 not decided: --unproved shows them"),
         (
             [claim("not decided", "known"), claim("not decided", has_schema=False)],

@@ -68,3 +68,28 @@ BRANCH = "no message takes the branch"
 def test_unreached(write: Write, schema: Any, messages: list[Any], found: Any) -> None:
     """It lists properties that no message has, and branches that none takes, without their parts."""
     assert unreached(write, schema, *messages) == found
+
+
+def test_a_schema_that_two_routes_share(tmp_path: Path) -> None:
+    """As by an anchor: a message of either route reaches its places, and what none reaches is named once."""
+    config = """
+    version: 1
+    x-schema: &schema
+      type: object
+      required: [id]
+      properties: {id: {type: string, minLength: 1, maxLength: 9}, a: {}, b: {}, c: {}}
+    queues: {q: {dead_letter: d}}
+    tables: {things: {key: {id: S}}}
+    routes:
+      one: {queue: q, table: things, when: a, schema: *schema, tests: [{message: {id: x, a: y}}]}
+      two: {queue: q, table: things, when: b, schema: *schema, tests: [{message: {id: x, b: y}}]}
+    """
+    (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
+    suite, reach = Suite(tmp_path / "routes.yaml", {}), SchemaCoverage()
+
+    for route, _, index in suite.names():
+        suite.run_one(route, index, reach)
+
+    assert [str(each) for each in reach.unreached(suite.loaded)] == [
+        "the inline schema: no message has the property 'c' at /properties/c"
+    ]

@@ -6,15 +6,16 @@ from types import ModuleType
 
 import pytest
 
-from router.model import names_file, plugin_name
-from router.runtime.program.hooks.modules import CANNOT_LOAD, load_module
-from tests.support.config import ConfigFault
+from router.model import Place, names_file, plugin_name
+from router.runtime.program.hooks.modules import CANNOT_LOAD, NO_SUCH_HOOK, load_module
+from router.runtime.program.hooks.registry import load_plugins
+from tests.support.config import ConfigFault, Findings
 
 
 def output(entry: str, folder: Path) -> tuple[str, str]:
     fault = load_module(entry, folder)
     assert isinstance(fault, ConfigFault)
-    assert fault.code is CANNOT_LOAD
+    assert fault.code in (CANNOT_LOAD, NO_SUCH_HOOK)
     return fault.sentence, fault.suggestion
 
 
@@ -58,7 +59,7 @@ def test_two_loads_do_not_meet(tmp_path: Path) -> None:
 
 def test_a_module_is_imported(tmp_path: Path) -> None:
     """An entry without slash or .py is an installed module."""
-    assert load_module("json.decoder", tmp_path) is sys.modules["json.decoder"]
+    assert load_module("msgspec.json", tmp_path) is sys.modules["msgspec.json"]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -162,3 +163,62 @@ def test_a_plugin_knows_its_file(tmp_path: Path) -> None:
 
     assert isinstance(module, ModuleType)
     assert module.__file__ == str(tmp_path / "beside.py")
+
+
+NO_HOOK = ("is a module without a hook of the router", "take it out, or write the name of a plugin")
+
+
+@pytest.mark.parametrize("entry", ["antigravity", "os.path"])
+def test_a_module_of_python(entry: str, tmp_path: Path) -> None:
+    """It is no plugin, and is not imported."""
+    sys.modules.pop("antigravity", None)
+
+    sentence, advice = output(entry, tmp_path)
+
+    assert (sentence, advice) == (f"plugin '{entry}' {NO_HOOK[0]}", NO_HOOK[1])
+    assert "antigravity" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("code", "imported"),
+    [
+        ("import os, sys\nfrom os.path import join\n", False),
+        ("x = 1\n", False),
+        ("# a plugin of the router\n", True),
+        ("from acme_hooks import *\n", True),
+        ("import acme_hooks\n", True),
+        ("from . import acme_hooks\n", True),
+        ("x = (\n", True),
+    ],
+)
+def test_an_installed_module_without_a_hook(
+    code: str, imported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not imported if its source shows that it has none; what it imports could be one."""
+    (tmp_path / "acme_none.py").write_text(f"{code}raise ValueError('it ran')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    sentence, _ = output("acme_none", tmp_path)
+
+    assert (NO_HOOK[0] not in sentence) is imported
+
+
+def test_a_namespace_without_a_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder is a module without a source: that it has no hook is known once it is imported."""
+    (tmp_path / "acme_folder").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    findings = Findings(lambda path, key: Place("routes.yaml"))
+
+    plugins = load_plugins(["acme_folder"], tmp_path, findings)
+
+    assert ([each.sentence for each in findings], plugins.left_out) == (
+        [f"plugin 'acme_folder' {NO_HOOK[0]}"],
+        ("acme_folder",),
+    )
+
+
+def test_a_module_that_is_not_there(tmp_path: Path) -> None:
+    """Its name has no dots, and it has no package that is missing."""
+    assert output("acme_nowhere", tmp_path)[0] == (
+        "plugin 'acme_nowhere' cannot be loaded: no module 'acme_nowhere' is installed"
+    )

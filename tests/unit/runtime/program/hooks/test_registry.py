@@ -1,9 +1,11 @@
 """Loading of all plugins of a config, their pipelines and their observers."""
 
 import gc
+import importlib
 import logging
 import sys
 import weakref
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -152,12 +154,19 @@ def test_two_plugins_of_one_name(load: Any) -> None:
     )
 
 
-def test_one_module_under_two_names(load: Any) -> None:
-    """Python has modules that answer to two names; as plugins they are one."""
-    plugins, findings = load("os.path", "posixpath")
+def test_one_module_under_two_names(load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some modules answer to two names, as that of `os.path` does; as plugins they are one."""
+    (tmp_path / "acme_one.py").write_text(
+        "from router import hookimpl\n@hookimpl\ndef router_outcome(): ...\n", encoding="utf-8"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "acme_two", importlib.import_module("acme_one"))
+
+    plugins, findings = load("acme_one", "acme_two")
+
     assert (plugins.names, findings) == (
-        ("os.path",),
-        ["plugins/1: RT502 plugin 'posixpath' is the module that is plugin 'os.path' already; take one out"],
+        ("acme_one",),
+        ["plugins/1: RT502 plugin 'acme_two' is the module that is plugin 'acme_one' already; take one out"],
     )
 
 

@@ -227,6 +227,39 @@ def test_each_key_with_an_expression_is_checked(find_all: Any) -> None:
     assert [each for each in unknown if each not in found] == []
 
 
+EXCLUDED = "RT410 no message that the route takes has"
+LEAVE = "leave it out, or change the condition"
+
+
+@pytest.mark.parametrize(
+    ("more", "queue", "found"),
+    [
+        (", when: '!b'", "", f"{EXCLUDED} 'b', by its 'when'; {LEAVE}"),
+        (", for_each: l", "", f"{EXCLUDED} 'd', by its 'for_each'; {LEAVE}"),
+        (", when: '!c'", "", f"{NOBODY} 'c'; see what is declared at the root of schema 'schema.json'"),
+        (
+            ", when: '!b', for_each: l",
+            "match: first, ",
+            f"{EXCLUDED} 'b', by its 'when' and its 'for_each' and the routes before it; {LEAVE}",
+        ),
+    ],
+)
+def test_a_path_that_a_condition_excludes(find: Any, more: str, queue: str, found: str) -> None:
+    """The sentence says what excludes it: the schema alone allows it."""
+    properties = {"id": {"type": "string"}, "b": {"type": "string", "minLength": 1}, "l": {"type": "array"}}
+    schema = {"type": "object", "required": ["id", "l"], "properties": {**properties, "c": False}}
+    schema |= {"if": {"properties": {"l": {"minItems": 1}}}, "then": {"properties": {"d": False}}}
+    path = found.split("'")[1]
+    if "for_each" in more:
+        item, path = "message.id", f"message.{path}"
+    else:
+        item = "id"
+
+    found_all = find(f"item: {{id: {item}, a: {path}}}{more}", json.dumps(schema), queue=f"{queue}dead_letter: dlq")
+
+    assert [each for each in found_all if each.startswith("RT410")] == [found]
+
+
 @pytest.mark.parametrize(
     ("path", "near"),
     [

@@ -61,13 +61,25 @@ def test_shadows(find_all: Any, given: tuple[str, ...], found: list[str]) -> Non
     assert [line.partition("; ")[0] for line in lines if "RT401" not in line] == [f"RT212 {each}" for each in found]
 
 
-def test_many_earlier_routes(find_all: Any) -> None:
-    """The conditions of more than 16 earlier routes are evaluated on messages."""
-    cases = [f", when: \"type == 'x{index}'\", schema: schema.json, item: {{id: i{index}}}" for index in range(20)]
+@pytest.mark.parametrize("when", ["type == 'xINDEX'", "ends_with(type, 'xINDEX')"])
+def test_many_earlier_routes(find_all: Any, when: str) -> None:
+    """The conditions of more than 16 earlier routes are evaluated on messages: of most, none that cannot hold."""
+    conditions = [when.replace("INDEX", str(index)) for index in range(20)]
+    cases = [f', when: "{each}", schema: schema.json, item: {{id: i{index}}}' for index, each in enumerate(conditions)]
 
     found = find_all(FIRST + routes(*cases), schema=SCHEMA.replace('"enum": ["a", "b"]', ""))
 
     assert [line[:5] for line in found] == ["RT610"] * 20
+
+
+def test_many_earlier_routes_with_one_that_is_no_expression(find_all: Any) -> None:
+    """Which messages it lets through is not known."""
+    conditions = ["]", *(f"type == 'x{index}'" for index in range(20))]
+    cases = [f', when: "{each}", schema: schema.json, item: {{id: i{index}}}' for index, each in enumerate(conditions)]
+
+    found = find_all(FIRST + routes(*cases), schema=SCHEMA.replace('"enum": ["a", "b"]', ""))
+
+    assert {line[:5] for line in found} == {"RT401", "RT616"}
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,11 @@ class Resolved:
 
     def resources(self, type_: str) -> dict[str, Any]:
         """The properties of all resources of a type, by logical id."""
-        found = {id_: each for id_, each in self.body["Resources"].items() if each["Type"] == f"AWS::{type_}"}
+        found = {
+            id_: each
+            for id_, each in self.body["Resources"].items()
+            if each["Type"] == f"AWS::{type_}" and ("Condition" not in each or self._holds(each["Condition"]))
+        }
         return {id_: self.value(each["Properties"]) for id_, each in found.items()}
 
     def value(self, expression: Any) -> Any:
@@ -70,9 +74,10 @@ class Resolved:
         return f"arn:aws:{service}:eu-west-1:123456789012:{'table/' if service == 'dynamodb' else ''}{own}"
 
     def _holds(self, condition: str) -> bool:
-        (equals,) = self.body["Conditions"][condition]["Fn::Not"]
+        given = self.body["Conditions"][condition]
+        (equals,) = given.get("Fn::Not", [given])
         one, other = self.value(equals["Fn::Equals"])
-        return bool(one != other)
+        return bool(one == other) is ("Fn::Not" not in given)
 
     def allowed(self, role: str = "Role") -> dict[str, set[str]]:
         """What the role may do, by resource, but for its log."""

@@ -117,11 +117,15 @@ def test_more_parameters_than_a_template_has(make: Any) -> None:
 
 
 def many_routes(count: Any, name: Any) -> Any:
-    """A config with many routes of one queue."""
+    """A config with many routes, each from another of some queues to another of some tables."""
+    of_queues = [f"q{number}" for number in range(11)]
+    queues = ", ".join(f"{each}: {{dead_letter: l}}" for each in of_queues)
+    tables = ", ".join(f"things{number}: {{key: {{id: S}}}}" for number in range(count // 11 + 1))
     routes = "".join(
-        f"  {name}{number}: {{queue: q, table: things, when: a == '{number}'}}\n" for number in range(count)
+        f"  {name}{number}: {{queue: {of_queues[number % 11]}, table: things{number // 11}}}\n"
+        for number in range(count)
     )
-    return f"queues: {{q: {{dead_letter: l}}}}\ntables: {{things: {{key: {{id: S}}}}}}\nroutes:\n{routes}"
+    return f"queues: {{{queues}}}\ntables: {{{tables}}}\nroutes:\n{routes}"
 
 
 @pytest.mark.parametrize("form", [as_yaml, as_json])
@@ -143,7 +147,7 @@ def test_many_routes_have_several_dashboards(make: Any, resolve: Any) -> None:
     counts = {name: len(json.loads(each["DashboardBody"])["widgets"]) for name, each in boards.items()}
     assert (counts, [each["DashboardName"] for each in boards.values()]) == (
         {"Dashboard": 484, "Dashboard2": 4},
-        ["flows", "flows-2"],
+        ["flows-eu-west-1", "flows-eu-west-1-2"],
     )
 
 

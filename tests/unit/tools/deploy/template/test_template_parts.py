@@ -333,3 +333,40 @@ def test_a_row_without_dead_letters(make: Any, resolve: Any) -> None:
     shown = resolve(make(FLOW.replace("q: {dead_letter: letters}", "q: {managed: false}"))).widgets()
 
     assert shown[6]["properties"] == {"markdown": "**r**: the config has no dead-letter queue"}
+
+
+FAR = FLOW.replace("q: {dead_letter: letters}", "q: {name: 'arn:aws:sqs:eu-west-1:ACCOUNT:far', dead_letter: letters}")
+
+
+@pytest.mark.parametrize("account", ["210987654321", "${ELSEWHERE:-210987654321}"])
+@pytest.mark.parametrize("worker", [False, True])
+def test_a_queue_of_another_account(make: Any, resolve: Any, account: str, worker: bool) -> None:
+    """CloudWatch has its metrics there only: no alarm waits for them, nothing scales by them, and its row says so."""
+    template = resolve(make(FAR.replace("ACCOUNT", account), worker=worker))
+
+    alarms = [name for name in template.resources("CloudWatch::Alarm") if name.startswith(("Age", "Letters"))]
+    first, outcomes, letters, _ = template.widgets()[4:]
+    words = "CloudWatch has the metrics of far in its account 210987654321 only"
+    assert (alarms, list(template.resources("ApplicationAutoScaling::ScalingPolicy"))) == (["LettersAlarmLetters"], [])
+    assert (first["properties"], letters["type"]) == ({"markdown": f"**r: waiting**: {words}"}, "metric")
+    assert outcomes["properties"].get("markdown") == (f"**r: outcomes**: {words}" if worker else None)
+
+
+@pytest.mark.parametrize("account", ["123456789012", "${ELSEWHERE:-123456789012}"])
+def test_a_queue_that_is_named_with_the_account_of_the_stack(make: Any, resolve: Any, account: str) -> None:
+    """It is like any other."""
+    template = resolve(make(FAR.replace("ACCOUNT", account)))
+
+    ages = [name for name in template.resources("CloudWatch::Alarm") if name.startswith("Age")]
+    assert (len(ages), template.widgets()[4]["properties"]["title"]) == (1, "r: waiting")
+
+
+def test_routes_that_share_a_queue_and_a_table(make: Any, resolve: Any) -> None:
+    """They have one row, so that a template with many routes of few queues is small."""
+    routes = ", ".join(f"r{number}: {{queue: q, table: things, when: \"a == '{number}'\"}}" for number in range(150))
+
+    widgets = resolve(make(FLOW.replace("r: {queue: q, table: things}", routes))).widgets()
+
+    assert [each["properties"]["title"] for each in widgets[4:]] == [
+        f"q → things: {what}" for what in ("waiting", "outcomes", "dead letters", "table")
+    ]

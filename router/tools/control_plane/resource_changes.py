@@ -1,0 +1,21 @@
+"""What CloudFormation says of the change of a resource; needs no boto3, so that `router diff` does not."""
+
+from msgspec import Struct
+
+
+class ResourceChange(Struct, frozen=True):
+    """The change of one resource by a change set, with AWS's values.
+
+    `replacement` is "True", "False", "Conditional", or "" if nothing is modified; `policy` is the policy for the old
+    resource ("Delete", "Retain", "ReplaceAndDelete" …). `details` are the properties or attributes that certainly
+    change; if `certain` is false, none does, and these may, since they refer to others that change (AWS: Dynamic).
+    """
+
+    action: str
+    logical_id: str
+    physical_id: str
+    type: str
+    replacement: str = ""
+    policy: str = ""
+    details: tuple[str, ...] = ()
+    certain: bool = True
