@@ -1,0 +1,178 @@
+"""Proves that two routes of a table never write one key, and finds the pairs of which it is unsure.
+
+Whatever messages the routes take: a proof is by one key attribute, whose values differ.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from msgspec import Struct
+
+from router.model import KeyType
+from router.prover.budget import NotDecided
+from router.prover.predicates import Schema, any_of
+from router.prover.schema_prover import SchemaProver
+from router.prover.text_patterns import common_text
+from router.runtime.sources import source_of
+from router.tools.check.analysis.key_shapes import (
+    KeyShape,
+    attribute_of,
+    leaves_at,
+    shape_of,
+    values_at,
+    with_messages,
+)
+from router.tools.check.analysis.routes import AnalyzedRoute
+
+_END = "\U0010ffff"
+"""Ends a head that is a whole value, so that it is no beginning of another."""
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_MOST_BOUNDS = 8
+
+
+class KeyedRoute(Struct, frozen=True, eq=False):
+    """A route with what is known of each key attribute of its table, in the order of the key."""
+
+    route: AnalyzedRoute
+    shapes: tuple[KeyShape, ...]
+
+    def heads(self, place: int) -> Collection[str]:
+        """Return what the values of a key attribute begin with."""
+        shape = self.shapes[place]
+        if shape.texts is None:
+            return (shape.head,)
+        return [f"{text}{_END}" for text in shape.texts]
+
+
+def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRoute:
+    """Return a route with what is known of its keys."""
+    known = with_messages(route)
+    return KeyedRoute(known, tuple(shape_of(known, name, kind) for name, kind in key))
+
+
+def why_apart(one: KeyedRoute, other: KeyedRoute, key: Sequence[tuple[str, KeyType]]) -> str:
+    """Return the key attribute whose values are proved to differ in all messages; "" if none is.
+
+    The messages are two: what one message writes by both routes is not asked.
+    """
+    if one.route.messages.unreachable or other.route.messages.unreachable:
+        return key[0][0]
+    pairs = zip(key, one.shapes, other.shapes, strict=True)
+    for (name, kind), mine, theirs in pairs:
+        if _texts_differ(mine, theirs):
+            return name
+        if _values_differ(one.route, mine, other.route, theirs):
+            return name
+        if kind == "S" and _sources_differ(one.route, other.route, name):
+            return name
+    return ""
+
+
+def _texts_differ(one: KeyShape, other: KeyShape) -> bool:
+    if one.texts is not None and other.texts is not None:
+        return one.texts.isdisjoint(other.texts)
+    try:
+        return common_text((*one.patterns, *other.patterns)) is None
+    except NotDecided:
+        return False
+
+
+def _values_differ(
+    one: AnalyzedRoute, mine: KeyShape, other: AnalyzedRoute, theirs: KeyShape
+) -> bool:
+    """Return whether a predicate that all values of one route satisfy, none of the other does."""
+    if mine.origin is None or theirs.origin is None or one.mapped is None or other.mapped is None:
+        return False
+    leaves = [*_leaves(one, mine), *_leaves(other, theirs)]
+    for leaf in leaves:
+        no_leaf = {"not": leaf}
+        sides = (
+            (one.mapped, mine.origin, other.mapped, theirs.origin),
+            (other.mapped, theirs.origin, one.mapped, mine.origin),
+        )
+        for messages, steps, others, others_steps in sides:
+            if messages.proves_at(steps, leaf) and others.proves_at(others_steps, no_leaf):
+                return True
+    return False
+
+
+def _leaves(route: AnalyzedRoute, shape: KeyShape) -> Iterator[Schema]:
+    """Yield predicates that the values of a key attribute may satisfy."""
+    steps = shape.origin
+    if steps is None:
+        return
+    values = values_at(route, steps)
+    if values is not None:
+        yield any_of([{"enum": values}])
+        return
+    places = () if route.index is None else [place.content for place in route.index.at(steps)]
+    bounds = dict.fromkeys(_bounds([*places, *leaves_at(route.when.predicate, steps)]))
+    for bound in list(bounds)[:_MOST_BOUNDS]:
+        yield {"minimum": bound}
+        yield {"maximum": bound}
+
+
+def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
+    """Yield the numbers that bound a value, those of an opposite too."""
+    for schema in schemas:
+        for part in (schema, schema.get("not")):
+            if isinstance(part, dict):
+                yield from [part[each] for each in _BOUNDS if type(part.get(each)) is not bool and each in part]
+
+
+def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:
+    """Return whether an attribute is the id of the message, or a hash of other values."""
+    mine, theirs = attribute_of(one, name), attribute_of(other, name)
+    if mine.transform or theirs.transform or not (one.final and other.final):
+        return False
+    source, given = source_of(mine)
+    their_source, their_given = source_of(theirs)
+    if source is not their_source:
+        return False
+    if source.key == "meta":
+        # Two messages have two ids.
+        return bool(given == their_given == "message_id")
+    # Only equal lists have one hash.
+    return source.key == "hash" and len(given) != len(their_given)
+
+
+class _Group:
+    """The routes whose values begin alike."""
+
+    def __init__(self) -> None:
+        self.routes: list[KeyedRoute] = []
+
+
+class KeyGroups:
+    """The routes of a table by what the values of one key attribute begin with.
+
+    `place` is the attribute by which they differ most.
+    """
+
+    def __init__(self, routes: Sequence[KeyedRoute], count: int) -> None:
+        heads = [
+            {head for route in routes for head in route.heads(place)} for place in range(count)
+        ]
+        self._place = max(range(count), key=lambda place: len(heads[place]))
+        self._groups: dict[str, dict[KeyedRoute, None]] = {}
+        self._sorted = sorted(heads[self._place])
+
+    def add(self, route: KeyedRoute) -> None:
+        """Add a route, which is found from then on."""
+        for head in route.heads(self._place):
+            self._groups.setdefault(head, {})[route] = None
+
+    def near(self, route: KeyedRoute) -> Iterator[dict[KeyedRoute, None]]:
+        """Yield the groups of added routes whose values may begin as those of a route."""
+        seen = set()
+        for head in route.heads(self._place):
+            starts = [head[:end] for end in range(len(head))]
+            at = bisect_left(self._sorted, head)
+            longer = []
+            while at < len(self._sorted) and self._sorted[at].startswith(head):
+                longer.append(self._sorted[at])
+                at += 1
+            for each in (*starts, *longer):
+                if each in self._groups and each not in seen:
+                    seen.add(each)
+                    yield self._groups[each]
