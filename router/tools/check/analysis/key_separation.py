@@ -4,14 +4,14 @@ Whatever messages the routes take: a proof is by one key attribute, whose values
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from router.model import KeyType
 from router.prover.budget import NotDecided
 from router.prover.predicates import Schema, any_of
-from router.prover.schema_prover import SchemaProver
 from router.prover.text_patterns import common_text
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
@@ -28,6 +28,7 @@ _END = "\U0010ffff"
 """Ends a head that is a whole value, so that it is no beginning of another."""
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _MOST_BOUNDS = 8
+_Group = TypeVar("_Group")
 
 
 class KeyedRoute(Struct, frozen=True, eq=False):
@@ -136,43 +137,28 @@ def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool
     return source.key == "hash" and len(given) != len(their_given)
 
 
-class _Group:
-    """The routes whose values begin alike."""
+class KeyGroups(Generic[_Group]):
+    """Groups of the routes of a table, by what the values of one key attribute begin with."""
 
-    def __init__(self) -> None:
-        self.routes: list[KeyedRoute] = []
+    def __init__(self, heads: Iterable[str], make: Callable[[], _Group]) -> None:
+        self._make = make
+        self._sorted = sorted(set(heads))
+        self._groups: dict[str, _Group] = {}
 
+    def at(self, head: str) -> _Group:
+        """Return the group of a head, which is one of the heads."""
+        if head not in self._groups:
+            self._groups[head] = self._make()
+        return self._groups[head]
 
-class KeyGroups:
-    """The routes of a table by what the values of one key attribute begin with.
-
-    `place` is the attribute by which they differ most.
-    """
-
-    def __init__(self, routes: Sequence[KeyedRoute], count: int) -> None:
-        heads = [
-            {head for route in routes for head in route.heads(place)} for place in range(count)
-        ]
-        self._place = max(range(count), key=lambda place: len(heads[place]))
-        self._groups: dict[str, dict[KeyedRoute, None]] = {}
-        self._sorted = sorted(heads[self._place])
-
-    def add(self, route: KeyedRoute) -> None:
-        """Add a route, which is found from then on."""
-        for head in route.heads(self._place):
-            self._groups.setdefault(head, {})[route] = None
-
-    def near(self, route: KeyedRoute) -> Iterator[dict[KeyedRoute, None]]:
-        """Yield the groups of added routes whose values may begin as those of a route."""
-        seen = set()
-        for head in route.heads(self._place):
-            starts = [head[:end] for end in range(len(head))]
+    def near(self, heads: Iterable[str]) -> Iterator[_Group]:
+        """Yield the groups, as far as there are some, whose values may begin with one of some heads."""
+        for head in heads:
+            for end in range(len(head)):
+                if head[:end] in self._groups:
+                    yield self._groups[head[:end]]
             at = bisect_left(self._sorted, head)
-            longer = []
             while at < len(self._sorted) and self._sorted[at].startswith(head):
-                longer.append(self._sorted[at])
+                if self._sorted[at] in self._groups:
+                    yield self._groups[self._sorted[at]]
                 at += 1
-            for each in (*starts, *longer):
-                if each in self._groups and each not in seen:
-                    seen.add(each)
-                    yield self._groups[each]

@@ -30,6 +30,7 @@ from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, Message
 _NUMBER_BODY = "[-+.0-9eE]+"
 _BODIES: Mapping[str, str] = {"number": _NUMBER_BODY, "boolean": "(true|false)"}
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+_NOT_EMPTY = r"[\s\S]"
 _HASH = "^[0-9a-f]{64}$"
 _SHORT = 64
 _MOST_LISTS = 8
@@ -236,7 +237,7 @@ def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[str, tuple[s
     default = attribute.default
     if default is not UNSET and not isinstance(default, str):
         return "", ()
-    patterns = _joined(route, pieces, kinds)
+    patterns = (*_joined(route, pieces, kinds), _NOT_EMPTY)
     head = "" if not pieces or pieces[0][0] else pieces[0][1]
     if default is UNSET:
         return head, patterns

@@ -1,0 +1,230 @@
+"""Compares the routes that write one table, where what they do to one item could lose anything.
+
+Of each pair, the keys are apart (proved), may meet (shown by two messages that are run in both
+orders), or that is not decided.
+
+What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from router.model import KeyType
+from router.prover.budget import NotDecided
+from router.prover.text_patterns import common_text
+from router.runtime.program.load import Program
+from router.runtime.sources import source_of
+from router.tools.check.analysis.key_separation import KeyedRoute, KeyGroups, keyed, why_apart
+from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
+from router.tools.check.analysis.pair_losses import Loss, losses
+from router.tools.check.analysis.pair_messages import MessageMaker, Wanted, short
+from router.tools.check.analysis.pair_runs import see_losses
+from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
+from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
+
+Verdict = Literal["apart", "may meet", "not decided"]
+Key = Sequence[tuple[str, KeyType]]
+
+MOST_COMPARED = 48
+"""The most other routes whose keys are compared with those of a route."""
+MOST_SEARCHED = 6
+"""The most of them for which messages are sought."""
+_MOST_KEYS = 6
+PLUGINS = "a plugin changes messages or items of their queues"
+NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
+NOT_SEEN = "the keys meet, and two messages did not show what is lost"
+TOO_MANY = "more routes of its table have keys like its own than are compared"
+
+
+class Example(Struct, frozen=True):
+    """Two messages in the order in which they are received, in short, and what is lost of them."""
+
+    first: str
+    second: str
+    losses: tuple[Loss, ...]
+
+
+class Meeting(Struct, frozen=True, eq=False):
+    """What is known of the keys of two routes, of which `other` is the later one in the config.
+
+    Without `one`, it is about all routes that `other` was not compared with.
+    """
+
+    one: AnalyzedRoute | None
+    other: AnalyzedRoute
+    verdict: Verdict
+    reason: str = ""
+    example: Example | None = None
+
+    @property
+    def has_schemas(self) -> bool:
+        """Whether both routes have a schema, so that more can be known of their messages."""
+        routes = [self.other] if self.one is None else [self.one, self.other]
+        return all(route.messages.unknown != NO_SCHEMA for route in routes)
+
+
+class _TableRoute(Struct, frozen=True, eq=False):
+    route: AnalyzedRoute
+    keyed: KeyedRoute
+    writes: RouteWrites
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it can lose something to any other route of the table."""
+        writes = self.writes
+        return writes.deletes or writes.inserts or writes.replaces or OTHERS in writes.sets
+
+
+class _Group:
+    """The routes whose values of a key attribute begin alike."""
+
+    def __init__(self) -> None:
+        self._all: list[_TableRoute] = []
+        self._wide: list[_TableRoute] = []
+        self._by_attribute: dict[str, list[_TableRoute]] = {}
+
+    def add(self, route: _TableRoute) -> None:
+        self._all.append(route)
+        if route.is_wide:
+            self._wide.append(route)
+        for name in route.writes.attributes:
+            self._by_attribute.setdefault(name, []).append(route)
+
+    def losing(self, route: _TableRoute) -> Iterator[_TableRoute]:
+        """Yield those that could lose something to a route, or make it lose something."""
+        if route.is_wide:
+            yield from self._all
+            return
+        yield from self._wide
+        for name in route.writes.attributes:
+            yield from self._by_attribute.get(name, ())
+
+
+def meetings_of(routes: Iterable[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
+    """Yield what is known of the pairs of routes that could lose something to each other.
+
+    Pairs whose keys begin with other texts are apart, and are left out.
+    """
+    tables: dict[str, list[AnalyzedRoute]] = {}
+    for route in routes:
+        if route.table is not None:
+            tables.setdefault(route.table.name or route.route.table, []).append(route)
+    for sharing in tables.values():
+        if len(sharing) > 1:
+            yield from _of_table(sharing, program)
+
+
+def _of_table(routes: Sequence[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
+    key: Key = tuple(routes[0].table.key.items()) if routes[0].table else ()
+    shared = [
+        _TableRoute(route, keyed(route, key), writes_of(route.name, route.route, dict(key)))
+        for route in routes
+    ]
+    heads = [
+        {head for each in shared for head in each.keyed.heads(place)} for place in range(len(key))
+    ]
+    place = max(range(len(key)), key=lambda number: len(heads[number]))
+    groups = KeyGroups(heads[place], _Group)
+    for route in shared:
+        near = groups.near(route.keyed.heads(place))
+        found = dict.fromkeys(each for group in near for each in group.losing(route))
+        yield from _of_route(route, found, key, program)
+        for head in route.keyed.heads(place):
+            groups.at(head).add(route)
+
+
+def _of_route(
+    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program
+) -> Iterator[Meeting]:
+    """Yield what is known of a route and earlier ones of its table."""
+    compared = searched = 0
+    for other in others:
+        lost = _losses(other, route)
+        if not lost:
+            continue
+        if compared == MOST_COMPARED or searched == MOST_SEARCHED:
+            yield Meeting(None, route.route, "not decided", TOO_MANY)
+            return
+        compared += 1
+        apart = why_apart(other.keyed, route.keyed, key)
+        if apart:
+            yield Meeting(other.route, route.route, "apart", apart)
+            continue
+        searched += 1
+        yield _search(other, route, key, program, lost)
+
+
+def _losses(one: _TableRoute, other: _TableRoute) -> Sequence[Loss]:
+    # The messages of one item are of one message group, as far as their sender keeps them in order.
+    is_ordered = one.route.fifo and one.route.route.queue == other.route.route.queue
+    return losses(one.writes, other.writes, ordered=is_ordered)
+
+
+def _search(
+    one: _TableRoute, other: _TableRoute, key: Key, program: Program, lost: Sequence[Loss]
+) -> Meeting:
+    """Seek two messages that show what two routes lose."""
+    reason = NOT_FOUND
+    if _runs_plugins(one, program) or _runs_plugins(other, program):
+        return Meeting(one.route, other.route, "not decided", PLUGINS)
+    versions = dict.fromkeys(filter(None, (one.writes.version, other.writes.version)))
+    concerned = dict.fromkeys(name for loss in lost for name in loss.attributes if name != OTHERS)
+    first, second = [
+        MessageMaker(program, each.keyed.route, key, place, tuple(versions), tuple(concerned))
+        for place, each in enumerate((one, other))
+    ]
+    for wanted in _wanted(one.keyed, other.keyed, key, first, second):
+        found = see_losses(program, (first, second), (one.writes, other.writes), (wanted, wanted), lost)
+        if found is None:
+            continue
+        if found.losses:
+            paths = {one.route.name: first.paths, other.route.name: second.paths}
+            texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
+            example = Example(texts[0], texts[1], found.losses)
+            return Meeting(one.route, other.route, "may meet", example=example)
+        reason = NOT_SEEN
+    return Meeting(one.route, other.route, "not decided", reason)
+
+
+def _runs_plugins(route: _TableRoute, program: Program) -> bool:
+    """Whether messages of the queue meet the code of a plugin, which does not run here."""
+    queue = program.engine.queues[route.route.route.queue]
+    return any(each.transform_message or each.transform_item for each in queue.routes)
+
+
+def _wanted(
+    one: KeyedRoute, other: KeyedRoute, key: Key, first: MessageMaker, second: MessageMaker
+) -> Iterator[Wanted]:
+    """Yield keys that both routes may write: of messages of one of them, and texts that both take."""
+    common = {}
+    for (name, _), mine, theirs in zip(key, one.shapes, other.shapes, strict=True):
+        hashed = _hashed(one, other, name)
+        text = hashed or _common(mine, theirs)
+        if text:
+            common[name] = text
+    names = [name for name, _ in key]
+    made = [each for maker in (first, second) for each in maker.made()]
+    keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
+    found: list[Wanted] = [{**each, **common} for each in keys[:1] or [{}]]
+    found += [{**each, **{name: common[name] for name in common if not isinstance(common[name], str)}} for each in keys]
+    yield from found[: 1 + _MOST_KEYS]
+
+
+def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
+    """Return values of which both routes make a hash."""
+    sources = [source_of(attribute_of(each.route, name)) for each in (one, other)]
+    if any(source.key != "hash" for source, _ in sources):
+        return ()
+    return [f"value-{number}" for number, _ in enumerate(sources[0][1])]
+
+
+def _common(one: KeyShape, other: KeyShape) -> str:
+    """Return a text that both can be, as far as is known; "" if nothing is known of one."""
+    if one.texts is not None and other.texts is not None:
+        return min(one.texts & other.texts, default="")
+    try:
+        return common_text((*one.patterns, *other.patterns)) or ""
+    except NotDecided:
+        return ""

@@ -1,0 +1,310 @@
+"""Makes messages with which a route writes a given key, with an older or a newer version."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.model import KeyType
+from router.prover.expressions import paths_in, tree_of
+from router.prover.inference import of_tree
+from router.prover.predicates import DECODER, ENCODER, Steps
+from router.prover.schema_prover import NO
+from router.prover.value_generation import MISSING
+from router.runtime.config import spec
+from router.runtime.engine.writes import Write
+from router.runtime.program.load import Program
+from router.runtime.sources import source_of
+from router.runtime.sources.template import split_template
+from router.tools.check.analysis.key_shapes import attribute_of, placed, values_at
+from router.tools.check.analysis.refutations import paths_of, tested_paths
+from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.memory.pairs import PairMessage, plan_alone
+
+MOST_BASES = 4
+_LADDERS: Sequence[Sequence[Any]] = (
+    (1, 2),
+    ("2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"),
+    ("2026-01-02T03:04:05.000Z", "2026-01-02T03:04:06.000Z"),
+    ("2026-01-02", "2026-01-03"),
+    ("1", "2"),
+    (1767323045, 1767323046),
+    (1767323045000, 1767323046000),
+)
+"""Values of an older and a newer version."""
+_SENT = ("1767323045000", "1767323046000")
+_BY_TYPE: Mapping[str | None, Sequence[Any]] = {
+    "N": (1, 2),
+    "BOOL": (True, False),
+    "SS": (["a"], ["b"]),
+    "NS": ([1], [2]),
+    "BS": (["YQ=="], ["Yg=="]),
+    "B": ("YQ==", "Yg=="),
+    "L": (["a"], ["b"]),
+    "M": ({"a": 1}, {"b": 1}),
+}
+"""Values of attributes with a type; of others, texts and numbers are tried."""
+_PLAIN: Sequence[Sequence[Any]] = (("a", "b"), (1, 2))
+_META_FIELDS = {"group_id": "MessageGroupId", "sender_id": "SenderId"}
+Wanted = Mapping[str, str | Sequence[Any]]
+"""The text of each key attribute, or the values that are hashed."""
+
+
+class MadeMessage(Struct, frozen=True):
+    """A message, and what its route writes for it."""
+
+    message: PairMessage
+    data: Any
+    write: Write
+
+
+class _Draft(Struct, frozen=True):
+    """A message that is being made."""
+
+    data: Any
+    message_id: str
+    system: Mapping[str, str]
+    attributes: Mapping[str, Mapping[str, Any]] = {}
+
+
+class MessageMaker:
+    """Makes messages of one route; `number` is that of the route in its pair: 0 or 1.
+
+    `versions` are the attributes that order the writes of the pair, and `concerned` others that the
+    messages are to have. The values of these differ from those of the other route.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        route: AnalyzedRoute,
+        key: Sequence[tuple[str, KeyType]],
+        number: int,
+        versions: Sequence[str],
+        concerned: Sequence[str],
+    ) -> None:
+        self._program = program
+        self._route = route
+        self._key = key
+        self._number = number
+        self._versions = [name for name in versions if name in route.attributes or self._is_whole]
+        self._concerned = [name for name in concerned if name not in versions]
+        self._ladders = list(_LADDERS)
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._route.route.item is None
+
+    @cached_property
+    def paths(self) -> list[Steps]:
+        """The paths of the message that matter: of the key, the versions, `when` and what is lost."""
+        found = dict.fromkeys(tested_paths(self._route))
+        names = [name for name, _ in self._key]
+        for name in (*names, *self._versions, *self._concerned):
+            found |= dict.fromkeys(paths_of(self._route, attribute_of(self._route, name)))
+        return [steps for steps in found if steps]
+
+    def made(self) -> Iterator[MadeMessage]:
+        """Yield messages with any keys."""
+        for base in self._bases:
+            found = self._first_of(base, {}, 0)
+            if found is not None:
+                yield found
+
+    def make(self, wanted: Wanted, level: int) -> MadeMessage | None:
+        """Return a message with a key, and the older version (0) or the newer one (1)."""
+        for base in self._bases:
+            found = self._first_of(base, wanted, level)
+            if found is not None:
+                return self._with_concerned(found)
+        return None
+
+    @cached_property
+    def _bases(self) -> list[Any]:
+        """Messages that the schema takes, most of them."""
+        messages = self._route.mapped
+        if messages is None:
+            return []
+        found: list[Any] = []
+
+        def take(message: Any) -> bool:
+            found.append(message)
+            return len(found) == MOST_BASES
+
+        messages.find((), take, self.paths, tested_paths(self._route))
+        if not found:
+            messages.find((), take, (), tested_paths(self._route))
+        return [self._natural(each) for each in found]
+
+    def _natural(self, message: Any) -> Any:
+        """Return a message with values of which nothing is known as the route takes them."""
+        for name, attribute in self._route.attributes.items():
+            for use in self._route.uses(attribute):
+                tree = tree_of(use.text)
+                steps = self._route.scope.path(tree)
+                known = of_tree(self._route.mapped, self._route.scope, tree)
+                if steps and known.untyped:
+                    message = placed(message, steps, self._plain(name, attribute))
+        return message
+
+    def _plain(self, name: str, attribute: spec.Attribute) -> Any:
+        is_added = name in self._route.route.write.add and attribute.type is None
+        return next(iter(_BY_TYPE.get("N" if is_added else attribute.type, _PLAIN[0])))
+
+    def _first_of(self, base: Any, wanted: Wanted, level: int) -> MadeMessage | None:
+        draft = self._draft(base, wanted, level)
+        if draft is None:
+            return None
+        for ladder in list(self._ladders) if self._versions else [()]:
+            found = self._planned(self._with_versions(draft, ladder, level))
+            if found is not None:
+                # What one message takes, others of the pair are to have, too.
+                if ladder in self._ladders:
+                    self._ladders = [ladder]
+                return found
+        return None if not self._versions else self._planned(draft)
+
+    def _draft(self, base: Any, wanted: Wanted, level: int) -> _Draft | None:
+        system = {
+            "SentTimestamp": _SENT[level],
+            "ApproximateFirstReceiveTimestamp": _SENT[level],
+            "SenderId": "sender",
+            "MessageGroupId": "group",
+        }
+        if self._route.fifo:
+            system |= {"SequenceNumber": _SENT[level], "MessageDeduplicationId": _SENT[level]}
+        draft: _Draft | None = _Draft(base, f"message-{self._number + 1}", system)
+        for name, kind in self._key:
+            if name in wanted and draft is not None:
+                draft = self._with_text(draft, attribute_of(self._route, name), kind, wanted[name])
+        return draft
+
+    def _with_text(
+        self, draft: _Draft, attribute: spec.Attribute, kind: KeyType, wanted: str | Sequence[Any]
+    ) -> _Draft | None:
+        """Return a draft for which an attribute has a text; None if none is found."""
+        source, given = source_of(attribute)
+        match source.key:
+            case "from":
+                return self._with_values(draft, [given], [str(wanted)], kind)
+            case "hash":
+                return self._with_values(draft, given, wanted, kind)
+            case "template":
+                pieces = split_template(given)
+                texts = [piece for is_expression, piece in pieces if is_expression]
+                pattern = "".join("(.*?)" if is_ else re.escape(piece) for is_, piece in pieces)
+                found = re.fullmatch(pattern, str(wanted), re.DOTALL)
+                return found and self._with_values(draft, texts, found.groups(), kind)
+            case "meta":
+                return _with_meta(draft, given, str(wanted))
+        return draft
+
+    def _with_values(
+        self, draft: _Draft, texts: Sequence[str], values: Sequence[Any], kind: KeyType
+    ) -> _Draft:
+        """Return a draft in which expressions have values; one that is no path stays as it is."""
+        data = draft.data
+        for text, value in zip(texts, values, strict=True):
+            steps = next(self._paths_in(text), None)
+            if steps:
+                data = placed(data, steps, self._typed(text, value, kind))
+        return structs.replace(draft, data=data)
+
+    def _paths_in(self, text: str) -> Iterator[Steps]:
+        for names in paths_in(text, flat=True):
+            steps = self._route.scope.steps(names)
+            if steps:
+                yield steps
+
+    def _typed(self, text: str, value: Any, kind: KeyType) -> Any:
+        """Return a text as the type that the value of an expression has: as text, if it may be one."""
+        known = of_tree(self._route.mapped, self._route.scope, tree_of(text))
+        kinds = ("number", "string") if kind == "N" else ("string", "number")
+        first = next((each for each in (*kinds, "boolean") if known.can_be([each]) is not NO), "")
+        if first == "string" or not isinstance(value, str):
+            return value
+        try:
+            return DECODER.decode(value)
+        except ValueError:
+            return value
+
+    def _with_versions(self, draft: _Draft, ladder: Sequence[Any], level: int) -> _Draft:
+        data = draft.data
+        for name in self._versions if ladder else ():
+            for steps in paths_of(self._route, attribute_of(self._route, name)):
+                data = placed(data, steps, ladder[level])
+        return structs.replace(draft, data=data)
+
+    def _with_concerned(self, found: MadeMessage) -> MadeMessage:
+        """Return a message in which attributes have values that differ from those of the other route."""
+        for name in self._concerned:
+            attribute = attribute_of(self._route, name)
+            steps = next(paths_of(self._route, attribute), None)
+            for value in self._values(attribute, steps) if steps else ():
+                data = placed(found.data, steps or (), value)
+                changed = self._planned(_Draft(data, *_about(found.message)))
+                if changed is not None and name in changed.write.item:
+                    found = changed
+                    break
+        return found
+
+    def _values(self, attribute: spec.Attribute, steps: Steps) -> Iterator[Any]:
+        listed = values_at(self._route, steps)
+        if listed is not None:
+            yield listed[self._number % len(listed)]
+            return
+        pairs = [_BY_TYPE[attribute.type]] if attribute.type in _BY_TYPE else _PLAIN
+        for pair in pairs:
+            yield pair[self._number]
+
+    def _planned(self, draft: _Draft) -> MadeMessage | None:
+        """Return a message, if its route writes an item for it."""
+        if draft.data is MISSING:
+            return None
+        message = PairMessage(
+            self._route.route.queue,
+            ENCODER.encode(draft.data).decode(),
+            self._route.name,
+            draft.message_id,
+            draft.system,
+            draft.attributes,
+        )
+        writes = plan_alone(self._program, message).writes
+        return MadeMessage(message, draft.data, writes[0]) if writes else None
+
+
+def _about(message: PairMessage) -> tuple[str, Mapping[str, str], Mapping[str, Mapping[str, Any]]]:
+    return message.message_id, message.system, message.attributes
+
+
+def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
+    """Return a draft with metadata; what SQS makes itself stays as it is."""
+    if name in _META_FIELDS:
+        return structs.replace(draft, system={**draft.system, _META_FIELDS[name]: text})
+    if name.startswith("attribute."):
+        sent = {"DataType": "String", "StringValue": text}
+        attributes = {**draft.attributes, name.removeprefix("attribute."): sent}
+        return structs.replace(draft, attributes=attributes)
+    return draft
+
+
+def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
+    """Return the parts of a message at some paths, as JSON, cut after so many characters."""
+    data: Any = {}
+    for steps in paths:
+        value = _at(made.data, steps)
+        if value is not MISSING:
+            data = placed(data, steps, value)
+    text = ENCODER.encode(data).decode()
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _at(data: Any, steps: Steps) -> Any:
+    for step in steps:
+        if step is None:
+            data = data[0] if isinstance(data, list) and data else MISSING
+        else:
+            data = data.get(step, MISSING) if isinstance(data, dict) else MISSING
+    return data
