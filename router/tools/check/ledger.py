@@ -57,6 +57,7 @@ _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
+    "pair": "may lose data",
 }
 """What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 """
@@ -94,7 +95,9 @@ class LedgerEntry(Struct, frozen=True):
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
         what = f"route '{self.route}'"
-        if self.subject:
+        if self.kind == "pair":
+            what = f"routes '{self.subject}' and '{self.route}'" if self.subject else what
+        elif self.subject:
             what = f"'{self.subject}' of {what}"
         code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
         verdict = "is not decided"
@@ -189,7 +192,8 @@ def make_ledger(
         entry = _judged(route, claim, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (route.path_of(claim),))
+            beside = [("routes", claim.subject)] if claim.kind == "pair" and claim.subject else []
+            findings.add_finding(finding, (route.path_of(claim), *beside))
             entries[finding] = entry
         else:
             entries[claim] = entry
@@ -222,7 +226,8 @@ def _judged(
     reason = ""
     example = ""
     if not codes:
-        reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
+        unknown = "" if claim.kind == "pair" else route.messages.unknown
+        reason = unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
     unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
     found = None if unbounded else _refutation(route, claim, neighbours)
@@ -249,6 +254,8 @@ def _refutation(
     route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]
 ) -> Refutation | None:
     """Return a message that refutes a claim; one that is too large is not shown."""
+    if claim.kind == "pair":
+        return None
     if claim.kind != "size":
         return refutation(route, claim, neighbours)
     sentence = unbounded_part(route)
@@ -282,3 +289,5 @@ def _claims_of_routes(
     for route in subject.routes:
         for each in claims_of(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]
+    for meeting in subject.meetings:
+        yield meeting.in_ledger, meeting.other, ()

@@ -23,6 +23,7 @@ from router.tools.check.analysis.pair_messages import MessageMaker, Wanted, shor
 from router.tools.check.analysis.pair_runs import see_losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
+from router.tools.check.analysis.verdicts import Claim, RouteClaim
 
 Verdict = Literal["apart", "may meet", "not decided"]
 Key = Sequence[tuple[str, KeyType]]
@@ -32,6 +33,7 @@ MOST_COMPARED = 48
 MOST_SEARCHED = 6
 """The most of them for which messages are sought."""
 _MOST_KEYS = 6
+MEET = "two messages with one key lose data"
 PLUGINS = "a plugin changes messages or items of their queues"
 NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
 NOT_SEEN = "the keys meet, and two messages did not show what is lost"
@@ -57,6 +59,16 @@ class Meeting(Struct, frozen=True, eq=False):
     verdict: Verdict
     reason: str = ""
     example: Example | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that the keys of the two routes are apart."""
+        return self.other.claim("pair", "" if self.one is None else self.one.name)
+
+    @property
+    def in_ledger(self) -> RouteClaim:
+        """The claim with why it is not proved."""
+        return RouteClaim(self.claim, () if self.verdict == "apart" else (self.reason,))
 
     @property
     def has_schemas(self) -> bool:
@@ -183,7 +195,7 @@ def _search(
             paths = {one.route.name: first.paths, other.route.name: second.paths}
             texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
             example = Example(texts[0], texts[1], found.losses)
-            return Meeting(one.route, other.route, "may meet", example=example)
+            return Meeting(one.route, other.route, "may meet", MEET, example)
         reason = NOT_SEEN
     return Meeting(one.route, other.route, "not decided", reason)
 
@@ -198,18 +210,18 @@ def _wanted(
     one: KeyedRoute, other: KeyedRoute, key: Key, first: MessageMaker, second: MessageMaker
 ) -> Iterator[Wanted]:
     """Yield keys that both routes may write: of messages of one of them, and texts that both take."""
-    common = {}
+    common: dict[str, str | Sequence[str]] = {}
     for (name, _), mine, theirs in zip(key, one.shapes, other.shapes, strict=True):
-        hashed = _hashed(one, other, name)
-        text = hashed or _common(mine, theirs)
-        if text:
-            common[name] = text
+        found = _hashed(one, other, name) or _common(mine, theirs)
+        if found:
+            common[name] = found
     names = [name for name, _ in key]
     made = [each for maker in (first, second) for each in maker.made()]
     keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
-    found: list[Wanted] = [{**each, **common} for each in keys[:1] or [{}]]
-    found += [{**each, **{name: common[name] for name in common if not isinstance(common[name], str)}} for each in keys]
-    yield from found[: 1 + _MOST_KEYS]
+    hashed = {name: values for name, values in common.items() if not isinstance(values, str)}
+    found = [{**each, **hashed} for each in keys]
+    found.insert(1, {**(keys[0] if keys else {}), **common})
+    yield from found[:_MOST_KEYS]
 
 
 def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:

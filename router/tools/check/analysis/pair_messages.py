@@ -89,13 +89,11 @@ class MessageMaker:
         self._route = route
         self._key = key
         self._number = number
-        self._versions = [name for name in versions if name in route.attributes or self._is_whole]
-        self._concerned = [name for name in concerned if name not in versions]
+        is_whole = route.route.item is None
+        named = [name for name in (*versions, *concerned) if is_whole or name in route.attributes]
+        self._versions = [name for name in named if name in versions]
+        self._concerned = [name for name in named if name not in versions]
         self._ladders = list(_LADDERS)
-
-    @property
-    def _is_whole(self) -> bool:
-        return self._route.route.item is None
 
     @cached_property
     def paths(self) -> list[Steps]:

@@ -51,7 +51,10 @@ def see_losses(
     losses: Sequence[Loss],
 ) -> SeenLosses | None:
     """Return the losses that messages of a key show; None if the two routes do not write one item."""
-    runs = list(_runs(program, makers, writes, wanted))
+    # What a late delete removes is clearer than what a late write brings back.
+    runs = sorted(
+        _runs(program, makers, writes, wanted), key=lambda run: run.newer.writes.deletes
+    )
     if not runs:
         return None
     shown: dict[Loss, _Received] = {}

@@ -53,6 +53,7 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
     "merge": ("merge",),
     "once_key": ("write", "once_key"),
     "size": ("item",),
+    "pair": ("write",),
 }
 """The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
@@ -206,7 +207,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def path_of(self, claim: Claim, *part: str | int) -> Path:
         """Return the path in the config of what a claim is about, or of a part of its attribute."""
         name = claim.subject
-        if not name:
+        if not name or claim.kind == "pair":
             return (*self.path, *_SETTINGS.get(claim.kind, ()))
         if claim.kind == "type":
             return self.place(name, "type")
