@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from msgspec import Struct, structs
+import yaml
+from msgspec import Struct, json, structs
 
 from router.model import KeyType
 from router.prover.expressions import paths_in, tree_of
@@ -289,13 +290,16 @@ def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
 
 
 def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
-    """Return the parts of a message at some paths, as JSON, cut after so many characters."""
+    """Return the parts of a message at some paths, as YAML in one line, cut after so many characters."""
     data: Any = {}
     for steps in paths:
         value = _at(made.data, steps)
         if value is not MISSING:
             data = placed(data, steps, value)
-    text = ENCODER.encode(data).decode()
+    plain = json.decode(ENCODER.encode(data))
+    text = yaml.safe_dump(
+        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
+    ).strip()
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

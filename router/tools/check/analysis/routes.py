@@ -27,7 +27,6 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import MAX_ELEMENTS
-from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
@@ -422,14 +421,6 @@ def _scope(route: spec.RouteSettings) -> Scope:
 def is_set(value: Any) -> bool:
     """Whether a setting is given in the config."""
     return value is not None
-
-
-def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Return whether one of two writes destroys what the other relies on."""
-    return any(
-        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
-        for first, second in ((one, other), (other, one))
-    )
 
 
 def named(value: Value) -> str:
