@@ -123,7 +123,20 @@ def common_text(patterns: Iterable[str]) -> str | None:
 
     None if it is proved that there is none. Raises NotDecided.
     """
-    return find_outside([each for each in patterns if is_readable(each)], NO_MATCH, _MOST_STEPS)
+    readable = [each for each in dict.fromkeys(patterns) if is_readable(each)]
+    return find_outside(readable, NO_MATCH, _MOST_STEPS)
+
+
+def exclude_each_other(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether it is proved that no text matches both all of some patterns and all of others."""
+    # Two patterns are searched with much less work than all.
+    for pair in [*product(one, other), (*one, *other)]:
+        try:
+            if common_text(pair) is None:
+                return True
+        except NotDecided:
+            continue
+    return False
 
 
 def body_of(pattern: str) -> str:

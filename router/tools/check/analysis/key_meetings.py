@@ -6,7 +6,8 @@ orders), or that is not decided.
 What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from itertools import combinations_with_replacement
 from typing import Literal
 
 from msgspec import Struct
@@ -16,10 +17,22 @@ from router.prover.budget import NotDecided
 from router.prover.text_patterns import common_text
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
-from router.tools.check.analysis.key_separation import KeyedRoute, KeyGroups, keyed, why_apart
+from router.tools.check.analysis.key_separation import (
+    KeyedRoute,
+    KeyGroups,
+    are_plainly_apart,
+    keyed,
+    why_apart,
+)
 from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
+from router.tools.check.analysis.pair_edits import edit_of
 from router.tools.check.analysis.pair_losses import Loss, losses
-from router.tools.check.analysis.pair_messages import MessageMaker, Wanted, short
+from router.tools.check.analysis.pair_messages import (
+    MessageMaker,
+    RouteMessages,
+    Wanted,
+    short,
+)
 from router.tools.check.analysis.pair_runs import see_losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
@@ -28,11 +41,10 @@ from router.tools.check.analysis.verdicts import Claim, RouteClaim
 Verdict = Literal["apart", "may meet", "not decided"]
 Key = Sequence[tuple[str, KeyType]]
 
-MOST_COMPARED = 48
-"""The most other routes whose keys are compared with those of a route."""
-MOST_SEARCHED = 6
-"""The most of them for which messages are sought."""
+MOST_FOUND = 2
+"""The most other routes with which a route is reported: who ends these losses sees the next."""
 _MOST_KEYS = 6
+_MOST_KINDS = 8
 MEET = "two messages with one key lose data"
 PLUGINS = "a plugin changes messages or items of their queues"
 NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
@@ -46,6 +58,8 @@ class Example(Struct, frozen=True):
     first: str
     second: str
     losses: tuple[Loss, ...]
+    edit: str
+    """The YAML that ends all losses of the two routes."""
 
 
 class Meeting(Struct, frozen=True, eq=False):
@@ -81,6 +95,7 @@ class _TableRoute(Struct, frozen=True, eq=False):
     route: AnalyzedRoute
     keyed: KeyedRoute
     writes: RouteWrites
+    messages: RouteMessages
 
     @property
     def is_wide(self) -> bool:
@@ -89,29 +104,41 @@ class _TableRoute(Struct, frozen=True, eq=False):
         return writes.deletes or writes.inserts or writes.replaces or OTHERS in writes.sets
 
 
+def _kind_of(route: AnalyzedRoute, writes: RouteWrites) -> Hashable:
+    """Return what is equal for routes that lose the same to any other route."""
+    queue = route.route.queue if route.fifo else ""
+    attributes = (writes.sets, writes.adds, writes.appends, writes.keeps)
+    return (queue, writes.mode, writes.version, writes.once, *attributes)
+
+
 class _Group:
-    """The routes whose values of a key attribute begin alike."""
+    """The routes whose values of a key attribute begin alike, by their kinds."""
 
     def __init__(self) -> None:
-        self._all: list[_TableRoute] = []
-        self._wide: list[_TableRoute] = []
-        self._by_attribute: dict[str, list[_TableRoute]] = {}
+        self._kinds: dict[Hashable, list[_TableRoute]] = {}
+        self._wide: dict[Hashable, None] = {}
+        self._by_attribute: dict[str, dict[Hashable, None]] = {}
 
     def add(self, route: _TableRoute) -> None:
-        self._all.append(route)
+        kind = _kind_of(route.route, route.writes)
+        self._kinds.setdefault(kind, []).append(route)
         if route.is_wide:
-            self._wide.append(route)
+            self._wide[kind] = None
         for name in route.writes.attributes:
-            self._by_attribute.setdefault(name, []).append(route)
+            self._by_attribute.setdefault(name, {})[kind] = None
 
     def losing(self, route: _TableRoute) -> Iterator[_TableRoute]:
         """Yield those that could lose something to a route, or make it lose something."""
-        if route.is_wide:
-            yield from self._all
-            return
-        yield from self._wide
-        for name in route.writes.attributes:
-            yield from self._by_attribute.get(name, ())
+        kinds = self._kinds.keys()
+        if not route.is_wide:
+            found = dict(self._wide)
+            for name in route.writes.attributes:
+                found |= self._by_attribute.get(name, {})
+            kinds = found.keys()
+        for kind in kinds:
+            first, *_ = others = self._kinds[kind]
+            if _losses(first, route):
+                yield from others
 
 
 def meetings_of(routes: Iterable[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
@@ -130,42 +157,86 @@ def meetings_of(routes: Iterable[AnalyzedRoute], program: Program) -> Iterator[M
 
 def _of_table(routes: Sequence[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
     key: Key = tuple(routes[0].table.key.items()) if routes[0].table else ()
-    shared = [
-        _TableRoute(route, keyed(route, key), writes_of(route.name, route.route, dict(key)))
-        for route in routes
-    ]
+    if not _may_lose(routes, key):
+        return
+    shared = [_table_route(route, key) for route in routes]
     heads = [
         {head for each in shared for head in each.keyed.heads(place)} for place in range(len(key))
     ]
     place = max(range(len(key)), key=lambda number: len(heads[number]))
     groups = KeyGroups(heads[place], _Group)
+    work = _Work(256 * len(shared), 64 + 8 * len(shared), 16 + 2 * len(shared))
     for route in shared:
         near = groups.near(route.keyed.heads(place))
-        found = dict.fromkeys(each for group in near for each in group.losing(route))
-        yield from _of_route(route, found, key, program)
+        found = _distinct(each for group in near for each in group.losing(route))
+        yield from _of_route(route, found, key, program, work)
         for head in route.keyed.heads(place):
             groups.at(head).add(route)
 
 
+def _may_lose(routes: Sequence[AnalyzedRoute], key: Key) -> bool:
+    """Return whether some of the routes could lose anything; keys need no look else."""
+    kinds: dict[Hashable, RouteWrites] = {}
+    for route in routes:
+        writes = writes_of(route.name, route.route, dict(key))
+        kinds[_kind_of(route, writes)] = writes
+    # With more kinds, some nearly always do.
+    if len(kinds) > _MOST_KINDS:
+        return True
+    return any(losses(*pair) for pair in combinations_with_replacement(kinds.values(), 2))
+
+
+def _distinct(routes: Iterable[_TableRoute]) -> Iterator[_TableRoute]:
+    seen = set()
+    for route in routes:
+        if route not in seen:
+            seen.add(route)
+            yield route
+
+
+def _table_route(route: AnalyzedRoute, key: Key) -> _TableRoute:
+    known = keyed(route, key)
+    writes = writes_of(route.name, route.route, dict(key))
+    return _TableRoute(route, known, writes, RouteMessages(known.route, key))
+
+
+class _Work(Struct):
+    """What may still be spent on the routes of a table.
+
+    A look at a pair takes microseconds, a proof a millisecond, and a search for messages a few.
+    """
+
+    looks: int
+    proofs: int
+    searches: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left of one of them."""
+        return not self.looks or not self.proofs or not self.searches
+
+
 def _of_route(
-    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program
+    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program, work: _Work
 ) -> Iterator[Meeting]:
     """Yield what is known of a route and earlier ones of its table."""
-    compared = searched = 0
+    seen = 0
     for other in others:
-        lost = _losses(other, route)
-        if not lost:
-            continue
-        if compared == MOST_COMPARED or searched == MOST_SEARCHED:
+        if work.is_done or seen == MOST_FOUND:
             yield Meeting(None, route.route, "not decided", TOO_MANY)
             return
-        compared += 1
+        work.looks -= 1
+        if are_plainly_apart(other.keyed, route.keyed):
+            continue
+        work.proofs -= 1
         apart = why_apart(other.keyed, route.keyed, key)
         if apart:
             yield Meeting(other.route, route.route, "apart", apart)
             continue
-        searched += 1
-        yield _search(other, route, key, program, lost)
+        work.searches -= 1
+        found = _search(other, route, program, _losses(other, route))
+        seen += found.example is not None
+        yield found
 
 
 def _losses(one: _TableRoute, other: _TableRoute) -> Sequence[Loss]:
@@ -175,7 +246,7 @@ def _losses(one: _TableRoute, other: _TableRoute) -> Sequence[Loss]:
 
 
 def _search(
-    one: _TableRoute, other: _TableRoute, key: Key, program: Program, lost: Sequence[Loss]
+    one: _TableRoute, other: _TableRoute, program: Program, lost: Sequence[Loss]
 ) -> Meeting:
     """Seek two messages that show what two routes lose."""
     reason = NOT_FOUND
@@ -184,17 +255,20 @@ def _search(
     versions = dict.fromkeys(filter(None, (one.writes.version, other.writes.version)))
     concerned = dict.fromkeys(name for loss in lost for name in loss.attributes if name != OTHERS)
     first, second = [
-        MessageMaker(program, each.keyed.route, key, place, tuple(versions), tuple(concerned))
+        MessageMaker(program, each.messages, place, tuple(versions), tuple(concerned))
         for place, each in enumerate((one, other))
     ]
-    for wanted in _wanted(one.keyed, other.keyed, key, first, second):
-        found = see_losses(program, (first, second), (one.writes, other.writes), (wanted, wanted), lost)
+    for wanted in _wanted(one, other, first, second):
+        found = see_losses(
+            program, (first, second), (one.writes, other.writes), (wanted, wanted), lost
+        )
         if found is None:
             continue
         if found.losses:
             paths = {one.route.name: first.paths, other.route.name: second.paths}
             texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
-            example = Example(texts[0], texts[1], found.losses)
+            edit = edit_of(one.writes, other.writes)
+            example = Example(texts[0], texts[1], found.losses, edit)
             return Meeting(one.route, other.route, "may meet", MEET, example)
         reason = NOT_SEEN
     return Meeting(one.route, other.route, "not decided", reason)
@@ -207,15 +281,15 @@ def _runs_plugins(route: _TableRoute, program: Program) -> bool:
 
 
 def _wanted(
-    one: KeyedRoute, other: KeyedRoute, key: Key, first: MessageMaker, second: MessageMaker
+    one: _TableRoute, other: _TableRoute, first: MessageMaker, second: MessageMaker
 ) -> Iterator[Wanted]:
     """Yield keys that both routes may write: of messages of one of them, and texts that both take."""
     common: dict[str, str | Sequence[str]] = {}
-    for (name, _), mine, theirs in zip(key, one.shapes, other.shapes, strict=True):
-        found = _hashed(one, other, name) or _common(mine, theirs)
+    names = [name for name, _ in one.messages.key]
+    for name, mine, theirs in zip(names, one.keyed.shapes, other.keyed.shapes, strict=True):
+        found = _hashed(one.keyed, other.keyed, name) or _common(mine, theirs)
         if found:
             common[name] = found
-    names = [name for name, _ in key]
     made = [each for maker in (first, second) for each in maker.made()]
     keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
     hashed = {name: values for name, values in common.items() if not isinstance(values, str)}

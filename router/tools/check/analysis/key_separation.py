@@ -10,9 +10,8 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from router.model import KeyType
-from router.prover.budget import NotDecided
 from router.prover.predicates import Schema, any_of
-from router.prover.text_patterns import common_text
+from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
     KeyShape,
@@ -51,31 +50,37 @@ def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRout
     return KeyedRoute(known, tuple(shape_of(known, name, kind) for name, kind in key))
 
 
+def are_plainly_apart(one: KeyedRoute, other: KeyedRoute) -> bool:
+    """Return whether what is known of their texts shows at once that two routes write no key both."""
+    if one.route.messages.unreachable or other.route.messages.unreachable:
+        return True
+    return any(map(_plainly_differ, one.shapes, other.shapes))
+
+
+def _plainly_differ(one: KeyShape, other: KeyShape) -> bool:
+    if one.texts is not None and other.texts is not None:
+        return one.texts.isdisjoint(other.texts)
+    if one.texts is not None or other.texts is not None:
+        return False
+    shorter, longer = sorted((one.head, other.head), key=len)
+    ending, whole = sorted((one.tail, other.tail), key=len)
+    return not (longer.startswith(shorter) and whole.endswith(ending))
+
+
 def why_apart(one: KeyedRoute, other: KeyedRoute, key: Sequence[tuple[str, KeyType]]) -> str:
     """Return the key attribute whose values are proved to differ in all messages; "" if none is.
 
     The messages are two: what one message writes by both routes is not asked.
     """
-    if one.route.messages.unreachable or other.route.messages.unreachable:
-        return key[0][0]
     pairs = zip(key, one.shapes, other.shapes, strict=True)
     for (name, kind), mine, theirs in pairs:
-        if _texts_differ(mine, theirs):
+        if exclude_each_other(mine.patterns, theirs.patterns):
             return name
         if _values_differ(one.route, mine, other.route, theirs):
             return name
         if kind == "S" and _sources_differ(one.route, other.route, name):
             return name
     return ""
-
-
-def _texts_differ(one: KeyShape, other: KeyShape) -> bool:
-    if one.texts is not None and other.texts is not None:
-        return one.texts.isdisjoint(other.texts)
-    try:
-        return common_text((*one.patterns, *other.patterns)) is None
-    except NotDecided:
-        return False
 
 
 def _values_differ(
@@ -118,7 +123,11 @@ def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
     for schema in schemas:
         for part in (schema, schema.get("not")):
             if isinstance(part, dict):
-                yield from [part[each] for each in _BOUNDS if type(part.get(each)) is not bool and each in part]
+                yield from [
+                    part[each]
+                    for each in _BOUNDS
+                    if type(part.get(each)) is not bool and each in part
+                ]
 
 
 def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:

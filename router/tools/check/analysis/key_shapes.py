@@ -39,12 +39,13 @@ _MOST_LISTS = 8
 class KeyShape(Struct, frozen=True):
     """What each value of a key attribute is, as text: numbers in plain notation.
 
-    It is one of `texts`, if that is not None; it begins with `head`, and matches all `patterns`.
-    `origin` is the path of the message at which it is, unchanged.
+    It is one of `texts`, if that is not None; it begins with `head`, ends with `tail`, and matches
+    all `patterns`. `origin` is the path of the message at which it is, unchanged.
     """
 
     texts: frozenset[str] | None = None
     head: str = ""
+    tail: str = ""
     patterns: tuple[str, ...] = ()
     origin: Steps | None = None
 
@@ -78,12 +79,12 @@ def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
     if has_only_built_ins(route, attribute):
         texts = _texts(route, name, attribute, kind)
     if texts is not None:
-        patterns: tuple[str, ...] = (one_of([f"^{escaped(each)}$" for each in sorted(texts)]),)
-        return KeyShape(texts, patterns=patterns, origin=_origin(route, attribute, kind))
+        pattern = one_of([f"^{escaped(each)}$" for each in sorted(texts)])
+        return KeyShape(texts, patterns=(pattern,), origin=_origin(route, attribute, kind))
     if kind == "N":
         return KeyShape(origin=_origin(route, attribute, kind))
-    head, patterns = _text(route, attribute)
-    return KeyShape(None, head, patterns, _origin(route, attribute, kind))
+    shape = _text(route, attribute)
+    return structs.replace(shape, origin=_origin(route, attribute, kind))
 
 
 def attribute_of(route: AnalyzedRoute, name: str) -> spec.Attribute:
@@ -218,31 +219,31 @@ def leaves_at(predicate: Schema, steps: Steps) -> Iterator[Schema]:
         yield from leaves_at(inner, steps[1:])
 
 
-def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> tuple[str, tuple[str, ...]]:
-    """Return what each text of an attribute begins with, and patterns that it matches."""
+def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
+    """Return what is known of an attribute that is text, by its source."""
     source, given = source_of(attribute)
     if attribute.transform or attribute.type not in (None, "S"):
-        return "", ()
+        return KeyShape()
     if source.key == "hash":
-        return "", (_HASH,)
+        return KeyShape(patterns=(_HASH,))
     if source.key == "meta":
-        return "", (_TIME,) if given in META_TIMES else ()
+        return KeyShape(patterns=(_TIME,) if given in META_TIMES else ())
     pieces = [(True, given)]
     kinds = ["string"] if attribute.type is None else ["string", "number"]
     if source.key == "template":
         pieces = split_template(given)
         kinds = ["string", "number", "boolean"]
     elif source.key != "from":
-        return "", ()
+        return KeyShape()
     default = attribute.default
     if default is not UNSET and not isinstance(default, str):
-        return "", ()
+        return KeyShape()
     patterns = (*_joined(route, pieces, kinds), _NOT_EMPTY)
-    head = "" if not pieces or pieces[0][0] else pieces[0][1]
-    if default is UNSET:
-        return head, patterns
-    other = f"^{escaped(default)}$"
-    return "", tuple(one_of([each, other]) for each in patterns)
+    if default is not UNSET:
+        other = f"^{escaped(default)}$"
+        return KeyShape(patterns=tuple(one_of([each, other]) for each in patterns))
+    head, tail = ["" if is_expression else text for is_expression, text in (pieces[0], pieces[-1])]
+    return KeyShape(head=head, tail=tail, patterns=patterns)
 
 
 def _joined(

@@ -24,7 +24,8 @@ from router.tools.check.analysis.refutations import paths_of, tested_paths
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.memory.pairs import PairMessage, plan_alone
 
-MOST_BASES = 4
+MOST_BASES = 3
+_MOST_PATHS = 32
 _LADDERS: Sequence[Sequence[Any]] = (
     (1, 2),
     ("2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"),
@@ -70,6 +71,51 @@ class _Draft(Struct, frozen=True):
     attributes: Mapping[str, Mapping[str, Any]] = {}
 
 
+class RouteMessages:
+    """Messages that a route takes, most of them; they are made once for all its pairs."""
+
+    def __init__(self, route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> None:
+        self.route = route
+        self.key = key
+
+    @cached_property
+    def bases(self) -> list[Any]:
+        """Some messages, with something at each path that the item is made of."""
+        messages = self.route.mapped
+        if messages is None:
+            return []
+        names = dict.fromkeys([*(name for name, _ in self.key), *self.route.attributes])
+        found: dict[Steps, None] = {}
+        for name in names:
+            found |= dict.fromkeys(paths_of(self.route, attribute_of(self.route, name)))
+        tested = tested_paths(self.route)
+        bases: list[Any] = []
+
+        def take(message: Any) -> bool:
+            bases.append(message)
+            return len(bases) == MOST_BASES
+
+        for there in ([steps for steps in found if steps][:_MOST_PATHS], ()):
+            if not bases:
+                messages.find((), take, there, tested)
+        return [self._natural(each) for each in bases]
+
+    def _natural(self, message: Any) -> Any:
+        """Return a message with values of which nothing is known as the route takes them."""
+        for name, attribute in self.route.attributes.items():
+            for use in self.route.uses(attribute):
+                tree = tree_of(use.text)
+                steps = self.route.scope.path(tree)
+                known = of_tree(self.route.mapped, self.route.scope, tree)
+                if steps and known.untyped:
+                    message = placed(message, steps, self._plain(name, attribute))
+        return message
+
+    def _plain(self, name: str, attribute: spec.Attribute) -> Any:
+        is_added = name in self.route.route.write.add and attribute.type is None
+        return next(iter(_BY_TYPE.get("N" if is_added else attribute.type, _PLAIN[0])))
+
+
 class MessageMaker:
     """Makes messages of one route; `number` is that of the route in its pair: 0 or 1.
 
@@ -80,15 +126,16 @@ class MessageMaker:
     def __init__(
         self,
         program: Program,
-        route: AnalyzedRoute,
-        key: Sequence[tuple[str, KeyType]],
+        messages: RouteMessages,
         number: int,
         versions: Sequence[str],
         concerned: Sequence[str],
     ) -> None:
+        route = messages.route
         self._program = program
+        self._messages = messages
         self._route = route
-        self._key = key
+        self._key = messages.key
         self._number = number
         is_whole = route.route.item is None
         named = [name for name in (*versions, *concerned) if is_whole or name in route.attributes]
@@ -105,52 +152,27 @@ class MessageMaker:
             found |= dict.fromkeys(paths_of(self._route, attribute_of(self._route, name)))
         return [steps for steps in found if steps]
 
+    @cached_property
+    def _key_paths(self) -> frozenset[Steps]:
+        attributes = [attribute_of(self._route, name) for name, _ in self._key]
+        return frozenset(
+            steps for attribute in attributes for steps in paths_of(self._route, attribute)
+        )
+
     def made(self) -> Iterator[MadeMessage]:
         """Yield messages with any keys."""
-        for base in self._bases:
+        for base in self._messages.bases:
             found = self._first_of(base, {}, 0)
             if found is not None:
                 yield found
 
     def make(self, wanted: Wanted, level: int) -> MadeMessage | None:
         """Return a message with a key, and the older version (0) or the newer one (1)."""
-        for base in self._bases:
+        for base in self._messages.bases:
             found = self._first_of(base, wanted, level)
             if found is not None:
                 return self._with_concerned(found)
         return None
-
-    @cached_property
-    def _bases(self) -> list[Any]:
-        """Messages that the schema takes, most of them."""
-        messages = self._route.mapped
-        if messages is None:
-            return []
-        found: list[Any] = []
-
-        def take(message: Any) -> bool:
-            found.append(message)
-            return len(found) == MOST_BASES
-
-        messages.find((), take, self.paths, tested_paths(self._route))
-        if not found:
-            messages.find((), take, (), tested_paths(self._route))
-        return [self._natural(each) for each in found]
-
-    def _natural(self, message: Any) -> Any:
-        """Return a message with values of which nothing is known as the route takes them."""
-        for name, attribute in self._route.attributes.items():
-            for use in self._route.uses(attribute):
-                tree = tree_of(use.text)
-                steps = self._route.scope.path(tree)
-                known = of_tree(self._route.mapped, self._route.scope, tree)
-                if steps and known.untyped:
-                    message = placed(message, steps, self._plain(name, attribute))
-        return message
-
-    def _plain(self, name: str, attribute: spec.Attribute) -> Any:
-        is_added = name in self._route.route.write.add and attribute.type is None
-        return next(iter(_BY_TYPE.get("N" if is_added else attribute.type, _PLAIN[0])))
 
     def _first_of(self, base: Any, wanted: Wanted, level: int) -> MadeMessage | None:
         draft = self._draft(base, wanted, level)
@@ -233,7 +255,8 @@ class MessageMaker:
         data = draft.data
         for name in self._versions if ladder else ():
             for steps in paths_of(self._route, attribute_of(self._route, name)):
-                data = placed(data, steps, ladder[level])
+                if steps not in self._key_paths:
+                    data = placed(data, steps, ladder[level])
         return structs.replace(draft, data=data)
 
     def _with_concerned(self, found: MadeMessage) -> MadeMessage:
@@ -244,7 +267,9 @@ class MessageMaker:
             for value in self._values(attribute, steps) if steps else ():
                 data = placed(found.data, steps or (), value)
                 changed = self._planned(_Draft(data, *_about(found.message)))
-                if changed is not None and name in changed.write.item:
+                if changed is None or name not in changed.write.item:
+                    continue
+                if changed.write.identity == found.write.identity:
                     found = changed
                     break
         return found

@@ -51,20 +51,19 @@ def see_losses(
     losses: Sequence[Loss],
 ) -> SeenLosses | None:
     """Return the losses that messages of a key show; None if the two routes do not write one item."""
-    # What a late delete removes is clearer than what a late write brings back.
-    runs = sorted(
-        _runs(program, makers, writes, wanted), key=lambda run: run.newer.writes.deletes
-    )
-    if not runs:
-        return None
     shown: dict[Loss, _Received] = {}
-    for loss in losses:
-        for run in runs:
-            if run.order == loss.order and _is_seen(loss, run):
+    last = None
+    orders = {loss.order for loss in losses}
+    for run in _runs(program, makers, writes, wanted):
+        last = run
+        for loss in losses:
+            if loss not in shown and run.order == loss.order and _is_seen(loss, run):
                 shown[loss] = run
-                break
-    first = next(iter(shown.values()), runs[0])
-    return SeenLosses(first.first, first.second, tuple(shown))
+        if {loss.order for loss in shown} == orders:
+            break
+    seen = tuple(loss for loss in losses if loss in shown)
+    first = shown[seen[0]] if seen else last
+    return None if first is None else SeenLosses(first.first, first.second, seen)
 
 
 def _runs(
@@ -73,7 +72,9 @@ def _runs(
     writes: tuple[RouteWrites, RouteWrites],
     wanted: tuple[Wanted, Wanted],
 ) -> Iterator[_Received]:
-    for levels in _LEVELS:
+    # What a late delete removes is clearer than what a late write brings back.
+    levels_of = sorted(_LEVELS, key=lambda levels: _deletes_last(levels, writes))
+    for levels in levels_of:
         one, other = [makers[place].make(wanted[place], levels[place]) for place in (0, 1)]
         if one is None or other is None or one.write.identity != other.write.identity:
             continue
@@ -96,6 +97,10 @@ def _runs(
                 newer,
                 run.after.get(identity),
             )
+
+
+def _deletes_last(levels: tuple[int, int], writes: tuple[RouteWrites, RouteWrites]) -> bool:
+    return writes[levels.index(max(levels))].deletes
 
 
 def _is_seen(loss: Loss, run: _Received) -> bool:

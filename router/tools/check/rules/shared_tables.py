@@ -8,7 +8,6 @@ from router.codes import declare
 from router.model import Code, Severity
 from router.runtime.modes import MODES
 from router.tools.check.analysis.key_meetings import Example, Meeting
-from router.tools.check.analysis.pair_losses import Loss
 from router.tools.check.rule import Found, Subject, rule
 
 ERASES = declare(
@@ -63,16 +62,16 @@ def _found(meeting: Meeting, example: Example) -> Found:
         code,
         sentence,
         (*route.path, "write"),
-        _advice(worst[0]),
+        _advice(example.edit),
         beside=meeting.one.path,
         refutes=meeting.claim,
     )
 
 
-def _advice(loss: Loss) -> str:
+def _advice(edit: str) -> str:
     """Return the edit as YAML in one line."""
-    comments = [line.strip("# ") for line in loss.edit.splitlines() if line.startswith("#")]
-    routes = yaml.safe_load(loss.edit)
+    comments = [line.strip("# ") for line in edit.splitlines() if line.startswith("#")]
+    routes = yaml.safe_load(edit)
     text = yaml.safe_dump(
         routes, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
     )
