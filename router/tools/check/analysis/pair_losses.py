@@ -71,21 +71,21 @@ def _erased(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
         return
     what = f"{_named(own)} of '{victim.name}'"
     yield _loss("in order", f"'{culprit.name}' replaces the item, and erases {what}", own)
-    if not _is_stale(culprit, victim):
+    if not victim.inserts and not _is_stale(culprit, victim):
         late = f"a late message of '{culprit.name}'"
         yield _loss("out of order", f"{late} replaces the item, and erases {what}", own)
 
 
 def _refused(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     """Yield what is never stored, since a condition fails on what the other route stored."""
-    depending = victim.adds | victim.appends
+    depending = victim.adds - culprit.appends | victim.appends - culprit.adds
     only = victim.sets - culprit.sets | depending | victim.keeps - culprit.attributes
     never = f"its {_named(only)} are never stored"
     if victim.inserts:
         found = f"'{victim.name}' finds the item of '{culprit.name}' and is a duplicate"
         everything = f"its {_named(victim.attributes)} are never stored"
         yield _loss("in order", f"{found}: {everything}", victim.attributes)
-        if only:
+        if only and not culprit.replaces:
             late = f"a late message of '{victim.name}' finds the item of '{culprit.name}'"
             yield _loss("out of order", f"{late} and is a duplicate: {never}", only)
     elif only and _is_stale(victim, culprit):
@@ -110,8 +110,12 @@ def _sums(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     refused = victim.adds & culprit.appends | victim.appends & culprit.adds
     unset = victim.keeps & depending
     if refused:
-        sentence = f"'{victim.name}' is rejected: '{culprit.name}' stores {_named(refused)} of another type"
-        yield _loss("in order", sentence, refused)
+        what = f"'{culprit.name}' stores {_named(refused)} of another type"
+        yield _loss("in order", f"'{victim.name}' is rejected: {what}", victim.attributes)
+        others = victim.attributes - culprit.sets - refused
+        if others and not _is_stale(victim, culprit):
+            late = f"a late message of '{victim.name}' is rejected: {what}"
+            yield _loss("out of order", late, others)
     if unset:
         sentence = (
             f"'{culprit.name}' adds to {_named(unset)} before '{victim.name}' sets the first value"

@@ -1,0 +1,377 @@
+"""What two routes that write one key lose of each other: `make pairs` prints the table of docs/writes.md.
+
+Events happen at the times 1, 2, ... Each is written by one of the two routes or, as `match: all` does it, by both. The
+messages are received in some order, by compiled routes, on a table. An order **loses** an attribute if the final item
+differs in it from what each route alone would have left, merged:
+
+- *Alone* means: the same messages in the same order of receipt, without those of the other route. So what a route loses
+  of its own by a wrong order is no loss of the pair.
+- An attribute that one route writes has the value that this route alone leaves.
+- An attribute that both set has the newer one of the two values that the routes alone leave: by the version, if both
+  routes write with the same one, else by time. One that is `keep_first` in both has either of the two; one that is
+  `keep_first` in one of them has the value of the other, if there is one.
+- An attribute to which one route adds or appends has all that both contribute, in any order.
+- A delete and what is older than it leave nothing. If it is the newest event, there is no item.
+
+A loss is **in order** if the messages are received in the order of time; it is **out of order** if the same messages in
+order do not lose the attribute. Two routes that `put` the same attributes are as one route, and are left out.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from itertools import combinations_with_replacement, permutations, product
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from router.tools.check.analysis.pair_losses import Loss, losses
+from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
+from tests.support.config import spec
+from tests.support.dev import make_record, write_together
+from tests.support.engine import PlannedMessage, plan
+from tests.support.program import load_program
+from tests.support.testing import MemoryTables
+
+Side = Literal[0, 1]
+SIDES: tuple[Side, Side] = (0, 1)
+KEY = {"id": {"S": "k"}}
+MOST_EVENTS = 6
+OWN = ("a", "b")
+"""The attribute that only one of the two routes writes, by side."""
+COMMON = "c"
+VERSION = "v"
+KINDS = ("set", "unset", "add", "append", "keep")
+_LISTS = {"add": "add", "append": "append", "keep": "keep_first"}
+Ways = dict[str, str]
+
+
+class Setting(Struct, frozen=True):
+    """How a route writes. `own` and `common` are how it writes these attributes, "" for not at all.
+
+    `unset` removes an attribute that a message does not have, as every third does. `version` is the one that both
+    routes use, one of its own, or none; with `stored`, the route stores the common one and does not use it.
+    """
+
+    mode: str
+    own: str = ""
+    common: str = ""
+    version: Literal["", "shared", "own"] = ""
+    stored: bool = False
+
+    def version_name(self, side: Side) -> str:
+        """The attribute that is its version, or ""."""
+        return {"": "", "shared": VERSION, "own": VERSION + OWN[side]}[self.version]
+
+    def kinds(self, side: Side) -> Ways:
+        """How it writes each attribute."""
+        ways = {OWN[side]: self.own, COMMON: self.common, self.version_name(side): "set"}
+        ways |= {VERSION: "set"} if self.stored else {}
+        return {name: kind for name, kind in ways.items() if name and kind and self.mode != "delete"}
+
+    def route(self, side: Side) -> Any:
+        """Its route in the config."""
+        names = [*self.kinds(side)] or [*filter(None, [self.version_name(side)])]
+        item: dict[str, Any] = {name: name for name in ("id", *names)}
+        for name, kind in self.kinds(side).items():
+            if kind == "unset":
+                item[name] = {"from": name, "missing": "remove"}
+        write: dict[str, Any] = {"mode": self.mode}
+        write |= {"version": self.version_name(side)} if self.version else {}
+        for kind, setting in _LISTS.items():
+            write |= {setting: [name for name, each in self.kinds(side).items() if each == kind]}
+        return {"queue": self.name(side), "table": "things", "item": item, "write": write}
+
+    def name(self, side: Side) -> str:
+        """The name of its route."""
+        return "-".join(each or "no" for each in (self.mode, self.own, self.common, self.version, "stored" * self.stored, OWN[side]))
+
+
+def all_settings() -> list[Setting]:
+    """All modes, with and without attributes of their own and common ones, and all kinds of versions."""
+    found = [Setting("delete", version=version) for version in ("", "shared", "own")]
+    for own, common in (("set", ""), ("", "set"), ("set", "set")):
+        for stored in (False, True):
+            found += [Setting(mode, own, common, "", stored) for mode in ("put", "insert")]
+        found += [Setting("newest", own, common, version) for version in ("shared", "own")]
+    ways = [(own, common) for own in ("", "set") for common in ("", *KINDS) if own or common]
+    ways += [(own, "") for own in ("keep", "add", "append", "unset")]
+    for own, common in ways:
+        found += [Setting("update", own, common, version) for version in ("", "shared", "own")]
+        found += [Setting("update", own, common, "", True)]
+    return found
+
+
+def plain_settings() -> list[Setting]:
+    """The modes, each with an attribute of its own and a common one that it sets: the rows of the table."""
+    return [each for each in all_settings() if (each.own, each.common) in (("set", "set"), ("", "")) and not each.stored]
+
+
+State = str
+"""An item as JSON; "" for none."""
+Clock = Literal["exact", "coarse"]
+"""Whether each event has a version of its own, or two that follow each other have the same."""
+
+
+class Message(Struct, frozen=True):
+    """The message of an event for one route."""
+
+    setting: Setting
+    side: Side
+    time: int
+    clock: Clock
+    lists: bool
+    """Whether the attribute that both routes write is a list."""
+
+    def data(self) -> dict[str, Any]:
+        """Its content: each value tells of which event it is."""
+        found: dict[str, Any] = {"id": "k"}
+        kinds = self.setting.kinds(self.side) or {self.setting.version_name(self.side): "set"}
+        for name, kind in kinds.items():
+            if name and not (kind == "unset" and self.time % 3 == 0):
+                found[name] = self._value(name, kind)
+        return found
+
+    def _value(self, name: str, kind: str) -> Any:
+        if name.startswith(VERSION):
+            return version_at(self.time, self.clock)
+        if kind == "add":
+            return 1000 * 2 ** (self.time + MOST_EVENTS * self.side)
+        value = 100 * (self.side + 1) + self.time
+        return [value] if name == COMMON and self.lists else value
+
+
+def version_at(time: int, clock: Clock) -> int:
+    """Return the version of an event."""
+    return time if clock == "exact" else (time + 1) // 2
+
+
+class Tables:
+    """What a message makes of an item, by compiled routes on tables in memory."""
+
+    def __init__(self, settings: Iterable[Setting], folder: Path) -> None:
+        routes = {each.name(side): each.route(side) for each in settings for side in SIDES}
+        config = {
+            "version": 1,
+            "queues": {name: {"dead_letter": "dead"} for name in routes},
+            "tables": {"things": {"key": {"id": "S"}}},
+            "routes": {name: {"queue": name, **route} for name, route in routes.items()},
+        }
+        file = folder / "routes.yaml"
+        file.write_text(json.dumps(config), encoding="utf-8")
+        self.program = load_program(file, {})
+        self._memory = MemoryTables.of(self.program)
+        self._after: dict[tuple[State, int], State] = {}
+        self._numbers: dict[Message, int] = {}
+        self._planned: list[PlannedMessage] = []
+
+    def writes(self, setting: Setting, side: Side) -> RouteWrites:
+        """What `router check` knows of a route."""
+        name = setting.name(side)
+        return writes_of(name, self.program.config.routes[name], ("id",))
+
+    def number(self, message: Message) -> int:
+        """The number of a message, whose writes are planned once."""
+        if message not in self._numbers:
+            record = make_record(spec.ReceivedMessage(message=message.data()), spec.Queue())
+            queue = self.program.engine.queues[message.setting.name(message.side)]
+            self._numbers[message] = len(self._planned)
+            self._planned.append(plan(queue, record))
+        return self._numbers[message]
+
+    def after(self, state: State, number: int) -> State:
+        """The item after a message."""
+        step = (state, number)
+        known = self._after.get(step)
+        if known is None:
+            known = self._after[step] = run(self._memory, state, self._planned[number], self._memory.get)
+        return known
+
+    @property
+    def steps(self) -> list[tuple[State, PlannedMessage, State]]:
+        """All steps that were made: items, writes and the items after them."""
+        return [(state, self._planned[number], after) for (state, number), after in self._after.items()]
+
+
+def run(tables: Any, state: State, planned: PlannedMessage, get: Callable[[str, Any], Any]) -> State:
+    """Return the item after the writes of a message, from another item or none."""
+    before = {"Item": json.loads(state)} if state else {"Key": KEY}
+    assert tables.write("Put" if state else "Delete", {"TableName": "things", **before}, 60).fault is None
+    write_together([planned], tables, False)
+    item = get("things", KEY)
+    return json.dumps(item, sort_keys=True) if item else ""
+
+
+Lost = frozenset[str]
+Delivery = tuple[int, ...]
+"""What one message is for each side: the number of its message there, or -1."""
+
+
+class Pair:
+    """Two routes with one key, and the orders of events that lose something."""
+
+    def __init__(self, tables: Tables, one: Setting, other: Setting) -> None:
+        self._tables = tables
+        self.settings = (one, other)
+        self._kinds = tuple(setting.kinds(side) for setting, side in zip(self.settings, SIDES, strict=True))
+        self._lists = any(kinds.get(COMMON) == "append" for kinds in self._kinds)
+        self._by_version = "shared" in (one.version, other.version) and all(VERSION in each for each in self._kinds)
+        self._deletes = tuple(setting.mode == "delete" for setting in self.settings)
+        self._known: dict[Any, Lost] = {}
+        self.lost: dict[str, dict[str, str]] = {"in order": {}, "out of order": {}}
+        """For each order the attributes that are lost, each with the first example."""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether both put the same attributes, or neither stores anything."""
+        same = set(self._kinds[0]) == set(self._kinds[1])
+        return all(self._deletes) or (same and {each.mode for each in self.settings} == {"put"})
+
+    def search(self, most: int) -> None:
+        """Find what any order of so many events loses."""
+        takers = ((0,), (1,)) if any(self._deletes) else ((0,), (1,), (0, 1))
+        clocks: Sequence[Clock] = ("exact", "coarse")
+        for count in range(2, most + 1):
+            for kinds in product(takers, repeat=count):
+                if len({side for kind in kinds for side in kind}) == 2:
+                    for clock in clocks if any(each.version for each in self.settings) else clocks[:1]:
+                        self._search(kinds, clock)
+
+    def _search(self, kinds: Sequence[tuple[int, ...]], clock: Clock) -> None:
+        numbers = [
+            [
+                (side, self._tables.number(Message(self.settings[side], SIDES[side], time, clock, self._lists)))
+                for side in kind
+            ]
+            for time, kind in enumerate(kinds, 1)
+        ]
+        deleted = max(
+            (time for time, kind in enumerate(kinds) if any(self._deletes[side] for side in kind)), default=-1
+        )
+        right: Lost = frozenset()
+        for order, final, alone in self._orders(numbers, deleted):
+            lost = self._lost(final, alone, order, kinds, clock, deleted == len(kinds) - 1)
+            if order == sorted(order):
+                right = lost
+                self._note("in order", lost, kinds, order, clock)
+            elif lost - right:
+                self._note("out of order", lost - right, kinds, order, clock)
+
+    def _note(self, which: str, lost: Lost, kinds: Any, order: Sequence[int], clock: Clock) -> None:
+        for name in lost:
+            if name not in self.lost[which]:
+                events = " ".join(f"{'AB*'[kinds[each][0] if len(kinds[each]) == 1 else 2]}{each + 1}" for each in order)
+                self.lost[which][name] = events + (" (equal versions)" if clock == "coarse" else "")
+
+    def _orders(self, numbers: Any, deleted: int) -> Iterator[tuple[list[int], State, tuple[State, State]]]:
+        """Yield each order of receipt, the item that it leaves and those that each route alone leaves.
+
+        The first is the order of time. What a delete is newer than counts for no route alone.
+        """
+        after = self._tables.after
+
+        def extend(order: list[int], left: Sequence[int], state: State, alone: tuple[State, State]) -> Any:
+            if not left:
+                yield order, state, alone
+            for each in left:
+                item, items = state, alone
+                for side, number in numbers[each]:
+                    item = after(item, number)
+                    if each > deleted:
+                        own = after(items[side], number)
+                        items = (own, items[1]) if side == 0 else (items[0], own)
+                yield from extend([*order, each], [other for other in left if other != each], item, items)
+
+        yield from extend([], range(len(numbers)), "", ("", ""))
+
+    def _lost(
+        self, final: State, alone: tuple[State, State], order: Sequence[int], kinds: Any, clock: Clock, is_deleted: bool
+    ) -> Lost:
+        ages = tuple(self._removed(side, order, kinds, clock) for side in SIDES)
+        known = (final, alone, ages, clock, is_deleted)
+        if known not in self._known:
+            self._known[known] = self._compare(final, alone, ages, clock, is_deleted)
+        return self._known[known]
+
+    def _removed(self, side: Side, order: Sequence[int], kinds: Any, clock: Clock) -> tuple[int, int]:
+        """Return the time of the event whose message decides what a route alone removes, and of the newest; else 0."""
+        if self._kinds[side].get(COMMON) != "unset":
+            return 0, 0
+        times = [each + 1 for each in order if side in kinds[each]]
+        newest = max((time for time in times if time % 3 == 0), default=0)
+        if self.settings[side].version:
+            return max(times, key=lambda time: version_at(time, clock), default=0), newest
+        return times[-1] if times else 0, newest
+
+    def _compare(
+        self, final: State, alone: tuple[State, State], ages: Any, clock: Clock, is_deleted: bool
+    ) -> Lost:
+        item, *items = (decoded(state) for state in (final, *alone))
+        if any(self._deletes):
+            expected = {} if is_deleted else {**items[0], **items[1]}
+            return frozenset(name for name in {*item, *expected} if item.get(name) != expected.get(name)) - {"id"}
+        lost = set()
+        for name in {*self._kinds[0], *self._kinds[1]}:
+            ways = [kinds.get(name) for kinds in self._kinds]
+            values = [each.get(name) for each in items]
+            if None in ways:
+                candidates = [values[ways.index(None) - 1]]
+            else:
+                candidates = self._merged(name, ways, [*values, item.get(name)], ages, clock)
+            if item.get(name) not in candidates:
+                lost.add(name)
+        return frozenset(lost)
+
+    def _merged(self, name: str, ways: Any, values: Any, ages: Any, clock: Clock) -> list[Any]:
+        """Return the values that an attribute of both routes may have; the last of `values` is the one that it has."""
+        *values, final = values
+        if {"add", "append"} & {*ways}:
+            there = [value for value in values if value is not None]
+            if {*ways} == {"add", "append"} and len(there) == 2:
+                return []  # values of different types have no sum
+            return [sorted(sum(there, [])) if isinstance(there[0], list) else sum(there)] if there else [None]
+        if "keep" in ways:
+            sets = [value for way, value in zip(ways, values, strict=True) if way != "keep" and value is not None]
+            if "unset" in ways:  # after a removal, the next message sets the first value again
+                return sets or [final]
+            return sets or [value for value in values if value is not None] or [None]
+        if name == VERSION:
+            return [max(value or 0 for value in values) or None]
+        # Each value tells the time of its event. A newer value is none that an older one replaced.
+        times = [_time(value) or age for value, (age, _) in zip(values, ages, strict=True)]
+        times.append(_time(final) or max(newest for _, newest in ages))
+        marks = [version_at(time, clock) if self._by_version else time for time in times]
+        newest = max(marks[:2])
+        return [value for value, mark in zip((*values, final), marks, strict=True) if mark >= newest]
+
+
+def _time(value: Any) -> int:
+    """Return the time that a value tells; 0 for none."""
+    number: int = value[0] if isinstance(value, list) else value or 0
+    return number % 100
+
+
+@cache
+def decoded(state: State) -> dict[str, Any]:
+    """Return the attributes of an item; lists are in order of their numbers."""
+    found = {}
+    for name, value in (json.loads(state) if state else {}).items():
+        ((kind, content),) = value.items()
+        if kind == "L":
+            found[name] = sorted(int(each["N"]) for each in content)
+        else:
+            found[name] = int(content) if kind == "N" else content
+    return found
+
+
+def said(found: Iterable[Loss]) -> dict[str, set[str]]:
+    """Return the attributes that are lost by what `router check` says, by order."""
+    lost: dict[str, set[str]] = {"in order": set(), "out of order": set()}
+    for loss in found:
+        lost[loss.order] |= {*loss.attributes}
+    return lost
