@@ -129,14 +129,25 @@ def common_text(patterns: Iterable[str]) -> str | None:
 
 def exclude_each_other(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether it is proved that no text matches both all of some patterns and all of others."""
-    # Two patterns are searched with much less work than all.
-    for pair in [*product(one, other), (*one, *other)]:
+    return None in _common_texts([*product(one, other), (*one, *other)])
+
+
+def likely_common_text(one: Sequence[str], other: Sequence[str]) -> str:
+    """Return a text that matches all patterns, or if none is found one that matches two of them."""
+    found = _common_texts([(*one, *other), *product(one, other)])
+    return next(filter(None, found), "")
+
+
+def _common_texts(combinations: Iterable[Sequence[str]]) -> Iterator[str | None]:
+    """Yield a text that matches all patterns of a combination; None if there is none.
+
+    Two patterns are searched with much less work than many.
+    """
+    for patterns in combinations:
         try:
-            if common_text(pair) is None:
-                return True
+            yield common_text(patterns)
         except NotDecided:
             continue
-    return False
 
 
 def body_of(pattern: str) -> str:

@@ -89,7 +89,9 @@ class Setting(Struct, frozen=True):
 
     def name(self, side: Side) -> str:
         """The name of its route."""
-        return "-".join(each or "no" for each in (self.mode, self.own, self.common, self.version, "stored" * self.stored, OWN[side]))
+        return "-".join(
+            each or "no" for each in (self.mode, self.own, self.common, self.version, "stored" * self.stored, OWN[side])
+        )
 
 
 def all_settings() -> list[Setting]:
@@ -109,7 +111,9 @@ def all_settings() -> list[Setting]:
 
 def plain_settings() -> list[Setting]:
     """The modes, each with an attribute of its own and a common one that it sets: the rows of the table."""
-    return [each for each in all_settings() if (each.own, each.common) in (("set", "set"), ("", "")) and not each.stored]
+    return [
+        each for each in all_settings() if (each.own, each.common) in (("set", "set"), ("", "")) and not each.stored
+    ]
 
 
 State = str
@@ -265,7 +269,9 @@ class Pair:
     def _note(self, which: str, lost: Lost, kinds: Any, order: Sequence[int], clock: Clock) -> None:
         for name in lost:
             if name not in self.lost[which]:
-                events = " ".join(f"{'AB*'[kinds[each][0] if len(kinds[each]) == 1 else 2]}{each + 1}" for each in order)
+                events = " ".join(
+                    f"{'AB*'[kinds[each][0] if len(kinds[each]) == 1 else 2]}{each + 1}" for each in order
+                )
                 self.lost[which][name] = events + (" (equal versions)" if clock == "coarse" else "")
 
     def _orders(self, numbers: Any, deleted: int) -> Iterator[tuple[list[int], State, tuple[State, State]]]:
@@ -308,9 +314,7 @@ class Pair:
             return max(times, key=lambda time: version_at(time, clock), default=0), newest
         return times[-1] if times else 0, newest
 
-    def _compare(
-        self, final: State, alone: tuple[State, State], ages: Any, clock: Clock, is_deleted: bool
-    ) -> Lost:
+    def _compare(self, final: State, alone: tuple[State, State], ages: Any, clock: Clock, is_deleted: bool) -> Lost:
         item, *items = (decoded(state) for state in (final, *alone))
         if any(self._deletes):
             expected = {} if is_deleted else {**items[0], **items[1]}

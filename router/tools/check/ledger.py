@@ -189,7 +189,7 @@ def make_ledger(
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
-        entry = _judged(route, claim, neighbours, codes, doubts, locate)
+        entry = _judged(route, found, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
             beside = [("routes", claim.subject)] if claim.kind == "pair" and claim.subject else []
@@ -214,7 +214,7 @@ def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> 
 
 def _judged(
     route: AnalyzedRoute,
-    claim: Claim,
+    found: RouteClaim,
     neighbours: Sequence[AnalyzedRoute],
     codes: Sequence[Code],
     doubts: Iterable[str],
@@ -223,19 +223,20 @@ def _judged(
     """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are
     doubts.
     """
+    claim = found.claim
     reason = ""
     example = ""
     if not codes:
-        unknown = "" if claim.kind == "pair" else route.messages.unknown
+        unknown = "" if claim.kind == "pair" else found.unknown
         reason = unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
     unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
-    found = None if unbounded else _refutation(route, claim, neighbours)
-    if found:
-        example = found.message
+    refuted = None if unbounded else _refutation(route, claim, neighbours)
+    if refuted:
+        example = refuted.message
         if not codes:
             codes = [UNBOUNDED if claim.kind == "size" else REFUTED]
-            reason = found.reason
+            reason = refuted.reason
     undecided = not codes
     return LedgerEntry(
         route=claim.route,
@@ -246,7 +247,7 @@ def _judged(
         locate=locate,
         codes=tuple(dict.fromkeys(code.id for code in codes)),
         example=example,
-        has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
+        has_schema=not undecided or found.unknown != NO_SCHEMA,
     )
 
 

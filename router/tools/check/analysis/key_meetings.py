@@ -13,8 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from router.model import KeyType
-from router.prover.budget import NotDecided
-from router.prover.text_patterns import common_text
+from router.prover.text_patterns import likely_common_text
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_separation import (
@@ -82,13 +81,10 @@ class Meeting(Struct, frozen=True, eq=False):
     @property
     def in_ledger(self) -> RouteClaim:
         """The claim with why it is not proved."""
-        return RouteClaim(self.claim, () if self.verdict == "apart" else (self.reason,))
-
-    @property
-    def has_schemas(self) -> bool:
-        """Whether both routes have a schema, so that more can be known of their messages."""
+        doubts = () if self.verdict == "apart" else (self.reason,)
         routes = [self.other] if self.one is None else [self.one, self.other]
-        return all(route.messages.unknown != NO_SCHEMA for route in routes)
+        has_schemas = all(route.messages.unknown != NO_SCHEMA for route in routes)
+        return RouteClaim(self.claim, doubts, "" if has_schemas else NO_SCHEMA)
 
 
 class _TableRoute(Struct, frozen=True, eq=False):
@@ -307,10 +303,7 @@ def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
 
 
 def _common(one: KeyShape, other: KeyShape) -> str:
-    """Return a text that both can be, as far as is known; "" if nothing is known of one."""
+    """Return a text that both can be, as far as is known; "" if none is found."""
     if one.texts is not None and other.texts is not None:
-        return min(one.texts & other.texts, default="")
-    try:
-        return common_text((*one.patterns, *other.patterns)) or ""
-    except NotDecided:
-        return ""
+        return min(one.texts & other.texts)
+    return likely_common_text(one.patterns, other.patterns)

@@ -5,12 +5,14 @@ Whatever messages the routes take: a proof is by one key attribute, whose values
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import product
 from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from router.model import KeyType
-from router.prover.predicates import Schema, any_of
+from router.prover.predicates import EACH, Schema, Steps, any_of, there
+from router.prover.schema_prover import NO, SchemaProver
 from router.prover.text_patterns import exclude_each_other
 from router.runtime.sources import source_of
 from router.tools.check.analysis.key_shapes import (
@@ -90,16 +92,22 @@ def _values_differ(
     if mine.origin is None or theirs.origin is None or one.mapped is None or other.mapped is None:
         return False
     leaves = [*_leaves(one, mine), *_leaves(other, theirs)]
-    for leaf in leaves:
-        no_leaf = {"not": leaf}
-        sides = (
-            (one.mapped, mine.origin, other.mapped, theirs.origin),
-            (other.mapped, theirs.origin, one.mapped, mine.origin),
-        )
-        for messages, steps, others, others_steps in sides:
-            if messages.proves_at(steps, leaf) and others.proves_at(others_steps, no_leaf):
-                return True
+    sides = (
+        (one.mapped, mine.origin, other.mapped, theirs.origin),
+        (other.mapped, theirs.origin, one.mapped, mine.origin),
+    )
+    for leaf, side in product(leaves, sides):
+        messages, steps, others, others_steps = side
+        if messages.proves_at(steps, leaf) and _excludes(others, others_steps, leaf):
+            return True
     return False
+
+
+def _excludes(messages: SchemaProver, steps: Steps, leaf: Schema) -> bool:
+    """Return whether it is proved that no value at a path satisfies a predicate."""
+    if messages.proves_at(steps, {"not": leaf}):
+        return True
+    return EACH not in steps and messages.allows(there(steps, leaf)) is NO
 
 
 def _leaves(route: AnalyzedRoute, shape: KeyShape) -> Iterator[Schema]:

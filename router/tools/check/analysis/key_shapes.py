@@ -27,8 +27,8 @@ from router.tools.check.analysis.proof_cache import prover_of_part
 from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
 
-_NUMBER_BODY = "[-+.0-9eE]+"
-_BODIES: Mapping[str, str] = {"number": _NUMBER_BODY, "boolean": "(true|false)"}
+_BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
+"""How numbers and booleans are written as text."""
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 _NOT_EMPTY = r"[\s\S]"
 _HASH = "^[0-9a-f]{64}$"
@@ -251,13 +251,13 @@ def _joined(
 ) -> tuple[str, ...]:
     """Return patterns of the texts of a template; in each, an expression has one of its own."""
     parts = [
-        _bodies(route, text, kinds) if is_expression else [f"({escaped(text)})"]
+        _bodies(route, text, kinds) if is_expression else [escaped(text)]
         for is_expression, text in pieces
     ]
     found = []
     for number in range(max(map(len, parts), default=0)):
         each = [bodies[min(number, len(bodies) - 1)] for bodies in parts]
-        found.append(f"^{''.join(each)}$")
+        found.append("".join(["^", *[f"({body})" for body in each], "$"]))
     return tuple(found)
 
 

@@ -168,11 +168,20 @@ class MessageMaker:
 
     def make(self, wanted: Wanted, level: int) -> MadeMessage | None:
         """Return a message with a key, and the older version (0) or the newer one (1)."""
+        is_text = all(isinstance(each, str) for each in wanted.values())
+        ways: Sequence[Wanted] = ({}, wanted) if is_text else (wanted,)
         for base in self._messages.bases:
-            found = self._first_of(base, wanted, level)
-            if found is not None:
-                return self._with_concerned(found)
+            for given in ways:
+                found = self._first_of(base, given, level)
+                if found is not None and self._has_key(found, wanted):
+                    return self._with_concerned(found)
         return None
+
+    def _has_key(self, found: MadeMessage, wanted: Wanted) -> bool:
+        """Return whether the key of a message is as wanted, as far as that is known."""
+        parts = zip(self._key, found.write.identity[1:], strict=True)
+        texts = [(wanted.get(name), part) for (name, _), part in parts]
+        return all(text == part or not isinstance(text, str) for text, part in texts)
 
     def _first_of(self, base: Any, wanted: Wanted, level: int) -> MadeMessage | None:
         draft = self._draft(base, wanted, level)

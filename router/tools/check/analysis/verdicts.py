@@ -55,7 +55,11 @@ class Undecided(Struct, frozen=True):
 
 
 class RouteClaim(Struct, frozen=True):
-    """A claim, and why it is not proved: a proved claim has no doubts."""
+    """A claim, and why it is not proved: a proved claim has no doubts.
+
+    `unknown` is why nothing can be known of the messages that it is about, "" if something can.
+    """
 
     claim: Claim
     doubts: tuple[str, ...]
+    unknown: str = ""
