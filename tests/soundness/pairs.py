@@ -17,20 +17,16 @@ A loss is **in order** if the messages are received in the order of time; it is 
 order do not lose the attribute. Two routes that `put` the same attributes are as one route, and are left out.
 """
 
-import argparse
 import json
-import sys
-import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import combinations_with_replacement, permutations, product
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from router.tools.check.analysis.pair_losses import Loss, losses
+from router.tools.check.analysis.pair_losses import Loss
 from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
 from tests.support.config import spec
 from tests.support.dev import make_record, write_together

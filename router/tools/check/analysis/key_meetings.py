@@ -144,15 +144,15 @@ def meetings_of(routes: Iterable[AnalyzedRoute], program: Program) -> Iterator[M
     """
     tables: dict[str, list[AnalyzedRoute]] = {}
     for route in routes:
-        if route.table is not None:
-            tables.setdefault(route.table.name or route.route.table, []).append(route)
+        name = route.route.table
+        tables.setdefault(program.config.tables[name].name or name, []).append(route)
     for sharing in tables.values():
         if len(sharing) > 1:
-            yield from _of_table(sharing, program)
+            key = tuple(program.config.tables[sharing[0].route.table].key.items())
+            yield from _of_table(sharing, key, program)
 
 
-def _of_table(routes: Sequence[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
-    key: Key = tuple(routes[0].table.key.items()) if routes[0].table else ()
+def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> Iterator[Meeting]:
     if not _may_lose(routes, key):
         return
     shared = [_table_route(route, key) for route in routes]

@@ -54,7 +54,8 @@ def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRout
 
 def are_plainly_apart(one: KeyedRoute, other: KeyedRoute) -> bool:
     """Return whether what is known of their texts shows at once that two routes write no key both."""
-    if one.route.messages.unreachable or other.route.messages.unreachable:
+    sets = [each.route.messages for each in (one, other)]
+    if any(each.unreachable or each.no_elements for each in sets):
         return True
     return any(map(_plainly_differ, one.shapes, other.shapes))
 
@@ -91,7 +92,7 @@ def _values_differ(
     """Return whether a predicate that all values of one route satisfy, none of the other does."""
     if mine.origin is None or theirs.origin is None or one.mapped is None or other.mapped is None:
         return False
-    leaves = [*_leaves(one, mine), *_leaves(other, theirs)]
+    leaves = [*_leaves(one, mine.origin), *_leaves(other, theirs.origin)]
     sides = (
         (one.mapped, mine.origin, other.mapped, theirs.origin),
         (other.mapped, theirs.origin, one.mapped, mine.origin),
@@ -110,11 +111,8 @@ def _excludes(messages: SchemaProver, steps: Steps, leaf: Schema) -> bool:
     return EACH not in steps and messages.allows(there(steps, leaf)) is NO
 
 
-def _leaves(route: AnalyzedRoute, shape: KeyShape) -> Iterator[Schema]:
-    """Yield predicates that the values of a key attribute may satisfy."""
-    steps = shape.origin
-    if steps is None:
-        return
+def _leaves(route: AnalyzedRoute, steps: Steps) -> Iterator[Schema]:
+    """Yield predicates that the values at a path may satisfy."""
     values = values_at(route, steps)
     if values is not None:
         yield any_of([{"enum": values}])

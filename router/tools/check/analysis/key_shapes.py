@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, structs
 
 from router.errors import Rejection
 from router.model import META_TIMES, KeyType, Message
+from router.prover.conditions import evaluated
 from router.prover.expressions import tree_of
 from router.prover.inference import of_tree
 from router.prover.patterns import escaped
@@ -54,7 +55,10 @@ def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
     """Return a route with what its `when` says of its messages, if it has no schema."""
     if route.mapped is not None or route.messages.unknown != NO_SCHEMA:
         return route
-    known = _objects().narrow(route.when.predicate, route.when.exact, holds=lambda message: True)
+    known = _objects()
+    if route.route.when is not None:
+        holds = evaluated(route.route.when, True)
+        known = known.narrow(route.when.predicate, route.when.exact, holds)
     return structs.replace(route, messages=MessageSets(taken=known, mapped=known))
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct, json, structs
 
 from router.model import KeyType
 from router.prover.expressions import paths_in, tree_of
-from router.prover.inference import of_tree
+from router.prover.inference import of_path, of_tree
 from router.prover.predicates import DECODER, ENCODER, Steps
 from router.prover.schema_prover import NO
 from router.prover.value_generation import MISSING
@@ -82,8 +82,7 @@ class RouteMessages:
     def bases(self) -> list[Any]:
         """Some messages, with something at each path that the item is made of."""
         messages = self.route.mapped
-        if messages is None:
-            return []
+        assert messages is not None  # there are none else, or a plugin makes them
         names = dict.fromkeys([*(name for name, _ in self.key), *self.route.attributes])
         found: dict[Steps, None] = {}
         for name in names:
@@ -103,11 +102,8 @@ class RouteMessages:
     def _natural(self, message: Any) -> Any:
         """Return a message with values of which nothing is known as the route takes them."""
         for name, attribute in self.route.attributes.items():
-            for use in self.route.uses(attribute):
-                tree = tree_of(use.text)
-                steps = self.route.scope.path(tree)
-                known = of_tree(self.route.mapped, self.route.scope, tree)
-                if steps and known.untyped:
+            for steps in paths_of(self.route, attribute):
+                if of_path(self.route.mapped, steps).untyped:
                     message = placed(message, steps, self._plain(name, attribute))
         return message
 
@@ -237,16 +233,11 @@ class MessageMaker:
         """Return a draft in which expressions have values; one that is no path stays as it is."""
         data = draft.data
         for text, value in zip(texts, values, strict=True):
-            steps = next(self._paths_in(text), None)
+            places = map(self._route.scope.steps, paths_in(text, flat=True))
+            steps = next(filter(None, places), None)
             if steps:
                 data = placed(data, steps, self._typed(text, value, kind))
         return structs.replace(draft, data=data)
-
-    def _paths_in(self, text: str) -> Iterator[Steps]:
-        for names in paths_in(text, flat=True):
-            steps = self._route.scope.steps(names)
-            if steps:
-                yield steps
 
     def _typed(self, text: str, value: Any, kind: KeyType) -> Any:
         """Return a text as the type that the value of an expression has: as text, if it may be one."""
@@ -283,19 +274,15 @@ class MessageMaker:
                     break
         return found
 
-    def _values(self, attribute: spec.Attribute, steps: Steps) -> Iterator[Any]:
+    def _values(self, attribute: spec.Attribute, steps: Steps) -> list[Any]:
         listed = values_at(self._route, steps)
         if listed is not None:
-            yield listed[self._number % len(listed)]
-            return
+            return [listed[self._number % len(listed)]]
         pairs = [_BY_TYPE[attribute.type]] if attribute.type in _BY_TYPE else _PLAIN
-        for pair in pairs:
-            yield pair[self._number]
+        return [pair[self._number] for pair in pairs]
 
     def _planned(self, draft: _Draft) -> MadeMessage | None:
         """Return a message, if its route writes an item for it."""
-        if draft.data is MISSING:
-            return None
         message = PairMessage(
             self._route.route.queue,
             ENCODER.encode(draft.data).decode(),
