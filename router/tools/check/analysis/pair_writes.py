@@ -78,8 +78,8 @@ def writes_of(name: str, route: spec.RouteSettings, key: Collection[str]) -> Rou
 
 def _as_written(attribute: spec.Attribute) -> Any:
     given = {
-        name: value
+        name.removesuffix("_"): value
         for name, value in structs.asdict(attribute).items()
         if value is not UNSET and value is not None and value != ()
     }
-    return given.pop("from_") if given.keys() == {"from_"} else given
+    return given.pop("from") if given.keys() == {"from"} else given
