@@ -17,19 +17,27 @@ A loss is **in order** if the messages are received in the order of time; it is 
 order do not lose the attribute. Two routes that `put` the same attributes are as one route, and are left out.
 """
 
+import argparse
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from itertools import product
+from itertools import chain, combinations_with_replacement, product
 from pathlib import Path
+from random import Random
+from time import monotonic
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from router.tools.check.analysis.pair_losses import Loss
+from router.model import Table
+from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
+from tests.aws.conftest import connected
 from tests.support.config import spec
-from tests.support.dev import make_record, write_together
+from tests.support.dev import clients, create_table, local_aws, make_record, write_together
 from tests.support.engine import PlannedMessage, plan
 from tests.support.program import load_program
 from tests.support.testing import MemoryTables
@@ -38,6 +46,8 @@ Side = Literal[0, 1]
 SIDES: tuple[Side, Side] = (0, 1)
 KEY = {"id": {"S": "k"}}
 MOST_EVENTS = 6
+ENOUGH_EVENTS = 3
+"""So many show all that is lost: no pair loses more with more of them."""
 OWN = ("a", "b")
 """The attribute that only one of the two routes writes, by side."""
 COMMON = "c"
@@ -208,8 +218,7 @@ def run(tables: Any, state: State, planned: PlannedMessage, get: Callable[[str, 
 
 
 Lost = frozenset[str]
-Delivery = tuple[int, ...]
-"""What one message is for each side: the number of its message there, or -1."""
+_NO_AGES = ((0, 0), (0, 0))
 
 
 class Pair:
@@ -222,6 +231,7 @@ class Pair:
         self._lists = any(kinds.get(COMMON) == "append" for kinds in self._kinds)
         self._by_version = "shared" in (one.version, other.version) and all(VERSION in each for each in self._kinds)
         self._deletes = tuple(setting.mode == "delete" for setting in self.settings)
+        self._removes = any(kinds.get(COMMON) == "unset" for kinds in self._kinds)
         self._known: dict[Any, Lost] = {}
         self.lost: dict[str, dict[str, str]] = {"in order": {}, "out of order": {}}
         """For each order the attributes that are lost, each with the first example."""
@@ -254,13 +264,18 @@ class Pair:
             (time for time, kind in enumerate(kinds) if any(self._deletes[side] for side in kind)), default=-1
         )
         right: Lost = frozenset()
-        for order, final, alone in self._orders(numbers, deleted):
-            lost = self._lost(final, alone, order, kinds, clock, deleted == len(kinds) - 1)
-            if order == sorted(order):
-                right = lost
-                self._note("in order", lost, kinds, order, clock)
-            elif lost - right:
-                self._note("out of order", lost - right, kinds, order, clock)
+        orders = self._orders(numbers, deleted)
+        for place, (order, final, alone) in enumerate(orders):
+            ages = tuple(self._removed(side, order, kinds, clock) for side in SIDES) if self._removes else _NO_AGES
+            known = (final, alone, ages, clock, deleted == len(kinds) - 1)
+            lost = self._known.get(known)
+            if lost is None:
+                lost = self._known[known] = self._compare(*known)
+            right = right if place else lost
+            if not place or lost - right:
+                self._note(
+                    "out of order" if place else "in order", lost - right if place else lost, kinds, order, clock
+                )
 
     def _note(self, which: str, lost: Lost, kinds: Any, order: Sequence[int], clock: Clock) -> None:
         for name in lost:
@@ -270,16 +285,16 @@ class Pair:
                 )
                 self.lost[which][name] = events + (" (equal versions)" if clock == "coarse" else "")
 
-    def _orders(self, numbers: Any, deleted: int) -> Iterator[tuple[list[int], State, tuple[State, State]]]:
-        """Yield each order of receipt, the item that it leaves and those that each route alone leaves.
+    def _orders(self, numbers: Any, deleted: int) -> Iterable[tuple[list[int], State, tuple[State, State]]]:
+        """Return each order of receipt, the item that it leaves and those that each route alone leaves.
 
         The first is the order of time. What a delete is newer than counts for no route alone.
         """
-        after = self._tables.after
+        after, found = self._tables.after, []
 
-        def extend(order: list[int], left: Sequence[int], state: State, alone: tuple[State, State]) -> Any:
+        def extend(order: list[int], left: Sequence[int], state: State, alone: tuple[State, State]) -> None:
             if not left:
-                yield order, state, alone
+                found.append((order, state, alone))
             for each in left:
                 item, items = state, alone
                 for side, number in numbers[each]:
@@ -287,28 +302,20 @@ class Pair:
                     if each > deleted:
                         own = after(items[side], number)
                         items = (own, items[1]) if side == 0 else (items[0], own)
-                yield from extend([*order, each], [other for other in left if other != each], item, items)
+                extend([*order, each], [other for other in left if other != each], item, items)
 
-        yield from extend([], range(len(numbers)), "", ("", ""))
-
-    def _lost(
-        self, final: State, alone: tuple[State, State], order: Sequence[int], kinds: Any, clock: Clock, is_deleted: bool
-    ) -> Lost:
-        ages = tuple(self._removed(side, order, kinds, clock) for side in SIDES)
-        known = (final, alone, ages, clock, is_deleted)
-        if known not in self._known:
-            self._known[known] = self._compare(final, alone, ages, clock, is_deleted)
-        return self._known[known]
+        extend([], range(len(numbers)), "", ("", ""))
+        return found
 
     def _removed(self, side: Side, order: Sequence[int], kinds: Any, clock: Clock) -> tuple[int, int]:
         """Return the time of the event whose message decides what a route alone removes, and of the newest; else 0."""
-        if self._kinds[side].get(COMMON) != "unset":
-            return 0, 0
         times = [each + 1 for each in order if side in kinds[each]]
+        if self._kinds[side].get(COMMON) != "unset" or not times:
+            return 0, 0
         newest = max((time for time in times if time % 3 == 0), default=0)
         if self.settings[side].version:
-            return max(times, key=lambda time: version_at(time, clock), default=0), newest
-        return times[-1] if times else 0, newest
+            return max(times, key=lambda time: version_at(time, clock)), newest
+        return times[-1], newest
 
     def _compare(self, final: State, alone: tuple[State, State], ages: Any, clock: Clock, is_deleted: bool) -> Lost:
         item, *items = (decoded(state) for state in (final, *alone))
@@ -334,7 +341,9 @@ class Pair:
             there = [value for value in values if value is not None]
             if {*ways} == {"add", "append"} and len(there) == 2:
                 return []  # values of different types have no sum
-            return [sorted(sum(there, [])) if isinstance(there[0], list) else sum(there)] if there else [None]
+            if not there:
+                return [None]
+            return [sorted(chain(*there)) if isinstance(there[0], list) else sum(there)]
         if "keep" in ways:
             sets = [value for way, value in zip(ways, values, strict=True) if way != "keep" and value is not None]
             if "unset" in ways:  # after a removal, the next message sets the first value again
@@ -375,3 +384,105 @@ def said(found: Iterable[Loss]) -> dict[str, set[str]]:
     for loss in found:
         lost[loss.order] |= {*loss.attributes}
     return lost
+
+
+def disagreement(pair: Pair, found: Iterable[Loss], *, whole: bool = True) -> str:
+    """Return where the losses that were found and those that are said differ; "" if nowhere.
+
+    What is said to be lost in order needs not be said again for other orders. With too few events, not `whole`, no
+    order may show what is said.
+    """
+    known = said(found)
+    for order, lost in pair.lost.items():
+        least = known[order] if whole else set()
+        most = known[order] | known["in order"]
+        if not least <= {*lost} <= (known[order] if order == "in order" else most):
+            names = " and ".join(each.name(side) for each, side in zip(pair.settings, SIDES, strict=True))
+            return f"{names}, {order}: {lost or 'nothing'} is lost, {sorted(known[order]) or 'nothing'} is said"
+    return ""
+
+
+def pairs_of(tables: Tables, settings: Sequence[Setting]) -> list[Pair]:
+    """Return all pairs of settings that are compared."""
+    pairs = [Pair(tables, one, other) for one, other in combinations_with_replacement(settings, 2)]
+    return [each for each in pairs if not each.is_left_out]
+
+
+def said_of(tables: Tables, pair: Pair) -> Sequence[Loss]:
+    """Return what `router check` says of a pair."""
+    one, other = (tables.writes(setting, side) for setting, side in zip(pair.settings, SIDES, strict=True))
+    return losses(one, other)
+
+
+def row(pair: Pair) -> str:
+    """Return a row of the table: two routes, and for each order what is lost, with the first messages that lose it."""
+    names = []
+    for setting in pair.settings:
+        version = {"": "", "shared": " (the common version)", "own": " (its own version)"}[setting.version]
+        names.append(f"`{setting.mode}`{version}")
+    cells = [", ".join(f"{name}: {events}" for name, events in sorted(lost.items())) for lost in pair.lost.values()]
+    return "| " + " | ".join([" + ".join(names), *(cell or "nothing" for cell in cells)]) + " |"
+
+
+def compare_on_server(steps: Sequence[tuple[State, PlannedMessage, State]], until: float) -> tuple[int, list[str]]:
+    """Make steps on a local AWS until a moment; return their number, and those that end otherwise than in memory."""
+    wrong, count = [], 0
+    with local_aws() as server, connected(server) as aws:
+        dynamodb, _ = clients(server)
+        create_table(dynamodb, Table("things", (("id", "S"),)))
+
+        def get(table: str, key: Any) -> Any:
+            return dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+        for before, planned, after in steps:
+            if monotonic() > until:
+                break
+            found = run(aws.tables, before, planned, get)
+            count += 1
+            if decoded(found) != decoded(after) and not _differs_in_aws(planned, before):
+                wrong.append(f"{planned.writes[0].route}, from {before}: {found} instead of {after}")
+    return count, wrong
+
+
+def _differs_in_aws(planned: PlannedMessage, before: State) -> bool:
+    """Whether DynamoDB does other than a local server: tests/aws/test_memory.py leaves these out, too.
+
+    It creates no item by an update that only removes, and does not append to what is no list.
+    """
+    expression = str((planned.writes[0].call or {}).get("UpdateExpression", ""))
+    appended = "list_append" in expression and isinstance(decoded(before).get(COMMON), int)
+    return appended or (not before and expression.startswith("REMOVE "))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, and return 1 if what `router check` says of a pair is wrong."""
+    parser = argparse.ArgumentParser(description="What two routes that write one key lose of each other.")
+    parser.add_argument("--events", type=int, default=4, help="the most events of the pairs of the table")
+    parser.add_argument("--all-events", type=int, default=3, help="the most events of all other pairs")
+    parser.add_argument("--minutes", type=float, default=0, help="how long steps are made on a local AWS, too")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        tables = Tables(all_settings(), Path(folder))
+    print("| pair | in order | out of order |\n|---|---|---|")
+    wrong = []
+    for settings, most in ((plain_settings(), options.events), (all_settings(), options.all_events)):
+        for pair in pairs_of(tables, settings):
+            pair.search(most)
+            wrong.append(disagreement(pair, said_of(tables, pair), whole=most >= ENOUGH_EVENTS))
+            if settings == plain_settings():
+                print(row(pair), flush=True)
+    wrong = [each for each in wrong if each]
+    steps = tables.steps
+    print(f"{len(pairs_of(tables, all_settings()))} pairs, {len(steps)} steps; wrong: {len(wrong)}", *wrong, sep="\n")
+    if options.minutes:
+        Random(options.seed).shuffle(steps)
+        count, differing = compare_on_server(steps, monotonic() + 60 * options.minutes)
+        print(f"{count} steps on a local AWS; other than in memory: {len(differing)}", *differing, sep="\n")
+        wrong += differing
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -69,7 +69,8 @@ def _erased(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     own = victim.attributes - culprit.attributes
     if not culprit.replaces or not own:
         return
-    what = f"{_named(own)} of '{victim.name}'"
+    again = ", also for its redelivery ('once')" if victim.once else ""
+    what = f"{_named(own)} of '{victim.name}'{again}"
     yield _loss("in order", f"'{culprit.name}' replaces the item, and erases {what}", own)
     if not victim.inserts and not _is_stale(culprit, victim):
         late = f"a late message of '{culprit.name}'"
