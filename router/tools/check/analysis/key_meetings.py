@@ -36,6 +36,7 @@ from router.tools.check.analysis.pair_runs import see_losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
 from router.tools.check.analysis.verdicts import Claim, RouteClaim
+from router.tools.memory.pairs import PairMessage
 
 Verdict = Literal["apart", "may meet", "not decided"]
 Key = Sequence[tuple[str, KeyType]]
@@ -52,8 +53,12 @@ TOO_MANY = "more routes of its table have keys like its own than are compared"
 
 
 class Example(Struct, frozen=True):
-    """Two messages in the order in which they are received, in short, and what is lost of them."""
+    """Two messages in the order in which they are received, and what is lost of them.
 
+    `first` and `second` are the messages in short.
+    """
+
+    messages: tuple[PairMessage, PairMessage]
     first: str
     second: str
     losses: tuple[Loss, ...]
@@ -264,7 +269,8 @@ def _search(
             paths = {one.route.name: first.paths, other.route.name: second.paths}
             texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
             edit = edit_of(one.writes, other.writes)
-            example = Example(texts[0], texts[1], found.losses, edit)
+            messages = (found.first.message, found.second.message)
+            example = Example(messages, texts[0], texts[1], found.losses, edit)
             return Meeting(one.route, other.route, "may meet", MEET, example)
         reason = NOT_SEEN
     return Meeting(one.route, other.route, "not decided", reason)
@@ -296,10 +302,12 @@ def _wanted(
 
 def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
     """Return values of which both routes make a hash."""
-    sources = [source_of(attribute_of(each.route, name)) for each in (one, other)]
-    if any(source.key != "hash" for source, _ in sources):
+    (source, mine), (other_source, theirs) = [
+        source_of(attribute_of(each.route, name)) for each in (one, other)
+    ]
+    if not source.key == other_source.key == "hash" or len(mine) != len(theirs):
         return ()
-    return [f"value-{number}" for number, _ in enumerate(sources[0][1])]
+    return [f"value-{number}" for number, _ in enumerate(mine)]
 
 
 def _common(one: KeyShape, other: KeyShape) -> str:

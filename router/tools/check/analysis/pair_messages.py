@@ -215,7 +215,7 @@ class MessageMaker:
         match source.key:
             case "from":
                 return self._with_values(draft, [given], [str(wanted)], kind)
-            case "hash":
+            case "hash" if not isinstance(wanted, str):
                 return self._with_values(draft, given, wanted, kind)
             case "template":
                 pieces = split_template(given)
