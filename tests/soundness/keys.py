@@ -61,7 +61,21 @@ _TRANSFORMS = ("lower", "upper", "strip", {"truncate": 3})
 _JSON = msgspec.json.Encoder(decimal_format="number")
 _META = ("message_id", "sent_at", "route", "queue", "group_id", "sender_id", "attribute.kind")
 _MODES = ("put", "insert", "newest", "update", "delete")
-_ODD: Sequence[Any] = ("", " ", "\n", "x\n", "１", "X", "é", "e\u0301", "true", "null", 1, Decimal("1.0"), Decimal("1e1"))
+_ODD: Sequence[Any] = (
+    "",
+    " ",
+    "\n",
+    "x\n",
+    "１",
+    "X",
+    "é",
+    "e\u0301",
+    "true",
+    "null",
+    1,
+    Decimal("1.0"),
+    Decimal("1e1"),
+)
 
 
 class RandomPair:

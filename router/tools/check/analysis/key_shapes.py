@@ -59,7 +59,8 @@ def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
     if route.route.when is not None:
         holds = evaluated(route.route.when, True)
         known = known.narrow(route.when.predicate, route.when.exact, holds)
-    return structs.replace(route, messages=MessageSets(taken=known, mapped=known))
+    messages = MessageSets(taken=known, mapped=known, impossible_when=known.impossible)
+    return structs.replace(route, messages=messages)
 
 
 @cache

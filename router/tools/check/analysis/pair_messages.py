@@ -92,12 +92,12 @@ class RouteMessages:
 
         def take(message: Any) -> bool:
             bases.append(message)
-            return len(bases) == MOST_BASES
+            return len(bases) >= MOST_BASES
 
         for there in ([steps for steps in found if steps][:_MOST_PATHS], ()):
             if not bases:
                 messages.find((), take, there, tested)
-        return [self._natural(each) for each in bases]
+        return [self._natural(each) for each in bases[: 2 * MOST_BASES]]
 
     def _natural(self, message: Any) -> Any:
         """Return a message with values of which nothing is known as the route takes them."""
