@@ -7,10 +7,9 @@ tests/soundness/pairs.py runs orders of events through each pair of modes and ag
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from router.codes import Severity
-from router.tools.check.analysis.pair_edits import edit_of
+from router.model import Severity
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
 Order = Literal["in order", "out of order"]
@@ -20,13 +19,12 @@ message group.
 
 
 class Loss(Struct, frozen=True, kw_only=True):
-    """What one of two routes loses, and the edit that ends all losses of the two, as YAML."""
+    """What one of two routes loses; `edit_of` has the edit that ends all losses of the two."""
 
     order: Order
     severity: Severity
     sentence: str
     attributes: tuple[str, ...]
-    edit: str = ""
 
 
 def losses(one: RouteWrites, other: RouteWrites, *, ordered: bool = False) -> Sequence[Loss]:
@@ -46,9 +44,7 @@ def losses(one: RouteWrites, other: RouteWrites, *, ordered: bool = False) -> Se
         pairs = ((one, other), (other, one))
         found = [loss for victim, culprit in pairs for loss in _of_writes(victim, culprit)]
     orders: Sequence[Order] = ("in order",) if ordered else ("in order", "out of order")
-    kept = [loss for order in orders for loss in found if loss.order == order]
-    edit = edit_of(one, other) if kept else ""
-    return [structs.replace(loss, edit=edit) for loss in kept]
+    return [loss for order in orders for loss in found if loss.order == order]
 
 
 def _is_plain(one: RouteWrites, other: RouteWrites) -> bool:
