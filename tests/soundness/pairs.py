@@ -368,7 +368,7 @@ def _time(value: Any) -> int:
 @cache
 def decoded(state: State) -> dict[str, Any]:
     """Return the attributes of an item; lists are in order of their numbers."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in (json.loads(state) if state else {}).items():
         ((kind, content),) = value.items()
         if kind == "L":

@@ -10,6 +10,7 @@ from router.tools.check.analysis.pair_edits import edited
 from router.tools.check.analysis.pair_losses import losses
 from tests.soundness.pairs import (
     ENOUGH_EVENTS,
+    SIDES,
     Pair,
     Setting,
     Tables,
@@ -56,10 +57,10 @@ def test_the_edit_ends_all_losses(tables: Tables) -> None:
     """Of whatever settings two routes have: only two that insert the same need keys that differ."""
     left = set()
     for pair in pairs_of(tables, all_settings()):
-        one, other = (tables.writes(setting, side) for setting, side in zip(pair.settings, (0, 1), strict=True))
+        one, other = (tables.writes(setting, side) for setting, side in zip(pair.settings, SIDES, strict=True))
         for first, second in combinations(edited(one, other), 2) if losses(one, other) else ():
             if losses(first, second):
-                left.add(tuple(setting.name(side) for setting, side in zip(pair.settings, (0, 1), strict=True)))
+                left.add(tuple(setting.name(side) for setting, side in zip(pair.settings, SIDES, strict=True)))
     assert left == set()
 
 

@@ -75,7 +75,10 @@ def _with_own_sums(route: RouteWrites, other: RouteWrites) -> RouteWrites:
         route,
         adds=frozenset(names.get(name, name) for name in route.adds),
         appends=frozenset(names.get(name, name) for name in route.appends),
-        mapped=route.mapped | {new: route.mapped.get(old, old) for old, new in names.items()},
+        mapped={
+            **route.mapped,
+            **{new: route.mapped.get(old, old) for old, new in names.items()},
+        },
     )
 
 

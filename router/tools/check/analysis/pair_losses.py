@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from router.codes import Severity
+from router.model import Severity
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
 
 Order = Literal["in order", "out of order"]

@@ -19,12 +19,12 @@ MORE = {**VERSIONED, "w": "w"}
 NEWEST = {"mode": "newest", "version": "v"}
 UPDATE = {"mode": "update", "version": "v"}
 ALL = (
-    "version 'v' is on none of the items that table 'things' holds: the first message of each key wins, also a late one, "
-    "and replaces {}"
+    "version 'v' is on none of the items that table 'things' holds: the first message of each key wins, also a late "
+    "one, and replaces {}"
 )
 SOME = (
-    "version 'v' is not on the items of table 'things' that route '{}' stored: the first message of each key wins, also "
-    "a late one, and replaces {}"
+    "version 'v' is not on the items of table 'things' that route '{}' stored: the first message of each key wins, "
+    "also a late one, and replaces {}"
 )
 
 

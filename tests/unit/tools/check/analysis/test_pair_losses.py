@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -11,6 +12,7 @@ from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 from tests.support.config import spec
 
+NOTHING = "\N{EN DASH}"
 PAGE = Path(__file__).parents[5] / "docs" / "writes.md"
 CHOICES: dict[str, Any] = {
     "put": {"sets": {"c"}},
@@ -23,8 +25,10 @@ CHOICES: dict[str, Any] = {
 
 def writes(name: str, mode: str = "put", **given: Any) -> RouteWrites:
     """A route."""
-    sets = {each: frozenset(value) if isinstance(value, set) else value for each, value in given.items()}
-    return RouteWrites(name=name, mode=mode, **sets)
+    settings: dict[str, Any] = {
+        each: frozenset(value) if isinstance(value, set) else value for each, value in given.items()
+    }
+    return RouteWrites(name=name, mode=mode, **settings)
 
 
 def placed(mode: str = "newest", **given: Any) -> RouteWrites:
@@ -56,21 +60,33 @@ def sentences(found: Any) -> list[str]:
         (placed("update"), paid("update", sets={"amount", "paid_at"}, version="paid_at"), []),
         (placed("put", version=""), paid("put", version="", sets={"lines", "at"}), []),
         (placed("update", version="", once="keys"), paid("put", version="", sets={"lines"}), [
-            "in order: warning: 'paid' replaces the item, and erases 'at' of 'placed', also for its redelivery ('once')",
-            "out of order: warning: a late message of 'paid' replaces the item, and erases 'at' of 'placed', also for "
-            "its redelivery ('once')",
+            (
+                "in order: warning: 'paid' replaces the item, and erases 'at' of 'placed', also for its redelivery "
+                "('once')"
+            ),
+            (
+                "out of order: warning: a late message of 'paid' replaces the item, and erases 'at' of 'placed', "
+                "also for its redelivery ('once')"
+            ),
             "out of order: warning: a late message of 'paid' replaces the newer 'lines' of 'placed'",
             "out of order: warning: a late message of 'placed' replaces the newer 'lines' of 'paid'",
         ]),
         (placed("put", sets={OTHERS}, version=""), paid("update", version=""), [
             "in order: warning: 'placed' replaces the item, and erases 'amount' and 'at' of 'paid'",
-            "out of order: warning: a late message of 'placed' replaces the item, and erases 'amount' and 'at' of 'paid'",
+            (
+                "out of order: warning: a late message of 'placed' replaces the item, and erases 'amount' and 'at' "
+                "of 'paid'"
+            ),
         ]),
         (placed("insert", version=""), paid("update", version=""), [
-            "in order: warning: 'placed' finds the item of 'paid' and is a duplicate: its 'at' and 'lines' are never "
-            "stored",
-            "out of order: warning: a late message of 'placed' finds the item of 'paid' and is a duplicate: its "
-            "'lines' are never stored",
+            (
+                "in order: warning: 'placed' finds the item of 'paid' and is a duplicate: its 'at' and 'lines' are "
+                "never stored"
+            ),
+            (
+                "out of order: warning: a late message of 'placed' finds the item of 'paid' and is a duplicate: its "
+                "'lines' are never stored"
+            ),
             "out of order: warning: a late message of 'paid' replaces the newer 'at' of 'placed'",
         ]),
         (writes("count", "update", adds={"n"}), writes("reset", "update", sets={"n"}), [
@@ -86,8 +102,10 @@ def sentences(found: Any) -> list[str]:
             "in order: warning: 'count' adds to 'n' before 'first' sets the first value",
         ]),
         (writes("gone", "delete"), placed("put", version=""), [
-            "out of order: warning: a late message of 'gone' deletes the newer item of 'placed', and a late message of "
-            "'placed' brings the item back",
+            (
+                "out of order: warning: a late message of 'gone' deletes the newer item of 'placed', and a late "
+                "message of 'placed' brings the item back"
+            ),
         ]),
         (placed(), writes("gone", "delete", version="at"), [
             "in order: info: the item of 'placed' stays after 'gone' with an equal version",
@@ -98,8 +116,10 @@ def sentences(found: Any) -> list[str]:
             "out of order: warning: a late message of 'placed' brings the item back after 'gone'",
         ]),
         (placed(), writes("gone", "delete", version="gone_at"), [
-            "out of order: error: 'placed' does not store 'gone_at', so that a late message of 'gone' deletes the newer "
-            "item of 'placed'",
+            (
+                "out of order: error: 'placed' does not store 'gone_at', so that a late message of 'gone' deletes "
+                "the newer item of 'placed'"
+            ),
         ]),
         (writes("gone", "delete"), writes("left", "delete", version="at"), []),
     ],
@@ -122,9 +142,14 @@ def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> No
             placed(sets={"lines", "status", "at"}, key={"id": "order.id"}, mapped={"status": {"value": "new"}}),
             paid(sets={"amount", "status", "at"}, mapped={"at": "paid.at"}),
             [
-                "placed: {item: {id: order.id, lines: lines, placed_at: at}, write: {mode: update, version: placed_at}}",
-                "placed_common: {item: {id: order.id, at: at, status: {value: new}}, "
-                "write: {mode: update, version: at}}",
+                (
+                    "placed: {item: {id: order.id, lines: lines, placed_at: at}, write: {mode: update, version: "
+                    "placed_at}}"
+                ),
+                (
+                    "placed_common: {item: {id: order.id, at: at, status: {value: new}}, write: {mode: update, "
+                    "version: at}}"
+                ),
                 "paid: {item: {amount: amount, paid_at: paid.at}, write: {mode: update, version: paid_at}}",
                 "paid_common: {item: {at: paid.at, status: status}, write: {mode: update, version: at}}",
             ],
@@ -145,15 +170,19 @@ def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> No
             writes("count", "update", adds={"n"}, appends={"l"}, once="keys", mapped={"n": "amount"}),
             writes("reset", "put", sets={"n", "l"}),
             [
-                "count: {item: {count_l: l, count_n: amount}, "
-                "write: {mode: update, add: [count_n], append: [count_l], once: keys}}",
+                (
+                    "count: {item: {count_l: l, count_n: amount}, write: {mode: update, add: [count_n], append: "
+                    "[count_l], once: keys}}"
+                ),
                 "reset: {item: {l: l, n: n}, write: {mode: update}}",
             ],
         ),
         (placed(), writes("gone", "delete", version="at", key={"id": "id"}, mapped={"at": "at"}), [
             "placed: {item: {at: at, lines: lines}, write: {mode: update, version: at}}",
-            "gone: {item: {id: id, closed: {value: true}, expires_at: {ttl: 30d}, gone_at: at}, "
-            "write: {mode: update, version: gone_at}}",
+            (
+                "gone: {item: {id: id, closed: {value: true}, expires_at: {ttl: 30d}, gone_at: at}, write: {mode: "
+                "update, version: gone_at}}"
+            ),
         ]),
         (writes("gone", "delete"), writes("all", "put", sets={OTHERS}), [
             "gone: {item: {closed: {value: true}, expires_at: {ttl: 30d}}, write: {mode: update}}",
@@ -179,8 +208,8 @@ def test_writes_of_a_route() -> None:
     item = {
         "id": spec.Attribute(from_="id"),
         "n": spec.Attribute(from_="amount", type="N"),
-        "l": spec.Attribute(value=[1]),
-        "first": spec.Attribute(meta="sent_at"),
+        "l": msgspec.convert({"value": [1]}, spec.Attribute),
+        "first": msgspec.convert({"meta": "sent_at"}, spec.Attribute),
         "gone": spec.Attribute(from_="x", missing="remove"),
     }
     write = spec.WriteSettings(
@@ -258,11 +287,15 @@ def test_the_table_of_the_page() -> None:
         name, in_order, out_of_order, _ = (cell.strip() for cell in line.strip("|").split("|"))
         rows[name] = (in_order, out_of_order)
     plain = rows.pop("`put` + `put`, same attributes")
-    assert plain == ("–", "as with one route: the older item stays")
+    assert plain == (NOTHING, "as with one route: the older item stays")
     assert rows.keys() == PAIRS.keys()
     for name, cells in rows.items():
         orders = {each.order for each in found_for(name)}
-        said = {order for order, cell in zip(("in order", "out of order"), cells, strict=True) if cell[0] != "–"}
+        said = {
+            order
+            for order, cell in zip(("in order", "out of order"), cells, strict=True)
+            if not cell.startswith(NOTHING)
+        }
         if "the same" in cells[1]:
             orders |= {"out of order"}
         assert said == orders, name
