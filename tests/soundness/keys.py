@@ -66,7 +66,7 @@ _ODD: Sequence[Any] = (
     " ",
     "\n",
     "x\n",
-    "１",
+    "\uff11",
     "X",
     "é",
     "e\u0301",
@@ -160,7 +160,7 @@ class RandomPair:
 class Verdict(Struct, frozen=True):
     """What is said of a pair, and what is wrong with it, or ""; `keys` are those that were made to collide."""
 
-    said: str
+    answer: str
     wrong: str = ""
     keys: int = 0
 
@@ -174,21 +174,21 @@ def judge(seed: int, keys: int, folder: Path) -> Verdict | None:
     if loaded.program is None or loaded.config is None or loaded.plugins is None or loaded.schemas is None:
         return None
     subject = Subject(loaded.config, loaded.plugins, loaded.schemas, program=loaded.program)
-    said = _said(subject.meetings)
-    if said is None:
+    answer = _answer(subject.meetings)
+    if answer is None:
         # Keys that differ at once are left out, as are routes that lose nothing.
-        said = "left out"
-    if isinstance(said, Example):
-        wrong = _wrong_example(loaded.program, said)
+        answer = "left out"
+    if isinstance(answer, Example):
+        wrong = _wrong_example(loaded.program, answer)
         return Verdict("may meet", f"seed {seed}: {wrong}\n{text}" if wrong else "")
-    if said == "not decided":
-        return Verdict(said)
+    if answer == "not decided":
+        return Verdict(answer)
     found, count = collide(loaded.program, Random(seed), keys)
-    is_wrong = found and (said == "apart" or _may_lose(subject))
-    return Verdict(said, f"seed {seed}: both write {found}\n{text}" if is_wrong else "", count)
+    is_wrong = found and (answer == "apart" or _may_lose(subject))
+    return Verdict(answer, f"seed {seed}: both write {found}\n{text}" if is_wrong else "", count)
 
 
-def _said(meetings: Sequence[Meeting]) -> str | Example | None:
+def _answer(meetings: Sequence[Meeting]) -> str | Example | None:
     return next((each.example or each.verdict for each in meetings), None)
 
 
@@ -267,7 +267,7 @@ def _pieces(key: Sequence[str], random: Random) -> Iterator[Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print how many pairs are said to be what, and return 1 if something said is wrong."""
+    """Print how many pairs are said to be what, and return 1 if something of it is wrong."""
     parser = argparse.ArgumentParser(description="What `router check` says of the keys of two routes.")
     parser.add_argument("--pairs", type=int, default=1000, help="random pairs of routes")
     parser.add_argument("--keys", type=int, default=1_000_000, help="keys that attack all proofs together")
@@ -280,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for number in range(options.pairs):
             verdict = judge(options.seed * 1_000_000 + number, 4 * options.keys // options.pairs, Path(folder))
-            tally["with errors" if verdict is None else verdict.said] += 1
+            tally["with errors" if verdict is None else verdict.answer] += 1
             if verdict is not None:
                 attacked += verdict.keys
                 wrong += filter(None, [verdict.wrong])

@@ -27,8 +27,8 @@ def test_random_pairs(tmp_path: Path) -> None:
     found = [judge(SEED + number, KEYS, tmp_path) for number in range(PAIRS)]
     verdicts = [each for each in found if isinstance(each, Verdict)]
     assert [each.wrong for each in verdicts if each.wrong] == []
-    said = Counter(each.said for each in verdicts)
-    assert min(said[each] for each in ("may meet", "apart", "left out", "not decided")) >= 3
+    answers = Counter(each.answer for each in verdicts)
+    assert min(answers[each] for each in ("may meet", "apart", "left out", "not decided")) >= 3
 
 
 def test_the_long_form_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

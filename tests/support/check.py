@@ -23,6 +23,7 @@ __all__ = [
     "LedgerEntry",
     "OutageSurvival",
     "Report",
+    "Subject",
     "Verdict",
     "check",
     "examine",

@@ -6,7 +6,7 @@ orders), or that is not decided.
 What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from itertools import combinations_with_replacement
 from typing import Literal
 
@@ -130,12 +130,11 @@ class _Group:
 
     def losing(self, route: _TableRoute) -> Iterator[_TableRoute]:
         """Yield those that could lose something to a route, or make it lose something."""
-        kinds = self._kinds.keys()
+        kinds: Collection[Hashable] = self._kinds
         if not route.is_wide:
-            found = dict(self._wide)
+            kinds = found = dict(self._wide)
             for name in route.writes.attributes:
                 found |= self._by_attribute.get(name, {})
-            kinds = found.keys()
         for kind in kinds:
             first, *_ = others = self._kinds[kind]
             if _losses(first, route):
@@ -295,9 +294,9 @@ def _wanted(
     made = [each for maker in (first, second) for each in maker.made()]
     keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
     hashed = {name: values for name, values in common.items() if not isinstance(values, str)}
-    found = [{**each, **hashed} for each in keys]
-    found.insert(1, {**(keys[0] if keys else {}), **common})
-    yield from found[:_MOST_KEYS]
+    tried: list[Wanted] = [{**each, **hashed} for each in keys]
+    tried.insert(1, {**(keys[0] if keys else {}), **common})
+    yield from tried[:_MOST_KEYS]
 
 
 def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
