@@ -69,7 +69,7 @@ def test_without_a_route_all_routes_of_the_queue_take_a_message(program: Program
 
 
 def test_a_message_that_is_rejected_writes_nothing(program: Program) -> None:
-    """Its outcome is told, and the other message is written."""
+    """It has its outcome, and the other message is written."""
     run = run_pair(program, PairMessage("plain", '{"type": "placed"}'), PairMessage("wrapped", PAID))
     kinds = [each.kind for each in run.first_then_second.outcomes]
     assert (kinds, run.shared) == (["rejected", "written"], ())
