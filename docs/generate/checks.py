@@ -67,11 +67,12 @@ where the claim is about, and runs the code of the route on them. One that is re
 plugins are not run.
 
 A `pair` is claimed where two routes of one table [could lose something](writes.md#several-events-of-one-entity) to each
-other, whatever the schema of their queues. Keys are *proved* to be apart by literal texts, constants, enumerations, patterns
-and formats, bounds of numbers, conditions about a part of the key, and kinds of metadata. Where two messages with one key
-are found, they are run through both routes, on tables in memory, in both orders: what is lost of the items is the
-finding (RT626 to RT628), with the messages and the edit. Keys that begin or end with other literal texts are apart without a
-claim. The routes of one FIFO queue receive the messages of a key in order. Of many routes with keys that are alike, each is reported with two others.
+other, whatever the schema of their queues. Keys are *proved* to be apart by literal texts, constants, enumerations,
+patterns and formats, bounds of numbers, conditions about a part of the key, and kinds of metadata. Where two messages
+with one key are found, they are run through both routes, on tables in memory, in both orders: what is lost of the items
+is the finding (RT626 to RT628), with the messages and the edit. Keys that begin or end with other literal texts are
+apart without a claim. The routes of one FIFO queue receive the messages of a key in order. Of many routes with keys
+that are alike, each is reported with two others.
 
 `router check` ends with a line such as `proved 41 of 44 claims; 2 things to look at; 1 not decided: --unproved shows
 them`. The table of `--unproved` has the reason of each: the part of the schema or the expression that could not be
@@ -86,10 +87,11 @@ ignore:
 ```
 
 In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
-attribute, of a `pair` the other route, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
-they apply `codes` (those of the findings), `example` (a message, as JSON text), `assumes` (what a proof takes for
-granted) and `ignored` (the reason in the config). `refuted` is a claim that does not hold for each message. In SARIF,
-claims that are not decided are results of the kind `open`, and those with an example are notes.
+attribute, of a `pair` the other route, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`,
+`line` and `column`; and where they apply `codes` (those of the findings), `example` (a message, as JSON text),
+`assumes` (what a proof takes for granted) and `ignored` (the reason in the config). `refuted` is a claim that does not
+hold for each message. In SARIF, claims that are not decided are results of the kind `open`, and those with an example
+are notes.
 `router explain --claims` shows the claims about the routes of a queue.
 
 ## In CI
