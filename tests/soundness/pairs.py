@@ -33,9 +33,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from router.model import Table
-from router.tools.check.analysis.pair_losses import Loss, losses
-from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
 from tests.aws.conftest import connected
+from tests.support.check import Loss, RouteWrites, losses, writes_of
 from tests.support.config import spec
 from tests.support.dev import clients, create_table, local_aws, make_record, write_together
 from tests.support.engine import PlannedMessage, plan
@@ -378,7 +377,7 @@ def decoded(state: State) -> dict[str, Any]:
     return found
 
 
-def said(found: Iterable[Loss]) -> dict[str, set[str]]:
+def reported(found: Iterable[Loss]) -> dict[str, set[str]]:
     """Return the attributes that are lost by what `router check` says, by order."""
     lost: dict[str, set[str]] = {"in order": set(), "out of order": set()}
     for loss in found:
@@ -392,7 +391,7 @@ def disagreement(pair: Pair, found: Iterable[Loss], *, whole: bool = True) -> st
     What is said to be lost in order needs not be said again for other orders. With too few events, not `whole`, no
     order may show what is said.
     """
-    known = said(found)
+    known = reported(found)
     for order, lost in pair.lost.items():
         least = known[order] if whole else set()
         most = known[order] | known["in order"]
@@ -408,7 +407,7 @@ def pairs_of(tables: Tables, settings: Sequence[Setting]) -> list[Pair]:
     return [each for each in pairs if not each.is_left_out]
 
 
-def said_of(tables: Tables, pair: Pair) -> Sequence[Loss]:
+def reported_by(tables: Tables, pair: Pair) -> Sequence[Loss]:
     """Return what `router check` says of a pair."""
     one, other = (tables.writes(setting, side) for setting, side in zip(pair.settings, SIDES, strict=True))
     return losses(one, other)
@@ -470,7 +469,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for settings, most in ((plain_settings(), options.events), (all_settings(), options.all_events)):
         for pair in pairs_of(tables, settings):
             pair.search(most)
-            wrong.append(disagreement(pair, said_of(tables, pair), whole=most >= ENOUGH_EVENTS))
+            wrong.append(disagreement(pair, reported_by(tables, pair), whole=most >= ENOUGH_EVENTS))
             if settings == plain_settings():
                 print(row(pair), flush=True)
     wrong = [each for each in wrong if each]

@@ -6,8 +6,6 @@ from random import Random
 
 import pytest
 
-from router.tools.check.analysis.pair_edits import edited
-from router.tools.check.analysis.pair_losses import losses
 from tests.soundness.pairs import (
     ENOUGH_EVENTS,
     SIDES,
@@ -19,9 +17,10 @@ from tests.soundness.pairs import (
     main,
     pairs_of,
     plain_settings,
+    reported_by,
     row,
-    said_of,
 )
+from tests.support.check import edited, losses
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def disagreements(tables: Tables, pairs: Sequence[Pair], events: int) -> list[st
     found = []
     for pair in pairs:
         pair.search(events)
-        found.append(disagreement(pair, said_of(tables, pair), whole=events >= ENOUGH_EVENTS))
+        found.append(disagreement(pair, reported_by(tables, pair), whole=events >= ENOUGH_EVENTS))
     return [each for each in found if each]
 
 
@@ -68,7 +67,7 @@ def test_a_wrong_statement_is_found(tables: Tables) -> None:
     """What is said and never shown, and what is lost and not said."""
     pair = Pair(tables, Setting("put", "set", "set"), Setting("update", "set", "set"))
     pair.search(2)
-    found = said_of(tables, pair)
+    found = reported_by(tables, pair)
     assert disagreement(pair, found) == ""
     assert "out of order: {'b': 'B2 A1', 'c': 'B2 A1'} is lost, nothing is said" in disagreement(pair, found[:1])
     unlost = Pair(tables, *pair.settings)

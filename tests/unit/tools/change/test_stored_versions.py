@@ -48,6 +48,8 @@ def found(diff: Diff, old: Any, new: Any) -> list[ConfigChange]:
         ({"item": None}, {"item": VERSIONED, "write": NEWEST}, ""),
         ({"item": None}, {"item": {**VERSIONED, "v": {"meta": "sent_at"}}, "write": NEWEST}, ALL.format("the item")),
         ({"item": None}, {"item": None, "write": NEWEST}, ""),
+        ({}, {"item": None, "write": UPDATE}, ALL.format("its attributes")),
+        ({"item": None}, {"item": {**VERSIONED, "v": "w"}, "write": UPDATE}, ALL.format("its 'a'")),
         ({"item": {**ITEM, "a": "b"}}, {"item": None, "write": NEWEST}, ALL.format("the item")),
         ({"item": VERSIONED}, {"item": VERSIONED, "write": NEWEST}, ""),
         ({"item": VERSIONED, "write": NEWEST}, {"item": VERSIONED, "write": UPDATE}, ""),

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from router.model import Place
-from router.tools.change.change_codes import NO_LONGER_TAKEN, NOT_DECIDED, VERSION_NOT_STORED
-from router.tools.change.report import ChangeFinding, ConfigChange, DiffReport, RouteReport
 from router.tools.cli.deploy_report import (
     as_record,
     dashboard_link,
@@ -18,6 +16,15 @@ from router.tools.cli.deploy_report import (
     show_routes,
 )
 from tests.support.aws import StackEvent
+from tests.support.change import (
+    NO_LONGER_TAKEN,
+    NOT_DECIDED,
+    VERSION_NOT_STORED,
+    ChangeFinding,
+    ConfigChange,
+    DiffReport,
+    RouteReport,
+)
 from tests.support.ops import DeploymentResult, PlannedChange, PropertyChange
 
 CAUSE = StackEvent(

@@ -291,11 +291,11 @@ def test_the_table_of_the_page() -> None:
     assert rows.keys() == PAIRS.keys()
     for name, cells in rows.items():
         orders = {each.order for each in found_for(name)}
-        said = {
+        claimed = {
             order
             for order, cell in zip(("in order", "out of order"), cells, strict=True)
             if not cell.startswith(NOTHING)
         }
         if "the same" in cells[1]:
             orders |= {"out of order"}
-        assert said == orders, name
+        assert claimed == orders, name
