@@ -21,9 +21,8 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from router.tools.check.analysis.key_meetings import Example, Meeting
-from router.tools.memory.pairs import PairMessage, plan_alone, run_pair
-from tests.support.check import Subject
+from tests.support.check import Meeting, MeetingExample, Subject, losses, writes_of
+from tests.support.dev import PairMessage, plan_alone, run_pair
 from tests.support.program import Program, load
 
 FIELDS = ("a", "b", "c.d")
@@ -178,7 +177,7 @@ def judge(seed: int, keys: int, folder: Path) -> Verdict | None:
     if answer is None:
         # Keys that differ at once are left out, as are routes that lose nothing.
         answer = "left out"
-    if isinstance(answer, Example):
+    if isinstance(answer, MeetingExample):
         wrong = _wrong_example(loaded.program, answer)
         return Verdict("may meet", f"seed {seed}: {wrong}\n{text}" if wrong else "")
     if answer == "not decided":
@@ -188,20 +187,17 @@ def judge(seed: int, keys: int, folder: Path) -> Verdict | None:
     return Verdict(answer, f"seed {seed}: both write {found}\n{text}" if is_wrong else "", count)
 
 
-def _answer(meetings: Sequence[Meeting]) -> str | Example | None:
+def _answer(meetings: Sequence[Meeting]) -> str | MeetingExample | None:
     return next((each.example or each.verdict for each in meetings), None)
 
 
 def _may_lose(subject: Subject) -> bool:
     """Whether the two routes would be compared if their keys were equal."""
-    from router.tools.check.analysis.pair_losses import losses
-    from router.tools.check.analysis.pair_writes import writes_of
-
     one, other = (writes_of(each.name, each.route, {"k", "s"}) for each in subject.routes)
     return bool(losses(one, other))
 
 
-def _wrong_example(program: Program, example: Example) -> str:
+def _wrong_example(program: Program, example: MeetingExample) -> str:
     run = run_pair(program, *example.messages)
     if not run.shared:
         return "the messages of the example write no item both"

@@ -7,6 +7,7 @@ from router.model import Finding
 from router.prover.scalars import FORMATS
 from router.prover.text_patterns import matching_text
 from router.runtime.program.load import Loaded
+from router.tools.check.analysis.key_meetings import Meeting, MeetingExample
 from router.tools.check.analysis.pair_edits import edited
 from router.tools.check.analysis.pair_losses import Loss, losses
 from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
@@ -25,6 +26,8 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "Loss",
+    "Meeting",
+    "MeetingExample",
     "OutageSurvival",
     "Report",
     "RouteWrites",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -23,9 +23,12 @@ from router.runtime.config.secret_values import SecretUse
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.load import Program
 from router.runtime.program.schemas.compile import SchemaStore, Validation
-from router.tools.check.analysis.key_meetings import Meeting, meetings_of
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.tools.check.analysis.table_sharing import sharing_routes
 from router.tools.check.analysis.verdicts import Claim, ClaimKind, Undecided
+
+if TYPE_CHECKING:
+    from router.tools.check.analysis.key_meetings import Meeting
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
@@ -66,9 +69,15 @@ class Subject(Struct, frozen=True, dict=True):
         return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
 
     @cached_property
-    def meetings(self) -> tuple[Meeting, ...]:
+    def meetings(self) -> "tuple[Meeting, ...]":
         """What is known of the routes that share a table; nothing if the config has errors."""
-        return () if self.program is None else tuple(meetings_of(self.routes, self.program))
+        tables = [] if self.program is None else sharing_routes(self.config, self.routes)
+        if self.program is None or not tables:
+            return ()
+        # Most configs have nothing to compare, and do without the modules.
+        from router.tools.check.analysis.key_meetings import meetings_of
+
+        return tuple(meetings_of(tables, self.program))
 
     @cached_property
     def read(self) -> Mapping[str, Path]:

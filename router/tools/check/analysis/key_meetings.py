@@ -7,7 +7,6 @@ What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.m
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from itertools import combinations_with_replacement
 from typing import Literal
 
 from msgspec import Struct
@@ -44,7 +43,6 @@ Key = Sequence[tuple[str, KeyType]]
 MOST_FOUND = 2
 """The most other routes with which a route is reported: who ends these losses sees the next."""
 _MOST_KEYS = 6
-_MOST_KINDS = 8
 MEET = "two messages with one key lose data"
 PLUGINS = "a plugin changes messages or items of their queues"
 NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
@@ -52,7 +50,7 @@ NOT_SEEN = "the keys meet, and two messages did not show what is lost"
 TOO_MANY = "more routes of its table have keys like its own than are compared"
 
 
-class Example(Struct, frozen=True):
+class MeetingExample(Struct, frozen=True):
     """Two messages in the order in which they are received, and what is lost of them.
 
     `first` and `second` are the messages in short.
@@ -76,7 +74,7 @@ class Meeting(Struct, frozen=True, eq=False):
     other: AnalyzedRoute
     verdict: Verdict
     reason: str = ""
-    example: Example | None = None
+    example: MeetingExample | None = None
 
     @property
     def claim(self) -> Claim:
@@ -141,49 +139,30 @@ class _Group:
                 yield from others
 
 
-def meetings_of(routes: Iterable[AnalyzedRoute], program: Program) -> Iterator[Meeting]:
-    """Yield what is known of the pairs of routes that could lose something to each other.
+def meetings_of(tables: Iterable[Sequence[AnalyzedRoute]], program: Program) -> Iterator[Meeting]:
+    """Yield what is known of the pairs of routes of each table that could lose something.
 
     Pairs whose keys begin with other texts are apart, and are left out.
     """
-    tables: dict[str, list[AnalyzedRoute]] = {}
-    for route in routes:
-        name = route.route.table
-        tables.setdefault(program.config.tables[name].name or name, []).append(route)
-    for sharing in tables.values():
-        if len(sharing) > 1:
-            key = tuple(program.config.tables[sharing[0].route.table].key.items())
-            yield from _of_table(sharing, key, program)
+    for routes in tables:
+        key = tuple(program.config.tables[routes[0].route.table].key.items())
+        yield from _of_table(routes, key, program)
 
 
 def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> Iterator[Meeting]:
-    if not _may_lose(routes, key):
-        return
     shared = [_table_route(route, key) for route in routes]
     heads = [
         {head for each in shared for head in each.keyed.heads(place)} for place in range(len(key))
     ]
     place = max(range(len(key)), key=lambda number: len(heads[number]))
     groups = KeyGroups(heads[place], _Group)
-    work = _Work(256 * len(shared), 64 + 8 * len(shared), 16 + 2 * len(shared))
+    work = _TableWork(256 * len(shared), 64 + 8 * len(shared), 16 + 2 * len(shared))
     for route in shared:
         near = groups.near(route.keyed.heads(place))
         found = _distinct(each for group in near for each in group.losing(route))
         yield from _of_route(route, found, key, program, work)
         for head in route.keyed.heads(place):
             groups.at(head).add(route)
-
-
-def _may_lose(routes: Sequence[AnalyzedRoute], key: Key) -> bool:
-    """Return whether some of the routes could lose anything; keys need no look else."""
-    kinds: dict[Hashable, RouteWrites] = {}
-    for route in routes:
-        writes = writes_of(route.name, route.route, dict(key))
-        kinds[_kind_of(route, writes)] = writes
-    # With more kinds, some nearly always do.
-    if len(kinds) > _MOST_KINDS:
-        return True
-    return any(losses(*pair) for pair in combinations_with_replacement(kinds.values(), 2))
 
 
 def _distinct(routes: Iterable[_TableRoute]) -> Iterator[_TableRoute]:
@@ -200,7 +179,7 @@ def _table_route(route: AnalyzedRoute, key: Key) -> _TableRoute:
     return _TableRoute(route, known, writes, RouteMessages(known.route, key))
 
 
-class _Work(Struct):
+class _TableWork(Struct):
     """What may still be spent on the routes of a table.
 
     A look at a pair takes microseconds, a proof a millisecond, and a search for messages a few.
@@ -217,7 +196,7 @@ class _Work(Struct):
 
 
 def _of_route(
-    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program, work: _Work
+    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program, work: _TableWork
 ) -> Iterator[Meeting]:
     """Yield what is known of a route and earlier ones of its table."""
     seen = 0
@@ -269,7 +248,7 @@ def _search(
             texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
             edit = edit_of(one.writes, other.writes)
             messages = (found.first.message, found.second.message)
-            example = Example(messages, texts[0], texts[1], found.losses, edit)
+            example = MeetingExample(messages, texts[0], texts[1], found.losses, edit)
             return Meeting(one.route, other.route, "may meet", MEET, example)
         reason = NOT_SEEN
     return Meeting(one.route, other.route, "not decided", reason)

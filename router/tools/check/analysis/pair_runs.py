@@ -34,7 +34,7 @@ class SeenLosses(Struct, frozen=True):
     losses: tuple[Loss, ...]
 
 
-class _Received(Struct, frozen=True):
+class _ReceivedPair(Struct, frozen=True):
     order: Order
     first: MadeMessage
     second: MadeMessage
@@ -51,7 +51,7 @@ def see_losses(
     losses: Sequence[Loss],
 ) -> SeenLosses | None:
     """Return the losses that messages of a key show; None if the two routes do not write one item."""
-    shown: dict[Loss, _Received] = {}
+    shown: dict[Loss, _ReceivedPair] = {}
     last = None
     orders = {loss.order for loss in losses}
     for run in _runs(program, makers, writes, wanted):
@@ -71,7 +71,7 @@ def _runs(
     makers: tuple[MessageMaker, MessageMaker],
     writes: tuple[RouteWrites, RouteWrites],
     wanted: tuple[Wanted, Wanted],
-) -> Iterator[_Received]:
+) -> Iterator[_ReceivedPair]:
     # What a late delete removes is clearer than what a late write brings back.
     levels_of = sorted(_LEVELS, key=lambda levels: _deletes_last(levels, writes))
     for levels in levels_of:
@@ -89,7 +89,7 @@ def _runs(
         for run, first, second in received:
             is_late = levels in ((1, 0), (0, 1)) and (levels[0] == 1) == (first is mine)
             older, newer = (second, first) if is_late else (first, second)
-            yield _Received(
+            yield _ReceivedPair(
                 "out of order" if is_late else "in order",
                 first.made,
                 second.made,
@@ -103,7 +103,7 @@ def _deletes_last(levels: tuple[int, int], writes: tuple[RouteWrites, RouteWrite
     return writes[levels.index(max(levels))].deletes
 
 
-def _is_seen(loss: Loss, run: _Received) -> bool:
+def _is_seen(loss: Loss, run: _ReceivedPair) -> bool:
     """Return whether the item does not have what it would have if nothing was lost."""
     if run.newer.writes.deletes:
         return run.after is not None
@@ -114,7 +114,7 @@ def _is_seen(loss: Loss, run: _Received) -> bool:
     return any(_is_lost(name, run, after.get(name)) for name in names)
 
 
-def _is_lost(name: str, run: _Received, stored: AttributeValue | None) -> bool:
+def _is_lost(name: str, run: _ReceivedPair, stored: AttributeValue | None) -> bool:
     older, newer = run.older, run.newer
     before, own = older.item.get(name), newer.item.get(name)
     adding = [event.writes for event in (older, newer) if name in _sums(event.writes)]

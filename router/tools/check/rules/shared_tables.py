@@ -1,13 +1,13 @@
 """Reports routes of one table that lose what each other stores, and what a version makes of sums."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import yaml
 
 from router.codes import declare
 from router.model import Code, Severity
 from router.runtime.modes import MODES
-from router.tools.check.analysis.key_meetings import Example, Meeting
 from router.tools.check.rule import Found, Subject, rule
 
 ERASES = declare(
@@ -30,6 +30,9 @@ NEVER_COMPARED = declare(
     "The other route does not store the version, so that the condition of the delete always holds: a late delete "
     "removes newer items.",
 )
+if TYPE_CHECKING:
+    from router.tools.check.analysis.key_meetings import Meeting, MeetingExample
+
 _CODES: tuple[tuple[Severity, Code], ...] = (
     ("error", NEVER_COMPARED),
     ("warning", ERASES),
@@ -45,7 +48,7 @@ def check_shared_tables(subject: Subject) -> Iterator[Found]:
             yield _found(meeting, meeting.example)
 
 
-def _found(meeting: Meeting, example: Example) -> Found:
+def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
     assert meeting.one is not None
     route = meeting.other
     severity, code = next(
