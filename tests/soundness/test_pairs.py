@@ -21,6 +21,7 @@ from tests.soundness.pairs import (
     row,
 )
 from tests.support.check import edited, losses
+from tests.support.modes import MODES
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def test_settings(tables: Tables) -> None:
     """Every order of two events by each pair of settings, and of three by some of them."""
     pairs = pairs_of(tables, all_settings())
     assert len(pairs) == 3313
+    assert {each.mode for each in all_settings()} == {*MODES}
     assert disagreements(tables, pairs, 2) == []
     some = Random(29).sample([pair.settings for pair in pairs], 120)
     assert disagreements(tables, [Pair(tables, *settings) for settings in some], 3) == []
