@@ -82,7 +82,7 @@ def _refused(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     depending = victim.adds - culprit.appends | victim.appends - culprit.adds
     only = victim.sets - culprit.sets | depending | victim.keeps - culprit.attributes
     never = f"its {_named(only)} are never stored"
-    if victim.inserts:
+    if victim.inserts and victim.attributes:
         found = f"'{victim.name}' finds the item of '{culprit.name}' and is a duplicate"
         everything = f"its {_named(victim.attributes)} are never stored"
         yield _loss("in order", f"{found}: {everything}", victim.attributes)
