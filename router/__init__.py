@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from router.errors import ConfigError, Drop, PluginError, Reject, Retry, RouterError
-    from router.model import Item, Message, Outcome, Remark, Result, Route, Router, Summary
+    from router.model import (
+        Item,
+        Message,
+        Outcome,
+        Remark,
+        Result,
+        Route,
+        Router,
+        Summary,
+        __version__,
+    )
     from router.runtime.program.hooks.specs import hookimpl
-
-__version__ = "0.1.0"
-"""That of this distribution, which takes too long to look up in the installed packages at a cold start."""
 
 __all__ = [
     "ConfigError",
@@ -30,6 +37,7 @@ __all__ = [
     "Router",
     "RouterError",
     "Summary",
+    "__version__",
     "hookimpl",
 ]
 

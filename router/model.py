@@ -8,6 +8,9 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct, structs
 
+__version__ = "0.1.0"
+"""That of this distribution, which takes too long to look up in the installed packages at a cold start."""
+
 Severity = Literal["error", "warning", "info"]
 OutcomeKind = Literal["written", "duplicate", "stale", "dropped", "rejected", "retry"]
 KeyType = Literal["S", "N", "B"]

@@ -31,9 +31,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Ends when its standard input does, so that it cannot outlive the tests.
+# Moto builds the list of a queue's messages anew to delete one: a message that another thread sends meanwhile would be
+# lost, and one that it deletes would be there again.
 MOTO = """
-import os, sys
+import os, sys, threading
 from moto.server import ThreadedMotoServer
+from moto.sqs.models import Queue
+lock = threading.RLock()
+def one_by_one(method):
+    def call(*arguments):
+        with lock:
+            return method(*arguments)
+    return call
+Queue.add_message = one_by_one(Queue.add_message)
+Queue.delete_message = one_by_one(Queue.delete_message)
 server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)

@@ -23,6 +23,7 @@ from router.prover.value_generation import (
     ValueGenerator,
     constants_of,
 )
+from router.runtime.engine.attributes import MAX_DIGITS
 
 # The messages that are made as the base of others.
 _VARIANTS = 6
@@ -66,6 +67,10 @@ _RARE: Sequence[Any] = (
     "1998-12-31T23:59:60Z",
     "0000-01-01T00:00:00Z",
     10**15,
+    10**MAX_DIGITS - 1,
+    Decimal("0." + "9" * MAX_DIGITS),
+    [1, Decimal("0." + "9" * MAX_DIGITS)],
+    Decimal("9e125"),
     ["x", 1],
     [None],
     {"x": None},

@@ -26,6 +26,7 @@ from router.prover.predicates import (
 )
 from router.prover.schema_prover import NO, UNKNOWN, YES, Answer, SchemaProver
 from router.runtime.program.expressions import Names, Tree, kind_of, path_of
+from router.runtime.transforms.transform import Digits
 
 ALL_TYPES = (*TYPES, "binary", "set")
 """The types of values; null counts as missing."""
@@ -71,6 +72,8 @@ class Value(Struct, frozen=True):
     """Why it may be missing, if that is not for a path of the message."""
     one_of: Steps | None = None
     """The path of values in the message of which it is one."""
+    digits: Digits | None = None
+    """The most digits of a number that transforms made; None if unknown."""
 
     def can_be(self, kinds: Iterable[str]) -> Answer:
         """Whether it can have one of the types."""

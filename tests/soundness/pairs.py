@@ -277,7 +277,7 @@ class Pair:
                 )
 
     def _note(self, which: str, lost: Lost, kinds: Any, order: Sequence[int], clock: Clock) -> None:
-        for name in lost:
+        for name in sorted(lost):
             if name not in self.lost[which]:
                 events = " ".join(
                     f"{'AB*'[kinds[each][0] if len(kinds[each]) == 1 else 2]}{each + 1}" for each in order

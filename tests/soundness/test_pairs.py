@@ -1,7 +1,9 @@
 """The short form of `make pairs`: what two routes lose of each other is what `router check` says."""
 
+import re
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, permutations
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -21,6 +23,14 @@ from tests.soundness.pairs import (
     row,
 )
 from tests.support.check import edited, losses
+from tests.support.config import spec
+from tests.support.dev import make_record, write_together
+from tests.support.engine import plan
+from tests.support.modes import MODES
+from tests.support.program import load_program
+from tests.support.testing import MemoryTables
+
+PAGE = Path(__file__).parents[2] / "docs" / "writes.md"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +57,7 @@ def test_settings(tables: Tables) -> None:
     """Every order of two events by each pair of settings, and of three by some of them."""
     pairs = pairs_of(tables, all_settings())
     assert len(pairs) == 3313
+    assert {each.mode for each in all_settings()} == {*MODES}
     assert disagreements(tables, pairs, 2) == []
     some = Random(29).sample([pair.settings for pair in pairs], 120)
     assert disagreements(tables, [Pair(tables, *settings) for settings in some], 3) == []
@@ -82,3 +93,28 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "| pair | in order | out of order |"
     assert "| `update` + `update` | nothing | c: B2 A1 |" in printed
+
+
+SECTION = PAGE.read_text(encoding="utf-8").partition("## Several events of one entity")[2].partition("\n## ")[0]
+CONFIGS = re.findall(r"^```yaml\n(version: 1\n.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("text", CONFIGS)
+def test_the_configs_of_the_page_lose_nothing(text: str, tmp_path: Path) -> None:
+    """Whatever the order of their messages, also if one is delivered twice, the tables hold the same in the end."""
+    file = tmp_path / "routes.yaml"
+    file.write_text(text, encoding="utf-8")
+    program = load_program(file, {})
+    (queue,) = program.engine.queues.values()
+    (table,) = program.config.tables
+    received = [test.received for route in program.config.routes.values() for test in route.tests][-1]
+    records = [make_record(each, spec.Queue(), number=number) for number, each in enumerate(received)]
+    ends = []
+    for order in permutations([*records, *records]):
+        tables = MemoryTables.of(program)
+        for record in order:
+            write_together([plan(queue, record)], tables, False)
+        ends.append(tables.items(table))
+
+    assert len(records) > 1
+    assert ends == [ends[0]] * len(ends)

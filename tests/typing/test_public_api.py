@@ -138,6 +138,7 @@ def test_exported_names() -> None:
         "Router",
         "RouterError",
         "Summary",
+        "__version__",
         "hookimpl",
     ]
     testing = ["MemoryQueues", "MemoryTables", "Run", "deliver", "load_program", "record"]

@@ -20,6 +20,7 @@ from typing import Any
 from router.codes import BAD_ITEM, BAD_KEY
 from router.errors import Rejection
 from router.model import AttributeValue, Item, KeyType, Number
+from router.runtime.transforms.values import plain_number
 
 MAX_ITEM_BYTES = 400 * 1024
 MAX_NESTING = 32
@@ -101,16 +102,6 @@ def encode_number(value: Number) -> str:
     if not exact.is_finite():
         raise Rejection(BAD_ITEM, "NaN and Infinity are no numbers")
     return plain_number(exact)
-
-
-def plain_number(value: Number) -> str:
-    """Return a finite number in plain notation, without exponent or trailing zeros; equal numbers have equal text."""
-    if not value:
-        return "0"
-    if isinstance(value, int):
-        return str(value)  # formatting with "f" would convert it to a float
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def text_bytes(text: str) -> int:

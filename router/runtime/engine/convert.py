@@ -11,9 +11,8 @@ from typing import Any
 import msgspec
 
 from router.model import Number, TextFormat
-from router.runtime.engine.attributes import plain_number
 from router.runtime.transforms.text import BASE64_TEXT
-from router.runtime.transforms.values import number_set
+from router.runtime.transforms.values import number_set, plain_number
 
 _JSON_TEXT = msgspec.json.Encoder(decimal_format="number")
 # Beyond DynamoDB's range a plain notation could be as long as the exponent is large.

@@ -18,9 +18,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct, structs
 
-from router import __version__
 from router.errors import UsageError
-from router.model import Path, Place
+from router.model import Path, Place, __version__
 from router.runtime.config import spec
 from router.runtime.config.environment import (
     RT005,

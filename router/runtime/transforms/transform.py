@@ -54,15 +54,16 @@ class WholeNumber(Struct, frozen=True):
 
 
 class AnyNumber(Struct, frozen=True):
-    """An argument that is a finite number."""
+    """An argument that is a number whose magnitude DynamoDB can store."""
 
-    words = "a number"
+    words = "a number from 1E-130 to 9.99E+125"
 
     def takes(self, value: Any) -> bool:
         """Whether it takes a value."""
-        if isinstance(value, Decimal):
-            return value.is_finite()
-        return isinstance(value, int) and not isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            return False
+        number = Decimal(value)
+        return number.is_finite() and -130 <= number.adjusted() <= 125
 
 
 class AnyText(Struct, frozen=True):
@@ -233,8 +234,30 @@ class EpochSeconds(Struct, frozen=True):
     """The result is a number of seconds since 1970."""
 
 
+class Digits(Struct, frozen=True):
+    """The most digits of a number in plain notation: before its point, and after it; infinity: no bound."""
+
+    whole: int
+    decimals: float
+
+
+class NumberResult(Struct, frozen=True):
+    """The result is a number."""
+
+    digits: Callable[[Digits, Arguments], Digits] | None
+    """The most digits of the result, for the most of the number; None: the number stays the same."""
+
+
 Result = (
-    TextResult | SameList | ListEnd | JoinedText | SplitText | MapEntry | SameNames | EpochSeconds
+    TextResult
+    | SameList
+    | ListEnd
+    | JoinedText
+    | SplitText
+    | MapEntry
+    | SameNames
+    | EpochSeconds
+    | NumberResult
 )
 
 

@@ -23,10 +23,12 @@ from router.runtime.transforms.transform import (
     AnyNumber,
     AnyText,
     Arguments,
+    Digits,
     JoinedText,
     ListEnd,
     ListsOf,
     MapEntry,
+    NumberResult,
     OneOf,
     OnlyKinds,
     SameList,
@@ -106,13 +108,26 @@ TO_NUMBER = Transform(
     accepts=_NUMBER_TEXT,
     gives="number",
     arguments={},
-    result=None,
+    result=NumberResult(digits=None),
     most_bytes=None,
 )
 
 
+def plain_number(value: Number) -> str:
+    """Return a finite number in plain notation, without exponent or trailing zeros.
+
+    Equal numbers have equal text, however a message spells them.
+    """
+    if not value:
+        return "0"
+    if isinstance(value, int):
+        return str(value)  # formatting with "f" would convert it to a float
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def to_text(value: str | bytes | bool | Number) -> str:
-    """The text of a number (plain, without exponent), of true or false, or of binary that is UTF-8.
+    """The text of a number (plain, without exponent or trailing zeros), of true or false, or of binary that is UTF-8.
 
     >>> to_text(Decimal("1.20E+3"))
     '1200'
@@ -126,7 +141,7 @@ def to_text(value: str | bytes | bool | Number) -> str:
     number = number_of(value)
     if isinstance(number, Decimal) and abs(int(number.as_tuple().exponent)) > _LONGEST:
         raise ValueError("its exponent is absurd")
-    return format(number, "f") if isinstance(number, Decimal) else str(number)
+    return plain_number(number)
 
 
 TO_TEXT = Transform(
@@ -190,6 +205,12 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
         raise ValueError("it is too large to round") from None
 
 
+def _rounded(digits: Digits, arguments: Arguments) -> Digits:
+    kept = arguments["digits"]
+    # 9.5 becomes 10, and 7 becomes 100 with -2 digits.
+    return Digits(max(digits.whole, -kept) + 1, min(digits.decimals, max(kept, 0)))
+
+
 ROUND = Transform(
     name="round",
     apply=round,
@@ -200,9 +221,12 @@ ROUND = Transform(
         "digits": WholeNumber(minimum=-_MOST_DIGITS, maximum=_MOST_DIGITS),
         "mode": OneOf(_ROUNDINGS),
     },
-    result=None,
+    result=NumberResult(_rounded),
     most_bytes=None,
 )
+
+
+_FACTOR = AnyNumber()
 
 
 def scale(value: Number, factor: Number) -> Number:
@@ -212,6 +236,8 @@ def scale(value: Number, factor: Number) -> Number:
     Decimal('1999.00')
     """
     number, by = number_of(value), number_of(factor)
+    if not _FACTOR.takes(by):
+        raise ValueError(f"factor must be {_FACTOR.words}")
     if isinstance(number, int) and isinstance(by, int):
         return number * by
     try:
@@ -220,14 +246,21 @@ def scale(value: Number, factor: Number) -> Number:
         raise ValueError("its exponent is absurd") from None
 
 
+def _scaled(digits: Digits, arguments: Arguments) -> Digits:
+    _, factor, exponent = Decimal(arguments["factor"]).as_tuple()
+    decimals = max(-int(exponent), 0)
+    whole = max(len(factor) + int(exponent), 0)
+    return Digits(digits.whole + whole, digits.decimals + decimals)
+
+
 SCALE = Transform(
     name="scale",
     apply=scale,
     takes=NUMBER,
     accepts="every value",
     gives="number",
-    arguments={"factor": AnyNumber()},
-    result=None,
+    arguments={"factor": _FACTOR},
+    result=NumberResult(_scaled),
     most_bytes=None,
 )
 

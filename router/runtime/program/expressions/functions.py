@@ -24,6 +24,7 @@ from msgspec import Struct
 from router.errors import ExpressionError
 from router.model import Number
 from router.runtime.program.expressions import equal, kind_of
+from router.runtime.transforms.values import plain_number
 
 AVERAGE_DIGITS = 38
 """Significant digits of avg(): as many as a DynamoDB number has."""
@@ -194,7 +195,12 @@ def _not_null(*values: Any) -> Any:
 
 
 def _to_string(value: Any) -> str:
-    return value if isinstance(value, str) else _ENCODER.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    # Equal numbers have equal text; beyond the range it would be as long as the exponent is large.
+    if isinstance(value, Decimal) and abs(value.adjusted()) <= MAX_NUMBER_LENGTH:
+        return plain_number(value)
+    return _ENCODER.encode(value).decode()
 
 
 def _to_array(value: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from router.prover.schema_prover import NO, YES
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
+from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.modes import MODES
 from router.runtime.sources import Computed
 from router.tools.check.analysis import failures
@@ -36,8 +37,7 @@ def claims_of(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iter
     if is_set(settings.when):
         yield _made(route, "when", _of_when(route, neighbours))
     if is_set(settings.for_each):
-        text = str(settings.for_each)
-        yield _made(route, "for_each", _of_expression(route, text, "array", f"'{text}'"))
+        yield _made(route, "for_each", _of_elements(route, str(settings.for_each)))
     if not is_set(settings.item):
         yield _made(route, "mapping", _of_whole(route))
     keys = {} if route.table is None else route.table.key
@@ -87,6 +87,12 @@ def _of_expression(
     yield from _of_value(of_tree(route.messages.taken, Scope(), tree_of(text)), (wanted,), subject)
 
 
+def _of_elements(route: AnalyzedRoute, text: str) -> Iterator[str]:
+    yield from _of_expression(route, text, "array", f"'{text}'")
+    if not route.finds_few:
+        yield f"'{text}' may find more than {MAX_ELEMENTS} elements"
+
+
 def _of_value(
     value: Value, wanted: tuple[str, ...], subject: str = "it", more: str = ""
 ) -> Iterator[str]:
@@ -125,6 +131,7 @@ def _mapping_doubts(route: AnalyzedRoute, name: str, attribute: spec.Attribute) 
             if of_tree(route.mapped, route.scope, tree_of(use.text)).missing is not NO:
                 yield f"'{use.text}' may be missing"
     yield from failures.of_steps(route, inferred)
+    yield from failures.of_number(route, inferred)
     if name in route.route.write.add and (unfit := possible(inferred.value, ("number", "set"))):
         yield f"it may be {in_words(unfit)}, which cannot be added"
     if "error" in (attribute.missing, attribute.null) and inferred.value.missing is not NO:

@@ -12,6 +12,7 @@ from router.prover.inference import Value, of_path, of_tree
 from router.prover.predicates import EACH, SOME_VALUE, TRUTHY, Schema, Steps, in_words, there
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
+from router.runtime.engine.attributes import MAX_DIGITS
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
 from router.runtime.program.expressions import Tree
 from router.runtime.program.expressions.functions import FUNCTIONS, MAX_EXPONENT, Types
@@ -19,7 +20,9 @@ from router.runtime.program.mapping import reserved_names
 from router.runtime.sources import Constant
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
+from router.runtime.transforms.transform import NumberResult
 from router.tools.check.analysis.attributes import InferredAttribute, infer
+from router.tools.check.analysis.numbers import are_storable, digits_of
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import accepts_text, always_matches
 from router.tools.check.analysis.transforms import accepts_each, kinds_taken
@@ -36,6 +39,8 @@ _SECONDS: Schema = {
 }
 _NO_NUMBER = "^$|[^-+.0-9eE]"
 """Texts that are no number: others may be one."""
+_DIGITS_OF_A_COUNT = 6
+"""A message of 1 MiB has at most half a million numbers."""
 _ON_ELEMENTS = ("projection", "filter_projection", "value_projection")
 
 
@@ -102,6 +107,16 @@ def _of_call(messages: SchemaProver | None, scope: Scope, tree: Tree) -> Iterato
         messages, of_tree(messages, scope, tree["children"][0])
     ):
         yield "to_number() may be given a number that is too long or out of range"
+    if name == "sum" and not _is_short_sum(messages, of_tree(messages, scope, tree["children"][0])):
+        yield "sum() may make a number of over 38 digits, or one that is out of range"
+
+
+def _is_short_sum(messages: SchemaProver | None, numbers: Value) -> bool:
+    """Whether the sum of a list is proved to be a number that DynamoDB can store."""
+    digits = digits_of(messages, of_path(messages, numbers.elements))
+    if digits is None:
+        return False
+    return digits.whole + _DIGITS_OF_A_COUNT + digits.decimals <= MAX_DIGITS
 
 
 def _is_short_number(messages: SchemaProver | None, value: Value) -> bool:
@@ -139,6 +154,17 @@ def of_steps(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]
             yield f"transform '{step.name}' may be given what is not {step.form.name}"
         else:
             yield f"transform '{step.name}' does not accept every value"
+
+
+def of_number(route: AnalyzedRoute, inferred: InferredAttribute) -> Iterator[str]:
+    """Yield why DynamoDB may not store the number that the transforms of an attribute make."""
+    steps = inferred.steps
+    last = steps[-1].transform if steps else None
+    if last is None or not isinstance(last.result, NumberResult):
+        return
+    is_same = last.result.digits is None
+    if not are_storable(route.mapped, steps[-1].before if is_same else inferred.raw):
+        yield f"transform '{last.name}' may make a number of over 38 digits, or one that is out of range"
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:

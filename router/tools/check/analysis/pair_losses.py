@@ -7,7 +7,7 @@ tests/soundness/pairs.py runs orders of events through each pair of modes and ag
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from router.model import Severity
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites
@@ -25,6 +25,8 @@ class Loss(Struct, frozen=True, kw_only=True):
     severity: Severity
     sentence: str
     attributes: tuple[str, ...]
+    victim: str
+    """The route whose event does not have its effect."""
 
 
 def losses(one: RouteWrites, other: RouteWrites, *, ordered: bool = False) -> Sequence[Loss]:
@@ -42,7 +44,11 @@ def losses(one: RouteWrites, other: RouteWrites, *, ordered: bool = False) -> Se
         return ()
     else:
         pairs = ((one, other), (other, one))
-        found = [loss for victim, culprit in pairs for loss in _of_writes(victim, culprit)]
+        found = [
+            structs.replace(loss, victim=victim.name)
+            for victim, culprit in pairs
+            for loss in _of_writes(victim, culprit)
+        ]
     orders: Sequence[Order] = ("in order",) if ordered else ("in order", "out of order")
     return [loss for order in orders for loss in found if loss.order == order]
 
@@ -82,7 +88,7 @@ def _refused(victim: RouteWrites, culprit: RouteWrites) -> Iterator[Loss]:
     depending = victim.adds - culprit.appends | victim.appends - culprit.adds
     only = victim.sets - culprit.sets | depending | victim.keeps - culprit.attributes
     never = f"its {_named(only)} are never stored"
-    if victim.inserts:
+    if victim.inserts and victim.attributes:
         found = f"'{victim.name}' finds the item of '{culprit.name}' and is a duplicate"
         everything = f"its {_named(victim.attributes)} are never stored"
         yield _loss("in order", f"{found}: {everything}", victim.attributes)
@@ -138,23 +144,27 @@ def _of_delete(delete: RouteWrites, other: RouteWrites) -> Iterator[Loss]:
     late = f"a late message of '{delete.name}' deletes {what}"
     back = f"a late message of '{other.name}' brings the item back"
     if not delete.version:
-        yield _loss("out of order", f"{late}, and {back}", other.attributes)
-    elif delete.version not in other.sets:
+        yield _loss("out of order", f"{late}, and {back}", other.attributes, victim=other.name)
+    elif other.sets.isdisjoint((delete.version, OTHERS)):
         sentence = f"'{other.name}' does not store '{delete.version}', so that {late}"
-        yield _loss("out of order", sentence, other.attributes, "error")
+        yield _loss("out of order", sentence, other.attributes, "error", other.name)
     else:
         severity: Severity = "info" if other.version == delete.version else "warning"
         stays = f"the item of '{other.name}' stays after '{delete.name}' with an equal version"
-        yield _loss("in order", stays, other.attributes, "info")
-        yield _loss("out of order", f"{back} after '{delete.name}'", other.attributes, severity)
+        after = f"{back} after '{delete.name}'"
+        yield _loss("in order", stays, other.attributes, "info", delete.name)
+        yield _loss("out of order", after, other.attributes, severity, delete.name)
 
 
 def _loss(
-    order: Order, sentence: str, attributes: Collection[str], severity: Severity = "warning"
+    order: Order,
+    sentence: str,
+    attributes: Collection[str],
+    severity: Severity = "warning",
+    victim: str = "",
 ) -> Loss:
-    return Loss(
-        order=order, severity=severity, sentence=sentence, attributes=tuple(sorted(attributes))
-    )
+    names = tuple(sorted(attributes))
+    return Loss(order=order, severity=severity, sentence=sentence, attributes=names, victim=victim)
 
 
 def _named(attributes: Collection[str]) -> str:

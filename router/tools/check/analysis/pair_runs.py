@@ -106,7 +106,9 @@ def _deletes_last(levels: tuple[int, int], writes: tuple[RouteWrites, RouteWrite
 def _is_seen(loss: Loss, run: _ReceivedPair) -> bool:
     """Return whether the item does not have what it would have if nothing was lost."""
     if run.newer.writes.deletes:
-        return run.after is not None
+        return loss.victim == run.newer.writes.name and run.after is not None
+    if run.older.writes.deletes and loss.victim != run.newer.writes.name:
+        return False
     names: Collection[str] = loss.attributes
     if OTHERS in names:
         names = run.older.item.keys() | run.newer.item.keys()

@@ -16,9 +16,9 @@ from router.prover.conditions import (
     evaluated,
     opposite_of,
 )
-from router.prover.expressions import Scope, list_of, paths_in
-from router.prover.inference import Value
-from router.prover.predicates import EACH, Steps, in_element, text_of, there, wherever
+from router.prover.expressions import Scope, list_of, paths_in, tree_of
+from router.prover.inference import Value, of_tree
+from router.prover.predicates import EACH, Schema, Steps, in_element, text_of, there, wherever
 from router.prover.scalars import validator_of
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
@@ -165,6 +165,15 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         )
 
     @cached_property
+    def finds_few(self) -> bool:
+        """Whether `for_each` is proved to find no more elements than it takes."""
+        messages = self.messages.taken
+        steps = of_tree(messages, Scope(), tree_of(str(self.route.for_each))).elements
+        if messages is None or steps is None or EACH in steps[:-1]:
+            return False
+        return messages.holds_at(steps[:-1], at_most(MAX_ELEMENTS)) is YES
+
+    @cached_property
     def attributes(self) -> Mapping[str, spec.Attribute]:
         """The attributes of `item`, all in their long form."""
         return self.route.item or {}
@@ -238,6 +247,11 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
         if value.origin is None or self.index is None:
             return ""
         return f"add '{keyword}' {self.index.where(value.origin)}"
+
+
+def at_most(count: int) -> Schema:
+    """Return a predicate of values that are no lists, or lists of at most so many elements."""
+    return {"anyOf": [{"not": {"type": "array"}}, {"maxItems": count}]}
 
 
 def _first_gap(messages: SchemaProver, steps: Steps) -> tuple[Steps, str]:

@@ -30,21 +30,26 @@ from router.runtime.transforms import TRANSFORMS, is_built_in
 from router.runtime.transforms.transform import (
     TEXT,
     Arguments,
+    Digits,
     Emptiness,
     EmptyIfMatches,
     EmptyIfRepeats,
+    EpochSeconds,
     JoinedText,
     ListEnd,
     ListsOf,
     MapEntry,
+    NumberResult,
     NumbersBetween,
     OnlyKinds,
+    Result,
     SameList,
     SplitText,
     TextResult,
     TextsMatching,
     Transform,
 )
+from router.tools.check.analysis.numbers import digits_of
 from router.tools.check.analysis.routes import AnalyzedRoute
 from router.tools.check.analysis.text_formats import (
     accepts_text,
@@ -53,6 +58,10 @@ from router.tools.check.analysis.text_formats import (
     refuses_number,
 )
 from router.tools.check.analysis.values import are_elements, holds, possible
+
+_NEVER_EMPTY = ("number", "boolean")
+_SECONDS = Digits(12, 9)
+"""Those of the years 1 to 9999, and nanoseconds."""
 
 
 def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
@@ -135,7 +144,12 @@ def accepts_each(route: AnalyzedRoute, transform: Transform, value: Value) -> bo
 
 def of_transform(route: AnalyzedRoute, transform: Transform, before: Value, argument: Any) -> Value:
     """Infer the result of a built-in transform, if it does not fail."""
-    after = _result_of(route, transform, before, arguments_of(transform, argument))
+    arguments = arguments_of(transform, argument)
+    if arguments is not None and transform.gives == "number":
+        digits = _digits_of(route, transform.result, before, arguments)
+        after: Value | None = Value(NO, {"number": YES}, NO, digits=digits)
+    else:
+        after = _result_of(route, transform, before, arguments)
     if after is None:
         return Value()
     cause = after if after.missing is YES and before.missing is not YES else before
@@ -150,7 +164,8 @@ def _result_of(
 
     None if it may be anything, or nothing.
     """
-    of_kind = None if transform.gives is None else of_type(transform.gives, empty=UNKNOWN)
+    empty = NO if transform.gives in _NEVER_EMPTY else UNKNOWN
+    of_kind = None if transform.gives is None else of_type(transform.gives, empty=empty)
     if arguments is None:
         return of_kind
     match transform.result:
@@ -167,6 +182,20 @@ def _result_of(
         case MapEntry(entries, default):
             return _entry_of(route, transform, before, arguments[entries], arguments.get(default))
     return of_kind
+
+
+def _digits_of(
+    route: AnalyzedRoute, result: Result | None, before: Value, arguments: Arguments
+) -> Digits | None:
+    if isinstance(result, EpochSeconds):
+        return _SECONDS
+    assert isinstance(result, NumberResult), (
+        "a transform that gives numbers says how many digits they have"
+    )
+    digits = digits_of(route.mapped, before)
+    if digits is None or result.digits is None:
+        return digits
+    return result.digits(digits, arguments)
 
 
 def _same_list_as(before: Value) -> Value:

@@ -15,6 +15,7 @@ from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.engine.convert import CONVERTERS, TEXT_FORMATS
+from router.runtime.modes import MODES
 from router.tools.check.analysis.attributes import (
     InferredAttribute,
     count_of_attribute,
@@ -28,6 +29,7 @@ from router.tools.check.analysis.routes import (
     named,
     why_missing,
 )
+from router.tools.check.analysis.templates import with_braces
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.values import possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
@@ -209,6 +211,12 @@ def _length_fault(value: Value, limit: int) -> str:
     return ""
 
 
+ONE_ITEM = declare(
+    "RT630",
+    "a whole item whose key is the same for every message",
+    "Each message replaces the item of the one before, or is refused because it exists: the table holds one item.",
+    "warning",
+)
 HOT_PARTITION = declare(
     "RT621",
     "a partition key that has few values",
@@ -218,26 +226,43 @@ HOT_PARTITION = declare(
 )
 
 
-@rule(HOT_PARTITION)
+@rule(ONE_ITEM, HOT_PARTITION)
 def check_partition_keys(subject: Subject) -> Iterator[Found]:
     """Report partition keys that are a constant, true or false, or of an enumeration."""
     for route in subject.routes:
         if route.table is None or not route.final:
             continue
-        name = next(iter(route.table.key))
-        attribute = route.attributes.get(name)
-        if attribute is None and is_set(route.route.item):
+        name, *others = route.table.key
+        count = _count_of_key(route, name)
+        if count is None:
             continue
-        text = f'element."{name}"' if route.scope.each else f'"{name}"'
-        whole = spec.Attribute(from_=text)
-        count = count_of_attribute(route, attribute or whole)
-        if count is not None:
-            values = "one value" if count == 1 else f"{count} values"
-            sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
-            path = route.path_of(route.claim("key", name))
-            yield Found(
-                HOT_PARTITION,
-                sentence,
-                path,
-                "add a part that differs, as a date or an id, with 'template'",
+        path = route.path_of(route.claim("key", name))
+        is_whole = MODES[route.route.write.mode].stores == "item"
+        if any(_lacks_braces(route, each) for each in route.table.key):
+            continue  # a finding of its own
+        if count == 1 and is_whole and all(_count_of_key(route, each) == 1 for each in others):
+            sentence = (
+                f"route '{route.name}' writes one item: its key is the same for every message"
             )
+            yield Found(ONE_ITEM, sentence, path, "take a part of the key from the message")
+            continue
+        values = "one value" if count == 1 else f"{count} values"
+        sentence = f"partition key '{name}' has only {values}: one partition takes 1,000 writes of 1 KB a second"
+        advice = "add a part that differs, as a date or an id, with 'template'"
+        yield Found(HOT_PARTITION, sentence, path, advice)
+
+
+def _lacks_braces(route: AnalyzedRoute, name: str) -> bool:
+    attribute = route.attributes.get(name)
+    return attribute is not None and bool(with_braces(route, attribute))
+
+
+def _count_of_key(route: AnalyzedRoute, name: str) -> int | None:
+    """Return the most different values of a key attribute; None if they are not limited or known."""
+    attribute = route.attributes.get(name)
+    if attribute is not None:
+        return count_of_attribute(route, attribute)
+    if is_set(route.route.item):
+        return None
+    text = f'element."{name}"' if route.scope.each else f'"{name}"'
+    return count_of_attribute(route, spec.Attribute(from_=text))

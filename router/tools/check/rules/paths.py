@@ -14,13 +14,13 @@ from router.prover.predicates import NO_VALUE, Steps, text_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.config.findings import closest
 from router.runtime.program.expressions import path_of
 from router.runtime.sources import Computed, Evaluated, ExpressionUse
 from router.tools.check.analysis.attributes import infer
 from router.tools.check.analysis.proof_cache import AttributeFacts
 from router.tools.check.analysis.routes import AnalyzedRoute, why_missing
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
+from router.tools.check.typos import typo_of
 
 IMPOSSIBLE_PATH = declare(
     "RT410",
@@ -47,8 +47,6 @@ NO_LIST = declare(
 )
 
 _ROOTS = ("element", "message")
-_SIMILARITY = 0.8
-"""The least similarity of names at which one is taken for a typo of the other."""
 
 
 @rule(IMPOSSIBLE_PATH, UNDECLARED_PATH, NO_SCOPE)
@@ -191,7 +189,7 @@ class PathChecker:
 @lru_cache(maxsize=1024)
 def _closest(name: str, known: tuple[str, ...]) -> str:
     """Return the name that is similar; "" if there is none: many routes have the same names."""
-    return closest(name, known, _SIMILARITY) or ""
+    return typo_of(name, known)
 
 
 def _find_outside_items(route: AnalyzedRoute) -> Iterator[Found]:
@@ -222,7 +220,7 @@ def _checker(route: AnalyzedRoute, messages: SchemaProver | None) -> PathChecker
 
 
 def _out_of_scope(placed: PlacedClaim, names: Steps, text: str) -> Found:
-    near = closest(text_of(names[:1]), _ROOTS, _SIMILARITY)
+    near = typo_of(text_of(names[:1]), _ROOTS)
     if near:
         advice = f"did you mean '{near}'?"
     else:

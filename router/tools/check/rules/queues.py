@@ -2,7 +2,7 @@
 no outage.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from router.codes import declare
@@ -12,6 +12,7 @@ from router.runtime.config_types import parse_duration
 from router.runtime.engine.backoff import MAX_OUTLAST, OutageBackoff, receives_for
 from router.tools.check.analysis.routes import is_set
 from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.typos import typo_of
 
 NO_DEAD_LETTER_QUEUE = declare(
     "RT203",
@@ -74,8 +75,15 @@ def check_dead_letter_queues(subject: Subject) -> Iterator[Found]:
                 NO_DEAD_LETTER_QUEUE,
                 f"queue '{name}' has no dead-letter queue: a rejected message stays on it",
                 ("queues", name) if name in queues else place,
-                f"add 'dead_letter:' to the queue '{name}' under 'queues'",
+                _advice(queues, name),
             )
+
+
+def _advice(queues: Mapping[str, spec.Queue], name: str) -> str:
+    near = "" if name in queues else typo_of(name, queues)
+    if near:
+        return f"did you mean '{near}'?"
+    return f"add 'dead_letter:' to the queue '{name}' under 'queues'"
 
 
 @rule(IDLE_QUEUE)

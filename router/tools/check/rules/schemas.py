@@ -24,6 +24,7 @@ from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
 from router.runtime.program.schemas.references import own_base, references_of
 from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.typos import typo_of
 
 if TYPE_CHECKING:
     from jsonschema_rs import Registry, Validator
@@ -33,6 +34,12 @@ UNKNOWN_FORMAT = declare(
     "RT305",
     "unknown format",
     "An unknown format validates nothing, so that invalid values are accepted.",
+    "warning",
+)
+MISSPELT_KEYWORD = declare(
+    "RT317",
+    "a keyword of a schema that looks like a typo",
+    "JSON Schema ignores a keyword that it does not know, so that what it was to forbid is accepted.",
     "warning",
 )
 UNUSED_DEFINITION = declare(
@@ -49,6 +56,72 @@ IMPOSSIBLE_SCHEMA = declare(
 )
 
 _DEFINITIONS = ("$defs", "definitions")
+_KEYWORDS = frozenset(
+    (
+        "$dynamicRef",
+        "$recursiveRef",
+        "$ref",
+        "additionalItems",
+        "additionalProperties",
+        "allOf",
+        "anyOf",
+        "const",
+        "contains",
+        "dependencies",
+        "dependentRequired",
+        "dependentSchemas",
+        "else",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "format",
+        "items",
+        "maxContains",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minContains",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "oneOf",
+        "pattern",
+        "patternProperties",
+        "prefixItems",
+        "properties",
+        "propertyNames",
+        "required",
+        "then",
+        "type",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+        "uniqueItems",
+    )
+)
+"""The keywords of all drafts that decide about a value, but `if` and `not`, which are like many words."""
+_OTHER_WORDS = frozenset(
+    (
+        "$comment",
+        "$defs",
+        "$id",
+        "definitions",
+        "deprecated",
+        "description",
+        "example",
+        "examples",
+        "formatExclusiveMaximum",
+        "formatExclusiveMinimum",
+        "formatMaximum",
+        "formatMinimum",
+        "patternRequired",
+        "title",
+        "when",
+    )
+)
+"""Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword."""
 
 
 @rule(IMPOSSIBLE_SCHEMA)
@@ -82,6 +155,32 @@ def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
                 f"{document.name} has an unknown format '{named}' at {where}: nothing is checked"
             )
             yield Found(UNKNOWN_FORMAT, sentence, path, did_you_mean(named, ASSERTED_SINCE))
+
+
+@rule(MISSPELT_KEYWORD)
+def check_keywords(subject: Subject) -> Iterator[Found]:
+    """Report names that are like a keyword and stand where one would."""
+    checked: set[str] = set()
+    for validation in subject.schemas.validations.values():
+        for document in validation.documents.values():
+            if document.uri not in checked:
+                checked.add(document.uri)
+                yield from islice(_misspelt(document, validation.path), _MAX_FINDINGS)
+
+
+def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
+    for place, schema in subschemas(document.content):
+        for name in sorted(schema.keys() - _KEYWORDS - _OTHER_WORDS):
+            meant = _keyword_like(name)
+            if meant:
+                sentence = f"'{name}' at {pointer(place)} of {document.name} is not a keyword"
+                yield Found(MISSPELT_KEYWORD, sentence, path, f"did you mean '{meant}'?")
+
+
+@cache
+def _keyword_like(name: str) -> str:
+    # All other words are the user's own: `x-order` and what other programs read.
+    return "" if name.startswith("x-") else typo_of(name, sorted(_KEYWORDS))
 
 
 @rule(UNUSED_DEFINITION)

@@ -8,19 +8,21 @@ from msgspec import Struct, structs
 from router.codes import declare
 from router.prover.budget import BudgetSpent
 from router.prover.expressions import elements_of, tree_of
+from router.prover.inference import of_path
 from router.prover.predicates import EACH, TRUTHY, Schema, Steps, all_of, there
 from router.prover.schema_index import SchemaIndex
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER, LIST_BYTES, NUMBER_BYTES
 from router.runtime.config import spec
 from router.runtime.engine.attributes import MAX_DIGITS, MAX_ITEM_BYTES, text_bytes
+from router.runtime.engine.engine import MAX_ELEMENTS
 from router.runtime.modes import MODES
 from router.runtime.program.expressions import Tree, path_of
 from router.runtime.sources import Evaluated, Joined
 from router.tools.check.analysis.attributes import infer
-from router.tools.check.analysis.routes import AnalyzedRoute, is_set
+from router.tools.check.analysis.routes import AnalyzedRoute, at_most, is_set
 from router.tools.check.analysis.verdicts import Undecided
-from router.tools.check.rule import Found, Subject, rule
+from router.tools.check.rule import Found, Subject, place_claim, rule
 
 ITEM_TOO_LARGE = declare(
     "RT615",
@@ -264,3 +266,38 @@ def _list_of(element: Schema, count: int) -> Schema:
 
 def _sorted(choices: Choices) -> Choices:
     return sorted(choices, key=lambda size: -size.bytes)
+
+
+TOO_MANY_ELEMENTS = declare(
+    "RT633",
+    "a list of `for_each` that may have more than 10,000 elements",
+    "A message with a longer list is rejected, although it satisfies the schema, so that its sender cannot know why.",
+    "warning",
+)
+UNBOUNDED_LIST = declare(
+    "RT634",
+    "a list of `for_each` whose length the schema does not bound",
+    "A message with more than 10,000 elements is rejected. Few schemas bound each list: `--strict` does not fail.",
+    "info",
+)
+_NO_BOUND = 10**9
+
+
+@rule(TOO_MANY_ELEMENTS, UNBOUNDED_LIST)
+def check_lengths(subject: Subject) -> Iterator[Found]:
+    """Report lists of `for_each` that may have more elements than one message can have."""
+    for route in subject.routes:
+        messages = route.messages.taken
+        steps = route.scope.element and route.scope.element[:-1]
+        if messages is None or not steps or EACH in steps or route.finds_few:
+            continue
+        placed = place_claim(route, "for_each")
+        text = route.route.for_each
+        value = of_path(messages, steps)
+        advice = route.constrain(value, f"maxItems: {MAX_ELEMENTS}")
+        if messages.holds_at(steps, at_most(_NO_BOUND)) is YES:
+            sentence = f"the list '{text}' may have more than {MAX_ELEMENTS} elements"
+            yield placed.refuted(TOO_MANY_ELEMENTS, sentence, advice)
+        elif value.can_be(["array"]) is YES:
+            sentence = f"the schema does not bound the length of the list '{text}'"
+            yield placed.refuted(UNBOUNDED_LIST, sentence, advice)

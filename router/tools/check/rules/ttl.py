@@ -7,6 +7,7 @@ from router.prover.expressions import tree_of
 from router.prover.inference import Value, of_tree
 from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
+from router.runtime.modes import MODES
 from router.runtime.sources.ttl import MAX_EPOCH_SECONDS, epoch_seconds
 from router.runtime.transforms.times import DATE_TIME
 from router.tools.check.analysis.attributes import (
@@ -15,9 +16,11 @@ from router.tools.check.analysis.attributes import (
     counts_seconds,
     infer,
 )
+from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.values import misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
+from router.tools.check.typos import typo_of
 
 NEVER_A_TIME = declare(
     "RT419",
@@ -138,3 +141,35 @@ def check_expiry(subject: Subject) -> Iterator[Found]:
             if inferred.raw.can_be(["string"]) is NO:
                 advice = route.constrain(value, f"maximum: {MAX_EPOCH_SECONDS}") or advice
             yield placed.refuted(TTL_UNIT, sentence, advice)
+
+
+UNWRITTEN = declare(
+    "RT631",
+    "a time to live that no route writes",
+    "DynamoDB deletes an item only if it has the attribute. Often its name is misspelt in the table or in a route.",
+    "warning",
+)
+
+
+@rule(UNWRITTEN)
+def check_written(subject: Subject) -> Iterator[Found]:
+    """Report tables whose routes map no attribute of the name of the time to live."""
+    writers: dict[str, list[AnalyzedRoute]] = {}
+    for route in subject.routes:
+        if MODES[route.route.write.mode].stores != "nothing":
+            writers.setdefault(route.route.table, []).append(route)
+    for name, table in subject.config.tables.items() if subject.whole else ():
+        routes = writers.get(name, [])
+        if not table.ttl or not routes or any(_may_write(route, table.ttl) for route in routes):
+            continue
+        mapped = dict.fromkeys(each for route in routes for each in route.attributes)
+        near = typo_of(table.ttl, mapped)
+        advice = f"did you mean '{near}'?" if near else f"map it, as '{table.ttl}: {{ttl: 90d}}'"
+        sentence = f"no route writes '{table.ttl}', the time to live of table '{name}'"
+        yield Found(UNWRITTEN, sentence, ("tables", name, "ttl"), advice)
+
+
+def _may_write(route: AnalyzedRoute, name: str) -> bool:
+    """Whether a route maps an attribute, or writes attributes whose names are not in the config."""
+    whole = not is_set(route.route.item)
+    return name in route.attributes or whole or not route.final

@@ -19,6 +19,7 @@ from router.runtime.transforms.transform import Transform
 from router.tools.check.analysis.attributes import InferredAttribute, Step, infer
 from router.tools.check.analysis.failures import inferred_map, map_steps, merged_names
 from router.tools.check.analysis.routes import AnalyzedRoute
+from router.tools.check.analysis.templates import with_braces
 from router.tools.check.analysis.text_formats import refusal_of, refuses_number
 from router.tools.check.analysis.values import has_nulls, misfit_of
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
@@ -58,6 +59,13 @@ NOT_ALWAYS_A_TEMPLATE = declare(
     "warning",
 )
 
+NO_EXPRESSION = declare(
+    "RT438",
+    "a template without an expression that names a property",
+    "Without braces the name itself is the value, the same for every message. A constant is written with `value`.",
+    "warning",
+)
+
 _SETS = {"SS": ("string", "number"), "NS": ("number", "string"), "BS": ("string",)}
 """The types of elements that each type of set accepts."""
 
@@ -73,6 +81,18 @@ def check_types(subject: Subject) -> Iterator[Found]:
             of_type = attribute.type is not None and name not in keys
             find = partial(_check_conversions, route, name, attribute, of_type)
             yield from facts.unless_nothing(("types", of_type), find)
+
+
+@rule(NO_EXPRESSION)
+def check_braces(subject: Subject) -> Iterator[Found]:
+    """Report templates whose braces seem to be forgotten."""
+    for route in subject.routes:
+        for name, attribute in route.attributes.items():
+            meant = with_braces(route, attribute)
+            if meant:
+                sentence = f"the template of '{name}' names a property of the message, but has no expression"
+                path = route.path_of(route.claim("mapping", name))
+                yield Found(NO_EXPRESSION, sentence, path, f"did you mean '{meant}'?")
 
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)

@@ -17,9 +17,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from router import __version__
 from router.errors import UsageError, refusing_file
-from router.model import names_file
+from router.model import __version__, names_file
 from router.runtime.printable import printable
 from router.tools.deploy.archive import Entry, LeftOut, folder_entries, named_entries, plugin_files
 from router.tools.deploy.packages import sha256_of

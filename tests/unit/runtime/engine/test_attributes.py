@@ -18,7 +18,6 @@ from router.runtime.engine.attributes import (
     encode_number,
     identify,
     memory_bytes,
-    plain_number,
 )
 
 TOO_PRECISE = "a number of more than 38 digits or out of range"
@@ -134,15 +133,6 @@ def test_numbers_that_dynamodb_would_round_are_refused(number: Any, reason: Any)
 def test_a_number_is_read_back_as_it_was(number: Any) -> None:
     """No digit is lost on the way."""
     assert Decimal(encode_number(number)) == number
-
-
-@given(st.integers() | DECIMALS)
-@settings(deadline=None)
-def test_plain_notation_is_exact_and_plain(number: Any) -> None:
-    """Integers of any size keep each digit; there is no exponent."""
-    text = plain_number(number)
-
-    assert (Decimal(text), "E" in text) == (number, False)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ NUMBERS_OF = {
         ("to_number(`true`)", None),
         ("to_number(lines)", None),
         ("to_string(lines[0])", '{"n":2,"p":0.2}'),
-        ("to_string(price)", "1.10"),
+        ("to_string(price)", "1.1"),
         ("to_string(text)", "x"),
         ("to_string(`null`)", "null"),
         ("type(price)", "number"),

@@ -1,7 +1,9 @@
 """The evaluator says what the library's interpreter says, and every function is the specification's."""
 
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
@@ -68,3 +70,14 @@ def test_all_functions() -> None:
     library = {name: len(each["signature"]) for name, each in Functions.FUNCTION_TABLE.items()}
 
     assert {name: len(each.takes) for name, each in FUNCTIONS.items()} == library
+
+
+@pytest.mark.parametrize(
+    ("given_", "text"),
+    [(7, "7"), (Decimal("1.0"), "1"), (Decimal("-1.50e3"), "-1500"), (Decimal("1e-9"), "0.000000001"), ("a", "a")],
+)
+def test_the_text_of_a_number(given_: Any, text: str) -> None:
+    """Equal numbers have one text, however they are spelled; one with an absurd exponent keeps it."""
+    to_string = compile_tree(parse("to_string(@)"))
+
+    assert (to_string(given_), to_string(Decimal("1e999999"))) == (text, "1E+999999")

@@ -121,6 +121,28 @@ def test_a_check_names_keyword_and_place(store: Any, schema: Any, data: Any, inv
     assert verdict(store, schema, data) == invalid
 
 
+@pytest.mark.parametrize(
+    ("schema", "number", "valid"),
+    [
+        ({"multipleOf": 1}, Decimal("12345678901234.5"), False),
+        ({"multipleOf": Decimal("0.01")}, Decimal("12345678901234567.015"), False),
+        ({"minimum": 1}, Decimal("0.99999999999999999999"), False),
+        ({"minimum": 9007199254740993}, 9007199254740993, True),
+        ({"minimum": 9007199254740993}, 9007199254740992, False),
+        ({"minimum": 9007199254740991}, Decimal("9007199254740991.0"), True),
+        ({"const": 9007199254740993}, Decimal("9007199254740993.0"), True),
+        ({"type": "integer"}, Decimal("9007199254740993.5"), False),
+        # What docs/conformance.md says of the library.
+        ({"multipleOf": 1}, Decimal("9007199254740993.5"), True),
+        ({"minimum": 9007199254740993}, Decimal("9007199254740993.0"), False),
+        ({"minimum": Decimal("1.0")}, Decimal("0.99999999999999999999"), True),
+    ],
+)
+def test_numbers_beyond_doubles(store: Any, schema: Any, number: Any, valid: bool) -> None:
+    """They are compared exactly, but for some that are written with a fraction."""
+    assert (verdict(store, schema, number) is None) == valid
+
+
 @pytest.mark.parametrize("name", ["a b", "Top<Spec>", "é", "a|b", "a^b", "[a]", "check$done", "a%b"])
 @pytest.mark.parametrize("draft", [DRAFT_4, DRAFT_7, "https://json-schema.org/draft/2020-12/schema"])
 def test_references_as_bundlers_write_them(store: Any, name: str, draft: str) -> None:

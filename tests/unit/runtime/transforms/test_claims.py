@@ -26,6 +26,7 @@ from router.runtime.transforms.transform import (
     AnyText,
     Argument,
     Arguments,
+    Digits,
     EmptyIfMatches,
     EmptyIfRepeats,
     EpochSeconds,
@@ -33,6 +34,7 @@ from router.runtime.transforms.transform import (
     ListEnd,
     ListsOf,
     MapEntry,
+    NumberResult,
     NumbersBetween,
     OneOf,
     OnlyKinds,
@@ -324,7 +326,19 @@ def is_as_described(transform: Transform, value: Any, arguments: Arguments, resu
             return bool(result.keys() == value.keys())
         case EpochSeconds():
             return isinstance(result, int)
+        case NumberResult(None):
+            return bool(result == (Decimal(value.strip()) if isinstance(value, str) else value))
+        case NumberResult(digits):
+            assert digits is not None
+            made, most = digits_in(result), digits(digits_in(value), arguments)
+            return made.whole <= most.whole and made.decimals <= most.decimals
     return True
+
+
+def digits_in(number: int | Decimal) -> Digits:
+    """The digits of a number in plain notation, but for zeros that do not count."""
+    whole, _, decimals = f"{abs(Decimal(number)):f}".partition(".")
+    return Digits(len(whole.lstrip("0")), len(decimals.rstrip("0")))
 
 
 def is_empty_as_described(text: TextResult, value: Any, arguments: Arguments, result: str) -> bool:
@@ -356,7 +370,12 @@ def test_what_keeps_its_length(transform: Transform) -> None:
     [
         (WholeNumber(0, None), "a whole number, 0 or more", [0, 10**9], [-1, True, "1", Decimal("1.0"), None]),
         (WholeNumber(-1, 2), "a whole number from -1 to 2", [-1, 2], [-2, 3]),
-        (AnyNumber(), "a number", [1, Decimal("0.1")], ["1", False, Decimal("NaN"), Decimal("Infinity"), None]),
+        (
+            AnyNumber(),
+            "a number from 1E-130 to 9.99E+125",
+            [0, 1, Decimal("0.1"), -(10**125), Decimal("1e-130")],
+            ["1", False, Decimal("NaN"), Decimal("Infinity"), None, 10**126, Decimal("1e-131"), Decimal("1e200")],
+        ),
         (AnyText(True), "text", ["", "x"], [1, None]),
         (AnyText(False), "text that is not empty", ["x"], ["", 1]),
         (OneOf(("s", "ms")), "'s' or 'ms'", ["s"], ["d", 1, ["s"]]),

@@ -59,7 +59,12 @@ def test_each_is_named_as_its_function() -> None:
         ("to_text", (b"\xc3\xa9",), "é"),
         ("to_text", (False,), "false"),
         ("to_text", (10**30,), "1" + "0" * 30),
+        ("to_text", (Decimal("1.0"),), "1"),
+        ("to_text", (Decimal("-12.50"),), "-12.5"),
+        ("to_text", (Decimal("-0.00"),), "0"),
+        ("to_text", (Decimal("1." + "0" * 4000),), "1"),
         ("to_bool", (0,), False),
+        ("to_bool", (Decimal("1.0"),), True),
         ("to_bool", (True,), True),
         ("round", (7, 2), 7),
         ("round", (Decimal("2.5"), 0), 2),
@@ -75,6 +80,7 @@ def test_each_is_named_as_its_function() -> None:
         ("to_epoch", ("0000-02-29t12:00:00z",), -62162078400),
         ("to_epoch", ("1998-12-31T23:59:60.9Z",), 915148800),
         ("join", ([True, 1, "a"], ""), "true1a"),
+        ("join", ([Decimal("1.0"), Decimal("1e2")], ","), "1,100"),
         (
             "unique",
             ([1, True, Decimal("1.0"), {"a": [1]}, {"a": [Decimal(1)]}, None, None],),
@@ -85,6 +91,7 @@ def test_each_is_named_as_its_function() -> None:
         ("first", ([],), None),
         ("last", ([],), None),
         ("lookup", (1, {"1": "one"}), "one"),
+        ("lookup", (Decimal("1.0"), {"1": "one"}), "one"),
         ("lookup", ("x", {}), None),
         ("lookup", ("x", {}, "other"), "other"),
         ("scale", (1999, Decimal("0.01")), Decimal("19.99")),
@@ -276,3 +283,19 @@ def test_unique_is_quick_where_hashes_collide() -> None:
     numbers = [number * (2**61 - 1) for number in range(1, 43_000)]
 
     assert T["unique"]([*numbers, *map(Decimal, numbers)]) == numbers
+
+
+@given(
+    st.integers()
+    | st.builds(
+        lambda digits, exponent: Decimal(f"{digits}e{exponent}"), st.integers(-(10**38), 10**38), st.integers(-300, 300)
+    )
+)
+@settings(deadline=None)
+def test_numbers_as_text(number: Any) -> None:
+    """The text is exact and plain, and equal numbers have one text, however they are spelled."""
+    text = T["to_text"](number)
+
+    spelled = Decimal(f"{number}.000") if isinstance(number, int) else number * Decimal("1.000")
+    assert (Decimal(text), "E" in text) == (number, False)
+    assert spelled != number or T["to_text"](spelled) == text

@@ -32,7 +32,7 @@ LINE = {"type": "object", "required": ["sku"], "properties": {"sku": WORD, "n": 
 CLOSED_LINE = {**LINE, "additionalProperties": False}
 SCHEMA = {
     "type": "object",
-    "required": ["id", "link", "word", "time", "count", "lines", "words", "closed", "numbers"],
+    "required": ["id", "link", "word", "time", "count", "lines", "words", "closed", "numbers", "counts"],
     "properties": {
         "id": WORD,
         "word": WORD,
@@ -60,6 +60,10 @@ SCHEMA = {
         "three": {"type": "array", "items": WORD, "maxItems": 3},
         "nulls": {"type": "array", "items": {"type": ["string", "null"]}},
         "numbers": {"type": "array", "items": {"type": "number"}, "maxItems": 3},
+        "counts": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 99}},
+        "most": {"type": "integer", "minimum": 0, "maximum": 10**38 - 1},
+        "part": {"type": "number", "minimum": 0, "maximum": 1},
+        "price": {"type": "number", "minimum": 0, "maximum": 99, "multipleOf": 0.01},
         "nothing": {"type": "array", "maxItems": 0},
         "closed": {"type": "object", "properties": {"a": WORD}, "additionalProperties": False},
         "choice": {"anyOf": [{"type": "string", "maxLength": 5}, {"type": "boolean"}]},
@@ -85,6 +89,7 @@ def claims(tmp_path: Path) -> Any:
 
 
 PROVED = "proved"
+OUT_OF_RANGE = "attribute 'x': a number of more than 38 digits or out of range"
 
 
 def undecided(reason: str) -> str:
@@ -108,7 +113,9 @@ def refuted(reason: str, code: str = "RT244") -> str:
         ("keys(closed)", PROVED),
         ("keys(word)", "refuted RT429"),
         ("sort_by(lines, &sku)", undecided("sort_by() may fail on a value of the list")),
-        ("sum(numbers)", PROVED),
+        ("sum(numbers)", refuted(OUT_OF_RANGE)),
+        ("sum(counts)", PROVED),
+        ("sum(lines[].n)", undecided("sum() may make a number of over 38 digits, or one that is out of range")),
         ("avg(numbers)", PROVED),
         ("count > `3`", PROVED),
         ("word > `3`", refuted("the expression of attribute 'x' fails on the message")),
@@ -128,6 +135,17 @@ def refuted(reason: str, code: str = "RT244") -> str:
         ("{from: hexadecimal, transform: url_decode}", PROVED),
         ("{from: hexadecimal, transform: [lower, url_decode]}", undecided("transform 'url_decode' does not accept every value")),
         ("{from: count, transform: {scale: 0.01}}", PROVED),
+        ("{from: number, transform: {scale: 100}}", refuted(OUT_OF_RANGE)),
+        ("{from: most, transform: {scale: 1.1}}", refuted(OUT_OF_RANGE)),
+        ("{from: part, transform: {scale: 1.1}}", refuted(OUT_OF_RANGE)),
+        ("{from: part, transform: [{scale: 1.1}, {round: 2}]}", PROVED),
+        ("{from: part, transform: [{round: -2}, {scale: 7}]}", PROVED),
+        ("{from: price, transform: {scale: 100}}", PROVED),
+        ("{from: endless, transform: to_number}", refuted(OUT_OF_RANGE)),
+        ("{from: thirteen, transform: [to_number, {scale: 100}]}", PROVED),
+        ("{from: hexadecimal, transform: [lower, to_number]}", refuted("attribute 'x' has a value that transform 'to_number' does not take")),
+        ("{from: number, transform: to_number}", PROVED),
+        ("{from: time, transform: [to_epoch, {scale: 1000}]}", PROVED),
         ("{template: '{word}-{count}-{flag}'}", PROVED),
         ("{template: '{lines}'}", "refuted RT424"),
         ("{hash: [word, closed]}", PROVED),

@@ -122,6 +122,7 @@ def sentences(found: Any) -> list[str]:
             ),
         ]),
         (writes("gone", "delete"), writes("left", "delete", version="at"), []),
+        (writes("marked", "insert"), paid("update", version=""), []),
     ],
 )  # fmt: skip
 def test_sentences(one: RouteWrites, other: RouteWrites, lines: list[str]) -> None:

@@ -225,3 +225,27 @@ def test_each_key_with_an_expression_is_checked(find_all: Any) -> None:
 
     unknown = [f"RT411 '{key}_valeu' {UNKNOWN}; did you mean '{key}_value'?" for key in EXPRESSION_KEYS]
     assert [each for each in unknown if each not in found] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("nmae", "name"),
+        ("tagz", "tags"),
+        ("nxme", "name"),
+        ("mane", ""),
+        ("naem.x", "name"),
+        ("ix", ""),
+        ("nmea", ""),
+    ],
+)
+def test_slips_in_short_names(find: Any, path: str, near: str) -> None:
+    """In four letters one wrong letter, or two exchanged neighbours, are a typo; in two they are another name."""
+    text = {"type": "string", "maxLength": 9}
+    properties = {"id": {**text, "minLength": 1}, "name": text, "tags": text}
+    schema = json.dumps({"type": "object", "required": ["id"], "properties": properties})
+
+    found = [line for line in find(f"item: {{id: id, a: {path}}}", schema) if "RT411" in line]
+
+    said = f"RT411 '{path.split('.', maxsplit=1)[0]}' is not declared in the schema; did you mean '{near}'?"
+    assert found == ([said] if near else [])

@@ -78,6 +78,11 @@ def hot(count: str) -> list[str]:
     ]
 
 
+ONE_ITEM = [
+    ("RT630 route 'r' writes one item: its key is the same for every message; take a part of the key from the message")
+]
+
+
 @pytest.mark.parametrize(
     ("route", "found"),
     [
@@ -87,9 +92,13 @@ def hot(count: str) -> list[str]:
         ("item: {id: {template: '{flag}#{kind}'}}", hot("4 values")),
         ("item: {id: {template: '{flag}#{id}'}}", []),
         ("item: {id: {template: '{kind}{kind}{kind}{kind}{kind}{kind}{kind}'}}", []),
-        ("item: {id: {value: x}}", hot("one value")),
-        ("item: {id: \"'x'\"}", hot("one value")),
-        ("item: {id: {meta: route}}", hot("one value")),
+        ("item: {id: {value: x}}", ONE_ITEM),
+        ("item: {id: \"'x'\"}", ONE_ITEM),
+        ("item: {id: {meta: route}}", ONE_ITEM),
+        ("item: {id: {value: x}}, write: {mode: insert}", ONE_ITEM),
+        ("item: {id: {value: x}}, write: {mode: update}", hot("one value")),
+        ("item: {id: {template: 'x#flag'}}", []),
+        ("item: {id: {template: 'x#flags'}}", ONE_ITEM),
         ("item: {id: {meta: message_id}}", []),
         ("item: {id: {from: kind, transform: [upper]}}", hot("2 values")),
         ("item: {id: {from: kind, transform: [shout]}}", []),
@@ -118,4 +127,20 @@ def test_partition_keys_of_which_nothing_is_known(find: Any) -> None:
         find("write: {mode: put}", whole),
         find("item: {id: kind}"),
         find("item: {id: kind}", SCHEMA, plugin=plugin),
-    ) == (hot("one value"), [], [])
+    ) == (ONE_ITEM, [], [])
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [
+        ("key: {id: S, at: N}", hot("one value")),
+        ("key: {id: S, flag: S}", ONE_ITEM),
+    ],
+)
+def test_keys_of_two_attributes(find: Any, key: str, found: list[str]) -> None:
+    """The whole key is the same for every message only if both attributes are."""
+    route = "item: {id: {value: x}, at: number, flag: {value: y}}"
+
+    lines = find(route, SCHEMA, key)
+
+    assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found

@@ -12,6 +12,7 @@ CODES = (
     "RT310",
     "RT311",
     "RT313",
+    "RT317",
     "RT615",
 )
 
@@ -199,3 +200,28 @@ def test_examples_without_time(find: Any, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("router.tools.check.rules.schemas._SHARE", 0.0)
 
     assert find("item: {id: id}", json.dumps({**BASE, "examples": [{}]})) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ({"requried": ["id"]}, "required"),
+        ({"maxlength": 3}, "maxLength"),
+        ({"tyep": "string"}, "type"),
+        ({"enun": ["a"]}, "enum"),
+        ({"aditionalProperties": False}, "additionalProperties"),
+        ({"ref": "#/$defs/a"}, "$ref"),
+        ({"x-formt": 1, "example": 1, "examples": [], "when": 1, "markdownDescription": "", "note": ""}, ""),
+        ({"tpeys": "string", "epyt": "string"}, ""),
+        ({"const": {"requried": 1}, "properties": {"requried": {"type": "string"}}}, ""),
+    ],
+)
+def test_misspelt_keywords(find: Any, given: dict[str, Any], meant: str) -> None:
+    """What is like a keyword and stands where one would, is none."""
+    schema = json.dumps({**BASE, "properties": {"id": {**TEXT, **given}}})
+
+    found = find("item: {id: id}", schema)
+
+    name = next(iter(given))
+    said = f"RT317 '{name}' at /properties/id of schema 'schema.json' is not a keyword; did you mean '{meant}'?"
+    assert [line for line in found if "RT317" in line] == ([said] if meant else [])
