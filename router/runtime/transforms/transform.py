@@ -234,6 +234,10 @@ class EpochSeconds(Struct, frozen=True):
     """The result is a number of seconds since 1970."""
 
 
+class EpochNanoseconds(Struct, frozen=True):
+    """The result is a number of nanoseconds since 1970."""
+
+
 class Digits(Struct, frozen=True):
     """The most digits of a number in plain notation: before its point, and after it; infinity: no bound."""
 
@@ -257,6 +261,7 @@ Result = (
     | MapEntry
     | SameNames
     | EpochSeconds
+    | EpochNanoseconds
     | NumberResult
 )
 

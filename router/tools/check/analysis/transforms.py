@@ -34,6 +34,7 @@ from router.runtime.transforms.transform import (
     Emptiness,
     EmptyIfMatches,
     EmptyIfRepeats,
+    EpochNanoseconds,
     EpochSeconds,
     JoinedText,
     ListEnd,
@@ -62,6 +63,7 @@ from router.tools.check.analysis.values import are_elements, holds, possible
 _NEVER_EMPTY = ("number", "boolean")
 _SECONDS = Digits(12, 9)
 """Those of the years 1 to 9999, and nanoseconds."""
+_NANOSECONDS = Digits(_SECONDS.whole + 9, 0)
 
 
 def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
@@ -189,6 +191,8 @@ def _digits_of(
 ) -> Digits | None:
     if isinstance(result, EpochSeconds):
         return _SECONDS
+    if isinstance(result, EpochNanoseconds):
+        return _NANOSECONDS
     assert isinstance(result, NumberResult), (
         "a transform that gives numbers says how many digits they have"
     )

@@ -29,6 +29,7 @@ from router.runtime.transforms.transform import (
     Digits,
     EmptyIfMatches,
     EmptyIfRepeats,
+    EpochNanoseconds,
     EpochSeconds,
     JoinedText,
     ListEnd,
@@ -326,6 +327,8 @@ def is_as_described(transform: Transform, value: Any, arguments: Arguments, resu
             return bool(result.keys() == value.keys())
         case EpochSeconds():
             return isinstance(result, int)
+        case EpochNanoseconds():
+            return isinstance(result, int) and digits_in(result).whole <= 21
         case NumberResult(None):
             return bool(result == (Decimal(value.strip()) if isinstance(value, str) else value))
         case NumberResult(digits):

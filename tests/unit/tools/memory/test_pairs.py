@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from router.runtime.program.load import Program, load_program
 from router.tools.memory.pairs import PairMessage, run_pair
+from tests.support.program import Program, load_program
 
 CONFIG = """\
 version: 1
