@@ -22,7 +22,7 @@ import yaml
 from msgspec import Struct
 
 from tests.support.check import Meeting, MeetingExample, Subject, losses, writes_of
-from tests.support.dev import PairMessage, plan_alone, run_pair
+from tests.support.memory import PairMessage, plan_alone, run_pair
 from tests.support.program import Program, load
 
 FIELDS = ("a", "b", "c.d")

@@ -21,7 +21,6 @@ from router.tools.dev.run_tests import Suite, run_test
 from router.tools.dev.samples import from_lines, from_tests
 from router.tools.dev.yaml_edit import YamlFile
 from router.tools.memory.deliveries import write_together
-from router.tools.memory.pairs import PairMessage, plan_alone, run_pair
 
 __all__ = [
     "ACCOUNT",
@@ -31,7 +30,6 @@ __all__ = [
     "REGION",
     "LocalAws",
     "NewFile",
-    "PairMessage",
     "Suite",
     "YamlFile",
     "clients",
@@ -46,10 +44,8 @@ __all__ = [
     "local_aws",
     "make_body",
     "make_record",
-    "plan_alone",
     "read_record",
     "refuse_foreign",
-    "run_pair",
     "run_test",
     "scan_table",
     "write_files",
