@@ -156,7 +156,8 @@ def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> It
     ]
     place = max(range(len(key)), key=lambda number: len(heads[number]))
     groups = KeyGroups(heads[place], _Group)
-    work = _TableWork(256 * len(shared), 64 + 8 * len(shared), 16 + 2 * len(shared))
+    count = len(shared)
+    work = _TableWork(looks=256 * count, proofs=256 + 2 * count, searches=32 + count // 2)
     for route in shared:
         near = groups.near(route.keyed.heads(place))
         found = _distinct(each for group in near for each in group.losing(route))

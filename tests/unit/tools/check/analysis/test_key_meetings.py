@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from router.prover.text_patterns import exclude_each_other
 from router.runtime.program.load import load
+from router.tools.check.analysis import key_separation
 from router.tools.check.analysis.key_meetings import Meeting
 from router.tools.check.rule import Subject
 
@@ -357,6 +360,28 @@ def test_work_is_bounded_by_the_number_of_routes(meetings: Callable[[str], tuple
     found = meetings(many("id: {from: id, transform: {truncate: 5}}", 40, ", write: {mode: insert}"))
     assert {each.verdict for each in found} == {"may meet", "not decided"}
     assert len(found) < 200
+
+
+@pytest.mark.parametrize(
+    "item", ["id: id", "id: {template: '{id}#{kind}'}", "id: {from: id, transform: {truncate: 5}}", "id: id, own: x"]
+)
+def test_twice_the_routes_are_at_most_thrice_the_work(
+    meetings: Callable[[str], tuple[Meeting, ...]], item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether their keys meet, are proved to be apart, or are not decided."""
+    work: list[int] = []
+    for count in (60, 120):
+        calls = 0
+
+        def counted(first: Any, second: Any, patterns: Any = exclude_each_other) -> bool:
+            nonlocal calls
+            calls += 1
+            return bool(patterns(first, second))
+
+        monkeypatch.setattr(key_separation, "exclude_each_other", counted)
+        found = meetings(many(item, count))
+        work.append(calls + len(found))
+    assert work[0] < work[1] <= 3 * work[0]
 
 
 def test_updates_of_other_attributes_are_not_compared(meetings: Callable[[str], tuple[Meeting, ...]]) -> None:
