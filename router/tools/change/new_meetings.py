@@ -1,13 +1,13 @@
 """Pairs of routes that a change makes lose data of one item."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 from router.tools.change.change_codes import NEWLY_LOSING
 from router.tools.change.report import ConfigChange
-from router.tools.change.routes import RoutePairs, RouteVersion
+from router.tools.change.routes import RoutePairs
 from router.tools.change.versions import ConfigVersion
-from router.tools.check.analysis.pair_losses import losses
-from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
+from router.tools.check.analysis.table_sharing import sharing_routes
 from router.tools.check.rule import Subject
 
 
@@ -17,7 +17,8 @@ def new_meetings(
     """Yield the pairs of routes that lose data of one item in the new version, and not in the old."""
     same = {after.name for before, after in pairs.both if before.parts == after.parts}
     routes = [*[after for _, after in pairs.both], *pairs.added]
-    if not any(_may_lose(route, routes) for route in routes if route.name not in same):
+    shared = chain.from_iterable(sharing_routes(new.config).values())
+    if same.issuperset(shared):
         return
     names = {before.name: after.name for before, after in pairs.both}
     known = {frozenset(names.get(name, "") for name in pair) for pair in _losing(old)}
@@ -36,18 +37,6 @@ def new_meetings(
             "" if changed in pairs.added else changed.name,
             "see RT626 of 'router check' for the edit",
         )
-
-
-def _may_lose(route: RouteVersion, others: Collection[RouteVersion]) -> bool:
-    """Whether a route could lose anything, or make others of its table lose it."""
-    table = route.compiled.write.table.name
-    sharing = [each for each in others if each.compiled.write.table.name == table]
-    mine = _writes(route)
-    return any(losses(mine, _writes(each)) for each in sharing if each is not route)
-
-
-def _writes(route: RouteVersion) -> RouteWrites:
-    return writes_of(route.name, route.settings, route.table_settings.key)
 
 
 def _losing(version: ConfigVersion) -> dict[tuple[str, str], str]:

@@ -71,13 +71,15 @@ class Subject(Struct, frozen=True, dict=True):
     @cached_property
     def meetings(self) -> "tuple[Meeting, ...]":
         """What is known of the routes that share a table; nothing if the config has errors."""
-        tables = [] if self.program is None else sharing_routes(self.config, self.routes)
+        tables = {} if self.program is None else sharing_routes(self.config)
         if self.program is None or not tables:
             return ()
         # Most configs have nothing to compare, and do without the modules.
         from router.tools.check.analysis.key_meetings import meetings_of
 
-        return tuple(meetings_of(tables, self.program))
+        by_name = {route.name: route for route in self.routes}
+        sharing = [[by_name[name] for name in names] for names in tables.values()]
+        return tuple(meetings_of(sharing, self.program))
 
     @cached_property
     def read(self) -> Mapping[str, Path]:

@@ -1,35 +1,39 @@
 """Finds the tables whose routes could lose something to each other, by their settings alone."""
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import combinations_with_replacement
 
 from router.runtime.config import spec
 from router.tools.check.analysis.pair_losses import losses
 from router.tools.check.analysis.pair_writes import writes_of
-from router.tools.check.analysis.routes import AnalyzedRoute
 
 _MOST_KINDS = 8
 
 
-def sharing_routes(
-    config: spec.Config, routes: Iterable[AnalyzedRoute]
-) -> list[list[AnalyzedRoute]]:
-    """Return the routes of each table that several write, if some of them could lose anything."""
-    tables: dict[str, list[AnalyzedRoute]] = {}
-    for route in routes:
-        name = route.route.table
-        tables.setdefault(config.tables[name].name or name, []).append(route)
-    sharing = [each for each in tables.values() if len(each) > 1]
-    return [each for each in sharing if _may_lose(each, config.tables[each[0].route.table].key)]
+def sharing_routes(config: spec.Config) -> Mapping[str, Sequence[str]]:
+    """Return the routes of each table that several write, if some of them could lose anything.
+
+    All are names: tables have those in AWS.
+    """
+    tables: dict[str, list[str]] = {}
+    for name, route in config.routes.items():
+        table = config.tables[route.table].name or route.table
+        tables.setdefault(table, []).append(name)
+    return {
+        table: names
+        for table, names in tables.items()
+        if len(names) > 1 and _may_lose(config, names)
+    }
 
 
-def _may_lose(routes: list[AnalyzedRoute], key: Collection[str]) -> bool:
-    """Return whether some of the routes could lose anything."""
-    kinds = {_settings_of(route.route): route for route in routes}
+def _may_lose(config: spec.Config, names: Sequence[str]) -> bool:
+    """Return whether some of the routes of a table could lose anything."""
+    kinds = {_settings_of(config.routes[name]): name for name in names}
     # With more kinds, some nearly always do.
     if len(kinds) > _MOST_KINDS:
         return True
-    writes = [writes_of(each.name, each.route, key) for each in kinds.values()]
+    key: Collection[str] = config.tables[config.routes[names[0]].table].key
+    writes = [writes_of(name, config.routes[name], key) for name in kinds.values()]
     return any(losses(*pair) for pair in combinations_with_replacement(writes, 2))
 
 
