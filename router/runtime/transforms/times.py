@@ -10,8 +10,9 @@ from router.runtime.transforms.text import text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
-    EpochNanoseconds,
+    Digits,
     EpochSeconds,
+    NumberResult,
     NumbersBetween,
     OneOf,
     TextResult,
@@ -145,6 +146,6 @@ TO_EPOCH_NS = Transform(
     accepts=DATE_TIME,
     gives="number",
     arguments={},
-    result=EpochNanoseconds(),
+    result=NumberResult(Digits(21, 0)),
     most_bytes=None,
 )

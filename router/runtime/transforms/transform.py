@@ -234,10 +234,6 @@ class EpochSeconds(Struct, frozen=True):
     """The result is a number of seconds since 1970."""
 
 
-class EpochNanoseconds(Struct, frozen=True):
-    """The result is a number of nanoseconds since 1970."""
-
-
 class Digits(Struct, frozen=True):
     """The most digits of a number in plain notation: before its point, and after it; infinity: no bound."""
 
@@ -248,8 +244,8 @@ class Digits(Struct, frozen=True):
 class NumberResult(Struct, frozen=True):
     """The result is a number."""
 
-    digits: Callable[[Digits, Arguments], Digits] | None
-    """The most digits of the result, for the most of the number; None: the number stays the same."""
+    digits: Callable[[Digits, Arguments], Digits] | Digits | None
+    """The most digits of the result, in any case or for the most of the number; None: the number stays the same."""
 
 
 Result = (
@@ -261,7 +257,6 @@ Result = (
     | MapEntry
     | SameNames
     | EpochSeconds
-    | EpochNanoseconds
     | NumberResult
 )
 

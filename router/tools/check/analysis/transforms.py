@@ -34,7 +34,6 @@ from router.runtime.transforms.transform import (
     Emptiness,
     EmptyIfMatches,
     EmptyIfRepeats,
-    EpochNanoseconds,
     EpochSeconds,
     JoinedText,
     ListEnd,
@@ -63,7 +62,6 @@ from router.tools.check.analysis.values import are_elements, holds, possible
 _NEVER_EMPTY = ("number", "boolean")
 _SECONDS = Digits(12, 9)
 """Those of the years 1 to 9999, and nanoseconds."""
-_NANOSECONDS = Digits(_SECONDS.whole + 9, 0)
 
 
 def built_in(route: AnalyzedRoute, name: str) -> Transform | None:
@@ -191,11 +189,11 @@ def _digits_of(
 ) -> Digits | None:
     if isinstance(result, EpochSeconds):
         return _SECONDS
-    if isinstance(result, EpochNanoseconds):
-        return _NANOSECONDS
     assert isinstance(result, NumberResult), (
         "a transform that gives numbers says how many digits they have"
     )
+    if isinstance(result.digits, Digits):
+        return result.digits
     digits = digits_of(route.mapped, before)
     if digits is None or result.digits is None:
         return digits

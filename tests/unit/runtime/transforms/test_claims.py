@@ -29,7 +29,6 @@ from router.runtime.transforms.transform import (
     Digits,
     EmptyIfMatches,
     EmptyIfRepeats,
-    EpochNanoseconds,
     EpochSeconds,
     JoinedText,
     ListEnd,
@@ -327,13 +326,12 @@ def is_as_described(transform: Transform, value: Any, arguments: Arguments, resu
             return bool(result.keys() == value.keys())
         case EpochSeconds():
             return isinstance(result, int)
-        case EpochNanoseconds():
-            return isinstance(result, int) and digits_in(result).whole <= 21
         case NumberResult(None):
             return bool(result == (Decimal(value.strip()) if isinstance(value, str) else value))
         case NumberResult(digits):
             assert digits is not None
-            made, most = digits_in(result), digits(digits_in(value), arguments)
+            most = digits if isinstance(digits, Digits) else digits(digits_in(value), arguments)
+            made = digits_in(result)
             return made.whole <= most.whole and made.decimals <= most.decimals
     return True
 
