@@ -27,9 +27,10 @@ _MOST_CHARACTERS = 200
 _MOST_STEPS = 50_000
 _OF_TEXT = ("pattern", "format", "minLength", "maxLength", "not", "const")
 _ZEROS = "0" * 40
+_SECOND = "2026-01-02T03:04:05"
 FORMATS: Mapping[str, Sequence[str]] = {
     "date": ("2026-01-02",),
-    "date-time": ("2026-01-02T03:04:05Z", f"2026-01-02T03:04:05.{_ZEROS}Z"),
+    "date-time": (f"{_SECOND}Z", f"{_SECOND}.{_ZEROS}Z"),
     "duration": ("P1D", "PT1H", f"P{_ZEROS}1Y"),
     "email": ("a@example.com",),
     "hostname": ("example.com",),
@@ -130,9 +131,14 @@ def _texts(schemas: Schemas, variant: int) -> list[str]:
         formats += FORMATS.get(str(name), ())
     tried = formats.copy()
     patterns = given(schemas, "pattern")
+    is_time = "date-time" in given(schemas, "format")
     for extra in (variant, 1, 0, 8):
         found = [example_of(pattern, extra) for pattern in patterns]
-        tried += filter(None, found)
+        texts = [text for text in found if text]
+        tried += texts
+        if is_time:
+            # The pattern tells the digits of the fraction and the offset, the format what is a day.
+            tried += [f"{_SECOND}{text[len(_SECOND) :]}" for text in texts]
     tried += [pattern.strip("^$") for pattern in patterns]
     tried.append("a" if variant < 2 else "Ab1" * (variant % 7))
     least = least_of(schemas, "minLength")

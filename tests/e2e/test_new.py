@@ -20,7 +20,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ORDERS: Sequence[dict[str, Any]] = [
     {"order_id": f"o-{number % 40}", "total": number + 0.5, "updated_at": f"2026-01-02T03:04:{number:02}Z"}
-    for number in range(50)
+    for number in range(60)
 ]
 PLACED = [{"type": "order_placed", "order": {"id": f"o-{number}", "total": number}} for number in range(3)]
 CANCELLED = [{"type": "order_cancelled", "order": {"id": f"o-{number}"}, "reason": "late"} for number in range(3)]
@@ -96,14 +96,19 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
         "\n"
         "tables:\n"
         "  # key order_id: chosen with --key\n"
-        "  # mode newest by updated_at: in each sample, and named like a version\n"
+        "  # mode newest by updated_at: in each sample, and named like a version; a time, as nanoseconds\n"
         "  orders: {key: {order_id: S}}\n"
         "\n"
         "routes:\n"
         "  orders:\n"
         "    queue: orders\n"
         "    table: orders\n"
-        "    write: {mode: newest, version: updated_at}\n"
+        "    item:\n"
+        "      order_id: order_id\n"
+        "      updated_at_ns: {from: updated_at, transform: to_epoch_ns}\n"
+        "      total: total\n"
+        "      updated_at: updated_at\n"
+        "    write: {mode: newest, version: updated_at_ns}\n"
         "    schema: schemas/orders.json\n"
         "    tests:\n"
         "      - name: a message\n"
@@ -119,18 +124,34 @@ def test_a_project(router: Run, samples: Callable[..., str], tmp_path: Path, rep
                 "type": "string",
                 "minLength": 1,
                 "maxLength": 512,
-                "$comment": "50 of 50; key attribute order_id of table orders",
+                "$comment": "60 of 60; key attribute order_id of table orders",
             },
-            "total": {"type": "number", "$comment": "50 of 50"},
-            "updated_at": {
-                "type": "string",
-                "format": "date-time",
-                "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$",
-                "$comment": "50 of 50",
-            },
+            "total": {"type": "number", "$comment": "60 of 60"},
+            "updated_at": {"type": "string", "format": "date-time", "$comment": "60 of 60"},
         },
-        "$comment": "inferred from 50 samples",
+        "$comment": "inferred from 60 samples",
     }
+
+
+@pytest.mark.parametrize("end", [".5Z", "+02:00", ".123456-07:00"])
+def test_a_time_with_a_fraction_or_an_offset(router: Run, samples: Callable[..., str], end: str) -> None:
+    """It orders the messages of a key, whatever its format: the next message may have another one."""
+    messages = [{"order_id": f"o-{number}", "updated_at": f"2026-01-02T03:04:0{number}{end}"} for number in range(3)]
+
+    done = router("new", samples(messages), "--queue", "orders", "--yes")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    assert "  rejects a message in which updated_at is text that is no date-time\n" in done.stdout
+
+
+def test_a_sample_that_cannot_be_stored(router: Run, tmp_path: Path) -> None:
+    """It is named by its line and its field, and the others make the route."""
+    (tmp_path / "samples.jsonl").write_text('{"id": "a"}\n{"id": "b", "n": {"of": [1e400]}}\n')
+
+    done = router("new", "samples.jsonl", "--yes")
+
+    assert (done.returncode, passes(router)) == (0, True), done.stderr
+    assert "sample 2 (samples.jsonl:2) is left out: field 'n.of[0]': a number of more" in " ".join(done.stdout.split())
 
 
 def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path: Path) -> None:
@@ -144,13 +165,24 @@ def test_a_route_of_a_config(router: Run, samples: Callable[..., str], tmp_path:
     assert "check-routes.yml" not in found
     assert found["routes.yaml"] == CONFIG.replace(
         "# of the website\n", "# of the website\n  orders: {dead_letter: orders-dlq}\n"
-    ).replace("# the click\n", "# the click\n  orders: {key: {order_id: S}}\n").replace(
+    ).replace(
+        "# the click\n",
+        "# the click\n"
+        "  # key order_id: named like the id of 'orders'; one sample does not show whether it is unique\n"
+        "  # mode newest by updated_at: in each sample, and named like a version; a time, as nanoseconds\n"
+        "  orders: {key: {order_id: S}}\n",
+    ).replace(
         "item: {id: a}}]\n",
         "item: {id: a}}]\n"
         "  orders:\n"
         "    queue: orders\n"
         "    table: orders\n"
-        "    write: {mode: newest, version: updated_at}\n"
+        "    item:\n"
+        "      order_id: order_id\n"
+        "      updated_at_ns: {from: updated_at, transform: to_epoch_ns}\n"
+        "      total: total\n"
+        "      updated_at: updated_at\n"
+        "    write: {mode: newest, version: updated_at_ns}\n"
         "    schema: schemas/orders.json\n"
         "    tests:\n"
         "      - name: a message\n"
@@ -179,7 +211,14 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
 
     assert (done.returncode, passes(router)) == (0, True), done.stderr
     report = json.loads(done.stdout)
-    item = {"order_id": "order.id", "type": "type", "order": "order"}
+    rejects = [
+        "order or order.id is missing",
+        "order is not an object",
+        "order.id is not text",
+        "order.id is empty",
+        "order.id has more than 512 characters",
+        "order.total is neither a number nor null",
+    ]
     assert unproved(router) == [["orders-order-placed", "size", ""], ["orders-order-cancelled", "size", ""]]
     assert report["routes"] == [
         {
@@ -187,16 +226,20 @@ def test_shapes(router: Run, samples: Callable[..., str], tmp_path: Path) -> Non
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_placed'",
-            "item": item,
+            "item": {"order_id": "order.id", "placed_order": "order", "placed_type": "type"},
+            "write": {"mode": "update"},
             "samples": 3,
+            "rejects": rejects,
         },
         {
             "name": "orders-order-cancelled",
             "queue": "orders",
             "table": "orders",
             "when": "type == 'order_cancelled'",
-            "item": {**item, "reason": "reason"},
+            "item": {"order_id": "order.id", "reason": "reason", "cancelled_type": "type"},
+            "write": {"mode": "update"},
             "samples": 3,
+            "rejects": [*rejects[:-1], "reason is neither text nor null"],
         },
     ]
     assert report["notes"] == ["no route takes a message with another type: it is unmatched"]
@@ -283,7 +326,15 @@ def test_an_existing_queue_and_table(router: Run, samples: Callable[..., str], t
     report = json.loads(done.stdout)
     assert (report["tables"], report["routes"]) == (
         [],
-        [{"name": "others", "queue": "clicks", "table": "clicks", "samples": 2}],
+        [
+            {
+                "name": "others",
+                "queue": "clicks",
+                "table": "clicks",
+                "samples": 2,
+                "rejects": ["id is missing", "id is not text", "id is empty", "id has more than 512 characters"],
+            }
+        ],
     )
 
 
@@ -400,6 +451,6 @@ def test_a_live_queue(router: Run, server: LocalAws, sqs: Any, tmp_path: Path) -
     text = (tmp_path / "routes.yaml").read_text()
     assert visible["Attributes"] == {"ApproximateNumberOfMessages": "3"}
     assert f"  {name}-orders: {{dead_letter: {name}-dlq, managed: false}}\n" in text
-    assert "message: {order_id: xxxxxx-0, email: user@example.com}\n" in text
+    assert "message: {order_id: xxxxxx-0, email: xxx@xxxxxxx.xxx}\n" in text
     again = router("new", f"sqs:{name}-none", "--yes", env=server.environment())
     assert "cannot be opened" in again.stderr

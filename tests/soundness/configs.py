@@ -24,7 +24,7 @@ _TYPED = (
 """Types of attributes, each with a type of values that it is plausible for."""
 _TRANSFORMED: tuple[tuple[str, Any], ...] = (
     ("string", ["strip"]), ("string", ["to_number"]), ("string", ["to_epoch"]), ("string", ["to_bool"]),
-    ("string", ["parse_json"]), ("string", [{"split": ","}]), ("number", [{"round": 2}]),
+    ("string", ["to_epoch_ns"]), ("string", ["parse_json"]), ("string", [{"split": ","}]), ("number", [{"round": 2}]),
     ("number", [{"to_iso": "s"}]), ("array", [{"join": ","}]), ("array", ["unique"]), ("array", ["sort"]),
     ("array", ["first"]), ("string", ["base64_decode"]), ("number", [{"scale": 100}]), ("string", ["upper"]),
 )  # fmt: skip

@@ -15,11 +15,12 @@ from router.tools.dev.emulator import (
     scan_table,
 )
 from router.tools.dev.new.files import NewFile, write_files
+from router.tools.dev.new.inference import infer_schema
 from router.tools.dev.records import MESSAGE_ID, META, RECEIPT_HANDLE, make_body, make_record, read_record
 from router.tools.dev.run_tests import Suite, run_test
 from router.tools.dev.samples import from_lines, from_tests
-from router.tools.dev.stateful import write_together
 from router.tools.dev.yaml_edit import YamlFile
+from router.tools.memory.deliveries import write_together
 
 __all__ = [
     "ACCOUNT",
@@ -39,6 +40,7 @@ __all__ = [
     "from_lines",
     "from_tests",
     "in_batches",
+    "infer_schema",
     "local_aws",
     "make_body",
     "make_record",

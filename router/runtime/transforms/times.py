@@ -10,7 +10,9 @@ from router.runtime.transforms.text import text_of
 from router.runtime.transforms.transform import (
     NUMBER,
     TEXT,
+    Digits,
     EpochSeconds,
+    NumberResult,
     NumbersBetween,
     OneOf,
     TextResult,
@@ -27,6 +29,11 @@ _RFC_3339 = r"(\d{4})(-\d\d-\d\d)T(\d\d:\d\d:)(\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)"
 _CYCLE_YEARS = 400
 """The Gregorian calendar repeats itself after so many years."""
 _CYCLE_SECONDS = 146_097 * 24 * 60 * 60
+_NANOSECOND_DIGITS = 9
+_FRACTION = re.compile(
+    rf".*?(?:[.,](\d{{1,{_NANOSECOND_DIGITS}}})\d*)?(?:[Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII
+)
+"""A time with its fraction, before an offset of hours and minutes."""
 DATE_TIME = TextFormat("a time with an offset", "format: date-time", format="date-time")
 
 
@@ -113,5 +120,32 @@ TO_EPOCH = Transform(
     gives="number",
     arguments={},
     result=EpochSeconds(),
+    most_bytes=None,
+)
+
+
+def to_epoch_ns(value: str) -> int:
+    """The nanoseconds from 1970 to the time, which is ISO 8601 with an offset or `Z`; a smaller part is cut off.
+
+    >>> to_epoch_ns("2026-01-02T03:04:05.678Z")
+    1767323045678000000
+    """
+    text = text_of(value)
+    seconds = seconds_of(text)
+    found = _FRACTION.fullmatch(text)
+    if found is None:
+        raise ValueError("has an offset with seconds")
+    fraction = (found[1] or "").ljust(_NANOSECOND_DIGITS, "0")
+    return seconds * 1_000_000_000 + int(fraction)
+
+
+TO_EPOCH_NS = Transform(
+    name="to_epoch_ns",
+    apply=to_epoch_ns,
+    takes=TEXT,
+    accepts=DATE_TIME,
+    gives="number",
+    arguments={},
+    result=NumberResult(Digits(21, 0)),
     most_bytes=None,
 )

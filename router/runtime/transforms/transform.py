@@ -244,8 +244,8 @@ class Digits(Struct, frozen=True):
 class NumberResult(Struct, frozen=True):
     """The result is a number."""
 
-    digits: Callable[[Digits, Arguments], Digits] | None
-    """The most digits of the result, for the most of the number; None: the number stays the same."""
+    digits: Callable[[Digits, Arguments], Digits] | Digits | None
+    """The most digits of the result, in any case or for the most of the number; None: the number stays the same."""
 
 
 Result = (

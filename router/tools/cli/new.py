@@ -4,13 +4,14 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from msgspec import Struct
 
-from router.errors import UsageError, refusing_file
+from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.options import (
@@ -22,9 +23,20 @@ from router.tools.cli.options import (
 )
 from router.tools.cli.terminal import confirm, literal, output, print_table
 from router.tools.dev.compare import to_json
-from router.tools.dev.new.files import NewFile, faults_of, make_files, undo, write_files
-from router.tools.dev.new.plan import NewTable, Plan, Wanted, plan_routes
+from router.tools.dev.new.files import (
+    WORKFLOW,
+    Examined,
+    NewFile,
+    examine_config,
+    make_files,
+    undo,
+    write_files,
+)
+from router.tools.dev.new.plan import Plan, plan_routes
+from router.tools.dev.new.rejections import rejections
 from router.tools.dev.new.samples import open_samples, read_bodies
+from router.tools.dev.new.tables import MODES, NewTable, Wanted
+from router.tools.dev.new.trial import losses_of
 
 if TYPE_CHECKING:
     from router.tools.cli.new_queue import LiveSamples
@@ -41,6 +53,8 @@ class _NewOptions(Struct, frozen=True):
     queue: str
     table: str
     key: str
+    mode: str | None
+    version: str
     count: int
     values: bool
     yes: bool
@@ -70,6 +84,17 @@ class _NewOptions(Struct, frozen=True):
     default="",
     metavar="PATH",
     help="The field that is the key; 'PATH,PATH' with a sort key.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(MODES),
+    help="How items are written.  [default: what keeps each message's data]",
+)
+@click.option(
+    "--version",
+    default="",
+    metavar="PATH",
+    help="The field that orders messages of one key; 'PATH,PATH' if types have different ones.",
 )
 @click.option(
     "--count",
@@ -143,12 +168,20 @@ def _wanted(options: _NewOptions, default: str, received: "LiveSamples | None" =
         raise UsageError("give the name of the queue with --queue")
     stem = queue.removesuffix(".fifo")
     settings = received.settings if received else {}
-    return Wanted(options.name or stem, queue, options.table or stem, options.key, settings)
+    return Wanted(
+        options.name or stem,
+        queue,
+        options.table or stem,
+        options.key,
+        options.mode or "",
+        options.version,
+        settings,
+    )
 
 
 def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> int:
     config = load(options.config, os.environ).require().config if options.config.exists() else None
-    before = faults_of(options.config, os.environ)
+    before = examine_config(options.config, os.environ)
     asks = sys.stdin.isatty() and not options.yes and not options.as_json
 
     def choose(candidates: Sequence["KeyCandidate"], table: str) -> "KeyCandidate":
@@ -168,16 +201,33 @@ def _make(samples: Any, wanted: Wanted, options: _NewOptions, masked: bool) -> i
         click.echo("nothing was written", err=True)
         return 1
     write_files(files)
-    faults = [
-        text for fault, text in faults_of(options.config, os.environ).items() if fault not in before
-    ]
+    undecided = _verify(plan, files, options, before)
+    _report(plan, files, options, undecided)
+    return 0
+
+
+def _verify(
+    plan: Plan, files: Sequence[NewFile], options: _NewOptions, before: Examined
+) -> list[str]:
+    """Return the claims that are not decided of a config with new routes.
+
+    Raises UsageError if it has new faults, or if the routes lose what a sample has; then nothing is
+    changed.
+    """
+    after = examine_config(options.config, os.environ)
+    faults = [text for fault, text in after.faults.items() if fault not in before.faults]
+    # Errors of the config are among the faults.
+    with suppress(ConfigError):
+        faults += losses_of(load(options.config, os.environ).require(), plan.routes)
     if faults:
         undo(files)
+        new_tables = [table.name for table in plan.tables]
+        if any(route.settings["table"] not in new_tables for route in plan.routes):
+            faults.append("another --table keeps apart what other routes of this one store")
         raise UsageError(
             "nothing was written, since the result would not pass:\n" + "\n".join(faults)
         )
-    _report(plan, files, options)
-    return 0
+    return [text for claim, text in after.undecided.items() if claim not in before.undecided]
 
 
 def _show_candidates(candidates: Sequence["KeyCandidate"], table: str) -> None:
@@ -201,6 +251,8 @@ def _show_plan(plan: Plan, files: Sequence[NewFile]) -> None:
         console.print(
             literal(f"route {route.name}: {route.settings.get('when', 'all messages')} ({what})")
         )
+        for sentence in rejections(route.schema):
+            console.print(literal(f"  rejects a message in which {sentence}"))
     for file in files:
         console.print(literal(f"{'new ' if file.before is None else 'edit'}  {file.path}"))
 
@@ -212,18 +264,36 @@ def _table_as_json(table: NewTable) -> dict[str, Any]:
     return {"name": table.name, "key": dict(table.key), "candidates": candidates}
 
 
-def _report(plan: Plan, files: Sequence[NewFile], options: _NewOptions) -> None:
+def _report(
+    plan: Plan, files: Sequence[NewFile], options: _NewOptions, undecided: Sequence[str]
+) -> None:
     if options.as_json:
         report = {
             "files": [{"path": str(each.path), "new": each.before is None} for each in files],
             "routes": [
-                {"name": each.name, **each.settings, "samples": len(each.shape.messages)}
+                {
+                    "name": each.name,
+                    **each.settings,
+                    "samples": len(each.shape.messages),
+                    "rejects": rejections(each.schema),
+                }
                 for each in plan.routes
             ],
             "tables": [_table_as_json(table) for table in plan.tables],
             "notes": plan.notes,
+            "undecided": undecided,
         }
         click.echo(to_json(report, indent=2))
         return
     names = ", ".join(route.name for route in plan.routes)
-    click.echo(printable(f"passed router check --strict and router test: {names}"))
+    if any(WORKFLOW in each.path.parts for each in files):
+        click.echo(f"fill in OWNER and COMMIT in .github/workflows/{WORKFLOW}")
+    for text in undecided:
+        click.echo(printable(text))
+    strict = "" if undecided else " --strict"
+    click.echo(printable(f"passed router check{strict} and router test: {names}"))
+    if undecided:
+        click.echo(
+            "router check --strict fails on what is not decided: narrow the schema there, or accept it "
+            "with 'ignore' in the config"
+        )

@@ -15,7 +15,7 @@ from router.runtime.aws.references import is_fifo, queue_name
 from router.runtime.aws.sqs import max_receive_count, redrive_target
 from router.tools.cli.dlq_options import read_attributes, stop_on_sigterm
 from router.tools.cli.terminal import progress_bar
-from router.tools.dev.new.samples import SampleSet, open_samples, parse_body
+from router.tools.dev.new.samples import Body, SampleSet, open_samples, parse_body
 from router.tools.dlq.queues import CALL_SECONDS, DlqLease
 from router.tools.dlq.spool import Spool
 
@@ -35,7 +35,10 @@ def sample_queue(reference: str, count: int) -> LiveSamples:
     """Receive up to `count` messages of a queue, given by name, ARN or URL, and release them; raises UsageError."""
     aws, name = connect(_CONNECTIONS), queue_name(reference)
     records, attributes = receive_records(aws, reference, count)
-    bodies = [parse_body(record.body, f"message {record.message_id}") for record in records]
+    bodies = []
+    for record in records:
+        place = f"message {record.message_id}"
+        bodies.append(Body(parse_body(record.body, place), place))
     if not bodies:
         raise UsageError(f"there is no visible message on '{name}'")
     settings: dict[str, Any] = {"managed": False}

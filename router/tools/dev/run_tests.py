@@ -17,7 +17,8 @@ from router.tools.dev.compare import Difference, Observed, compare
 from router.tools.dev.records import records_of
 from router.tools.dev.requests import show_request
 from router.tools.dev.schema_coverage import SchemaCoverage
-from router.tools.dev.stateful import StoredTable, given_tables, write_together
+from router.tools.dev.stateful import StoredTable, given_tables
+from router.tools.memory.deliveries import write_together
 
 
 class Verdict(Struct, frozen=True):

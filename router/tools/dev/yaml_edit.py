@@ -1,7 +1,7 @@
 """Edits values of a YAML file, and leaves every other character as it is."""
 
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 from operator import getitem
@@ -85,6 +85,17 @@ class YamlFile:
             self.change((), {**self._data, section: {name: value}})
             return
         self.change((section,), {**known, name: value})
+
+    def comment(self, section: str, name: str, lines: Sequence[str]) -> None:
+        """Write a comment above an entry of a section; one that is on a line with others gets none."""
+        node = _child(compose(self._text), section)
+        start, _ = _entries(self._text, node)[name]
+        line = self._text.rfind("\n", 0, start) + 1
+        indent = self._text[line:start]
+        if not indent.strip():
+            newline = "\r\n" if "\r\n" in self._text else "\n"
+            text = "".join(f"{indent}# {each}{newline}" for each in lines)
+            self._text = f"{self._text[:line]}{text}{self._text[line:]}"
 
     @property
     def content(self) -> bytes:

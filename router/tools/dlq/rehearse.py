@@ -31,11 +31,11 @@ from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
-from router.tools.dev.stateful import write_together
 from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
+from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables
 
 CONCURRENT_READS = 8

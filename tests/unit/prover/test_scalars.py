@@ -40,3 +40,17 @@ def test_numbers_that_no_message_needs(schema: dict[str, Any]) -> None:
 def test_a_long_text_is_not_searched() -> None:
     """The automaton has a state for each character: what was tried first is returned, though it does not match."""
     assert generate_text([{"pattern": "^a{2}$", "minLength": 300}], 0) == "a" * 300
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$", "2026-01-02T03:04:05.000Z"),
+        (r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+]02:00$", "2026-01-02T03:04:05+02:00"),
+        (r"^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}[-]0[0-9]:00$", "2026-01-02T03:04:05.000000-00:00"),
+        ("Z$", "2026-01-02T03:04:05Z"),
+    ],
+)
+def test_a_time_in_one_notation(pattern: str, text: str) -> None:
+    """A pattern can narrow the format of a time to a fraction of some digits, or an offset."""
+    assert generate_text([{"format": "date-time", "pattern": pattern}], 0) == text

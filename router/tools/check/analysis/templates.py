@@ -21,5 +21,5 @@ def with_braces(route: AnalyzedRoute, attribute: spec.Attribute) -> str:
     def in_braces(word: re.Match[str]) -> str:
         return f"{{{prefix}{word[0]}}}" if word[0] in names else word[0]
 
-    meant = _WORD.sub(in_braces, text)
-    return "" if meant == text else meant
+    braced = _WORD.sub(in_braces, text)
+    return "" if braced == text else braced

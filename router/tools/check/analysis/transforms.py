@@ -192,6 +192,8 @@ def _digits_of(
     assert isinstance(result, NumberResult), (
         "a transform that gives numbers says how many digits they have"
     )
+    if isinstance(result.digits, Digits):
+        return result.digits
     digits = digits_of(route.mapped, before)
     if digits is None or result.digits is None:
         return digits

@@ -171,10 +171,10 @@ def check_keywords(subject: Subject) -> Iterator[Found]:
 def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
     for place, schema in subschemas(document.content):
         for name in sorted(schema.keys() - _KEYWORDS - _OTHER_WORDS):
-            meant = _keyword_like(name)
-            if meant:
+            keyword = _keyword_like(name)
+            if keyword:
                 sentence = f"'{name}' at {pointer(place)} of {document.name} is not a keyword"
-                yield Found(MISSPELT_KEYWORD, sentence, path, f"did you mean '{meant}'?")
+                yield Found(MISSPELT_KEYWORD, sentence, path, f"did you mean '{keyword}'?")
 
 
 @cache

@@ -88,11 +88,11 @@ def check_braces(subject: Subject) -> Iterator[Found]:
     """Report templates whose braces seem to be forgotten."""
     for route in subject.routes:
         for name, attribute in route.attributes.items():
-            meant = with_braces(route, attribute)
-            if meant:
+            braced = with_braces(route, attribute)
+            if braced:
                 sentence = f"the template of '{name}' names a property of the message, but has no expression"
                 path = route.path_of(route.claim("mapping", name))
-                yield Found(NO_EXPRESSION, sentence, path, f"did you mean '{meant}'?")
+                yield Found(NO_EXPRESSION, sentence, path, f"did you mean '{braced}'?")
 
 
 @rule(NEVER_A_TEMPLATE, NOT_ALWAYS_A_TEMPLATE)

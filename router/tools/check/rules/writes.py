@@ -342,7 +342,7 @@ def _check_texts(
         return
     if sum(messages.can_be(steps, [time]) is YES for time in _TIMES) > 1:
         sentence = f"version '{version}' may be times in several formats, which do not sort as text in order of time"
-        advice = f"{pattern} for one format, or map it with 'transform: to_epoch'"
+        advice = f"{pattern} for one format, or map it with 'transform: to_epoch_ns'"
         yield placed.refuted(VERSION_UNORDERED, sentence, advice)
     elif all(messages.can_be(steps, [number]) is YES for number in ("9", "10")):
         sentence = f"version '{version}' may be numbers as text, where '9' sorts after '10'"

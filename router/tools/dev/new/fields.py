@@ -4,6 +4,7 @@ of a key.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from router.model import KeyType
 from router.prover.size_bounds import BYTES_OF_A_CHARACTER
 from router.runtime.engine.attributes import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from router.runtime.program.expressions.compile import look_up
-from router.tools.dev.new.inference import common_format
+from router.tools.dev.new.inference import TIME, common_format
 
 Names = tuple[str, ...]
 """A path in a message, through objects only."""
@@ -36,8 +37,19 @@ _VERSION = re.compile(
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
+_ENTITY = 6
+"""The score of the name of the id of what the table is about."""
+_MANY = 10
+"""The fewest samples in which values show that a field may be an id, whatever its name."""
+_CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d:\d\d)")
+_OF_A_FORMAT = ("version", "ver")
+"""Names of a counter, and as often of the version of a format, which is the same in all messages."""
+_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category|status|state)$")
+_OF_MESSAGE = re.compile(
+    r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
+)
+_MESSAGES = ("event", "message", "notification", "delivery")
 
 
 class KeyCandidate(Struct, frozen=True):
@@ -51,6 +63,11 @@ class KeyCandidate(Struct, frozen=True):
     """Whether each sample has another value."""
     reasons: tuple[str, ...]
     """Why it fits, or does not, for people."""
+    tier: int = 0
+    """The kind of evidence, the best first: 0: a name like an id's, and values that differ, or the
+    name of the id of the table's things; 1: many values that differ, and do not change; 2: a name
+    like an id's, and one value; 3: values that differ.
+    """
 
     @property
     def name(self) -> str:
@@ -63,9 +80,11 @@ class VersionField(Struct, frozen=True):
 
     path: Names
     keywords: Mapping[str, Any]
-    """Keywords of its schema. They make sure that its values sort in order."""
+    """Keywords of its schema, which a time needs to be read."""
     reason: str
     """Why it was chosen, for people."""
+    transform: str = ""
+    """The transform by which its values sort in order, "" if they do."""
 
 
 def snake_case(name: str) -> str:
@@ -107,7 +126,7 @@ def rank_keys(messages: Messages, entity: str) -> list[KeyCandidate]:
     """
     candidates = [_candidate(messages, path, entity) for path in paths_of(messages)]
     found = [each for each in candidates if each]
-    return sorted(found, key=lambda each: (-each.score, len(each.path)))
+    return sorted(found, key=lambda each: (each.tier, -each.score, len(each.path)))
 
 
 def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | None:
@@ -118,7 +137,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == "date-time" or (distinct == 1 and not unique):
+    if format_ == TIME:
         return None
     score, reason = _score_name(path, entity)
     if not reason and (_key_type(values) == "N" or not unique):
@@ -128,19 +147,40 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
         reasons.append("one sample does not show whether it is unique")
     elif unique:
         reasons.append(f"unique in {count} samples")
+    elif distinct == 1:
+        reasons.append(f"the same in all {count} samples")
     else:
         reasons.append(f"{distinct} values in {count} samples")
     score += 3 if unique else 2 * distinct / count
+    may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
         score += 1
         reasons.append("a UUID")
     elif format_ == "uri":
         score -= 3
+        may_change = True
         reasons.append("a URI may change")
     elif any(re.search(r"\s", str(value)) for value in values):
         score -= 3
+        may_change = True
         reasons.append("text with spaces may change")
-    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons))
+    if reason:
+        tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
+    else:
+        tier = 3 if may_change or count < _MANY else 1
+    return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def is_type_name(path: Names) -> bool:
+    """Return whether a field is named like the type of a message or its state."""
+    return _TYPE_NAME.search(snake_case(path[-1])) is not None
+
+
+def is_id_of_message(path: Names) -> bool:
+    """Return whether a field is named like the id of a message, and not of a thing."""
+    if len(path) > 1 and snake_case(path[-2]) not in _MESSAGES:
+        return False
+    return _OF_MESSAGE.fullmatch(snake_case(path[-1])) is not None
 
 
 def _score_name(path: Names, entity: str) -> tuple[float, str]:
@@ -150,7 +190,7 @@ def _score_name(path: Names, entity: str) -> tuple[float, str]:
     words = _words(entity)
     about, _, kind = name.rpartition("_")
     if _OF_ENTITY.fullmatch(kind) and (about or parent) in words:
-        return 6, f"named like the id of '{entity}'"
+        return _ENTITY, f"named like the id of '{entity}'"
     if _PLAIN_ID.fullmatch(name):
         if parent:
             return 2, f"named like the id of '{parent}'"
@@ -237,15 +277,49 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     format.
 
     Its name must say that each message has another one: the time at which something was created
-    does not order its changes.
+    does not order its changes. A field that is the same in all samples orders nothing.
     """
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        keywords = _order(values)
-        if keywords is not None and _differs(messages, key, values):
-            return VersionField(path, keywords, "in each sample, and named like a version")
+        if not (_are_whole(values) or _are_times(values)) or _is_constant(messages, path, values):
+            continue
+        if _differs(messages, key, values):
+            return _version_field(path, values, "in each sample, and named like a version")
     return None
+
+
+def choose_version(messages: Messages, given: str) -> VersionField:
+    """Return the version that a part of `--version` names; raises UsageError."""
+    path = tuple(given.split("."))
+    if path not in paths_of(messages):
+        raise UsageError(f"--version {given}: no sample has a value at '{given}'")
+    values = values_at(messages, path)
+    if _are_times(values):
+        return _version_field(path, values, _CHOSEN)
+    missing = sum(value is None for value in values)
+    fault = ""
+    if missing:
+        fault = f"missing or null in {missing} of {len(values)} samples"
+    elif not _are_of(values, str) and not _are_of(values, int, Decimal):
+        fault = "neither text nor a number in all samples"
+    if fault:
+        raise UsageError(f"--version {given}: '{given}' cannot order messages: it is {fault}")
+    return VersionField(path, {}, _CHOSEN)
+
+
+def _are_of(values: Values, *types: type) -> bool:
+    return all(type(value) in types for value in values)
+
+
+def _is_constant(messages: Messages, path: Names, values: Values) -> bool:
+    """Return whether a field is the same in all samples; one sample does not show that, but for a
+    name that formats have, too.
+    """
+    if len(set(values)) > 1:
+        return False
+    is_one = all(message == messages[0] for message in messages)
+    return not is_one or snake_case(path[-1]) in _OF_A_FORMAT
 
 
 def _is_version(path: Names) -> bool:
@@ -258,28 +332,15 @@ def _rank_version(path: Names) -> tuple[int, bool]:
     return len(path), not is_counter
 
 
-def _order(values: Values) -> Mapping[str, Any] | None:
-    """Return the keywords of a schema by which values sort in order; None if they do not."""
+def _are_times(values: Values) -> bool:
+    texts = [value for value in values if isinstance(value, str)]
+    return len(texts) == len(values) and common_format(texts) == TIME
+
+
+def _version_field(path: Names, values: Values, reason: str) -> VersionField:
     if _are_whole(values):
-        return {}
-    if not all(isinstance(value, str) for value in values) or common_format(values) != "date-time":
-        return None
-    patterns = {_pattern_of(value) for value in values}
-    pattern = patterns.pop()
-    # Times of several formats do not sort as text.
-    return {"pattern": pattern} if pattern and not patterns else None
-
-
-def _pattern_of(time: str) -> str:
-    """Return a pattern for times of the same precision and offset; "" for a time in another
-    notation.
-    """
-    match = _TIME.fullmatch(time)
-    if not match:
-        return ""
-    local, zone = match.groups()
-    digits = re.sub(r"\d+", lambda run: f"[0-9]{{{len(run[0])}}}", local.replace(".", r"\."))
-    return f"^{digits}{zone.replace('+', '[+]')}$"
+        return VersionField(path, {}, reason)
+    return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
 
 
 def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool:

@@ -3,6 +3,7 @@ tests.
 """
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError
+from router.model import Finding
 from router.runtime.filesystem import replace_file
 from router.tools.check.run import examine
 from router.tools.dev.new.fields import values_at
 from router.tools.dev.new.placeholders import replace_values
-from router.tools.dev.new.plan import NewRoute, NewTable, Plan
+from router.tools.dev.new.plan import NewRoute, Plan
+from router.tools.dev.new.tables import NewTable
 from router.tools.dev.run_tests import Suite
 from router.tools.dev.update import as_yaml
 from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
@@ -23,7 +26,8 @@ from router.tools.dev.yaml_edit import CannotUpdate, YamlFile, entry_text
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _MAX_INLINE = 600
 """The most characters of a test's message, as JSON, in the config; a longer one has a file."""
-_WORKFLOW = Path(__file__).with_name("check-routes.yml")
+_WIDTH = 96
+WORKFLOW = "check-routes.yml"
 _IGNORED = ".venv/\n__pycache__/\n# What `router dlq` writes holds messages.\ndropped-*.jsonl*\nrouter-dlq-*.journal\n"
 
 
@@ -64,7 +68,9 @@ def make_files(plan: Plan, config: Path, masked: bool) -> list[NewFile]:
 def _surroundings(folder: Path) -> list[NewFile]:
     """Return the other files of a project that are not there."""
     files = [
-        NewFile(folder / ".github/workflows/check-routes.yml", _WORKFLOW.read_bytes()),
+        NewFile(
+            folder / ".github/workflows" / WORKFLOW, Path(__file__).with_name(WORKFLOW).read_bytes()
+        ),
         NewFile(folder / ".gitignore", _IGNORED.encode()),
     ]
     return [file for file in files if not file.path.exists()]
@@ -76,11 +82,15 @@ def _json(value: Any) -> bytes:
 
 def _make_test(route: NewRoute, masked: bool) -> tuple[dict[str, Any], bytes | None]:
     """Return the test of a route, and the content of its message's file, if it is long."""
-    message = min(route.shape.messages, key=_size)
+    source = route.one_of or route
+    message = min(source.shape.messages, key=_size)
     if masked:
-        message = replace_values(message, route.schema)
+        message = replace_values(message, source.schema)
     value = route.shape.value
-    test: dict[str, Any] = {"name": f"a message of type {value}" if value else "a message"}
+    name = f"a message of type {value}" if value else "a message"
+    if route.one_of:
+        name = "what messages of all types have"
+    test: dict[str, Any] = {"name": name}
     content = None
     if _size(message) > _MAX_INLINE:
         test["file"] = f"messages/{route.name}.json"
@@ -108,6 +118,8 @@ def _edit(config: Path, plan: Plan, routes: Mapping[str, Any]) -> NewFile:
         for section, entries in sections.items():
             for name, value in entries.items():
                 file.add(section, name, value)
+        for table in plan.tables:
+            file.comment("tables", table.name, _comment(table))
     except CannotUpdate as error:
         raise UsageError(f"cannot add to {config}: {error}") from None
     return NewFile(config, file.content, before)
@@ -131,13 +143,21 @@ def _project(plan: Plan, routes: Mapping[str, Any]) -> str:
         lines.append(_entry(name, settings))
     lines += ["", "tables:"]
     for table in plan.tables:
-        for note in table.notes:
-            lines.append(f"  # {re.sub('[^ -~]', '?', note)}")
+        lines += [f"  # {line}" for line in _comment(table)]
         lines.append(_entry(table.name, _table(table)))
     lines += ["", "routes:"]
     entries = [_entry(name, settings) for name, settings in routes.items()]
     lines.append("\n\n".join(entries))
     return "\n".join(lines) + "\n"
+
+
+def _comment(table: NewTable) -> list[str]:
+    """Return the lines of a comment that says why a table has its key, and how it is written."""
+    lines: list[str] = []
+    for note in table.notes:
+        text = re.sub("[^ -~]", "?", note)
+        lines += textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    return lines
 
 
 def _entry(name: str, settings: Any) -> str:
@@ -169,26 +189,37 @@ def undo(files: Sequence[NewFile]) -> None:
             replace_file(file.path, file.before)
 
 
-def faults_of(config: Path, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the errors, warnings, undecided claims and failing tests of a config, none if it does
-    not exist.
-
-    The key of a fault is its text without its place, which changes when something is added before
-    it.
+class Examined(Struct, frozen=True):
+    """What is said of a config, each by its text without its place, which changes when something is
+    added before it.
     """
+
+    faults: Mapping[str, str] = {}
+    """The errors, the warnings and the tests that fail."""
+    undecided: Mapping[str, str] = {}
+    """The claims on which `router check --strict` fails, though nothing is known to be wrong."""
+
+
+def examine_config(config: Path, env: Mapping[str, str]) -> Examined:
+    """Examine a config and run its tests; nothing is said of one that does not exist."""
     if not config.exists():
-        return {}
+        return Examined()
     report = examine(config, env)
     findings = [each for each in report.findings if each.code.severity in ("error", "warning")]
-    findings += [entry.finding for entry in report.ledger.entries if entry.fails_strict]
-    faults = {f"{each.code.id} {each.sentence}": str(each) for each in findings}
+    open_claims = [each.finding for each in report.ledger.entries if each.fails_strict]
+    faults = _by_text(findings)
+    undecided = _by_text(open_claims)
     try:
         verdicts = Suite(config, env).run()
     except ConfigError:
         # The errors are among the findings.
-        return faults
+        return Examined(faults, undecided)
     for verdict in verdicts:
         if not verdict.passed:
             name = f"test '{verdict.name}' of route '{verdict.route}'"
             faults[name] = f"{name} fails: {verdict.subjects}"
-    return faults
+    return Examined(faults, undecided)
+
+
+def _by_text(findings: Sequence[Finding]) -> dict[str, str]:
+    return {f"{each.code.id} {each.sentence}": str(each) for each in findings}

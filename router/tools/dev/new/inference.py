@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
+
 from router.runtime.program import expressions
 from router.runtime.program.schemas.documents import DEFAULT_DRAFT
 
@@ -13,9 +15,14 @@ Schema = dict[str, Any]
 Steps = tuple[str | None, ...]
 """A path in a message: names of objects, and None for each element of a list."""
 Keywords = Mapping[Steps, Mapping[str, Any]]
-"""More keywords of the schema at a path, such as the bounds of a key."""
+"""More keywords of the schema at a path, such as the bounds of a key; none for a number that a route
+needs.
+"""
 
-FORMATS = ("date-time", "uuid", "email", "uri")
+TIME = "date-time"
+FORMATS = (TIME, "uuid", "email", "uri")
+_CERTAIN_FORMATS = (TIME, "uuid")
+"""Those that text has seldom by chance."""
 _URI_WITH_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 """Nearly any text with a colon is a URI: only those with an authority are recognised."""
 _TYPES = ("string", "integer", "number", "boolean", "array", "object", "null")
@@ -23,8 +30,12 @@ _TOKEN = re.compile(r"[A-Za-z]+([_.:/-][A-Za-z]+)*")
 _MAX_TOKEN = 40
 _FREE_NAME = re.compile(r"(?i)(id|key|slug|login|name|title|text|body|url|path|ref|code)$")
 """The ends of names whose values are not a fixed set, however few the samples have."""
-MIN_FOR_ENUM = 20
-"""Fewer samples are no evidence that other values do not occur."""
+MANY = 60
+"""So many samples show what others are like: what none of them is, less than one in twenty of the
+others is, with a probability of 95 % (the rule of three).
+"""
+SOME = 10
+"""So many texts show whether others have a certain format."""
 MAX_ENUM = 12
 MIN_OF_EACH = 5
 """If a value occurs less often, others that did not occur at all are likely (Good-Turing estimate).
@@ -33,9 +44,26 @@ _MIN_NAMES_OF_MAP = 8
 
 
 def infer_schema(messages: Sequence[Mapping[str, Any]], keywords: Keywords | None = None) -> Schema:
-    """Return the schema of messages; it accepts each of them, unless `keywords` say otherwise."""
+    """Return the schema of messages; it accepts each of them, unless `keywords` say otherwise.
+
+    With few messages it is wide: only what has keywords is required, and anything else may be null.
+    """
+    keywords = keywords or {}
     evidence = f"inferred from {_count(messages, 'sample')}"
-    return {"$schema": DEFAULT_DRAFT, **_infer(messages, evidence, keywords or {}, ())}
+    if len(messages) < MANY:
+        evidence += f": fewer than {MANY} show little of others, so that much is optional or null"
+    inference = _Inference(keywords, _needed(keywords), len(messages))
+    return {"$schema": DEFAULT_DRAFT, **inference.infer(messages, evidence, ())}
+
+
+def _needed(keywords: Keywords) -> frozenset[Steps]:
+    """Return the paths without which a route has no item, and those that lead to them."""
+    found: set[Steps] = {()}
+    for path, more in keywords.items():
+        # A bound alone is for what may be missing.
+        if more.keys() != {"maxLength"}:
+            found.update(path[:end] for end in range(1, len(path) + 1))
+    return frozenset(found)
 
 
 def _count(things: Sequence[Any], noun: str) -> str:
@@ -48,36 +76,93 @@ def kind_of(value: Any) -> str:
     return "integer" if kind == "number" and isinstance(value, int) else kind
 
 
-def _infer(
-    values: Sequence[Any],
-    evidence: str,
-    keywords: Keywords,
-    steps: Steps,
-) -> Schema:
-    comments = [evidence]
-    kinds = {kind_of(value) for value in values}
-    if "number" in kinds:
-        # A whole number is a number, too.
-        kinds.discard("integer")
-    types = [name for name in _TYPES if name in kinds]
-    schema: Schema = {"type": types[0] if len(types) == 1 else types}
-    if types == ["null"]:
-        # What it is when it is not null is unknown.
-        schema = {}
-        comments.append("always null")
-    if "string" in kinds:
-        free = bool(steps) and _FREE_NAME.search(steps[-1] or "") is not None
-        schema |= _of_texts(values, comments, may_enumerate=not free)
-    if "object" in kinds:
-        objects = [value for value in values if isinstance(value, dict)]
-        schema |= _of_objects(objects, keywords, steps)
-    if "array" in kinds:
-        lists = [value for value in values if isinstance(value, list)]
-        elements = [element for each in lists for element in each]
-        if elements:
-            count = _count(elements, "element")
-            schema["items"] = _infer(elements, count, keywords, (*steps, None))
-    return _add_keywords(schema, keywords.get(steps, {}), comments)
+class _Inference(Struct, frozen=True):
+    """What the schemas of all values of some messages have in common."""
+
+    keywords: Keywords
+    needed: frozenset[Steps]
+    messages: int
+
+    def infer(self, values: Sequence[Any], evidence: str, steps: Steps) -> Schema:
+        """Return the schema of the values at a path."""
+        comments = [evidence]
+        types = self._types(values, steps)
+        schema: Schema = {"type": types[0] if len(types) == 1 else types}
+        if types == ["null"]:
+            # What it is when it is not null is unknown.
+            schema = {}
+            comments.append("always null")
+        if "string" in types:
+            schema |= self._of_texts(values, comments, steps)
+        if "object" in types:
+            schema |= self._of_objects(values, steps)
+        if "array" in types:
+            lists = [value for value in values if isinstance(value, list)]
+            elements = [element for each in lists for element in each]
+            if elements:
+                count = _count(elements, "element")
+                schema["items"] = self.infer(elements, count, (*steps, None))
+        return _add_keywords(schema, self.keywords.get(steps, {}), comments)
+
+    def _evidence(self, values: Sequence[Any]) -> int:
+        """Return how many values show what others are like: many of one message are like it."""
+        return min(len(values), self.messages)
+
+    def _is_few(self, values: Sequence[Any]) -> bool:
+        return self._evidence(values) < MANY
+
+    def _types(self, values: Sequence[Any], steps: Steps) -> list[str]:
+        kinds = {kind_of(value) for value in values}
+        if "integer" in kinds and ("number" in kinds or self._is_few(values)):
+            # A whole number is a number, too.
+            kinds = kinds - {"integer"} | {"number"}
+        if self._is_few(values) and steps not in self.needed:
+            kinds.add("null")
+        return [name for name in _TYPES if name in kinds]
+
+    def _of_texts(self, values: Sequence[Any], comments: list[str], steps: Steps) -> Schema:
+        """Return the format or the values of texts; adds the evidence to the comments."""
+        texts = [value for value in values if isinstance(value, str)]
+        is_few = self._is_few(texts)
+        format_ = common_format(texts)
+        is_certain = format_ in _CERTAIN_FORMATS and self._evidence(texts) >= SOME
+        if format_ and (is_certain or not is_few):
+            return {"format": format_}
+        if is_few or _FREE_NAME.search(steps[-1] or ""):
+            return {}
+        others = [value for value in values if not isinstance(value, str)]
+        counts = Counter(texts)
+        if any(value is not None for value in others) or not _is_fixed_set(counts):
+            return {}
+        comments.append(f"{len(counts)} values in {len(texts)}")
+        return {"enum": [*sorted(counts), *others[:1]]}
+
+    def _of_objects(self, found: Sequence[Any], steps: Steps) -> Schema:
+        """Return the properties of objects, and which of them all objects have."""
+        objects = [value for value in found if isinstance(value, dict)]
+        values: dict[str, list[Any]] = {}
+        for each in objects:
+            for name, value in each.items():
+                values.setdefault(name, []).append(value)
+        if _is_map(values, len(objects)):
+            everything = [value for each in objects for value in each.values()]
+            evidence = f"{len(values)} names in {len(objects)} objects"
+            return {"additionalProperties": self.infer(everything, evidence, (*steps, "*"))}
+        required = []
+        properties = {}
+        is_few = self._is_few(objects)
+        for name, members in values.items():
+            path = (*steps, name)
+            evidence = f"{len(members)} of {len(objects)}"
+            properties[name] = self.infer(members, evidence, path)
+            if len(members) == len(objects) and (not is_few or path in self.needed):
+                required.append(name)
+        schema: Schema = {}
+        if required:
+            schema["required"] = required
+        if properties:
+            schema["properties"] = properties
+        return schema
 
 
 def _add_keywords(schema: Schema, more: Mapping[str, Any], comments: list[str]) -> Schema:
@@ -95,23 +180,9 @@ def _add_keywords(schema: Schema, more: Mapping[str, Any], comments: list[str]) 
     return {**kept, **more, "$comment": "; ".join(comments)}
 
 
-def _of_texts(values: Sequence[Any], comments: list[str], *, may_enumerate: bool) -> Schema:
-    """Return the format or the values of texts; adds the evidence to the comments."""
-    texts = [value for value in values if isinstance(value, str)]
-    format_ = common_format(texts)
-    if format_:
-        return {"format": format_}
-    others = [value for value in values if not isinstance(value, str)]
-    counts = Counter(texts)
-    if not may_enumerate or any(value is not None for value in others) or not _is_fixed_set(counts):
-        return {}
-    comments.append(f"{len(counts)} values in {len(texts)}")
-    return {"enum": [*sorted(counts), *others[:1]]}
-
-
 def _is_fixed_set(counts: Counter[str]) -> bool:
     """Return whether texts are names of a few kinds, each of which occurs often."""
-    if counts.total() < MIN_FOR_ENUM or not 1 < len(counts) <= MAX_ENUM:
+    if not 1 < len(counts) <= MAX_ENUM:
         return False
     return min(counts.values()) >= MIN_OF_EACH and all(map(_is_token, counts))
 
@@ -140,31 +211,6 @@ def _validator(name: str) -> Any:
     from jsonschema_rs import Draft202012Validator  # takes up to 50 ms
 
     return Draft202012Validator({"format": name}, validate_formats=True, offline=True)
-
-
-def _of_objects(objects: Sequence[Mapping[str, Any]], keywords: Keywords, steps: Steps) -> Schema:
-    """Return the properties of objects, and which of them all objects have."""
-    values: dict[str, list[Any]] = {}
-    for each in objects:
-        for name, value in each.items():
-            values.setdefault(name, []).append(value)
-    if _is_map(values, len(objects)):
-        everything = [value for each in objects for value in each.values()]
-        evidence = f"{len(values)} names in {len(objects)} objects"
-        return {"additionalProperties": _infer(everything, evidence, keywords, (*steps, "*"))}
-    required = []
-    properties = {}
-    for name, found in values.items():
-        evidence = f"{len(found)} of {len(objects)}"
-        properties[name] = _infer(found, evidence, keywords, (*steps, name))
-        if len(found) == len(objects):
-            required.append(name)
-    schema: Schema = {}
-    if required:
-        schema["required"] = required
-    if properties:
-        schema["properties"] = properties
-    return schema
 
 
 def _is_map(values: Mapping[str, Sequence[Any]], objects: int) -> bool:

@@ -6,8 +6,7 @@ version of each group, `mapping` makes items of them, `inference` makes the sche
 writes it all.
 """
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
@@ -15,41 +14,23 @@ from msgspec import Struct, structs
 from router.errors import UsageError
 from router.runtime.aws.references import queue_name
 from router.runtime.config import spec
-from router.tools.dev.new.fields import (
-    MAX_KEY_CHARACTERS,
-    KeyCandidate,
-    Messages,
-    Names,
-    VersionField,
-    choose_key,
-    find_version,
-    paths_of,
-    rank_keys,
-    snake_case,
-)
+from router.tools.dev.new.fields import MAX_KEY_CHARACTERS, Messages, Names, rank_keys
 from router.tools.dev.new.inference import Steps, infer_schema
-from router.tools.dev.new.mapping import Mapped, map_item, names_in, path_expression
+from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
-from router.tools.dev.new.s3_notifications import S3_NOTE, S3_NOTIFICATIONS, are_s3_notifications
+from router.tools.dev.new.s3_notifications import are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
 from router.tools.dev.new.shapes import Shape, Shapes, find_shapes
-
-Settings = Mapping[str, Any]
-Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
-"""Chooses a key of the candidates for a table; the best is the first."""
-
-
-class Wanted(Struct, frozen=True):
-    """What the user asked for."""
-
-    name: str
-    """What the names of routes begin with."""
-    queue: str
-    table: str
-    key: str = ""
-    """The value of `--key`, or ""."""
-    queue_settings: Settings = {}
-    """Settings of the queue, if it is added."""
+from router.tools.dev.new.tables import (
+    COMMON,
+    Choose,
+    NewTable,
+    Settings,
+    TablePlan,
+    Wanted,
+    plan_table,
+    slug,
+)
 
 
 class NewRoute(Struct, frozen=True):
@@ -63,18 +44,10 @@ class NewRoute(Struct, frozen=True):
     """The samples that it was made from."""
     key: Mapping[str, Names]
     """The path of each key attribute of its items."""
-
-
-class NewTable(Struct, frozen=True):
-    """A table to add."""
-
-    name: str
-    key: Mapping[str, str]
-    """The type of each key attribute."""
-    candidates: tuple[KeyCandidate, ...]
-    """The fields from which the key was chosen; () if it was given."""
-    notes: tuple[str, ...]
-    """Why it has this key, and what orders its items."""
+    discriminator: Names = ()
+    """The path of the field that tells the type of a message, if the samples have several."""
+    one_of: "NewRoute | None" = None
+    """Of a route for what messages of several types have: the route of one of these types."""
 
 
 class Plan(Struct, frozen=True):
@@ -114,13 +87,11 @@ def plan_routes(
     tables = []
     routes = []
     for name, group in _group_by_table(shapes, samples.messages, wanted, config).items():
-        messages = [message for shape in group for message in shape.messages]
-        mapped, table = _plan_table(messages, name, wanted, config.tables.get(name), choose)
+        planned = plan_table(group, shapes.discriminator, name, wanted, config, choose)
         if name not in config.tables:
-            tables.append(table)
-        routes += [
-            _plan_route(shape, shapes.discriminator, wanted, name, mapped) for shape in group
-        ]
+            tables.append(planned.table)
+        routes += _plan_routes(group, shapes.discriminator, wanted, planned)
+    _refuse_known([route.name for route in routes], config)
     notes = list(samples.notes)
     if shapes.discriminator:
         field = ".".join(shapes.discriminator)
@@ -193,118 +164,80 @@ def _group_by_table(
 ) -> dict[str, tuple[Shape, ...]]:
     """Return the shapes of each table, by its name.
 
-    Shapes share a table if its key is given, if it exists, or if a field of all messages can be its
-    key. Otherwise each shape has its own table.
+    Shapes share a table if its key is given, if it exists, if a field that is named like an id can
+    be the key of all, or if the best key of each is the same field. Otherwise each shape has its own
+    table.
     """
-    is_shared = wanted.key or wanted.table in config.tables or rank_keys(messages, wanted.table)
-    if is_shared or not shapes.discriminator:
+    if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
-    return {f"{wanted.table}-{_slug(shape.value)}": (shape,) for shape in shapes.shapes}
-
-
-# Tables
-
-
-def _plan_table(
-    messages: Messages,
-    name: str,
-    wanted: Wanted,
-    known: spec.TableSettings | None,
-    choose: Choose,
-) -> tuple[Mapped, NewTable]:
-    """Return how items are mapped, and the table; `known` are its settings if it exists."""
-    candidates: list[KeyCandidate] = []
-    if are_s3_notifications(messages):
-        mapped = S3_NOTIFICATIONS
-        notes = [S3_NOTE]
-    else:
-        candidates, key = _find_key(messages, name, wanted, known, choose)
-        version = find_version(messages, [field.path for field in key])
-        mapped = map_item(messages, key, version, list(known.key) if known else None)
-        notes = [
-            f"key {attribute}: {'; '.join(field.reasons)}"
-            for attribute, field in zip(mapped.key, key, strict=True)
-        ]
-        notes.append(_on_order(messages, key, version))
-    if known and dict(mapped.key_types) != dict(known.key):
-        raise UsageError(
-            f"table '{name}' has the key {dict(known.key)}, and the samples have {dict(mapped.key_types)}: give --key, "
-            "or another --table"
-        )
-    return mapped, NewTable(name, mapped.key_types, tuple(candidates), tuple(notes))
-
-
-def _find_key(
-    messages: Messages,
-    name: str,
-    wanted: Wanted,
-    known: spec.TableSettings | None,
-    choose: Choose,
-) -> tuple[list[KeyCandidate], list[KeyCandidate]]:
-    """Return the candidates from which the key was chosen, if it was, and the fields that are the
-    key.
-    """
-    if wanted.key:
-        return [], choose_key(messages, wanted.key)
-    if known:
-        fields = [_field_of(messages, attribute, name) for attribute in known.key]
-        return [], choose_key(messages, ",".join(fields))
-    candidates = rank_keys(messages, name)
-    if not candidates:
-        raise UsageError(
-            f"no field can be the key of table '{name}': a key is text or a whole number in all samples, "
-            "and differs between them; name a field with --key"
-        )
-    return candidates, [choose(candidates, name)]
-
-
-def _field_of(messages: Messages, attribute: str, table: str) -> str:
-    """Return the field for a key attribute of a table that exists: by its name, or by the names of
-    its path.
-    """
-    for path in sorted(paths_of(messages), key=len):
-        dotted = ".".join(path)
-        if attribute in (dotted, snake_case("_".join(path))):
-            return dotted
-    raise UsageError(
-        f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key"
-    )
-
-
-def _on_order(messages: Messages, key: Sequence[KeyCandidate], version: VersionField | None) -> str:
-    if version:
-        return f"mode newest by {'.'.join(version.path)}: {version.reason}"
-    if len(messages) > 1 and not any(field.unique for field in key):
-        return "mode put: the last message of a key replaces the item, as no field orders them"
-    return "mode put"
+    common = rank_keys(messages, wanted.table)
+    apart: dict[str, tuple[Shape, ...]] = {
+        f"{wanted.table}-{slug(shape.value)}": (shape,) for shape in shapes.shapes
+    }
+    best = [rank_keys(shape.messages, name)[:1] for name, (shape,) in apart.items()]
+    firsts = {key.path for keys in best for key in keys}
+    is_best_of_each = len(firsts) == 1 and all(best)
+    if is_best_of_each or any(key.tier == 0 for key in common):
+        return {wanted.table: shapes.shapes}
+    return apart
 
 
 # Routes
 
 
-def _plan_route(
-    shape: Shape,
-    discriminator: Names,
-    wanted: Wanted,
-    table: str,
-    mapped: Mapped,
-) -> NewRoute:
-    keywords: dict[Steps, Mapping[str, Any]] = {**mapped.keywords}
-    if not mapped.for_each:
-        keywords |= _bounds_of_key(mapped, table)
-    settings: dict[str, Any] = {"queue": wanted.queue, "table": table}
-    if discriminator:
-        literal = shape.value.replace("\\", "\\\\").replace("'", "\\'")
-        settings["when"] = f"{path_expression(discriminator)} == '{literal}'"
-        keywords[discriminator] = {"const": shape.value}
+def _plan_routes(
+    shapes: Sequence[Shape], discriminator: Names, wanted: Wanted, planned: TablePlan
+) -> list[NewRoute]:
+    """Return the routes of one table."""
+    routes = []
+    for shape, mapped in zip(shapes, planned.types, strict=True):
+        keywords = _keywords_of(mapped, planned)
+        when = ""
+        if discriminator:
+            when = _is_one_of(discriminator, [shape])
+            keywords[discriminator] = {"const": shape.value}
+        settings = _settings_of(mapped, wanted, planned, when)
+        schema = infer_schema(shape.messages, keywords)
+        name = _route_name(shape, wanted)
+        routes.append(NewRoute(name, settings, schema, shape, mapped.key, discriminator))
+    if planned.common:
+        when = _is_one_of(discriminator, shapes)
+        settings = _settings_of(planned.common, wanted, planned, when)
+        every = Shape(tuple(message for shape in shapes for message in shape.messages))
+        schema = infer_schema(planned.common_messages, _keywords_of(planned.common, planned))
+        name = f"{wanted.name}-{COMMON}"
+        key = planned.common.key
+        routes.append(NewRoute(name, settings, schema, every, key, discriminator, routes[0]))
+    return routes
+
+
+def _is_one_of(discriminator: Names, shapes: Sequence[Shape]) -> str:
+    """Return the condition of a route for messages of these shapes."""
+    path = path_expression(discriminator)
+    literals = [shape.value.replace("\\", "\\\\").replace("'", "\\'") for shape in shapes]
+    return " || ".join(f"{path} == '{literal}'" for literal in literals)
+
+
+def _settings_of(mapped: Mapped, wanted: Wanted, planned: TablePlan, when: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {"queue": wanted.queue, "table": planned.table.name}
+    if when:
+        settings["when"] = when
     if mapped.for_each:
         settings["for_each"] = mapped.for_each
     if mapped.item:
-        settings["item"] = _item_of(shape, mapped)
-    if mapped.version:
-        settings["write"] = {"mode": "newest", "version": mapped.version}
-    schema = infer_schema(shape.messages, keywords)
-    return NewRoute(_route_name(shape, wanted), settings, schema, shape, mapped.key)
+        settings["item"] = mapped.item
+    if mapped.mode != "put":
+        version = {"version": mapped.version} if mapped.version else {}
+        settings["write"] = {"mode": mapped.mode, **version}
+    return settings
+
+
+def _keywords_of(mapped: Mapped, planned: TablePlan) -> dict[Steps, Mapping[str, Any]]:
+    """Return what the schema of a route needs beside what its messages show."""
+    keywords: dict[Steps, Mapping[str, Any]] = {**mapped.keywords}
+    if not mapped.for_each:
+        keywords |= _bounds_of_key(mapped, planned.table.name)
+    return keywords
 
 
 def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:
@@ -313,6 +246,9 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
     """
     bounds: dict[Steps, Mapping[str, Any]] = {}
     for (attribute, path), longest in zip(mapped.key.items(), MAX_KEY_CHARACTERS, strict=False):
+        if not path:
+            continue
+        bounds[path] = {}
         if mapped.key_types[attribute] == "S":
             bounds[path] = {
                 "minLength": 1,
@@ -322,19 +258,5 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
     return bounds
 
 
-def _item_of(shape: Shape, mapped: Mapped) -> dict[str, Any]:
-    """Return the attributes of the items of a shape: those that no message of it has are left out."""
-    if mapped.for_each:
-        return dict(mapped.item)
-    known = {path_expression([name]) for name in names_in(shape.messages)}
-    always = {*mapped.key, mapped.version}
-    return {name: text for name, text in mapped.item.items() if name in always or text in known}
-
-
 def _route_name(shape: Shape, wanted: Wanted) -> str:
-    return f"{wanted.name}-{_slug(shape.value)}" if shape.value else wanted.name
-
-
-def _slug(text: str) -> str:
-    """Return a text as a part of a name in the config."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "other"
+    return f"{wanted.name}-{slug(shape.value)}" if shape.value else wanted.name

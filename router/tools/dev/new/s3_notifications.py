@@ -21,6 +21,7 @@ ASCII.
 S3_NOTIFICATIONS = Mapped(
     key={"bucket": (), "object_key": ()},
     key_types={"bucket": "S", "object_key": "S"},
+    mode="newest",
     item={
         "bucket": "element.s3.bucket.name",
         "object_key": "element.s3.object.key",

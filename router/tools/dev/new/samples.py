@@ -10,6 +10,7 @@ from router.errors import Reject, Rejection, UsageError
 from router.runtime.engine.decode import CLASSES, UNPACK, Encoding, as_text
 from router.runtime.envelopes import ENVELOPES
 from router.runtime.transforms.text import decode_json
+from router.tools.dev.new.unstorable import fault_of
 from router.tools.dev.records import holds_record
 
 Fetch = Callable[[str, str], bytes]
@@ -18,8 +19,18 @@ POINTER = "s3_pointer"
 _TEST_EVENT = "s3:TestEvent"
 _ENCODINGS: Sequence[Encoding] = ("base64", "base64+gzip")
 _BARE = "without an envelope"
+_TOO_DEEP = "nested"
+_ADVICE = "the router rejects it: leave it out, and let the sender nest less"
 _LISTS = ("Records", "records", "Messages", "messages")
 Name = TypeVar("Name", bound=str)
+
+
+class Body(Struct, frozen=True):
+    """The body of a message, or what is in it."""
+
+    value: Any
+    place: str
+    """Where it is, for people: such as a file and a line."""
 
 
 class SampleSet(Struct, frozen=True):
@@ -36,7 +47,7 @@ class SampleSet(Struct, frozen=True):
     """The encoding inside of the envelopes."""
 
 
-def read_bodies(content: bytes, name: str) -> list[Any]:
+def read_bodies(content: bytes, name: str) -> list[Body]:
     """Return the bodies in the content of a file: one JSON value, a list of them, or JSON lines;
     raises UsageError.
 
@@ -45,9 +56,9 @@ def read_bodies(content: bytes, name: str) -> list[Any]:
     that were not rejected; they are without the queue's envelopes.
     """
     values = _read_values(content, name)
-    if values and isinstance(values[0], dict) and "recording" in values[0]:
+    if values and isinstance(values[0].value, dict) and "recording" in values[0].value:
         return _read_recording(values[1:], name)
-    are_records = [holds_record(value) for value in values]
+    are_records = [holds_record(each.value) for each in values]
     if not any(are_records):
         return values
     if not all(are_records[1:]):
@@ -57,39 +68,40 @@ def read_bodies(content: bytes, name: str) -> list[Any]:
         # It is a header.
         del values[0]
     bodies = []
-    for value in values:
-        bodies += _bodies_of(value)
+    for each in values:
+        bodies += _bodies_of(each)
     return bodies
 
 
-def _read_values(content: bytes, name: str) -> list[Any]:
+def _read_values(content: bytes, name: str) -> list[Body]:
     try:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise UsageError(f"{name} is not UTF-8 text") from None
     try:
         whole = decode_json(text)
-    except ValueError:
-        whole = None
-    if whole is None:
+    except ValueError as error:
+        if _TOO_DEEP in str(error):
+            raise UsageError(f"{name} cannot be a sample: {error}; {_ADVICE}") from None
         return [
-            parse_body(line, f"{name}, line {number},")
+            Body(parse_body(line, f"{name}, line {number},"), f"{name}:{number}")
             for number, line in enumerate(text.split("\n"), 1)
             if line.strip()
         ]
     if isinstance(whole, list) and not _is_pointer(whole):
-        return whole
-    return [whole]
+        return [Body(each, f"{name}, element {number}") for number, each in enumerate(whole, 1)]
+    return [Body(whole, name)]
 
 
-def _read_recording(values: Sequence[Any], name: str) -> list[Any]:
+def _read_recording(values: Sequence[Body], name: str) -> list[Body]:
     messages = []
-    for number, value in enumerate(values, 2):
+    for number, each in enumerate(values, 2):
+        value = each.value
         if isinstance(value, dict) and value.get("outcome") == "rejected":
             continue
         if not isinstance(value, dict) or "message" not in value:
             raise UsageError(f"{name}, line {number}, is not a message of a recording")
-        messages.append(value["message"])
+        messages.append(Body(value["message"], each.place))
     return messages
 
 
@@ -102,45 +114,49 @@ def parse_body(body: str | bytes, what: str) -> Any:
     except ValueError as error:
         if _encoding_of(body):
             return body
-        raise UsageError(f"{what} cannot be a sample: {error}") from None
+        advice = f"; {_ADVICE}" if _TOO_DEEP in str(error) else ""
+        raise UsageError(f"{what} cannot be a sample: {error}{advice}") from None
 
 
-def _bodies_of(value: dict[str, Any]) -> list[Any]:
+def _bodies_of(sample: Body) -> list[Body]:
     """Return the body of a record, or the bodies of an event with records."""
+    value = sample.value
     lists = [value[key] for key in _LISTS if isinstance(value.get(key), list)]
     records = lists[0] if lists else [value]
     bodies = []
-    for record in records:
+    for number, record in enumerate(records, 1):
         body = record.get("body", record.get("Body"))
         if isinstance(body, str):
             body = parse_body(body, "the body of a record")
-        bodies.append(body)
+        place = f"{sample.place}, record {number}" if lists else sample.place
+        bodies.append(Body(body, place))
     return bodies
 
 
-def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet:
+def open_samples(bodies: Sequence[Body], fetch: Fetch | None = None) -> SampleSet:
     """Take off the envelopes that all bodies have; raises UsageError if only some have one, or
     there are no messages.
 
-    Payloads in S3 are read with `fetch`; without it they are left out.
+    Payloads in S3 are read with `fetch`; without it they are left out, and so is what DynamoDB does
+    not store.
     """
-    values = [value for value in bodies if not _is_test_event(value)]
+    values = [body for body in bodies if not _is_test_event(body.value)]
     envelopes: list[str] = []
     buckets: set[str] = set()
     notes = []
     if len(values) < len(bodies):
         notes.append(f"test events of Amazon S3 that are left out: {len(bodies) - len(values)}")
     while True:
-        pointers = [value for value in values if _is_pointer(value)]
+        pointers = [body for body in values if _is_pointer(body.value)]
         if pointers:
             envelopes.append(POINTER)
-            buckets.update(pointer[1]["s3BucketName"] for pointer in pointers)
+            buckets.update(body.value[1]["s3BucketName"] for body in pointers)
         if pointers and not fetch:
             notes.append(f"payloads in S3 that are left out: {len(pointers)}")
-            values = [value for value in values if not _is_pointer(value)]
+            values = [body for body in values if not _is_pointer(body.value)]
         elif fetch:
-            values = [_fetch_payload(value, fetch) for value in values]
-        name = _common(map(_envelope_of, values), "envelopes")
+            values = [Body(_fetch_payload(body.value, fetch), body.place) for body in values]
+        name = _common((_envelope_of(body.value) for body in values), "envelopes")
         if name is None or name == _BARE:
             break
         inside = _unwrap_all(values, name)
@@ -148,21 +164,39 @@ def open_samples(bodies: Sequence[Any], fetch: Fetch | None = None) -> SampleSet
             break
         envelopes.append(name)
         values = inside
-    encoding = _common((_encoding_of(value) or "json" for value in values), "encodings")
+    encoding = _common((_encoding_of(body.value) or "json" for body in values), "encodings")
     if encoding is None:
         raise UsageError("there is no sample message; give at least one")
     if encoding != "json":
-        values = [decode_json(UNPACK[encoding](value)) for value in values]
-    for number, value in enumerate(values, 1):
-        if not isinstance(value, dict):
-            raise UsageError(f"sample {number} is not a JSON object: it has no attributes to store")
+        values = [Body(decode_json(UNPACK[encoding](body.value)), body.place) for body in values]
+    messages, left_out = _storable(values)
     return SampleSet(
-        tuple(values),
+        tuple(messages),
         tuple(envelopes),
         tuple(sorted(buckets)),
-        tuple(notes),
+        (*notes, *left_out),
         encoding,
     )
+
+
+def _storable(bodies: Sequence[Body]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the messages that DynamoDB can store, and what is left out and why; raises UsageError
+    without a message.
+    """
+    messages = []
+    left_out = []
+    for number, body in enumerate(bodies, 1):
+        what = f"sample {number} ({body.place})"
+        if not isinstance(body.value, dict):
+            raise UsageError(f"{what} is not a JSON object: it has no attributes to store")
+        fault = fault_of(body.value)
+        if fault:
+            left_out.append(f"{what} is left out: {fault}")
+        else:
+            messages.append(body.value)
+    if not messages:
+        raise UsageError("\n".join(["no sample can be stored", *left_out]))
+    return messages, left_out
 
 
 def _common(names: Iterable[Name], what: str) -> Name | None:
@@ -205,22 +239,22 @@ def _envelope_of(value: Any) -> str:
     return _BARE
 
 
-def _unwrap_all(values: Sequence[Any], name: str) -> list[Any] | None:
+def _unwrap_all(bodies: Sequence[Body], name: str) -> list[Body] | None:
     """Return the payloads in the envelopes.
 
     None if a payload is no message. Then the envelope is the message.
     """
     payloads = []
-    for value in values:
+    for body in bodies:
         try:
-            payload, _ = ENVELOPES[name].unwrap(value, {})
+            payload, _ = ENVELOPES[name].unwrap(body.value, {})
             if isinstance(payload, str | bytes):
                 payload = parse_body(payload, name)
         except (Reject, UsageError):
             return None
         if not isinstance(payload, dict) and not _is_pointer(payload) and not _encoding_of(payload):
             return None
-        payloads.append(payload)
+        payloads.append(Body(payload, body.place))
     return payloads
 
 

@@ -10,7 +10,12 @@ from msgspec import Struct
 
 from router.tools.dev.new.fields import MAX_DEPTH, Messages, Names, paths_of, snake_case, values_at
 
-_TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|category)$")
+_TYPE_NAME = re.compile(
+    r"type|kind|event|action|(event|message|detail|notification)_(type|kind|name)"
+)
+"""Names of the type of a message. That of a part of it, as `payment_type`, is one property of many."""
+_AROUND = ("data", "detail", "event", "message", "payload", "body", "meta", "metadata", "headers")
+"""Names of objects that hold the message, or tell about it."""
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
 """The name of a type; ids have more digits."""
 _FEW = 3
@@ -18,6 +23,8 @@ _FEW = 3
 _MAX_SHAPES = 20
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
+_ALIKE = 0.8
+"""The part of all paths that messages of one shape have in common at least, if they are few."""
 
 Presence = frozenset[Names]
 """The paths of all values in a message, objects included."""
@@ -44,7 +51,8 @@ def find_shapes(messages: Messages) -> Shapes:
 
     It is a text that all messages have, of few values, that decides whether other fields are there.
     """
-    presence = [frozenset(_all_paths(message)) for message in messages]
+    nulls = {path for message in messages for path, value in _all_values(message) if value is None}
+    presence = [_presence(message, nulls) for message in messages]
     varying = frozenset.union(*presence) - frozenset.intersection(*presence)
     best_score = 0.0
     discriminator: Names = ()
@@ -73,7 +81,8 @@ def _score(
     if not 1 < len(groups) <= _MAX_SHAPES:
         return 0
     is_type = _is_type(path, list(groups), len(values))
-    if not is_type and min(map(len, groups.values())) < _MIN_OF_EACH:
+    are_few = min(map(len, groups.values())) < _MIN_OF_EACH
+    if are_few and (not is_type or _are_one_thing(presence, varying)):
         return 0
     decided = sum(_decides(groups, other) for other in varying)
     # A field with another name than a type's must decide at least half of what varies.
@@ -84,9 +93,21 @@ def _score(
 
 def _is_type(path: Names, values: Sequence[str], messages: int) -> bool:
     """Return whether the name of a field and its values are those of a type."""
-    if not _TYPE_NAME.search(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+    if not _TYPE_NAME.fullmatch(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
+        return False
+    if any(snake_case(name) not in _AROUND for name in path[:-1]):
+        return False
+    if len({re.sub(r"\d+", "", value) for value in values}) < len(values):
+        # Types that differ in their numbers are ids.
         return False
     return len(values) <= _FEW or len(values) * 2 <= messages
+
+
+def _are_one_thing(presence: Sequence[Presence], varying: Presence) -> bool:
+    """Return whether messages differ in little, and only within the objects that they are about."""
+    if any(all(name in _AROUND for name in path[:-1]) for path in varying):
+        return False
+    return len(varying) <= (1 - _ALIKE) * len(frozenset.union(*presence))
 
 
 def _group(items: Sequence[Any], values: Sequence[str]) -> dict[str, list[Any]]:
@@ -105,10 +126,22 @@ def _decides(groups: Mapping[str, list[Presence]], path: Names) -> bool:
     return True
 
 
-def _all_paths(value: Any, above: Names = ()) -> Iterator[Names]:
+def _presence(message: Mapping[str, Any], nulls: set[Names]) -> Presence:
+    """Return the paths of all values in a message, but for those in an object that is null in
+    another: it is there all the same.
+    """
+    paths = [path for path, _ in _all_values(message)]
+    return frozenset(path for path in paths if not _is_within(path, nulls))
+
+
+def _is_within(path: Names, nulls: set[Names]) -> bool:
+    return any(path[:length] in nulls for length in range(1, len(path)))
+
+
+def _all_values(value: Any, above: Names = ()) -> Iterator[tuple[Names, Any]]:
     if not isinstance(value, dict) or len(above) == MAX_DEPTH:
         return
     for name, part in value.items():
         path = (*above, name)
-        yield path
-        yield from _all_paths(part, path)
+        yield path, part
+        yield from _all_values(part, path)

@@ -330,7 +330,8 @@ def is_as_described(transform: Transform, value: Any, arguments: Arguments, resu
             return bool(result == (Decimal(value.strip()) if isinstance(value, str) else value))
         case NumberResult(digits):
             assert digits is not None
-            made, most = digits_in(result), digits(digits_in(value), arguments)
+            most = digits if isinstance(digits, Digits) else digits(digits_in(value), arguments)
+            made = digits_in(result)
             return made.whole <= most.whole and made.decimals <= most.decimals
     return True
 

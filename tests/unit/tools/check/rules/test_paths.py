@@ -247,5 +247,5 @@ def test_slips_in_short_names(find: Any, path: str, near: str) -> None:
 
     found = [line for line in find(f"item: {{id: id, a: {path}}}", schema) if "RT411" in line]
 
-    said = f"RT411 '{path.split('.', maxsplit=1)[0]}' is not declared in the schema; did you mean '{near}'?"
-    assert found == ([said] if near else [])
+    expected = f"RT411 '{path.split('.', maxsplit=1)[0]}' is not declared in the schema; did you mean '{near}'?"
+    assert found == ([expected] if near else [])

@@ -203,7 +203,7 @@ def test_examples_without_time(find: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("given", "keyword"),
     [
         ({"requried": ["id"]}, "required"),
         ({"maxlength": 3}, "maxLength"),
@@ -216,12 +216,12 @@ def test_examples_without_time(find: Any, monkeypatch: pytest.MonkeyPatch) -> No
         ({"const": {"requried": 1}, "properties": {"requried": {"type": "string"}}}, ""),
     ],
 )
-def test_misspelt_keywords(find: Any, given: dict[str, Any], meant: str) -> None:
+def test_misspelt_keywords(find: Any, given: dict[str, Any], keyword: str) -> None:
     """What is like a keyword and stands where one would, is none."""
     schema = json.dumps({**BASE, "properties": {"id": {**TEXT, **given}}})
 
     found = find("item: {id: id}", schema)
 
     name = next(iter(given))
-    said = f"RT317 '{name}' at /properties/id of schema 'schema.json' is not a keyword; did you mean '{meant}'?"
-    assert [line for line in found if "RT317" in line] == ([said] if meant else [])
+    expected = f"RT317 '{name}' at /properties/id of schema 'schema.json' is not a keyword; did you mean '{keyword}'?"
+    assert [line for line in found if "RT317" in line] == ([expected] if keyword else [])

@@ -36,6 +36,7 @@ TIME = {"type": "string", "format": "date-time"}
         ("at", {**TIME, "pattern": "^.{19}Z$"}, []),
         ("at", {**TIME, "maxLength": 20}, []),
         ("{from: at, transform: to_epoch}", TIME, []),
+        ("{from: at, transform: to_epoch_ns}", TIME, []),
         ("at", {"type": "string", "pattern": "^[0-9]{1,12}$"}, ["RT418 version 'at' may be numbers as text"]),
         ("{from: at, type: N}", {"type": "string", "pattern": "^[0-9]{1,12}$"}, []),
         ("at", {"type": "string", "pattern": "^[0-9]{12}$"}, []),

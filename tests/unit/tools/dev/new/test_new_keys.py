@@ -1,14 +1,16 @@
 """Keys, versions and shapes that samples suggest, and why."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from router.errors import UsageError
-from router.tools.dev.new.fields import choose_key, find_version, rank_keys
+from router.tools.dev.new.fields import choose_key, choose_version, find_version, rank_keys
 from router.tools.dev.new.shapes import find_shapes
 
 ONE = "one sample does not show whether it is unique"
+TIME = (("updated_at",), {"format": "date-time"}, "to_epoch_ns")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,37 @@ ONE = "one sample does not show whether it is unique"
                 {"a_id": "1", "b_id": "x", "c_id": "c", "d_id": "d", "e_id": "same", "version": 2, "f": ["y"]},
             ],
             "things",
-            [],
+            [("e_id", "S", ("named like an id", "the same in all 2 samples"))],
+        ),
+        (
+            [
+                {"action": "opened", "number": 7, "pull_request": {"id": 991, "title": "One", "head": "abc"}},
+                {"action": "closed", "number": 7, "pull_request": {"id": 991, "title": "Two", "head": "def"}},
+            ],
+            "github",
+            [
+                ("pull_request.id", "N", ("named like the id of 'pull_request'", "the same in all 2 samples")),
+                ("number", "N", ("perhaps an id, by its name", "the same in all 2 samples")),
+                ("action", "S", ("unique in 2 samples",)),
+                ("pull_request.title", "S", ("unique in 2 samples",)),
+                ("pull_request.head", "S", ("unique in 2 samples",)),
+            ],
+        ),
+        (
+            [{"account_id": "a", "sensor": f"s{number}"} for number in range(10)],
+            "readings",
+            [
+                ("sensor", "S", ("unique in 10 samples",)),
+                ("account_id", "S", ("named like an id", "the same in all 10 samples")),
+            ],
+        ),
+        (
+            [{"order_id": "a", "note": f"n{number}"} for number in range(2)],
+            "events",
+            [
+                ("order_id", "S", ("named like an id", "the same in all 2 samples")),
+                ("note", "S", ("unique in 2 samples",)),
+            ],
         ),
         (
             [{"id": "a", "at": "2026-01-02T03:04:05Z"}, {"id": "a", "at": "2026-01-02T03:04:06Z"}, {"id": "b"}],
@@ -112,32 +144,68 @@ def test_a_given_key_that_is_none(given: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("messages", "found"),
     [
-        ([{"version": 1, "updated_at": "2026-01-02T03:04:05Z"}], (("version",), {})),
         (
-            [{"updatedAt": "2026-01-02T03:04:05.678+00:00"}],
-            (
-                ("updatedAt",),
-                {
-                    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}[+]00:00$",
-                },
-            ),
+            [{"version": 1, "seq": 1, "updated_at": "2026-01-02T03:04:05Z"}],
+            (("seq",), {}, ""),
         ),
-        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5Z"}], None),
-        ([{"updated_at": "2026-01-02t03:04:05z"}], None),
+        ([{"version": 1, "n": 1}, {"version": 2, "n": 2}], (("version",), {}, "")),
+        ([{"version": 2}], None),
+        ([{"version": 2, "n": 1}, {"version": 2, "n": 2}], None),
+        ([{"id": "a", "version": 2}, {"id": "b", "version": 2}], None),
+        ([{"id": "a", "version": 2, "ts": 1}, {"id": "b", "version": 2, "ts": 2}], (("ts",), {}, "")),
+        ([{"updatedAt": "2026-01-02T03:04:05.678+00:00"}], (("updatedAt",), {"format": "date-time"}, "to_epoch_ns")),
+        ([{"updated_at": "2026-01-02T03:04:05Z"}, {"updated_at": "2026-01-02T03:04:05.5+02:00"}], TIME),
+        ([{"updated_at": "2026-01-02t03:04:05z"}], TIME),
+        ([{"updated_at": "2026-01-02"}], None),
         ([{"created_at": "2026-01-02T03:04:05Z"}], None),
         ([{"version": "v1"}], None),
         ([{"version": True}], None),
         ([{"version": 1.5}], None),
         ([{"id": "a", "version": 1, "n": 1}, {"id": "a", "version": 1, "n": 2}], None),
-        ([{"id": "a", "version": 1, "n": 1}] * 2, (("version",), {})),
-        ([{"order": {"seq": 1}}], (("order", "seq"), {})),
+        ([{"id": "a", "seq": 1, "n": 1}] * 2, (("seq",), {}, "")),
+        ([{"order": {"seq": 1}}], (("order", "seq"), {}, "")),
     ],
 )
 def test_version(messages: list[dict[str, Any]], found: Any) -> None:
-    """A number or a time in one format orders messages, unless two that differ have the same."""
+    """A number or a time orders messages, unless two that differ have the same, or all have."""
     version = find_version([{"id": "x", **message} for message in messages], [("id",)])
 
-    assert (version and (version.path, version.keywords)) == found
+    assert (version and (version.path, version.keywords, version.transform)) == found
+
+
+def test_a_given_version() -> None:
+    """Whatever its name, a number or a text that sorts; times are compared as numbers."""
+    messages = [
+        {"n": Decimal("1.5"), "u": "01J", "at": "2026-01-02T03:04:05Z"},
+        {"n": 2, "u": "01K", "at": "2026-01-02T03:04:06+01:00"},
+    ]
+
+    found = [choose_version(messages, given) for given in ("n", "u", "at")]
+
+    assert [(each.path, each.reason) for each in found] == [
+        (("n",), "chosen with --version"),
+        (("u",), "chosen with --version"),
+        (("at",), "chosen with --version; a time, as nanoseconds"),
+    ]
+    assert [each.transform for each in found] == ["", "", "to_epoch_ns"]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("b", "--version b: no sample has a value at 'b'"),
+        ("n", "--version n: 'n' cannot order messages: it is missing or null in 1 of 2 samples"),
+        ("f", "--version f: 'f' cannot order messages: it is neither text nor a number in all samples"),
+    ],
+)
+def test_a_given_version_that_is_none(given: str, sentence: str) -> None:
+    """It is said why, by the samples."""
+    messages: list[dict[str, Any]] = [{"n": 1, "f": True}, {"n": None, "f": 1}]
+
+    with pytest.raises(UsageError) as error:
+        choose_version(messages, given)
+
+    assert str(error.value) == sentence
 
 
 A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
@@ -157,6 +225,10 @@ A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
             (("colour",), [("red", 5), ("blue", 5)]),
         ),
         ([{"type": "a", "x": 1}, {"type": 1}], ((), [("", 2)])),
+        ([{"event": f"e-{n}", **({"x": 1} if n else {})} for n in range(3)], ((), [("", 3)])),
+        ([{"payment_type": each, each: 1} for each in ("card", "cash", "debit")], ((), [("", 3)])),
+        ([{"user": {"type": each}, each: 1} for each in ("bot", "human")], ((), [("", 2)])),
+        ([{"type": "a", "x": None}, {"type": "b", "x": {"y": 1}}], ((), [("", 2)])),
         ([{"name": "Ann", "x": 1}, {"name": "Bob"}], ((), [("", 2)])),
         ([{"event": "evt_1001", "x": 1}, {"event": "evt_1002"}], ((), [("", 2)])),
         ([{"kind": f"{letter}a", "x": 1} for letter in "abc"] + [{"kind": "da"}], ((), [("", 4)])),

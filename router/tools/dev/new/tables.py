@@ -1,0 +1,384 @@
+"""Plans a table for the shapes of sample messages: its key, and how each shape is written.
+
+Shapes with one key are written by `update`, each to attributes of its own (`sharing`), or have keys
+of their own; other shapes are whole items.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from router.errors import UsageError
+from router.runtime.config import spec
+from router.tools.dev.new.fields import (
+    KeyCandidate,
+    Messages,
+    Names,
+    VersionField,
+    choose_key,
+    choose_version,
+    find_version,
+    is_id_of_message,
+    paths_of,
+    rank_keys,
+    snake_case,
+)
+from router.tools.dev.new.mapping import MESSAGE_ID, Mapped, TableKey, map_whole, name_key
+from router.tools.dev.new.s3_notifications import S3_NOTE, S3_NOTIFICATIONS, are_s3_notifications
+from router.tools.dev.new.shapes import Shape
+from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
+
+Settings = Mapping[str, Any]
+Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
+"""Chooses a key of the candidates for a table; the best is the first."""
+COMMON = "common"
+"""The end of the name of a route for what messages of several types have."""
+MODES = ("put", "insert", "newest", "update")
+"""The values of `--mode`."""
+
+
+class Wanted(Struct, frozen=True):
+    """What the user asked for."""
+
+    name: str
+    """What the names of routes begin with."""
+    queue: str
+    table: str
+    key: str = ""
+    """The value of `--key`, or ""."""
+    mode: str = ""
+    """The value of `--mode`, or ""."""
+    version: str = ""
+    """The value of `--version`, or ""."""
+    queue_settings: Settings = {}
+    """Settings of the queue, if it is added."""
+
+
+class NewTable(Struct, frozen=True):
+    """A table to add."""
+
+    name: str
+    key: Mapping[str, str]
+    """The type of each key attribute."""
+    candidates: tuple[KeyCandidate, ...]
+    """The fields from which the key was chosen; () if it was given."""
+    notes: tuple[str, ...]
+    """Why it has this key, and how its items are written."""
+
+
+class TablePlan(Struct, frozen=True):
+    """A table, and how messages are written to it."""
+
+    table: NewTable
+    types: tuple[Mapped, ...]
+    """Of each shape, in their order."""
+    common: Mapped | None = None
+    """Of a route for the members that several shapes have, if there is one."""
+    common_messages: tuple[dict[str, Any], ...] = ()
+    """What the messages have for that route; of no use if there is none."""
+
+
+def plan_table(
+    shapes: tuple[Shape, ...],
+    discriminator: Names,
+    name: str,
+    wanted: Wanted,
+    config: spec.Config,
+    choose: Choose,
+) -> TablePlan:
+    """Return the table for shapes, and how they are written; raises UsageError."""
+    messages = [message for shape in shapes for message in shape.messages]
+    known = config.tables.get(name)
+    if are_s3_notifications(messages):
+        plan = _plan_s3(name, wanted)
+    else:
+        plan = _Planner(shapes, discriminator, name, wanted, config).plan(choose)
+    key = dict(plan.table.key)
+    if known and key != dict(known.key):
+        raise UsageError(
+            f"table '{name}' has the key {dict(known.key)}, and the samples have {key}: give --key, "
+            "or another --table"
+        )
+    return plan
+
+
+def _plan_s3(name: str, wanted: Wanted) -> TablePlan:
+    if wanted.mode not in ("", S3_NOTIFICATIONS.mode) or wanted.version:
+        raise UsageError(
+            "notifications of Amazon S3 are ordered by their sequencer: leave out --mode and --version"
+        )
+    return TablePlan(
+        NewTable(name, S3_NOTIFICATIONS.key_types, (), (S3_NOTE,)), (S3_NOTIFICATIONS,)
+    )
+
+
+class _Planner:
+    """Plans one table."""
+
+    def __init__(
+        self,
+        shapes: tuple[Shape, ...],
+        discriminator: Names,
+        name: str,
+        wanted: Wanted,
+        config: spec.Config,
+    ) -> None:
+        self._shapes = shapes
+        self._discriminator = discriminator if len(shapes) > 1 else ()
+        self._name = name
+        self._wanted = wanted
+        self._known = config.tables.get(name)
+        self._taken = _updated_attributes(config, name)
+        queue = config.queues.get(wanted.queue, spec.Queue())
+        self._is_fanned_out = queue.match == "all"
+        self._messages = [message for shape in shapes for message in shape.messages]
+        self._notes: list[str] = []
+
+    def plan(self, choose: Choose) -> TablePlan:
+        """Return the table, and how each shape is written."""
+        candidates, fields = self._find_key(choose)
+        paths = [field.path for field in fields]
+        key = MESSAGE_ID
+        if fields:
+            key = name_key(self._messages, fields, list(self._known.key) if self._known else None)
+            for attribute, field in zip(key.paths, fields, strict=True):
+                self._notes.append(f"key {attribute}: {'; '.join(field.reasons)}")
+        may_meet = bool(fields) and bool(self._discriminator) and self._discriminator not in paths
+        mode = self._wanted.mode or ("update" if may_meet or self._taken else "")
+        if mode in ("put", "insert") and self._wanted.version:
+            raise UsageError(f"--mode {mode} has no version: leave out --version")
+        versions = [self._version_of(shape, key, mode) for shape in self._shapes]
+        if mode == "update" and (may_meet or self._taken):
+            shared, group = self._share(key, versions)
+            return self._result(candidates, key, shared, group)
+        types = []
+        for shape, version in zip(self._shapes, versions, strict=True):
+            chosen = mode or ("newest" if version else "put")
+            types.append(map_whole(shape.messages, key, version, chosen))
+        self._note_order(fields, versions, types)
+        return TablePlan(self._table(candidates, key), tuple(types))
+
+    def _result(
+        self, candidates: Sequence[KeyCandidate], key: TableKey, shared: Shared, group: Group
+    ) -> TablePlan:
+        messages = [project(each, group, shared.members) for each in self._messages]
+        return TablePlan(self._table(candidates, key), shared.types, shared.common, tuple(messages))
+
+    def _table(self, candidates: Sequence[KeyCandidate], key: TableKey) -> NewTable:
+        return NewTable(self._name, key.types, tuple(candidates), tuple(self._notes))
+
+    # The key
+
+    def _find_key(self, choose: Choose) -> tuple[list[KeyCandidate], list[KeyCandidate]]:
+        """Return the candidates from which the key was chosen, if it was, and the fields that are
+        the key; none if it is the message id.
+        """
+        if self._wanted.key:
+            return [], choose_key(self._messages, self._wanted.key)
+        if self._known:
+            fields = [_field_of(self._messages, each, self._name) for each in self._known.key]
+            return [], choose_key(self._messages, ",".join(fields))
+        candidates = [
+            each
+            for each in rank_keys(self._messages, self._name)
+            if each.path != self._discriminator
+        ]
+        if not candidates:
+            self._notes.append(
+                "key message_id: no field is text or a whole number in all samples, so that each "
+                "message is an item of its own, by its id in SQS; name a field with --key"
+            )
+            return [], []
+        chosen = choose(candidates, self._name)
+        if self._are_events(chosen):
+            [kind] = choose_key(self._messages, ".".join(self._discriminator))
+            reason = (
+                f"each message has a {chosen.name} of its own, and the {kind.name} tells apart what "
+                f"two types might call the same (one item for each {chosen.name} instead: --key "
+                f"{chosen.name})"
+            )
+            apart = KeyCandidate(kind.path, kind.type, 0, unique=False, reasons=(reason,))
+            return candidates, [chosen, apart]
+        return candidates, [chosen]
+
+    def _are_events(self, key: KeyCandidate) -> bool:
+        """Return whether the key is the id of a message, so that no other is about the same."""
+        is_known = len(self._messages) > 1 and key.unique
+        return bool(self._discriminator) and is_known and is_id_of_message(key.path)
+
+    # The order
+
+    def _version_of(self, shape: Shape, key: TableKey, mode: str) -> VersionField | None:
+        """Return the field that orders the messages of a shape; raises UsageError."""
+        if mode in ("put", "insert"):
+            return None
+        version = self._order(shape.messages, key)
+        if mode == "newest" and version is None:
+            which = f" of {'.'.join(self._discriminator)} {shape.value}" if shape.value else ""
+            raise UsageError(
+                f"--mode newest: no field orders the samples{which}: name one with --version"
+            )
+        return version
+
+    def _order(self, messages: Messages, key: TableKey) -> VersionField | None:
+        """Return the field that orders messages: that of `--version`, or one by its name."""
+        if not self._wanted.version:
+            # Of messages with one id, all are the same.
+            return find_version(messages, [*key.paths.values()]) if key != MESSAGE_ID else None
+        errors = []
+        for part in self._wanted.version.split(","):
+            try:
+                version = choose_version(messages, part.strip())
+            except UsageError as error:
+                errors.append(error)
+                continue
+            if version.path in key.paths.values():
+                raise UsageError(
+                    f"--version {part}: it is the key, and messages of one key have the same"
+                )
+            return version
+        raise errors[-1]
+
+    def _share(
+        self, key: TableKey, versions: Sequence[VersionField | None]
+    ) -> tuple[Shared, Group]:
+        """Return how shapes write one item, with notes."""
+        common = None
+        if self._is_fanned_out and not self._taken:
+            common = self._common_version(key)
+        if self._discriminator:
+            prefixes = prefixes_of([shape.value for shape in self._shapes])
+        else:
+            prefixes = prefixes_of([self._wanted.name])
+        group = Group(
+            self._shapes,
+            tuple(prefixes),
+            self._discriminator,
+            key,
+            tuple(own or common for own in versions),
+            common,
+            self._taken,
+        )
+        shared = share(group)
+        self._note_sharing(group, shared)
+        return shared, group
+
+    def _common_version(self, key: TableKey) -> VersionField | None:
+        try:
+            return self._order(self._messages, key)
+        except UsageError:
+            # Each type has another field for it.
+            return None
+
+    # Notes
+
+    def _note_order(
+        self,
+        fields: Sequence[KeyCandidate],
+        versions: Sequence[VersionField | None],
+        types: Sequence[Mapped],
+    ) -> None:
+        repeats = len(self._messages) > 1 and fields and not any(each.unique for each in fields)
+        notes: dict[str, list[str]] = {}
+        for shape, version, mapped in zip(self._shapes, versions, types, strict=True):
+            note = f"mode {mapped.mode}"
+            if version:
+                note += f" by {'.'.join(version.path)}: {version.reason}"
+            elif repeats:
+                note += f": {_WITHOUT_ORDER[mapped.mode]}"
+            notes.setdefault(note, []).append(shape.value)
+        for note, values in notes.items():
+            self._notes.append(note if len(notes) == 1 else f"{', '.join(values)}: {note}")
+        if repeats and any(versions) and all(each.tier == _REPEATED for each in fields):
+            self._notes.append(
+                "all samples are about one thing: each message replaces its item, but for those that "
+                "are older"
+            )
+
+    def _note_sharing(self, group: Group, shared: Shared) -> None:
+        field = ".".join(group.discriminator)
+        if field:
+            [path, *_] = group.key.paths.values()
+            self._notes.append(
+                f"mode update: each {field} sets attributes of its own, so that none erases what "
+                f"another stored, in any order (an item for each {field} instead: --key "
+                f"{'.'.join(path)},{field})"
+            )
+        else:
+            self._notes.append(
+                "mode update: it sets attributes of its own, so that it erases nothing that another "
+                "route stored, in any order"
+            )
+        self._note_versions(group, shared)
+        if shared.common and group.common_version:
+            path = group.common_version.path
+            members = [name for name in shared.members if (name,) != path]
+            self._notes.append(
+                f"route {self._wanted.name}-{COMMON} stores what all have, of the latest message by "
+                f"{'.'.join(path)}: {', '.join(members)}"
+            )
+        if shared.repeated:
+            self._notes.append(
+                f"several routes have these, each under a name of its own: {', '.join(shared.repeated)}"
+            )
+
+    def _note_versions(self, group: Group, shared: Shared) -> None:
+        by = ".".join(group.discriminator)
+        ordered: dict[str, list[str]] = {}
+        unordered = []
+        for shape, version, mapped in zip(group.shapes, group.versions, shared.types, strict=True):
+            if version:
+                ordered.setdefault(".".join(version.path), []).append(mapped.version)
+            else:
+                unordered.append(shape.value)
+        for field, attributes in ordered.items():
+            self._notes.append(
+                f"versions, of each {by} its own, by {field}: {', '.join(attributes)}"
+                if len(attributes) > 1
+                else f"version {attributes[0]}, by {field}"
+            )
+        if unordered:
+            which = f" of {', '.join(unordered)}" if any(unordered) else ""
+            self._notes.append(
+                f"no field orders messages{which}: of several for one key the last received counts; "
+                "name one with --version"
+            )
+
+
+_REPEATED = 2
+"""The tier of a field that is the same in all samples."""
+_WITHOUT_ORDER = {
+    "put": "the last message of a key replaces the item, as no field orders them; name one with "
+    "--version",
+    "insert": "the first message of a key stays",
+    "update": "the last message of a key sets its attributes, as no field orders them; name one with "
+    "--version",
+}
+
+
+def _updated_attributes(config: spec.Config, table: str) -> frozenset[str]:
+    """Return the attributes that routes of a config set by `update` in a table."""
+    routes = [each for each in config.routes.values() if each.table == table]
+    return frozenset(
+        name for each in routes if each.write.mode == "update" for name in each.item or ()
+    )
+
+
+def _field_of(messages: Messages, attribute: str, table: str) -> str:
+    """Return the field for a key attribute of a table that exists: by its name, or by the names of
+    its path.
+    """
+    for path in sorted(paths_of(messages), key=len):
+        dotted = ".".join(path)
+        if attribute in (dotted, snake_case("_".join(path))):
+            return dotted
+    raise UsageError(
+        f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key"
+    )
+
+
+def slug(text: str) -> str:
+    """Return a text as a part of a name in the config."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "other"

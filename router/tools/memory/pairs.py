@@ -1,0 +1,99 @@
+"""Runs two messages in both orders on tables in memory: what the second write makes of the item."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, structs
+
+from router.model import WRITTEN, Outcome, Record
+from router.runtime.engine.decode import decode_plain
+from router.runtime.engine.engine import plan
+from router.runtime.engine.writes import PlannedMessage, StoredItem
+from router.runtime.program.load import Program
+from router.tools.memory.deliveries import write_together
+from router.tools.memory.tables import MemoryTables
+
+Identity = tuple[str, ...]
+"""What identifies an item: its table and its key."""
+Items = Mapping[Identity, StoredItem]
+"""Items in DynamoDB's JSON, those that are there."""
+
+
+class PairMessage(Struct, frozen=True):
+    """A message of a pair: the JSON text that its queue's envelopes hold, and what SQS tells of it.
+
+    Without a `route` every route of the queue takes it; with one, only the writes of this are made.
+    """
+
+    queue: str
+    text: str
+    route: str = ""
+    message_id: str = "first"
+    system: Mapping[str, str] = {}
+    attributes: Mapping[str, Mapping[str, Any]] = {}
+
+
+class OrderedRun(Struct, frozen=True):
+    """What became of two messages that were delivered one after the other.
+
+    `before` are the items after the first of them, and `after` those after both.
+    """
+
+    outcomes: tuple[Outcome, Outcome]
+    before: Items
+    after: Items
+
+
+class PairRun(Struct, frozen=True):
+    """Both orders of two messages; `shared` are the items that both write."""
+
+    shared: tuple[Identity, ...]
+    first_then_second: OrderedRun
+    second_then_first: OrderedRun
+
+
+def run_pair(program: Program, first: PairMessage, second: PairMessage) -> PairRun:
+    """Run two messages through the routes of a config in both orders, each on empty tables."""
+    planned = _planned(program, first)
+    other = _planned(program, second)
+    written = {write.identity for write in other.writes}
+    shared = [write.identity for write in planned.writes if write.identity in written]
+    return PairRun(
+        tuple(dict.fromkeys(shared)),
+        _run(program, (first.queue, planned), (second.queue, other)),
+        _run(program, (second.queue, other), (first.queue, planned)),
+    )
+
+
+def _planned(program: Program, message: PairMessage) -> PlannedMessage:
+    record = Record(message.message_id, "", message.text, message.system, message.attributes)
+    queue = structs.replace(program.queue(message.queue), decode=decode_plain)
+    planned = plan(queue, record)
+    if not message.route:
+        return planned
+    writes = [write for write in planned.writes if write.route == message.route]
+    return structs.replace(planned, writes=writes)
+
+
+def _run(program: Program, *messages: tuple[str, PlannedMessage]) -> OrderedRun:
+    tables = MemoryTables.of(program)
+    outcomes = []
+    items: list[Items] = []
+    for queue, planned in messages:
+        outcome = planned.outcome or WRITTEN
+        if planned.writes:
+            atomic = program.queue(queue).atomic
+            outcome = write_together([planned], tables, atomic)[planned]
+        outcomes.append(outcome)
+        items.append(_items(tables, messages))
+    return OrderedRun((outcomes[0], outcomes[1]), items[0], items[1])
+
+
+def _items(tables: MemoryTables, messages: tuple[tuple[str, PlannedMessage], ...]) -> Items:
+    found: dict[Identity, StoredItem] = {}
+    for _, planned in messages:
+        for write in planned.writes:
+            item = tables.get(write.table.name, write.item)
+            if item is not None:
+                found[write.identity] = item
+    return found
