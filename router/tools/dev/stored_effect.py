@@ -12,7 +12,7 @@ from router.runtime.engine.writes import PlannedMessage, Write, same_value
 from router.runtime.program.load import Program
 from router.tools.dev.compare import to_json
 from router.tools.dev.records import numbered
-from router.tools.dev.stateful import write_together
+from router.tools.memory.deliveries import write_together
 from router.tools.memory.tables import MemoryTables, StoredItem
 
 
