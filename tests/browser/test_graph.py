@@ -67,6 +67,20 @@ def test_a_queue(sample: RunningConsole, open_page: Open) -> None:
     expect(page.get_by_label("Details")).to_contain_text("One item for each element of order.lines")
 
 
+def test_routes_that_share_a_table(tmp_path: Path, console: Start, open_page: Open) -> None:
+    """The table shows which pairs may meet, in words, and what is lost."""
+    routes = "".join(f"  {name}: {{queue: {name}, table: things, item: {{id: id, {name}: at}}}}\n" for name in "ab")
+    (tmp_path / "routes.yaml").write_text(f"{MANY.partition('routes:')[0]}routes:\n{routes}", encoding="utf-8")
+    page = open_page(console(), "routes")
+
+    page.get_by_role("button", name="Table things;").click()
+
+    details = page.get_by_label("Details")
+    expect(details).to_contain_text("2 routes share it")
+    expect(details.get_by_role("listitem")).to_contain_text("a and b may meet")
+    expect(details.get_by_role("listitem")).to_contain_text("in order, 'b' replaces the item, and erases 'a' of 'a'")
+
+
 def test_what_runs_beside_a_name(tmp_path: Path, console: Start, open_page: Open) -> None:
     """It ends before the next column; what has no space there is in the name of the node and in the details."""
     (tmp_path / "routes.yaml").write_text(MANY.partition("routes:")[0] + ROUTE, encoding="utf-8")

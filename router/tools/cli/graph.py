@@ -19,6 +19,7 @@ from router.tools.dev.graph import (
     select,
 )
 from router.tools.dev.graph_picture import as_svg
+from router.tools.dev.shared_tables import shared_tables
 
 _FORMATS = {"mermaid": as_mermaid, "svg": as_svg, "json": as_json}
 
@@ -62,7 +63,7 @@ def command(
       router graph --format svg --select 'orders*' --group none -o orders.svg
     """
     loaded = load(choose_config(file, config), os.environ, "warning")
-    graph = graph_of(loaded.require().config)
+    graph = graph_of(loaded.require().config, shared_tables(loaded))
     if pattern is not None:
         graph = select(graph, pattern)
         if not graph.nodes:

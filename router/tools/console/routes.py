@@ -17,7 +17,7 @@ from router.runtime.program.load import Loaded
 from router.runtime.program.schemas.documents import list_of
 from router.tools.change.items import settings_of
 from router.tools.console.api import Call
-from router.tools.console.checking import Draft, RouteOfDraft, message_job
+from router.tools.console.checking import Draft, RouteOfDraft, message_job, of_console
 from router.tools.console.workspace import Workspace, require_aws
 from router.tools.dev.compare import to_json
 from router.tools.dev.graph import (
@@ -25,6 +25,7 @@ from router.tools.dev.graph import (
     Graph,
     GroupBy,
     Node,
+    SharedTable,
     file_finder,
     graph_of,
     group,
@@ -32,6 +33,7 @@ from router.tools.dev.graph import (
     select,
 )
 from router.tools.dev.graph_picture import draw
+from router.tools.dev.shared_tables import shared_tables
 
 _STORES = {
     "attributes": "some attributes of the item, and leaves the others",
@@ -69,6 +71,11 @@ def make_graph(given: GraphOfDraft) -> PageGraph:
     shown = _choose(whole, given, loaded)
     counts = {kind: whole.count(kind) for kind in ("queue", "route", "table", "dead_letter")}
     return PageGraph(shown.nodes, shown.edges, as_elements(draw(shown)), counts)
+
+
+def share_tables(given: Draft) -> list[SharedTable]:
+    """Return the tables of a draft that several routes share, and how."""
+    return list(shared_tables(given.load()).values())
 
 
 def _require_config(loaded: Loaded) -> spec.Config:
@@ -251,6 +258,12 @@ def _named(key: str, name: str) -> str:
 
 CALLS = (
     Call("routes/graph", GraphOfDraft, message_job(make_graph)),
+    # Comparing keys may take seconds: messages do not wait for it.
+    Call(
+        "routes/shared",
+        Draft,
+        lambda workspace, given: workspace.checks.run(share_tables, of_console(workspace, given)),
+    ),
     Call("routes/contract", RouteOfDraft, message_job(contract_of_route)),
     Call("routes/live", Draft, read_live),
 )

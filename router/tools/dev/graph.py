@@ -4,8 +4,9 @@ graph as text.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -14,8 +15,10 @@ from msgspec import Struct, structs
 from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
+from router.tools.check.analysis.verdicts import KeyVerdict
 from router.tools.check.owners import owners_of
 
+SharedVerdict = Literal["may meet", "not decided", "no loss"]
 NodeKind = Literal["queue", "route", "table", "dead_letter"]
 EdgeKind = Literal["reads", "writes", "dead_letter"]
 GroupBy = Literal["auto", "none", "owner", "file", "name"]
@@ -29,6 +32,32 @@ OTHERS = "others"
 """The group of what has no owner, and of what is in small groups, if there are too many groups."""
 
 
+class SharedPair(Struct, frozen=True):
+    """Two routes of a table that could lose something to each other, the earlier one first.
+
+    A route that was not compared with all others is alone.
+    """
+
+    routes: tuple[str, ...]
+    verdict: KeyVerdict
+    reason: str = ""
+    """Why the keys are apart, or why that is not decided."""
+    losses: tuple[str, ...] = ()
+    """What is lost if the keys meet, as a sentence: in order, and out of order."""
+
+
+class SharedTable(Struct, frozen=True):
+    """A table in which several routes store items, and the worst that is known of two of them.
+
+    Pairs that lose nothing by their settings, or whose keys begin with other texts, are left out.
+    """
+
+    table: str
+    routes: tuple[str, ...]
+    verdict: SharedVerdict
+    pairs: tuple[SharedPair, ...] = ()
+
+
 class Node(Struct, frozen=True):
     """A queue, route or table, or several of one kind."""
 
@@ -40,6 +69,8 @@ class Node(Struct, frozen=True):
     count: int = 1
     """How many it stands for."""
     owner: str = ""
+    shared: tuple[SharedTable, ...] = ()
+    """The tables that several routes share, if it stands for a table or several."""
 
 
 class Edge(Struct, frozen=True):
@@ -63,9 +94,13 @@ class Graph(Struct, frozen=True):
         return sum(node.count for node in self.nodes if node.kind == kind)
 
 
-def graph_of(config: spec.Config) -> Graph:
+def graph_of(
+    config: spec.Config, shared: Mapping[str, SharedTable] = MappingProxyType({})
+) -> Graph:
     """Return the graph of a config: its queues, routes and tables, then dead-letter queues without
     settings.
+
+    `shared` are the tables that routes share, by their names in the config.
     """
     owners = owners_of(config)
     queues = dict(config.queues)
@@ -86,9 +121,9 @@ def graph_of(config: spec.Config) -> Graph:
             edges.append(Edge(node.id, f"table:{route.write.once}", "writes"))
     for name, table in config.tables.items():
         details = _details(name, table.name, ", ".join(table.key))
-        nodes.append(
-            Node(f"table:{name}", "table", name, details, owner=owners.tables[name]),
-        )
+        owner = owners.tables[name]
+        how = (shared[name],) if name in shared else ()
+        nodes.append(Node(f"table:{name}", "table", name, details, owner=owner, shared=how))
     for name, settings in tuple(queues.items()):
         target = settings.dead_letter
         if not target:
@@ -257,9 +292,9 @@ def _grouped(graph: Graph, groups: Mapping[str, str]) -> Graph:
         owners = {node.owner for node in group}
         owner = owners.pop() if len(owners) == 1 else ""
         kind = group[0].kind
-        nodes.append(
-            Node(id_, kind, id_.removeprefix(f"{kind}:"), count=len(group), owner=owner),
-        )
+        name = id_.removeprefix(f"{kind}:")
+        shared = tuple(each for node in group for each in node.shared)
+        nodes.append(Node(id_, kind, name, count=len(group), owner=owner, shared=shared))
     counts = Counter((ids[edge.source], ids[edge.target], edge.kind) for edge in graph.edges)
     edges = [Edge(*ends, count) for ends, count in counts.items()]
     return Graph(tuple(nodes), tuple(edges))
@@ -271,6 +306,14 @@ _PLURALS = {
     "table": "tables",
     "dead_letter": "dead-letter queues",
 }
+_IN_WORDS: Mapping[SharedVerdict, str] = {
+    "may meet": "may lose data",
+    "not decided": "not decided",
+    "no loss": "no loss",
+}
+"""The verdicts about tables as people read them, the worst first."""
+_MOST_PAIRS = 3
+"""The most pairs of routes in the label of a table: the JSON has all."""
 _SHAPES = {
     "queue": ('(["', '"])'),
     "route": ('["', '"]'),
@@ -282,8 +325,28 @@ _SHAPES = {
 def lines_of(node: Node) -> list[str]:
     """Return the label of a node: its name, and what is known about it."""
     if node.count > 1:
-        return [node.name, f"{node.count} {_PLURALS[node.kind]}"]
-    return [node.name, *node.details]
+        return [node.name, f"{node.count} {_PLURALS[node.kind]}", *_counts(node.shared)]
+    how = [f"{len(each.routes)} routes: {_IN_WORDS[each.verdict]}" for each in node.shared]
+    pairs = [line for each in node.shared for line in _lines_of_pairs(each)]
+    return [node.name, *how, *node.details, *pairs]
+
+
+def _counts(shared: Sequence[SharedTable]) -> Iterator[str]:
+    """Yield how many of several tables are not without loss."""
+    counts = Counter(table.verdict for table in shared)
+    for verdict, words in _IN_WORDS.items():
+        if counts[verdict] and verdict != "no loss":
+            yield f"{counts[verdict]} {words}"
+
+
+def _lines_of_pairs(table: SharedTable) -> Iterator[str]:
+    """Yield what is known of pairs of routes whose keys are not apart, the worst first."""
+    pairs = [pair for verdict in _IN_WORDS for pair in table.pairs if pair.verdict == verdict]
+    for pair in pairs[:_MOST_PAIRS]:
+        why = pair.losses[0] if pair.losses else pair.reason
+        yield f"{' and '.join(pair.routes)} {pair.verdict}: {why}"
+    if len(pairs) > _MOST_PAIRS:
+        yield f"and {len(pairs) - _MOST_PAIRS} more"
 
 
 def as_json(graph: Graph) -> str:

@@ -142,6 +142,7 @@ rect { stroke-width: 1.5; }
 .route { fill: #f6f8fa; stroke: #818b98; }
 .table { fill: #dafbe1; stroke: #1a7f37; }
 .dead_letter { fill: #ffebe9; stroke: #cf222e; }
+.lossy { stroke: #9a6700; stroke-width: 3; }
 path { fill: none; stroke: #818b98; stroke-width: 1.5; }
 path.dead_letter { fill: none; stroke-dasharray: 5 4; }
 @media (prefers-color-scheme: dark) {
@@ -151,6 +152,7 @@ path.dead_letter { fill: none; stroke-dasharray: 5 4; }
   .route { fill: #151b23; stroke: #656c76; }
   .table { fill: #12261e; stroke: #3fb950; }
   .dead_letter { fill: #25171c; stroke: #f85149; }
+  .lossy { stroke: #d29922; }
   path, path.dead_letter { fill: none; stroke: #656c76; }
   path.dead_letter { stroke: #f85149; }
 }
@@ -230,6 +232,7 @@ def _cut(text: str) -> str:
 
 def _draw_node(root: Element, node: Node, box: _Box) -> None:
     part = SubElement(root, "g")
+    is_lossy = any(table.verdict == "may meet" for table in node.shared)
     SubElement(part, "title").text = printable("; ".join(lines_of(node)))
     rect = {
         "x": f"{box.left:.1f}",
@@ -237,7 +240,7 @@ def _draw_node(root: Element, node: Node, box: _Box) -> None:
         "width": f"{box.right - box.left:.1f}",
         "height": str(_HEIGHT),
         "rx": "6" if node.kind == "route" else "12",
-        "class": node.kind,
+        "class": f"{node.kind} lossy" if is_lossy else node.kind,
     }
     SubElement(part, "rect", rect)
     name, *details = _shown(node)

@@ -7,11 +7,10 @@ What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.m
 """
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
-from router.model import KeyType
+from router.model import KeyType, Severity
 from router.prover.text_patterns import likely_common_text
 from router.runtime.program.load import Program
 from router.runtime.sources import source_of
@@ -34,12 +33,12 @@ from router.tools.check.analysis.pair_messages import (
 from router.tools.check.analysis.pair_runs import see_losses
 from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
-from router.tools.check.analysis.verdicts import Claim, RouteClaim
+from router.tools.check.analysis.verdicts import Claim, KeyVerdict, RouteClaim
 from router.tools.memory.pairs import PairMessage
 
-Verdict = Literal["apart", "may meet", "not decided"]
 Key = Sequence[tuple[str, KeyType]]
 
+_SEVERITIES: Sequence[Severity] = ("error", "warning", "info")
 MOST_FOUND = 2
 """The most other routes with which a route is reported: who ends these losses sees the next."""
 _MOST_KEYS = 6
@@ -63,6 +62,19 @@ class MeetingExample(Struct, frozen=True):
     edit: str
     """The YAML that ends all losses of the two routes."""
 
+    @property
+    def severity(self) -> Severity:
+        """The severity of the worst loss."""
+        found = {loss.severity for loss in self.losses}
+        return next(each for each in _SEVERITIES if each in found)
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """What is lost in order, and what out of order: of each, the first of the worst losses."""
+        worst = [loss for loss in self.losses if loss.severity == self.severity]
+        by_order = {loss.order: loss for loss in reversed(worst)}
+        return [f"{order}, {loss.sentence}" for order, loss in sorted(by_order.items())]
+
 
 class Meeting(Struct, frozen=True, eq=False):
     """What is known of the keys of two routes, of which `other` is the later one in the config.
@@ -72,7 +84,7 @@ class Meeting(Struct, frozen=True, eq=False):
 
     one: AnalyzedRoute | None
     other: AnalyzedRoute
-    verdict: Verdict
+    verdict: KeyVerdict
     reason: str = ""
     example: MeetingExample | None = None
 

@@ -15,15 +15,16 @@ def sharing_routes(config: spec.Config) -> Mapping[str, Sequence[str]]:
 
     All are names: tables have those in AWS.
     """
+    return {table: names for table, names in writers_of(config).items() if _may_lose(config, names)}
+
+
+def writers_of(config: spec.Config) -> Mapping[str, Sequence[str]]:
+    """Return the routes of each table that several write; all are names, tables have those in AWS."""
     tables: dict[str, list[str]] = {}
     for name, route in config.routes.items():
         table = config.tables[route.table].name or route.table
         tables.setdefault(table, []).append(name)
-    return {
-        table: names
-        for table, names in tables.items()
-        if len(names) > 1 and _may_lose(config, names)
-    }
+    return {table: names for table, names in tables.items() if len(names) > 1}
 
 
 def _may_lose(config: spec.Config, names: Sequence[str]) -> bool:

@@ -19,6 +19,8 @@ ClaimKind = Literal[
     "size",
     "pair",
 ]
+KeyVerdict = Literal["apart", "may meet", "not decided"]
+"""What is known of the keys of two routes of one table."""
 
 
 class Claim(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Reports routes of one table that lose what each other stores, and what a version makes of sums."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import yaml
@@ -33,11 +33,11 @@ NEVER_COMPARED = declare(
 if TYPE_CHECKING:
     from router.tools.check.analysis.key_meetings import Meeting, MeetingExample
 
-_CODES: tuple[tuple[Severity, Code], ...] = (
-    ("error", NEVER_COMPARED),
-    ("warning", ERASES),
-    ("info", BRINGS_BACK),
-)
+_CODES: Mapping[Severity, Code] = {
+    "error": NEVER_COMPARED,
+    "warning": ERASES,
+    "info": BRINGS_BACK,
+}
 
 
 @rule(ERASES, BRINGS_BACK, NEVER_COMPARED)
@@ -51,18 +51,12 @@ def check_shared_tables(subject: Subject) -> Iterator[Found]:
 def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
     assert meeting.one is not None
     route = meeting.other
-    severity, code = next(
-        each for each in _CODES if any(loss.severity == each[0] for loss in example.losses)
-    )
-    worst = [loss for loss in example.losses if loss.severity == severity]
-    by_order = {loss.order: loss for loss in reversed(worst)}
-    lost = [f"{order}, {loss.sentence}" for order, loss in sorted(by_order.items())]
     sentence = (
         f"routes '{meeting.one.name}' and '{route.name}' write one item for {example.first} and "
-        f"then {example.second}: {'; '.join(lost)}"
+        f"then {example.second}: {'; '.join(example.lost)}"
     )
     return Found(
-        code,
+        _CODES[example.severity],
         sentence,
         (*route.path, "write"),
         _advice(example.edit),

@@ -5,6 +5,7 @@ const LIVE = 5000; // milliseconds between two looks at AWS
 const PART = 250; // elements of the picture that are made at once
 const KINDS = { queue: "Queue", route: "Route", table: "Table", dead_letter: "Dead-letter queue" };
 const PLURALS = { queue: "queues", route: "routes", table: "tables", dead_letter: "dead-letter queues" };
+const SIGNS = { apart: "proved", "may meet": "refuted", "not decided": "not-decided" }; // of keys, as of claims
 const OUTCOMES = ["written", "duplicate", "stale", "dropped", "rejected", "retry"];
 const BAD = ["rejected", "retry"];
 
@@ -23,6 +24,7 @@ class RoutesView {
     this.live = null;
     this.rates = new Map();
     this.claims = null;
+    this.shared = null;
     this.isShown = true;
     this.build(panel);
   }
@@ -76,6 +78,7 @@ class RoutesView {
   async refresh() {
     this.drawn = JSON.stringify(this.app.unsaved);
     this.claims = null;
+    this.shared = null;
     const asked = { unsaved: this.app.unsaved, group: this.group.value, pattern: this.search.value.trim(), opened: this.opened };
     const number = (this.asked = (this.asked ?? 0) + 1);
     this.counts.textContent = "Drawing …";
@@ -210,13 +213,33 @@ class RoutesView {
     const status = el("div", {});
     this.resource = { node, status };
     status.replaceChildren(...[this.statusOf(node)].filter(Boolean));
+    const shared = el("div", { "aria-live": "polite" });
     const routes = this.graph.nodes.filter((each) => each.kind === "route" && each.count === 1 && this.isBeside(node, each));
     this.details(node.name, KINDS[node.kind],
       node.details.map((detail) => el("p", {}, detail)),
       node.owner && el("p", { class: "muted" }, `Owner: ${node.owner}`),
       status,
       routes.length > 0 && el("section", { class: "part" }, el("h3", {}, node.kind === "queue" ? "Read by" : "Written by"),
-        routes.map((route) => el("p", {}, el("button", { class: "link", type: "button", onclick: () => this.showRoute(route.name) }, route.name)))));
+        routes.map((route) => el("p", {}, el("button", { class: "link", type: "button", onclick: () => this.showRoute(route.name) }, route.name)))),
+      shared);
+    if (node.kind === "table") this.showShared(node.name, shared);
+  }
+
+  // Show what the routes of a table lose of each other's items.
+  async showShared(name, place) {
+    try {
+      this.shared ??= this.app.api("routes/shared", { unsaved: this.app.unsaved });
+      const found = (await this.shared).find((each) => each.table === name);
+      if (!found) return;
+      place.replaceChildren(el("section", { class: "part" }, el("h3", {}, `${found.routes.length} routes share it`),
+        found.verdict === "no loss" && el("p", {}, "None loses what another one stores."),
+        el("ul", { class: "claims" }, found.pairs.map((pair) =>
+          el("li", { class: SIGNS[pair.verdict] }, el("strong", {}, pair.routes.join(" and ")), ` ${pair.verdict}`,
+            [pair.reason, ...pair.losses].filter(Boolean).map((text) => el("p", { class: "muted" }, text)))))));
+    } catch (error) {
+      this.shared = null;
+      place.replaceChildren(el("p", { class: "bad" }, error.message));
+    }
   }
 
   isBeside(node, route) {

@@ -135,6 +135,20 @@ def test_groups(workspace: Workspace) -> None:
     )
 
 
+def test_shared_tables(workspace: Workspace) -> None:
+    """The tables that several routes write, of the texts in the editor."""
+    text = "version: 1\ntables: {things: {key: {id: S}}}\nroutes:\n"
+    routes = "".join(f"  {name}: {{queue: {name}, table: things, item: {{id: id, {name}: at}}}}\n" for name in "ab")
+
+    found, broken = [
+        call(workspace, "routes/shared", unsaved={str(workspace.config): text + routes + more})
+        for more in ("", "  c: {}\n")
+    ]
+
+    assert [(each["table"], each["verdict"], len(each["pairs"])) for each in found] == [("things", "may meet", 1)]
+    assert broken == []
+
+
 def test_the_contract_of_a_route(workspace: Workspace) -> None:
     """What it takes, what it stores, and what happens to the rest, in words."""
     found = call(workspace, "routes/contract", route="orders")

@@ -210,7 +210,15 @@ def test_json() -> None:
     found = json.loads(as_json(GRAPH))
 
     assert (found["nodes"][0], found["edges"][0]) == (
-        {"id": "queue:a", "kind": "queue", "name": "a", "details": ["prod-a", "sns"], "count": 1, "owner": ""},
+        {
+            "id": "queue:a",
+            "kind": "queue",
+            "name": "a",
+            "details": ["prod-a", "sns"],
+            "count": 1,
+            "owner": "",
+            "shared": [],
+        },
         {"source": "queue:a", "target": "route:one", "kind": "reads", "count": 1},
     )
 

@@ -1,0 +1,50 @@
+"""What is known of the routes that share a table, for the graph and the console."""
+
+from collections.abc import Mapping, Sequence
+
+from router.runtime.program.load import Loaded
+from router.tools.check.analysis.key_meetings import Meeting
+from router.tools.check.analysis.table_sharing import writers_of
+from router.tools.check.rule import Subject
+from router.tools.dev.graph import SharedPair, SharedTable
+
+
+def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
+    """Return the tables in which several routes store items, by their names in the config.
+
+    Nothing is known of a config with errors.
+    """
+    program = loaded.program
+    if program is None or loaded.schemas is None:
+        return {}
+    config = program.config
+    names = {name: table.name or name for name, table in config.tables.items()}
+    pairs: dict[str, list[SharedPair]] = {}
+    subject = Subject(config, program.plugins, loaded.schemas, program=program)
+    for meeting in subject.meetings:
+        pairs.setdefault(names[meeting.other.route.table], []).append(_pair(meeting))
+    writers = writers_of(config)
+    return {
+        name: _shared(name, writers[table], pairs.get(table, ()))
+        for name, table in names.items()
+        if table in writers
+    }
+
+
+def _pair(meeting: Meeting) -> SharedPair:
+    routes = (meeting.other,) if meeting.one is None else (meeting.one, meeting.other)
+    names = tuple(route.name for route in routes)
+    if meeting.example is not None:
+        return SharedPair(names, meeting.verdict, losses=tuple(meeting.example.lost))
+    reason = meeting.reason
+    if meeting.verdict == "apart":
+        reason = f"'{reason}' is never the same in two messages"
+    return SharedPair(names, meeting.verdict, reason)
+
+
+def _shared(table: str, routes: Sequence[str], pairs: Sequence[SharedPair]) -> SharedTable:
+    found = {pair.verdict for pair in pairs}
+    for verdict in ("may meet", "not decided"):
+        if verdict in found:
+            return SharedTable(table, tuple(routes), verdict, tuple(pairs))
+    return SharedTable(table, tuple(routes), "no loss", tuple(pairs))
