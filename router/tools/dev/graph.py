@@ -56,6 +56,7 @@ class SharedTable(Struct, frozen=True):
     routes: tuple[str, ...]
     verdict: SharedVerdict
     pairs: tuple[SharedPair, ...] = ()
+    """The worst first."""
 
 
 class Node(Struct, frozen=True):
@@ -340,8 +341,8 @@ def _counts(shared: Sequence[SharedTable]) -> Iterator[str]:
 
 
 def _lines_of_pairs(table: SharedTable) -> Iterator[str]:
-    """Yield what is known of pairs of routes whose keys are not apart, the worst first."""
-    pairs = [pair for verdict in _IN_WORDS for pair in table.pairs if pair.verdict == verdict]
+    """Yield what is known of pairs of routes whose keys are not apart."""
+    pairs = [pair for pair in table.pairs if pair.verdict != "apart"]
     for pair in pairs[:_MOST_PAIRS]:
         why = pair.losses[0] if pair.losses else pair.reason
         yield f"{' and '.join(pair.routes)} {pair.verdict}: {why}"

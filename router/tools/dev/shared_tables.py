@@ -6,7 +6,9 @@ from router.runtime.program.load import Loaded
 from router.tools.check.analysis.key_meetings import Meeting
 from router.tools.check.analysis.table_sharing import writers_of
 from router.tools.check.rule import Subject
-from router.tools.dev.graph import SharedPair, SharedTable
+from router.tools.dev.graph import SharedPair, SharedTable, SharedVerdict
+
+_WORST_FIRST = ("may meet", "not decided", "apart")
 
 
 def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
@@ -43,8 +45,7 @@ def _pair(meeting: Meeting) -> SharedPair:
 
 
 def _shared(table: str, routes: Sequence[str], pairs: Sequence[SharedPair]) -> SharedTable:
-    found = {pair.verdict for pair in pairs}
-    for verdict in ("may meet", "not decided"):
-        if verdict in found:
-            return SharedTable(table, tuple(routes), verdict, tuple(pairs))
-    return SharedTable(table, tuple(routes), "no loss", tuple(pairs))
+    ordered = sorted(pairs, key=lambda pair: _WORST_FIRST.index(pair.verdict))
+    worst = ordered[0].verdict if ordered else "apart"
+    verdict: SharedVerdict = "no loss" if worst == "apart" else worst
+    return SharedTable(table, tuple(routes), verdict, tuple(ordered))

@@ -6,6 +6,7 @@ const PART = 250; // elements of the picture that are made at once
 const KINDS = { queue: "Queue", route: "Route", table: "Table", dead_letter: "Dead-letter queue" };
 const PLURALS = { queue: "queues", route: "routes", table: "tables", dead_letter: "dead-letter queues" };
 const SIGNS = { apart: "proved", "may meet": "refuted", "not decided": "not-decided" }; // of keys, as of claims
+const MOST_PAIRS = 50; // of a table, the worst first
 const OUTCOMES = ["written", "duplicate", "stale", "dropped", "rejected", "retry"];
 const BAD = ["rejected", "retry"];
 
@@ -233,9 +234,10 @@ class RoutesView {
       if (!found) return;
       place.replaceChildren(el("section", { class: "part" }, el("h3", {}, `${found.routes.length} routes share it`),
         found.verdict === "no loss" && el("p", {}, "None loses what another one stores."),
-        el("ul", { class: "claims" }, found.pairs.map((pair) =>
+        el("ul", { class: "claims" }, found.pairs.slice(0, MOST_PAIRS).map((pair) =>
           el("li", { class: SIGNS[pair.verdict] }, el("strong", {}, pair.routes.join(" and ")), ` ${pair.verdict}`,
-            [pair.reason, ...pair.losses].filter(Boolean).map((text) => el("p", { class: "muted" }, text)))))));
+            [pair.reason, ...pair.losses].filter(Boolean).map((text) => el("p", { class: "muted" }, text))))),
+        found.pairs.length > MOST_PAIRS && el("p", { class: "muted" }, `And ${found.pairs.length - MOST_PAIRS} more.`)));
     } catch (error) {
       this.shared = null;
       place.replaceChildren(el("p", { class: "bad" }, error.message));
