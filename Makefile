@@ -20,7 +20,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff bench mutants lint format docs screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs screenshots vendor lock clean
 
 demo: $(STAMP) ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -61,6 +61,12 @@ soundness: $(STAMP) ## what `router check` says, compared with what happens to m
 soundness-diff: $(STAMP) ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \
 		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
+
+pairs: $(STAMP) ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30)
+	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) $(ARGS)
+
+keys: $(STAMP) ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys
+	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1)
 
 bench: $(STAMP) ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)

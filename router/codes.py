@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from router.model import Code, Severity
 
 RETIRED: Mapping[str, str] = {
+    "RT213": "modes that undo each other were reported where keys are mapped alike; RT626 to RT628 compare the keys.",
     "RT307": "a schema was compared with the judgement of a second library, which never validates messages.",
     "RT312": "examples were compared with the judgement of a second library, which never validates messages.",
     "RT745": "a mapping exceeded the limits of batches; Lambda refuses such a mapping, so that none is deployed.",

@@ -56,6 +56,7 @@ decided*, or what may happen to a message. It knows of such a message by a findi
 | `version` | it is there, and of a type that can be compared | may be rejected or misordered |
 | `ttl` | it is a number of seconds, if it is there | may never expire |
 | `size` | the item has at most 400 KB | may be rejected |
+| `pair` with another route of its table | with no message of the other route it writes one key | may lose data |
 
 A claim that is proved holds for each such message whose numbers DynamoDB can store (38 digits) and that nests at most
 32 levels. Plugins that change items are assumed to leave them valid; after one that changes messages, nothing is
@@ -64,6 +65,14 @@ proved.
 Where neither a proof nor a rule decides, `router check` makes messages that satisfy the schema, with unusual values
 where the claim is about, and runs the code of the route on them. One that is rejected is the example. Transforms of
 plugins are not run.
+
+A `pair` is claimed where two routes of one table [could lose something](writes.md#several-events-of-one-entity) to each
+other, whatever the schema of their queues. Keys are *proved* to be apart by literal texts, constants, enumerations,
+patterns and formats, bounds of numbers, conditions about a part of the key, and kinds of metadata. Where two messages
+with one key are found, they are run through both routes, on tables in memory, in both orders: what is lost of the items
+is the finding (RT626 to RT628), with the messages and the edit. Keys that begin or end with other literal texts are
+apart without a claim. The routes of one FIFO queue receive the messages of a key in order. Of many routes with keys
+that are alike, each is reported with two others.
 
 `router check` ends with a line such as `proved 41 of 44 claims; 2 things may go wrong; 1 not decided: --unproved shows
 them`, and the first examples of messages that no finding tells of. The table of `--unproved` has the reason of each:
@@ -78,10 +87,11 @@ ignore:
 ```
 
 In `--format json` the list `claims` has an object for each: `route`, `kind` (as in the table), `subject` (the
-attribute, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`, `line` and `column`; and where
-they apply `codes` (those of the findings), `example` (a message, as JSON text), `assumes` (what a proof takes for
-granted) and `ignored` (the reason in the config). `refuted` is a claim that does not hold for each message. In SARIF,
-claims that are not decided are results of the kind `open`, and those with an example are notes.
+attribute, of a `pair` the other route, or empty), `verdict` (`proved`, `refuted` or `not decided`), `reason`, `file`,
+`line` and `column`; and where they apply `codes` (those of the findings), `example` (a message, as JSON text),
+`assumes` (what a proof takes for granted) and `ignored` (the reason in the config). `refuted` is a claim that does not
+hold for each message. In SARIF, claims that are not decided are results of the kind `open`, and those with an example
+are notes.
 `router explain --claims` shows the claims about the routes of a queue.
 
 ## In CI

@@ -168,8 +168,10 @@ routes:
   devices: {queue: devices, table: devices}
 ```
 
-`at` is the path to a part of the configuration. Errors that prevent a start cannot be ignored. An entry of `ignore`
-that matches no finding is a warning. `router check --show-ignored` prints the ignored findings.
+`at` is the path to a part of the configuration. A finding about two routes (RT626) is ignored for this pair with `at:
+routes.paid` and `and: routes.placed`; with `at` alone, for all pairs of that route. Errors that prevent a start cannot
+be ignored. An entry of `ignore` that matches no finding is a warning. `router check --show-ignored` prints the ignored
+findings.
 
 ## Expressions and numbers
 

@@ -232,12 +232,16 @@ class DepthwiseProver:
 
         It matches others, and not `outside`.
         """
-        patterns = _patterns(self._taken_apart(steps))
+        patterns = self.text_patterns(steps)
         if patterns is None:
             return None
         if not patterns:
             raise NotDecided
         return find_outside([*patterns, *matching], outside)
+
+    def text_patterns(self, steps: Steps) -> list[str] | None:
+        """Return patterns that each text at a path matches; None if there are no texts."""
+        return _patterns(self._taken_apart(steps))
 
     def _taken_apart(self, steps: Steps) -> Level:
         return self._walker.parts(self.level(steps))

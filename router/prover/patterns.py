@@ -125,6 +125,15 @@ def escaped(text: str) -> str:
     return "".join(f"\\{char}" if char in _META else char for char in text)
 
 
+def is_readable(pattern: str) -> bool:
+    """Whether all of a pattern is known here."""
+    try:
+        _compiled(pattern)
+    except UndecidedPattern:
+        return False
+    return True
+
+
 def find_outside(patterns: Sequence[str], accepted: str, most_steps: int = MAX_STEPS) -> str | None:
     """Return a shortest text that matches all patterns and not `accepted`, or None.
 

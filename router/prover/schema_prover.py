@@ -390,6 +390,14 @@ class SchemaProver:
         (text,) = found or ("",)
         return (NO, "") if text is None else (UNKNOWN, text)
 
+    def text_patterns(self, steps: Steps) -> Sequence[str] | None:
+        """Return patterns that each text at a path matches, as far as they are known.
+
+        None if it is proved that there are no texts.
+        """
+        found = self._try(lambda one: [one.text_patterns(steps)])
+        return found[0] if found else ()
+
     def most_bytes(self, steps: Steps, fixed: int = 0, kinds: Collection[str] = ALL_TYPES) -> float:
         """Return the most bytes of all values at a path that have some types.
 

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from router.prover.budget import NotDecided
-from router.prover.patterns import SIGNS, UndecidedPattern, escaped, find_outside
+from router.prover.patterns import (
+    SIGNS,
+    UndecidedPattern,
+    escaped,
+    find_outside,
+    is_readable,
+)
 from router.prover.predicates import Schema
 
 if TYPE_CHECKING:
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
 
 NO_MATCH = r"[^\s\S]"
 """The pattern that no text matches."""
+ANY_TEXT = r"[\s\S]*"
+"""A pattern that each text matches as a whole."""
 _TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 _DATE_PERIOD = "([0-9]+Y)?([0-9]+M)?([0-9]+D)?"
 _TIME_PERIOD = "T([0-9]+H)?([0-9]+M)?([0-9]+S)?"
@@ -108,6 +116,51 @@ def has_no_text(schemas: Sequence[Schema]) -> bool:
         return find_outside(list(patterns), NO_MATCH, _MOST_STEPS) is None
     except NotDecided:
         return False
+
+
+def common_text(patterns: Iterable[str]) -> str | None:
+    """Return a shortest text that matches all patterns that are read here.
+
+    None if it is proved that there is none. Raises NotDecided.
+    """
+    readable = [each for each in dict.fromkeys(patterns) if is_readable(each)]
+    return find_outside(readable, NO_MATCH, _MOST_STEPS)
+
+
+def exclude_each_other(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether it is proved that no text matches both all of some patterns and all of others."""
+    return None in _common_texts([*product(one, other), (*one, *other)])
+
+
+def likely_common_text(one: Sequence[str], other: Sequence[str]) -> str:
+    """Return a text that matches all patterns, or if none is found one that matches two of them."""
+    found = _common_texts([(*one, *other), *product(one, other)])
+    return next(filter(None, found), "")
+
+
+def _common_texts(combinations: Iterable[Sequence[str]]) -> Iterator[str | None]:
+    """Yield a text that matches all patterns of a combination; None if there is none.
+
+    Two patterns are searched with much less work than many.
+    """
+    for patterns in combinations:
+        try:
+            yield common_text(patterns)
+        except NotDecided:
+            continue
+
+
+def body_of(pattern: str) -> str:
+    """Return a pattern for a part of a text.
+
+    A text matches it as a whole if it matches the given pattern, which may match
+    somewhere in the text.
+    """
+    start, end = ("^" * (not pattern.startswith("^")), "$" * (not pattern.endswith("$")))
+    if read_pattern(f"{start}{pattern}{end}") is None:
+        return ANY_TEXT
+    inner = pattern[not start : len(pattern) - (not end)]
+    return f"{ANY_TEXT * bool(start)}({inner}){ANY_TEXT * bool(end)}"
 
 
 def distinctive_patterns(schema: Schema) -> list[str]:

@@ -338,6 +338,6 @@ def test_a_table_of_whole_items(router: Run, samples: Samples, tmp_path: Path) -
 
     done = router("new", samples(PLACED), "--queue", "orders", "--yes")
 
-    assert (done.returncode, "RT213 " in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, "RT626 " in done.stderr) == (2, True), done.stderr
     assert done.stderr.endswith("\nanother --table keeps apart what other routes of this one store\n")
     assert (tmp_path / "routes.yaml").read_text() == before

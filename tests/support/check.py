@@ -7,6 +7,10 @@ from router.model import Finding
 from router.prover.scalars import FORMATS
 from router.prover.text_patterns import matching_text
 from router.runtime.program.load import Loaded
+from router.tools.check.analysis.key_meetings import Meeting, MeetingExample
+from router.tools.check.analysis.pair_edits import edited
+from router.tools.check.analysis.pair_losses import Loss, losses
+from router.tools.check.analysis.pair_writes import RouteWrites, writes_of
 from router.tools.check.ledger import Ledger, LedgerEntry, Verdict
 from router.tools.check.live.permissions import READ, SEND
 from router.tools.check.live.queues import OutageSurvival
@@ -21,15 +25,23 @@ __all__ = [
     "Ignored",
     "Ledger",
     "LedgerEntry",
+    "Loss",
+    "Meeting",
+    "MeetingExample",
     "OutageSurvival",
     "Report",
+    "RouteWrites",
+    "Subject",
     "Verdict",
     "check",
+    "edited",
     "examine",
     "known_codes",
+    "losses",
     "matching_text",
     "rules_reporting",
     "shipped_examples",
+    "writes_of",
 ]
 
 

@@ -55,15 +55,17 @@ class Findings:
         key: bool = False,
         suggestion: str = "",
         place: Place | None = None,
+        beside: Path | None = None,
     ) -> None:
         """Add a finding at the value (or the key) at `path`, or at a `place` in another
-        file.
+        file. It can be about what is `beside` it, too.
         """
         where = place or self._locate(path, key)
         # A value whose text has a fault is a placeholder: further faults of it would
         # mislead.
         if code.id in OF_THE_TEXT or where not in self._unreadable:
-            self.add_finding(Finding(code, sentence, where, suggestion), (path,))
+            paths = (path,) if beside is None else (path, beside)
+            self.add_finding(Finding(code, sentence, where, suggestion), paths)
 
     def add_faults(self, path: Path, faults: Iterable[ConfigFault]) -> None:
         """Add a finding for each fault of what is at `path`."""

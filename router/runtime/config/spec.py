@@ -373,6 +373,14 @@ class Ignore(Spec, frozen=True, kw_only=True):
             examples=["queues.orders"],
         ),
     ] = ""
+    and_: Annotated[
+        str,
+        Meta(
+            description="The other part of the config, if the finding is about two: with "
+            "`at` it names a pair of routes.",
+            examples=["routes.orders"],
+        ),
+    ] = field(name="and", default="")
 
 
 Plugins = Annotated[

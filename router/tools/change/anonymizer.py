@@ -89,7 +89,7 @@ class Anonymizer:
         """Return whether a value of an anonymized message is replaced; one of few values may be so by itself."""
         if _tells_little(value) or self._kept.is_constant(value):
             return False
-        return (value if isinstance(value, str) else _value_of(value)) not in self._unchanged
+        return value not in self._unchanged
 
     def known(self) -> int:
         """Return how many values have a replacement."""

@@ -41,7 +41,7 @@ def is_comparable(number: Number) -> bool:
     return abs(number.adjusted()) <= _LARGEST and len(number.as_tuple().digits) <= _MOST_DIGITS
 
 
-def other_number(number: Number, scale: NumberScale, draw: Draw, longer: int = 0) -> Number:
+def other_number(number: Number, scale: NumberScale, draw: Draw, longer: int) -> Number:
     """Return another number, of up to `longer` more digits; the number itself if there is no other.
 
     It is between the same numbers of the scale, a multiple of the same factors, and a whole number if the number is.
@@ -65,10 +65,8 @@ def _step(number: Number, value: Fraction, scale: NumberScale) -> Fraction:
     """Return the distance of the numbers that may replace a number."""
     exponent = 0 if isinstance(number, int) else int(number.as_tuple().exponent)
     step = Fraction(10) ** exponent
-    if value.denominator == 1 and exponent < 0:
-        step = Fraction(1)
-    while exponent < 0 and (value / (step * 10)).denominator == 1 and step < 1:
-        step *= 10  # 1.50 is equal to 1.5
+    while step < 1 and (value / (step * 10)).denominator == 1:
+        step *= 10  # 1.50 is equal to 1.5, and 2.00 to 2
     for factor in scale.factors:
         if factor > 0 and (value / factor).denominator == 1:
             step = Fraction(
@@ -110,9 +108,9 @@ def _with_exponent(number: Decimal, draw: Draw) -> Decimal:
 
 def render(value: Fraction, like: Number) -> Number:
     """Return a number in the notation of another one: as int, or with as many digits after the point."""
-    if isinstance(like, int) and value.denominator == 1:
-        return int(value)
-    exponent = 0 if isinstance(like, int) else int(like.as_tuple().exponent)
+    if isinstance(like, int):
+        return int(value)  # a whole number, as each that replaces one
+    exponent = int(like.as_tuple().exponent)
     while (value / Fraction(10) ** exponent).denominator != 1:
         exponent -= 1
     scaled = int(value / Fraction(10) ** exponent)

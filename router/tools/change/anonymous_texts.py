@@ -154,8 +154,7 @@ def _other_hexadecimal(text: str, draw: Draw) -> str | None:
     if _UUID.fullmatch(text):
         return _other_uuid(text, draw)
     if _PREFIXED_HEX.fullmatch(text):
-        length = 2 if text.startswith("0x") else 1
-        return text[:length] + _other_hex(text[length:], draw)
+        return text[0] + _other_hex(text[1:], draw)  # the x is no such digit
     if _MAC.fullmatch(text) or (_HEX.fullmatch(text) and _is_id(text)):
         return _other_hex(text, draw)
     return None

@@ -135,6 +135,13 @@ SIDE_BY_SIDE = declare(
     "writes.",
     "warning",
 )
+VERSION_NOT_STORED = declare(
+    "RT931",
+    "a new version on a table that holds items already",
+    "The condition of `version` holds for an item without it. Until an item has been written with the new version, any "
+    "message replaces it, also one that is older than what is stored.",
+    "warning",
+)
 PERMISSIONS = declare(
     "RT940",
     "other permissions of the role",

@@ -42,6 +42,7 @@ from router.tools.change.routes import (
     routes_of,
 )
 from router.tools.change.running import ItemDifference, differences, record_of, tests_of
+from router.tools.change.stored_versions import unstored_versions
 from router.tools.change.versions import ConfigVersion
 from router.tools.check.run import ignore_changes
 
@@ -83,7 +84,8 @@ def compare_versions(
 def _compare(
     old: ConfigVersion, new: ConfigVersion, as_worker: bool, recordings: Recordings
 ) -> DiffReport:
-    pairs = pair(routes_of(old), routes_of(new))
+    was, now = routes_of(old), routes_of(new)
+    pairs = pair(was, now)
     changed = [(before, after) for before, after in pairs.both if before.parts != after.parts]
     compared = [_compare_route(before, after, recordings) for before, after in changed]
     changes = [
@@ -96,6 +98,7 @@ def _compare(
         *_of_one_version(ROUTE_ADDED, "is new: it writes messages of queue '{}'", pairs.added),
         *_renamed(pairs.both),
         *(change for before, after in changed for change in _side_by_side(before, after)),
+        *unstored_versions(was, now, pairs),
         *compare_deployments(old, new, as_worker),
     ]
     findings = _located(old, new, changes)

@@ -17,6 +17,7 @@ from router.prover.inference import ALL_TYPES
 from router.prover.predicates import exact
 from router.prover.schema_prover import NO
 from router.runtime.config import spec
+from router.runtime.modes import MODES
 from router.tools.change.change_codes import (
     ATTRIBUTE_ADDED,
     ATTRIBUTE_CHANGED,
@@ -37,7 +38,6 @@ from router.tools.change.change_codes import (
 from router.tools.change.report import ConfigChange
 from router.tools.change.routes import ACCEPTING, PLAIN_KEYS, RouteVersion, renamed
 from router.tools.check.analysis.attributes import infer
-from router.tools.check.analysis.routes import undo
 from router.tools.dev.compare import to_json
 
 _WRITTEN_TYPES = {
@@ -336,7 +336,7 @@ def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
         yield "the table has another key: each version is refused by the other's table"
     elif _key(old) != _key(new):
         yield "the key is mapped in another way: one message writes two items"
-    if undo(old.settings.write, new.settings.write):
+    if _undo(old.settings.write, new.settings.write):
         modes = f"'{old.settings.write.mode}' and '{new.settings.write.mode}'"
         yield f"the modes {modes} undo each other without a 'version' in both"
     elif before.version != after.version:
@@ -346,6 +346,14 @@ def conflicts(old: RouteVersion, new: RouteVersion) -> Iterator[str]:
         yield f"the version '{after.version}' is mapped in another way: versions of the two do not compare"
     if (before.add or before.append or after.add or after.append) and once(old) != once(new):
         yield "idempotency keys are others: a message that both versions receive is added twice"
+
+
+def _undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
+    """Return whether one of two writes destroys what the other relies on."""
+    return any(
+        first.version is None and MODES[first.mode].destroys & MODES[second.mode].relies_on
+        for first, second in ((one, other), (other, one))
+    )
 
 
 def once(route: RouteVersion) -> bytes:

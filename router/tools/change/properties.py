@@ -59,7 +59,7 @@ def differences(before: Any, after: Any, path: str = "") -> list[PropertyDiffere
     """Return the innermost values that differ."""
     if before == after:
         return []
-    one, two = _members(before, after), _members(after, before)
+    one, two = _members(before), _members(after)
     found = []
     if one is not None and two is not None:
         for name in dict.fromkeys((*one, *two)):
@@ -70,14 +70,11 @@ def differences(before: Any, after: Any, path: str = "") -> list[PropertyDiffere
     return found or [PropertyDifference(path, before, after)]
 
 
-def _members(value: Any, other: Any) -> Mapping[str, Any] | None:
-    """Return the parts of a value by their names; None if it has none, as a text or an intrinsic function.
-
-    What is not set has no parts, where the `other` value has some.
-    """
+def _members(value: Any) -> Mapping[str, Any] | None:
+    """Return the parts of a value by their names; None if it can have none, as a text or an intrinsic function."""
     match value:
-        case None:
-            return None if other is None or _members(other, None) is None else {}
+        case None:  # what is not set has no parts, beside a value that has some
+            return {}
         case Mapping():
             return None if _is_function(value) else value
         case [Mapping(), *_]:

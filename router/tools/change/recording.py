@@ -28,6 +28,7 @@ from router.tools.dev.starting import start_plugins
 FORMAT = 1
 _ROUNDS = 8
 """How often the values of a message are replaced by others, as long as its outcome is another with them."""
+_NO_WRAP = "its outcome is not known: the plugin of its envelope registers no 'wrap'"
 _PATH = re.compile(r"(\[\]|[^.\[\]]+)(\[\]|\.[^.\[\]]+)*")
 
 
@@ -134,6 +135,10 @@ class Recorder:
             message, _ = self.compiled.decode(redaction.redact(record)[0] if redaction else record)
         except Rejection as rejection:
             self.left_out[f"it cannot be decoded: {self._reason(rejection)}"] += 1
+            return None
+        if real.code == codes.BAD_ENVELOPE.id:
+            # It has been decoded: only without the envelope, which cannot be made again, is it refused.
+            self.left_out[_NO_WRAP] += 1
             return None
         found, restored = self._without_other_outcome(real, message)
         if found is None:

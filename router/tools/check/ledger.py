@@ -57,6 +57,7 @@ _IN_WORDS: Mapping[ClaimKind, str] = {
     "when": "may fail",
     "version": "may be rejected or misordered",
     "ttl": "may never expire",
+    "pair": "may lose data",
 }
 """What happens to some messages if a claim does not hold; of other kinds, that they are rejected.
 """
@@ -94,7 +95,9 @@ class LedgerEntry(Struct, frozen=True):
     def finding(self) -> Finding:
         """The finding that the claim is not decided, or that a message refutes it."""
         what = f"route '{self.route}'"
-        if self.subject:
+        if self.kind == "pair":
+            what = f"routes '{self.subject}' and '{self.route}'" if self.subject else what
+        elif self.subject:
             what = f"'{self.subject}' of {what}"
         code = NOT_DECIDED if self.has_schema else NOTHING_KNOWN
         verdict = "is not decided"
@@ -186,10 +189,11 @@ def make_ledger(
         if not codes and (not doubts or _is_vacuous(route, claim)):  # as most claims are
             entries[claim] = _proved(route, claim, locate)
             continue
-        entry = _judged(route, claim, neighbours, codes, doubts, locate)
+        entry = _judged(route, found, neighbours, codes, doubts, locate)
         if entry.unreported:
             finding = entry.finding
-            findings.add_finding(finding, (route.path_of(claim),))
+            beside = [("routes", claim.subject)] if claim.kind == "pair" and claim.subject else []
+            findings.add_finding(finding, (route.path_of(claim), *beside))
             entries[finding] = entry
         else:
             entries[claim] = entry
@@ -210,7 +214,7 @@ def _proved(route: AnalyzedRoute, claim: Claim, locate: Callable[[], Place]) -> 
 
 def _judged(
     route: AnalyzedRoute,
-    claim: Claim,
+    found: RouteClaim,
     neighbours: Sequence[AnalyzedRoute],
     codes: Sequence[Code],
     doubts: Iterable[str],
@@ -219,18 +223,20 @@ def _judged(
     """Return the entry of a claim that is not proved: a rule refutes it with codes, or there are
     doubts.
     """
+    claim = found.claim
     reason = ""
     example = ""
     if not codes:
-        reason = route.messages.unknown or "; ".join(dict.fromkeys(doubts))
+        unknown = "" if claim.kind == "pair" else found.unknown
+        reason = unknown or "; ".join(dict.fromkeys(doubts))
     # That the length of a key is not bounded needs no example, and is found of most.
     unbounded = claim.kind == "key" and any(code.severity == "info" for code in codes)
-    found = None if unbounded else _refutation(route, claim, neighbours)
-    if found:
-        example = found.message
+    refuted = None if unbounded else _refutation(route, claim, neighbours)
+    if refuted:
+        example = refuted.message
         if not codes:
             codes = [UNBOUNDED if claim.kind == "size" else REFUTED]
-            reason = found.reason
+            reason = refuted.reason
     undecided = not codes
     return LedgerEntry(
         route=claim.route,
@@ -241,7 +247,7 @@ def _judged(
         locate=locate,
         codes=tuple(dict.fromkeys(code.id for code in codes)),
         example=example,
-        has_schema=not undecided or route.messages.unknown != NO_SCHEMA,
+        has_schema=not undecided or found.unknown != NO_SCHEMA,
     )
 
 
@@ -249,6 +255,8 @@ def _refutation(
     route: AnalyzedRoute, claim: Claim, neighbours: Sequence[AnalyzedRoute]
 ) -> Refutation | None:
     """Return a message that refutes a claim; one that is too large is not shown."""
+    if claim.kind == "pair":
+        return None
     if claim.kind != "size":
         return refutation(route, claim, neighbours)
     sentence = unbounded_part(route)
@@ -282,3 +290,5 @@ def _claims_of_routes(
     for route in subject.routes:
         for each in claims_of(route, by_queue[route.route.queue]):
             yield each, route, by_queue[route.route.queue]
+    for meeting in subject.meetings:
+        yield meeting.in_ledger, meeting.other, ()

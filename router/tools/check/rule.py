@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -21,9 +21,14 @@ from router.prover.budget import ProofBudget
 from router.runtime.config import spec
 from router.runtime.config.secret_values import SecretUse
 from router.runtime.program.hooks import Plugins
+from router.runtime.program.load import Program
 from router.runtime.program.schemas.compile import SchemaStore, Validation
 from router.tools.check.analysis.routes import AnalyzedRoute, analyze_routes
+from router.tools.check.analysis.table_sharing import sharing_routes
 from router.tools.check.analysis.verdicts import Claim, ClaimKind, Undecided
+
+if TYPE_CHECKING:
+    from router.tools.check.analysis.key_meetings import Meeting
 
 LIVE = "RT7"
 """The prefix of the codes that only `--live` reports."""
@@ -48,7 +53,7 @@ class Subject(Struct, frozen=True, dict=True):
 
     Unless `whole`, parts of the config could not be read, so that a rule must not report that
     something is missing. `secrets` are the variables that are named like secrets, with the texts
-    that refer to them.
+    that refer to them. `program` is the compiled config, if it has no errors.
     """
 
     config: spec.Config
@@ -56,11 +61,25 @@ class Subject(Struct, frozen=True, dict=True):
     schemas: SchemaStore
     whole: bool = True
     secrets: tuple[SecretUse, ...] = ()
+    program: Program | None = None
 
     @cached_property
     def routes(self) -> tuple[AnalyzedRoute, ...]:
         """The routes with the messages that can reach them, computed once for all rules."""
         return analyze_routes(self.config, self.plugins, self.schemas, self.budget_of)
+
+    @cached_property
+    def meetings(self) -> "tuple[Meeting, ...]":
+        """What is known of the routes that share a table; nothing if the config has errors."""
+        tables = {} if self.program is None else sharing_routes(self.config)
+        if self.program is None or not tables:
+            return ()
+        # Most configs have nothing to compare, and do without the modules.
+        from router.tools.check.analysis.key_meetings import meetings_of
+
+        by_name = {route.name: route for route in self.routes}
+        sharing = [[by_name[name] for name in names] for names in tables.values()]
+        return tuple(meetings_of(sharing, self.program))
 
     @cached_property
     def read(self) -> Mapping[str, Path]:
@@ -91,7 +110,8 @@ class Found(Struct, frozen=True):
     """A finding of a rule, at the value (or, with `key`, the key) at a path of the config.
 
     A finding about an entry of `queues`, `tables` or `routes` is at its key. One that `refutes` a
-    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger.
+    claim about a route, as `route.claim("key", name)` makes it, is its verdict in the ledger. One
+    about two routes has the path of the other one `beside` its own.
     """
 
     code: Code
@@ -100,6 +120,7 @@ class Found(Struct, frozen=True):
     suggestion: str = ""
     key: bool = False
     refutes: Claim | None = None
+    beside: Path | None = None
 
 
 class PlacedClaim(Struct, frozen=True):

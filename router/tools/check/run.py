@@ -119,7 +119,9 @@ def _examine(
     if loaded.config is not None and loaded.plugins is not None and loaded.schemas is not None:
         whole = not any(finding.code.id.startswith(INCOMPLETE) for finding in stopping)
         secrets = tuple(loaded.findings.secrets.uses)
-        subject = Subject(loaded.config, loaded.plugins, loaded.schemas, whole, secrets)
+        subject = Subject(
+            loaded.config, loaded.plugins, loaded.schemas, whole, secrets, loaded.program
+        )
         results = run_rules(RULES.all() if rules is None else rules, subject, loaded.findings)
         if not stopping:
             entries = make_ledger(subject, results, loaded.findings)
@@ -155,7 +157,12 @@ def run_rules(
                     continue
                 key = found.key or (len(found.path) == 2 and found.path[0] in SECTIONS)
                 findings.add(
-                    found.code, found.sentence, found.path, key=key, suggestion=found.suggestion
+                    found.code,
+                    found.sentence,
+                    found.path,
+                    key=key,
+                    suggestion=found.suggestion,
+                    beside=found.beside,
                 )
         except UsageError:
             raise
@@ -277,7 +284,11 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findi
         # findings of another.
         return False
     names = [".".join(map(str, path)) for path in paths]
-    return not ignore.at or any(f"{name}.".startswith(f"{ignore.at}.") for name in names)
+    return all(
+        any(f"{name}.".startswith(f"{part}.") for name in names)
+        for part in (ignore.at, ignore.and_)
+        if part
+    )
 
 
 def _why_not_ignored(name: str, code: Code | None, refused: bool) -> tuple[str, str] | None:

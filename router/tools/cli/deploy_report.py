@@ -7,7 +7,12 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from router.tools.change.change_codes import KEY_LOST, SHORTER_RETENTION, STORAGE_REPLACED
+from router.tools.change.change_codes import (
+    KEY_LOST,
+    SHORTER_RETENTION,
+    STORAGE_REPLACED,
+    VERSION_NOT_STORED,
+)
 from router.tools.change.properties import (
     ANOTHER_NOT_SHOWN,
     NOT_SHOWN,
@@ -103,12 +108,18 @@ def breaking_sentence(change: ConfigChange) -> str:
 
 
 def show_routes(report: DiffReport, stack: str) -> None:
-    """Print the verdict about each route that changes, with what breaks or is not known, and where all is shown."""
-    console, breaking = output(), breaking_changes(report)
+    """Print the verdict about each route that changes, with what breaks or is not known, and where all is shown.
+
+    A new version is no fault of the new config, but late messages may come as soon as it runs.
+    """
+    console, shown = output(), breaking_changes(report)
+    shown += [each.change for each in report.findings if each.change.code is VERSION_NOT_STORED]
     for route, _ in grouped(report, show_ignored=False):
         lines = [f"not known: {why}" for why in (route.unproved if route else ())]
-        about = [each for each in breaking if each.route == (route.route if route else "")]
-        lines += [f"{each.code.id} {each.sentence}" for each in about]
+        about = [each for each in shown if each.route == (route.route if route else "")]
+        for each in about:
+            way_out = f"; {each.suggestion}" if each.code is VERSION_NOT_STORED else ""
+            lines.append(f"{each.code.id} {each.sentence}{way_out}")
         if route:
             colour = VERDICT_COLOURS[route.verdict]
             console.print(f"[{colour}]{route.verdict}[/]  {literal(route.route)}", soft_wrap=True)

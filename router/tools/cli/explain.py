@@ -8,9 +8,13 @@ from typing import Any, BinaryIO
 
 import click
 import msgspec
+from msgspec import UNSET, structs
 
+from router.errors import refusing_file
+from router.model import Record
+from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable
-from router.runtime.program.load import load
+from router.runtime.program.load import Program, load
 from router.tools.cli.options import NEW_FILE, config_option, json_option, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
@@ -22,6 +26,7 @@ from router.tools.dev.explain import (
     show_value,
 )
 from router.tools.dev.explain_page import as_page
+from router.tools.dev.stored_effect import ItemChange, StoredEffect, show_stored
 
 
 @click.command("explain")
@@ -43,6 +48,13 @@ from router.tools.dev.explain_page import as_page
     type=NEW_FILE,
     help="Write it as a page to a file, with the values of the message.",
 )
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="MESSAGE",
+    help="A message that is written before, to tables in memory: a file, or JSON; QUEUE=MESSAGE for another queue. "
+    "Several are written in their order.",
+)
 @click.argument("message", type=click.File("rb"))
 def command(
     config: Path,
@@ -52,11 +64,13 @@ def command(
     claims: bool,
     as_json: bool,
     page: Path | None,
+    after: tuple[str, ...],
     message: BinaryIO,
 ) -> None:
     """Show how one MESSAGE (a file, or - for standard input) is routed, stage by stage, without AWS.
 
     The output has the value and time (µs) of each stage, the condition of each route, and the requests to DynamoDB.
+    With --after, it also has the stored item before and after the message.
     Exit code 0: the message would be written or dropped; 1: it would be rejected or retried; 2: could not run.
 
     \b
@@ -64,13 +78,15 @@ def command(
       router explain --queue user-metadata message.json
       router explain --queue user-metadata message.json --html page.html
       router explain --queue user-metadata --claims message.json
+      router explain --queue orders --after placed.json --after payments=paid.json shipped.json
       echo '{"user_id": "user_1", "device": "iPhoneX"}' | router explain --queue user-metadata -
     """
     loaded = load(config, os.environ)
     program = loaded.require()
     require_names(program, queue, route)
     record = read_message(program, queue, message.read(), raw)
-    explained = explain(loaded, program, queue, record)
+    earlier = [_read_earlier(program, queue, given, raw) for given in after]
+    explained = explain(loaded, program, queue, record, earlier)
     if page:
         write_text_file(page, as_page(explained, program.config, route))
     if as_json or not page:
@@ -79,7 +95,19 @@ def command(
         _show_claims(
             config, [each.route.name for each in program.engine.queues[queue].routes], route
         )
-    sys.exit(explained.outcome.kind in ("rejected", "retry"))
+    sys.exit(not explained.is_acknowledged)
+
+
+def _read_earlier(program: Program, queue: str, given: str, raw: bool) -> tuple[str, Record]:
+    """Return the queue and the record of a message: a file, or JSON; raises UsageError."""
+    name, mark, rest = given.partition("=")
+    if mark and name in program.engine.queues:
+        queue, given = name, rest
+    if given.lstrip().startswith(("{", "[")):
+        return queue, read_message(program, queue, given.encode(), raw)
+    with refusing_file(f"read the message of --after '{given}'"):
+        content = read_regular(Path(given))
+    return queue, read_message(program, queue, content, raw)
 
 
 def _show_claims(config: Path, names: list[str], route: str | None) -> None:
@@ -114,7 +142,18 @@ def _as_json(explained: Explanation, only: str | None) -> str:
         "faults": [msgspec.to_builtins(each) for each in explained.faults],
         "requests": explained.requests,
     }
+    if explained.stored:
+        record["earlier"] = [msgspec.to_builtins(each) for each in explained.stored.earlier]
+        record["items"] = [_item(each) for each in explained.stored.of_route(only)]
     return to_json(record, indent=2)
+
+
+def _item(changed: ItemChange) -> dict[str, Any]:
+    changes = [
+        {name: value for name, value in structs.asdict(each).items() if value is not UNSET}
+        for each in changed.changes
+    ]
+    return {**structs.asdict(changed), "changes": changes}
 
 
 def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
@@ -130,8 +169,8 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
                 [each for each in explained.conditions if only in (None, each.route)]
             )
     outcome = explained.outcome
-    good = outcome.kind in ("written", "dropped")
-    yield click.style(f"outcome: {outcome.kind}", fg="green" if good else "red", bold=True)
+    colour = "green" if explained.is_acknowledged else "red"
+    yield click.style(f"outcome: {outcome.kind}", fg=colour, bold=True)
     details = [("code", outcome.code), ("reason", outcome.reason), ("route", outcome.route)]
     details += [("stage", explained.failed_at), ("at", outcome.pointer)]
     yield from (f"  {label}: {printable(text)}" for label, text in details if text)
@@ -144,6 +183,27 @@ def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:
     ):
         yield click.style("in one request", bold=True)
         yield from (_indent(to_json(request, indent=2)) for request in explained.requests)
+    if explained.stored:
+        yield from _stored(explained.stored, only)
+
+
+def _stored(stored: StoredEffect, only: str | None) -> Iterable[str]:
+    """Yield the outcomes of the earlier messages, and each item before and after the message."""
+    yield click.style("earlier messages", bold=True)
+    for number, outcome in enumerate(stored.earlier, 1):
+        why = f" ({outcome.code} {outcome.reason})" if outcome.code else ""
+        yield printable(f"  {number}: {outcome.kind}{why}")
+    for item in stored.of_route(only):
+        title = f"item of table {item.table} {to_json(item.key)}, by {' and '.join(item.routes)}"
+        yield click.style(printable(title), bold=True)
+        yield f"  before  {show_stored(item.before)}"
+        yield f"  after   {show_stored(item.after)}"
+        width = max((len(each.attribute) for each in item.changes), default=0)
+        for each in item.changes:
+            values = f"{show_stored(each.before)} → {show_stored(each.after)}"
+            yield f"  {printable(each.attribute):{width}}  {values}"
+        if not item.changes:
+            yield "  nothing changes"
 
 
 def _routes(conditions: list[RouteCondition]) -> Iterable[str]:

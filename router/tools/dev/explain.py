@@ -19,6 +19,7 @@ from router.runtime.program.schemas.documents import pointer
 from router.tools.dev.records import holds_record, read_record, record_with, wrapped_record
 from router.tools.dev.requests import show_request, show_requests
 from router.tools.dev.starting import start_plugins
+from router.tools.dev.stored_effect import StoredEffect, effect_after
 
 
 class Stage(Struct, frozen=True):
@@ -66,6 +67,13 @@ class Explanation(Struct, frozen=True):
     failed_at: str = ""
     """The stage that failed, "" if the message is written."""
     faults: tuple[Violation, ...] = ()
+    stored: StoredEffect | None = None
+    """What becomes of it after other messages, if there are any."""
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether it ends without a dead letter and without another try."""
+        return self.outcome.kind not in ("rejected", "retry")
 
 
 def require_names(program: Program, queue: str, route: str | None) -> None:
@@ -116,8 +124,12 @@ def explain(
     program: Program,
     queue: str,
     record: Record,
+    earlier: Sequence[tuple[str, Record]] = (),
 ) -> Explanation:
-    """Run a record through the engine, and record the stages."""
+    """Run a record through the engine, and record the stages.
+
+    `earlier` messages, each with its queue, are written before it: the outcome is the one after them.
+    """
     compiled = program.engine.queues[queue]
     start_plugins(program)
     # A first run warms up, so that the times of the second exclude one-time work.
@@ -134,6 +146,10 @@ def explain(
 
     planned = plan(compiled, record, trace)
     outcome = planned.outcome or WRITTEN
+    failed_at = _failed_at(compiled, stages, outcome)
+    stored = effect_after(program, earlier, queue, record) if earlier else None
+    if stored and stored.outcome.kind != outcome.kind:
+        outcome, failed_at = stored.outcome, "write"
     conditions = [
         _condition(route.route.name, program, compiled, stages) for route in compiled.routes
     ]
@@ -143,8 +159,9 @@ def explain(
         stages=tuple(stages),
         conditions=tuple(conditions),
         requests=tuple(show_requests(planned.writes, compiled.atomic)),
-        failed_at=_failed_at(compiled, stages, outcome),
+        failed_at=failed_at,
         faults=tuple(_faults(loaded, stages)),
+        stored=stored,
     )
 
 

@@ -12,6 +12,7 @@ from router.tools.dev.compare import to_json
 from router.tools.dev.explain import Explanation, show_value
 from router.tools.dev.graph import graph_of, select_queue
 from router.tools.dev.graph_picture import draw
+from router.tools.dev.stored_effect import show_stored
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
@@ -53,6 +54,17 @@ def as_page(explained: Explanation, config: spec.Config, only: str | None) -> st
         heading = _add(body, "h2", name)
         _add(heading, "span", f" {stage.micros:.1f} µs", "micros")
         _add_json(body, show_value(stage))
+    for item in explained.stored.of_route(only) if explained.stored else ():
+        title = (
+            f"The item of table {item.table} {to_json(item.key)}, by {' and '.join(item.routes)}"
+        )
+        _add(body, "h2", title)
+        changes = [
+            (each.attribute, show_stored(each.before), show_stored(each.after))
+            for each in item.changes
+        ]
+        whole = ("(all)", show_stored(item.before), show_stored(item.after))
+        _add_table(body, "", ("attribute", "before", "after"), [*changes, whole])
     if explained.requests:
         _add(body, "h2", "Requests to DynamoDB")
     for request in explained.requests:
@@ -86,8 +98,8 @@ def _add_json(parent: Element, value: Any) -> None:
 
 def _add_outcome(body: Element, explained: Explanation) -> None:
     outcome = explained.outcome
-    is_good = outcome.kind in ("written", "dropped")
-    _add(body, "p", f"Outcome: {outcome.kind}", "good" if is_good else "bad")
+    kind = "good" if explained.is_acknowledged else "bad"
+    _add(body, "p", f"Outcome: {outcome.kind}", kind)
     details = {
         "code": outcome.code,
         "reason": outcome.reason,

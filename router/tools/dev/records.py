@@ -111,10 +111,7 @@ def make_record(
     Messages of different numbers have different message ids, unless they have their own.
     """
     if message.record is not None:
-        record = read_record(message.record)
-        if record.message_id != MESSAGE_ID:
-            return record
-        return structs.replace(record, message_id=_id(number))
+        return numbered(read_record(message.record), number)
     attributes = {
         name: {"DataType": "String", "StringValue": value}
         for name, value in message.attributes.items()
@@ -127,6 +124,13 @@ def make_record(
         body = make_body(message.message, queue, envelopes)
     message_id = _id(number) if message.id is None else message.id
     return Record(message_id, RECEIPT_HANDLE, body, _system(message), attributes)
+
+
+def numbered(record: Record, number: int) -> Record:
+    """Return a record with the message id of a number, unless it has its own."""
+    if record.message_id != MESSAGE_ID:
+        return record
+    return structs.replace(record, message_id=_id(number))
 
 
 def _id(number: int) -> str:

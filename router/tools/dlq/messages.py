@@ -83,7 +83,7 @@ class DlqMessage(Struct, frozen=True):
         if self.failed and self.failed.queue in engine.queues:
             return engine.queues[self.failed.queue]
         for reference in (arn, self.failed.source if self.failed else ""):
-            found = engine.queue_of(reference) if reference else None
+            found = engine.queue_of(reference)
             if found:
                 return found
         users = [queue for queue in engine.queues.values() if queue.dead_letter == dead_letter]

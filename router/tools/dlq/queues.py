@@ -245,7 +245,7 @@ def find_queues(
     attributes: Attributes,
     sources: frozenset[str],
     given: str | None,
-    place: str = "",
+    place: str,
 ) -> list[DeadLetterQueue]:
     """Return the dead-letter queues of the sources (empty: all), or the one that is given by name, ARN or URL.
 

@@ -230,7 +230,7 @@ class Redriver:
         for wave in (
             group_waves(ids, groups.__getitem__, done.__contains__) if self._source.fifo else [ids]
         ):
-            failed = self._source.delete(wave) if wave else {}
+            failed = self._source.delete(wave)
             self.undeleted |= failed
             done |= {id_ for id_ in wave if id_ not in failed}
         self.unfinished = [

@@ -54,8 +54,8 @@ class PairRun(Struct, frozen=True):
 
 def run_pair(program: Program, first: PairMessage, second: PairMessage) -> PairRun:
     """Run two messages through the routes of a config in both orders, each on empty tables."""
-    planned = _planned(program, first)
-    other = _planned(program, second)
+    planned = plan_alone(program, first)
+    other = plan_alone(program, second)
     written = {write.identity for write in other.writes}
     shared = [write.identity for write in planned.writes if write.identity in written]
     return PairRun(
@@ -65,7 +65,8 @@ def run_pair(program: Program, first: PairMessage, second: PairMessage) -> PairR
     )
 
 
-def _planned(program: Program, message: PairMessage) -> PlannedMessage:
+def plan_alone(program: Program, message: PairMessage) -> PlannedMessage:
+    """Return a message as planned, with the writes of its route only."""
     record = Record(message.message_id, "", message.text, message.system, message.attributes)
     queue = structs.replace(program.queue(message.queue), decode=decode_plain)
     planned = plan(queue, record)

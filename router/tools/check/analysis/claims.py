@@ -70,7 +70,8 @@ def _of_settings(route: AnalyzedRoute) -> Iterator[RouteClaim]:
 def _made(
     route: AnalyzedRoute, kind: ClaimKind, doubts: Iterable[str], subject: str = ""
 ) -> RouteClaim:
-    return RouteClaim(route.claim(kind, subject), tuple(dict.fromkeys(doubts)))
+    doubted = tuple(dict.fromkeys(doubts))
+    return RouteClaim(route.claim(kind, subject), doubted, route.messages.unknown)
 
 
 def _of_when(route: AnalyzedRoute, neighbours: Sequence[AnalyzedRoute]) -> Iterator[str]:

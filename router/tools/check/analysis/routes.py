@@ -25,7 +25,6 @@ from router.runtime.aws.references import is_fifo
 from router.runtime.config import spec
 from router.runtime.config.findings import Findings
 from router.runtime.engine.engine import MAX_ELEMENTS
-from router.runtime.modes import MODES
 from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.route_expressions import RouteExpression, expressions_of_settings
@@ -52,6 +51,7 @@ _SETTINGS: Mapping[ClaimKind, Path] = {
     "merge": ("merge",),
     "once_key": ("write", "once_key"),
     "size": ("item",),
+    "pair": ("write",),
 }
 """The paths in a route of what claims without an attribute are about."""
 NO_SCHEMA = "the route has no schema"
@@ -206,7 +206,7 @@ class AnalyzedRoute(Struct, frozen=True, eq=False, dict=True):
     def path_of(self, claim: Claim, *part: str | int) -> Path:
         """Return the path in the config of what a claim is about, or of a part of its attribute."""
         name = claim.subject
-        if not name:
+        if not name or claim.kind == "pair":
             return (*self.path, *_SETTINGS.get(claim.kind, ()))
         if claim.kind == "type":
             return self.place(name, "type")
@@ -407,14 +407,6 @@ def _scope(route: spec.RouteSettings) -> Scope:
 def is_set(value: Any) -> bool:
     """Whether a setting is given in the config."""
     return value is not None
-
-
-def undo(one: spec.WriteSettings, other: spec.WriteSettings) -> bool:
-    """Return whether one of two writes destroys what the other relies on."""
-    return any(
-        not is_set(first.version) and MODES[first.mode].destroys & MODES[second.mode].relies_on
-        for first, second in ((one, other), (other, one))
-    )
 
 
 def named(value: Value) -> str:

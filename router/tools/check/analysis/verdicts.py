@@ -7,7 +7,17 @@ from msgspec import Struct
 from router.model import Path
 
 ClaimKind = Literal[
-    "when", "for_each", "mapping", "type", "merge", "key", "version", "once_key", "ttl", "size"
+    "when",
+    "for_each",
+    "mapping",
+    "type",
+    "merge",
+    "key",
+    "version",
+    "once_key",
+    "ttl",
+    "size",
+    "pair",
 ]
 
 
@@ -18,7 +28,9 @@ class Claim(Struct, frozen=True):
     The kinds: `when` and `for_each` can be evaluated; the sources and transforms of an attribute
     (`mapping`) and its `type` do not fail; `merge` finds a map, without a name of the route's own
     attributes; a `key` attribute, `version` and `once_key` are there and valid; the `ttl` attribute
-    is a number of seconds; the item has at most the `size` of DynamoDB.
+    is a number of seconds; the item has at most the `size` of DynamoDB. The `pair` with another
+    route of its table, whose name is the subject, never writes one key: "" are routes that it was
+    not compared with.
     """
 
     route: str
@@ -43,7 +55,11 @@ class Undecided(Struct, frozen=True):
 
 
 class RouteClaim(Struct, frozen=True):
-    """A claim, and why it is not proved: a proved claim has no doubts."""
+    """A claim, and why it is not proved: a proved claim has no doubts.
+
+    `unknown` is why nothing can be known of the messages that it is about, "" if something can.
+    """
 
     claim: Claim
     doubts: tuple[str, ...]
+    unknown: str = ""

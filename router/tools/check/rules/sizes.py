@@ -293,11 +293,10 @@ def check_lengths(subject: Subject) -> Iterator[Found]:
             continue
         placed = place_claim(route, "for_each")
         text = route.route.for_each
-        value = of_path(messages, steps)
-        advice = route.constrain(value, f"maxItems: {MAX_ELEMENTS}")
+        advice = route.constrain(of_path(messages, steps), f"maxItems: {MAX_ELEMENTS}")
         if messages.holds_at(steps, at_most(_NO_BOUND)) is YES:
             sentence = f"the list '{text}' may have more than {MAX_ELEMENTS} elements"
             yield placed.refuted(TOO_MANY_ELEMENTS, sentence, advice)
-        elif value.can_be(["array"]) is YES:
+        else:
             sentence = f"the schema does not bound the length of the list '{text}'"
             yield placed.refuted(UNBOUNDED_LIST, sentence, advice)

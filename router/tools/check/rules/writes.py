@@ -13,7 +13,7 @@ from router.prover.inference import Value, of_tree
 from router.prover.predicates import Steps, in_words
 from router.prover.schema_prover import NO, YES, SchemaProver
 from router.runtime.config import spec
-from router.runtime.modes import MODES, names_where
+from router.runtime.modes import MODES
 from router.runtime.program.expressions import path_of
 from router.runtime.sources import Evaluated, source_of, values_of
 from router.tools.check.analysis.attributes import count_of_expression, infer
@@ -23,20 +23,12 @@ from router.tools.check.analysis.routes import (
     MAX_CONDITIONS,
     AnalyzedRoute,
     is_set,
-    undo,
     why_missing,
 )
 from router.tools.check.analysis.values import possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule
 from router.tools.check.rules.keys import KEY_TOO_LONG
 
-MIXED_MODES = declare(
-    "RT213",
-    "two routes that write one key in modes that undo each other",
-    f"Without a `version`, writes by {names_where(lambda mode: mode.destroys)} ignore what is stored, and undo what "
-    f"writes by {names_where(lambda mode: mode.relies_on)} rely on.",
-    "warning",
-)
 SAME_TABLE = declare(
     "RT217",
     "one table under two names",
@@ -51,39 +43,20 @@ SAME_KEY = declare(
 )
 
 
-@rule(MIXED_MODES)
-def check_modes(subject: Subject) -> Iterator[Found]:
-    """Report routes that undo what another route writes under the same key."""
-    for routes in _by_key(subject):
-        first: dict[tuple[str, bool], AnalyzedRoute] = {}
-        for route in routes:
-            other = next(
-                (each for each in first.values() if undo(each.route.write, route.route.write)), None
-            )
-            if other is not None:
-                modes = f"by '{route.route.write.mode}' what '{other.name}' writes by '{other.route.write.mode}'"
-                sentence = f"route '{route.name}' writes {modes}"
-                where = (*route.path, "write", "mode")
-                yield Found(
-                    MIXED_MODES,
-                    sentence,
-                    where,
-                    "use a mode in both that depends on the stored item",
-                )
-            first.setdefault((route.route.write.mode, is_set(route.route.write.version)), route)
-
-
 @rule(SAME_KEY)
 def check_puts(subject: Subject) -> Iterator[Found]:
-    """Report routes that put the same key for one message."""
+    """Report routes that put the same key for one message, and lose nothing else of each other."""
     if all(len(routes) == 1 for routes in subject.by_queue.values()):
         return
+    known = {each.claim for each in subject.meetings if each.example is not None}
     for routes in _by_key(subject):
         puts = [
             route for route in routes if _replaces(route.route.write) and route.queue.match == "all"
         ]
         for one, other in combinations(puts, 2) if len(puts) <= MAX_CONDITIONS else ():
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
+                continue
+            if other.claim("pair", one.name) in known:
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is YES:
@@ -168,7 +141,8 @@ def check_repeated_effects(subject: Subject) -> Iterator[Found]:
     for name, route in subject.config.routes.items():
         write = route.write
         repeated = [each for each in sorted(MODES[write.mode].repeats) if getattr(write, each)]
-        if repeated and not is_set(write.once):
+        # With a version a redelivered message is stale: RT629 says what else is.
+        if repeated and not is_set(write.once) and not is_set(write.version):
             first = repeated[0]
             yield Found(
                 REPEATED_EFFECT,

@@ -388,6 +388,9 @@ TREE = {"items": {"$ref": "#"}}
         # What the library does not compare as a whole is compared keyword by keyword.
         (of(DRAFT_7, x=TREE), of(DRAFT_7, {"definitions": {}}, x=TREE), True),
         (of(DRAFT_7, x=TREE), of(DRAFT_7, x=TREE, y={"maxLength": 3}), False),
+        (of(DRAFT_7, nodes=TREE, x={"multipleOf": 4}), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), True),
+        (of(DRAFT_7, nodes=TREE, x=True), of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), False),
+        (of(DRAFT_7, nodes=TREE, x={"multipleOf": 2}), of(DRAFT_7, nodes=TREE, x=True), True),
         (of(DRAFT_2020), None, True),
         (of(DRAFT_2020), {}, True),
         (None, {}, True),
@@ -399,3 +402,17 @@ def test_a_schema(compare: Compare, old: Any, new: Any, proved: bool | None) -> 
 
     assert (taking.proved, taking.example is None) == (bool(proved), proved is not False)
     assert {why for _, why in taking.unproved} <= {"the schema may refuse messages"}
+
+
+def test_a_schema_that_is_too_deep_to_compare(compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not proved to take all."""
+
+    def fail(*_: Any) -> bool:
+        raise RecursionError
+
+    monkeypatch.setattr("router.tools.change.acceptance.Containment.implies", fail)
+    old, new = (of(DRAFT_7, nodes=TREE, x={"multipleOf": number}) for number in (4, 2))
+
+    taking = compare({"schema": old}, {"schema": new})
+
+    assert taking.unproved == (("schema", "the schema may refuse messages"),)

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from datetime import datetime, time
 from decimal import Decimal
+from string import ascii_lowercase, digits
 from typing import Any
 
 import jsonschema_rs
@@ -42,6 +43,11 @@ def test_a_text_keeps_its_shape(text: str) -> None:
 def test_a_text_keeps_its_length(text: str) -> None:
     """In characters."""
     assert len(masker().anonymized(text)) == len(text)
+
+
+def test_half_of_a_surrogate_pair_stays() -> None:
+    """It is no letter, and no character that UTF-8 has."""
+    assert shape(masker().anonymized("ann\ud800")) == "aaa\ud800"
 
 
 @given(st.lists(st.text(alphabet="abcXYZ019@.", min_size=4, max_size=9), unique=True, max_size=30))
@@ -262,11 +268,12 @@ def test_a_long_number_is_anonymized_in_all_its_digits(text: str) -> None:
     assert len({mask[at.start()] for mask in masks}) > 3
 
 
-def test_one_of_few_replacements_tells_nothing() -> None:
-    """Of two, the other one would tell which one it replaces."""
-    masks = {Anonymizer(bytes([key]) * 32, Kept(numbers=(0, 3))).anonymized(1) for key in range(40)}
+@pytest.mark.parametrize(("bound", "others"), [(3, {1, 2}), (4, {1, 2, 3}), (5, {2, 3, 4})])
+def test_one_of_few_replacements_tells_nothing(bound: int, others: set[int]) -> None:
+    """Of two, the other one would tell which one it replaces; of four or more, a number is always another one."""
+    masks = {Anonymizer(bytes([key]) * 32, Kept(numbers=(0, bound))).anonymized(1) for key in range(60)}
 
-    assert masks == {1, 2}
+    assert masks == others
 
 
 def test_values_stay_apart_if_their_shape_has_no_more_replacements() -> None:
@@ -298,13 +305,55 @@ def test_a_replacement_is_no_constant_of_the_config() -> None:
     assert masker(constants=constants).anonymized("z") == "z"
 
 
-def test_too_many_short_values_collide() -> None:
-    """There are ten digits only: what is not told apart is counted."""
-    one = masker()
+@pytest.mark.parametrize(("longest", "shape_of_it"), [(1, "0a"), (2, "0aa")])
+def test_one_value_more_than_there_are_replacements_gets_a_longer_one(longest: int, shape_of_it: str) -> None:
+    """No replacement begins with a zero: for ten digits there are nine. What the config names is none either."""
+    named = {f"{digit}{letter}" for digit in digits for letter in ascii_lowercase if longest > 1}
+    for key in range(60):
+        one = Anonymizer(bytes([key]) * 32, Kept(constants=named))
 
-    masked = {one.anonymized(str(number)) for number in range(10)} | {one.anonymized("x")}
+        masked = [one.anonymized(str(number)) for number in range(10)]
 
-    assert len(masked) + one.collisions >= 11
+        assert (len(set(masked)), one.collisions) == (10, 0)
+        assert sorted(map(shape, masked)) == ["0"] * 9 + [shape_of_it]
+
+
+HALVES = [Decimal(number) / 2 for number in range(1, 20, 2)]
+
+
+def test_a_number_more_than_there_are_replacements_gets_a_longer_one() -> None:
+    """Multiples of 0.5 may take the places of whole numbers."""
+    for key in range(5):
+        one = Anonymizer(bytes([key]) * 32, Kept(factors=(Decimal("0.5"),)))
+
+        masked = one.anonymized([*HALVES, *range(1, 10)])
+
+        assert (len(set(masked)), one.collisions) == (19, 0)
+
+
+def test_collisions_of_numbers_have_a_number() -> None:
+    """Between two numbers of the config there is no longer one. What is forgotten does not count."""
+    for key in range(5):
+        one = Anonymizer(bytes([key]) * 32, Kept(numbers=(0, 10), factors=(Decimal("0.5"),)))
+        one.anonymized("before")
+        known = one.known()
+
+        masked = one.anonymized([*HALVES, *range(1, 10)])
+
+        assert one.collisions == 19 - len(set(masked))
+        one.forget(known)
+        assert (one.collisions, one.known()) == (0, 1)
+
+
+def test_what_is_replaced() -> None:
+    """One of few values by itself, perhaps; not what the config names, nor what has no other replacement."""
+    for key in range(20):
+        one = Anonymizer(bytes([key]) * 32, Kept(constants={*ascii_lowercase} - {"z"}, numbers=(0, 3)))
+        values = ["z", "b", "--", "mail", 1, 3, 7, 0, True, None]
+
+        one.anonymized(values)
+
+        assert [value for value in values if one.is_replaced(value)] == ["mail", 1, 7]
 
 
 @pytest.mark.parametrize("number", [Decimal("1.50"), Decimal("0.05"), Decimal("1E+5"), 0, Decimal("0.00"), -7])
@@ -321,20 +370,40 @@ def test_no_replacement_is_the_value_itself() -> None:
     assert Anonymizer(KEY, Kept(names=NAMES)).anonymized("--") == "--"
 
 
-def test_no_replacement_is_another_real_value() -> None:
-    """Where there are others: of 90 texts with this shape, 40 are in the messages."""
-    values = [f"{number}" for number in range(10, 50)]
+REAL = [f"{number}" for number in range(10, 50)]
 
-    masked = [masker().anonymized([*values]) for _ in range(3)]
 
-    assert set(masked[0]) & set(values) == set()
-    assert len(set(masked[0])) == len(values)
+@pytest.mark.parametrize(
+    ("message", "values"),
+    [
+        (REAL, REAL),
+        ([*range(10, 50)], range(10, 50)),
+        ({"lines": [{"sku": text} for text in REAL]}, REAL),
+        (dict.fromkeys(REAL, 0), REAL),
+    ],
+)
+def test_no_replacement_is_another_real_value(message: Any, values: Any) -> None:
+    """Where there are others: of 90 values with this shape, 40 are in the message."""
+    one = masker()
+
+    masked = one.anonymized(message)
+
+    found = [one.anonymized(value) for value in values]
+    assert set(found) & set(values) == set()
+    assert len(set(found)) == len(values)
+    assert [text for text in map(str, values) if text in str(masked)] == []
 
 
 def test_a_hostile_number_ends_nothing() -> None:
     """Its exponent is too great to compute with."""
-    numbers = [Decimal("1E+999999"), Decimal("-7E-999999"), Decimal("0E+999999"), Decimal("-0.0")]
+    numbers = [
+        Decimal("1E+999999"),
+        Decimal("-7E-999999"),
+        Decimal("0E+999999"),
+        Decimal("-0.0"),
+        Decimal("5E+99999999999"),
+    ]
 
     masked = masker(numbers={5}).anonymized(numbers)
 
-    assert [number.as_tuple().exponent for number in masked] == [999999, -999999, 999999, -1]
+    assert [number.as_tuple().exponent for number in masked] == [999999, -999999, 999999, -1, 99999999999]

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from router.tools.change.compare import compare_versions
 from router.tools.change.report import ChangeFinding, DiffReport
 from tests.support.config import config_schema, spec
-from tests.unit.tools.change.conftest import TABLES, Diff, Open, config_of
+from tests.unit.tools.change.conftest import TABLES, Diff, DiffTexts, Open, config_of
 
 SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -513,3 +513,26 @@ def test_capacity_is_shown_as_it_is_written(diff: Diff) -> None:
     assert [each.change.sentence for each in of_routes(report)] == [
         f"'capacity' of table 'things' was {before}, and is {after}"
     ]
+
+
+def test_a_change_of_the_number_of_items(diff: Diff) -> None:
+    """It shows what a change of `for_each` does."""
+    route = {"item": {"id": "element"}, "tests": [{"message": {"list": ["a", "b"]}}]}
+    old, new = (config_of({"main": {**route, "for_each": path}}) for path in ("list", "list[:1]"))
+
+    changes = [each.change for each in diff(old, new).findings]
+
+    (shown,) = (each for each in changes if each.path == ("routes", "main", "for_each") and each.before)
+    assert (shown.before, shown.after) == ("2 items", "1 item")
+    assert [each for each in changes if "number of items" in each.sentence] == []
+
+
+def test_the_place_of_a_route_is_that_of_its_name(diff_texts: DiffTexts) -> None:
+    """In the config that has it; in the other one it is that of what would have it."""
+    old = "version: 1\ntables:\n  things: {key: {id: S}}\nroutes:\n  main:\n    queue: q\n    table: things\n"
+    new = old + "  more:\n    queue: more\n    table: things\n"
+
+    for code, texts in (("RT905", (old, new)), ("RT904", (new, old))):
+        (found,) = (each for each in diff_texts(*texts).findings if each.change.code.id == code)
+        lines = {each.line for each in (found.place, found.old_place)}
+        assert lines == {8, 4}

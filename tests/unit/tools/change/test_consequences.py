@@ -1,5 +1,6 @@
 """What a change of a config does to its stack."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ def test_a_config_without_a_template(diff: Diff) -> None:
     report = diff(config_of({"main": too_long}), config_of({"main": {**too_long, "item": {"id": "id", "n": "n"}}}))
 
     assert [each.change.code.id for each in report.findings] == ["RT912", "RT943"]
+    sentence = report.findings[1].change.sentence
+    assert re.fullmatch(r"there is no template of one of the configs: .*q{78}.*", sentence)
 
 
 def test_the_stack_of_the_worker(open_config: Open) -> None:
@@ -100,10 +103,22 @@ def test_the_stack_of_the_worker(open_config: Open) -> None:
     configs = [config_of({"main": {}}, queues={"things": DEAD}, worker={"memory": each}) for each in (1024, 2048)]
     old, new = (open_config(each, f"worker{index}") for index, each in enumerate(configs))
 
-    found = [len(of_stack(compare_versions(old, new, as_worker=each))) for each in (False, True)]
+    function, worker = (compare_versions(old, new, as_worker=each) for each in (False, True))
 
-    assert found[0] == 0
-    assert found[1] > 0
+    assert of_stack(function) == []
+    assert of_stack(worker)
+    assert {each.change.path for each in worker.findings} == {("worker",)}
+
+
+def test_the_stack_of_the_function(open_config: Open) -> None:
+    """Its settings are compared without --worker."""
+    configs = [config_of({"main": {}}, queues={"things": DEAD}, function={"memory": each}) for each in (1024, 2048)]
+    old, new = (open_config(each, f"function{index}") for index, each in enumerate(configs))
+
+    function, worker = (compare_versions(old, new, as_worker=each) for each in (False, True))
+
+    assert {each.change.path for each in function.findings} == {("function",)}
+    assert of_stack(worker) == []
 
 
 KEY, OTHER, THIRD = (
@@ -230,13 +245,37 @@ def test_kms_keys_beside_new_queues(diff: Diff) -> None:
 
 def test_a_previous_kms_key_of_another_queue(diff: Diff) -> None:
     """The role may still decrypt with it, for whichever queue."""
-    old = {"things": {**DEAD, "kms_key": OTHER, "kms_key_previous": KEY}, "more": {**DEAD, "kms_key": KEY}}
-    new = {"things": {**DEAD, "kms_key": OTHER}, "more": {**DEAD, "kms_key": KEY}}
+    more = {"dead_letter": "others", "kms_key": KEY}
+    old = {"things": {**DEAD, "kms_key": OTHER, "kms_key_previous": KEY}, "more": more}
+    new = {"things": {**DEAD, "kms_key": OTHER}, "more": more}
     routes: dict[str, Any] = {"main": {}, "second": {"queue": "more"}}
 
     report = diff(*(config_of(routes, queues=each) for each in (old, new)))
 
-    assert [each.change.path for each in report.findings if each.change.code.id == "RT946"] == []
+    assert {each.change.code.id for each in report.findings} & {"RT943", "RT946"} == set()
+
+
+def test_another_setting_of_a_queue_with_a_retention(diff: Diff) -> None:
+    """Messages are kept as long as before."""
+    queues = [{"things": {**DEAD, "retention": "4d", **more}} for more in ({}, {"kms_key": KEY})]
+
+    found = of_stack(diff(*(config_of({"main": {}}, queues=each) for each in queues)))
+
+    assert {code for code, _ in found} == {"RT940", "RT942"}
+
+
+def test_permissions_for_the_bucket_of_a_later_queue(diff: Diff) -> None:
+    """They are named, whatever the queues before need."""
+    pointers = {"envelope": ["s3_pointer"], "s3_pointer": {"buckets": ["payloads"]}}
+    routes: dict[str, Any] = {"main": {}, "second": {"queue": "more"}}
+    queues = [{"things": DEAD, "more": {"dead_letter": "others", **more}} for more in ({}, pointers)]
+
+    found = of_stack(diff(*(config_of(routes, queues=each) for each in queues)))
+
+    assert [sentence for code, sentence in found if code == "RT940"] == [
+        "the role needs s3:GetObject on the objects of bucket 'payloads'",
+        "the role needs s3:ListBucket on bucket 'payloads'",
+    ]
 
 
 def places(report: DiffReport, code: str) -> dict[str, tuple[int, int]]:

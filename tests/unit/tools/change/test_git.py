@@ -1,5 +1,6 @@
 """Reading a config as a commit has it: nothing is checked out, and nothing of the working tree counts."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -64,6 +65,35 @@ def test_a_commit_has_its_includes_schemas_and_plugins(git: Git) -> None:
     assert found[:2] == ("git:HEAD", Place("HEAD:app/flows/things.yaml", 3, 3))
     assert found[2] is not None
     assert git("status", "--porcelain").count("\n") == 3
+
+
+def test_a_file_with_an_unusual_name(git: Git) -> None:
+    """Git separates names by tabs and line feeds, which a name may have in it."""
+    flow = "routes: {a: {queue: a, table: things}}\n"
+    write({"routes.yaml": ROOT, "flows/a\tb\nc ü.yaml": flow, os.fsdecode(b"flows/\xff.txt"): ""})
+    git("add", "."), git("commit", "--quiet", "-m", "one")
+
+    with ExitStack() as stack:
+        version = open_version("git:HEAD", Path("routes.yaml"), {}, stack)
+
+    assert list(version.config.routes) == ["a"]
+
+
+@pytest.mark.parametrize("folder", ["app", ".."])
+def test_a_config_below_the_top_with_variables(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """It is found from any folder, and has the variables that are given."""
+    tables = "tables: {things: {name: '${STAGE}-things', key: {id: S}}}\n"
+    write({"app/routes.yaml": f"version: 1\n{tables}routes: {{a: {{queue: a, table: things}}}}\n"})
+    git("add", "."), git("commit", "--quiet", "-m", "one")
+    monkeypatch.chdir(folder)
+
+    with ExitStack() as stack:
+        version = open_version("git:HEAD", tmp_path / "app/routes.yaml", {"STAGE": "live"}, stack)
+
+    assert version.program.engine.queues["a"].routes[0].write.table.name == "live-things"
+    assert version.path.relative_to(version.program.folder) == Path("routes.yaml")
 
 
 def test_the_config_may_have_had_another_path(git: Git) -> None:

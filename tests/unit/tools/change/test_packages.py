@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from router import codes
 from router.errors import ConfigError, UsageError
+from router.model import Finding, Place
 from router.tools.change.versions import ConfigVersion, open_package, open_version, open_versions
 from tests.support.ops import DeployedCode, precompile, stack_versions
 from tests.support.program import COMPILED_NAME
@@ -62,7 +64,12 @@ def test_a_package(package: Make) -> None:
         place = version.place(("routes", "a"), True)
         hashes = (version.plugin_hashes, version.packed_files)
         file = version.file(place)
+        elsewhere = Place("/usr/lib/plugin.py", 3, 1)  # of a plugin that is installed
+        inside = version.relabel(Finding(codes.INVALID, "text", Place(str(folder / "routes.yaml"), 4, 9))).place
+        outside = version.file(elsewhere), version.relabel(Finding(codes.INVALID, "text", elsewhere)).place
 
+    assert inside == Place("the package:routes.yaml", 4, 9)
+    assert outside == (Path("/usr/lib/plugin.py"), elsewhere)
     assert (version.label, version.env, table_of(version)) == ("the package", {"STAGE": "live"}, "live-things")
     assert files >= {COMPILED_NAME, "own.py", "data.txt"}
     assert not [name for name in files if name.startswith("router/")]

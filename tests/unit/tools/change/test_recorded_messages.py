@@ -16,7 +16,7 @@ SECRET = "4111-jane@example.com"
 MESSAGE = {"id": SECRET, "mail": SECRET}
 HINT = "a recorded message shows it: --values prints that"
 PLUGIN = """
-from router import hookimpl
+from router import Reject, hookimpl
 
 @hookimpl
 def router_transform_item(item):
@@ -66,8 +66,10 @@ def test_a_recorded_message_that_is_refused(run: Run, values: bool) -> None:
 
     (route,) = report.routes
     lost = finding(report, "RT901")
+    assert lost.sentence.startswith("it no longer takes some messages: ")
     assert (route.verdict, lost.before, lost.after.partition(" ")[0]) == ("breaking", "written", "retry")
     assert lost.suggestion == ("" if values else HINT)
+    assert (lost.path, lost.old_path) == (("routes", "main", "plugins"),) * 2
     shown = {"id": SECRET} if values else UNSET
     # What the refusal does not need is left out.
     assert (route.counterexample, lost.example) == (shown, shown)
@@ -79,6 +81,9 @@ def test_a_recorded_message_that_is_newly_taken(run: Run) -> None:
     report = run(REJECTS, "pass", recorded(MESSAGE))
 
     gained = finding(report, "RT903")
+    assert gained.sentence.startswith(
+        "it takes messages that it did not take: the old config ended such a message with: "
+    )
     assert (gained.example, gained.suggestion, gained.before.partition(" ")[0], gained.after) == (
         UNSET,
         HINT,
@@ -92,6 +97,30 @@ def test_messages_of_another_queue(run: Run) -> None:
     report = run("pass", REJECTS, recorded(MESSAGE, queue="others"))
 
     assert (report.routes[0].verdict, codes(report)) == ("unknown", {"RT902", "RT910"})
+    undecided = finding(report, "RT902")
+    assert (undecided.path, undecided.old_path) == (("routes", "main", "plugins"),) * 2
+
+
+def test_a_recorded_message_with_a_difference_that_made_ones_have(run: Run) -> None:
+    """What else differs is found, too."""
+    edit = f"item['x'] = 1; item.update({{'y': 2}} if item['id'] == '{SECRET}' else {{}})"
+
+    report = run("pass", edit, recorded(MESSAGE))
+
+    found = [each.change for each in report.findings if each.change.code.id == "RT920"]
+    assert [each.sentence for each in found] == [
+        f"a message has another result: attribute '{name}': added" for name in "xy"
+    ]
+    assert [(each.path, each.old_path) for each in found] == [(("routes", "main", "item", name),) * 2 for name in "xy"]
+
+
+def test_a_recorded_message_with_another_outcome(run: Run) -> None:
+    """It is of no attribute."""
+    report = run(REJECTS.replace("ValueError", "Reject"), REJECTS, recorded(MESSAGE))
+
+    found = finding(report, "RT920")
+    assert found.sentence == "a message has another result: rejected → retry"
+    assert (found.path, found.old_path) == (("routes", "main", "item"),) * 2
 
 
 def test_messages_of_a_queue_with_a_new_name(open_config: Open) -> None:

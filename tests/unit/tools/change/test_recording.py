@@ -38,6 +38,10 @@ SCHEMA = {
         "prefix": {"type": "string", "pattern": "^EU"},
         "region": {"type": "string", "pattern": "^[A-T]"},
         "secret": {"type": "number"},
+        "zone": {"type": "string", "pattern": "^EU"},
+        "contact": {"type": "string", "pattern": "^(EU|[a-z])"},
+        "amount": {"type": "integer", "minimum": 1000, "multipleOf": 977},
+        "halves": {"type": "array", "items": {"multipleOf": 0.5, "maximum": 10}},
     },
 }
 Make = Callable[..., Recorder]
@@ -180,20 +184,154 @@ def test_the_message_itself_may_be_kept(recorder: Make) -> None:
     assert (found and found.message, one.head().paths) == ("a-1", {"@": "kept"})
 
 
-def test_what_cannot_be_decoded_is_left_out(recorder: Make) -> None:
-    """It has no values that could be anonymized."""
+def test_what_is_left_out_is_counted_by_reason(recorder: Make) -> None:
+    """What cannot be decoded has no values that could be anonymized."""
+    one = recorder()
+    messages = ["{", {"id": "a", "kind": "order", "prefix": "EU-1"}] * 2
+
+    assert [one.record(record(message)) for message in messages] == [None] * 4
+
+    reasons = ("it cannot be decoded: the payload is not JSON", "its outcome depends on values that are anonymized")
+    assert (dict(one.left_out), one.head().left_out) == (dict.fromkeys(reasons, 2), 4)
+
+
+def test_of_what_was_agreed_only_what_a_message_needs_is_kept(recorder: Make) -> None:
+    """A person agreed to keep three paths; the outcome of the last message needs two of them."""
+    messages = [
+        {"id": "a-1", "kind": "order", "prefix": "EU-1"},
+        {"id": "a-2", "kind": "order", "contact": "EU-2"},
+        {"id": "a-3", "kind": "order", "zone": "EU-3"},
+        {"id": "a-4", "kind": "order", "prefix": "EU-4", "contact": "alice", "zone": "EU-5"},
+    ]
+    one = recorder(ask=lambda path: True)
+
+    *_, found = [one.record(record(message)) for message in messages]
+
+    assert found
+    assert (found.outcome, found.message["prefix"], found.message["zone"]) == ("written", "EU-4", "EU-5")
+    assert "alice" not in str(found)
+    assert one.head().paths["contact"] == "kept in 1 of 2, masked in 1 of 2"
+
+
+def test_numbers_of_the_config(recorder: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound is kept, and a multiple is replaced by another one."""
+    monkeypatch.setattr("router.tools.change.recording.token_bytes", lambda size: b"k" * size)
     one = recorder()
 
-    found = one.record(record("{"))
+    found = [one.record(record({"id": "a", "kind": "order", "amount": amount})) for amount in (2931, 1000)]
 
-    assert found is None
-    assert list(one.left_out) == ["it cannot be decoded: the payload is not JSON"]
+    multiple, bound = [each.message["amount"] for each in found if each]
+    assert (multiple % 977, multiple != 2931, bound) == (0, True, 1000)
+    assert one.head().paths["amount"] == "constant in 1 of 2, masked in 1 of 2"
+
+
+def test_a_path_of_a_list_and_of_a_map(recorder: Make) -> None:
+    """The header has both, in an order that does not depend on the messages."""
+    one, other = recorder(keep=("lines[].x",)), recorder(keep=("lines[].x",))
+    messages = [{"id": "a", "kind": "order", "lines": lines} for lines in ([{"x": "1"}, 7], {"x": "2"})]
+
+    for each in messages:
+        one.record(record(each))
+    for each in reversed(messages):
+        other.record(record(each))
+
+    assert one.head().paths == {
+        "id": "masked",
+        "kind": "constant",
+        "lines.x": "masked",
+        "lines[]": "masked",
+        "lines[].x": "kept",
+    }
+    assert list(one.head().paths) == list(other.head().paths)
+
+
+def test_the_header_has_the_number_of_collisions(recorder: Make) -> None:
+    """Between two numbers of the config, multiples of 0.5 may take all places of whole numbers."""
+    one = recorder()
+    halves, wholes = [number + 0.5 for number in range(1, 10)], [*range(1, 10)]
+
+    found = one.record(record({"id": "a", "kind": "order", "halves": halves + wholes}))
+
+    assert found
+    lost = len(halves + wholes) - len(set(found.message["halves"]))
+    assert (one.head().collisions, lost > 0) == (lost, True)
+
+
+PLUGIN = """
+from router import *
+@hookimpl
+def router_register_envelopes(register):
+    register("own", unwrap, wrap=wrap)
+def unwrap(payload, attributes):
+    if not payload.startswith("own:"):
+        raise Reject(payload)
+    return payload[4:], attributes
+def wrap(payload):
+    return f"own:{payload}"
+"""
+
+
+@pytest.mark.parametrize("envelope", ["sns", "own"])
+def test_a_message_in_an_envelope_keeps_its_outcome(recorder: Make, envelope: str) -> None:
+    """It is in the same envelope when it runs."""
+    one = recorder(envelope=f"[{envelope}]", plugin=PLUGIN)
+    text = json.dumps({"id": "a", "kind": "order"})
+    sns = json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": text})
+
+    found = one.record(record(sns if envelope == "sns" else f"own:{text}"))
+
+    assert found
+    assert (found.outcome, found.routes) == ("written", ("orders",))
+
+
+def test_a_message_whose_envelope_cannot_be_made_is_left_out(recorder: Make) -> None:
+    """What it would be recorded with is the outcome of a message without its envelope."""
+    one = recorder(envelope="[own]", plugin=PLUGIN.replace(", wrap=wrap", ""))
+
+    found = [one.record(record(f'own:{{"id": "{id_}", "kind": "order"}}')) for id_ in "ab"]
+
+    reason = "its outcome is not known: the plugin of its envelope registers no 'wrap'"
+    assert (found, dict(one.left_out)) == ([None, None], {reason: 2})
+
+
+@pytest.mark.parametrize(
+    ("envelope", "body", "reason"),
+    [
+        ("own", "alice.smith", "the envelope of a plugin refuses it"),
+        ("own", "own:{", "the payload is not JSON"),
+        (
+            "sns",
+            "{}",
+            (
+                "the payload is not an SNS notification: its Type is not Notification; "
+                "with raw delivery there is no envelope"
+            ),
+        ),
+    ],
+)
+def test_why_a_message_cannot_be_decoded(recorder: Make, envelope: str, body: str, reason: str) -> None:
+    """What a plugin says may have a value in it; what the router says has none."""
+    one = recorder(envelope=f"[{envelope}]", plugin=PLUGIN if envelope == "own" else "")
+
+    assert one.record(record(body)) is None
+    assert list(one.left_out) == [f"it cannot be decoded: {reason}"]
+
+
+@pytest.mark.parametrize("path", ["[]", "boX", "boX[]", "[].boX"])
+def test_a_path_of_a_list_or_with_a_capital(recorder: Make, path: str) -> None:
+    """The message itself may be a list, and a name may end with any letter."""
+    messages = {"[]": ["EU-77"], "boX": {"boX": "EU-77"}, "boX[]": {"boX": ["EU-77"]}, "[].boX": [{"boX": "EU-77"}]}
+    one = recorder(keep=(path,))
+
+    found = one.record(record(messages[path]))
+
+    assert (found and found.message, one.unused) == (messages[path], ())
 
 
 def test_a_recording_is_read_as_it_was_written(recorder: Make, tmp_path: Path) -> None:
     """Numbers included; the message is what is inside of the envelope."""
     one = recorder(envelope="[sns]")
-    text = json.dumps({"id": "a", "kind": "order", "n": 1.50})
+    text = json.dumps({"id": "a", "kind": "order", "n": 0.1})
     body = json.dumps({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": text})
     messages = [each for each in [one.record(record(body))] if each]
     file = tmp_path / "orders.jsonl"
@@ -282,22 +420,6 @@ def test_what_the_queue_redacts_is_anonymized_by_its_type(recorder: Make) -> Non
     assert found
     assert re.fullmatch("redacted:integer:[0-9a-f]{32}", found.message["secret"])
     assert (found.outcome, one.head().paths["secret"]) == ("written", "masked")
-
-
-def test_the_reason_of_an_envelope_of_a_plugin_is_not_shown(recorder: Make) -> None:
-    """It may have a value in it."""
-    plugin = """
-from router import *
-@hookimpl
-def router_register_envelopes(register):
-    register("own", unwrap)
-def unwrap(payload, attributes):
-    raise Reject(payload)
-"""
-    one = recorder(envelope="[own]", plugin=plugin)
-
-    assert one.record(record("alice.smith")) is None
-    assert list(one.left_out) == ["it cannot be decoded: the envelope of a plugin refuses it"]
 
 
 def test_a_recording_of_an_earlier_version_is_read(tmp_path: Path) -> None:

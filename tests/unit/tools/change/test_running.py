@@ -36,6 +36,7 @@ def result(route: RouteVersion, message: Any) -> Any:
 
 
 NAMED = {"type": "object", "required": ["id"]}
+NULL = {"from": "n", "null": "null"}
 LIST = {"for_each": "list", "item": {"id": "element"}}
 
 
@@ -88,6 +89,34 @@ def test_what_a_plugin_drops_is_taken(open_config: Open, tmp_path: Path) -> None
     assert result(both["main"], {**dropped, "first": True}).taken is False
 
 
+WRAPPING = """
+from router import Reject, hookimpl
+
+@hookimpl
+def router_register_envelopes(register):
+    register("own", unwrap, wrap=lambda payload: f"own:{payload}")
+
+def unwrap(payload, attributes):
+    if not payload.startswith("own:"):
+        raise Reject("no envelope")
+    return payload[4:], attributes
+"""
+
+
+def test_a_message_is_in_the_envelope_of_its_queue(open_config: Open, tmp_path: Path) -> None:
+    """Also in that of a plugin."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "own.py").write_text(WRAPPING)
+    tests = [{"message": {"id": "b"}}]
+    config = config_of({"main": {"tests": tests}}, queues={"things": {"envelope": ["own"]}}, plugins=["own.py"])
+    route = routes_of(open_config(config, "one"))["main"]
+
+    ((message, record),) = running.tests_of(route)
+
+    assert result(route, {"id": "a"}).taken
+    assert (message, run(route, record).taken) == ({"id": "b"}, True)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message", "found"),
     [
@@ -100,6 +129,10 @@ def test_what_a_plugin_drops_is_taken(open_config: Open, tmp_path: Path) -> None
          [("n", "type", "1", '"1"')]),
         ({"item": {"id": "id", "n": "n"}}, {"item": {"id": "id", "n": "m"}}, {"id": "a", "n": 1, "m": True},
          [("n", "type", "1", "true")]),
+        ({"item": {"id": "id"}}, {"item": {"id": "id", "n": NULL}}, {"id": "a", "n": None},
+         [("n", "added", "-", "null")]),
+        ({"item": {"id": "id", "n": NULL}}, {"item": {"id": "id"}}, {"id": "a", "n": None},
+         [("n", "removed", "null", "-")]),
         (LIST, {**LIST, "for_each": "list[:1]"}, {"list": ["a", "b"]}, [("", "number of items", "2 items", "1 item")]),
         ({"schema": NAMED}, {}, {}, []),
     ],
@@ -127,10 +160,21 @@ def test_a_difference_of_the_request_alone(route: Make) -> None:
     assert [text in found.after for text in (found.before, "attribute_not_exists")] == [False, True]
 
 
+def test_a_difference_of_the_transaction_alone(route: Make) -> None:
+    """The same items are written, all or none of them."""
+    before, after = route("old"), route("new", queue={"atomic": True})
+    record = record_of(before, {"id": "a"})
+    assert record is not None
+
+    (found,) = differences(before, after, [({"id": "a"}, record)])
+
+    assert (found.attribute, found.what, found.before == found.after) == ("", "request", False)
+
+
 def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     """Else verdicts say it; another outcome of what neither takes is always one."""
     before, after = route("old", schema=NAMED), route("new", schema=NAMED, on_invalid="drop")
-    wider = route("wider")
+    narrow, wide = route("narrow", schema={"required": ["x"]}), route("wide")
     record = record_of(before, {})
     assert record is not None
     message: Any = {}
@@ -139,7 +183,20 @@ def test_what_is_taken_is_a_difference_on_request(route: Make) -> None:
     refused = "rejected (RT806 fails 'required' at /required: 'id' is missing)"
     assert [(each.what, each.before) for each in differences(before, after, pair)] == [("rejected → dropped", refused)]
     assert differences(before, before, pair, taking=True) == []
-    assert differences(before, wider, pair) == []
+    taken = record_of(before, {"id": "a"})
+    assert taken is not None
+    for old, new, what, words in (
+        (
+            wide,
+            narrow,
+            "no longer taken",
+            ("written", "rejected (RT806 fails 'required' at /required: 'x' is missing)"),
+        ),
+        (narrow, wide, "newly taken", ("rejected (RT806 fails 'required' at /required: 'x' is missing)", "written")),
+    ):
+        assert differences(old, new, [(message, taken)]) == []
+        (found,) = differences(old, new, [(message, taken)], taking=True)
+        assert (found.attribute, found.what, (found.before, found.after)) == ("", what, words)
 
 
 def test_the_first_message_of_each_kind(route: Make) -> None:
@@ -195,19 +252,38 @@ def test_a_recording_against_its_outcomes(compare: Callable[..., Any]) -> None:
 
 def test_a_recording_against_another_version(compare: Callable[..., Any]) -> None:
     """Each route of the queue is compared; one that was removed is a difference, and other queues are none."""
-    messages = [RecordedMessage({"id": id_, "n": 1}, "written") for id_ in "ab"]
+    unreadable: Any = 1j
+    messages = [RecordedMessage(unreadable, "written")]
+    messages += [RecordedMessage({"id": id_, "n": 1}, "written") for id_ in "ab"]
     tables = {**TABLES, "others": {"key": {"id": "S"}}}
     other = {"queue": "others", "table": "others"}
-    old = {"main": {"item": {"id": "id"}}, "narrow": {"schema": NAMED}, "gone": {"when": "n"}, "other": other}
-    new = {"main": {"item": {"id": "id", "n": "n"}}, "narrow": {"schema": {"required": ["x"]}}}
+    more = {**other, "item": {"id": "id", "n": "n"}}
+    old = {"other": other, "main": {"item": {"id": "id"}}, "narrow": {"schema": NAMED}, "gone": {"when": "n"}}
+    old["lost"] = other
+    new = {"other": more, "main": {"item": {"id": "id", "n": "n"}}, "narrow": {"schema": {"required": ["x"]}}}
 
     found = compare(messages, config_of(new, tables=tables), config_of(old, tables=tables))
 
-    assert [(each["route"], each["what"], each["count"], each["message"]) for each in found] == [
-        ("main", "attribute 'n': added", 2, {"id": "a", "n": 1}),
-        ("narrow", "no longer taken", 2, {"id": "a", "n": 1}),
-        ("gone", "is removed", 1, None),
+    first = {"message": {"id": "a", "n": 1}, "count": 2}
+    refused = "rejected (RT806 fails 'required' at /required: 'x' is missing)"
+    assert found == [
+        {"route": "main", "what": "attribute 'n': added", "before": "-", "after": "1", **first},
+        {"route": "narrow", "what": "no longer taken", "before": "written", "after": refused, **first},
+        {"route": "gone", "what": "is removed", "message": None, "before": "", "after": "", "count": 1},
     ]
+
+
+def test_the_variables_of_a_config(compare: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are those of the environment, in both versions."""
+    monkeypatch.setenv("QUEUE", "things")
+    old, new = (config_of({"main": {"queue": "${QUEUE}", "item": {"id": path}}}) for path in ("id", "other"))
+    messages = [RecordedMessage({"id": "a", "other": "b"}, "rejected", "RT805")]
+
+    (outcome,) = compare(messages, new)
+    (item,) = compare(messages, new, old)
+
+    assert (outcome["before"], outcome["after"]) == ("rejected RT805", "written by main")
+    assert (item["before"], item["after"]) == ('"a"', '"b"')
 
 
 def test_a_recording_of_another_queue(compare: Callable[..., Any]) -> None:
@@ -219,6 +295,7 @@ def test_a_recording_of_another_queue(compare: Callable[..., Any]) -> None:
 def test_messages_of_tests(route: Make) -> None:
     """Each message of each test, and none that cannot be made."""
     tests = [
+        {"file": "nowhere.json"},
         {"message": {"id": "a"}},
         {"messages": [{"message": {"id": "b"}}, {"body": "no JSON"}]},
         {"file": "gone.json"},

@@ -93,6 +93,7 @@ def test_why_not(open_config: Open, old: Any, new: Any, why: list[str]) -> None:
     assert side_by_side(before, after) == sentences
     report = compare_versions(before, after)
     assert report.conflicts == sentences
+    assert {each.was for each in report.routes} <= {""}
     found = [each.change.sentence for each in report.findings if each.change.code.id == "RT930"]
     assert found == [f"{SENTENCE}: {each}" for each in why]
 
@@ -104,6 +105,7 @@ def test_a_route_with_a_new_name(open_config: Open, settings: Any, why: list[str
     old, new = (open_config(config_of({name: route}, tables=TABLES), name) for name in ("before", "after"))
 
     assert side_by_side(old, new) == tuple(f"route 'after': {SENTENCE}: {each}" for each in why)
+    assert [(each.route, each.was) for each in compare_versions(old, new).routes] == [("after", "before")]
 
 
 def test_two_that_are_the_same(open_config: Open) -> None:

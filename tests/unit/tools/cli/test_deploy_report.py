@@ -6,8 +6,25 @@ from typing import Any
 
 import pytest
 
-from router.tools.cli.deploy_report import as_record, dashboard_link, explain_failure, show_changes, show_parameters
+from router.model import Place
+from router.tools.cli.deploy_report import (
+    as_record,
+    dashboard_link,
+    explain_failure,
+    show_changes,
+    show_parameters,
+    show_routes,
+)
 from tests.support.aws import StackEvent
+from tests.support.change import (
+    NO_LONGER_TAKEN,
+    NOT_DECIDED,
+    VERSION_NOT_STORED,
+    ChangeFinding,
+    ConfigChange,
+    DiffReport,
+    RouteReport,
+)
 from tests.support.ops import DeploymentResult, PlannedChange, PropertyChange
 
 CAUSE = StackEvent(
@@ -106,4 +123,28 @@ def test_properties_in_json() -> None:
         {"name": "Environment.Variables.API_TOKEN", "before": "(not shown)", "after": "(another, not shown)"},
         {"name": "Code.S3Key", "before": "1.zip", "after": "2.zip"},
         {"name": "Policy", "before": "x" * 300, "after": "y" * 300},
+    ]
+
+
+def test_a_version_that_no_stored_item_has_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the way out, beside what breaks; other risks are left to `router diff`."""
+    changes = [
+        ConfigChange(NO_LONGER_TAKEN, "it breaks", route="one"),
+        ConfigChange(VERSION_NOT_STORED, "the first wins", route="one", suggestion="send it again"),
+        ConfigChange(NOT_DECIDED, "a risk", route="one"),
+        ConfigChange(VERSION_NOT_STORED, "route 'two': the first wins", suggestion="send it again"),
+    ]
+    place = Place("routes.yaml")
+    findings = tuple(ChangeFinding(each, place, place) for each in changes)
+    routes = (RouteReport("one", "breaking", findings=findings[:3]),)
+
+    show_routes(DiffReport("old", "new", routes, findings, (), 0, ()), "flows")
+
+    assert capsys.readouterr().out.splitlines() == [
+        "breaking  one",
+        "  RT901 it breaks",
+        "  RT931 the first wins; send it again",
+        "other changes",
+        "  RT931 route 'two': the first wins; send it again",
+        "1 breaking, 3 risky; routes: 1 breaking, 0 the same; 'router diff stack:flows' shows all",
     ]

@@ -73,6 +73,12 @@ def test_a_line_that_is_no_message(failed: Make, tmp_path: Path, line: str) -> N
         next(messages)
 
 
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """It is named."""
+    with pytest.raises(UsageError, match=r"cannot read .*/export: no such file or directory"):
+        next(read_messages(tmp_path / "export"))
+
+
 def test_messages_of_a_file_are_nobody_elses(failed: Make) -> None:
     """They are leased for ever; deleting one leaves the file as it is, so that they come again in the next run."""
     with Spool() as spool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec import structs
 
 from router.errors import UsageError
 from router.model import OutcomeKind
@@ -116,6 +117,33 @@ def test_a_line_that_is_lost_all_the_same(
     assert [(each.id, each.result, each.deleted) for each in run.redriver.unfinished] == [
         ("1", "written", True),
         ("2", "rejected", False),
+    ]
+
+
+def test_nothing_more_is_sent_back_after_a_line_that_is_lost(
+    redrive: Callable[..., Redrive], moved: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a FIFO queue a group is sent in several calls: after the first, nothing could be confirmed."""
+    run = redrive()
+    run.source.fifo = True
+    queue = structs.replace(run.program.engine.queues["orders"], fifo=True)
+    run.program.engine.queues["orders"] = queue  # type: ignore[index]
+    sync = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if run.queues.letters:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(UsageError, match=r"cannot write the journal .*: input/output error"):
+        run.send_back(*(moved({"id": id_}, id_, MessageGroupId="a") for id_ in ("a1", "a2")))
+
+    assert ([each.id for each in run.queues.letters["orders"]], run.source.deleted) == (["a1"], ["a1"])
+    assert [(each.id, each.result, each.deleted) for each in run.redriver.unfinished] == [
+        ("a1", "sent", True),
+        ("a2", "retry", False),
     ]
 
 

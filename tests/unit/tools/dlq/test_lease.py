@@ -90,6 +90,29 @@ def test_messages_are_released_if_the_disk_is_full() -> None:
     assert (queues.visibility["a"], leased.unreleased) == (0, 0)
 
 
+def test_a_spool_that_cannot_be_read_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its messages become visible by themselves; what ended the command is the error."""
+    queues = LeasedQueues(["a"])
+
+    def fail(now: float) -> Any:
+        raise UsageError("cannot keep messages")
+
+    with Spool() as spool:
+        monkeypatch.setattr(spool, "receipts", fail)
+        with pytest.raises(ZeroDivisionError), lease(queues, spool) as leased:
+            leased.receive(lambda message: bool(1 // 0))
+
+    assert (queues.visibility, leased.unreleased) == ({"a": VISIBILITY_SECONDS}, 0)
+
+
+def test_the_renewal_of_leases_does_not_keep_a_process() -> None:
+    """That is killed by an error outside of the lease."""
+    with Spool() as spool, lease(LeasedQueues(), spool):
+        found = [thread.daemon for thread in threading.enumerate() if thread.name == "dlq-lease"]
+
+    assert found == [True]
+
+
 def test_limit() -> None:
     """Not more are selected; those that came with them are released at the end."""
     queues = LeasedQueues(["a", "b", "c"], ["d"])
@@ -108,6 +131,8 @@ def test_limit() -> None:
         (30, [20], [30, 30, 10]),
         (30, [0, 20, 0, 10], [30, 30, 30, 10, 20]),
         (0, [10, 20, 3], [10, 20, 30, 10]),
+        (0, [9], [10, 10]),
+        (1, [], [10, 10]),
         (2000, [100], [100, 100, 100]),
     ],
 )
@@ -115,7 +140,8 @@ def test_how_many_receives(expected: int, rounds: list[int], counts: list[int]) 
     """As many at a time as messages are expected; one that is empty is the last, or two if more are expected."""
     queues = LeasedQueues(*([f"{round_}-{number}" for number in range(size)] for round_, size in enumerate(rounds)))
     with Spool() as spool, lease(queues, spool) as leased:
-        assert leased.receive(lambda message: True, expected=expected) == sum(rounds)
+        arguments: Any = {"expected": expected} if expected else {}
+        assert leased.receive(lambda message: True, **arguments) == sum(rounds)
     assert queues.counts == counts
 
 
@@ -176,6 +202,22 @@ def test_a_lease_is_extended_while_a_command_works() -> None:
         # An extension may be under way already; each third of the timeout another one follows.
         queues.visibility["a"] = 0
         wait_until(lambda: queues.visibility == {"a": 1})
+
+
+def test_a_spool_that_cannot_be_read_while_leases_are_extended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They end by themselves, and nothing of them is delivered then."""
+    failures: list[str] = []
+    monkeypatch.setattr(threading, "excepthook", lambda arguments: failures.append(str(arguments)))
+
+    def fail(now: float) -> Any:
+        raise UsageError("cannot keep messages")
+
+    with Spool() as spool:
+        monkeypatch.setattr(spool, "receipts", fail)
+        with lease(LeasedQueues(), spool, visibility=1):
+            wait_until(lambda: "dlq-lease" not in {thread.name for thread in threading.enumerate()})
+
+    assert failures == []
 
 
 def test_a_lease_is_extended_well_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,10 +285,16 @@ def test_a_lease_that_is_over_is_left_alone() -> None:
     assert (queues.visibility, leased.unreleased) == ({"a": 30}, 0)
 
 
+OVER_LIMIT = (
+    "too many messages of 'dead' are in flight: SQS allows about 120,000; wait for its other consumers, or select "
+    "fewer with --limit"
+)
+
+
 @pytest.mark.parametrize(
     ("kind", "code", "sentence"),
     [
-        ("configuration", "AWS.SimpleQueueService.OverLimit", "too many messages of 'dead' are in flight"),
+        ("configuration", "AWS.SimpleQueueService.OverLimit", OVER_LIMIT),
         (
             "configuration",
             "AccessDenied",
@@ -259,6 +307,6 @@ def test_faults_of_a_receive(kind: Any, code: str, sentence: str) -> None:
     """They are sentences."""
     queues = LeasedQueues(["a"], AwsFault(kind, code, 400))
     with Spool() as spool:
-        with pytest.raises(UsageError, match=sentence), lease(queues, spool) as leased:
+        with pytest.raises(UsageError, match=f"^{sentence}$"), lease(queues, spool) as leased:
             leased.receive(lambda message: True)
         assert queues.visibility == {"a": 0}

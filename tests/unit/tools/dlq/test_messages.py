@@ -8,7 +8,7 @@ import pytest
 
 from router.errors import UsageError
 from router.model import Record
-from router.tools.dlq.messages import DlqMessage, Selection, UnknownNames, cause_of
+from router.tools.dlq.messages import Cause, CauseCount, DlqMessage, Selection, UnknownNames, cause_of, count_causes
 from tests.support.program import Program, compile_expression
 from tests.unit.tools.dlq.conftest import Make
 
@@ -138,7 +138,7 @@ def test_a_queue_that_the_config_has_under_another_name(load: Callable[..., Prog
             "code 'RT808x', and the router has no such code; did you mean 'RT808'?",
         ),
         (Selection(codes=frozenset({"x"})), "code 'x', and the router has no such code"),
-        (Selection(codes=frozenset({"RT239"})), ""),
+        (Selection(codes=frozenset({"RT239", "RT806", "-"})), ""),
     ],
 )
 def test_a_name_that_nothing_has(
@@ -167,4 +167,26 @@ def test_causes_of_messages_without_a_reason(moved: Make) -> None:
         "moved by the redrive policy of the queue",
         "moved by SQS, or of another program",
         "its attribute 'router' is not one of the router",
+    ]
+
+
+def test_the_causes_of_messages(failed: Make, moved: Make) -> None:
+    """The most frequent first, then by code and reason; with the first and the last failure, and one message."""
+    days = [f"2026-01-0{day}T00:00:00.000Z" for day in range(1, 6)]
+    times = {"2": days[2], "3": days[4], "4": days[1]}
+    messages = [
+        (moved(id_="1", SentTimestamp="1767225600000"), "named"),
+        *((failed(id_=id_, failed_at=day), "orders") for id_, day in times.items()),
+        (failed(id_="5", reason="another"), "orders"),
+        (failed(id_="6", reason="a third"), "orders"),
+        (failed(id_="7", code="RT801", route="", pointer="", reason="z"), "other"),
+    ]
+
+    reason = "fails 'required' at /required"
+    assert count_causes(messages) == [
+        CauseCount(Cause("RT806", "orders", "orders", "/id", reason), 3, days[1], days[4], "original-2"),
+        CauseCount(Cause("-", "named", "", "", "moved by SQS, or of another program"), 1, days[0], days[0], "1"),
+        CauseCount(Cause("RT801", "other", "", "", "z"), 1, days[1], days[1], "original-7"),
+        CauseCount(Cause("RT806", "orders", "orders", "/id", "a third"), 1, days[1], days[1], "original-6"),
+        CauseCount(Cause("RT806", "orders", "orders", "/id", "another"), 1, days[1], days[1], "original-5"),
     ]

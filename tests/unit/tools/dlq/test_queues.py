@@ -128,7 +128,7 @@ def test_what_is_known_of_a_queue(find: Callable[..., list[DeadLetterQueue]]) ->
 )
 def test_no_dead_letter_queue(find: Callable[..., list[DeadLetterQueue]], found: Found, sentence: str) -> None:
     """The sentence says what to do."""
-    with pytest.raises(UsageError, match=sentence):
+    with pytest.raises(UsageError, match=f"^{sentence}"):
         find("own", found=found)
 
 
@@ -218,3 +218,26 @@ def test_a_queue_without_selected_messages(program: Program, queues: Any, moved:
         ) as work:
             assert [message.id for message in work.spool.selected()] == ids
         assert queues.held == {"a": 0}
+
+
+@pytest.mark.parametrize(
+    "found", [{}, {"ApproximateNumberOfMessages": "0"}, {"ApproximateNumberOfMessagesNotVisible": "0"}]
+)
+def test_a_queue_of_which_sqs_does_not_say_all(program: Program, queues: Any, found: dict[str, str]) -> None:
+    """A number that is not there is none."""
+    url = "https://queues/dead"
+    queues.visible[url] = []
+    tables: Any = None
+
+    with opened(
+        program,
+        Aws(tables, queues),
+        lambda url: found,
+        DeadLetterQueue("dead", url),
+        Selection(),
+        None,
+        lambda done: None,
+    ) as work:
+        pass
+
+    assert (work.unseen, work.elsewhere) == (0, 0)

@@ -286,6 +286,13 @@ class TestFifo:
         results = run.send_back(*self.messages(moved))
 
         assert sent == [["a1", "b1"], ["a2", "b2"]]
+        assert [(each.id, each.deleted) for each in results] == [
+            ("a1", True),
+            ("b1", True),
+            ("a2", False),
+            ("b2", True),
+            ("a3", False),
+        ]
         assert {each.id: each.reason for each in results if not each.deleted} == {
             "a2": "cannot be sent: InternalError",
             "a3": "an earlier message of its group stays",

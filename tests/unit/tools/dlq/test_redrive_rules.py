@@ -13,8 +13,8 @@ from router.testing import MemoryQueues, MemoryTables
 from router.tools.dlq.journal import Journal
 from router.tools.dlq.redrive import Redriven, Redriver, batch_size
 from tests.support.aws import Aws, AwsFault
-from tests.support.program import Program
-from tests.unit.tools.dlq.conftest import Make
+from tests.support.program import Program, load_program
+from tests.unit.tools.dlq.conftest import CONFIG, Make
 
 BUSY = AwsFault("retry", "InternalError", 500)
 DENIED = AwsFault("configuration", "AccessDenied", 403)
@@ -51,6 +51,10 @@ class Queues(MemoryQueues):
         super().__init__()
         self.faults: dict[str, AwsFault] = {}
         self.timeouts: list[float] = []
+
+    def url(self, reference: str, timeout: float = 0) -> str | AwsFault:
+        assert timeout > 0
+        return super().url(reference, timeout)
 
     def send(self, url: str, letters: Sequence[Any], timeout: float = 0) -> dict[str, AwsFault]:
         if letters:
@@ -249,3 +253,19 @@ def test_a_message_without_room_says_what_to_do(run: Run, moved: Make) -> None:
 def test_the_smallest_batch() -> None:
     """At less than two messages a second it is one message."""
     assert [batch_size(rate) for rate in (0.1, 1.9, 2.0)] == [1, 1, 2]
+
+
+def test_ctrl_c_while_a_plugin_runs(tmp_path: Path, journal: Journal, failed: Make) -> None:
+    """It ends the command, and is no failure of the message, which stays."""
+    hook = "from router import hookimpl\n@hookimpl\ndef router_transform_item(item):\n    raise KeyboardInterrupt\n"
+    (tmp_path / "own.py").write_text(hook)
+    file = tmp_path / "routes.yaml"
+    file.write_text(
+        CONFIG.replace("version: 1", "version: 1\nplugins: [own.py]").replace("ROUTE", "write: {mode: put}")
+    )
+    run = Run(load_program(file, {}), journal)
+
+    with pytest.raises(KeyboardInterrupt):
+        run.deliver(failed({"id": "a"}, "1"))
+
+    assert run.source.deleted == []

@@ -1,6 +1,7 @@
 """The temporary file of received messages."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,25 @@ def test_many(failed: Make) -> None:
         assert (len(seen), seen == sorted(seen, key=lambda id_: (DAYS[int(id_) % 2], id_))) == (44, True)
         assert len(spool) == 50 - len(seen)
         assert [id_ for receipts in spool.receipts(0) for id_, _ in receipts] == ["06", "09", "19", "29", "39", "49"]
+
+
+def test_all_receipts_are_returned_some_at_a_time(failed: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But those whose lease is over."""
+    monkeypatch.setattr("router.tools.dlq.spool._RECEIPTS_AT_A_TIME", 2)
+    with Spool() as spool:
+        for number in range(6):
+            spool.add(failed(number, f"{number}"), selected=number > 2, until=number if number == 3 else 10)
+
+        assert [[id_ for id_, _ in some] for some in spool.receipts(5)] == [["0", "1"], ["2", "4"], ["5"]]
+        assert [*spool.receipts(10)] == []
+
+
+def test_several_threads(failed: Make) -> None:
+    """The lease is renewed by one, and messages are received by another."""
+    with Spool() as spool, ThreadPoolExecutor(4) as threads:
+        futures = [threads.submit(spool.add, failed(number, f"{number}"), selected=True) for number in range(40)]
+
+        assert ([future.result() for future in futures], len(spool)) == ([True] * 40, 40)
 
 
 def test_a_message_that_is_received_again_has_its_newest_handle(failed: Make) -> None:
@@ -113,3 +133,44 @@ def test_an_export_that_is_stopped(failed: Make, tmp_path: Path) -> None:
         write_messages(tmp_path / "dead.jsonl", messages())
 
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_gone_when_an_export_is_stopped(failed: Make, tmp_path: Path) -> None:
+    """What stopped it is the error."""
+    path = tmp_path / "dead.jsonl"
+
+    def messages() -> Iterator[DlqMessage]:
+        yield failed("x", "1")
+        path.unlink()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_messages(path, messages())
+
+
+def test_leases_are_extended_with_the_newest_handle(failed: Make) -> None:
+    """An answer to an extension with an older one is about a lease that is over."""
+    with Spool() as spool:
+        for id_ in "abc":
+            spool.add(failed(id_, id_), selected=True, until=1)
+
+        spool.extend([("a", "handle-a"), ("b", "older")], 5)
+
+        assert spool.leases([*"abc"]) == {"a": ("handle-a", 5), "b": ("handle-b", 1), "c": ("handle-c", 1)}
+
+
+def test_items_that_rehearsed_messages_wrote() -> None:
+    """Those of messages that are delivered are in their tables by now; the others are forgotten."""
+    one, two, three, four = (("orders", id_) for id_ in "abcd")
+    with WrittenItems() as written:
+        written.store({one: ({"id": {"S": "a"}}, "1"), two: (None, "1"), three: ({"id": {"S": "c"}}, "2")})
+        written.store({three: ({"id": {"S": "c"}, "n": {"N": "2"}}, "3")})
+
+        assert written.load([one, two, three, four]) == (
+            {one: {"id": {"S": "a"}}, two: None, three: {"id": {"S": "c"}, "n": {"N": "2"}}},
+            set(),
+        )
+        written.deliver(["1", "2"])
+        assert written.load([one, two, three]) == ({three: {"id": {"S": "c"}, "n": {"N": "2"}}}, {one, two})
+        written.forget_undelivered()
+        assert written.load([one, two, three]) == ({}, {one, two})

@@ -11,7 +11,6 @@ CODES = (
     "RT610",
     "RT211",
     "RT212",
-    "RT213",
     "RT214",
     "RT215",
     "RT216",
@@ -110,44 +109,6 @@ def test_a_negation_without_parentheses(find_all: Any) -> None:
 
     advice = "write '!(type.id)': '!' negates only the first name"
     assert found[1:] == [f"RT211 no message that satisfies the schema satisfies '!type.id'; {advice}"]
-
-
-def write(mode: str, more: str = "") -> str:
-    """A route `r` that writes in a mode."""
-    version = ", version: v" if mode == "newest" else ""
-    return f", item: {{id: id, v: v}}, write: {{mode: {mode}{version}{more}}}"
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "found"),
-    [
-        (write("newest"), write("newest"), []),
-        (write("insert"), write("update"), []),
-        (write("insert"), write("delete"), []),
-        (write("put"), write("delete"), []),
-        (write("newest"), write("delete", ", version: v"), []),
-        (write("newest"), write("delete"), ["by 'delete' what 'r0' writes by 'newest'"]),
-        (write("put"), write("insert"), ["by 'insert' what 'r0' writes by 'put'"]),
-        (write("update"), write("put"), ["by 'put' what 'r0' writes by 'update'"]),
-        (write("update"), ", item: {id: other}", []),
-        (write("update"), ", item: {v: other}", []),
-        ("", write("update"), ["by 'update' what 'r0' writes by 'put'"]),
-        (", item: {id: '\"id\"', v: v}", write("insert"), ["by 'insert' what 'r0' writes by 'put'"]),
-        (", item: {id: {template: '{id}'}}", write("insert"), []),
-        (
-            ", for_each: l",
-            ", for_each: l, item: {id: element.id}, write: {mode: insert}",
-            ["by 'insert' what 'r0' writes by 'put'"],
-        ),
-    ],
-)
-def test_modes(find_all: Any, one: str, other: str, found: list[str]) -> None:
-    """Writes without a condition undo what conditional writes keep, if they write the same key."""
-    lines = find_all(ALL.replace(", p: {dead_letter: dlq}", "") + routes(one, other))
-
-    assert [line for line in lines if "RT602" not in line] == [
-        f"RT213 route 'r1' writes {each}; use a mode in both that depends on the stored item" for each in found
-    ]
 
 
 @pytest.mark.parametrize(
@@ -256,3 +217,15 @@ def test_queues_without_dead_letter_queue(find_all: Any, queues: str, names: lis
         f"add 'dead_letter:' to the queue '{name}' under 'queues'"
         for name in names
     ]
+
+
+@pytest.mark.parametrize(("name", "near"), [("ordres", "orders"), ("invoices", "")])
+def test_a_queue_that_is_not_declared(find_all: Any, name: str, near: str) -> None:
+    """A name like that of a declared queue is taken for a typo."""
+    routes = f"routes: {{r: {{queue: {name}, table: t, item: {{id: id}}}}}}\n"
+
+    found = find_all(f"queues: {{orders: {{dead_letter: dlq}}}}\n{TABLES}{routes}")
+
+    (line,) = [line for line in found if line.startswith("RT203")]
+    advice = f"did you mean '{near}'?" if near else f"add 'dead_letter:' to the queue '{name}' under 'queues'"
+    assert line.endswith(f"; {advice}")

@@ -10,6 +10,7 @@ CODES = (
     "RT417",
     "RT419",
     "RT421",
+    "RT632",
 )
 
 AT = "at /properties/at of schema 'schema.json'"
@@ -119,3 +120,28 @@ def test_the_attribute_of_a_table(find: Any, attribute: str, found: list[str]) -
     lines = find(f"item: {{id: id, x: {attribute}}}", text, table="key: {id: S}, ttl: x")
 
     assert [line[: len(start)] for line, start in zip(lines, found, strict=True)] == found
+
+
+AS_TEXT = "RT632 the version 'at' is the text of a number: as text 10 is less than 9; store it as a number"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "at", "found"),
+    [
+        ("at", {"type": "integer", "maximum": 99}, []),
+        ("{from: at, type: S}", {"type": "integer", "maximum": 99}, [AS_TEXT]),
+        ("{from: at, transform: to_text}", {"type": "integer", "maximum": 99}, [AS_TEXT]),
+        ("{template: 'v{at}'}", {"type": "integer", "minimum": 0, "maximum": 99}, [AS_TEXT]),
+        ("{template: 'v{at}'}", {"type": "integer", "minimum": 10, "maximum": 99}, []),
+        ("{template: 'v{at}'}", {"type": "integer", "minimum": 0, "maximum": 9}, []),
+        ("{from: at, type: S}", {"type": "integer", "minimum": 10**12, "maximum": 10**13 - 1}, []),
+        ("{template: '{id}#{id}'}", {"type": "integer"}, []),
+        ("{from: at, type: S}", {"type": "string", "maxLength": 9}, []),
+        ("{from: at, type: S}", {}, []),
+    ],
+)
+def test_numbers_as_text(find: Any, attribute: str, at: Any, found: list[str]) -> None:
+    """Texts of numbers are in order only if all have as many digits."""
+    lines = find(f"item: {{id: id, at: {attribute}}}, write: {{mode: newest, version: at}}", schema(at, "at"))
+
+    assert [line for line in lines if "RT632" in line] == found

@@ -1,0 +1,79 @@
+"""Versions that a change introduces on tables that hold items already: no stored item has them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from router.runtime.config import spec
+from router.tools.change.change_codes import VERSION_NOT_STORED
+from router.tools.change.report import ConfigChange
+from router.tools.change.routes import RoutePairs, RouteVersion
+from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
+
+_AGAIN = "send the current state of each item again before late messages can come"
+
+
+def unstored_versions(
+    old: Mapping[str, RouteVersion], new: Mapping[str, RouteVersion], pairs: RoutePairs
+) -> Iterator[ConfigChange]:
+    """Yield the versions that routes newly write with, and that items of earlier routes do not have."""
+    before = {after.name: was for was, after in pairs.both}
+    for route in new.values():
+        was, version = before.get(route.name), route.compiled.write.version
+        if not version or (was is not None and was.compiled.write.version == version):
+            continue
+        table = route.compiled.write.table
+        earlier = [each for each in old.values() if each.compiled.write.table == table]
+        yield from _of_route(route, was, [each for each in earlier if not _writes(each).deletes])
+
+
+def _of_route(
+    route: RouteVersion, was: RouteVersion | None, earlier: Sequence[RouteVersion]
+) -> Iterator[ConfigChange]:
+    version, table = route.compiled.write.version, route.compiled.write.table.name
+    lacking = [each for each in earlier if not _stores(each, route)]
+    effect = _effect(_writes(route), [_writes(each) for each in lacking])
+    if not effect:
+        return
+    where = f"on none of the items that table '{table}' holds"
+    if len(lacking) < len(earlier):
+        names = " and ".join(f"'{each.name}'" for each in lacking)
+        where = f"not on the items of table '{table}' that route {names} stored"
+    wins = "the first message of each key wins, also a late one"
+    sentence = f"version '{version}' is {where}: {wins}, and {effect}"
+    versions = {each.compiled.write.version for each in lacking}
+    known = next(iter(versions)) if len(versions) == 1 else ""
+    yield ConfigChange(
+        VERSION_NOT_STORED,
+        sentence if was else f"route '{route.name}': {sentence}",
+        (*route.path, "write", "version"),
+        (*(was or route).path, "write", "version"),
+        route.name if was else "",
+        f"keep '{known}', which the stored items have, or {_AGAIN}" if known else _AGAIN,
+    )
+
+
+def _writes(route: RouteVersion) -> RouteWrites:
+    return writes_of(route.name, route.settings, route.table_settings.key)
+
+
+def _stores(earlier: RouteVersion, route: RouteVersion) -> bool:
+    """Whether the items of an earlier route have the version of another, as far as its config says."""
+    version, stored = route.compiled.write.version, _writes(earlier).attributes
+    mapped = (route.attributes or {}).get(version, spec.Attribute(from_=version))
+    return version in stored or (OTHERS in stored and mapped == spec.Attribute(from_=version))
+
+
+def _effect(route: RouteWrites, earlier: Sequence[RouteWrites]) -> str:
+    """Return what a late message does to items of earlier routes, or "" for nothing."""
+    if not earlier:
+        return ""
+    if route.deletes:
+        return "deletes the item"
+    if route.replaces:
+        return "replaces the item"
+    stored = frozenset[str]().union(*(each.attributes for each in earlier))
+    sets = route.sets - {route.version}
+    common = sets if OTHERS in stored else sets & stored
+    if OTHERS in sets:
+        return "replaces its attributes"
+    names = ", ".join(f"'{name}'" for name in sorted(common))
+    return f"replaces its {names}" if common else ""

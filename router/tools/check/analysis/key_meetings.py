@@ -1,0 +1,296 @@
+"""Compares the routes that write one table, where what they do to one item could lose anything.
+
+Of each pair, the keys are apart (proved), may meet (shown by two messages that are run in both
+orders), or that is not decided.
+
+What is compared, and how: docs/decisions/2026-11-30-routes-that-share-a-table.md
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from router.model import KeyType
+from router.prover.text_patterns import likely_common_text
+from router.runtime.program.load import Program
+from router.runtime.sources import source_of
+from router.tools.check.analysis.key_separation import (
+    KeyedRoute,
+    KeyGroups,
+    are_plainly_apart,
+    keyed,
+    why_apart,
+)
+from router.tools.check.analysis.key_shapes import KeyShape, attribute_of
+from router.tools.check.analysis.pair_edits import edit_of
+from router.tools.check.analysis.pair_losses import Loss, losses
+from router.tools.check.analysis.pair_messages import (
+    MessageMaker,
+    RouteMessages,
+    Wanted,
+    short,
+)
+from router.tools.check.analysis.pair_runs import see_losses
+from router.tools.check.analysis.pair_writes import OTHERS, RouteWrites, writes_of
+from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
+from router.tools.check.analysis.verdicts import Claim, RouteClaim
+from router.tools.memory.pairs import PairMessage
+
+Verdict = Literal["apart", "may meet", "not decided"]
+Key = Sequence[tuple[str, KeyType]]
+
+MOST_FOUND = 2
+"""The most other routes with which a route is reported: who ends these losses sees the next."""
+_MOST_KEYS = 6
+MEET = "two messages with one key lose data"
+PLUGINS = "a plugin changes messages or items of their queues"
+NOT_FOUND = "no two messages with one key were found, and it is not proved that there are none"
+NOT_SEEN = "the keys meet, and two messages did not show what is lost"
+TOO_MANY = "more routes of its table have keys like its own than are compared"
+
+
+class MeetingExample(Struct, frozen=True):
+    """Two messages in the order in which they are received, and what is lost of them.
+
+    `first` and `second` are the messages in short.
+    """
+
+    messages: tuple[PairMessage, PairMessage]
+    first: str
+    second: str
+    losses: tuple[Loss, ...]
+    edit: str
+    """The YAML that ends all losses of the two routes."""
+
+
+class Meeting(Struct, frozen=True, eq=False):
+    """What is known of the keys of two routes, of which `other` is the later one in the config.
+
+    Without `one`, it is about all routes that `other` was not compared with.
+    """
+
+    one: AnalyzedRoute | None
+    other: AnalyzedRoute
+    verdict: Verdict
+    reason: str = ""
+    example: MeetingExample | None = None
+
+    @property
+    def claim(self) -> Claim:
+        """The claim that the keys of the two routes are apart."""
+        return self.other.claim("pair", "" if self.one is None else self.one.name)
+
+    @property
+    def in_ledger(self) -> RouteClaim:
+        """The claim with why it is not proved."""
+        doubts = () if self.verdict == "apart" else (self.reason,)
+        routes = [self.other] if self.one is None else [self.one, self.other]
+        has_schemas = all(route.messages.unknown != NO_SCHEMA for route in routes)
+        return RouteClaim(self.claim, doubts, "" if has_schemas else NO_SCHEMA)
+
+
+class _TableRoute(Struct, frozen=True, eq=False):
+    route: AnalyzedRoute
+    keyed: KeyedRoute
+    writes: RouteWrites
+    messages: RouteMessages
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it can lose something to any other route of the table."""
+        writes = self.writes
+        return writes.deletes or writes.inserts or writes.replaces or OTHERS in writes.sets
+
+
+def _kind_of(route: AnalyzedRoute, writes: RouteWrites) -> Hashable:
+    """Return what is equal for routes that lose the same to any other route."""
+    queue = route.route.queue if route.fifo else ""
+    attributes = (writes.sets, writes.adds, writes.appends, writes.keeps)
+    return (queue, writes.mode, writes.version, writes.once, *attributes)
+
+
+class _Group:
+    """The routes whose values of a key attribute begin alike, by their kinds."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[Hashable, list[_TableRoute]] = {}
+        self._wide: dict[Hashable, None] = {}
+        self._by_attribute: dict[str, dict[Hashable, None]] = {}
+
+    def add(self, route: _TableRoute) -> None:
+        kind = _kind_of(route.route, route.writes)
+        self._kinds.setdefault(kind, []).append(route)
+        if route.is_wide:
+            self._wide[kind] = None
+        for name in route.writes.attributes:
+            self._by_attribute.setdefault(name, {})[kind] = None
+
+    def losing(self, route: _TableRoute) -> Iterator[_TableRoute]:
+        """Yield those that could lose something to a route, or make it lose something."""
+        kinds: Collection[Hashable] = self._kinds
+        if not route.is_wide:
+            kinds = found = dict(self._wide)
+            for name in route.writes.attributes:
+                found |= self._by_attribute.get(name, {})
+        for kind in kinds:
+            first, *_ = others = self._kinds[kind]
+            if _losses(first, route):
+                yield from others
+
+
+def meetings_of(tables: Iterable[Sequence[AnalyzedRoute]], program: Program) -> Iterator[Meeting]:
+    """Yield what is known of the pairs of routes of each table that could lose something.
+
+    Pairs whose keys begin with other texts are apart, and are left out.
+    """
+    for routes in tables:
+        key = tuple(program.config.tables[routes[0].route.table].key.items())
+        yield from _of_table(routes, key, program)
+
+
+def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> Iterator[Meeting]:
+    shared = [_table_route(route, key) for route in routes]
+    heads = [
+        {head for each in shared for head in each.keyed.heads(place)} for place in range(len(key))
+    ]
+    place = max(range(len(key)), key=lambda number: len(heads[number]))
+    groups = KeyGroups(heads[place], _Group)
+    count = len(shared)
+    work = _TableWork(looks=256 * count, proofs=256 + 2 * count, searches=32 + count // 2)
+    for route in shared:
+        near = groups.near(route.keyed.heads(place))
+        found = _distinct(each for group in near for each in group.losing(route))
+        yield from _of_route(route, found, key, program, work)
+        for head in route.keyed.heads(place):
+            groups.at(head).add(route)
+
+
+def _distinct(routes: Iterable[_TableRoute]) -> Iterator[_TableRoute]:
+    seen = set()
+    for route in routes:
+        if route not in seen:
+            seen.add(route)
+            yield route
+
+
+def _table_route(route: AnalyzedRoute, key: Key) -> _TableRoute:
+    known = keyed(route, key)
+    writes = writes_of(route.name, route.route, dict(key))
+    return _TableRoute(route, known, writes, RouteMessages(known.route, key))
+
+
+class _TableWork(Struct):
+    """What may still be spent on the routes of a table.
+
+    A look at a pair takes microseconds, a proof a millisecond, and a search for messages a few.
+    """
+
+    looks: int
+    proofs: int
+    searches: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left of one of them."""
+        return not self.looks or not self.proofs or not self.searches
+
+
+def _of_route(
+    route: _TableRoute, others: Iterable[_TableRoute], key: Key, program: Program, work: _TableWork
+) -> Iterator[Meeting]:
+    """Yield what is known of a route and earlier ones of its table."""
+    seen = 0
+    for other in others:
+        if work.is_done or seen == MOST_FOUND:
+            yield Meeting(None, route.route, "not decided", TOO_MANY)
+            return
+        work.looks -= 1
+        if are_plainly_apart(other.keyed, route.keyed):
+            continue
+        work.proofs -= 1
+        apart = why_apart(other.keyed, route.keyed, key)
+        if apart:
+            yield Meeting(other.route, route.route, "apart", apart)
+            continue
+        work.searches -= 1
+        found = _search(other, route, program, _losses(other, route))
+        seen += found.example is not None
+        yield found
+
+
+def _losses(one: _TableRoute, other: _TableRoute) -> Sequence[Loss]:
+    # The messages of one item are of one message group, as far as their sender keeps them in order.
+    is_ordered = one.route.fifo and one.route.route.queue == other.route.route.queue
+    return losses(one.writes, other.writes, ordered=is_ordered)
+
+
+def _search(
+    one: _TableRoute, other: _TableRoute, program: Program, lost: Sequence[Loss]
+) -> Meeting:
+    """Seek two messages that show what two routes lose."""
+    reason = NOT_FOUND
+    if _runs_plugins(one, program) or _runs_plugins(other, program):
+        return Meeting(one.route, other.route, "not decided", PLUGINS)
+    versions = dict.fromkeys(filter(None, (one.writes.version, other.writes.version)))
+    concerned = dict.fromkeys(name for loss in lost for name in loss.attributes if name != OTHERS)
+    first, second = [
+        MessageMaker(program, each.messages, place, tuple(versions), tuple(concerned))
+        for place, each in enumerate((one, other))
+    ]
+    for wanted in _wanted(one, other, first, second):
+        found = see_losses(
+            program, (first, second), (one.writes, other.writes), (wanted, wanted), lost
+        )
+        if found is None:
+            continue
+        if found.losses:
+            paths = {one.route.name: first.paths, other.route.name: second.paths}
+            texts = [short(each, paths[each.message.route]) for each in (found.first, found.second)]
+            edit = edit_of(one.writes, other.writes)
+            messages = (found.first.message, found.second.message)
+            example = MeetingExample(messages, texts[0], texts[1], found.losses, edit)
+            return Meeting(one.route, other.route, "may meet", MEET, example)
+        reason = NOT_SEEN
+    return Meeting(one.route, other.route, "not decided", reason)
+
+
+def _runs_plugins(route: _TableRoute, program: Program) -> bool:
+    """Whether messages of the queue meet the code of a plugin, which does not run here."""
+    queue = program.engine.queues[route.route.route.queue]
+    return any(each.transform_message or each.transform_item for each in queue.routes)
+
+
+def _wanted(
+    one: _TableRoute, other: _TableRoute, first: MessageMaker, second: MessageMaker
+) -> Iterator[Wanted]:
+    """Yield keys that both routes may write: of messages of one of them, and texts that both take."""
+    common: dict[str, str | Sequence[str]] = {}
+    names = [name for name, _ in one.messages.key]
+    for name, mine, theirs in zip(names, one.keyed.shapes, other.keyed.shapes, strict=True):
+        found = _hashed(one.keyed, other.keyed, name) or _common(mine, theirs)
+        if found:
+            common[name] = found
+    made = [each for maker in (first, second) for each in maker.made()]
+    keys = [dict(zip(names, each.write.identity[1:], strict=True)) for each in made]
+    hashed = {name: values for name, values in common.items() if not isinstance(values, str)}
+    tried: list[Wanted] = [{**each, **hashed} for each in keys]
+    tried.insert(1, {**(keys[0] if keys else {}), **common})
+    yield from tried[:_MOST_KEYS]
+
+
+def _hashed(one: KeyedRoute, other: KeyedRoute, name: str) -> Sequence[str]:
+    """Return values of which both routes make a hash."""
+    (source, mine), (other_source, theirs) = [
+        source_of(attribute_of(each.route, name)) for each in (one, other)
+    ]
+    if not source.key == other_source.key == "hash" or len(mine) != len(theirs):
+        return ()
+    return [f"value-{number}" for number, _ in enumerate(mine)]
+
+
+def _common(one: KeyShape, other: KeyShape) -> str:
+    """Return a text that both can be, as far as is known; "" if none is found."""
+    if one.texts is not None and other.texts is not None:
+        return min(one.texts & other.texts)
+    return likely_common_text(one.patterns, other.patterns)

@@ -1,0 +1,179 @@
+"""Proves that two routes of a table never write one key, and finds the pairs of which it is unsure.
+
+Whatever messages the routes take: a proof is by one key attribute, whose values differ.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import product
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+from router.model import KeyType
+from router.prover.predicates import EACH, Schema, Steps, any_of, there
+from router.prover.schema_prover import NO, SchemaProver
+from router.prover.text_patterns import exclude_each_other
+from router.runtime.sources import source_of
+from router.tools.check.analysis.key_shapes import (
+    KeyShape,
+    attribute_of,
+    leaves_at,
+    shape_of,
+    values_at,
+    with_messages,
+)
+from router.tools.check.analysis.routes import AnalyzedRoute
+
+_END = "\U0010ffff"
+"""Ends a head that is a whole value, so that it is no beginning of another."""
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_MOST_BOUNDS = 8
+_Group = TypeVar("_Group")
+
+
+class KeyedRoute(Struct, frozen=True, eq=False):
+    """A route with what is known of each key attribute of its table, in the order of the key."""
+
+    route: AnalyzedRoute
+    shapes: tuple[KeyShape, ...]
+
+    def heads(self, place: int) -> Collection[str]:
+        """Return what the values of a key attribute begin with."""
+        shape = self.shapes[place]
+        if shape.texts is None:
+            return (shape.head,)
+        return [f"{text}{_END}" for text in shape.texts]
+
+
+def keyed(route: AnalyzedRoute, key: Sequence[tuple[str, KeyType]]) -> KeyedRoute:
+    """Return a route with what is known of its keys."""
+    known = with_messages(route)
+    return KeyedRoute(known, tuple(shape_of(known, name, kind) for name, kind in key))
+
+
+def are_plainly_apart(one: KeyedRoute, other: KeyedRoute) -> bool:
+    """Return whether what is known of their texts shows at once that two routes write no key both."""
+    sets = [each.route.messages for each in (one, other)]
+    if any(each.unreachable or each.no_elements for each in sets):
+        return True
+    return any(map(_plainly_differ, one.shapes, other.shapes))
+
+
+def _plainly_differ(one: KeyShape, other: KeyShape) -> bool:
+    if one.texts is not None and other.texts is not None:
+        return one.texts.isdisjoint(other.texts)
+    if one.texts is not None or other.texts is not None:
+        return False
+    shorter, longer = sorted((one.head, other.head), key=len)
+    ending, whole = sorted((one.tail, other.tail), key=len)
+    return not (longer.startswith(shorter) and whole.endswith(ending))
+
+
+def why_apart(one: KeyedRoute, other: KeyedRoute, key: Sequence[tuple[str, KeyType]]) -> str:
+    """Return the key attribute whose values are proved to differ in all messages; "" if none is.
+
+    The messages are two: what one message writes by both routes is not asked.
+    """
+    pairs = zip(key, one.shapes, other.shapes, strict=True)
+    for (name, kind), mine, theirs in pairs:
+        if exclude_each_other(mine.patterns, theirs.patterns):
+            return name
+        if _values_differ(one.route, mine, other.route, theirs):
+            return name
+        if kind == "S" and _sources_differ(one.route, other.route, name):
+            return name
+    return ""
+
+
+def _values_differ(
+    one: AnalyzedRoute, mine: KeyShape, other: AnalyzedRoute, theirs: KeyShape
+) -> bool:
+    """Return whether a predicate that all values of one route satisfy, none of the other does."""
+    if mine.origin is None or theirs.origin is None or one.mapped is None or other.mapped is None:
+        return False
+    leaves = [*_leaves(one, mine.origin), *_leaves(other, theirs.origin)]
+    sides = (
+        (one.mapped, mine.origin, other.mapped, theirs.origin),
+        (other.mapped, theirs.origin, one.mapped, mine.origin),
+    )
+    for leaf, side in product(leaves, sides):
+        messages, steps, others, others_steps = side
+        if messages.proves_at(steps, leaf) and _excludes(others, others_steps, leaf):
+            return True
+    return False
+
+
+def _excludes(messages: SchemaProver, steps: Steps, leaf: Schema) -> bool:
+    """Return whether it is proved that no value at a path satisfies a predicate."""
+    if messages.proves_at(steps, {"not": leaf}):
+        return True
+    return EACH not in steps and messages.allows(there(steps, leaf)) is NO
+
+
+def _leaves(route: AnalyzedRoute, steps: Steps) -> Iterator[Schema]:
+    """Yield predicates that the values at a path may satisfy."""
+    values = values_at(route, steps)
+    if values is not None:
+        yield any_of([{"enum": values}])
+        return
+    places = () if route.index is None else [place.content for place in route.index.at(steps)]
+    bounds = dict.fromkeys(_bounds([*places, *leaves_at(route.when.predicate, steps)]))
+    for bound in list(bounds)[:_MOST_BOUNDS]:
+        yield {"minimum": bound}
+        yield {"maximum": bound}
+
+
+def _bounds(schemas: Iterable[Schema]) -> Iterator[object]:
+    """Yield the numbers that bound a value, those of an opposite too."""
+    for schema in schemas:
+        for part in (schema, schema.get("not")):
+            if isinstance(part, dict):
+                yield from [
+                    part[each]
+                    for each in _BOUNDS
+                    if type(part.get(each)) is not bool and each in part
+                ]
+
+
+def _sources_differ(one: AnalyzedRoute, other: AnalyzedRoute, name: str) -> bool:
+    """Return whether an attribute is the id of the message, or a hash of other values."""
+    mine, theirs = attribute_of(one, name), attribute_of(other, name)
+    if mine.transform or theirs.transform or not (one.final and other.final):
+        return False
+    source, given = source_of(mine)
+    their_source, their_given = source_of(theirs)
+    if source is not their_source:
+        return False
+    if source.key == "meta":
+        # Two messages have two ids.
+        return bool(given == their_given == "message_id")
+    # Only equal lists have one hash.
+    return source.key == "hash" and len(given) != len(their_given)
+
+
+class KeyGroups(Generic[_Group]):
+    """Groups of the routes of a table, by what the values of one key attribute begin with."""
+
+    def __init__(self, heads: Iterable[str], make: Callable[[], _Group]) -> None:
+        self._make = make
+        self._sorted = sorted(set(heads))
+        self._groups: dict[str, _Group] = {}
+
+    def at(self, head: str) -> _Group:
+        """Return the group of a head, which is one of the heads."""
+        if head not in self._groups:
+            self._groups[head] = self._make()
+        return self._groups[head]
+
+    def near(self, heads: Iterable[str]) -> Iterator[_Group]:
+        """Yield the groups, as far as there are some, whose values may begin with one of some heads."""
+        for head in heads:
+            for end in range(len(head)):
+                if head[:end] in self._groups:
+                    yield self._groups[head[:end]]
+            at = bisect_left(self._sorted, head)
+            while at < len(self._sorted) and self._sorted[at].startswith(head):
+                if self._sorted[at] in self._groups:
+                    yield self._groups[self._sorted[at]]
+                at += 1

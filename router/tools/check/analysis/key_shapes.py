@@ -1,0 +1,288 @@
+"""What is known of the keys that a route writes: the texts that each key attribute can have."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import chain, islice, product
+from typing import Any
+
+from msgspec import UNSET, Struct, structs
+
+from router.errors import Rejection
+from router.model import META_TIMES, KeyType, Message
+from router.prover.conditions import evaluated
+from router.prover.expressions import tree_of
+from router.prover.inference import of_tree
+from router.prover.patterns import escaped
+from router.prover.predicates import EACH, NO_VALUE, Schema, Steps, any_of
+from router.prover.schema_prover import NO, SchemaProver
+from router.prover.splitting import PropertySchema
+from router.prover.text_patterns import ANY_TEXT, body_of, one_of
+from router.runtime.config import spec
+from router.runtime.engine.attributes import encode_item, identify
+from router.runtime.engine.engine import UNLIMITED
+from router.runtime.program.schemas.documents import DEFAULT_DRAFT
+from router.runtime.sources import Computed, Constant, Evaluated, Joined, source_of
+from router.runtime.sources.template import split_template
+from router.tools.check.analysis.attributes import MAX_VALUES, infer
+from router.tools.check.analysis.proof_cache import prover_of_part
+from router.tools.check.analysis.refutations import SYSTEM, compile_alone, has_only_built_ins
+from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute, MessageSets
+
+_BODIES: Mapping[str, str] = {"number": "-?[0-9]+([.][0-9]+)?", "boolean": "true|false"}
+"""How numbers and booleans are written as text."""
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+_NOT_EMPTY = r"[\s\S]"
+_HASH = "^[0-9a-f]{64}$"
+_SHORT = 64
+_MOST_LISTS = 8
+
+
+class KeyShape(Struct, frozen=True):
+    """What each value of a key attribute is, as text: numbers in plain notation.
+
+    It is one of `texts`, if that is not None; it begins with `head`, ends with `tail`, and matches
+    all `patterns`. `origin` is the path of the message at which it is, unchanged.
+    """
+
+    texts: frozenset[str] | None = None
+    head: str = ""
+    tail: str = ""
+    patterns: tuple[str, ...] = ()
+    origin: Steps | None = None
+
+
+def with_messages(route: AnalyzedRoute) -> AnalyzedRoute:
+    """Return a route with what its `when` says of its messages, if it has no schema."""
+    if route.mapped is not None or route.messages.unknown != NO_SCHEMA:
+        return route
+    known = _objects()
+    if route.route.when is not None:
+        holds = evaluated(route.route.when, True)
+        known = known.narrow(route.when.predicate, route.when.exact, holds)
+    messages = MessageSets(taken=known, mapped=known, impossible_when=known.impossible)
+    return structs.replace(route, messages=messages)
+
+
+@cache
+def _any_object() -> SchemaProver:
+    content = f'{{"$schema": "{DEFAULT_DRAFT}", "type": "object"}}'.encode()
+    found = prover_of_part(PropertySchema(2020, content, b"{}"))
+    assert found is not None
+    return found
+
+
+def _objects() -> SchemaProver:
+    return _any_object().again()
+
+
+def shape_of(route: AnalyzedRoute, name: str, kind: KeyType) -> KeyShape:
+    """Return what is known of a key attribute of a route, which `with_messages` has prepared."""
+    if not route.final or kind == "B":
+        return KeyShape()
+    attribute = attribute_of(route, name)
+    texts = None
+    if has_only_built_ins(route, attribute):
+        texts = _texts(route, name, attribute, kind)
+    if texts is not None:
+        pattern = one_of([f"^{escaped(each)}$" for each in sorted(texts)])
+        return KeyShape(texts, patterns=(pattern,), origin=_origin(route, attribute, kind))
+    if kind == "N":
+        return KeyShape(origin=_origin(route, attribute, kind))
+    shape = _text(route, attribute)
+    return structs.replace(shape, origin=_origin(route, attribute, kind))
+
+
+def attribute_of(route: AnalyzedRoute, name: str) -> spec.Attribute:
+    """Return how an attribute is mapped; without `item` it is a property of the message."""
+    found = route.attributes.get(name)
+    if found is not None:
+        return found
+    quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return spec.Attribute(from_=f"element.{quoted}" if route.scope.each else quoted)
+
+
+def _origin(route: AnalyzedRoute, attribute: spec.Attribute, kind: KeyType) -> Steps | None:
+    """Return the path at which each value is as it is stored."""
+    inferred = infer(route, attribute)
+    is_other = attribute.type == "N" and inferred.raw.can_be(["string"]) is not NO
+    is_text = kind == "S" and attribute.type == "S" and inferred.raw.can_be(["number"]) is not NO
+    if inferred.steps or is_other or is_text or attribute.default is not UNSET:
+        return None
+    return inferred.raw.origin
+
+
+def _texts(
+    route: AnalyzedRoute, name: str, attribute: spec.Attribute, kind: KeyType
+) -> frozenset[str] | None:
+    """Return all values of an attribute, as text; None if they are not limited."""
+    messages = _every_message(route, infer(route, attribute).source)
+    if messages is None:
+        return None
+    map_items = compile_alone(route, {name: attribute})
+    found = set()
+    for data in messages:
+        try:
+            given = Message(data, "", route.route.queue, system=SYSTEM)
+            [item] = map_items(given, UNLIMITED)
+            encoded, _ = encode_item(item)
+            found.add(identify("", ((name, kind),), encoded)[1])
+        except Rejection:  # such a message is never written
+            continue
+    return frozenset(found)
+
+
+def _every_message(route: AnalyzedRoute, source: Any) -> list[Any] | None:
+    """Return messages with all combinations of what a source reads; None if they are not limited."""
+    if route.scope.each:
+        return None
+    match source:
+        case Constant():
+            return [{}]
+        case Computed(fixed=True):
+            return [{}]
+        case Evaluated(text):
+            return _combinations(route, [text])
+        case Joined(_, texts):
+            return _combinations(route, texts)
+    return None
+
+
+def _combinations(route: AnalyzedRoute, texts: Sequence[str]) -> list[Any] | None:
+    found: dict[Steps, list[Any]] = {}
+    count = 1
+    for text in texts:
+        tree = tree_of(text)
+        if tree is not None and tree["type"] == "literal":
+            continue
+        steps = route.scope.path(tree)
+        values = None if not steps or EACH in steps else values_at(route, steps)
+        if not steps or values is None:
+            return None
+        count *= 1 if steps in found else len(values) + 1
+        if count > MAX_VALUES:
+            return None
+        found[steps] = [*values, UNSET]
+    chosen = product(*found.values())
+    return [_message(zip(found, values, strict=True)) for values in chosen]
+
+
+def _message(values: Iterable[tuple[Steps, Any]]) -> Any:
+    message: Any = {}
+    for steps, value in values:
+        if value is not UNSET:
+            message = placed(message, steps, value)
+    return message
+
+
+def placed(message: Any, steps: Steps, value: Any) -> Any:
+    """Return a copy of a message with a value at a path; what leads there is made, if it is not."""
+    if not steps:
+        return value
+    step, rest = steps[0], steps[1:]
+    if step is EACH:
+        first, *others = message if isinstance(message, list) and message else [None]
+        return [placed(first, rest, value), *others]
+    content = message if isinstance(message, dict) else {}
+    return {**content, step: placed(content.get(step), rest, value)}
+
+
+def values_at(route: AnalyzedRoute, steps: Steps) -> list[Any] | None:
+    """Return all values at a path, of a constant or an enumeration; None if they are not limited."""
+    messages = route.mapped
+    if messages is None:
+        return None
+    lists = list(islice(_lists(route, steps), _MOST_LISTS))
+    both = [*chain.from_iterable(lists)]
+    for values in sorted([*lists, both], key=len):
+        leaf = any_of([{"enum": values}, NO_VALUE])
+        if 0 < len(values) <= MAX_VALUES and messages.proves_at(steps, leaf):
+            return values
+    return None
+
+
+def _lists(route: AnalyzedRoute, steps: Steps) -> Iterator[list[Any]]:
+    for place in () if route.index is None else route.index.at(steps):
+        if isinstance(place.content.get("enum"), list):
+            yield place.content["enum"]
+        if "const" in place.content:
+            yield [place.content["const"]]
+    for leaf in leaves_at(route.when.predicate, steps):
+        if "enum" in leaf:
+            yield leaf["enum"]
+
+
+def leaves_at(predicate: Schema, steps: Steps) -> Iterator[Schema]:
+    """Yield the parts of a predicate that are about the value at a path."""
+    for key in ("allOf", "anyOf"):
+        for each in predicate.get(key, ()):
+            yield from leaves_at(each, steps)
+    if not steps:
+        yield predicate
+        return
+    inner = predicate.get("properties", {}).get(steps[0])
+    if inner is not None:
+        yield from leaves_at(inner, steps[1:])
+
+
+def _text(route: AnalyzedRoute, attribute: spec.Attribute) -> KeyShape:
+    """Return what is known of an attribute that is text, by its source."""
+    source, given = source_of(attribute)
+    if attribute.transform or attribute.type not in (None, "S"):
+        return KeyShape()
+    if source.key == "hash":
+        return KeyShape(patterns=(_HASH,))
+    if source.key == "meta":
+        return KeyShape(patterns=(_TIME,) if given in META_TIMES else ())
+    pieces = [(True, given)]
+    kinds = ["string"] if attribute.type is None else ["string", "number"]
+    if source.key == "template":
+        pieces = split_template(given)
+        kinds = ["string", "number", "boolean"]
+    elif source.key != "from":
+        return KeyShape()
+    default = attribute.default
+    if default is not UNSET and not isinstance(default, str):
+        return KeyShape()
+    patterns = (*_joined(route, pieces, kinds), _NOT_EMPTY)
+    if default is not UNSET:
+        other = f"^{escaped(default)}$"
+        return KeyShape(patterns=tuple(one_of([each, other]) for each in patterns))
+    head, tail = ["" if is_expression else text for is_expression, text in (pieces[0], pieces[-1])]
+    return KeyShape(head=head, tail=tail, patterns=patterns)
+
+
+def _joined(
+    route: AnalyzedRoute, pieces: Sequence[tuple[bool, str]], kinds: Sequence[str]
+) -> tuple[str, ...]:
+    """Return patterns of the texts of a template; in each, an expression has one of its own."""
+    parts = [
+        _bodies(route, text, kinds) if is_expression else [escaped(text)]
+        for is_expression, text in pieces
+    ]
+    found = []
+    for number in range(max(map(len, parts), default=0)):
+        each = [bodies[min(number, len(bodies) - 1)] for bodies in parts]
+        found.append("".join(["^", *[f"({body})" for body in each], "$"]))
+    return tuple(found)
+
+
+def _bodies(route: AnalyzedRoute, text: str, kinds: Sequence[str]) -> list[str]:
+    """Return patterns that each value of an expression, as text, matches as a whole."""
+    tree = tree_of(text)
+    steps = route.scope.path(tree)
+    messages = route.mapped
+    if not steps or messages is None:
+        return [ANY_TEXT]
+    value = of_tree(messages, route.scope, tree)
+    others = [
+        _BODIES[kind] for kind in kinds if kind != "string" and value.can_be([kind]) is not NO
+    ]
+    texts: list[str] = []
+    if value.can_be(["string"]) is not NO:
+        texts = [body_of(each) for each in messages.text_patterns(steps) or ()]
+        if value.longest is not None and value.longest <= _SHORT:
+            texts.append(rf"[\s\S]{{0,{value.longest}}}")
+        texts = texts or [ANY_TEXT]
+    if not others:
+        return texts or [ANY_TEXT]
+    return [one_of([each, *others]) if each else one_of(others) for each in texts or [""]]

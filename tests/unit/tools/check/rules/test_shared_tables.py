@@ -1,0 +1,179 @@
+"""Routes that lose data of one item, what their findings say, and how a pair is ignored."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.check import Report, examine
+
+CODES = ("RT218", "RT606", "RT626", "RT629")
+HEAD = """\
+queues: {q: {dead_letter: d}, p: {dead_letter: d}}
+tables: {t: {name: things, key: {id: S}}, keys: {key: {k: S}}}
+"""
+
+
+def routes(one: str, other: str, queue: str = "p") -> str:
+    """Two routes that write one key."""
+    return f"{HEAD}routes:\n  r0: {{queue: q, table: t, {one}}}\n  r1: {{queue: {queue}, table: t, {other}}}\n"
+
+
+def write(mode: str, names: str = "", more: str = "") -> str:
+    """How a route writes some attributes, each from a field of its name."""
+    item = "".join(f", {name}: {name}" for name in names.split())
+    return f"item: {{id: id{item}}}, write: {{mode: {mode}{more}}}"
+
+
+V, W, ONCE = ", version: v", ", version: w", ", once: keys"
+ADD, APPEND = ", add: [a]", ", append: [a]"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "code"),
+    [
+        (write("put", "a"), write("put", "a"), ""),
+        (write("put", "a"), write("put", "b"), "RT626"),
+        (write("newest", "a v", V), write("newest", "a v", V), ""),
+        (write("newest", "a v", V), write("newest", "b v", V), "RT626"),
+        (write("newest", "a v", V), write("newest", "a w", W), "RT626"),
+        (write("put", "a"), write("update", "b"), "RT626"),
+        (write("insert", "a"), write("insert", "a"), "RT626"),
+        (write("insert", "a"), write("update", "b"), "RT626"),
+        (write("update", "a"), write("update", "b"), ""),
+        (write("update", "a v", V), write("update", "b w", W), ""),
+        (write("update", "a v", V), write("update", "b v", V), "RT626"),
+        (write("update", "a"), write("update", "a"), "RT626"),
+        (write("update", "a", ADD + ONCE), write("update", "a", ADD + ONCE), ""),
+        (write("update", "a", ADD + ONCE), write("update", "a"), "RT626"),
+        (write("update", "a", ADD + ONCE), write("update", "a", APPEND + ONCE), "RT626"),
+        (write("update", "a", ADD + ONCE), write("put", "b"), "RT626"),
+        (write("update", "a", ", keep_first: [a]"), write("update", "a", ", keep_first: [a]"), ""),
+        (write("delete"), write("put", "a"), "RT626"),
+        (write("delete"), write("delete"), ""),
+        (write("delete", "v", V), write("newest", "a v", V), "RT627"),
+        (write("delete", "v", V), write("update", "a w", W), "RT628"),
+    ],
+)
+def test_pairs_of_modes(find_all: Any, one: str, other: str, code: str) -> None:
+    """What a pair is reported as, in either order of the routes."""
+    for pair in ((one, other), (other, one)):
+        found = [line[:5] for line in find_all(routes(*pair))]
+        assert found == ([code] if code else [])
+
+
+def test_a_finding_has_the_messages_and_the_edit(find_all: Any) -> None:
+    """In one line; the edit is YAML that ends the losses."""
+    [line] = find_all(routes(write("put", "a"), write("put", "b")))
+    sentence, _, advice = line.partition("; write ")
+    assert sentence == (
+        "RT626 routes 'r0' and 'r1' write one item for {id: a, a: a} and then {id: a, b: b}: "
+        "in order, 'r1' replaces the item, and erases 'a' of 'r0'; "
+        "out of order, a late message of 'r0' replaces the item, and erases 'b' of 'r1'"
+    )
+    edit = yaml.safe_load(advice)["routes"]
+    assert find_all(routes(*[yaml.safe_dump(edit[name], default_flow_style=True)[1:-2] for name in ("r0", "r1")])) == []
+
+
+def test_two_inserts_get_a_sort_key(find_all: Any) -> None:
+    """The advice says so before the YAML."""
+    [line] = find_all(routes(write("insert", "a"), write("insert", "a")))
+    assert "; a table whose sort key is the kind of the event, write routes: {r0: {item:" in line
+
+
+def test_one_message_that_puts_one_item_twice(find_all: Any) -> None:
+    """RT218 is for what RT626 does not say."""
+    assert [line[:5] for line in find_all(routes(write("put", "a"), write("put", "a"), "q"))] == ["RT218"]
+    assert [line[:5] for line in find_all(routes(write("put", "a"), write("put", "b"), "q"))] == ["RT626"]
+
+
+def test_sums_with_a_version(find_all: Any) -> None:
+    """A redelivered message adds nothing, so that there is one finding; neither does a late one."""
+    [line] = find_all(routes(write("update", "a v", ADD + V), write("update", "b")))
+    advice = "remove 'version', and name a table of idempotency keys with 'once:'"
+    assert line == f"RT629 with 'version', a message that is received late does not 'add' anything; {advice}"
+    assert [each[:5] for each in find_all(routes(write("update", "a", APPEND), write("update", "b")))] == ["RT606"]
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that returns the report on a config without its version."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text: str, **files: str) -> Report:
+        for name, content in files.items():
+            Path(f"{name}.yaml").write_text(content, encoding="utf-8")
+        Path("routes.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
+        return examine(Path("routes.yaml"), {})
+
+    return run
+
+
+def test_a_pair_can_be_ignored(report: Any) -> None:
+    """By both of its routes, in any order; another pair of one of them stays."""
+    text = routes(write("put", "a"), write("put", "b")) + f"  r2: {{queue: p, table: t, {write('put', 'c')}}}\n"
+    ignore = "ignore: [{code: RT626, at: routes.r1, and: routes.r0, reason: r1 is sent before r0}]\n"
+    before = [each for each in report(text).findings if each.code.id == "RT626"]
+    after = report(text + ignore)
+    assert len(before) == 3
+    assert [each for each in after.findings if each.code.id in ("RT626", "RT110")] == before[1:]
+    assert [each.finding for each in after.ignored] == before[:1]
+
+
+def test_an_ignored_pair_that_loses_nothing_is_reported(report: Any) -> None:
+    """As any entry that matches no finding."""
+    text = routes(write("put", "a"), write("put", "a"))
+    ignore = "ignore: [{code: RT626, at: routes.r1, and: routes.r0, reason: none}]\n"
+    assert [each.code.id for each in report(text + ignore).findings] == ["RT110"]
+
+
+def verdicts(report: Report) -> list[tuple[str, str, str]]:
+    """The claims about pairs, each with its verdict and reason."""
+    pairs = [each for each in report.ledger.entries if each.kind == "pair"]
+    return [(f"{each.route} {each.subject}", each.verdict, each.reason or ",".join(each.codes)) for each in pairs]
+
+
+SCHEMA = (
+    ", schema: {{type: object, required: [id], properties: {{id: {{type: string, maxLength: 20, pattern: '{}'}}}}}}"
+)
+
+
+def test_pairs_are_claims(report: Any) -> None:
+    """Proved, refuted by a finding, or not decided."""
+    text = routes(write("put", "a") + SCHEMA.format("^a"), write("put", "b") + SCHEMA.format("^b"))
+    text += f"  r2: {{queue: s, table: t, {write('put', 'c') + SCHEMA.format('^a')}}}\n"
+    text += "  r3: {queue: u, table: t, item: {id: {from: id, transform: {truncate: 1}}, d: d}"
+    text += SCHEMA.format("^c") + "}\n"
+    found = report(text)
+    unknown = "no two messages with one key were found, and it is not proved that there are none"
+    assert verdicts(found) == [
+        ("r1 r0", "proved", ""),
+        ("r2 r0", "refuted", "RT626"),
+        ("r2 r1", "proved", ""),
+        ("r3 r0", "not decided", unknown),
+        ("r3 r1", "not decided", unknown),
+        ("r3 r2", "not decided", unknown),
+    ]
+    entry = found.ledger.undecided[-1]
+    assert entry.finding.sentence == f"the pair of routes 'r2' and 'r3' is not decided: {unknown}"
+    assert entry.finding.code.id == "RT241"
+    assert found.ledger.entries[-1].in_words == "not decided"
+
+
+def test_a_pair_that_is_not_decided_can_be_ignored(report: Any) -> None:
+    """By both routes; without a schema of both, it is no claim for `--strict`."""
+    text = routes(
+        "item: {id: {from: id, transform: {truncate: 1}}, a: a}" + SCHEMA.format("^a"),
+        "item: {id: {template: 'bb{id}'}, b: b}",
+    )
+    ignore = "ignore: [{code: RT242, at: routes.r1, and: routes.r0, reason: 'never meet'}]\n"
+    found = report(text + ignore)
+    [pair] = [each for each in found.ledger.entries if each.kind == "pair"]
+    assert (pair.ignored, pair.has_schema, pair.open) == ("never meet", False, False)
+
+
+def test_a_config_with_errors_has_no_pairs(report: Any) -> None:
+    """Its routes cannot run."""
+    found = report(routes(write("put", "a"), write("put", "b")) + "  r2: {queue: p, table: unknown}\n")
+    assert "RT626" not in [each.code.id for each in found.findings]
