@@ -142,6 +142,13 @@ VERSION_NOT_STORED = declare(
     "message replaces it, also one that is older than what is stored.",
     "warning",
 )
+NEWLY_LOSING = declare(
+    "RT932",
+    "two routes that newly lose data of one item",
+    "In the old config the keys of the two routes were apart, or their modes lost nothing. `router check` reports the "
+    "pair as RT626 or RT628, with the edit that ends the loss.",
+    "warning",
+)
 PERMISSIONS = declare(
     "RT940",
     "other permissions of the role",

@@ -26,6 +26,7 @@ from router.tools.change.change_codes import (
 from router.tools.change.consequences import compare_deployments
 from router.tools.change.counterexamples import Counterexample, samples
 from router.tools.change.items import compare_parts, conflicts
+from router.tools.change.new_meetings import new_meetings
 from router.tools.change.recording import NO_RECORDINGS, Recordings
 from router.tools.change.report import (
     ChangeFinding,
@@ -99,6 +100,7 @@ def _compare(
         *_renamed(pairs.both),
         *(change for before, after in changed for change in _side_by_side(before, after)),
         *unstored_versions(was, now, pairs),
+        *new_meetings(old, new, pairs),
         *compare_deployments(old, new, as_worker),
     ]
     findings = _located(old, new, changes)

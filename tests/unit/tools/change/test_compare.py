@@ -368,7 +368,7 @@ def test_what_a_report_has(open_config: Open) -> None:
     assert (report.old, report.new, report.same) == (old.label, new.label, 1)
     assert {route.route: [each.change.code.id for each in route.findings] for route in report.routes} == {
         "b": ["RT901"],
-        "c": ["RT901", "RT912"],
+        "c": ["RT901", "RT932", "RT932", "RT912"],
     }
     assert codes(report) == ["RT901", "RT901", "RT904", "RT912"]
 

@@ -49,6 +49,7 @@ ADD, APPEND = ", add: [a]", ", append: [a]"
         (write("update", "a", ADD + ONCE), write("update", "a"), "RT626"),
         (write("update", "a", ADD + ONCE), write("update", "a", APPEND + ONCE), "RT626"),
         (write("update", "a", ADD + ONCE), write("put", "b"), "RT626"),
+        (write("update", "a v", ADD + ONCE), write("update", "a v", V), "RT626"),
         (write("update", "a", ", keep_first: [a]"), write("update", "a", ", keep_first: [a]"), ""),
         (write("delete"), write("put", "a"), "RT626"),
         (write("delete"), write("delete"), ""),
