@@ -1,12 +1,14 @@
 """What is known of the routes that share a table, for the graph and the console."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from router.runtime.program.load import Loaded
-from router.tools.check.analysis.key_meetings import Meeting
 from router.tools.check.analysis.table_sharing import writers_of
-from router.tools.check.rule import Subject
 from router.tools.dev.graph import SharedPair, SharedTable, SharedVerdict
+
+if TYPE_CHECKING:
+    from router.tools.check.analysis.key_meetings import Meeting
 
 _WORST_FIRST = ("may meet", "not decided", "apart")
 
@@ -20,12 +22,17 @@ def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
     if program is None or loaded.schemas is None:
         return {}
     config = program.config
+    writers = writers_of(config)
+    if not writers:
+        return {}
+    # Most configs have nothing to compare, and do without the modules.
+    from router.tools.check.rule import Subject
+
     names = {name: table.name or name for name, table in config.tables.items()}
     pairs: dict[str, list[SharedPair]] = {}
     subject = Subject(config, program.plugins, loaded.schemas, program=program)
     for meeting in subject.meetings:
         pairs.setdefault(names[meeting.other.route.table], []).append(_pair(meeting))
-    writers = writers_of(config)
     return {
         name: _shared(name, writers[table], pairs.get(table, ()))
         for name, table in names.items()
@@ -33,7 +40,7 @@ def shared_tables(loaded: Loaded) -> Mapping[str, SharedTable]:
     }
 
 
-def _pair(meeting: Meeting) -> SharedPair:
+def _pair(meeting: "Meeting") -> SharedPair:
     routes = (meeting.other,) if meeting.one is None else (meeting.one, meeting.other)
     names = tuple(route.name for route in routes)
     if meeting.example is not None:
