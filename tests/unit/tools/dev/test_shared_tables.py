@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from router.runtime.program.load import Loaded, load
 from router.tools.dev.graph import Graph, SharedPair, SharedTable, as_json, as_mermaid, graph_of, group, select
 from router.tools.dev.graph_picture import as_svg
 from router.tools.dev.shared_tables import shared_tables
+from tests.support.program import Loaded, load
 
 CONFIG = """\
 version: 1
