@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from router.prover.text_patterns import exclude_each_other
-from router.runtime.program.load import load
 from router.tools.check.analysis import key_separation
 from router.tools.check.analysis.key_meetings import Meeting
 from router.tools.check.rule import Subject
+from tests.support.program import load
 
 Meet = Callable[..., Meeting]
 ID = "id: {type: string, minLength: 1, maxLength: 20}"
