@@ -261,13 +261,16 @@ def test_too_large(router: Any, tmp_path: Path) -> None:
 
 def test_module_of_no_package(router: Any, tmp_path: Path) -> None:
     """A plugin that is installed here, and that nothing would bring into the package, is refused with what to do."""
-    (tmp_path / "routes.yaml").write_text("plugins: [py]\n" + SMALL)
+    (tmp_path / "routes.yaml").write_text("plugins: [own]\n" + SMALL)
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "own.py").write_text("from router import hookimpl\n\n@hookimpl\ndef router_start(router): pass\n")
 
-    done = router("build", "--arch", "x86_64")
+    done = router("build", "--arch", "x86_64", env={**os.environ, "PYTHONPATH": str(installed)})
 
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == (
-        "router: plugin 'py' is an installed module that no package contains; "
+        "router: plugin 'own' is an installed module that no package contains; "
         "list its distribution in plugins/requirements.txt"
     )
 

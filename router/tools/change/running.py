@@ -6,7 +6,7 @@ A recording is run against the outcomes in it, or against another version.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, UnsetType
 
 from router import codes
-from router.errors import UsageError
+from router.errors import PluginError, UsageError
 from router.model import WRITTEN, Item, Outcome, Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
@@ -64,7 +64,9 @@ def record_of(route: RouteVersion, message: Any) -> Record | None:
 
 def run(route: RouteVersion, record: Record) -> RouteResult:
     """Plan a record on a route, after the earlier routes of its queue if that matches the first."""
-    start_plugins(route.version.program)
+    # Where it cannot start here, as it needs what the function has, its messages run without.
+    with suppress(PluginError):
+        start_plugins(route.version.program)
     planned = plan(route.isolated, record)
     outcome = planned.outcome or WRITTEN
     writes = [write for write in planned.writes if write.route == route.name]

@@ -17,7 +17,7 @@ CONFIG = """\
 version: 1
 queues: {q: {name: NAME, dead_letter: NAME-dlq}}
 tables: {items: {name: NAME, key: {pk: S, sk: N}, ttl: expires}}
-routes: {r: {queue: q, table: items, item: {pk: a, sk: {from: b, type: N}}}}
+routes: {r: {queue: q, table: items, item: {pk: a, sk: {from: b, type: N}, expires: {ttl: 90d}}}}
 """
 
 

@@ -260,6 +260,11 @@ class SchemaDocument(Struct, frozen=True, dict=True):
         """The content as JSON."""
         return _ENCODER.encode(self.content)
 
+    @cached_property
+    def parts(self) -> Sequence[tuple[Path, dict[str, Any]]]:
+        """Every subschema that is an object, with its path."""
+        return tuple(subschemas(self.content))
+
     @property
     def stands_alone(self) -> bool:
         """Whether it surely has no reference and no name: one with the same content, at

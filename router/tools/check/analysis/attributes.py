@@ -4,6 +4,7 @@ Also how many different ones there are, where a schema or constants limit them, 
 that a time to live reads counts seconds, or milliseconds.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain
@@ -57,6 +58,7 @@ FIRST_MILLISECONDS = 100_000_000_000
 """Greater numbers of seconds are after the year 5138: they are milliseconds."""
 MILLISECONDS: Schema = {"type": "number", "minimum": FIRST_MILLISECONDS}
 _SECONDS: Schema = {"anyOf": [{"not": {"type": "number"}}, {"maximum": FIRST_MILLISECONDS - 1}]}
+_WORD = re.compile(r"\w+")
 _MILLISECONDS_AS_TEXT = "1767323045678"
 _SECONDS_AS_TEXT = r"^[+-]?[0-9]{1,11}(\.[0-9]*)?$"
 
@@ -351,3 +353,19 @@ def _counted_by(value: Any) -> Answer:
     if isinstance(value, int | Decimal) and value >= FIRST_MILLISECONDS:
         return NO
     return YES
+
+
+def with_braces(route: AnalyzedRoute, attribute: spec.Attribute) -> str:
+    """Return a template with the braces that it seems to lack; "" if it has an expression, or names no property."""
+    values = infer(route, attribute).source
+    if not isinstance(values, Joined) or values.expressions or route.index is None:
+        return ""
+    text = "".join(values.literals)
+    names = route.index.names(route.scope.element or ())
+    prefix = "element." if route.scope.each else ""
+
+    def in_braces(word: re.Match[str]) -> str:
+        return f"{{{prefix}{word[0]}}}" if word[0] in names else word[0]
+
+    braced = _WORD.sub(in_braces, text)
+    return "" if braced == text else braced

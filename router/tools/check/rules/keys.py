@@ -20,6 +20,7 @@ from router.tools.check.analysis.attributes import (
     InferredAttribute,
     count_of_attribute,
     stored,
+    with_braces,
 )
 from router.tools.check.analysis.claims import KINDS_OF_KEYS
 from router.tools.check.analysis.routes import (
@@ -29,7 +30,6 @@ from router.tools.check.analysis.routes import (
     named,
     why_missing,
 )
-from router.tools.check.analysis.templates import with_braces
 from router.tools.check.analysis.text_formats import refusal_of
 from router.tools.check.analysis.values import possible
 from router.tools.check.rule import Found, PlacedClaim, Subject, place_claim, rule

@@ -18,7 +18,6 @@ from router.runtime.program.schemas.documents import (
     SchemaDocument,
     escape,
     pointer,
-    subschemas,
 )
 from router.runtime.program.schemas.links import missing_formats
 from router.runtime.program.schemas.reasons import first_error
@@ -122,6 +121,7 @@ _OTHER_WORDS = frozenset(
     )
 )
 """Annotations, and keywords of OpenAPI and ajv, some of which are like a keyword."""
+_KNOWN = _KEYWORDS | _OTHER_WORDS
 
 
 @rule(IMPOSSIBLE_SCHEMA)
@@ -147,7 +147,7 @@ def check_formats(subject: Subject) -> Iterator[Found]:
 
 
 def _unknown_formats(document: SchemaDocument, path: Path) -> Iterator[Found]:
-    for place, schema in subschemas(document.content):
+    for place, schema in document.parts:
         named = schema.get("format")
         if isinstance(named, str) and named not in ASSERTED_SINCE:
             where = pointer((*place, "format"))
@@ -169,8 +169,8 @@ def check_keywords(subject: Subject) -> Iterator[Found]:
 
 
 def _misspelt(document: SchemaDocument, path: Path) -> Iterator[Found]:
-    for place, schema in subschemas(document.content):
-        for name in sorted(schema.keys() - _KEYWORDS - _OTHER_WORDS):
+    for place, schema in document.parts:
+        for name in sorted(schema.keys() - _KNOWN):
             keyword = _keyword_like(name)
             if keyword:
                 sentence = f"'{name}' at {pointer(place)} of {document.name} is not a keyword"
@@ -209,7 +209,7 @@ def check_definitions(subject: Subject) -> Iterator[Found]:
 
 
 def _definitions(document: SchemaDocument) -> Iterator[Path]:
-    for path, part in subschemas(document.content):
+    for path, part in document.parts:
         for key in _DEFINITIONS:
             if isinstance(part.get(key), dict):
                 yield from ((*path, key, name) for name in part[key])
@@ -226,11 +226,7 @@ def _reached(validation: Validation) -> set[Path]:
                 owner = (document.uri, _owner(reference.path))
                 references.setdefault(owner, []).append((target.document.uri, _owner(target.path)))
     # A dynamic anchor can be reached by a $dynamicRef to another one of its name.
-    waiting = [
-        (root, path)
-        for path, part in subschemas(validation.root.content)
-        if "$dynamicAnchor" in part
-    ]
+    waiting = [(root, path) for path, part in validation.root.parts if "$dynamicAnchor" in part]
     waiting.append((root, ()))
     reached: set[tuple[str, Path]] = set()
     while waiting:
@@ -273,7 +269,7 @@ def check_examples(subject: Subject) -> Iterator[Found]:
     for validation in subject.schemas.validations.values():
         parts: list[tuple[SchemaDocument, Path, list[Any]]] = []
         for document in validation.documents.values():
-            for path, schema in subschemas(document.content):
+            for path, schema in document.parts:
                 examples = schema.get("examples")
                 if isinstance(examples, list) and examples and (document.uri, path) not in checked:
                     checked.add((document.uri, path))

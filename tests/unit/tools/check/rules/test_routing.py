@@ -229,3 +229,12 @@ def test_a_queue_that_is_not_declared(find_all: Any, name: str, near: str) -> No
     (line,) = [line for line in found if line.startswith("RT203")]
     advice = f"did you mean '{near}'?" if near else f"add 'dead_letter:' to the queue '{name}' under 'queues'"
     assert line.endswith(f"; {advice}")
+
+
+def test_routes_of_an_unknown_table(find_all: Any) -> None:
+    """Nothing is said of the keys of a table that is not declared."""
+    routes = "a: {queue: q, table: u, item: {id: id}}, b: {queue: q, table: u, item: {id: id}}"
+
+    found = find_all(f"{ALL}routes: {{{routes}}}\n")
+
+    assert {line[:5] for line in found if "queue" not in line} == {"RT201"}
