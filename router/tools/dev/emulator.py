@@ -208,17 +208,22 @@ def refuse_foreign(endpoint: str, local: LocalAws) -> None:
 
 def create_table(client: "DynamoDBClient", table: Table, ttl: str = "") -> None:
     """Create a table, billed by request, with its time-to-live attribute if it has one."""
-    client.create_table(
-        TableName=table.name,
-        KeySchema=[
-            {"AttributeName": attribute, "KeyType": role}
-            for (attribute, _), role in zip(table.key, _ROLES, strict=False)
-        ],
-        AttributeDefinitions=[
-            {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
+    try:
+        client.create_table(
+            TableName=table.name,
+            KeySchema=[
+                {"AttributeName": attribute, "KeyType": role}
+                for (attribute, _), role in zip(table.key, _ROLES, strict=False)
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": attribute, "AttributeType": kind} for attribute, kind in table.key
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    except client.exceptions.ResourceInUseException as error:
+        # The SDK has repeated a call that was done and not answered in time.
+        if not error.response["ResponseMetadata"].get("RetryAttempts"):
+            raise
     if ttl:
         client.update_time_to_live(
             TableName=table.name,
