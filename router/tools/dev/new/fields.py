@@ -351,3 +351,8 @@ def _differs(messages: Messages, key: Sequence[Names], versions: Values) -> bool
         if seen.setdefault((one, version), message) != message:
             return False
     return True
+
+
+def slug(text: str) -> str:
+    """Return a text as a part of a name in the config."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "other"

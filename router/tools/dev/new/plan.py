@@ -20,16 +20,14 @@ from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
 from router.tools.dev.new.s3_notifications import are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
-from router.tools.dev.new.shapes import Shape, Shapes, find_shapes
+from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_shapes
 from router.tools.dev.new.tables import (
-    COMMON,
     Choose,
     NewTable,
     Settings,
     TablePlan,
     Wanted,
     plan_table,
-    slug,
 )
 
 
@@ -172,7 +170,7 @@ def _group_by_table(
         return {wanted.table: shapes.shapes}
     common = rank_keys(messages, wanted.table)
     apart: dict[str, tuple[Shape, ...]] = {
-        f"{wanted.table}-{slug(shape.value)}": (shape,) for shape in shapes.shapes
+        f"{wanted.table}-{shape.label}": (shape,) for shape in shapes.shapes
     }
     best = [rank_keys(shape.messages, name)[:1] for name, (shape,) in apart.items()]
     firsts = {key.path for keys in best for key in keys}
@@ -259,4 +257,4 @@ def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]
 
 
 def _route_name(shape: Shape, wanted: Wanted) -> str:
-    return f"{wanted.name}-{slug(shape.value)}" if shape.value else wanted.name
+    return f"{wanted.name}-{shape.label}" if shape.value else wanted.name

@@ -8,7 +8,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from router.tools.dev.new.fields import MAX_DEPTH, Messages, Names, paths_of, snake_case, values_at
+from router.tools.dev.new.fields import (
+    MAX_DEPTH,
+    Messages,
+    Names,
+    paths_of,
+    slug,
+    snake_case,
+    values_at,
+)
 
 _TYPE_NAME = re.compile(
     r"type|kind|event|action|(event|message|detail|notification)_(type|kind|name)"
@@ -19,8 +27,10 @@ _AROUND = ("data", "detail", "event", "message", "payload", "body", "meta", "met
 _TYPE = re.compile(r"[A-Za-z][A-Za-z_.:/-]*\d{0,2}")
 """The name of a type; ids have more digits."""
 _FEW = 3
-"""The most types that may have one message each; with more, the field may as well be an id."""
+"""The most types that may have one message each, if they differ little; with more, the field may as well be an id."""
 _MAX_SHAPES = 20
+COMMON = "common"
+"""The end of the name of a route for what messages of several types have."""
 _MIN_OF_EACH = 5
 """The fewest messages of each value of a field whose name is not that of a type."""
 _ALIKE = 0.8
@@ -36,6 +46,8 @@ class Shape(Struct, frozen=True):
     messages: tuple[Mapping[str, Any], ...]
     value: str = ""
     """The value of the discriminator, "" if there is only one shape."""
+    label: str = ""
+    """The value as a part of a name in the config; no two shapes have the same."""
 
 
 class Shapes(Struct, frozen=True):
@@ -64,8 +76,19 @@ def find_shapes(messages: Messages) -> Shapes:
     if not discriminator:
         return Shapes((Shape(tuple(messages)),))
     groups = _group(messages, values_at(messages, discriminator))
-    shapes = [Shape(tuple(group), value) for value, group in groups.items()]
+    labels = _labels(list(groups))
+    shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]
     return Shapes(tuple(shapes), discriminator)
+
+
+def _labels(values: Sequence[str]) -> dict[str, str]:
+    """Return a part of a name for each value; those that differ in case or signs only are numbered."""
+    labels: dict[str, str] = {}
+    for value in values:
+        label = slug(value)
+        same = sum(slug(each) == label for each in labels) + (label == COMMON)
+        labels[value] = f"{label}-{same + 1}" if same else label
+    return labels
 
 
 def _score(
@@ -80,7 +103,7 @@ def _score(
     groups = _group(presence, values)
     if not 1 < len(groups) <= _MAX_SHAPES:
         return 0
-    is_type = _is_type(path, list(groups), len(values))
+    is_type = _is_type(path, list(groups)) and _are_types(groups, len(values))
     are_few = min(map(len, groups.values())) < _MIN_OF_EACH
     if are_few and (not is_type or _are_one_thing(presence, varying)):
         return 0
@@ -91,16 +114,22 @@ def _score(
     return decided + is_type / 2 - len(path) / 4
 
 
-def _is_type(path: Names, values: Sequence[str], messages: int) -> bool:
+def _is_type(path: Names, values: Sequence[str]) -> bool:
     """Return whether the name of a field and its values are those of a type."""
     if not _TYPE_NAME.fullmatch(snake_case(path[-1])) or not all(map(_TYPE.fullmatch, values)):
         return False
     if any(snake_case(name) not in _AROUND for name in path[:-1]):
         return False
-    if len({re.sub(r"\d+", "", value) for value in values}) < len(values):
-        # Types that differ in their numbers are ids.
-        return False
-    return len(values) <= _FEW or len(values) * 2 <= messages
+    # Types that differ in their numbers are ids.
+    return len({re.sub(r"\d+", "", value) for value in values}) == len(values)
+
+
+def _are_types(groups: Mapping[str, list[Presence]], messages: int) -> bool:
+    """Return whether so many values are types: they are few, repeat, or most have fields of their own."""
+    if len(groups) <= _FEW or len(groups) * 2 <= messages:
+        return True
+    different = {frozenset.union(*group) for group in groups.values()}
+    return len(different) * 2 > len(groups)
 
 
 def _are_one_thing(presence: Sequence[Presence], varying: Presence) -> bool:

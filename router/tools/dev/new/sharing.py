@@ -63,12 +63,17 @@ class Group(Struct, frozen=True):
 
 def prefixes_of(values: Sequence[str]) -> list[str]:
     """Return what the names of the attributes of each type begin with: its name, without the words
-    with which all begin.
+    with which all begin. Types that differ in case or signs only are numbered.
     """
     names = [(snake_case(value) or "other").split("_") for value in values]
     while len(names) > 1 and len({words[0] for words in names}) == 1 and min(map(len, names)) > 1:
         names = [words[1:] for words in names]
-    return ["_".join(words) for words in names]
+    prefixes = ["_".join(words) for words in names]
+    before = [prefixes[:index].count(prefix) for index, prefix in enumerate(prefixes)]
+    return [
+        f"{prefix}_{count + 1}" if count else prefix
+        for prefix, count in zip(prefixes, before, strict=True)
+    ]
 
 
 def share(group: Group) -> Shared:

@@ -4,7 +4,6 @@ Shapes with one key are written by `update`, each to attributes of its own (`sha
 of their own; other shapes are whole items.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,14 +26,12 @@ from router.tools.dev.new.fields import (
 )
 from router.tools.dev.new.mapping import MESSAGE_ID, Mapped, TableKey, map_whole, name_key
 from router.tools.dev.new.s3_notifications import S3_NOTE, S3_NOTIFICATIONS, are_s3_notifications
-from router.tools.dev.new.shapes import Shape
+from router.tools.dev.new.shapes import COMMON, Shape
 from router.tools.dev.new.sharing import Group, Shared, prefixes_of, project, share
 
 Settings = Mapping[str, Any]
 Choose = Callable[[Sequence[KeyCandidate], str], KeyCandidate]
 """Chooses a key of the candidates for a table; the best is the first."""
-COMMON = "common"
-"""The end of the name of a route for what messages of several types have."""
 MODES = ("put", "insert", "newest", "update")
 """The values of `--mode`."""
 
@@ -126,6 +123,8 @@ class _Planner:
         config: spec.Config,
     ) -> None:
         self._shapes = shapes
+        self._type = discriminator
+        """It is the same in all messages of a type, and thus no key."""
         self._discriminator = discriminator if len(shapes) > 1 else ()
         self._name = name
         self._wanted = wanted
@@ -180,15 +179,12 @@ class _Planner:
         if self._known:
             fields = [_field_of(self._messages, each, self._name) for each in self._known.key]
             return [], choose_key(self._messages, ",".join(fields))
-        candidates = [
-            each
-            for each in rank_keys(self._messages, self._name)
-            if each.path != self._discriminator
-        ]
+        ranked = rank_keys(self._messages, self._name)
+        candidates = [each for each in ranked if each.path != self._type]
         if not candidates:
             self._notes.append(
-                "key message_id: no field is text or a whole number in all samples, so that each "
-                "message is an item of its own, by its id in SQS; name a field with --key"
+                "key message_id: no field that all samples have is named like an id or differs in all, so "
+                "that each message is an item of its own, by its id in SQS; name a field with --key"
             )
             return [], []
         chosen = choose(candidates, self._name)
@@ -377,8 +373,3 @@ def _field_of(messages: Messages, attribute: str, table: str) -> str:
     raise UsageError(
         f"table '{table}' has the key attribute '{attribute}', and no sample has it: give --key"
     )
-
-
-def slug(text: str) -> str:
-    """Return a text as a part of a name in the config."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "other"

@@ -232,6 +232,10 @@ A, B = {"type": "a", "x": 1}, {"type": "b", "y": {"z": 1}}
         ([{"name": "Ann", "x": 1}, {"name": "Bob"}], ((), [("", 2)])),
         ([{"event": "evt_1001", "x": 1}, {"event": "evt_1002"}], ((), [("", 2)])),
         ([{"kind": f"{letter}a", "x": 1} for letter in "abc"] + [{"kind": "da"}], ((), [("", 4)])),
+        (
+            [{"kind": f"{letter}a", letter: 1} for letter in "abcd"],
+            (("kind",), [("aa", 1), ("ba", 1), ("ca", 1), ("da", 1)]),
+        ),
     ],
 )
 def test_shapes(messages: list[dict[str, Any]], found: Any) -> None:
