@@ -238,3 +238,12 @@ def test_routes_of_an_unknown_table(find_all: Any) -> None:
     found = find_all(f"{ALL}routes: {{{routes}}}\n")
 
     assert {line[:5] for line in found if "queue" not in line} == {"RT201"}
+
+
+def test_routes_that_do_not_map_the_key(find_all: Any) -> None:
+    """Nothing is said of what they put under one key."""
+    routes = "a: {queue: q, table: t, item: {b: id}}, b: {queue: q, table: t, item: {b: id}}"
+
+    found = find_all(f"{ALL}routes: {{{routes}}}\n")
+
+    assert [line[:5] for line in found if "RT602" in line or "RT218" in line] == ["RT602", "RT602"]
