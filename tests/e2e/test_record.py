@@ -59,7 +59,9 @@ def test_a_sample_is_masked_and_the_queue_keeps_it(
     assert (head["queue"], head["config"], head["left_out"]) == ("orders", hash_, 0)
     assert sorted((each["outcome"], each["code"]) for each in messages) == [("rejected", "RT806"), ("written", "")]
     assert len({each["message"]["id"] for each in messages}) == 1
-    assert "ann" not in (tmp_path / "orders.jsonl").read_text()
+    written = (tmp_path / "orders.jsonl").read_text()
+    # What replaces them is random, and can have three of the same letters.
+    assert ("ann@example.com" in written, "example" in written) == (False, False)
     assert len(left) > 0
 
 
