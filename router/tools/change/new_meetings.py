@@ -21,7 +21,7 @@ def new_meetings(
     if same.issuperset(shared):
         return
     names = {before.name: after.name for before, after in pairs.both}
-    known = {frozenset(names.get(name, "") for name in pair) for pair in _losing(old)}
+    known = {frozenset((names.get(one, ""), names.get(other, ""))) for one, other in _losing(old)}
     by_name = {route.name: route for route in routes}
     for pair, sentence in _losing(new).items():
         if frozenset(pair) in known or same.issuperset(pair):

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import click
 import msgspec
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 
 from router.errors import refusing_file
 from router.model import Record
@@ -149,11 +149,12 @@ def _as_json(explained: Explanation, only: str | None) -> str:
 
 
 def _item(changed: ItemChange) -> dict[str, Any]:
-    changes = [
-        {name: value for name, value in structs.asdict(each).items() if value is not UNSET}
-        for each in changed.changes
-    ]
-    return {**structs.asdict(changed), "changes": changes}
+    return {**structs.asdict(changed), "changes": [*map(_known, changed.changes)]}
+
+
+def _known(change: Struct) -> dict[str, Any]:
+    fields = structs.asdict(change)
+    return {name: value for name, value in fields.items() if value is not UNSET}
 
 
 def _as_text(explained: Explanation, only: str | None) -> Iterable[str]:

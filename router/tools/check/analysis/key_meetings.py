@@ -163,9 +163,7 @@ def meetings_of(tables: Iterable[Sequence[AnalyzedRoute]], program: Program) -> 
 
 def _of_table(routes: Sequence[AnalyzedRoute], key: Key, program: Program) -> Iterator[Meeting]:
     shared = [_table_route(route, key) for route in routes]
-    heads = [
-        {head for each in shared for head in each.keyed.heads(place)} for place in range(len(key))
-    ]
+    heads = [_heads(shared, place) for place in range(len(key))]
     place = max(range(len(key)), key=lambda number: len(heads[number]))
     groups = KeyGroups(heads[place], _Group)
     count = len(shared)
@@ -184,6 +182,11 @@ def _distinct(routes: Iterable[_TableRoute]) -> Iterator[_TableRoute]:
         if route not in seen:
             seen.add(route)
             yield route
+
+
+def _heads(routes: Sequence[_TableRoute], place: int) -> set[str]:
+    """Return what the values of a key attribute of some routes begin with."""
+    return {head for each in routes for head in each.keyed.heads(place)}
 
 
 def _table_route(route: AnalyzedRoute, key: Key) -> _TableRoute:

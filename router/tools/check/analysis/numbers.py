@@ -34,7 +34,8 @@ def digits_of(messages: SchemaProver | None, value: Value) -> Digits | None:
 
 
 def _of_number(messages: SchemaProver | None, value: Value) -> Digits | None:
-    bounds = ((size, _less_than(Decimal(10) ** size)) for size in _WHOLE)
+    # A bound with a fraction would be compared as a double.
+    bounds = ((size, _less_than(10**size)) for size in _WHOLE)
     whole = _first(messages, value, bounds)
     if whole is None:
         return None
@@ -56,7 +57,7 @@ def _of_length(size: int) -> Schema:
     return {"type": "integer", "minimum": least, "maximum": 10**size - 1}
 
 
-def _less_than(bound: Decimal) -> Schema:
+def _less_than(bound: int) -> Schema:
     return {"exclusiveMinimum": -bound, "exclusiveMaximum": bound}
 
 
