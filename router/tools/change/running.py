@@ -6,7 +6,7 @@ A recording is run against the outcomes in it, or against another version.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct, UnsetType
 
 from router import codes
-from router.errors import PluginError, UsageError
+from router.errors import UsageError
 from router.model import WRITTEN, Item, Outcome, Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.engine import plan
@@ -24,7 +24,7 @@ from router.tools.change.versions import ConfigVersion, open_version, open_versi
 from router.tools.dev.compare import ABSENT, cell
 from router.tools.dev.records import make_body, make_record, record_with
 from router.tools.dev.requests import show_request
-from router.tools.dev.starting import start_plugins
+from router.tools.dev.starting import start_plugins_if_possible
 
 WHEN_FAILS = "'when' does not hold"
 """Why a route does not take a message whose condition is false."""
@@ -64,9 +64,7 @@ def record_of(route: RouteVersion, message: Any) -> Record | None:
 
 def run(route: RouteVersion, record: Record) -> RouteResult:
     """Plan a record on a route, after the earlier routes of its queue if that matches the first."""
-    # Where it cannot start here, as it needs what the function has, its messages run without.
-    with suppress(PluginError):
-        start_plugins(route.version.program)
+    start_plugins_if_possible(route.version.program)
     planned = plan(route.isolated, record)
     outcome = planned.outcome or WRITTEN
     writes = [write for write in planned.writes if write.route == route.name]

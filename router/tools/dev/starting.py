@@ -2,6 +2,7 @@
 
 import weakref
 
+from router.errors import PluginError
 from router.runtime.program.load import Program
 
 _STARTED = "plugins_are_started"
@@ -19,3 +20,11 @@ def start_plugins(program: Program) -> None:
     program.plugins.start(router)
     vars(program)[_STARTED] = True
     weakref.finalize(program, program.plugins.stop, router)
+
+
+def start_plugins_if_possible(program: Program) -> None:
+    """Call `router_start` once, even if it fails: a plugin may need what only the function has."""
+    try:
+        start_plugins(program)
+    except PluginError:
+        vars(program)[_STARTED] = True

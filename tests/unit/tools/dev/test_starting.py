@@ -138,3 +138,18 @@ def test_a_plugin_that_cannot_start(config: Path) -> None:
     for _ in range(2):
         with pytest.raises(PluginError, match=r"^plugin 'own': router_start raised AssertionError$"):
             start_plugins(program)
+
+
+def test_a_comparison_with_a_plugin_that_cannot_start(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It goes on, and does not try to start it again for each message."""
+    own = config.with_name("own.py")
+    failing = 'print("tried")\n    raise OSError'
+    own.write_text(PLUGIN.replace('assert not NAMES, "started again"', failing), encoding="utf-8")
+    with ExitStack() as stack:
+        route = routes_of(open_version(str(config), config, os.environ, stack))["things"]
+        message = record_of(route, {"id": "a"})
+        assert message is not None
+
+        outcomes = [run(route, message).outcome.kind for _ in range(2)]
+
+    assert (outcomes, capsys.readouterr().out.count("tried")) == (["retry", "retry"], 1)
