@@ -1,22 +1,23 @@
 """Compares what `router check` says of one config with what happens to messages that satisfy its schema."""
 
-import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from time import process_time
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
 
 from router.errors import ConfigError
+from router.model import Outcome
 from router.testing import deliver, record
 from tests.soundness.cases import TrialConfig
 from tests.soundness.messages import MessageMaker
+from tests.soundness.spelled import encoded
 from tests.support.check import Report, examine
 from tests.support.program import Loaded, Program, load_program
 
@@ -92,8 +93,50 @@ class Judgement(Struct, frozen=True, tag=True):
         return [each for each in self.wrong if each.kind == kind]
 
 
+class Trying(Struct, frozen=True):
+    """A config in its folder with what check says of it, and its messages."""
+
+    case: TrialConfig
+    folder: Path
+    is_valid: Callable[[Any], bool]
+    words: tuple[Word, ...]
+    messages: Sequence[str]
+
+
+def concerns_claims(outcome: Outcome, _: str) -> bool:
+    """Whether a claim is about an outcome: it is of no limit of each value whatever its schema says."""
+    return outcome.code not in _IRRELEVANT and not (outcome.code == "RT809" and _is_of_value(outcome.reason))
+
+
+class Messages(Protocol):
+    """Makes the messages of a config."""
+
+    def make(self, count: int, more: Sequence[Any] = (), values: Sequence[str] = ()) -> list[str]:
+        """Return up to `count` different valid messages as JSON."""
+
+
+class Way(Struct, frozen=True):
+    """What a generator of configs brings: `maker` makes the messages, and `compare` yields what else is wrong.
+
+    `concerns` says of the outcome and the body of a message that is rejected whether a claim is about it.
+    """
+
+    maker: Callable[[TrialConfig, Random, Callable[[Any], bool]], Messages] = MessageMaker
+    compare: Callable[[Trying], Iterable[Wrong]] = lambda _: ()
+    concerns: Callable[[Outcome, str], bool] = concerns_claims
+
+
+FIRST = Way()
+"""That of the first generator."""
+
+
 def judge(
-    case: TrialConfig, seed: int, count: int, more: Sequence[Any] = (), check: Callable[..., Report] = examine
+    case: TrialConfig,
+    seed: int,
+    count: int,
+    more: Sequence[Any] = (),
+    check: Callable[..., Report] = examine,
+    way: Way = FIRST,
 ) -> Judgement:
     """Check a config, deliver messages that its schema takes, and compare. `more` are messages to try besides."""
     kept: list[Loaded] = []
@@ -110,12 +153,13 @@ def judge(
         (validation,) = schemas.validations.values()
         values = [found for word in words for found in _EXAMPLE.findall(word.sentence)]
         examples = [_DECODER.decode(entry.example) for entry in report.ledger.entries if entry.example]
-        maker = MessageMaker(case, Random(seed), validation.validator.is_valid)
-        messages = maker.make(count, (*more, *examples), values)
-        whole = _deliver(program, messages)
-        parts = {f"item.{name}": _deliver_alone(folder, case, name, messages) for name in case.route["item"]}
+        is_valid = validation.validator.is_valid
+        messages = way.maker(case, Random(seed), is_valid).make(count, (*more, *examples), values)
+        whole = _deliver(program, messages, way)
+        parts = {f"item.{name}": _deliver_alone(folder, case, name, messages, way) for name in case.route.get("item", ())}
         if "merge" in case.route:
-            parts["merge"] = _deliver_alone(folder, case, "merge", messages)
+            parts["merge"] = _deliver_alone(folder, case, "merge", messages, way)
+        others = [*way.compare(Trying(case, folder, is_valid, words, messages))]
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
     distinct = {(subject, reason): body for subject, reason, body in reversed(rejections)}
     wrong = [
@@ -125,6 +169,7 @@ def judge(
     ]
     wrong += _alarms(words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
     wrong += [Wrong("false", word.subject, word.code) for word in words if word.code == _IMPOSSIBLE and messages]
+    wrong += others
     return Judgement(
         label=case.label,
         words=words,
@@ -162,20 +207,20 @@ def _write(folder: Path, case: TrialConfig) -> dict[int, str]:
     """Write the files of a config; return what stands in the lines of routes.yaml."""
     text, subjects = case.text()
     (folder / "routes.yaml").write_text(text, encoding="utf-8")
-    (folder / "schema.json").write_text(json.dumps(case.schema), encoding="utf-8")
+    (folder / "schema.json").write_text(encoded(case.schema, ascii_only=True), encoding="utf-8")
     return subjects
 
 
-def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str]) -> Deliveries:
+def _deliver_alone(folder: Path, case: TrialConfig, name: str, messages: Sequence[str], way: Way) -> Deliveries:
     _write(folder, case.alone(name))
     ttl = name if name == case.table.get("ttl") else ""
     try:
-        return _deliver(load_program(folder / "routes.yaml", {}), messages, ttl)
+        return _deliver(load_program(folder / "routes.yaml", {}), messages, way, ttl)
     except ConfigError:  # as `update` without an attribute besides its key
         return Deliveries((), frozenset())
 
 
-def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Deliveries:
+def _deliver(program: Program, messages: Sequence[str], way: Way, ttl: str = "") -> Deliveries:
     """Deliver messages. With `ttl`, one whose time to live DynamoDB does not read counts as rejected, too."""
     rejections = []
     stored: set[str] = set()
@@ -190,7 +235,7 @@ def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Delive
             rejections.append((f"item.{ttl}", f"the time to live '{ttl}' is not in seconds", batch[0]))
         for body, outcome in zip(batch, run.outcomes, strict=True):
             reached += outcome.code != "RT805"
-            if outcome.kind in ("rejected", "retry") and not _is_irrelevant(outcome.code, outcome.reason):
+            if outcome.kind in ("rejected", "retry") and way.concerns(outcome, body):
                 rejections.append((_subject(outcome.reason), outcome.reason, body))
     return Deliveries(tuple(rejections), frozenset(stored), reached)
 
@@ -198,10 +243,6 @@ def _deliver(program: Program, messages: Sequence[str], ttl: str = "") -> Delive
 def _is_time(value: Any) -> bool:
     """Whether DynamoDB reads a value as a time to live."""
     return isinstance(value, int | Decimal) and not isinstance(value, bool) and value < _FIRST_MS
-
-
-def _is_irrelevant(code: str, reason: str) -> bool:
-    return code in _IRRELEVANT or (code == "RT809" and _is_of_value(reason))
 
 
 def _is_of_value(reason: str) -> bool:
@@ -223,7 +264,7 @@ def _subject(reason: str) -> str:
 
 def _explains(word: Word, subject: str, reason: str) -> bool:
     """Return whether a finding, or a claim that is not decided, is about a rejection."""
-    named = word.subject.startswith("write.") and f"'{subject.removeprefix('item.')}'" in word.sentence
+    named = word.subject.startswith(("write.", "schema")) and f"'{subject.removeprefix('item.')}'" in word.sentence
     if not (named or word.subject.removeprefix("write.") == subject) or (
         word.code.startswith(("RT3", "RT2", "RT0")) and word.code != REFUTED
     ):
