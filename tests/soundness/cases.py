@@ -78,6 +78,8 @@ class TrialConfig(Struct, frozen=True):
         used = [name, *(each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"])]
         item = keys | {each: self.route["item"][each] for each in used}
         left_out = ("merge",) if name in ("u", "v") else ("merge", "write")
+        if "write" in left_out and isinstance(item[name], dict) and item[name].get("missing") == "remove":
+            item[name] = {**item[name], "missing": "omit"}  # only an update removes
         kept = {key: value for key, value in self.route.items() if key not in left_out}
         if "write" in kept:
             kept["write"] = {key: value for key, value in self.write.items() if key != "once_key"}

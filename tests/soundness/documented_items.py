@@ -46,7 +46,7 @@ def is_storable(value: Any, depth: int = 0) -> bool:
 def _fits(number: Decimal) -> bool:
     digits = number.as_tuple().digits
     significant = "".join(map(str, digits)).strip("0")
-    return not significant or (len(significant) <= MAX_DIGITS and _LEAST <= abs(number) <= _GREATEST)
+    return not significant or (len(significant) <= MAX_DIGITS and _LEAST <= number.copy_abs() <= _GREATEST)
 
 
 def expected(attribute: Any, message: Any) -> Any:

@@ -15,6 +15,7 @@ BASES = 12
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _ROOTS: tuple[Any, ...] = ({}, [], "x", 1, None)
 _MISSING = object()
+_OF_EACH_TYPE: tuple[Any, ...] = (_MISSING, None, True, 1, 1.5, "x", "", [], ["a"], {}, {"a": 1})
 
 
 class DocumentedMessages:
@@ -57,10 +58,8 @@ class DocumentedMessages:
         taken[text] = None
 
     def _varied(self, bases: Sequence[Any], values: Sequence[str], most: int) -> Iterator[Any]:
-        names = [path for path in self._paths if None not in path]
-        for path in names[:8] if bases else ():
-            yield _changed(bases[0], path, _MISSING)
-            yield from (_changed(bases[0], path, value) for value in values[:8])
+        for path in self._paths[:8] if bases else ():
+            yield from (_changed(bases[0], path, value, self._chance) for value in (*_OF_EACH_TYPE, *values[:8]))
         for _ in range(most):
             message = self._shape.make(self._chance) if self._chance.random() < 0.4 else self._chance.choice(bases)
             for _ in range(self._chance.choice((0, 1, 1, 2))):

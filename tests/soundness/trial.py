@@ -230,7 +230,7 @@ def _deliver(program: Program, messages: Sequence[str], way: Way, ttl: str = "")
         batch = messages[start : start + size]
         run = deliver(program, "q", [record(body=each) for each in batch])
         items = run.tables.items("items")
-        stored.update(name for item in items for name in item)
+        stored.update(name for item in items for name in item if item[name] is not None)
         if any(not _is_time(item[ttl]) for item in items if ttl in item):
             rejections.append((f"item.{ttl}", f"the time to live '{ttl}' is not in seconds", batch[0]))
         for body, outcome in zip(batch, run.outcomes, strict=True):
