@@ -65,7 +65,7 @@ def expected(attribute: Any, message: Any) -> Any:
         return _without(settings)
     if "type" in settings:
         value = _typed(value, settings["type"])
-    if not is_storable(value) or value == set():
+    if not is_storable(value):
         raise Refused
     return value
 
@@ -161,7 +161,7 @@ def _typed(value: Any, kind: str) -> Any:
 
 
 def _distinct(value: list[Any]) -> set[Any]:
-    if len({*value}) < len(value) or "" in value:
+    if not value or len({*value}) < len(value) or "" in value:
         raise Unsure
     return {*value}
 

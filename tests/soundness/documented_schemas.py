@@ -8,7 +8,7 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tests.soundness.spelled import Spelled
 
@@ -94,7 +94,14 @@ class SchemaMaker:
             names[0] = "id"
         if self._chance.random() < 0.03:
             names.append("")
-        return self._object(names, 0)
+        shape = self._object(names, 0)
+        if self._chance.random() < 0.3:
+            properties = shape.schema["properties"]
+            name = self._chance.choice(names)
+            inside = self._chance.choice(({"$ref": "#/$defs/part"}, {"allOf": [{"$ref": "#/$defs/part"}]}))
+            schema = {**shape.schema, "properties": {**properties, name: inside}, "$defs": {"part": properties[name]}}
+            shape = structs.replace(shape, schema=schema)
+        return shape
 
     def _shape(self, depth: int) -> Shape:
         kinds = ["text"] * 6 + ["number"] * 6 + ["enum"] * 2 + ["boolean", "mixed", "mixed", "nullable", "free", "either"]
@@ -241,6 +248,6 @@ def _keywords(schema: Any) -> Iterator[tuple[dict[str, Any], str]]:
     if not isinstance(schema, dict):
         return
     yield from ((schema, key) for key in schema if key in _KEYWORDS)
-    inside = [*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    inside = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), schema.get("items"), schema.get("additionalProperties")]
     for part in (*inside, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         yield from _keywords(part)
