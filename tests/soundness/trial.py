@@ -167,7 +167,7 @@ def judge(
         for (subject, reason), body in distinct.items()
         if not any(_explains(word, subject, reason) for word in words)
     ]
-    wrong += _alarms(words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
+    wrong += _alarms(case, words, {subject for subject, reason in distinct if not _is_of_length(reason)}, parts)
     wrong += [Wrong("false", word.subject, word.code) for word in words if word.code == _IMPOSSIBLE and messages]
     wrong += others
     return Judgement(
@@ -278,11 +278,16 @@ def _is_of_length(reason: str) -> bool:
     return any(words in reason for words in _LENGTHS)
 
 
-def _alarms(words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]) -> Iterator[Wrong]:
+def _alarms(
+    case: TrialConfig, words: Sequence[Word], rejected: set[str], parts: Mapping[str, Deliveries]
+) -> Iterator[Wrong]:
     """Yield the findings that the messages contradict, or do not confirm."""
     for word in words:
         name = word.subject.removeprefix("item.")
-        if word.code in _ALWAYS and word.subject in parts and name in parts[word.subject].stored:
+        # A default is stored for messages without the value.
+        has_default = "default" in case.route.get("item", {}).get(name, ())
+        is_stored = word.subject in parts and name in parts[word.subject].stored
+        if word.code in _ALWAYS and is_stored and not has_default:
             yield Wrong("false", word.subject, f"{word.code}: {word.sentence}")
         elif (
             word.code in _SOMETIMES

@@ -6,7 +6,7 @@ A field claims what is true for every value, and for all arguments that are in t
 that is not true makes `router check` prove what is wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import inf
 from typing import Any, Literal
@@ -279,7 +279,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     arguments: Mapping[str, Argument]
     """All parameters of `apply` after the value, in their order.
 
-    If one is out of its range, `apply` refuses every value.
+    `apply` gets only arguments that are in their ranges: they are checked once, when a config is compiled.
     """
     result: Result | None
     """What else is known of the result; None: nothing."""
@@ -288,6 +288,11 @@ class Transform(Struct, frozen=True, kw_only=True):
 
     The most of a number is always 20 bytes.
     """
+
+    def takes_arguments(self, given: Sequence[Any], named: Arguments) -> bool:
+        """Whether arguments are in their ranges: those after the value, and those by name."""
+        by_name = {**dict(zip(self.arguments, given, strict=False)), **named}
+        return all(self.arguments[name].takes(value) for name, value in by_name.items())
 
 
 def no_bound(before: float, arguments: Arguments) -> float:

@@ -191,10 +191,6 @@ def round(value: Number, digits: int, mode: Rounding = "half_even") -> Number:
     Decimal('2.34')
     """
     number = number_of(value)
-    if mode not in _ROUNDINGS:
-        raise ValueError(f"mode must be one of {', '.join(_ROUNDINGS)}")
-    if isinstance(digits, bool) or not isinstance(digits, int) or abs(digits) > _MOST_DIGITS:
-        raise ValueError(f"digits must be a whole number, at most {_MOST_DIGITS} in size")
     if isinstance(number, int) and digits >= 0:
         return number
     try:
@@ -226,22 +222,17 @@ ROUND = Transform(
 )
 
 
-_FACTOR = AnyNumber()
-
-
 def scale(value: Number, factor: Number) -> Number:
     """The number times `factor`, exactly.
 
     >>> scale(Decimal("19.99"), 100)
     Decimal('1999.00')
     """
-    number, by = number_of(value), number_of(factor)
-    if not _FACTOR.takes(by):
-        raise ValueError(f"factor must be {_FACTOR.words}")
-    if isinstance(number, int) and isinstance(by, int):
-        return number * by
+    number = number_of(value)
+    if isinstance(number, int) and isinstance(factor, int):
+        return number * factor
     try:
-        return _EXACT.multiply(number, by)
+        return _EXACT.multiply(number, factor)
     except decimal.DecimalException:
         raise ValueError("its exponent is absurd") from None
 
@@ -259,7 +250,7 @@ SCALE = Transform(
     takes=NUMBER,
     accepts="every value",
     gives="number",
-    arguments={"factor": _FACTOR},
+    arguments={"factor": AnyNumber()},
     result=NumberResult(_scaled),
     most_bytes=None,
 )
@@ -280,7 +271,7 @@ def join(value: list[Any], separator: str) -> str:
     >>> join(["IN", 700001], "-")
     'IN-700001'
     """
-    return text_of(separator).join(to_text(element) for element in _list_of(value))
+    return separator.join(to_text(element) for element in _list_of(value))
 
 
 def _most_bytes_joined(before: float, arguments: Arguments) -> float:
@@ -397,8 +388,6 @@ def lookup(value: Any, map: Mapping[str, Any], default: Any = None) -> Any:
     >>> lookup("IN", {"IN": "India"})
     'India'
     """
-    if not isinstance(map, Mapping):
-        raise TypeError("map must be a map")
     return map.get(to_text(value), default)
 
 
