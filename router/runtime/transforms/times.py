@@ -144,6 +144,6 @@ TO_EPOCH_NS = Transform(
     accepts=DATE_TIME,
     gives="number",
     arguments={},
-    result=NumberResult(Digits(21, 0)),
+    result=NumberResult(Digits(21, 0), stays_storable=lambda arguments: {}),
     most_bytes=None,
 )

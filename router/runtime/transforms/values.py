@@ -53,6 +53,9 @@ _IDENTITY = decimal.Context(prec=10_000, Emax=decimal.MAX_EMAX, Emin=decimal.MIN
 """More digits than a message's number has: one of over 4,300 is refused when the message is decoded."""
 _ROUNDING = decimal.Context(prec=1000, traps=[decimal.InvalidOperation])
 """Bounds the work: a number may claim a billion digits in ten characters, and DynamoDB takes 38."""
+_GREATEST_POWER = 125
+_FEWEST_DIGITS = 37 - _GREATEST_POWER
+"""With so many digits, or more, `round` leaves the greatest numbers, of 38 digits, as they are."""
 _MOST_DIGITS = 130
 """A number's magnitude is 1E-130 to 9.99…E+125 ("Data types" in the DynamoDB Developer Guide)."""
 _LONGEST = 400 * 1024
@@ -108,7 +111,7 @@ TO_NUMBER = Transform(
     accepts=_NUMBER_TEXT,
     gives="number",
     arguments={},
-    result=NumberResult(digits=None),
+    result=NumberResult(digits=None, stays_storable=lambda arguments: {}),
     most_bytes=None,
 )
 
@@ -207,6 +210,11 @@ def _rounded(digits: Digits, arguments: Arguments) -> Digits:
     return Digits(max(digits.whole, -kept) + 1, min(digits.decimals, max(kept, 0)))
 
 
+def _rounds_storable(arguments: Arguments) -> Mapping[str, Any] | None:
+    # No number gets more digits, and only the greatest ones could be rounded up beyond the range.
+    return {} if arguments["digits"] >= _FEWEST_DIGITS else None
+
+
 ROUND = Transform(
     name="round",
     apply=round,
@@ -217,7 +225,7 @@ ROUND = Transform(
         "digits": WholeNumber(minimum=-_MOST_DIGITS, maximum=_MOST_DIGITS),
         "mode": OneOf(_ROUNDINGS),
     },
-    result=NumberResult(_rounded),
+    result=NumberResult(_rounded, _rounds_storable),
     most_bytes=None,
 )
 
@@ -244,6 +252,20 @@ def _scaled(digits: Digits, arguments: Arguments) -> Digits:
     return Digits(digits.whole + whole, digits.decimals + decimals)
 
 
+def _scales_storable(arguments: Arguments) -> Mapping[str, Any] | None:
+    _, factor, exponent = Decimal(arguments["factor"]).normalize(_IDENTITY).as_tuple()
+    if factor == (0,):
+        return {}
+    if factor != (1,):
+        return None
+    # A power of ten moves the point: there are no more digits than before.
+    power = int(exponent)
+    if power < 0:
+        return {"type": "integer"}
+    bound = 10 ** (_GREATEST_POWER + 1 - power)
+    return {"exclusiveMinimum": -bound, "exclusiveMaximum": bound} if power else {}
+
+
 SCALE = Transform(
     name="scale",
     apply=scale,
@@ -251,7 +273,7 @@ SCALE = Transform(
     accepts="every value",
     gives="number",
     arguments={"factor": AnyNumber()},
-    result=NumberResult(_scaled),
+    result=NumberResult(_scaled, _scales_storable),
     most_bytes=None,
 )
 

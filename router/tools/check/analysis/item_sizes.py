@@ -24,7 +24,7 @@ from router.runtime.program.expressions import Tree, path_of
 from router.runtime.program.expressions.functions import FUNCTIONS
 from router.runtime.sources import SCALARS, Constant, Evaluated, Joined
 from router.runtime.transforms.transform import GROWTH_AS_TEXT, ListsOf, Transform, bytes_as_text
-from router.tools.check.analysis.attributes import InferredAttribute, infer, transforms_of
+from router.tools.check.analysis.attributes import InferredAttribute, infer
 from router.tools.check.analysis.failures import TYPES_OF_ELEMENTS
 from router.tools.check.analysis.routes import AnalyzedRoute, is_set
 from router.tools.check.analysis.text_formats import is_never_accepted
@@ -99,11 +99,9 @@ def _most_bytes(route: AnalyzedRoute, name: str, attribute: spec.Attribute) -> f
     size = _scalar_bytes(inferred.value)
     if size == inf:
         size = _source_bytes(route, inferred)
-        for step, (_, _, argument) in zip(
-            inferred.steps, transforms_of(attribute.transform), strict=True
-        ):
+        for step in inferred.steps:
             size = min(size, _value_bytes(route, step.before, step.takes))
-            size = _grown(step.transform, size, argument)
+            size = _grown(step.transform, size, step.argument)
         size = _converted(
             route,
             inferred,
