@@ -42,11 +42,12 @@ def documented_way(config: DocumentedConfig) -> Way:
         return makers[-1]
 
     def compare(trying: Trying) -> Iterator[Wrong]:
+        yield from _taken_nevertheless(trying, [*makers[-1].refused])
         yield from _schema_errors(trying, makers[-1].refused, config.meant)
         for name in trying.case.route.get("item", ()):
             yield from _item_errors(trying, name)
 
-    return Way(maker, compare, _concerns)
+    return Way(maker, lambda: len(makers[-1].refused), compare, _concerns)
 
 
 def _concerns(outcome: Outcome, body: str) -> bool:
@@ -59,6 +60,15 @@ def _concerns(outcome: Outcome, body: str) -> bool:
     if outcome.code in ("RT805", "RT806", "RT815") or (outcome.code == "RT803" and "merge" not in outcome.reason):
         return False
     return is_storable(_DECODER.decode(body))
+
+
+def _taken_nevertheless(trying: Trying, refused: Sequence[str]) -> Iterator[Wrong]:
+    """Yield a message that the schema refuses and the engine does not."""
+    run = deliver(trying.program, "q", [record(body=body) for body in refused])
+    for body, outcome in zip(refused, run.outcomes, strict=True):
+        if outcome.code not in ("RT801", "RT803", "RT805", "RT806"):
+            yield Wrong("silent", "schema", f"a message that the schema refuses ends as {outcome.kind}", body)
+            return
 
 
 def _schema_errors(trying: Trying, refused: Iterable[str], meant: Any) -> Iterator[Wrong]:

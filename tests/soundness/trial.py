@@ -84,6 +84,7 @@ class Judgement(Struct, frozen=True, tag=True):
     claims: int = 0
     undecided: tuple[str, ...] = ()
     messages: int = 0
+    others: int = 0
     rejected: int = 0
     wrong: tuple[Wrong, ...] = ()
     seconds: float = 0
@@ -98,7 +99,7 @@ class Trying(Struct, frozen=True):
 
     case: TrialConfig
     folder: Path
-    is_valid: Callable[[Any], bool]
+    program: Program
     words: tuple[Word, ...]
     messages: Sequence[str]
 
@@ -118,10 +119,11 @@ class Messages(Protocol):
 class Way(Struct, frozen=True):
     """What a generator of configs brings: `maker` makes the messages, and `compare` yields what else is wrong.
 
-    `concerns` says of the outcome and the body of a message that is rejected whether a claim is about it.
+    `others` is how many messages were tried that the schema refuses. `concerns` says of the outcome and the body of a message that is rejected whether a claim is about it.
     """
 
     maker: Callable[[TrialConfig, Random, Callable[[Any], bool]], Messages] = MessageMaker
+    others: Callable[[], int] = lambda: 0
     compare: Callable[[Trying], Iterable[Wrong]] = lambda _: ()
     concerns: Callable[[Outcome, str], bool] = concerns_claims
 
@@ -159,7 +161,7 @@ def judge(
         parts = {f"item.{name}": _deliver_alone(folder, case, name, messages, way) for name in case.route.get("item", ())}
         if "merge" in case.route:
             parts["merge"] = _deliver_alone(folder, case, "merge", messages, way)
-        others = [*way.compare(Trying(case, folder, is_valid, words, messages))]
+        others = [*way.compare(Trying(case, folder, program, words, messages))]
     rejections = [*whole.rejections, *(each for part in parts.values() for each in part.rejections)]
     distinct = {(subject, reason): body for subject, reason, body in reversed(rejections)}
     wrong = [
@@ -176,6 +178,7 @@ def judge(
         claims=len(report.ledger.entries),
         undecided=tuple(f"{entry.kind}: {entry.reason}" for entry in report.ledger.undecided),
         messages=len(messages),
+        others=way.others(),
         rejected=len(whole.rejections),
         wrong=tuple(wrong),
         seconds=seconds,

@@ -194,7 +194,7 @@ def _formats_are_asserted(content: Any, draft: int) -> bool:
 def may_refuse(part: str, first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why a stage of the mapping of `second`, which is not that of `first`, may refuse a message."""
     if part in ("merge", "item", "table"):
-        yield from _doubts(second, "merge")
+        yield from (f"'merge': {doubt}" for doubt in _doubts(second, "merge"))
     match part:
         case "plugins":
             yield "plugins changed"
@@ -254,7 +254,7 @@ def _met_names(route: RouteVersion) -> Sequence[str]:
 
 def _refusing_writes(first: RouteVersion, second: RouteVersion) -> Iterator[str]:
     """Yield why the settings of a write may refuse a message."""
-    yield from _doubts(second, "once_key")
+    yield from (f"'once_key': {doubt}" for doubt in _doubts(second, "once_key"))
     for name in _met_names(second):
         yield from _doubts_of_attribute(second, name)
         yield from _meeting_others(first, second, name)

@@ -228,8 +228,7 @@ def test_what_is_added(compare: Compare, new: Any, why: str) -> None:
 
 
 NEWEST = {"write": {"mode": "newest", "version": "n"}}
-MANY = "it may find more than 100 entries"
-OWN = "it may find the attribute 'id', which is the route's own"
+MANY = "'merge': it may find more than 100 entries"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +251,7 @@ OWN = "it may find the attribute 'id', which is the route's own"
         (item(n="n"), {**item(n="n"), "write": {"mode": "update", "append": ["n"]}},
          "attribute 'n': what is stored may have another type"),
         (item(), {"write": {"mode": "update", "add": ["n"], "once": "others", "once_key": "optional"}, **item(n="n")},
-         "'optional' may be missing"),
+         "'once_key': 'optional' may be missing"),
         (item(text="text"), {**item(text="text"), "table": "sorted"}, ""),
         (item(text="short"), {**item(text="short"), "table": "sorted"}, "attribute 'text': it may be empty"),
         ({"item": None}, {}, ""),
@@ -264,7 +263,7 @@ OWN = "it may find the attribute 'id', which is the route's own"
         ({}, {"for_each": "list"}, "'for_each' changed"),
         ({"for_each": "list", "item": {"id": "message.id"}}, {}, ""),
         ({}, {"merge": "map"}, MANY),
-        ({"merge": {"from": "map", "max": 9}}, {"merge": {"from": "map", "max": 8}}, "it may find more than 8 entries"),
+        ({"merge": {"from": "map", "max": 9}}, {"merge": {"from": "map", "max": 8}}, "'merge': it may find more than 8 entries"),
         ({"merge": "map"}, {"merge": "map", **item(x="short")}, MANY),
         ({"merge": "map"}, {"merge": "map", "table": "others"}, MANY),
         ({}, {"merge": {"from": "tags", "prefix": "t_"}}, ""),
