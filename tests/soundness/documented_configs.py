@@ -16,7 +16,8 @@ from tests.soundness.spelled import Spelled
 
 TYPES = ("B", "BOOL", "BS", "L", "M", "N", "NS", "S", "SS", "json")
 _FOR_TEXT = ("lower", "upper", "strip", "prefix", "suffix", "replace", "split", "truncate", "url_decode", "sha256",
-             "base64_decode", "base64_encode", "parse_json", "to_number", "to_bool", "to_epoch", "to_epoch_ns", "lookup")  # fmt: skip
+             "base64_decode", "base64_encode", "parse_json", "to_number", "to_bool",
+             "to_epoch", "to_epoch_ns", "lookup")  # fmt: skip
 _FOR_NUMBER = ("round", "scale", "to_text", "to_iso", "to_number", "to_bool", "lookup")
 _FOR_LIST = ("first", "last", "join", "sort", "unique")
 _FOR_MAP = ("dynamodb_item", "dynamodb_value")
@@ -32,7 +33,9 @@ _RESULTS: Mapping[str, str] = {
     **dict.fromkeys(("split", "sort", "unique"), "list"),
     **dict.fromkeys(("to_number", "to_epoch", "to_epoch_ns", "round", "scale"), "number"),
     **dict.fromkeys(("parse_json", "first", "last", "lookup", "dynamodb_value"), "mixed"),
-    **{"to_bool": "boolean", "dynamodb_item": "object", "base64_decode": "binary"},
+    "to_bool": "boolean",
+    "dynamodb_item": "object",
+    "base64_decode": "binary",
 }
 """What a transform returns, if it is not a text."""
 _MODES = ("half_even", "half_up", "half_down", "up", "down", "ceiling", "floor")
@@ -54,11 +57,11 @@ class Place(Struct, frozen=True):
 
 
 class DocumentedConfig(Struct, frozen=True):
-    """A config, the shape of its messages, and the schema that was meant, if there is a typing error in that of the config."""
+    """A config, the shape of its messages, and the schema that was intended, if its own has a typing error."""
 
     case: TrialConfig
     shape: Shape
-    meant: Any = None
+    intended: Any = None
 
 
 def places_of(shape: Shape, steps: Steps = (), limit: int = 4) -> Iterator[tuple[Steps, Shape]]:
@@ -75,11 +78,11 @@ def documented_config(label: str, chance: Random) -> DocumentedConfig:
     if chance.random() < 0.15:
         schema["$schema"] = "http://json-schema.org/draft-07/schema#"
         schema.pop("dependentRequired", None)
-    meant = None
+    intended = None
     if chance.random() < 0.12 and (wrong := misspelt(schema, chance)) is not None:
-        schema, meant = wrong, schema
+        schema, intended = wrong, schema
     route, table, paths = _RouteMaker(chance, shape).made()
-    return DocumentedConfig(TrialConfig(label, schema, table, route, tuple(paths)), shape, meant)
+    return DocumentedConfig(TrialConfig(label, schema, table, route, tuple(paths)), shape, intended)
 
 
 class _RouteMaker:
@@ -170,15 +173,27 @@ class _RouteMaker:
             return {"meta": "message_id"} if kind == "S" else self._attribute()
         if kind == "B":
             place = self._place("text")
-            return chance.choice(({"from": place.text, "type": "B"}, {"from": place.text, "transform": "base64_decode"}))
+            return chance.choice(
+                ({"from": place.text, "type": "B"}, {"from": place.text, "transform": "base64_decode"})
+            )
         if kind == "N":
             number = self._place("number")
             text = self._place("text")
             transform = chance.choice(("to_number", "to_epoch", "to_epoch_ns"))
-            forms: list[Any] = [number.text, {"from": number.text, "type": "N"}, {"from": text.text, "transform": transform}]
+            forms: list[Any] = [
+                number.text,
+                {"from": number.text, "type": "N"},
+                {"from": text.text, "transform": transform},
+            ]
             return chance.choice((*forms, self._transformed(number)))
         place = self._place("text", "enum")
-        ways: list[Any] = [place.text, {"from": place.text}, {"from": place.text, "type": "S"}, self._template(), self._hash()]
+        ways: list[Any] = [
+            place.text,
+            {"from": place.text},
+            {"from": place.text, "type": "S"},
+            self._template(),
+            self._hash(),
+        ]
         return chance.choice((*ways, self._transformed(place), self._transformed(self._place("number"), "to_text")))
 
     def _attribute(self) -> Any:
@@ -229,7 +244,21 @@ class _RouteMaker:
             return self._round(wild)
         if name == "scale":
             wilder = ("1e200", "9" * 39, "1e126", "1e-140", "1e-131")
-            usual = ("0.01", "100", "1", "1.0", "1e0", "0", "-1", "1.1", "0." + "3" * 38, "1e37", "1e125", "1e-130", "9" * 38)
+            usual = (
+                "0.01",
+                "100",
+                "1",
+                "1.0",
+                "1e0",
+                "0",
+                "-1",
+                "1.1",
+                "0." + "3" * 38,
+                "1e37",
+                "1e125",
+                "1e-130",
+                "9" * 38,
+            )
             return {name: Spelled(chance.choice(wilder if wild else usual))}
         if name == "to_iso":
             return {name: "us" if wild else chance.choice(("s", "ms"))}
@@ -239,7 +268,11 @@ class _RouteMaker:
         return name
 
     def _round(self, wild: bool) -> Any:
-        digits = self._chance.choice((200, -200, "2", Spelled("1.5"))) if wild else self._chance.choice((0, 1, 2, 10, -2, 130, -130))
+        digits = (
+            self._chance.choice((200, -200, "2", Spelled("1.5")))
+            if wild
+            else self._chance.choice((0, 1, 2, 10, -2, 130, -130))
+        )
         mode = self._chance.choice((*_MODES, "nearest") if wild else _MODES)
         return {"round": self._chance.choice((digits, {"digits": digits, "mode": mode}, [digits, mode]))}
 
@@ -253,16 +286,21 @@ class _RouteMaker:
         return {"hash": [self._place().text for _ in range(self._chance.randint(1, 3))]}
 
     def _value(self) -> dict[str, Any]:
-        attribute: dict[str, Any] = {"value": self._chance.choice((*TEXTS[:30], *NUMBERS, None, True, [1, "a"], {"a": 1}))}
+        attribute: dict[str, Any] = {
+            "value": self._chance.choice((*TEXTS[:30], *NUMBERS, None, True, [1, "a"], {"a": 1}))
+        }
         if self._chance.random() < 0.3:
             attribute["type"] = self._chance.choice(TYPES)
         return attribute
 
     def _function(self) -> dict[str, Any]:
         one, other = self._place(), self._place()
-        forms = ("{a} || {b}", "{a}[0]", "{a}[-1]", "length({a})", "to_number({a})", "to_string({a})", "not_null({a}, {b})",
-                 "keys({a})", "sum({a})", "max({a})", "join('-', {a})", "{a}[*].id", "abs({a})", "type({a})", "[{a}, {b}]",
-                 "{a} == {b}", "sort({a})", "reverse({a})", "values({a})", "ceil({a})", "{a} && {b}", "{a}.nmae")  # fmt: skip
+        forms = (
+            *("{a} || {b}", "{a}[0]", "{a}[-1]", "length({a})", "to_number({a})", "to_string({a})", "keys({a})"),
+            *("sum({a})", "max({a})", "join('-', {a})", "{a}[*].id", "abs({a})", "type({a})", "not_null({a}, {b})"),
+            *("[{a}, {b}]", "{a} == {b}", "sort({a})", "reverse({a})", "values({a})", "ceil({a})", "{a} && {b}"),
+            "{a}.nmae",
+        )
         text = self._chance.choice(forms).replace("{a}", one.text).replace("{b}", other.text)
         attribute = {"from": text}
         return attribute | ({"type": self._chance.choice(TYPES)} if self._chance.random() < 0.2 else {})
@@ -288,10 +326,9 @@ class _RouteMaker:
             for name in [name for name in item if name not in table["key"]]:
                 del item[name]
             table.pop("ttl", None)
-        if mode in ("newest", "delete") or (mode == "update" and chance.random() < 0.4):
-            if mode != "delete" or chance.random() < 0.7:
-                write["version"] = "v"
-                item["v"] = self._version()
+        if chance.random() < {"newest": 1, "delete": 0.7, "update": 0.4}.get(mode, 0):
+            write["version"] = "v"
+            item["v"] = self._version()
         if mode == "update":
             kind = chance.choice(("add", "append", "keep_first", ""))
             if kind:
@@ -321,5 +358,7 @@ class _RouteMaker:
     def _added(self, kind: str) -> Any:
         if kind == "add":
             place = self._place("number", "list")
-            return self._chance.choice(({"from": place.text, "type": self._chance.choice(("N", "SS", "NS"))}, place.text))
+            return self._chance.choice(
+                ({"from": place.text, "type": self._chance.choice(("N", "SS", "NS"))}, place.text)
+            )
         return self._place("list", "text").text

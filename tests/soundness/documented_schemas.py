@@ -1,10 +1,11 @@
 """Makes schemas and values that they take at random, from the documentation alone: it shares nothing with the router.
 
-A schema can have a typing error, as people make them; the schema that was meant is kept beside it.
+A schema can have a typing error, as people make them; the schema that was intended is kept beside it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from decimal import Context, Decimal
 from random import Random
 from typing import Any
 
@@ -25,9 +26,10 @@ NUMBERS = tuple(
 )
 """Numbers in all spellings, and at and beyond the bounds of DynamoDB: 38 digits, 1e-130 to 9.99e125."""
 TEXTS = (
-    *("a", "", " ", " a b ", "A", "iPhone", "héé", "ß", "İ", "x" * 30, "a,b", ",", "a-b-c", "-", "1", "1.0", "1e2", "01"),
-    *("+1", " 1", "1_000", "١", "NaN", "Infinity", "0x10", "1e200", "9" * 38, "9" * 39, "-0", ".5", "5.", "true", "Yes"),
-    *("no", "TRUE", "0", "null", "{}", "[1]", '{"a": 1.50}', '"x"', "{", "1e500", "aGVsbG8=", "aGVsbG8", "====", "a+b"),
+    *("a", "", " ", " a b ", "A", "iPhone", "héé", "ß", "İ", "x" * 30, "a,b", ",", "a-b-c", "-", "1", "1.0", "1e2"),
+    *("01", "+1", " 1", "1_000", "\u0661", "NaN", "Infinity", "0x10", "1e200", "9" * 38, "9" * 39, "-0", ".5", "5."),
+    *("true", "Yes", "no", "TRUE", "0", "null", "{}", "[1]", '{"a": 1.50}', '"x"', "{", "1e500"),
+    *("aGVsbG8=", "aGVsbG8", "====", "a+b"),
     *("%C3%A9", "%", "%FF", "%zz", "2026-01-02", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678+05:30", "12:30:00Z"),
     *("2026-01-02T03:04:05", "2026-13-02T03:04:05Z", "1998-12-31T23:59:60Z", "0000-01-01T00:00:00Z", "a@b.co", "::1"),
     *("123e4567-e89b-12d3-a456-426614174000", "https://example.com/a", "127.0.0.1", "IN", "drama", "USER#1", "é" * 900),
@@ -38,6 +40,7 @@ ODD: tuple[Any, ...] = (
     *({"": 1}, {"id": "x"}, {"S": "a"}, {"N": "1.50"}, {"NULL": True}, {"L": [{"S": "x"}]}, {"id": {"S": "a"}}),
     *([Spelled("1"), Spelled("1.0"), Spelled("2")], [Spelled("1e0"), Spelled("1")], [Spelled("9" * 39)], [""]),
 )
+_EXACT = Context(prec=1000)
 NAMES = ("id", "name", "at", "size", "tags", "device", "lines", "price", "kind", "note", "device-id", "a b", "é", "x.y")
 _PATTERNS: Mapping[str, tuple[str, ...]] = {
     "^[0-9]+$": ("1", "007", "9" * 38, "9" * 39, "1" + "0" * 130),
@@ -56,7 +59,10 @@ _PATTERNS: Mapping[str, tuple[str, ...]] = {
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$": ("2026-01-02T03:04:05Z", "0000-00-00T::::::::Z"),
 }
 _FORMATS: Mapping[str, tuple[str, ...]] = {
-    "date-time": ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678+05:30", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z"),
+    "date-time": (
+        *("2026-01-02T03:04:05Z", "2026-01-02T03:04:05.678+05:30"),
+        *("9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z"),
+    ),
     "date": ("2026-01-02", "0000-01-01"),
     "uuid": ("123e4567-e89b-12d3-a456-426614174000",),
     "email": ("a@b.co",),
@@ -66,7 +72,15 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
 _ENUMS: tuple[tuple[Any, ...], ...] = (
     *(("a", "b"), ("1e200",), ("yes", "no", "true"), ("1", "1.0"), ("", "x"), ("9" * 38,), ("9" * 39, "1"), ("IN",)),
     *((Spelled("1"), Spelled("2.0")), (Spelled("1.0"),), (Spelled("1e0"), Spelled("0")), (1, "1", True, None)),
-    *((True,), (None, "a"), ("1767323045", "x"), (Spelled("1e125"),), (["a"], ["b", "a"]), ("{}", "[1]"), ("aGVsbG8=",)),
+    *(
+        (True,),
+        (None, "a"),
+        ("1767323045", "x"),
+        (Spelled("1e125"),),
+        (["a"], ["b", "a"]),
+        ("{}", "[1]"),
+        ("aGVsbG8=",),
+    ),
 )
 _WRONG_FORMATS = ("datetime", "date_time", "guid", "e-mail", "Date-Time", "ip", "url", "uuuid")
 
@@ -104,7 +118,9 @@ class SchemaMaker:
         return shape
 
     def _shape(self, depth: int) -> Shape:
-        kinds = ["text"] * 6 + ["number"] * 6 + ["enum"] * 2 + ["boolean", "mixed", "mixed", "nullable", "free", "either"]
+        kinds = (
+            ["text"] * 6 + ["number"] * 6 + ["enum"] * 2 + ["boolean", "mixed", "mixed", "nullable", "free", "either"]
+        )
         if depth < 3:
             kinds += ["list"] * 3 + ["object"] * 3
         kind = self._chance.choice(kinds)
@@ -141,8 +157,11 @@ class SchemaMaker:
             schema |= {"minimum": 0, "maximum": self._chance.choice((1, 100, 99999999999, Spelled("1e10")))}
         if self._chance.random() < 0.15:
             schema["multipleOf"] = self._chance.choice((1, Spelled("1.0"), 2, Spelled("0.01"), Spelled("0.5"), 10))
-        bounds = [value for key, value in schema.items() if key != "type"]
-        return Shape(schema, lambda chance: chance.choice((*bounds, *NUMBERS)), kind="number")
+        bounds = [Decimal(value) for key, value in schema.items() if key not in ("type", "multipleOf")]
+        near = [
+            Spelled(_EXACT.add(bound, more)) for bound in bounds for more in (0, 1, -1, Decimal("0.5"), Decimal("-0.5"))
+        ]
+        return Shape(schema, lambda chance: chance.choice((*near, *NUMBERS)), kind="number")
 
     def _enum(self) -> Shape:
         values = self._chance.choice(_ENUMS)
@@ -190,7 +209,9 @@ class SchemaMaker:
         if required:
             schema["required"] = required
         if self._chance.random() < 0.5:
-            schema["additionalProperties"] = self._chance.choice((False, False, True, {"type": "string", "maxLength": 9}))
+            schema["additionalProperties"] = self._chance.choice(
+                (False, False, True, {"type": "string", "maxLength": 9})
+            )
         if self._chance.random() < 0.2:
             schema["maxProperties"] = self._chance.choice((len(names), len(names) + 2, 50))
         if depth == 0 and self._chance.random() < 0.1:
@@ -201,8 +222,6 @@ class SchemaMaker:
             return {name: inside[name].make(chance) for name in names if name in required or chance.random() < 0.6}
 
         return Shape(schema, make, properties=inside, kind="object")
-
-
 
 
 def misspelt(schema: Any, chance: Random) -> Any:
@@ -248,6 +267,11 @@ def _keywords(schema: Any) -> Iterator[tuple[dict[str, Any], str]]:
     if not isinstance(schema, dict):
         return
     yield from ((schema, key) for key in schema if key in _KEYWORDS)
-    inside = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), schema.get("items"), schema.get("additionalProperties")]
+    inside = [
+        *schema.get("properties", {}).values(),
+        *schema.get("$defs", {}).values(),
+        schema.get("items"),
+        schema.get("additionalProperties"),
+    ]
     for part in (*inside, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         yield from _keywords(part)

@@ -1,4 +1,4 @@
-"""Compares what happens to the messages of a documented config with what the pages say of it, beside what check says."""
+"""Compares what happens to the messages of a documented config with what the pages say of it."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.soundness.documented_configs import DocumentedConfig
 from tests.soundness.documented_items import MISSING, Refused, Unsure, expected_last, is_storable, same
 from tests.soundness.documented_messages import DocumentedMessages
 from tests.soundness.spelled import encoded
-from tests.soundness.trial import Trying, Way, Wrong, Word
+from tests.soundness.trial import Trying, Way, Wrong
 from tests.support.program import load_program
 
 _ABOUT_SCHEMAS = ("RT302", "RT305", "RT313", "RT317")
@@ -43,7 +43,7 @@ def documented_way(config: DocumentedConfig) -> Way:
 
     def compare(trying: Trying) -> Iterator[Wrong]:
         yield from _taken_nevertheless(trying, [*makers[-1].refused])
-        yield from _schema_errors(trying, makers[-1].refused, config.meant)
+        yield from _schema_errors(trying, makers[-1].refused, config.intended)
         for name in trying.case.route.get("item", ()):
             yield from _item_errors(trying, name)
 
@@ -71,8 +71,8 @@ def _taken_nevertheless(trying: Trying, refused: Sequence[str]) -> Iterator[Wron
             return
 
 
-def _schema_errors(trying: Trying, refused: Iterable[str], meant: Any) -> Iterator[Wrong]:
-    """Yield a message of which the schema is read in another way than the specification says, or than was meant."""
+def _schema_errors(trying: Trying, refused: Iterable[str], intended: Any) -> Iterator[Wrong]:
+    """Yield a message of which the schema is read in another way than the specification says, or than was intended."""
     codes = {word.code for word in trying.words}
     text = encoded(trying.case.schema)
     if '"format"' not in text:
@@ -81,8 +81,8 @@ def _schema_errors(trying: Trying, refused: Iterable[str], meant: Any) -> Iterat
             wrong = next((body for body in bodies if not _LONG_FRACTION.search(body) and verdict(body) != taken), None)
             if wrong is not None and not codes & {*_ABOUT_SCHEMAS}:
                 yield Wrong("silent", "schema", f"the schema {'takes' if taken else 'refuses'} a message", wrong)
-    if meant is not None and not codes & {*_ABOUT_SCHEMAS}:
-        verdict = _validator(encoded(meant))
+    if intended is not None and not codes & {*_ABOUT_SCHEMAS}:
+        verdict = _validator(encoded(intended))
         wrong = next((body for body in trying.messages if not _LONG_FRACTION.search(body) and not verdict(body)), None)
         if wrong is not None:
             yield Wrong("silent", "schema", "a typing error in the schema", wrong)
@@ -128,7 +128,7 @@ def _item_errors(trying: Trying, name: str) -> Iterator[Wrong]:
     stored = _stored(trying.folder, alone, [*known])
     for body, expected in known.items():
         found = stored.get(body, Refused) if stored is not None else Refused
-        value = found if found is Refused else found.get(name, MISSING)
+        value = found.get(name, MISSING) if isinstance(found, dict) else Refused
         if expected is Refused and value is not Refused:
             yield Wrong("silent", f"item.{name}", f"{_kind(attribute)} is stored, and cannot be", body)
             return

@@ -23,7 +23,7 @@ from tests.support.check import examine
 
 
 class Trial(Struct, frozen=True):
-    """A config to try: of a public schema, of a random one, or of the second generator, from the documentation alone."""
+    """A config to try: of a public schema, of a random one, or made from the documentation alone."""
 
     seed: int
     messages: int

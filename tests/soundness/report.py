@@ -170,7 +170,15 @@ def update_page(tallies: Sequence[TrialTally], costs: Sequence[CheckCosts], seed
 
 def update_documented(tally: TrialTally, seed: int) -> None:
     """Write the figures of the second generator to the page."""
-    numbers = (tally.configs, tally.messages, tally.others, tally.rejected, tally.silent, tally.false, tally.unconfirmed)
+    numbers = (
+        tally.configs,
+        tally.messages,
+        tally.others,
+        tally.rejected,
+        tally.silent,
+        tally.false,
+        tally.unconfirmed,
+    )
     row = [*(f"{number:,}" for number in numbers), *tally.row()[-2:]]
     _write_between(DOCUMENTED, [_table(_DOCUMENTED_HEADS, [row])], seed)
 

@@ -119,7 +119,8 @@ class Messages(Protocol):
 class Way(Struct, frozen=True):
     """What a generator of configs brings: `maker` makes the messages, and `compare` yields what else is wrong.
 
-    `others` is how many messages were tried that the schema refuses. `concerns` says of the outcome and the body of a message that is rejected whether a claim is about it.
+    `others` is how many messages were tried that the schema refuses. `concerns` says of the outcome and the body of a
+    message that is rejected whether a claim is about it.
     """
 
     maker: Callable[[TrialConfig, Random, Callable[[Any], bool]], Messages] = MessageMaker
@@ -158,7 +159,9 @@ def judge(
         is_valid = validation.validator.is_valid
         messages = way.maker(case, Random(seed), is_valid).make(count, (*more, *examples), values)
         whole = _deliver(program, messages, way)
-        parts = {f"item.{name}": _deliver_alone(folder, case, name, messages, way) for name in case.route.get("item", ())}
+        parts = {
+            f"item.{name}": _deliver_alone(folder, case, name, messages, way) for name in case.route.get("item", ())
+        }
         if "merge" in case.route:
             parts["merge"] = _deliver_alone(folder, case, "merge", messages, way)
         others = [*way.compare(Trying(case, folder, program, words, messages))]

@@ -247,7 +247,7 @@ class NumberResult(Struct, frozen=True):
     digits: Callable[[Digits, Arguments], Digits] | Digits | None
     """The most digits of the result, in any case or for the most of the number; None: the number stays the same."""
     stays_storable: Callable[[Arguments], Mapping[str, Any] | None]
-    """Keywords of JSON Schema for numbers: of those that DynamoDB can store, the results can be stored; None: unknown."""
+    """Keywords of JSON Schema: of numbers with them that DynamoDB can store, so can the results; None: unknown."""
 
 
 Result = (

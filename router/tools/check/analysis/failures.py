@@ -183,7 +183,7 @@ def _stay_storable(route: AnalyzedRoute, steps: Sequence[Step]) -> bool:
     is_number = before.can_be(["string"]) is NO and before.given
     if keywords is None or not (is_number or (others and _stay_storable(route, others))):
         return False
-    return not keywords or holds(route.mapped, before, if_number(keywords))
+    return not keywords or holds(route.mapped, before, if_number(dict(keywords)))
 
 
 def of_source(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[str]:

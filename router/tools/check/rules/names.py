@@ -18,7 +18,7 @@ EMPTY_NAME = declare(
     "RT439",
     "a property without a name that would be an attribute",
     "DynamoDB has no attribute with an empty name. Where a whole message is stored, or a map is merged, a message with "
-    "the property `\"\"` is rejected. Of a schema that allows it only by allowing any name, nothing is said.",
+    'the property `""` is rejected. Of a schema that allows it only by allowing any name, nothing is said.',
     "info",
 )
 
@@ -51,7 +51,9 @@ def _whole_maps(route: AnalyzedRoute) -> Iterator[tuple[Steps, Path]]:
 
 
 def _allows_by_name(index: SchemaIndex, steps: Steps) -> bool:
-    patterns = {name for place in index.at(steps) for name in map_of(place.content, "patternProperties")}
+    patterns = {
+        name for place in index.at(steps) for name in map_of(place.content, "patternProperties")
+    }
     return "" in index.names(steps) or any(_takes_empty(pattern) for pattern in patterns)
 
 

@@ -40,7 +40,10 @@ def check_numbers(subject: Subject) -> Iterator[Found]:
 
 def _found(route: AnalyzedRoute, name: str, value: Value) -> Found:
     what = f"'{text_of(value.origin)}'" if value.origin else "it"
-    sentence = f"attribute '{name}' may be a number of over 38 digits, or out of range: the schema does not bound {what}"
+    sentence = (
+        f"attribute '{name}' may be a number of over 38 digits, or out of range: "
+        f"the schema does not bound {what}"
+    )
     advice = route.constrain(value, "minimum, maximum and multipleOf")
     return place_claim(route, "mapping", name).refuted(UNBOUNDED_NUMBER, sentence, advice)
 

@@ -343,17 +343,6 @@ def is_as_described(transform: Transform, value: Any, arguments: Arguments, resu
     return True
 
 
-STORED = st.builds(
-    lambda digits, power, sign: Decimal(f"{sign}{digits}e{power}"),
-    st.integers(1, 10**38 - 1) | st.sampled_from([1, 9, 10**38 - 1, 5 * 10**37, 10**38 - 5]),
-    st.integers(-130, 125) | st.sampled_from([-130, 88, 87, 125]),
-    st.sampled_from(["", "-"]),
-).filter(lambda number: is_stored(number))
-"""Numbers that DynamoDB can store, also the greatest and the least."""
-DIGITS = st.integers(-130, 130) | st.integers(-91, -86)
-POWERS = st.integers(-130, 125).map(lambda power: Decimal(f"1e{power}")) | st.sampled_from([0, 1, -10, Decimal("1.1")])
-
-
 def is_stored(number: Any) -> bool:
     """Whether DynamoDB can store a number."""
     try:
@@ -361,6 +350,17 @@ def is_stored(number: Any) -> bool:
     except Rejection:
         return False
     return True
+
+
+STORED = st.builds(
+    lambda digits, power, sign: Decimal(f"{sign}{digits}e{power}"),
+    st.integers(1, 10**38 - 1) | st.sampled_from([1, 9, 10**38 - 1, 5 * 10**37, 10**38 - 5]),
+    st.integers(-130, 125) | st.sampled_from([-130, 88, 87, 125]),
+    st.sampled_from(["", "-"]),
+).filter(is_stored)
+"""Numbers that DynamoDB can store, also the greatest and the least."""
+DIGITS = st.integers(-130, 130) | st.integers(-91, -86)
+POWERS = st.integers(-130, 125).map(lambda power: Decimal(f"1e{power}")) | st.sampled_from([0, 1, -10, Decimal("1.1")])
 
 
 @settings(deadline=None, max_examples=400)

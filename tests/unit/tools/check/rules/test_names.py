@@ -31,7 +31,11 @@ INSIDE = {"id": ID, "more": {"properties": {"": {}}}}
         ("item: {id: id}, merge: more", {"properties": INSIDE}, "'more'"),
         ("item: {id: id}, merge: {from: more, prefix: m_}", {"properties": INSIDE}, ""),
         ("item: {id: id}, merge: more || other", {"properties": INSIDE}, ""),
-        ("for_each: parts", {"properties": {"parts": {"type": "array", "items": {"properties": {"": {}}}}}}, "'parts[]'"),
+        (
+            "for_each: parts",
+            {"properties": {"parts": {"type": "array", "items": {"properties": {"": {}}}}}},
+            "'parts[]'",
+        ),
         ("for_each: parts || rest", {"properties": {"parts": {"items": {"properties": {"": {}}}}}}, ""),
         (WHOLE, None, ""),
     ],
