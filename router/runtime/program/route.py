@@ -23,6 +23,7 @@ from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import CompiledMapping, compile_mapping
 from router.runtime.program.put_text import can_be_text, plan_as_text
+from router.runtime.sources import meta_of
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -121,10 +122,12 @@ def compile_route(
     # The limit of a transaction counts the bytes of its items, which a text does not.
     if transform_message or transform_item or queue.atomic:
         return compiled
-    return _with_text(compiled, mapped, context.schemas.standalone(validate))
+    return _with_text(compiled, mapped, route, context.schemas.standalone(validate))
 
 
-def _with_text(compiled: CompiledRoute, mapped: CompiledMapping, schema: Any) -> CompiledRoute:
+def _with_text(
+    compiled: CompiledRoute, mapped: CompiledMapping, route: spec.RouteSettings, schema: Any
+) -> CompiledRoute:
     """Return the route with what plans its puts as text, if they may be.
 
     `schema` is what messages are validated with, None if that is nothing or has references.
@@ -139,11 +142,16 @@ def _with_text(compiled: CompiledRoute, mapped: CompiledMapping, schema: Any) ->
 
         return plan_typed(getters, write, schema)
 
-    return structs.replace(
-        compiled,
-        plan_put=plan_as_text(getters, write),
-        compile_typed=None if schema is None else compile_typed,
-    )
+    def shape() -> str:
+        attributes = (route.item or {}).values()
+        # Nothing else of the route is in its items.
+        name = compiled.route.name if any("route" in meta_of(each) for each in attributes) else ""
+        return repr((schema, route.item, write.table.key, name))
+
+    plan_put = plan_as_text(getters, write)
+    if schema is None:
+        return structs.replace(compiled, plan_put=plan_put)
+    return structs.replace(compiled, plan_put=plan_put, shape=shape, compile_typed=compile_typed)
 
 
 def _find_table(name: str, context: CompileContext, path: Path) -> Table:
