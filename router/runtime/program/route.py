@@ -1,6 +1,7 @@
 """Compiles a route of the config to plain callables, and its `write` to how it writes."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 from msgspec import structs
@@ -23,7 +24,6 @@ from router.runtime.program.context import CompileContext
 from router.runtime.program.hooks import Plugins
 from router.runtime.program.mapping import CompiledMapping, compile_mapping
 from router.runtime.program.put_text import can_be_text, plan_as_text
-from router.runtime.sources import meta_of
 
 UNKNOWN_TABLE = declare(
     "RT201",
@@ -142,16 +142,18 @@ def _with_text(
 
         return plan_typed(getters, write, schema)
 
-    def shape() -> str:
-        attributes = (route.item or {}).values()
-        # Nothing else of the route is in its items.
-        name = compiled.route.name if any("route" in meta_of(each) for each in attributes) else ""
-        return repr((schema, route.item, write.table.key, name))
-
+    # Nothing else of the route is in its items.
+    is_named = any(each.meta == "route" for each in (route.item or {}).values())
+    name = compiled.route.name if is_named else ""
     plan_put = plan_as_text(getters, write)
     if schema is None:
         return structs.replace(compiled, plan_put=plan_put)
-    return structs.replace(compiled, plan_put=plan_put, shape=shape, compile_typed=compile_typed)
+    return structs.replace(
+        compiled,
+        plan_put=plan_put,
+        shape=partial(repr, (schema, route.item, write.table.key, name)),
+        compile_typed=compile_typed,
+    )
 
 
 def _find_table(name: str, context: CompileContext, path: Path) -> Table:
