@@ -32,7 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Ends when its standard input does, so that it cannot outlive the tests.
 # Moto builds the list of a queue's messages anew to delete one: a message that another thread sends meanwhile would be
-# lost, and one that it deletes would be there again. Two receives of a FIFO queue at a time would return messages of the
+# lost, and one that it deletes would be there again. Two receives of a FIFO queue would return messages of the
 # same group.
 MOTO = """
 import os, sys, threading, time
