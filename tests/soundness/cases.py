@@ -75,8 +75,9 @@ class TrialConfig(Struct, frozen=True):
             item = {each: {"value": 1} for each in self.route["item"]} | keys
             kept = {key: value for key, value in self.route.items() if key != "write"}
             return structs.replace(self, schema={}, route={**kept, "item": item})
-        used = [name, *(each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"])]
-        item = keys | {each: self.route["item"][each] for each in used}
+        beside = [each for each in ("u", "v") if name in ("u", "v") and each in self.route["item"]]
+        # The other one of them could be what rejects a message.
+        item = keys | {each: {"value": 1} for each in beside} | {name: self.route["item"][name]}
         left_out = ("merge",) if name in ("u", "v") else ("merge", "write")
         if "write" in left_out and isinstance(item[name], dict) and item[name].get("missing") == "remove":
             item[name] = {**item[name], "missing": "omit"}  # only an update removes

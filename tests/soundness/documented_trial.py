@@ -47,7 +47,7 @@ def documented_way(config: DocumentedConfig) -> Way:
         for name in trying.case.route.get("item", ()):
             yield from _item_errors(trying, name)
 
-    return Way(maker, lambda: len(makers[-1].refused), compare, _concerns)
+    return Way(maker, lambda: len(makers[-1].refused), compare, _is_plain, _concerns)
 
 
 def _concerns(outcome: Outcome, body: str) -> bool:
@@ -59,6 +59,10 @@ def _concerns(outcome: Outcome, body: str) -> bool:
         return False
     if outcome.code in ("RT805", "RT806", "RT815") or (outcome.code == "RT803" and "merge" not in outcome.reason):
         return False
+    return _is_plain(body)
+
+
+def _is_plain(body: str) -> bool:
     return is_storable(_DECODER.decode(body))
 
 

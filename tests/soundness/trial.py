@@ -119,13 +119,14 @@ class Messages(Protocol):
 class Way(Struct, frozen=True):
     """What a generator of configs brings: `maker` makes the messages, and `compare` yields what else is wrong.
 
-    `others` is how many messages were tried that the schema refuses. `concerns` says of the outcome and the body of a
-    message that is rejected whether a claim is about it.
+    `others` is how many messages were tried that the schema refuses. `counts` says of a message whether claims are
+    about it, and `concerns` of the outcome of one that is rejected.
     """
 
     maker: Callable[[TrialConfig, Random, Callable[[Any], bool]], Messages] = MessageMaker
     others: Callable[[], int] = lambda: 0
     compare: Callable[[Trying], Iterable[Wrong]] = lambda _: ()
+    counts: Callable[[str], bool] = lambda _: True
     concerns: Callable[[Outcome, str], bool] = concerns_claims
 
 
@@ -240,7 +241,7 @@ def _deliver(program: Program, messages: Sequence[str], way: Way, ttl: str = "")
         if any(not _is_time(item[ttl]) for item in items if ttl in item):
             rejections.append((f"item.{ttl}", f"the time to live '{ttl}' is not in seconds", batch[0]))
         for body, outcome in zip(batch, run.outcomes, strict=True):
-            reached += outcome.code != "RT805"
+            reached += outcome.code != "RT805" and way.counts(body)
             if outcome.kind in ("rejected", "retry") and way.concerns(outcome, body):
                 rejections.append((_subject(outcome.reason), outcome.reason, body))
     return Deliveries(tuple(rejections), frozenset(stored), reached)

@@ -46,6 +46,8 @@ _CASE_GROWTH = 3
 
 The most bytes for each byte, too: `ŉ` has two, and six in upper case.
 """
+_MOST_BYTES_OF_A_CHARACTER = 4
+"""In UTF-8."""
 _LIST_OF_PARTS_BYTES = 4
 """A list has three bytes, and one for each part: all but the last part had a separator."""
 _NO_ESCAPE = "%(?![0-9A-Fa-f]{2})"
@@ -148,7 +150,9 @@ TRUNCATE = Transform(
         empty=lambda arguments: "as before" if arguments["length"] else "always",
         can_keep_length=False,
     ),
-    most_bytes=as_before,
+    most_bytes=lambda before, arguments: min(
+        before, _MOST_BYTES_OF_A_CHARACTER * arguments["length"]
+    ),
 )
 
 
@@ -331,7 +335,11 @@ BASE64_DECODE = Transform(
     accepts=BASE64_TEXT,
     gives="binary",
     arguments={},
-    result=None,
+    result=TextResult(
+        longest=lambda before, arguments: before * 3 / 4,
+        empty=lambda arguments: "as before",
+        can_keep_length=False,
+    ),
     most_bytes=as_before,
 )
 

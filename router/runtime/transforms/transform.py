@@ -187,10 +187,10 @@ Emptiness = Literal["as before", "never", "always", "unknown"] | EmptyIfMatches 
 
 
 class TextResult(Struct, frozen=True):
-    """The result is text."""
+    """The result is text, or binary."""
 
     longest: Callable[[float, Arguments], float]
-    """The most characters of the result, for the most of the value as text; infinity: no bound."""
+    """The most characters, or bytes, of the result, for the most of the value as text; infinity: no bound."""
     empty: Callable[[Arguments], Emptiness]
     can_keep_length: bool
     """Whether some text of each length keeps its length, with any arguments; False claims nothing."""

@@ -218,7 +218,8 @@ def _text_of(
     known = before.longest if transform.takes == TEXT else text_length(before)
     longest = result.longest(inf if known is None else known, arguments)
     empty = _can_be_empty(route, before, result.empty(arguments))
-    return Value(NO, {"string": YES}, empty, None if longest == inf else int(longest))
+    kind = transform.gives or "string"
+    return Value(NO, {kind: YES}, empty, None if longest == inf else int(longest))
 
 
 def _can_be_empty(route: AnalyzedRoute, before: Value, emptiness: Emptiness) -> Answer:

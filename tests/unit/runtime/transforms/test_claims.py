@@ -388,7 +388,7 @@ def is_empty_as_described(text: TextResult, value: Any, arguments: Arguments, re
     """Whether a text is empty exactly if the transform says so."""
     match text.empty(arguments):
         case "as before":
-            return (result == "") == (value in ("", b""))
+            return (result in ("", b"")) == (value in ("", b""))
         case "never":
             return result != ""
         case "always":
