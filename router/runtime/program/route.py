@@ -120,9 +120,10 @@ def compile_route(
     if queue.redaction is not None:
         return _guard(compiled, route, context, queue.redaction)
     # The limit of a transaction counts the bytes of its items, which a text does not.
-    if transform_message or transform_item or queue.atomic:
+    if transform_item or queue.atomic:
         return compiled
-    return _with_text(compiled, mapped, route, context.schemas.standalone(validate))
+    schema = None if transform_message else context.schemas.standalone(validate)
+    return _with_text(compiled, mapped, route, schema)
 
 
 def _with_text(
