@@ -1,6 +1,6 @@
 """Compiles a route of the config to plain callables, and its `write` to how it writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, get_args
 
@@ -144,7 +144,8 @@ def _with_text(
         return plan_typed(getters, write, schema)
 
     # Nothing else of the route is in its items.
-    is_named = any(each.meta == "route" for each in (route.item or {}).values())
+    attributes: Iterable[Any] = (route.item or {}).values()
+    is_named = any(each.meta == "route" for each in attributes)
     name = compiled.route.name if is_named else ""
     plan_put = plan_as_text(getters, write)
     if schema is None:
