@@ -236,7 +236,7 @@ def test_an_earlier_route_beside_another_reason(diff: Diff) -> None:
 
     (undecided,) = (each.change.sentence for each in report.findings if each.change.code.id == "RT902")
     assert set(reasons(report)) == {"an earlier route takes it", MINIMUM}
-    assert undecided.endswith(": 'merge' may find another name of the route's own attributes")
+    assert undecided.endswith("'merge': it may find the attribute 'id', which is the route's own")
 
 
 def test_what_is_not_known_of_a_mapping_with_an_example(diff: Diff) -> None:
