@@ -14,7 +14,7 @@ from router.prover.predicates import exact
 from router.prover.schema_prover import NO, UNKNOWN, YES
 from router.runtime.config import spec
 from router.runtime.program.schemas.compile import Validation
-from router.runtime.program.schemas.documents import ASSERTED_SINCE, DRAFTS, subschemas
+from router.runtime.program.schemas.documents import ASSERTED_SINCE, subschemas
 from router.runtime.program.schemas.references import Location
 from router.tools.change.counterexamples import (
     Counterexample,
@@ -24,6 +24,7 @@ from router.tools.change.counterexamples import (
     stage_of,
     stages_of,
 )
+from router.tools.change.drafts import in_draft, with_draft
 from router.tools.change.routes import ACCEPTING, MAPPING, RouteVersion, when_of
 from router.tools.check.analysis.attributes import stored
 from router.tools.check.analysis.claims import of_once_key
@@ -31,18 +32,6 @@ from router.tools.check.analysis.failures import TOO_LONG
 from router.tools.check.analysis.proof_cache import prover_of_document
 from router.tools.check.analysis.verdicts import ClaimKind
 
-_SAME_SINCE = 7
-_SAME_KEYWORDS = frozenset(
-    {"$schema", "$comment", "$defs", "definitions", "title", "description", "default", "examples"}
-    | {"$ref", "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
-    | {"format", "pattern", "minLength", "maxLength", "multipleOf"}
-    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-    | {"items", "minItems", "maxItems", "uniqueItems", "contains"}
-    | {"properties", "required", "propertyNames", "patternProperties", "additionalProperties"}
-    | {"minProperties", "maxProperties"}
-)
-"""The keywords with the same meaning in all drafts from _SAME_SINCE on, as long as `items` is one schema."""
-_URIS = {draft: uri for uri, draft in DRAFTS.items()}
 _OF_ATTRIBUTES: tuple[ClaimKind, ...] = ("mapping", "type", "key", "version")
 """The claims about an attribute of which a message is refused if they do not hold."""
 
@@ -142,6 +131,10 @@ def _schema_takes(
         return False
     if old.root.draft != new.root.draft:
         before = in_draft(old, new.root.draft)
+        if before is not None and exact(before) == exact(
+            with_draft(new.root.content, new.root.draft)
+        ):
+            return True
         if before is None or taken is None or not _is_exact(new):
             return False
         was = prover_of_document(before, budget)
@@ -150,9 +143,8 @@ def _schema_takes(
     def covers(before: Any, after: Any) -> bool:
         if not _formats_are_asserted(after, new.root.draft):
             return False
-        draft = _URIS[new.root.draft]
-        one = prover_of_document(_with_draft(before, draft), budget)
-        two = prover_of_document(_with_draft(after, draft), budget)
+        one = prover_of_document(with_draft(before, new.root.draft), budget)
+        two = prover_of_document(with_draft(after, new.root.draft), budget)
         return one is not None and two is not None and two.covers(one) is YES
 
     comparison = Containment(old.locations, new.locations, covers)
@@ -160,23 +152,6 @@ def _schema_takes(
         return comparison.implies(Location.of(old.root), Location.of(new.root))
     except RecursionError:
         return False
-
-
-def in_draft(schema: Validation, draft: int) -> Any:
-    """Return the content of a schema in another draft; None if a keyword may mean something else there."""
-    content = schema.root.content
-    if len(schema.documents) > 1 or min(draft, schema.root.draft) < _SAME_SINCE:
-        return None
-    for _, part in subschemas(content):
-        listed = isinstance(part.get("items"), list)
-        beside = "$ref" in part and part.keys() - {"$ref", "$schema", "definitions", "$defs"}
-        if listed or beside or not part.keys() <= _SAME_KEYWORDS:
-            return None
-    return _with_draft(content, _URIS[draft])
-
-
-def _with_draft(content: Any, draft: str) -> Any:
-    return {**content, "$schema": draft} if isinstance(content, dict) else content
 
 
 def _is_exact(schema: Validation) -> bool:
