@@ -77,12 +77,11 @@ def _converts(route: RouteVersion, text: str) -> bool:
     def infer_argument(tree: Tree) -> Value:
         return of_tree(analyzed.mapped, analyzed.scope, tree)
 
-    return _calls_to_string(tree_of(text), infer_argument)
+    tree = tree_of(text)
+    return tree is not None and _calls_to_string(tree, infer_argument)
 
 
-def _calls_to_string(tree: Tree | None, infer_argument: Callable[[Tree], Value]) -> bool:
-    if tree is None:
-        return False
+def _calls_to_string(tree: Tree, infer_argument: Callable[[Tree], Value]) -> bool:
     children = [child for child in tree["children"] if isinstance(child, dict)]
     is_call = tree["type"] == "function_expression" and tree["value"] == "to_string"
     if is_call and infer_argument(children[0]).can_be(_HOLDING) is not NO:

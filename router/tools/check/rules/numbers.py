@@ -60,16 +60,14 @@ def _numbers(route: AnalyzedRoute, attribute: spec.Attribute) -> Iterator[Value]
     """Yield the values of which the transforms of an attribute, or `sum()`, make numbers."""
     if attribute.transform:
         yield infer(route, attribute).steps[0].before
-    for use in route.uses(attribute):
-        for tree in _calls(tree_of(use.text)):
-            numbers = of_tree(route.mapped, route.scope, tree["children"][0])
+    for tree in filter(None, (tree_of(use.text) for use in route.uses(attribute))):
+        for call in _calls(tree):
+            numbers = of_tree(route.mapped, route.scope, call["children"][0])
             yield of_path(route.mapped, numbers.elements)
 
 
-def _calls(tree: Tree | None) -> Iterator[Tree]:
+def _calls(tree: Tree) -> Iterator[Tree]:
     """Yield the calls of `sum()` in an expression."""
-    if tree is None:
-        return
     if tree["type"] == "function_expression" and tree["value"] == "sum":
         yield tree
     for child in tree["children"]:

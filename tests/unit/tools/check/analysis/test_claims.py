@@ -32,7 +32,21 @@ LINE = {"type": "object", "required": ["sku"], "properties": {"sku": WORD, "n": 
 CLOSED_LINE = {**LINE, "additionalProperties": False}
 SCHEMA = {
     "type": "object",
-    "required": ["id", "link", "word", "time", "count", "lines", "words", "closed", "numbers", "counts"],
+    "required": [
+        "id",
+        "link",
+        "word",
+        "time",
+        "count",
+        "lines",
+        "words",
+        "closed",
+        "numbers",
+        "counts",
+        "base64",
+        "base64s",
+        "base64_2",
+    ],
     "properties": {
         "id": WORD,
         "word": WORD,
@@ -53,6 +67,9 @@ SCHEMA = {
         "count": {"type": "integer", "minimum": 0, "maximum": 9},
         "number": {"type": "number"},
         "whole": {"type": "integer"},
+        "base64": {"type": "string", "pattern": "^([A-Za-z0-9+/]{4})+$", "minLength": 1, "maxLength": 2048},
+        "base64s": {"type": "string", "pattern": "^([A-Za-z0-9+/]{4})*$", "maxLength": 2048},
+        "base64_2": {"type": "string", "pattern": "^([A-Za-z0-9+/]{4})+$", "minLength": 1},
         "mail": {"type": "string", "format": "email"},
         "link": {"type": "string", "format": "uri", "maxLength": 50},
         "flag": {"type": "boolean"},
@@ -134,6 +151,7 @@ def refuted(reason: str, code: str = "RT244") -> str:
         ("'word || letters'", PROVED),
         ("{from: words, transform: {join: ','}}", PROVED),
         ("{from: numbers, transform: sort}", PROVED),
+        ("{from: word, transform: [{split: ','}, sort, {join: '-'}]}", PROVED),
         ("{from: hexadecimal, transform: url_decode}", PROVED),
         ("{from: hexadecimal, transform: [lower, url_decode]}", undecided("transform 'url_decode' does not accept every value")),
         ("{from: count, transform: {scale: 0.01}}", PROVED),
@@ -183,6 +201,19 @@ def test_mapping(claims: Any, attribute: str, verdict: str) -> None:
         claims(f"item: {{id: id, x: {json.dumps(attribute) if attribute[0] != '{' else attribute}}}")["mapping x"]
         == verdict
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("base64", PROVED),
+        ("base64s", "refuted RT612"),
+        ("base64_2", undecided("its length may be over 2048 bytes")),
+    ],
+)
+def test_a_key_of_binary(claims: Any, text: str, verdict: str) -> None:
+    """It is empty exactly if its Base64 is, and has three bytes for four characters."""
+    assert claims(f"item: {{id: {{from: {text}, transform: base64_decode}}}}", "B")["key id"] == verdict
 
 
 @pytest.mark.parametrize(
