@@ -264,7 +264,7 @@ def _unknown(_: Any) -> Any:
     raise Unsure
 
 
-_TRANSFORMS: Mapping[str, Callable[..., Any]] = {
+IMPLEMENTED: Mapping[str, Callable[..., Any]] = {
     "base64_decode": _base64,
     "base64_encode": lambda value: base64.b64encode(_bytes(value)).decode(),
     "dynamodb_item": _unknown,
@@ -300,7 +300,7 @@ _TRANSFORMS: Mapping[str, Callable[..., Any]] = {
 def transformed(value: Any, step: Any) -> Any:
     """Return what a transform of the config gives; raises Refused or Unsure."""
     ((name, given),) = step.items() if isinstance(step, dict) else ((step, []),)
-    function = _TRANSFORMS[name]
+    function = IMPLEMENTED[name]
     if isinstance(given, dict):
         return function(value, **given)
     return function(value, *(given if isinstance(given, list) else [given]))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -13,11 +14,15 @@ from msgspec import Struct, structs
 from router.model import Finding
 from tests.soundness.cases import TrialConfig
 from tests.soundness.corpus import PublicSchema, interleave, schema_store
+from tests.soundness.documented_configs import TRANSFORMS, DocumentedConfig
+from tests.soundness.documented_schemas import Shape
+from tests.soundness.documented_transforms import IMPLEMENTED
+from tests.soundness.documented_trial import documented_way
 from tests.soundness.jobs import CheckCost, Trial, case_of, measure, perform
 from tests.soundness.minimise import minimised
 from tests.soundness.report import CheckCosts, TrialTally
 from tests.soundness.results import Results
-from tests.soundness.trial import Judgement, judge
+from tests.soundness.trial import Judgement, Way, judge
 from tests.soundness.workers import Ended, Pool
 from tests.support.check import Ledger, Report, examine, known_codes
 from tests.support.config import spec
@@ -71,6 +76,50 @@ def test_documented_configs(part: int) -> None:
     trials = (Trial(9_000_000 + 12 * part + number, MESSAGES, documented=True) for number in range(12))
 
     assert failures(trials) == []
+
+
+def test_each_documented_transform_is_tried() -> None:
+    """Of those in docs/transforms.md; each has a second implementation, from that page."""
+    page = (Path(__file__).parents[2] / "docs" / "transforms.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"^\| `([a-z_0-9]+)", page, re.MULTILINE))
+
+    assert names == {*TRANSFORMS} == {*IMPLEMENTED}
+
+
+def documented(schema: dict[str, Any], intended: Any = None) -> tuple[TrialConfig, Way]:
+    """A config of the second generator, of messages with an id and perhaps a number, and how it is tried."""
+    route = {"item": {"pk": {"meta": "message_id"}, "a": {"from": "n", "transform": {"scale": 10}}}}
+    case = TrialConfig("a case", schema, {"key": {"pk": "S"}}, route, (("id",), ("n",)))
+    shape = Shape(schema, lambda chance: {"id": "a", **chance.choice(({}, {"n": 1}, {"n": 2}))})
+    return case, documented_way(DocumentedConfig(case, shape, intended))
+
+
+def test_another_value_than_the_pages_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is wrong, whatever is said of the attribute."""
+    case, way = documented({"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}})
+    right = judge(case, 1, 20, way=way)
+
+    monkeypatch.setattr("tests.soundness.documented_trial.expected_last", lambda case, name, message: 7)
+    wrong = judge(case, 1, 20, way=way)
+
+    found = [(each.subject, each.reason.rpartition(" is ")[2]) for each in wrong.wrong]
+    assert (right.wrong, right.messages > 2, right.others > 0) == ((), True, True)
+    assert found == [("item.pk", "stored with another value"), ("item.a", "stored with another value")]
+
+
+def test_a_typing_error_that_nothing_tells_of() -> None:
+    """Messages without what the schema was to require are taken."""
+    properties = {"id": {"type": "string"}, "n": {"type": "integer", "maximum": 9}}
+    intended = {"type": "object", "properties": properties, "required": ["n"]}
+    case, way = documented({"type": "object", "properties": properties, "requried": ["n"]}, intended)
+
+    def silent(*given: Any) -> Report:
+        report = examine(*given)
+        return structs.replace(report, findings=tuple(each for each in report.findings if each.code.id != "RT317"))
+
+    told, untold = judge(case, 1, 20, way=way), judge(case, 1, 20, check=silent, way=way)
+
+    assert (told.wrong, [each.reason for each in untold.wrong]) == ((), ["a typing error in the schema"])
 
 
 def test_public_configs() -> None:
