@@ -117,9 +117,9 @@ def test_a_typing_error_that_nothing_tells_of() -> None:
         report = examine(*given)
         return structs.replace(report, findings=tuple(each for each in report.findings if each.code.id != "RT317"))
 
-    told, untold = judge(case, 1, 20, way=way), judge(case, 1, 20, check=silent, way=way)
+    reported, unreported = judge(case, 1, 20, way=way), judge(case, 1, 20, check=silent, way=way)
 
-    assert (told.wrong, [each.reason for each in untold.wrong]) == ((), ["a typing error in the schema"])
+    assert (reported.wrong, [each.reason for each in unreported.wrong]) == ((), ["a typing error in the schema"])
 
 
 def test_public_configs() -> None:
