@@ -104,7 +104,7 @@ vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by n
 	$(RUN) -m docs.generate.vendored
 
 lock: $(INSTALLED)-lint ## pin again what commands install
-	@PATH="$(VENV)/bin:$$PATH" $(RUN) requirements/lock.py --upgrade
+	@PATH="$(VENV)/bin:$$PATH" $(RUN) -m requirements.lock --upgrade
 
 clean: ## remove what the commands here made
 	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -80,7 +80,9 @@ class Environment:
         self.python = folder / "bin" / "python"
         self._folder = folder
         self._settings = pip_settings(_output(sys.executable, "-m", "pip", "config", "list"))
-        self._uv = shutil.which("uv", path=f"{os.environ.get('PATH', '')}{os.pathsep}{folder / 'bin'}")
+        self._uv = shutil.which(
+            "uv", path=f"{os.environ.get('PATH', '')}{os.pathsep}{folder / 'bin'}"
+        )
 
     @property
     def tool(self) -> str:
@@ -91,7 +93,9 @@ class Environment:
         """Make it anew."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._uv = shutil.which("uv")
-        if self._uv is not None and self._by_uv("venv", "--python", sys.executable, str(self._folder)):
+        if self._uv is not None and self._by_uv(
+            "venv", "--python", sys.executable, str(self._folder)
+        ):
             return
         _run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(self._folder)])
         self._uv = self._own_uv()
@@ -167,7 +171,12 @@ def install(folder: Path, stamp: str, group: str) -> None:
     anew = len(LAYERS[group]) == 1 or (folder / f"{stamp}-{group}").exists()
     groups = LAYERS[group] if anew else (group,)
     verb = "making" if anew else "adding to"
-    print(f"{verb} {folder}: {_count(groups)} packages for {group} ...", end=" ", file=sys.stderr, flush=True)
+    print(
+        f"{verb} {folder}: {_count(groups)} packages for {group} ...",
+        end=" ",
+        file=sys.stderr,
+        flush=True,
+    )
     if anew:
         environment.make()
     environment.install(groups, with_bytecode=group != "demo")

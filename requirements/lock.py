@@ -1,4 +1,4 @@
-"""Pins what each group needs, with hashes: `python requirements/lock.py [--upgrade]`, which `make lock` runs.
+"""Pins what each group needs, with hashes: `python -m requirements.lock [--upgrade]`, which `make lock` runs.
 
 All groups are resolved together, so that a package has one version in all of them; a lock file has what those before
 it leave out. The site is a program of its own, and so is uv.
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from install import HERE, LAYERS
+from requirements.install import HERE, LAYERS
 
 WANTED = {
     "demo": ["--extra", "local", "--group", "build"],
@@ -27,7 +27,16 @@ _ENTRY = re.compile(r"^([\w.-]+)(?:\[.*?\])?==.*(?:\n    .*)*\n", re.MULTILINE)
 
 
 def _compile(target: Path, *words: str) -> None:
-    command = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+    command = [
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--python-version",
+        "3.11",
+        "--generate-hashes",
+    ]
     command += ["--no-header", "--no-annotate", "--no-strip-extras", "-o", str(target), *words]
     subprocess.run(command, cwd=HERE.parent, check=True)
 
@@ -53,7 +62,9 @@ def lock(upgrade: bool) -> None:
             part.unlink(missing_ok=True)
             _compile(part, "--constraints", str(whole), PROJECT, *words)
             before = _entries(_text(files[other] for other in LAYERS[name] if other != name))
-            wanted = {key: text for key, text in _entries(_text([part])).items() if key not in before}
+            wanted = {
+                key: text for key, text in _entries(_text([part])).items() if key not in before
+            }
             files[name].write_text("".join(wanted.values()), encoding="utf-8")
     for name in ALONE:
         _compile(files[name], *more, "--group", name)

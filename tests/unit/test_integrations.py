@@ -17,6 +17,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from requirements.install import LAYERS
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob(".github/examples/*.yml")])
 
@@ -108,23 +110,50 @@ def test_ci_runs_the_commands_of_the_project() -> None:
     assert jobs["python"]["strategy"]["matrix"]["python"] == ["3.12", "3.13", "3.14"]
 
 
-def test_the_lock_file_names_no_index_and_no_folder() -> None:
-    """The lock file refers to packages by name, version and hash only: it installs on every machine."""
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    known = re.compile(r"(#.*|[\w.-]+(\[[\w,-]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?|)")
+LOCKS = sorted(ROOT.glob("requirements/*.lock"))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_file_names_no_index_and_no_folder(lock: Path) -> None:
+    """A lock file refers to packages by name, version and hash only: it installs on every machine."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    known = re.compile(r"([\w.-]+(\[[\w, -]+\])?==\S+( ; .*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?)")
     assert [line for line in lines if not known.fullmatch(line)] == []
 
 
-def test_the_lock_file_fits_what_the_project_requires() -> None:
-    """Each version of the lock file is one that `pyproject.toml` allows."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    listed = [project["dependencies"], *project["optional-dependencies"].values()]
-    required = [Requirement(each) for each in chain(*listed)]
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    locked = dict(line.split(" ")[0].split("==") for line in lines if re.match(r"[\w.-]+==", line))
+def locked(*names: str) -> list[tuple[str, str]]:
+    """The packages in lock files, each with its version."""
+    texts = [(ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8") for name in names]
+    return re.findall(r"^([\w.-]+)(?:\[.*?\])?==(\S+)", "".join(texts), re.MULTILINE)
 
-    unfit = [str(each) for each in required if each.name in locked and not each.specifier.contains(locked[each.name])]
-    assert unfit == []
+
+@pytest.mark.parametrize("group", LAYERS)
+def test_the_lock_files_fit_what_the_project_requires(group: str) -> None:
+    """Each version is one that `pyproject.toml` allows, and a package has one in all that a command installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = [project["project"]["dependencies"], *project["project"]["optional-dependencies"].values()]
+    listed += project["dependency-groups"].values()
+    required = [Requirement(each) for each in chain(*listed)]
+    versions = dict(locked(*LAYERS[group]))
+
+    unfit = [each for each in required if each.name in versions and not each.specifier.contains(versions[each.name])]
+    assert (unfit, len(set(locked(*LAYERS[group])))) == ([], len(versions))
+
+
+def test_a_demo_needs_few_packages() -> None:
+    """It is what somebody tries first."""
+    assert len(locked("demo")) <= 36
+
+
+@pytest.mark.parametrize("group", ["demo", "tests", "lint"])
+def test_what_a_group_needs_is_in_its_lock_files(group: str) -> None:
+    """What commands of the group import: `pyproject.toml` names it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    names = {"demo": ["build"], "tests": ["tests"], "lint": ["browser", "bench", "lint"]}[group]
+    wanted = [Requirement(each).name for name in names for each in project["dependency-groups"][name]]
+    installed = {name for name, _ in locked(*LAYERS[group])}
+
+    assert [name for name in wanted if name.lower() not in installed] == []
 
 
 def test_errors_of_msgspec_are_value_errors() -> None:
@@ -136,7 +165,7 @@ def test_errors_of_msgspec_are_value_errors() -> None:
     assert (allowed, issubclass(msgspec.DecodeError, ValueError)) == (["0.21.0"], True)
 
 
-@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements.lock"])
+@pytest.mark.parametrize("name", ["Makefile", ".ci/run", "pyproject.toml", "requirements/install.py"])
 def test_the_build_names_no_machine(name: str) -> None:
     """Neither a folder of one machine nor an index is named; pip and uv take theirs from the environment."""
     text = (ROOT / name).read_text(encoding="utf-8")
