@@ -8,6 +8,8 @@ COVERAGE := --cov --cov-report=term --cov-fail-under=100
 STAMP := installed-$(subst /,-,$(CURDIR))
 INSTALLED := $(VENV)/$(STAMP)
 RUN := $(VENV)/bin/python
+# The site is made by programs of its own, which need nothing of the router.
+SITE := .venv-site
 
 # An environment whose Python is gone, or too old, is stale.
 ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
@@ -25,7 +27,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs site screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -97,6 +99,9 @@ format: $(INSTALLED)-lint ## write the code as `make lint` wants it
 docs: $(INSTALLED)-demo ## the pages that are made from the code
 	$(RUN) -m docs.generate.pages .
 
+site: $(SITE)/$(STAMP)-site ## the site of the documentation, in build/site; VERSION= names another than `dev`
+	@$(SITE)/bin/python -m docs.generate.site build/site $(VERSION)
+
 screenshots: $(INSTALLED)-browser ## the pictures of the console in docs/console; needs the program chromium
 	$(RUN) -m docs.generate.screenshots docs/console
 
@@ -118,3 +123,6 @@ $(INSTALLED)-%: requirements/%.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "this needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) requirements/install.py $(VENV) $(STAMP) $*
+
+$(SITE)/$(STAMP)-site: requirements/site.lock
+	@$(PYTHON) requirements/install.py $(SITE) $(STAMP) site

@@ -21,6 +21,7 @@ LAYERS = {
     "browser": ("demo", "tests", "browser"),
     "bench": ("demo", "tests", "bench"),
     "lint": ("demo", "tests", "browser", "bench", "lint"),
+    "site": ("site",),
 }
 """The lock files of each group, in the order in which they are installed."""
 _SECTIONS = ("global", "install", ":env:")
@@ -180,7 +181,7 @@ def install(folder: Path, stamp: str, group: str) -> None:
     if anew:
         environment.make()
     environment.install(groups, with_bytecode=group != "demo")
-    if anew:
+    if "demo" in groups:
         environment.install_project()
         # An editable package is else compiled by each command, where PYTHONDONTWRITEBYTECODE is set: 50 ms a time.
         _run([str(environment.python), "-m", "compileall", "-q", str(HERE.parent / "router")])

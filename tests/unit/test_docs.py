@@ -93,7 +93,7 @@ def configs() -> list[Any]:
     """The configurations that pages show: the text of each, with the files beside it by their names."""
     shown = []
     for page, text in TEXTS.items():
-        titled = dict(re.findall(r"^```yaml title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
+        titled = dict(re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
         shown += [pytest.param(titled.pop("routes.yaml"), titled, id=page)] if "routes.yaml" in titled else []
     return shown + [
         pytest.param(*block.values, {}, id=block.id) for block in blocks("yaml") if "version: 1" in block.values[0]
@@ -259,7 +259,7 @@ def test_the_example_workflow_is_the_one_of_the_page() -> None:
     assert example == (ROOT / "router" / "tools" / "dev" / "new" / "check-routes.yml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md"])
+@pytest.mark.parametrize("index", ["docs/README.md", "docs/decisions/README.md", "docs/how-to/README.md"])
 def test_each_page_is_in_the_index(index: str) -> None:
     """The index of a directory has a link to each of its pages, and to the index of each directory below."""
     folder = (ROOT / index).parent
