@@ -8,8 +8,6 @@ COVERAGE := --cov --cov-report=term --cov-fail-under=100
 STAMP := installed-$(subst /,-,$(CURDIR))
 INSTALLED := $(VENV)/$(STAMP)
 RUN := $(VENV)/bin/python
-# The site is made by programs of its own, which need nothing of the router.
-SITE := .venv-site
 
 # An environment whose Python is gone, or too old, is stale.
 ifneq ($(shell $(RUN) -c 'import sys; print(sys.version_info >= (3, 11))' 2>/dev/null),True)
@@ -27,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs site screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -99,11 +97,16 @@ format: $(INSTALLED)-lint ## write the code as `make lint` wants it
 docs: $(INSTALLED)-demo ## the pages that are made from the code
 	$(RUN) -m docs.generate.pages .
 
-site: $(SITE)/$(STAMP)-site ## the site of the documentation, in build/site; VERSION= names another than `dev`
-	@$(SITE)/bin/python -m docs.generate.site build/site $(VERSION)
+site: $(VENV)-site/$(STAMP)-site ## the site of the documentation, in build/site; VERSION= names another than `dev`
+	@$(VENV)-site/bin/python -m docs.generate.site build/site $(VERSION)
 
 screenshots: $(INSTALLED)-browser ## the pictures of the console in docs/console; needs the program chromium
 	$(RUN) -m docs.generate.screenshots docs/console
+
+audit: $(VENV)-audit/$(STAMP)-audit ## known vulnerabilities of the locked packages
+	@for lock in requirements/*.lock; do \
+		echo "$$lock"; $(VENV)-audit/bin/python -m pip_audit --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; \
+	done
 
 vendor: $(INSTALLED)-lint ## the libraries of the page of `router console`, by npm
 	$(RUN) -m docs.generate.vendored
@@ -114,7 +117,7 @@ lock: $(INSTALLED)-lint ## pin again what commands install
 clean: ## remove what the commands here made
 	rm -rf .venv* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 
-$(INSTALLED)-demo: pyproject.toml
+$(INSTALLED)-demo: pyproject.toml requirements/worker.lock
 $(INSTALLED)-tests: $(INSTALLED)-demo
 $(INSTALLED)-browser $(INSTALLED)-bench: $(INSTALLED)-tests
 $(INSTALLED)-lint: $(INSTALLED)-browser $(INSTALLED)-bench
@@ -124,5 +127,8 @@ $(INSTALLED)-%: requirements/%.lock
 		{ echo "this needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) requirements/install.py $(VENV) $(STAMP) $*
 
-$(SITE)/$(STAMP)-site: requirements/site.lock
-	@$(PYTHON) requirements/install.py $(SITE) $(STAMP) site
+$(VENV)-site/$(STAMP)-site: requirements/site.lock
+	@$(PYTHON) requirements/install.py $(VENV)-site $(STAMP) site
+
+$(VENV)-audit/$(STAMP)-audit: requirements/audit.lock
+	@$(PYTHON) requirements/install.py $(VENV)-audit $(STAMP) audit

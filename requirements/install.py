@@ -16,14 +16,18 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LAYERS = {
-    "demo": ("demo",),
-    "tests": ("demo", "tests"),
-    "browser": ("demo", "tests", "browser"),
-    "bench": ("demo", "tests", "bench"),
-    "lint": ("demo", "tests", "browser", "bench", "lint"),
+    "worker": ("worker",),
+    "demo": ("worker", "demo"),
+    "tests": ("worker", "demo", "tests"),
+    "browser": ("worker", "demo", "tests", "browser"),
+    "bench": ("worker", "demo", "tests", "bench"),
+    "lint": ("worker", "demo", "tests", "browser", "bench", "lint"),
     "site": ("site",),
+    "audit": ("audit",),
 }
 """The lock files of each group, in the order in which they are installed."""
+FIRST = ("demo", "site", "audit")
+"""The groups that an environment begins with; others are added to `demo`."""
 _SECTIONS = ("global", "install", ":env:")
 """Of pip's settings; a later one has precedence."""
 _FIRST_WITH_PYTHON = (22, 3)
@@ -169,7 +173,7 @@ def install(folder: Path, stamp: str, group: str) -> None:
     """
     begun = time.monotonic()
     environment = Environment(folder)
-    anew = len(LAYERS[group]) == 1 or (folder / f"{stamp}-{group}").exists()
+    anew = group in FIRST or (folder / f"{stamp}-{group}").exists()
     groups = LAYERS[group] if anew else (group,)
     verb = "making" if anew else "adding to"
     print(

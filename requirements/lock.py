@@ -1,7 +1,7 @@
 """Pins what each group needs, with hashes: `python -m requirements.lock [--upgrade]`, which `make lock` runs.
 
 All groups are resolved together, so that a package has one version in all of them; a lock file has what those before
-it leave out. The site is a program of its own, and so is uv.
+it leave out. The programs of the site, the audit and uv are apart.
 """
 
 import re
@@ -14,14 +14,15 @@ from pathlib import Path
 from requirements.install import HERE, LAYERS
 
 WANTED = {
-    "demo": ["--extra", "local", "--group", "build"],
+    "worker": ["--extra", "worker", "--group", "build"],
+    "demo": ["--extra", "local"],
     "tests": ["--extra", "console", "--group", "tests"],
     "browser": ["--group", "browser"],
     "bench": ["--group", "bench"],
     "lint": ["--group", "lint"],
 }
 """The extras and dependency groups of `pyproject.toml` that are in each lock file."""
-ALONE = ("site", "uv")
+ALONE = ("site", "audit", "uv")
 PROJECT = "pyproject.toml"
 _ENTRY = re.compile(r"^([\w.-]+)(?:\[.*?\])?==.*(?:\n    .*)*\n", re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""The pages `docs/checks.md` and `docs/codes/RTnnn.md`, and the examples of `router check --explain`, made from the codes and their fixtures."""
+"""The page of all codes, one for each, and the examples of `router check --explain`; made from codes and fixtures."""
 
 import re
 from collections.abc import Mapping
@@ -34,11 +34,11 @@ _INTRODUCTION = """\
 Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead of this page.
 
 `router check` validates a config and prints each fault as `file:line:column: RTnnn sentence; suggestion`. It exits with
-1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints what the page of
-a code has. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason;
-errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
-letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of two
-configs: an error is a breaking change, a warning a risky one.
+1 if one of them is an error, and with `--strict` if one is a warning. `router check --explain RT101` prints what the
+page of a code has. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a
+reason; errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs
+and dead letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of
+two configs: an error is a breaking change, a warning a risky one.
 
 ## What is proved
 

@@ -17,9 +17,10 @@ ENVIRONMENT = {"ROUTER_REDACT_KEY": "k" * 32}
 @pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
 def test_a_recipe(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its configuration has no error, no warning and no claim that is not proved, but what it accepts with a reason."""
-    (config,) = re.findall(r"^```yaml title=routes.yaml\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    (tmp_path / "routes.yaml").write_text(config, encoding="utf-8")
     shutil.copytree(ROOT / "plugins", tmp_path / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+    text = page.read_text(encoding="utf-8")
+    for name, content in re.findall(r"^```\w+ title=(\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(content, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
     checked = CliRunner().invoke(app, ["check", "--strict"], env=ENVIRONMENT)

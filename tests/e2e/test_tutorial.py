@@ -13,7 +13,7 @@ import pytest
 from tests.support.dev import local_aws
 from tests.support.downloads import download
 
-SECONDS = 240
+SECONDS = 500
 """The longest that a command may take; one downloads the packages of the function."""
 _BLOCK = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HERE = f'{{architecture: {platform.machine()}, python: "{sys.version_info[0]}.{sys.version_info[1]}"}}'.replace(
@@ -83,7 +83,7 @@ def typed(block: str) -> list[tuple[str, list[str]]]:
     return commands
 
 
-@pytest.mark.timeout(8 * SECONDS)
+@pytest.mark.timeout(6 * SECONDS)
 def test_the_tutorial(tmp_path: Path, repo: Path) -> None:
     """Each command succeeds, and prints the lines that the page has."""
     download("msgspec", tmp_path / "seen")

@@ -62,7 +62,7 @@ def project(tmp_path: Path) -> Path:
     """A project with the installer, lock files without packages, and nothing to build."""
     (tmp_path / "requirements").mkdir()
     shutil.copy(ROOT / "requirements" / "install.py", tmp_path / "requirements")
-    for group in ("demo", "tests"):
+    for group in ("worker", "demo", "tests"):
         (tmp_path / "requirements" / f"{group}.lock").write_text("")
     (tmp_path / "router").mkdir()
     return tmp_path
@@ -101,7 +101,7 @@ def stamps(project: Path) -> list[str]:
 
 
 def test_a_second_group_is_added(project: Path) -> None:
-    """The environment is made once; what is there stays."""
+    """The environment is made once; the packages stay."""
     printed, commands = install(project, "demo")
     assert "making" in printed
     assert commands == ["uv venv --quiet", "uv pip --quiet", "uv pip --quiet"]
@@ -109,7 +109,7 @@ def test_a_second_group_is_added(project: Path) -> None:
 
     printed, commands = install(project, "tests")
     assert "adding to" in printed
-    assert (commands, stamps(project)) == (["uv pip --quiet"], ["demo", "tests"])
+    assert (commands, stamps(project)) == (["uv pip --quiet"], ["demo", "tests", "worker"])
 
 
 def test_a_group_whose_lock_changed_is_made_anew(project: Path) -> None:
@@ -118,10 +118,10 @@ def test_a_group_whose_lock_changed_is_made_anew(project: Path) -> None:
     install(project, "tests")
 
     printed, _ = install(project, "tests")
-    assert ("making" in printed, stamps(project)) == (True, ["demo", "tests"])
+    assert ("making" in printed, stamps(project)) == (True, ["demo", "tests", "worker"])
 
     install(project, "demo")
-    assert stamps(project) == ["demo"]
+    assert stamps(project) == ["demo", "worker"]
 
 
 def test_pip_installs_where_uv_fails(project: Path) -> None:
