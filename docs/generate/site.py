@@ -21,6 +21,10 @@ REPOSITORY = "REPOSITORY_URL"
 """The variable with the address of the repository, such as a workflow has; without it, what is no page is no link."""
 OTHER_PAGES = {"README.md": "start.md", ".github/CONTRIBUTING.md": "contributing.md"}
 """Pages outside of `docs`, by their names on the site."""
+MOST_LISTED = 40
+"""The most pages of a folder that the navigation lists below the page of the folder."""
+_WORKER = Path(__file__).parent / "offline" / "iframe-worker.js"
+_WORKER_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 _COPIED = (".md", ".svg", ".png", ".json")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
@@ -61,16 +65,24 @@ def with_links(text: str, source: Path, name: str, repository: str, root: Path =
     return "".join([*parts, _LINK.sub(replaced, text[end:])])
 
 
-def navigation(index: str) -> list[dict[str, Any]]:
-    """Return the navigation: the sections of the page of all pages, with their lists."""
-    sections = re.split(r"^## ", index, flags=re.MULTILINE)[1:]
-    found = [{section.partition("\n")[0]: list(_below(section))} for section in sections if _ENTRY.search(section)]
+def navigation(docs: Path) -> list[dict[str, Any]]:
+    """Return the navigation: the sections of the page of all pages, with their lists, and those of pages of folders."""
+    sections = re.split(r"^## ", (docs / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    found = [
+        {section.partition("\n")[0]: list(_below(section, docs))} for section in sections if _ENTRY.search(section)
+    ]
     return [{"Documentation": "README.md"}, *found]
 
 
-def _below(section: str) -> Iterator[dict[str, str]]:
+def _below(section: str, docs: Path) -> Iterator[dict[str, Any]]:
     for title, path in _ENTRY.findall(section):
-        yield {title: OTHER_PAGES.get(path.removeprefix("../"), path)}
+        if outside := OTHER_PAGES.get(path.removeprefix("../")):
+            yield {title: outside}
+            continue
+        folder, _, name = path.rpartition("/")
+        listed = _ENTRY.findall((docs / path).read_text(encoding="utf-8")) if name == "README.md" else []
+        pages_below = [{each: f"{folder}/{below}"} for each, below in listed]
+        yield {title: [path, *pages_below] if 0 < len(listed) <= MOST_LISTED else path}
 
 
 def make(folder: Path, version: str) -> None:
@@ -87,7 +99,7 @@ def make(folder: Path, version: str) -> None:
         else:
             shutil.copy(source, target)
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
-    config["nav"] = navigation((ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
+    config["nav"] = navigation(ROOT / "docs")
     if repository:
         config |= {"repo_url": repository}
     (work / "mkdocs.yml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -97,10 +109,19 @@ def make(folder: Path, version: str) -> None:
     )
     if done.returncode:
         sys.exit(done.returncode)
+    without_other_hosts(work / "site")
     shutil.rmtree(folder / version, ignore_errors=True)
     shutil.move(work / "site", folder / version)
     shutil.rmtree(work)
     write_versions(folder)
+
+
+def without_other_hosts(site: Path) -> None:
+    """Let the pages load from their own folder what they would load from another host: search then works in a file."""
+    shutil.copy(_WORKER, site / "assets" / _WORKER.name)
+    for page in site.rglob("*.html"):
+        own = os.path.relpath(site / "assets" / _WORKER.name, page.parent).replace(os.sep, "/")
+        page.write_text(page.read_text(encoding="utf-8").replace(_WORKER_ELSEWHERE, own), encoding="utf-8")
 
 
 def write_versions(folder: Path) -> None:

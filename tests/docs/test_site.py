@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ Text with a [link](a.md).
 - [Begin](../README.md): the first steps.
 - [Tutorial](tutorial.md): one example,
   on two lines; see [another](b.md).
+- [Recipes](how-to/README.md): for each case.
+- [Reasons](why/README.md): many.
 
 ## Elsewhere
 
@@ -25,29 +28,55 @@ No list.
 """
 
 
-def test_navigation() -> None:
-    """It is the lists of the page of all pages; links in text are none of it."""
-    assert site.navigation(INDEX) == [
+def test_navigation(tmp_path: Path) -> None:
+    """It is the lists of the page of all pages, and of pages of folders unless they are long; text is none of it."""
+    many = "".join(f"- [Reason](r{number}.md): so.\n" for number in range(site.MOST_LISTED + 1))
+    for name, text in {"README.md": INDEX, "how-to/README.md": "- [One](one.md): 1.\n", "why/README.md": many}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+
+    assert site.navigation(tmp_path) == [
         {"Documentation": "README.md"},
-        {"Start": [{"Begin": "start.md"}, {"Tutorial": "tutorial.md"}]},
+        {
+            "Start": [
+                {"Begin": "start.md"},
+                {"Tutorial": "tutorial.md"},
+                {"Recipes": ["how-to/README.md", {"One": "how-to/one.md"}]},
+                {"Reasons": "why/README.md"},
+            ]
+        },
     ]
+
+
+def paths(entry: Any) -> list[str]:
+    """The pages of a navigation."""
+    if isinstance(entry, str):
+        return [entry]
+    below = entry.values() if isinstance(entry, dict) else entry
+    return [path for each in below for path in paths(each)]
 
 
 def test_each_page_of_the_navigation_is_there() -> None:
     """And the sections are in the order in which somebody needs them."""
-    first, *sections = site.navigation((ROOT / "docs" / "README.md").read_text(encoding="utf-8"))
-    linked = [
-        path for section in sections for entries in section.values() for each in entries for path in each.values()
-    ]
+    entries = site.navigation(ROOT / "docs")
 
-    assert [name for section in sections for name in section] == [
-        "Start",
-        "How to",
-        "Reference",
-        "Operate",
-        "Decisions",
-    ]
-    assert [path for path in [*first.values(), *linked] if path not in site.pages()] == []
+    names = ["Documentation", "Start", "How to", "Reference", "Operate", "Decisions"]
+    assert [name for entry in entries for name in entry] == names
+    assert [path for path in paths(entries) if path not in site.pages()] == []
+
+
+def test_pages_load_nothing_from_another_host(tmp_path: Path) -> None:
+    """The program that search needs in a page that was opened as a file is beside the pages."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "codes").mkdir()
+    for name in ("index.html", "codes/RT101.html"):
+        (tmp_path / name).write_text('<script src="https://unpkg.com/iframe-worker/shim"></script>')
+
+    site.without_other_hosts(tmp_path)
+
+    loaded = [(tmp_path / name).read_text() for name in ("index.html", "codes/RT101.html")]
+    assert loaded == [f'<script src="{folder}assets/iframe-worker.js"></script>' for folder in ("", "../")]
+    assert (tmp_path / "assets" / "iframe-worker.js").is_file()
 
 
 @pytest.mark.parametrize(

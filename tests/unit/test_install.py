@@ -48,8 +48,8 @@ def test_uv_has_the_settings_of_pip(pip: dict[str, str], uv: dict[str, str]) -> 
     assert uv_environment(pip, {}) == {"UV_PYTHON_DOWNLOADS": "never"} | uv
 
 
-def test_what_uv_is_told_stays() -> None:
-    """Its own variables are stronger."""
+def test_variables_of_uv_stay() -> None:
+    """They are stronger than the settings of pip."""
     own = {"UV_DEFAULT_INDEX": "https://own", "SSL_CERT_FILE": "/own.pem", "HOME": "/h"}
 
     assert uv_environment({"index-url": "https://pip", "cert": "/pip.pem"}, own) == own | {

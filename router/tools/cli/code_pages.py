@@ -16,8 +16,9 @@ def page_of(code: Code) -> str:
     """
     if code.id not in known_codes():
         return ""
-    urls = [
-        text.partition(", ") for text in metadata("message-router").get_all("Project-URL") or ()
-    ]
+    distribution = metadata("message-router")
+    urls = [text.partition(", ") for text in distribution.get_all("Project-URL") or ()]
     sites = [url for name, _, url in urls if name == "Documentation" and _UNKNOWN not in url]
-    return f"{sites[0].rstrip('/')}/codes/{code.id}/" if sites else f"docs/codes/{code.id}.md"
+    if not sites:
+        return f"docs/codes/{code.id}.md"
+    return f"{sites[0].rstrip('/')}/{distribution['Version']}/codes/{code.id}.html"
