@@ -135,7 +135,7 @@ class Environment:
         try:
             _run([self._uv, words[0], "--quiet", *words[1:]], environment)
         except Failed as failed:
-            print(f"uv failed, so pip does it:\n{failed}", file=sys.stderr)
+            print(f"\nuv failed, so pip does it:\n{failed}", file=sys.stderr)
             self._uv = None
         return self._uv is not None
 
