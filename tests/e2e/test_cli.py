@@ -131,20 +131,20 @@ def test_five_faults(router: Run, config: Path) -> None:
 
     done = router("check", "routes.yaml")
 
-    starts = [line.split(" ", 2)[:2] for line in done.stdout.splitlines()]
+    starts = [line.split(" ", 3)[:3] for line in done.stdout.splitlines()]
     assert (done.returncode, starts, done.stderr) == (
         1,
         [
-            ["routes.yaml:7:5:", "RT101"],
-            ["routes.yaml:9:11:", "RT401"],
-            ["routes.yaml:10:13:", "RT302"],
-            ["routes.yaml:13:38:", "RT403"],
-            ["routes.yaml:14:23:", "RT105"],
+            ["routes.yaml:7:5:", "error", "RT101"],
+            ["routes.yaml:9:11:", "error", "RT401"],
+            ["routes.yaml:10:13:", "error", "RT302"],
+            ["routes.yaml:13:38:", "error", "RT403"],
+            ["routes.yaml:14:23:", "error", "RT105"],
         ],
         "5 errors\n",
     )
     assert done.stdout.splitlines()[1] == (
-        "routes.yaml:9:11: RT401 'type =' is not a JMESPath expression: '=' is no operator (write '==') at column 6"
+        "routes.yaml:9:11: error RT401 'type =' is not a JMESPath expression: '=' is no operator (write '==') at column 6"
     )
 
 
@@ -200,9 +200,9 @@ def test_warnings_are_no_failure(router: Run, config: Path) -> None:
 
     done = router("check")
 
-    assert (done.returncode, done.stdout.split(" ")[1], done.stderr) == (
+    assert (done.returncode, done.stdout.split(" ")[1:3], done.stderr) == (
         0,
-        "RT203",
+        ["warning", "RT203"],
         "1 warning\nproved 3 of 5 claims; 2 things may go wrong: --unproved shows them\n" + NAME_MAY_BE_REJECTED,
     )
 
@@ -247,7 +247,7 @@ def test_bad_file(router: Run, config: Path, content: bytes, code: str) -> None:
     lines = done.stdout.splitlines()
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert [line for line in lines if not line.startswith("routes.yaml")] == []
-    assert code in {line.split(" ")[1] for line in lines}
+    assert code in {line.split(" ")[2] for line in lines}
 
 
 @pytest.mark.parametrize("command", [("worker",), ("test",), ("demo",), ("explain", "--queue", "users", "-")])
@@ -260,7 +260,7 @@ def test_faulty_config(router: Run, config: Path, command: tuple[str, ...]) -> N
     assert output_of(done) == (
         2,
         "",
-        "routes.yaml:1:10: RT104 'version' must be 1, not 2\nroutes.yaml:2:9: RT105 'routes' must not be empty\n",
+        "routes.yaml:1:10: error RT104 'version' must be 1, not 2\nroutes.yaml:2:9: error RT105 'routes' must not be empty\n",
     )
 
 

@@ -404,7 +404,7 @@ def test_a_reload_for_a_signal(
         (
             ("things}", "thinks}"),
             "the config has errors: continuing with the old one",
-            ["RT201 unknown table 'thinks'; did you mean 'things'?"],
+            ["error RT201 unknown table 'thinks'; did you mean 'things'?"],
         ),
         (
             ("queue: q", "queue: gone"),

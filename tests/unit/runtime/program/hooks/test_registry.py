@@ -145,9 +145,9 @@ def test_two_plugins_of_one_name(load: Any) -> None:
         (),
         ("p",),
         [
-            "plugins/0: RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
+            "plugins/0: error RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
             (
-                "plugins/1: RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its file's "
+                "plugins/1: error RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its file's "
                 "name without '.py': rename one, or take it out"
             ),
         ],
@@ -166,7 +166,7 @@ def test_one_module_under_two_names(load: Any, tmp_path: Path, monkeypatch: pyte
 
     assert (plugins.names, findings) == (
         ("acme_one",),
-        ["plugins/1: RT502 plugin 'acme_two' is the module that is plugin 'acme_one' already; take one out"],
+        ["plugins/1: error RT502 plugin 'acme_two' is the module that is plugin 'acme_one' already; take one out"],
     )
 
 
@@ -188,7 +188,7 @@ def test_all_faults_at_once_and_the_rest_goes_on(load: Any) -> None:
         ("good",),
         ("gone", "bad"),
         ["good"],
-        ["plugins/0: RT501", "plugins/1: RT503", "plugins/1: RT504", "plugins/1: RT505"],
+        ["plugins/0: error RT501", "plugins/1: error RT503", "plugins/1: error RT504", "plugins/1: error RT505"],
     )
 
 
@@ -312,7 +312,7 @@ def test_whatever_a_plugin_raises_at_load_is_a_finding(load: Any, error: str) ->
 
     plugins, findings = load(one=f"{odd}raise {error}\n", two=f"{odd}{hook}")
 
-    assert (plugins.left_out, [finding.split()[1] for finding in findings]) == (("one", "two"), ["RT501", "RT507"])
+    assert (plugins.left_out, [finding.split()[2] for finding in findings]) == (("one", "two"), ["RT501", "RT507"])
 
 
 @pytest.mark.parametrize("error", ["SystemExit(1)", "GeneratorExit"])

@@ -60,7 +60,7 @@ def test_faults_of_registrations(code: str, expected: list[str], load: Any) -> N
     """A plugin with a fault in what it registers is left out whole, and says all of it."""
     plugins, findings = load(p=code)
     assert (findings, plugins.names, plugins.left_out, "a" in plugins.transforms, plugins.checks) == (
-        [f"plugins/0: RT507 plugin 'p': {text}" for text in expected],
+        [f"plugins/0: error RT507 plugin 'p': {text}" for text in expected],
         (),
         ("p",),
         False,
@@ -72,7 +72,7 @@ def test_the_second_of_two_plugins_is_at_fault(load: Any) -> None:
     """A name of two plugins stays with the first."""
     plugins, findings = load(p=f"{T}register('a', len)", q=f"{T}register('a', abs)")
     assert (findings, plugins.transforms["a"]) == (
-        ["plugins/1: RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose another name"],
+        ["plugins/1: error RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose another name"],
         len,
     )
 
