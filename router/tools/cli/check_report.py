@@ -25,7 +25,11 @@ from router.tools.control_plane.deployed import (
     function_name,
 )
 
-_VERDICT_COLOURS: Mapping[Verdict, str] = {"proved": "green", "refuted": "red", "not decided": "yellow"}
+_VERDICT_COLOURS: Mapping[Verdict, str] = {
+    "proved": "green",
+    "refuted": "red",
+    "not decided": "yellow",
+}
 _WIDTH = 200
 """The most characters of an example that are shown."""
 

@@ -15,6 +15,7 @@ from router.model import Record
 from router.runtime.filesystem import read_regular
 from router.runtime.printable import printable
 from router.runtime.program.load import Program, load
+from router.tools.cli.completion import complete_queue, complete_route
 from router.tools.cli.options import NEW_FILE, config_option, json_option, write_text_file
 from router.tools.dev.compare import to_json
 from router.tools.dev.explain import (
@@ -31,13 +32,18 @@ from router.tools.dev.stored_effect import ItemChange, StoredEffect, show_stored
 
 @click.command("explain")
 @config_option
-@click.option("--queue", required=True, help="The queue of the message: its name in the config.")
+@click.option(
+    "--queue",
+    required=True,
+    help="The queue of the message: its name in the config.",
+    shell_complete=complete_queue,
+)
 @click.option(
     "--raw",
     is_flag=True,
     help="MESSAGE is a body as SQS has it, a record, or an event; else it is wrapped in the queue's envelopes.",
 )
-@click.option("--route", help="Show only this route.")
+@click.option("--route", help="Show only this route.", shell_complete=complete_route)
 @click.option(
     "--claims", is_flag=True, help="Also show what `router check` proves of these routes."
 )

@@ -11,6 +11,7 @@ from router.errors import UsageError
 from router.runtime.config import spec
 from router.runtime.program.load import load
 from router.tools.check.owners import owners_of
+from router.tools.cli.completion import complete_owner
 from router.tools.cli.options import choose_config, config_argument, json_option
 from router.tools.cli.terminal import literal, print_table
 from router.tools.dev.compare import to_json
@@ -29,7 +30,11 @@ class _Listed(Struct, frozen=True):
 
 @click.command("list")
 @config_argument
-@click.option("--owner", help="Only what belongs to this owner; '-' for what has none.")
+@click.option(
+    "--owner",
+    help="Only what belongs to this owner; '-' for what has none.",
+    shell_complete=complete_owner,
+)
 @json_option
 def command(file: Path | None, config: Path | None, owner: str | None, as_json: bool) -> None:
     """List the queues, tables and routes of a config, each with its owner, description and tags.

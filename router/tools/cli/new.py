@@ -14,6 +14,7 @@ from msgspec import Struct
 from router.errors import ConfigError, UsageError, refusing_file
 from router.runtime.printable import printable
 from router.runtime.program.load import load
+from router.tools.cli.completion import complete_queue, complete_table
 from router.tools.cli.options import (
     DEFAULT_CONFIG,
     NEW_FILE,
@@ -72,9 +73,13 @@ class _NewOptions(Struct, frozen=True):
     "--queue",
     default="",
     help="The queue.  [default: the name of the first file, or the queue itself]",
+    shell_complete=complete_queue,
 )
 @click.option(
-    "--table", default="", help="The table, an existing one or a new one.  [default: as the queue]"
+    "--table",
+    default="",
+    help="The table, an existing one or a new one.  [default: as the queue]",
+    shell_complete=complete_table,
 )
 @click.option(
     "--name", default="", help="The name of the route, and of its files.  [default: as the queue]"
