@@ -104,8 +104,9 @@ def test_a_fault_in_an_included_file(router: Run, flow: Path) -> None:
     """An error in an included file is reported with its name and line, by `router worker` too."""
     flow.write_text(FLOW.replace("transform: shout", "transform: shuot").replace("users.json", "user.json"))
     lines = (
-        "flows/users.yaml:7:13: error RT301 cannot read schema 'flows/user.json': no such file or directory; a schema is a "
-        "file, relative to the config\n"
+        "flows/users.yaml:7:13: error RT301 cannot read schema 'flows/user.json': no such file or directory; "
+        "a schema is "
+        "a file, relative to the config\n"
         "flows/users.yaml:8:50: error RT403 unknown transform 'shuot'; did you mean 'shout'?\n"
     )
 

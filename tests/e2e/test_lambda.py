@@ -621,7 +621,10 @@ def test_faulty_config(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(DRIVER)], env=environment, capture_output=True, text=True, input="")
 
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    faults = [f"{file}:1:10: error RT104 'version' must be 1, not 2", f"{file}:2:9: error RT105 'routes' must not be empty"]
+    faults = [
+        f"{file}:1:10: error RT104 'version' must be 1, not 2",
+        f"{file}:2:9: error RT105 'routes' must not be empty",
+    ]
     error = "\n".join(faults).replace("€", "\\u20ac")
     assert (done.returncode, [(line["level"], line["message"]) for line in lines]) == (
         1,

@@ -61,43 +61,50 @@ _OPTIONS = (
         "--queue",
         "queues",
         multiple=True,
-        help="Failed on this queue: its name in the config.",
+        help="Only messages that failed on this queue: its name in the config.",
         shell_complete=complete_queue,
     ),
     click.option(
         "--route",
         "routes",
         multiple=True,
-        help="Failed in this route.",
+        help="Only messages that failed in this route.",
         shell_complete=complete_route,
     ),
     click.option(
         "--code",
         "codes",
         multiple=True,
-        help="Failed with this code; '-' for those that SQS moved.",
+        help="Only messages that failed with this code; '-' selects those that SQS moved.",
         shell_complete=_complete_code,
     ),
     click.option(
-        "--pointer", "pointers", multiple=True, help="Failed at this place, a JSON Pointer."
+        "--pointer",
+        "pointers",
+        multiple=True,
+        help="Only messages that failed at this place: a JSON Pointer.",
     ),
-    click.option("--since", metavar="TIME", help="Failed since then: 2h, 3d, or an ISO 8601 time."),
     click.option(
-        "--where", metavar="JMESPATH", help="The expression is true for the decoded message."
+        "--since",
+        metavar="TIME",
+        help="Only messages that failed since then: 2h, 3d, or an ISO 8601 time.",
+    ),
+    click.option(
+        "--where",
+        metavar="JMESPATH",
+        help="Only messages for which the expression is true, once they are decoded.",
     ),
     click.option(
         "--id",
         "ids",
         multiple=True,
-        help="Has this message id, the original one or the current one.",
+        help="Only the message with this id: the original one or the current one.",
     ),
-    click.option(
-        "--limit", type=click.IntRange(1), help="Select so many messages of each queue at most."
-    ),
+    click.option("--limit", type=click.IntRange(1), help="At most so many messages of each queue."),
     click.option(
         "--dead-letter",
         metavar="QUEUE",
-        help="Work on this queue, instead of those of the config.",
+        help="Read this dead-letter queue instead of those in the config.",
         shell_complete=complete_dead_letter,
     ),
 )

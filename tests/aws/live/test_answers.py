@@ -179,7 +179,8 @@ def test_simulation_not_permitted(sound: Any, checked: Any) -> None:
     sound.by_operation |= {"GetCallerIdentity": identity(user), "SimulatePrincipalPolicy": XML_DENIED}
 
     assert checked(sound.endpoint, CONFIG) == (
-        f"routes.yaml:1:1: warning RT751 iam:SimulatePrincipalPolicy of '{user}' is not permitted (AccessDenied); allow "
+        f"routes.yaml:1:1: warning RT751 iam:SimulatePrincipalPolicy of '{user}' is not permitted "
+        f"(AccessDenied); allow "
         "iam:SimulatePrincipalPolicy, or check with another profile\n"
     )
 
@@ -209,7 +210,9 @@ def test_permissions_of_the_caller(sound: Any, checked: Any) -> None:
         f"{ARN}-dlq": ["sqs:GetQueueUrl", "sqs:SendMessage"],
         TABLE["TableArn"]: ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"],
     }
-    assert lines == (f"routes.yaml:1:1: warning RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n")
+    assert lines == (
+        f"routes.yaml:1:1: warning RT753 {user} may not do sqs:SendMessage on {ARN}-dlq; allow sqs:SendMessage\n"
+    )
 
 
 @pytest.mark.parametrize("code", ["InvalidClientTokenId", "ExpiredToken"])

@@ -44,7 +44,11 @@ def test_at_one_place() -> None:
     for code, sentence in [(MEANING, "z"), (SHAPE, "y"), (SHAPE, "x")]:
         findings.add(code, sentence, ("a",))
 
-    assert lines(findings) == ["routes.yaml:2:1: error RT101 y", "routes.yaml:2:1: error RT101 x", "routes.yaml:2:1: warning RT401 z"]
+    assert lines(findings) == [
+        "routes.yaml:2:1: error RT101 y",
+        "routes.yaml:2:1: error RT101 x",
+        "routes.yaml:2:1: warning RT401 z",
+    ]
 
 
 def test_the_same_finding_again() -> None:

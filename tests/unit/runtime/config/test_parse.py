@@ -159,8 +159,8 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
                 "9:12: error RT103 'table' of route 'r' must be text, not a whole number; put it in quotes",
                 "10:14: error RT103 'plugins' of route 'r' must be a list, not text; make it a list: [p]",
                 (
-                    "11:13: error RT103 'schema' of route 'r' must be text, a map or true or false, not a whole number; "
-                    "put it in quotes"
+                    "11:13: error RT103 'schema' of route 'r' must be text, a map or true or false, not a whole "
+                    "number; put it in quotes"
                 ),
                 "12:11: error RT103 'when' of route 'r' must be text, not a number; put it in quotes",
                 "13:14: error RT103 'options' of route 'r' must be a map, not a list",
@@ -169,20 +169,26 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
         (
             "queue:\ntable: t\nitem: {b: , c: true}\n",
             [
-                "8:5: error RT103 'queue' of route 'r' must be text, but it has no value; give it one, or remove the key",
+                (
+                    "8:5: error RT103 'queue' of route 'r' must be text, but it has no value; give it one, or remove "
+                    "the key"
+                ),
                 (
                     "10:12: error RT103 attribute 'b' of route 'r' must be text or a map, but it has no value; "
                     "give it one, or remove the key"
                 ),
-                "10:20: error RT103 attribute 'c' of route 'r' must be text or a map, not true or false; put it in quotes",
+                (
+                    "10:20: error RT103 attribute 'c' of route 'r' must be text or a map, not true or false; put it in "
+                    "quotes"
+                ),
             ],
         ),
         (
             FLOW + "on_invalid: Drop\nwrite: {mode: x}\n",
             [
                 (
-                    "10:17: error RT104 'on_invalid' of route 'r' must be 'dead_letter', 'drop' or 'retry', not 'Drop'; "
-                    "did you mean 'drop'?"
+                    "10:17: error RT104 'on_invalid' of route 'r' must be 'dead_letter', 'drop' or 'retry', not "
+                    "'Drop'; did you mean 'drop'?"
                 ),
                 f"11:19: error RT104 'mode' of 'write' of route 'r' must be {ONE_OF_THE_MODES}, not 'x'",
             ],
@@ -218,12 +224,13 @@ def test_a_number_without_a_value_is_not_given(old: str, new: str) -> None:
                     "put it in quotes"
                 ),
                 (
-                    "10:34: error RT105 'ttl' of attribute 'c' of route 'r' must be a whole number and a unit (s, m, h, d or "
-                    "w), as 90d, not '5y'"
+                    "10:34: error RT105 'ttl' of attribute 'c' of route 'r' must be a whole number and a unit (s, m, "
+                    "h, d or w), as 90d, not '5y'"
                 ),
                 "10:49: error RT105 'hash' of attribute 'd' of route 'r' must not be empty",
                 (
-                    "10:68: error RT103 entry 2 of 'hash' of attribute 'f' of route 'r' must be text, not a whole number; "
+                    "10:68: error RT103 entry 2 of 'hash' of attribute 'f' of route 'r' must be text, not a whole "
+                    "number; "
                     "put it in quotes"
                 ),
             ],
@@ -315,7 +322,8 @@ def test_faults_outside_of_routes_are_found() -> None:
     assert findings == [
         "1:10: error RT103 'version' must be 1, not text; write it without quotes",
         (
-            "2:10: error RT105 queue 'a b' must be a name of letters, digits, '_', '.' and '-' that begins with a letter or "
+            "2:10: error RT105 queue 'a b' must be a name of letters, digits, '_', '.' and '-' that begins with "
+            "a letter or "
             "digit"
         ),
         "2:31: error RT103 'atomic' of queue 'c' must be true or false, not text; write it without quotes",

@@ -73,7 +73,8 @@ NEEDS = "it needs the keys version, tables and routes"
         (
             "a: 1\n---\nb: 2\n",
             (
-                "routes.yaml:2:1: error RT002 this is not YAML: expected a single document in the stream begun on line 1, "
+                "routes.yaml:2:1: error RT002 this is not YAML: expected a single document in the stream begun on "
+                "line 1, "
                 f"but found another document; {LOOK}"
             ),
         ),
@@ -96,7 +97,10 @@ NEEDS = "it needs the keys version, tables and routes"
             "[" * 1000,
             "routes.yaml:1:101: error RT006 more than 100 lists and maps inside each other; nest less deeply",
         ),
-        ("- " * 100_000, "routes.yaml:1:201: error RT006 more than 100 lists and maps inside each other; nest less deeply"),
+        (
+            "- " * 100_000,
+            "routes.yaml:1:201: error RT006 more than 100 lists and maps inside each other; nest less deeply",
+        ),
         ("a: &a [*a]", "routes.yaml:1:4: error RT006 an alias is inside its own anchor; write the value out"),
         (
             "a: &a {<<: *a}",
@@ -195,7 +199,10 @@ def test_faults_that_do_not_stop_reading_are_collected() -> None:
             "routes.yaml:6:4: error RT007 the tag !x is not supported; write text in quotes, or a plain number",
             "routes.yaml:7:4: error RT007 the tag !y is not supported; remove it",
             "routes.yaml:8:9: error RT007 '<<' takes a map, or a list of maps; name an anchor of a map: <<: *name",
-            "routes.yaml:9:4: error RT005 environment variable 'NONE' is not set; set it, or give it a default: ${NONE:-…}",
+            (
+                "routes.yaml:9:4: error RT005 environment variable 'NONE' is not set; set it, or give it a default: "
+                "${NONE:-…}"
+            ),
             "routes.yaml:10:11: error RT004 duplicate key 'i'; the first is on line 10; keep one of the two",
         ],
         {

@@ -234,7 +234,9 @@ routes:
   one: {queue: q, table: things, item: *item}
   two: {queue: q, table: things, item: {<<: *item, b: b}}
 """
-    assert load_text(text).found == ["routes.yaml:2:27: error RT401 'sum(' is not a JMESPath expression: it ends too early"]
+    assert load_text(text).found == [
+        "routes.yaml:2:27: error RT401 'sum(' is not a JMESPath expression: it ends too early"
+    ]
 
 
 def test_equal_attributes_of_routes_are_compiled_once(load_text: Any) -> None:

@@ -256,7 +256,8 @@ COMMAS = "look at the quotes, commas and brackets here and before"
             "a.json",
             b'{"const": NaN}',
             (
-                "a.json: error RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent without "
+                "a.json: error RT301 the schema is not JSON; NaN, Infinity, half of a surrogate pair and an exponent "
+                "without "
                 "end are no JSON"
             ),
         ),

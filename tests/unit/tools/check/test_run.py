@@ -78,7 +78,9 @@ def test_remarks_of_a_plugin(found: Any) -> None:
 
 def test_a_remark_with_a_code_of_ours(found: Any) -> None:
     """The code gets a prefix."""
-    assert found('    return [Remark("RT101", "mine", ("version",))]') == [("routes.yaml:1:10: error X-RT101 mine", "error")]
+    assert found('    return [Remark("RT101", "mine", ("version",))]') == [
+        ("routes.yaml:1:10: error X-RT101 mine", "error")
+    ]
 
 
 @pytest.mark.parametrize(

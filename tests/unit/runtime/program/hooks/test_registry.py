@@ -147,7 +147,8 @@ def test_two_plugins_of_one_name(load: Any) -> None:
         [
             "plugins/0: error RT501 plugin 'p' cannot be loaded: ValueError (p.py:2)",
             (
-                "plugins/1: error RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its file's "
+                "plugins/1: error RT502 two plugins are named 'p': 'p.py' and '../no/p.py'; a plugin's name is its "
+                "file's "
                 "name without '.py': rename one, or take it out"
             ),
         ],

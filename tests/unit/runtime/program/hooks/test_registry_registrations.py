@@ -72,7 +72,12 @@ def test_the_second_of_two_plugins_is_at_fault(load: Any) -> None:
     """A name of two plugins stays with the first."""
     plugins, findings = load(p=f"{T}register('a', len)", q=f"{T}register('a', abs)")
     assert (findings, plugins.transforms["a"]) == (
-        ["plugins/1: error RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose another name"],
+        [
+            (
+                "plugins/1: error RT507 plugin 'q': the transform 'a' is registered already, by plugin 'p'; choose "
+                "another name"
+            )
+        ],
         len,
     )
 
