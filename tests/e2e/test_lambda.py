@@ -328,7 +328,7 @@ def test_several_queues(flows: Any, function: FunctionProcess, make: Any, name: 
     ("mood", "outcome"),
     [
         ("retry", ("retry", "RT812", "not now")),
-        ("break", ("retry", "RT813", "plugin 'moods': router_transform_message raised LookupError")),
+        ("break", ("retry", "RT813", "plugin 'moods': router_transform_message raised LookupError (moods.py:20)")),
     ],
 )
 def test_retry(flows: Any, function: FunctionProcess, make: Any, name: str, mood: str, outcome: Any) -> None:

@@ -237,6 +237,28 @@ def test_a_queue_that_redacts(router: Run, tmp_path: Path) -> None:
     assert (tested.stdout, faults) == ("pass  things: test 1\n1 passed, 0 failed\n", ["the root"] * 2)
 
 
+def test_what_a_plugin_raises(router: Run, config: Path, tmp_path: Path) -> None:
+    """Tests and explanations have its traceback, from the plugin's first line to the one that raised."""
+    (tmp_path / "own.py").write_text(
+        PLUGIN.replace('    return {**item, "tags": {2, 1}, "raw": {b"x"}}', '    return item["nmae"]')
+    )
+    test = "    tests: [{message: {id: a, kind: x}}]\n"
+    config.write_text(config.read_text().replace("  rest:", f"{test}  rest:"))
+    tested, as_json = router("test", "-k", "others"), router("test", "-k", "others", "--json")
+    (result,) = json.loads(as_json.stdout)["tests"]
+    _, explained = explain(router, '{"id": "a", "kind": "x"}')
+    _, record = explain(router, '{"id": "a", "kind": "x"}', "--json")
+
+    trace = ["Traceback (most recent call last):", f'  File "{tmp_path}/own.py", line 6, in router_transform_item']
+    for shown in (tested.stdout, result["traceback"], explained, json.loads(record)["traceback"]):
+        lines = [line.strip() for line in shown.splitlines()]
+        start = lines.index(trace[0])
+        assert lines[start + 1] == trace[1].strip()
+        assert "KeyError: 'nmae'" in lines[start + 1 :]
+    reason = "plugin 'own': router_transform_item raised KeyError (own.py:6)"
+    assert f"  reason: {reason}\n" in explained
+
+
 def test_an_unknown_route(router: Run, config: Path) -> None:
     """Is said."""
     done = router("explain", "--queue", "q", "--route", "x", "-", input="{}")

@@ -15,7 +15,7 @@ from router.model import Record
 from router.runtime.engine.attributes import decode_item
 from router.runtime.engine.writes import Write
 from router.runtime.filesystem import read_regular
-from router.runtime.printable import printable
+from router.runtime.printable import printable, printable_lines
 from router.runtime.program.load import Program, load
 from router.tools.cli.completion import complete_queue, complete_route
 from router.tools.cli.options import NEW_FILE, config_option, json_option, write_text_file
@@ -159,6 +159,7 @@ def _as_json(explained: Explanation, only: str | None) -> str:
         "outcome": msgspec.to_builtins(explained.outcome),
         "failed_at": explained.failed_at,
         "faults": [msgspec.to_builtins(each) for each in explained.faults],
+        "traceback": explained.traceback,
         "requests": explained.requests,
     }
     if explained.stored:
@@ -229,6 +230,8 @@ def _outcome(explained: Explanation) -> Iterable[str]:
     for fault in explained.faults:
         where = f"'{fault.keyword}' at {fault.at}, of {fault.pointer} in the message"
         yield printable(f"  {fault.schema}: {where}: {fault.sentence}")
+    if explained.traceback:
+        yield _indent(printable_lines(explained.traceback))
 
 
 def _stored(stored: StoredEffect, only: str | None) -> Iterable[str]:

@@ -11,7 +11,7 @@ import click
 from msgspec import UNSET, Struct, structs
 
 from router.errors import UsageError
-from router.runtime.printable import printable
+from router.runtime.printable import printable, printable_lines
 from router.tools.cli.options import (
     FILE,
     NEW_FILE,
@@ -46,6 +46,8 @@ def show_verdict(verdict: Verdict) -> None:
         end = len(row) - len(found)
         expected = click.style(row[start:end], fg="green")
         click.echo(f"      {row[:start]}{expected}{click.style(found, fg='red')}")
+    for line in printable_lines(verdict.traceback).splitlines():
+        click.echo(f"      {line}")
 
 
 def show_update(updated: Updated) -> None:
@@ -111,6 +113,8 @@ def _test_record(verdict: Verdict, seconds: float, updated: Updated | None) -> d
         "seconds": round(seconds, 6),
         "differences": list(map(structs.asdict, verdict.differences)),
     }
+    if verdict.traceback:
+        test["traceback"] = verdict.traceback
     if updated:
         test["changes"] = {
             change.key: None if change.new is DELETE else change.new for change in updated.changes
@@ -223,9 +227,7 @@ def _run(config: Path, options: _Options) -> int:
             started = time.perf_counter()
             verdict = suite.run_one(route, index, reached)
             seconds = time.perf_counter() - started
-            described.append(
-                (verdict, seconds, "" if verdict.passed else "\n".join(table(verdict.differences)))
-            )
+            described.append((verdict, seconds, verdict.text))
     verdicts = [verdict for verdict, _, _ in described]
     if options.junit:
         write_text_file(options.junit, as_junit(described).decode())

@@ -500,7 +500,7 @@ START = "@hookimpl\ndef router_start(router):\n    raise "
         ("raise Odd", "the config has errors: continuing with the old one"),
         (
             f"{START}Odd",
-            "cannot reload: plugin 'acme': router_start raised Odd; continuing with the old config",
+            "cannot reload: plugin 'acme': router_start raised Odd (acme.py:6); continuing with the old config",
         ),
         (
             f"{START}KeyboardInterrupt",

@@ -86,7 +86,7 @@ def test_a_remark_with_a_code_of_ours(found: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "did"),
     [
-        ("    raise KeyError('x')", "raised KeyError"),
+        ("    raise KeyError('x')", "raised KeyError (own.py:9)"),
         ("    return None", "returned a value of type NoneType, not a list of Remark"),
         ("    return ['x']", "returned a value of type list, not a list of Remark"),
     ],

@@ -92,7 +92,7 @@ def test_a_check_runs(load: Any) -> None:
 @pytest.mark.parametrize(
     ("check", "did"),
     [
-        ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError"),
+        ("lambda config: 1 / 0", "registered a check that raised ZeroDivisionError (p.py:4)"),
         ("lambda config: None", "registered a check that returned a value of type NoneType, not a list of Remark"),
         ("lambda config: [5]", "registered a check that returned a value of type list, not a list of Remark"),
     ],
@@ -126,8 +126,8 @@ def test_an_envelope_decides(signal: type[Signal], load: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "did"),
     [
-        ("raise KeyError('secret')", "raised KeyError"),
-        ("raise SystemExit('secret')", "raised SystemExit"),
+        ("raise KeyError('secret')", "raised KeyError (p.py:3)"),
+        ("raise SystemExit('secret')", "raised SystemExit (p.py:3)"),
         ("return payload", "returned a value of type str, not a payload and a map of attributes"),
         ("return payload, None", "returned a value of type tuple, not a payload and a map of attributes"),
     ],
@@ -154,7 +154,7 @@ def test_an_envelope_wraps(load: Any) -> None:
 
 @pytest.mark.parametrize(
     ("body", "did"),
-    [("raise KeyError('secret')", "raised KeyError"), ("return 5", "returned a value of type int, not text")],
+    [("raise KeyError('secret')", "raised KeyError (p.py:3)"), ("return 5", "returned a value of type int, not text")],
 )
 def test_an_envelope_that_fails_to_wrap_names_its_plugin(body: str, did: str, load: Any) -> None:
     """An exception of `wrap`, and a return value that is no text."""
