@@ -112,6 +112,10 @@ def router_transform_item(item: Item, message: Message) -> Item:
 - The same message must produce the same item at each delivery: use no clock and no random numbers.
 - A file is loaded under a private name: it can import installed packages, but not the files beside it.
 
+`router new --plugin NAME` makes a plugin to start from: a hook with an option, a test of it, and its entry in
+`routes.yaml`. The types of `router` pass `mypy --strict`; what does not change from one version to the next is on the
+page [Stability](stability.md).
+
 An error in a plugin is a finding of `router check`, with the file and line of the function. Test a plugin by calling
 its functions, as `tests/unit/plugins/test_devices.py` does, with [`router.testing`](testing.md#tests-of-a-plugin), and
 with the `tests:` of the routes that use it.
