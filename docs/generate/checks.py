@@ -34,10 +34,11 @@ Made by `make docs`; edit the codes and their fixtures in `tests/checks` instead
 
 `router check` validates a config and prints each fault as `file:line:column: severity RTnnn sentence; suggestion`. The
 severity is `error`, `warning` or `info`. It exits with 1 if one is an error, and with `--strict` if one is a warning.
-`router check --explain RT101` prints an entry of this page. Findings that are known and accepted can be [ignored](config.md#what-is-known-and-accepted), with a reason;
-errors that stop the router from starting cannot. The codes from RT801 on are not faults of a config: in logs and dead
-letters they say how a message ended, and why. Those from RT901 on are what [`router diff`](diff.md) reports of two
-configs: an error is a breaking change, a warning a risky one.
+`router check --explain RT101` prints an entry of this page. Findings that are known and accepted can be
+[ignored](config.md#what-is-known-and-accepted), with a reason; errors that stop the router from starting cannot. The
+codes from RT801 on are not faults of a config: in logs and dead letters they say how a message ended, and why. Those
+from RT901 on are what [`router diff`](diff.md) reports of two configs: an error is a breaking change, a warning a risky
+one.
 
 ## What is proved
 
@@ -77,9 +78,10 @@ that are alike, each is reported with two others.
 `router check` ends with a line such as `proved 41 of 44 claims; 2 things may go wrong; 1 not decided: --unproved shows
 them`, and the first examples of messages that no finding tells of. `--unproved` lists each with the reason: the part
 of the schema or the expression that could not be decided, and what would decide it, such as a bound in the schema; or
-an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that are not decided and on those with an example.
-There are two exceptions: routes without a schema, of whose messages nothing is known (RT242), and a `size` that only a
-long value makes too large (RT623), as few schemas bound each text. A claim can be accepted as other findings are:
+an example of a message. It says "no findings" only if each claim is proved. With `--strict` it fails on claims that are
+not decided and on those with an example. There are two exceptions: routes without a schema, of whose messages nothing
+is known (RT242), and a `size` that only a long value makes too large (RT623), as few schemas bound each text. A claim
+can be accepted as other findings are:
 
 ```yaml
 ignore:

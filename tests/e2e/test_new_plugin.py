@@ -54,6 +54,7 @@ def test_a_plugin(router: Run, config: Path) -> None:
 
 def test_a_second_plugin(router: Run, config: Path) -> None:
     """It is the last one of the list; as JSON, the files are listed."""
+    config.write_text(CONFIG.replace("    options: {labels: {label: old}}\n", ""))
     router("new", "--plugin", "first", "--yes")
 
     done = router("new", "--plugin", "labels", "--yes", "--json")

@@ -46,8 +46,10 @@ def _queues(config: spec.Config) -> Iterable[str]:
 
 
 def _owners(config: spec.Config) -> Iterable[str]:
-    parts = (*config.queues.values(), *config.tables.values(), *config.routes.values())
-    return (*config.owners, *(part.owner for part in parts if part.owner))
+    queues = (queue.owner for queue in config.queues.values())
+    tables = (table.owner for table in config.tables.values())
+    routes = (route.owner for route in config.routes.values())
+    return filter(None, (*config.owners, *queues, *tables, *routes))
 
 
 complete_queue = _complete(_queues)
