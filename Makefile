@@ -25,7 +25,7 @@ CORE_TESTS := $(addprefix tests/unit/runtime/,config engine envelopes modes prog
 PYTHON_TESTS := $(CORE_TESTS) tests/typing tests/unit/plugins tests/unit/testing tests/unit/test_pytest_plugin.py
 RUNTIME_TESTS := $(CORE_TESTS) $(addprefix tests/unit/runtime/,aws deliver run)
 
-.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
+.PHONY: demo quick test test-python lowest lowest-tests steady search soak peers soundness soundness-docs soundness-diff pairs bench mutants lint format docs site audit screenshots vendor lock clean
 
 demo: $(INSTALLED)-demo ## the sample flows on an embedded AWS
 	@$(RUN) -m router demo
@@ -62,6 +62,10 @@ peers: $(INSTALLED)-tests ## all faults of a peer that breaks HTTP, for MINUTES 
 soundness: $(INSTALLED)-tests ## what `router check` says, compared with what happens to messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness --configs $(or $(CONFIGS),5000) --public $(or $(PUBLIC),1500) \
 		--messages $(or $(MESSAGES),300) --seed $(or $(SEED),1) --minutes $(or $(MINUTES),15) --write $(ARGS)
+
+soundness-docs: $(INSTALLED)-tests ## the same, of configs and messages that are made from the documentation alone
+	@$(RUN) -m tests.soundness --documented --configs $(or $(CONFIGS),5000) --messages $(or $(MESSAGES),120) \
+		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
 soundness-diff: $(INSTALLED)-tests ## what `router diff` says of edits of public schemas, compared with messages; writes docs/conformance.md
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \
