@@ -47,8 +47,14 @@ _BY_TYPE: Mapping[str | None, Sequence[Any]] = {
     "L": (["a"], ["b"]),
     "M": ({"a": 1}, {"b": 1}),
 }
-"""Values of attributes with a type; of others, texts and numbers are tried."""
-_PLAIN: Sequence[Sequence[Any]] = (("a", "b"), (1, 2))
+"""Values of attributes with a type; others are tried."""
+_PLAIN: Sequence[Sequence[Any]] = (
+    ("a", "b"),
+    (1, 2),
+    (True, False),
+    ({"a": 1}, {"b": 1}),
+    (["a"], ["b"]),
+)
 _META_FIELDS = {"group_id": "MessageGroupId", "sender_id": "SenderId"}
 Wanted = Mapping[str, str | Sequence[Any]]
 """The text of each key attribute, or the values that are hashed."""

@@ -68,11 +68,11 @@ def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
 def _advice(edit: str) -> str:
     """Return the edit as YAML in one line."""
     comments = [line.strip("# ") for line in edit.splitlines() if line.startswith("#")]
-    routes = yaml.safe_load(edit)
+    sections = yaml.safe_load(edit)
     text = yaml.safe_dump(
-        routes, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    )
-    return f"{', '.join([*comments, 'write'])} {text.strip()[1:-1]}"
+        sections, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
+    ).strip()
+    return f"{', '.join([*comments, 'write'])} {text if len(sections) > 1 else text[1:-1]}"
 
 
 ADDS_NOTHING = declare(
