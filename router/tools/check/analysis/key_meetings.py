@@ -38,8 +38,8 @@ from router.tools.check.analysis.pair_writes import (
 )
 from router.tools.check.analysis.pair_yaml import GroupEdit, group_edit
 from router.tools.check.analysis.routes import NO_SCHEMA, AnalyzedRoute
-from router.tools.check.analysis.version_scales import scale_of
 from router.tools.check.analysis.verdicts import Claim, KeyVerdict, RouteClaim
+from router.tools.check.analysis.version_scales import scale_of
 from router.tools.memory.pairs import PairMessage
 
 Key = Sequence[tuple[str, KeyType]]
@@ -206,7 +206,8 @@ def _with_edits(
         others = [each.writes for name, each in by_name.items() if name not in members]
         edits |= dict.fromkeys(members, group_edit(group, others, program.config))
         # A delete compares with the version that these routes have: it is edited with any of them.
-        deleting |= dict.fromkeys(members, [each.name for each in group if each.deletes])
+        deletes = [each.name for each in group if each.deletes]
+        deleting |= dict.fromkeys(members, deletes)
     for each in meetings:
         if each.one is None or each.example is None:
             yield each

@@ -40,6 +40,11 @@ _CODES: Mapping[Severity, Code] = {
 }
 
 
+def code_of(example: "MeetingExample") -> Code:
+    """Return the code of the finding about two routes of which two messages are known."""
+    return _CODES[example.severity]
+
+
 @rule(ERASES, BRINGS_BACK, NEVER_COMPARED)
 def check_shared_tables(subject: Subject) -> Iterator[Found]:
     """Report pairs of routes of which two messages show that they lose something."""
@@ -56,7 +61,7 @@ def _found(meeting: "Meeting", example: "MeetingExample") -> Found:
         f"then {example.second}: {'; '.join(example.lost)}"
     )
     return Found(
-        _CODES[example.severity],
+        code_of(example),
         sentence,
         (*route.path, "write"),
         _advice(example.edit),

@@ -75,6 +75,14 @@ def route(item: str, more: str = "", attribute: str = "x", queue: str = "") -> s
 
 
 APART = {
+    "upper case": (
+        route("id: {from: id, transform: upper}"),
+        route("id: id", schema("id: {type: string, pattern: '^[a-z]+$'}"), "y"),
+    ),
+    "texts of numbers": (
+        route("id: {from: n, type: S}", schema("n: {type: integer, maximum: 4}")),
+        route("id: {from: n, type: S}", schema("n: {type: integer, minimum: 5}"), "y"),
+    ),
     "patterns": (
         route("id: id", schema("id: {type: string, pattern: '^u-[0-9]+$'}")),
         route("id: id", schema("id: {type: string, pattern: '^o-'}"), "y"),
@@ -188,6 +196,22 @@ def test_keys_that_are_plainly_apart_are_left_out(
 
 
 MEET = {
+    "a text in another case": (
+        route("id: {from: id, transform: lower}", ", when: \"id != 'k'\""),
+        route("id: id", ", when: \"id == 'k'\"", "y"),
+    ),
+    "a template in another case": (
+        route("id: {template: 'A#{id}', transform: lower}"),
+        route("id: {template: 'a#{id}'}", "", "y"),
+    ),
+    "a number and its text": (
+        route("id: {from: n, type: S}", schema("n: {type: integer, minimum: 5, maximum: 9}")),
+        route("id: id", schema("id: {type: string, maxLength: 4}"), "y"),
+    ),
+    "an object": (
+        "queue: q, item: {id: id, x: x}, write: {mode: update}",
+        "queue: p, item: {id: id, x: x}, write: {mode: update}" + schema(ID, "x: {type: object}"),
+    ),
     "one path": (route("id: id"), route("id: id", "", "y")),
     "schemas": (route("id: id", schema(ID)), route("id: id", schema("id: {type: string, pattern: '^[0-9]{3}$'}"), "y")),
     "a template and a path": (route("id: {template: 'x{id}-{n}'}"), route("id: id", "", "y")),
@@ -314,6 +338,20 @@ def test_a_transform_without_an_inverse(meet: Meet) -> None:
         "not decided",
         "no two messages with one key were found, and it is not proved that there are none",
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("id: {template: 'A#{id}', transform: lower}", "id: {template: 'A#{id}'}"),
+        ("id: {template: '{id}#b', transform: upper}", "id: {template: '{id}#b'}"),
+        ("id: {template: 'ab\u00df{id}', transform: upper}", "id: {template: 'aB{id}'}"),
+    ],
+)
+def test_literals_in_another_case(meetings: Callable[[str], tuple[Meeting, ...]], one: str, other: str) -> None:
+    """They are apart at once."""
+    head = "queues: {q: {dead_letter: d}, p: {dead_letter: d}}\ntables: {t: {name: things, key: {id: S}}}\nroutes:\n"
+    assert meetings(f"{head}  a: {{table: t, {route(one)}}}\n  b: {{table: t, {route(other, '', 'y')}}}\n") == ()
 
 
 @pytest.mark.parametrize("name", ["message_id", "sequence_number"])

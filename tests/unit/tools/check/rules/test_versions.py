@@ -156,7 +156,12 @@ MILLISECONDS = "{type: integer, minimum: 1600000000000}"
 TEXT = (
     "RT418 version 'v' is text, and that of route 'a' is a number: a message of one is rejected after one of the other"
 )
-LESS = "RT418 version 'v' is in seconds, and that of route 'a' in milliseconds, which is always greater; map both to one scale"
+IS = "RT418 version 'v' is in"
+OTHER = "that of route 'a' in"
+ONE = "; map both to one scale"
+GREATER = f", which is always greater{ONE}"
+LESS = f"{IS} seconds, and {OTHER} milliseconds{GREATER}"
+NANOSECONDS = "{from: at, transform: to_epoch_ns}"
 
 
 def versioned(name: str, at: str, attribute: str = "at", key: str = "id: id", table: str = "t") -> str:
@@ -177,14 +182,8 @@ def versioned(name: str, at: str, attribute: str = "at", key: str = "id: id", ta
         (("{}",), (ISO,), []),
         (("{}", "{meta: sent_at, type: N}"), (SECONDS,), [LESS]),
         (("{}", "{meta: sent_at}"), (ISO,), []),
-        ((ISO, "{from: at, transform: to_epoch_ns}"), (MILLISECONDS,), [
-            "RT418 version 'v' is in milliseconds, and that of route 'a' in nanoseconds, which is always greater; map "
-            "both to one scale",
-        ]),
-        ((SECONDS,), (ISO, "{from: at, transform: to_epoch_ns}"), [
-            "RT418 version 'v' is in nanoseconds, and that of route 'a' in seconds, which is always less; map both to "
-            "one scale",
-        ]),
+        ((ISO, NANOSECONDS), (MILLISECONDS,), [f"{IS} milliseconds, and {OTHER} nanoseconds{GREATER}"]),
+        ((SECONDS,), (ISO, NANOSECONDS), [f"{IS} nanoseconds, and {OTHER} seconds, which is always less{ONE}"]),
         ((SECONDS,), (ISO, "{from: at, transform: to_epoch}"), []),
         ((SECONDS,), (SECONDS, "{from: at, transform: {scale: 1000}}"), []),
         ((SECONDS, "at", "id: {template: 'a{id}'}"), (ISO, "at", "id: {template: 'b{id}'}"), []),
