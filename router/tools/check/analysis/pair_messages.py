@@ -325,17 +325,27 @@ def _with_meta(draft: _Draft, name: str, text: str) -> _Draft:
 
 
 def short(made: MadeMessage, paths: Sequence[Steps], most: int = 120) -> str:
-    """Return the parts of a message at some paths, as YAML in one line, cut after so many characters."""
+    """Return a message as YAML in one line; of a long one its parts at some paths, cut after so many
+    characters.
+    """
+    whole = _flow(made.data)
+    if len(whole) <= most:
+        return whole
     data: Any = {}
     for steps in paths:
         value = _at(made.data, steps)
         if value is not MISSING:
             data = placed(data, steps, value)
-    plain = json.decode(ENCODER.encode(data))
-    text = yaml.safe_dump(
-        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
-    ).strip()
+    text = _flow(data)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _flow(data: Any) -> str:
+    plain = json.decode(ENCODER.encode(data))
+    text: str = yaml.safe_dump(
+        plain, default_flow_style=True, width=10**6, sort_keys=False, allow_unicode=True
+    )
+    return text.removesuffix("...\n").strip()
 
 
 def _at(data: Any, steps: Steps) -> Any:

@@ -41,6 +41,8 @@ _ENTITY = 6
 """The score of the name of the id of what the table is about."""
 _MANY = 10
 """The fewest samples in which values show that a field may be an id, whatever its name."""
+UNLIKE_IDS = 4
+"""The tier of values that differ, and do not look like those of an id."""
 _CHOSEN = "chosen with --version"
 _COUNTERS = ("ver", "rev", "seq")
 _OF_A_FORMAT = ("version", "ver")
@@ -49,6 +51,11 @@ _TYPE_NAME = re.compile(r"(^|_)(type|kind|event|event_name|action|object|categor
 _OF_MESSAGE = re.compile(
     r"((event|message|msg|notification|delivery|request|record)_)?(id|uuid|guid)"
 )
+_LIKE_ID = re.compile(r"(?=.*\d)(?!\d{4}-\d\d)[A-Za-z0-9][A-Za-z0-9_:#/-]{0,63}", re.ASCII)
+_OF_MANY = re.compile(
+    r"(^|_)(region|zone|currency|country|locale|language|version|format|fmt|schema|env|environment|stage)$"
+)
+"""Names of what many things have in common."""
 _MESSAGES = ("event", "message", "notification", "delivery")
 
 
@@ -66,7 +73,7 @@ class KeyCandidate(Struct, frozen=True):
     tier: int = 0
     """The kind of evidence, the best first: 0: a name like an id's, and values that differ, or the
     name of the id of the table's things; 1: many values that differ, and do not change; 2: a name
-    like an id's, and one value; 3: values that differ.
+    like an id's, and one value; 3: values like those of an id, such as `P-1`; 4: values that differ.
     """
 
     @property
@@ -140,7 +147,8 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if format_ == TIME:
         return None
     score, reason = _score_name(path, entity)
-    if not reason and (_key_type(values) == "N" or not unique):
+    like_id = not reason and _are_like_ids(path, values)
+    if not reason and (_key_type(values) == "N" or not (unique or like_id)):
         return None  # a quantity, or a property that several things share
     reasons = [reason] if reason else []
     if count == 1:
@@ -167,8 +175,17 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if reason:
         tier = 0 if unique or distinct > 1 or score >= _ENTITY else 2
     else:
-        tier = 3 if may_change or count < _MANY else 1
+        tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def _are_like_ids(path: Names, values: Values) -> bool:
+    """Return whether the values of a field look like those of an id: short words with digits."""
+    if len(path) > 1 or _OF_MANY.search(snake_case(path[-1])) or is_type_name(path):
+        return False
+    texts = [value for value in values if isinstance(value, str)]
+    is_number = len(set(texts)) == 1 and texts[0].isdigit()
+    return len(texts) == len(values) and not is_number and all(map(_LIKE_ID.fullmatch, texts))
 
 
 def is_type_name(path: Names) -> bool:

@@ -12,9 +12,15 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.runtime.aws.references import queue_name
+from router.runtime.aws.references import queue_name, table_fault
 from router.runtime.config import spec
-from router.tools.dev.new.fields import MAX_KEY_CHARACTERS, Messages, Names, rank_keys
+from router.tools.dev.new.fields import (
+    MAX_KEY_CHARACTERS,
+    UNLIKE_IDS,
+    Messages,
+    Names,
+    rank_keys,
+)
 from router.tools.dev.new.inference import Steps, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
@@ -85,6 +91,9 @@ def plan_routes(
     tables = []
     routes = []
     for name, group in _group_by_table(shapes, samples.messages, wanted, config).items():
+        fault = None if name in config.tables else table_fault(name)
+        if fault:
+            raise UsageError(f"'{name}' {fault}: name the table with --table")
         planned = plan_table(group, shapes.discriminator, name, wanted, config, choose)
         if name not in config.tables:
             tables.append(planned.table)
@@ -163,8 +172,8 @@ def _group_by_table(
     """Return the shapes of each table, by its name.
 
     Shapes share a table if its key is given, if it exists, if a field that is named like an id can
-    be the key of all, or if the best key of each is the same field. Otherwise each shape has its own
-    table.
+    be the key of all, if the best key of each is the same field, or if all have a field whose values
+    look like those of an id, and none has another one. Otherwise each shape has its own table.
     """
     if not shapes.discriminator or wanted.key or wanted.table in config.tables:
         return {wanted.table: shapes.shapes}
@@ -176,6 +185,11 @@ def _group_by_table(
     firsts = {key.path for keys in best for key in keys}
     is_best_of_each = len(firsts) == 1 and all(best)
     if is_best_of_each or any(key.tier == 0 for key in common):
+        return {wanted.table: shapes.shapes}
+    # Only what looks like an id of its own makes another thing of a type.
+    others = [key for keys in best for key in keys if key.tier < UNLIKE_IDS]
+    paths = {key.path for key in common if key.tier < UNLIKE_IDS}
+    if paths and all(key.path in paths for key in others):
         return {wanted.table: shapes.shapes}
     return apart
 
