@@ -35,12 +35,17 @@ _OF_ENTITY = re.compile(r"id|uuid|key")
 _VERSION = re.compile(
     r"^(version|revision|rev|seq|sequence|sequence_?number|sequencer|lsn|offset"
     r"|(last_)?(updated|modified|changed)(_at|_on|_time)?|last_(update|change)"
+    r"|(state|status)_(change|changed|update|updated)_(at|time|timestamp)"
     r"|time|timestamp|ts|at|(event|occurred|sent|emitted|published)_?(at|time|timestamp)?)$"
 )
 _ENTITY = 6
 """The score of the name of the id of what the table is about."""
 _MANY = 10
 """The fewest samples in which values show that a field may be an id, whatever its name."""
+_BASIC_TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.](?P<fraction>\d+))?(?P<offset>[+-]\d{2}(\d{2})?)", re.ASCII
+)
+"""A time of ISO 8601 whose offset has no colon, which no `date-time` of JSON Schema has."""
 UNLIKE_IDS = 4
 """The tier of values that differ, and do not look like those of an id."""
 _CHOSEN = "chosen with --version"
@@ -56,6 +61,12 @@ _OF_MANY = re.compile(
     r"(^|_)(region|zone|currency|country|locale|language|version|format|fmt|schema|env|environment|stage)$"
 )
 """Names of what many things have in common."""
+_SENSOR = re.compile(r"(^|_)(sensor|device|meter|station|probe|thing)(_?(id|uuid|serial|ref))?$")
+_TAKEN_AT = re.compile(
+    r"ts|time|timestamp|at|(measured|recorded|observed|sampled|taken|reading)_(at|on|time|ts|timestamp)"
+)
+_FIRST_TIME = 10**8
+"""The least number that may be a time: in seconds, of 1973."""
 _MESSAGES = ("event", "message", "notification", "delivery")
 
 
@@ -144,7 +155,7 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     count = len(values)
     distinct = len(set(values))
     unique = distinct == count
-    if format_ == TIME:
+    if format_ == TIME or _pattern_of_times(values):
         return None
     score, reason = _score_name(path, entity)
     like_id = not reason and _are_like_ids(path, values)
@@ -186,6 +197,45 @@ def _are_like_ids(path: Names, values: Values) -> bool:
     texts = [value for value in values if isinstance(value, str)]
     is_number = len(set(texts)) == 1 and texts[0].isdigit()
     return len(texts) == len(values) and not is_number and all(map(_LIKE_ID.fullmatch, texts))
+
+
+def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | None:
+    """Return the time that tells the readings of a sensor apart, as a sort key; None for others.
+
+    The key must be named like that of a sensor, and repeat, and something must be measured. The
+    times may be the same for two readings: their types then differ.
+    """
+    if key.unique or not _SENSOR.search(snake_case(key.path[-1])):
+        return None
+    for path in paths_of(messages, 1):
+        values = values_at(messages, path)
+        if path == key.path or not _TAKEN_AT.fullmatch(snake_case(path[-1])):
+            continue
+        if _are_sortable_times(values) and _measures(messages, {path, key.path}):
+            reason = (
+                f"each reading has an item of its own (the last one of each {key.name} instead: --key "
+                f"{key.name})"
+            )
+            return KeyCandidate(path, _key_type(values), 0, unique=True, reasons=(reason,))
+    return None
+
+
+def _are_sortable_times(values: Values) -> bool:
+    """Return whether values are times that sort in order: since 1970, or as text in one format."""
+    if _are_whole(values):
+        return min(values) >= _FIRST_TIME
+    return _are_times(values) and {(len(value), value[-1]) for value in values} == {
+        (len(values[0]), "Z")
+    }
+
+
+def _measures(messages: Messages, others: set[Names]) -> bool:
+    paths = [path for path in paths_of(messages) if path not in others and not _is_version(path)]
+    return any(
+        isinstance(value, int | Decimal) and not isinstance(value, bool)
+        for path in paths
+        for value in values_at(messages, path)
+    )
 
 
 def is_type_name(path: Names) -> bool:
@@ -299,7 +349,8 @@ def find_version(messages: Messages, key: Sequence[Names]) -> VersionField | Non
     named = [path for path in paths_of(messages) if _is_version(path) and path not in key]
     for path in sorted(named, key=_rank_version):
         values = values_at(messages, path)
-        if not (_are_whole(values) or _are_times(values)) or _is_constant(messages, path, values):
+        is_order = _are_whole(values) or _are_times(values) or _pattern_of_times(values)
+        if not is_order or _is_constant(messages, path, values):
             continue
         if _differs(messages, key, values):
             return _version_field(path, values, "in each sample, and named like a version")
@@ -312,7 +363,7 @@ def choose_version(messages: Messages, given: str) -> VersionField:
     if path not in paths_of(messages):
         raise UsageError(f"--version {given}: no sample has a value at '{given}'")
     values = values_at(messages, path)
-    if _are_times(values):
+    if _are_times(values) or _pattern_of_times(values):
         return _version_field(path, values, _CHOSEN)
     missing = sum(value is None for value in values)
     fault = ""
@@ -354,9 +405,26 @@ def _are_times(values: Values) -> bool:
     return len(texts) == len(values) and common_format(texts) == TIME
 
 
+def _pattern_of_times(values: Values) -> str:
+    """Return the pattern of times with an offset such as `+0000`, if all are in one format, so that
+    they sort as text; "" if they are not.
+    """
+    found = [_BASIC_TIME.fullmatch(value) if isinstance(value, str) else None for value in values]
+    ends = {(each["offset"], len(each["fraction"] or "")) for each in found if each}
+    if not all(found) or len(ends) != 1:
+        return ""
+    [(offset, digits)] = ends
+    fraction = f"[.][0-9]{{{digits}}}" if digits else ""
+    sign = offset[0].replace("+", "[+]")
+    return f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{fraction}{sign}{offset[1:]}$"
+
+
 def _version_field(path: Names, values: Values, reason: str) -> VersionField:
     if _are_whole(values):
         return VersionField(path, {}, reason)
+    pattern = _pattern_of_times(values)
+    if pattern:
+        return VersionField(path, {"pattern": pattern}, f"{reason}; times in one format")
     return VersionField(path, {"format": TIME}, f"{reason}; a time, as nanoseconds", "to_epoch_ns")
 
 

@@ -19,6 +19,7 @@ from router.tools.dev.new.fields import (
     UNLIKE_IDS,
     Messages,
     Names,
+    find_reading_time,
     rank_keys,
 )
 from router.tools.dev.new.inference import Steps, infer_schema
@@ -26,7 +27,7 @@ from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
 from router.tools.dev.new.s3_notifications import are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
-from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_shapes
+from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_readings, find_shapes
 from router.tools.dev.new.tables import (
     Choose,
     NewTable,
@@ -154,7 +155,14 @@ def _find_shapes(messages: tuple[dict[str, Any], ...]) -> Shapes:
     if are_s3_notifications(messages):
         # They have one shape: their kinds differ by optional members only.
         return Shapes((Shape(messages),))
-    return find_shapes(messages)
+    shapes = find_shapes(messages)
+    if shapes.discriminator:
+        return shapes
+    sensors = rank_keys(messages, "")[:1]
+    taken_at = [find_reading_time(messages, each) for each in sensors]
+    key = [each.path for each in (*sensors, *taken_at) if each]
+    # Readings of two types at one time are two.
+    return find_readings(messages, key) if all(taken_at) and sensors else shapes
 
 
 def _refuse_known(names: Sequence[str], config: spec.Config) -> None:

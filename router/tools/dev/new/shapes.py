@@ -75,6 +75,24 @@ def find_shapes(messages: Messages) -> Shapes:
             best_score, discriminator = score, path
     if not discriminator:
         return Shapes((Shape(tuple(messages)),))
+    return _grouped(messages, discriminator)
+
+
+def find_readings(messages: Messages, key: Sequence[Names]) -> Shapes:
+    """Group messages by their type, if several have one key, and those of a type do not."""
+    keys = [*zip(*(values_at(messages, path) for path in key), strict=True)]
+    if len(set(keys)) < len(keys):
+        for path in paths_of(messages, 1):
+            values = values_at(messages, path)
+            is_text = all(isinstance(value, str) and value for value in values)
+            if not is_text or not _is_type(path, sorted(set(values))):
+                continue
+            if len(set(zip(keys, values, strict=True))) == len(keys):
+                return _grouped(messages, path)
+    return Shapes((Shape(tuple(messages)),))
+
+
+def _grouped(messages: Messages, discriminator: Names) -> Shapes:
     groups = _group(messages, values_at(messages, discriminator))
     labels = _labels(list(groups))
     shapes = [Shape(tuple(group), value, labels[value]) for value, group in groups.items()]

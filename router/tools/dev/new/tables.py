@@ -18,6 +18,7 @@ from router.tools.dev.new.fields import (
     VersionField,
     choose_key,
     choose_version,
+    find_reading_time,
     find_version,
     is_id_of_message,
     paths_of,
@@ -197,6 +198,9 @@ class _Planner:
             )
             apart = KeyCandidate(kind.path, kind.type, 0, unique=False, reasons=(reason,))
             return candidates, [chosen, apart]
+        if self._wanted.mode != "newest" and not self._wanted.version:
+            taken_at = find_reading_time(self._messages, chosen)
+            return candidates, [chosen, taken_at] if taken_at else [chosen]
         return candidates, [chosen]
 
     def _are_events(self, key: KeyCandidate) -> bool:
