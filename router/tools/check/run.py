@@ -279,9 +279,7 @@ def _matches(ignore: spec.Ignore, where: Path, finding: Finding, findings: Findi
     )
 
 
-def is_about(
-    ignore: spec.Ignore, where: Path, paths: Collection[Path], findings: Findings
-) -> bool:
+def is_about(ignore: spec.Ignore, where: Path, paths: Collection[Path], findings: Findings) -> bool:
     """Return whether an entry of `ignore`, which is somewhere in the config, is about some parts."""
     own_file = findings.locate(where).file
     root_file = findings.locate(()).file

@@ -102,7 +102,9 @@ def _as_written(attribute: spec.Attribute) -> Any:
         if value is not UNSET and value is not None and value != ()
     }
     if "transform" in given:
-        steps = [next(iter(each)) if [*each.values()] == [[]] else each for each in given["transform"]]
+        steps = [
+            next(iter(each)) if [*each.values()] == [[]] else each for each in given["transform"]
+        ]
         given["transform"] = steps[0] if len(steps) == 1 else steps
     return given.pop("from") if given.keys() == {"from"} else given
 

@@ -162,14 +162,9 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     if not reason and (_key_type(values) == "N" or not (unique or like_id)):
         return None  # a quantity, or a property that several things share
     reasons = [reason] if reason else []
-    if count == 1:
-        reasons.append("one sample does not show whether it is unique")
-    elif unique:
-        reasons.append(f"unique in {count} samples")
-    elif distinct == 1:
-        reasons.append(f"the same in all {count} samples")
-    else:
-        reasons.append(f"{distinct} values in {count} samples")
+    if like_id and not unique:
+        reasons.append("values like those of an id")
+    reasons.append(_reason_of_count(distinct, count))
     score += 3 if unique else 2 * distinct / count
     may_change = len(path) > 1 or is_type_name(path)
     if format_ == "uuid":
@@ -188,6 +183,16 @@ def _candidate(messages: Messages, path: Names, entity: str) -> KeyCandidate | N
     else:
         tier = 1 if unique and not may_change and count >= _MANY else UNLIKE_IDS - like_id
     return KeyCandidate(path, _key_type(values), score - len(path), unique, tuple(reasons), tier)
+
+
+def _reason_of_count(distinct: int, count: int) -> str:
+    if count == 1:
+        return "one sample does not show whether it is unique"
+    if distinct == count:
+        return f"unique in {count} samples"
+    if distinct == 1:
+        return f"the same in all {count} samples"
+    return f"{distinct} values in {count} samples"
 
 
 def _are_like_ids(path: Names, values: Values) -> bool:

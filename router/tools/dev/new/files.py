@@ -188,6 +188,7 @@ def undo(files: Sequence[NewFile]) -> None:
         else:
             replace_file(file.path, file.before)
 
+
 _LOST = re.compile(r"(?:in order|out of order), .*?(?=; out of order, |$)")
 """What two routes lose, in a finding about them."""
 

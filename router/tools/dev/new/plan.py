@@ -25,7 +25,7 @@ from router.tools.dev.new.fields import (
 from router.tools.dev.new.inference import Steps, infer_schema
 from router.tools.dev.new.mapping import Mapped, path_expression
 from router.tools.dev.new.placeholders import hide_redacted
-from router.tools.dev.new.s3_notifications import are_s3_notifications
+from router.tools.dev.new.s3_notifications import are_s3_events, are_s3_notifications
 from router.tools.dev.new.samples import POINTER, SampleSet
 from router.tools.dev.new.shapes import COMMON, Shape, Shapes, find_readings, find_shapes
 from router.tools.dev.new.tables import (
@@ -152,7 +152,7 @@ def _plan_queue(samples: SampleSet, wanted: Wanted) -> Settings:
 
 
 def _find_shapes(messages: tuple[dict[str, Any], ...]) -> Shapes:
-    if are_s3_notifications(messages):
+    if are_s3_notifications(messages) or are_s3_events(messages):
         # They have one shape: their kinds differ by optional members only.
         return Shapes((Shape(messages),))
     shapes = find_shapes(messages)
@@ -254,10 +254,9 @@ def _settings_of(mapped: Mapped, wanted: Wanted, planned: TablePlan, when: str) 
 
 def _keywords_of(mapped: Mapped, planned: TablePlan) -> dict[Steps, Mapping[str, Any]]:
     """Return what the schema of a route needs beside what its messages show."""
-    keywords: dict[Steps, Mapping[str, Any]] = {**mapped.keywords}
-    if not mapped.for_each:
-        keywords |= _bounds_of_key(mapped, planned.table.name)
-    return keywords
+    bounds = {} if mapped.for_each else _bounds_of_key(mapped, planned.table.name)
+    own = {path: {**bounds.get(path, {}), **found} for path, found in mapped.keywords.items()}
+    return {**bounds, **own}
 
 
 def _bounds_of_key(mapped: Mapped, table: str) -> dict[Steps, Mapping[str, Any]]:
