@@ -481,15 +481,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(row(pair), flush=True)
     wrong = [each for each in wrong if each]
     steps = tables.steps
-    count, differing = 0, []
+    count = 0
+    differing: list[str] = []
     print(f"{len(pairs_of(tables, all_settings()))} pairs, {len(steps)} steps; wrong: {len(wrong)}", *wrong, sep="\n")
     if options.minutes:
         Random(options.seed).shuffle(steps)
         count, differing = compare_on_server(steps, monotonic() + 60 * options.minutes)
         print(f"{count} steps on a local AWS; other than in memory: {len(differing)}", *differing, sep="\n")
     if options.write:
-        figures = (options.events, len(pairs_of(tables, plain_settings())), options.all_events)
-        figures += (len(pairs_of(tables, all_settings())), len(steps), len(wrong), count, len(differing))
+        pairs = [len(pairs_of(tables, each)) for each in (plain_settings(), all_settings())]
+        figures = [options.events, pairs[0], options.all_events, pairs[1], len(steps), len(wrong), count]
+        figures.append(len(differing))
         cells = " | ".join(f"{each:,}" for each in figures)
         write_block(BEGIN, f"{datetime.now(UTC):%Y-%m-%d}.\n\n{HEADS}\n|{'---:|' * len(figures)}\n| {cells} |")
     return 1 if wrong or differing else 0

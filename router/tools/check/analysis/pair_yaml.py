@@ -108,7 +108,7 @@ def _keys_apart(
         taken = {*group[0].attributes, *table.key}
         kind = "kind" if "kind" not in taken else "kind_of_event"
         tables = {first.table: {"key": {**table.key, kind: "S"}}}
-        parts = {
+        parts: dict[RouteName, Sections] = {
             each.name: {"tables": tables, "routes": {each.name: {"item": _with_kind(each, kind)}}}
             for each in group
         }

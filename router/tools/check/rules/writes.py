@@ -68,12 +68,12 @@ def check_puts(subject: Subject) -> Iterator[Found]:
         for one, other in combinations(writing, 2) if len(writing) <= MAX_CONDITIONS else ():
             if one.route.queue != other.route.queue or is_set(one.route.for_each):
                 continue
-            said = _both_write(one, other)
-            if said is None or other.claim("pair", one.name) in known:
+            found = _both_write(one, other)
+            if found is None or other.claim("pair", one.name) in known:
                 continue
             messages = prover_without_schema().narrow(one.when.predicate, one.when.exact)
             if messages.narrow(other.when.predicate, other.when.exact).allows({}) is YES:
-                sentence, advice = said
+                sentence, advice = found
                 yield Found(SAME_KEY, sentence, other.path, advice)
 
 

@@ -228,10 +228,12 @@ def find_reading_time(messages: Messages, key: KeyCandidate) -> KeyCandidate | N
 def _are_sortable_times(values: Values) -> bool:
     """Return whether values are times that sort in order: since 1970, or as text in one format."""
     if _are_whole(values):
-        return min(values) >= _FIRST_TIME
-    return _are_times(values) and {(len(value), value[-1]) for value in values} == {
-        (len(values[0]), "Z")
-    }
+        return all(value >= _FIRST_TIME for value in values)
+    return _are_times(values) and all(_is_like(value, values[0]) for value in values)
+
+
+def _is_like(time: str, other: str) -> bool:
+    return len(time) == len(other) and time.endswith("Z")
 
 
 def _measures(messages: Messages, others: set[Names]) -> bool:

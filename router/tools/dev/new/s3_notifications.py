@@ -83,7 +83,7 @@ def map_s3_events(messages: Messages) -> Mapped:
     members = [name for name in names_in(messages) if name]
     item = {name: path_expression(path) for name, path in key.items()}
     item |= {name: path_expression([name]) for name in members}
-    keywords: dict[Names, Any] = {
+    keywords: dict[tuple[str | None, ...], Any] = {
         key["bucket_name"]: {"minLength": 1, "maxLength": _MAX_BUCKET},
         key["object_key"]: {"minLength": 1, "maxLength": _MAX_KEY},
     }

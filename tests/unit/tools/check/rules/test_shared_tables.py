@@ -105,13 +105,13 @@ def test_one_message_that_puts_one_item_twice(find_all: Any) -> None:
 def test_one_message_with_one_version_for_two_routes(find_all: Any, one: str, other: str, found: list[str]) -> None:
     """What both set has the value of the first."""
     for mode in ("newest", "update"):
-        each = [f"item: {{{item}}}, write: {{mode: {mode}{V}}}" for item in (one, other)]
-        lines = find_all(routes(*each, "q"))
+        first, second = (f"item: {{{item}}}, write: {{mode: {mode}{V}}}" for item in (one, other))
+        lines = find_all(routes(first, second, "q"))
         assert [line[:5] for line in lines if line[:5] != "RT626"] == found
         if found:
             sentence = "routes 'r0' and 'r1' set 's' of one item for one message, with one version"
             assert lines == [f"RT218 {sentence}; set 's' in one of them"]
-        assert not [line for line in find_all(routes(*each)) if line.startswith("RT218")]
+        assert not [line for line in find_all(routes(first, second)) if line.startswith("RT218")]
 
 
 def test_sums_with_a_version(find_all: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from router.errors import UsageError
 from router.tools.dev.new.plan import Plan, plan_routes
@@ -271,8 +272,9 @@ def test_readings(messages: list[dict[str, Any]], key: dict[str, str], routes: d
 def test_the_last_reading() -> None:
     """An option that makes one item for each sensor is taken."""
     messages = [reading("t", 0, value=1), reading("t", 60, value=2)]
+    plain = Wanted("orders", "orders", "orders")
     for options in ({"mode": "newest"}, {"version": "ts"}, {"key": "sensor_id"}):
-        wanted = Wanted("orders", "orders", "orders", **options)
+        wanted = structs.replace(plain, **options)
         plan = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0])
         assert [table.key for table in plan.tables] == [{"sensor_id": "S"}]
 
