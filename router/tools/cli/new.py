@@ -12,6 +12,7 @@ import click
 from msgspec import Struct
 
 from router.errors import ConfigError, UsageError, refusing_file
+from router.runtime.aws.references import table_fault
 from router.runtime.printable import printable
 from router.runtime.program.load import load
 from router.tools.cli.options import (
@@ -223,6 +224,11 @@ def _verify(
     if faults:
         undo(files)
         new_tables = {table.name for table in plan.tables}
+        faults += [
+            f"give another name than '{name}' with --table"
+            for name in sorted(new_tables)
+            if table_fault(name)
+        ]
         shared = {route.settings["table"] for route in plan.routes} - new_tables
         faults += _ways_out(shared, options) if shared else ()
         raise UsageError(

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from router.errors import UsageError
-from router.runtime.aws.references import queue_name, table_fault
+from router.runtime.aws.references import queue_name
 from router.runtime.config import spec
 from router.tools.dev.new.fields import (
     MAX_KEY_CHARACTERS,
@@ -92,9 +92,6 @@ def plan_routes(
     tables = []
     routes = []
     for name, group in _group_by_table(shapes, samples.messages, wanted, config).items():
-        fault = None if name in config.tables else table_fault(name)
-        if fault:
-            raise UsageError(f"'{name}' {fault}: name the table with --table")
         planned = plan_table(group, shapes.discriminator, name, wanted, config, choose)
         if name not in config.tables:
             tables.append(planned.table)

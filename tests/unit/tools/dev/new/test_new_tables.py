@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from router.errors import UsageError
 from router.tools.dev.new.plan import Plan, plan_routes
 from router.tools.dev.new.samples import SampleSet
 from router.tools.dev.new.sharing import prefixes_of
@@ -334,13 +333,6 @@ def test_members_that_a_later_message_erases() -> None:
     wanted = Wanted("orders", "orders", "orders", mode="update")
     [table] = plan_routes(SampleSet(tuple(messages)), wanted, None, lambda candidates, table: candidates[0]).tables
     assert "erases" not in "".join(table.notes)
-
-
-def test_a_name_that_no_table_can_have() -> None:
-    """The option for another one is named."""
-    wanted = Wanted("cw", "cw", "cw")
-    with pytest.raises(UsageError, match=r"'cw' is not a valid table name: .*: name the table with --table"):
-        plan_routes(SampleSet(({"id": 1},)), wanted, None, lambda candidates, table: candidates[0])
 
 
 def test_messages_of_a_queue_that_one_route_takes() -> None:
