@@ -71,11 +71,12 @@ soundness-diff: $(INSTALLED)-tests ## what `router diff` says of edits of public
 	@$(RUN) -m tests.soundness.changes --pairs $(or $(PAIRS),2400) --messages $(or $(MESSAGES),2000) \
 		--seed $(or $(SEED),1) --minutes $(or $(MINUTES),60) --write $(ARGS)
 
-pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30)
-	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) $(ARGS)
+pairs: $(INSTALLED)-tests ## what two routes that write one key lose, by every order of EVENTS (6) events, and on a local AWS for MINUTES (30); writes docs/conformance.md
+	@$(RUN) -m tests.soundness.pairs --events $(or $(EVENTS),6) --all-events 4 --minutes $(or $(MINUTES),30) --seed $(or $(SEED),1) --write $(ARGS)
 
-keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys
-	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1)
+keys: $(INSTALLED)-tests ## what `router check` says of the keys of PAIRS (1000) random pairs of routes, attacked by KEYS (1000000) keys, and on a local AWS; writes docs/conformance.md
+	@$(RUN) -m tests.soundness.keys --pairs $(or $(PAIRS),1000) --keys $(or $(KEYS),1000000) --seed $(or $(SEED),1) \
+		--minutes $(or $(MINUTES),60) --aws --write $(ARGS)
 
 bench: $(INSTALLED)-bench ## what a message costs, beside the code that people write instead; writes docs/performance.md
 	@$(RUN) benchmarks/run.py $(ARGS)
