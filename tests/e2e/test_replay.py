@@ -451,3 +451,13 @@ def test_options_are_completed(replayer: Replayer) -> None:
     assert complete("--queue", "cl") == ["clicks"]
     assert complete("--route", "o") == ["orders"]
     assert complete("--allow", "") == ["delete", "keys", "overwrite", "repeat"]
+
+
+def test_items_that_lack_a_version(replayer: Replayer) -> None:
+    """The newest message of each key gives its item the version, so that a late message is stale from then on."""
+    replayer.put("orders", id="o-0", total="of before")
+    assert replayer.json(replayer.source(orders(3)), *SENT)["results"] == {"stale": 2, "written": 1}
+    assert replayer.items()["o-0"]["at"] == {"S": "2026-01-02T00:02:00.000Z"}
+    late = replayer.source(orders(1), "late.jsonl")
+    assert replayer.json(late, *SENT)["results"] == {"stale": 1}
+    assert replayer.items()["o-0"]["total"] == {"N": "2"}
