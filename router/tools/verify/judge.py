@@ -1,0 +1,348 @@
+"""The verdict about each write of an item: the table of docs/verify.md.
+
+`different` and `missing` are said only where no order of receipt, no redelivery and no other message explains what is
+stored. Where one does, the verdict is `not decidable`, with what may have happened.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from router.model import AttributeValue, Outcome
+from router.runtime.engine.writes import Write, WriteConfig, value_order
+from router.tools.verify.history import (
+    SETS,
+    History,
+    canonical,
+    removed_by,
+    same,
+    stores_something,
+)
+from router.tools.verify.verdicts import (
+    DELETED,
+    DUPLICATE,
+    EXPIRED,
+    STORED,
+    SUPERSEDED,
+    Verdict,
+    undecided,
+    worst,
+)
+
+NO_ITEM = Verdict("missing", "there is no item with its key")
+NOT_APPLIED = Verdict("missing", "its idempotency key is not stored: the update was never made")
+OLDER = "the stored item is older: its version is less, or it has none"
+_ORDER = "the order of receipt is not known, and an older message of the source was stored last"
+_OTHER_MESSAGE = "a message that is not in the source may have been stored instead"
+_FIRST = "a message that is not in the source may have been the first"
+_DELETED_BY_OTHER = "a message that is not in the source may have deleted the item"
+_ENDED_BY_OTHER = "a message that is not in the source may have set an end that has passed"
+_ENDED = "a message of the source set an end that has passed, and the order of receipt is not known"
+_DELETE_ORDER = "a delete of the source may have come later: the order of receipt is not known"
+_AGAIN = "a message may have stored the item again after the delete"
+_SUM = "a sum over what messages that are not in the source added"
+_REPEATED = "the sum differs, but a redelivery adds again without 'once'"
+_EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
+_VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
+_TYPE = "the stored version is of another type"
+
+
+def judge(history: History, order: int, write: Write, config: WriteConfig, applied: bool | None, outcome: Outcome) -> Verdict:
+    """Return the verdict about a write at a place in the order of its item; `outcome` is that in order."""
+    if applied is False and not write.version_name:
+        return NOT_APPLIED
+    if outcome.kind == "rejected":
+        return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or "DynamoDB refuses it")
+    if write.mode.stores == "nothing":
+        return _delete(history, order, write)
+    if history.stored is None:
+        return _absent(history, order, write, config, outcome)
+    if write.mode.stores == "attributes":
+        return _update(history, order, write, config, outcome)
+    return _ITEMS[write.mode.name](history, order, write, outcome)
+
+
+def _delete(history: History, order: int, write: Write) -> Verdict:
+    stored = history.stored
+    if stored is None:
+        return STORED
+    if write.version_name:
+        mine, theirs = write.version_order, value_order(stored.get(write.version_name, {}))
+        if mine[0] == theirs[0] and theirs[1] >= mine[1]:
+            return SUPERSEDED
+    elif order < history.last_store:
+        return SUPERSEDED
+    if not history.stores and not history.writers.partial:
+        return Verdict("different", "there is an item, which no message of the source stores")
+    return undecided(_AGAIN)
+
+
+def _absent(history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome) -> Verdict:
+    if outcome.kind == "duplicate":
+        return DUPLICATE
+    if outcome.kind == "stale" or _is_older(history, write):
+        return SUPERSEDED
+    if not stores_something(write):
+        return STORED
+    if write.mode.name == "put" and order < history.last_put:
+        return SUPERSEDED
+    if write.mode.stores == "attributes" and _is_replaced(history, order, write, config):
+        return SUPERSEDED
+    return _gone(history, order, write, NO_ITEM)
+
+
+def _is_older(history: History, write: Write) -> bool:
+    """Return whether the source has a message with a greater version."""
+    greatest = history.greatest.get(write.version_name)
+    return greatest is not None and bool(write.version) and _is_less(write.version_order, greatest)
+
+
+def _is_less(one: tuple[str, object], other: tuple[str, object]) -> bool:
+    return one[0] == other[0] and bool(one[1] < other[1])  # type: ignore[operator]
+
+
+def _is_replaced(history: History, order: int, write: Write, config: WriteConfig) -> bool:
+    """Return whether later messages of the source set all that an update sets."""
+    changed = {*write.sets, *removed_by(write)}
+    key = {name for name, _ in write.table.key}
+    if write.version_name or changed != {*write.item, *changed} - key:
+        return False
+    return all(order < history.last_setter[name] for name in changed)
+
+
+def _gone(history: History, order: int, write: Write, otherwise: Verdict) -> Verdict:
+    """Return the verdict where what a write stored is not there; `otherwise` if nothing explains that."""
+    found = _deleted(history, order, write)
+    if found is not None:
+        return found
+    writers = history.writers
+    end = write.item.get(writers.ttl, {}).get("N")
+    if history.ends_ended or (end is not None and Decimal(end) <= history.now):
+        return EXPIRED
+    if history.has_ended:
+        return undecided(_ENDED)
+    if writers.partial and writers.deletes:
+        return undecided(_DELETED_BY_OTHER)
+    if writers.partial and writers.ttl:
+        return undecided(_ENDED_BY_OTHER)
+    return otherwise
+
+
+def _deleted(history: History, order: int, write: Write) -> Verdict | None:
+    """Return the verdict of what a delete of the source explains; None if none does."""
+    orders = []
+    for name, (greatest, last) in history.deletes.items():
+        mine = value_order(write.item.get(name, {}))
+        if _is_less(mine, greatest):
+            return DELETED
+        if not mine[0] or history.writers.rival(write.route, name):
+            orders.append(last)
+    orders += history.plain_deletes
+    if not orders:
+        return None
+    return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
+
+
+def _put(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
+    rule = "put", ""
+    differing = history.differing(write)
+    last = history.last_match.get(rule)
+    if not differing:
+        return STORED if order == last else SUPERSEDED
+    if order < history.last_put:
+        return SUPERSEDED
+    return _others(history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE)
+
+
+def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
+    first = history.first_match.get(("insert", ""))
+    if first is not None:
+        return STORED if order == first else DUPLICATE
+    if outcome.kind == "duplicate":
+        return DUPLICATE
+    return _others(history, write, history.differing(write), False, _FIRST)
+
+
+def _others(
+    history: History, write: Write, differing: list[str], known: Verdict | bool, other: str
+) -> Verdict:
+    """Return the verdict about an item without version whose content is not stored."""
+    own, rival = _own(history, write, differing)
+    if not own:
+        return undecided(_by(rival))
+    if isinstance(known, Verdict):
+        return known
+    if history.writers.partial:
+        return undecided(other)
+    return Verdict("different", "the stored item has other content than any message", own)
+
+
+def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
+    """Return those of the attributes that only routes with the same rule write, and another route of the others."""
+    rivals = {name: history.writers.rival(write.route, name) for name in names}
+    return tuple(name for name, rival in rivals.items() if not rival), max(rivals.values(), default="")
+
+
+def _by(route: str) -> str:
+    return f"route '{route}' writes the same attributes"
+
+
+def _newest(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
+    found = _by_version(history, order, write)
+    if found is not None:
+        return found
+    rule = write.mode.name, write.version_name
+    differing = history.differing(write)
+    if not differing:
+        return STORED if order == history.first_match[rule] else DUPLICATE
+    if rule in history.first_match or _is_older(history, write):
+        return SUPERSEDED
+    return _other_content(history, write, differing)
+
+
+def _other_content(history: History, write: Write, differing: list[str]) -> Verdict:
+    own, rival = _own(history, write, differing)
+    if own:
+        return Verdict("different", "the stored item has its version, and other content", own)
+    return undecided(_by(rival))
+
+
+def _by_version(history: History, order: int, write: Write) -> Verdict | None:
+    """Return the verdict that the stored version decides; None if it is the version of the write."""
+    writers, name = history.writers, write.version_name
+    mine, theirs = write.version_order, value_order((history.stored or {}).get(name, {}))
+    rival = writers.rival(write.route, name)
+    is_older = _is_older(history, write)
+    if mine[0] == theirs[0] and theirs[1] == mine[1]:
+        return None
+    if _is_less(mine, theirs):
+        if is_older or writers.partial or rival:
+            return SUPERSEDED
+        return Verdict("different", "the stored version is greater than that of any message", (name,))
+    if is_older:
+        return SUPERSEDED
+    if theirs[0] and theirs[0] != mine[0]:
+        return undecided(_TYPE)
+    if rival:
+        return undecided(_by(rival))
+    return _gone(history, order, write, Verdict("missing", OLDER, (name,)))
+
+
+_ITEMS = {"put": _put, "insert": _insert, "newest": _newest}
+
+
+def _update(history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome) -> Verdict:
+    if not write.version_name:
+        found = [*_settings(history, order, write), *_special(history, order, write, config)]
+        return worst(found) if found else STORED
+    stored = history.stored or {}
+    differing = [name for name in write.sets if not same(stored.get(name), write.item[name])]
+    differing += [name for name in removed_by(write) if name in stored]
+    decided = _by_version(history, order, write)
+    if decided is None:
+        if differing:
+            if write.version_name in history.equal_match or _is_older(history, write):
+                return SUPERSEDED
+            return _other_content(history, write, differing)
+        if outcome.kind == "duplicate":
+            return DUPLICATE
+        return worst([STORED, *_special(history, order, write, config)])
+    if decided != SUPERSEDED:
+        return decided
+    # It may have been written before the newer one, or been stale: what it alone sets tells.
+    alone = [name for name in differing if _sets_last(history, write, name)]
+    if _is_older(history, write) and alone:
+        return undecided(_ORDER)
+    return worst([SUPERSEDED, *_special(history, order, write, config)])
+
+
+def _sets_last(history: History, write: Write, name: str) -> bool:
+    """Return whether no update of the source with a greater version sets an attribute."""
+    return history.greatest_setting[write.version_name, name] == write.version_order
+
+
+def _settings(history: History, order: int, write: Write) -> Iterator[Verdict]:
+    """Yield the verdicts about what an update without version sets and removes."""
+    values: dict[str, AttributeValue | None] = {name: write.item[name] for name in write.sets}
+    values |= dict.fromkeys(removed_by(write))
+    for name, value in values.items():
+        yield _setting(history, order, write, name, value)
+
+
+def _setting(history: History, order: int, write: Write, name: str, value: AttributeValue | None) -> Verdict:
+    writers, there = history.writers, (history.stored or {}).get(name)
+    if same(there, value):
+        return STORED
+    if order < history.last_setter[name]:
+        return SUPERSEDED
+    if rival := writers.rival(write.route, name):
+        return undecided(_by(rival))
+    if name in history.set_match:
+        return undecided(_ORDER)
+    if writers.partial and (there is not None or writers.removes(name)):
+        return undecided(_OTHER_MESSAGE)
+    if there is None:
+        return _gone(history, order, write, Verdict("different", "the item lacks an attribute", (name,)))
+    return Verdict("different", "the stored value is that of no message", (name,))
+
+
+def _special(history: History, order: int, write: Write, config: WriteConfig) -> Iterator[Verdict]:
+    """Yield the verdicts about what an update adds and appends, and about first values."""
+    ways = ((config.add, _added), (config.append, _in_list), (config.keep_first, _first_value))
+    for names, judge_one in ways:
+        for name in sorted(names & write.item.keys()):
+            found = judge_one(history, write, name)
+            if found.fate != "different":
+                yield found
+            elif rival := history.writers.rival(write.route, name):
+                yield undecided(_by(rival))
+            elif _may_be_late(history, write):
+                yield undecided(_VERSIONED_SUM)
+            else:
+                yield _gone(history, order, write, found)
+
+
+def _may_be_late(history: History, write: Write) -> bool:
+    """Return whether the condition of an update may have failed, as a newer version is stored."""
+    theirs = value_order((history.stored or {}).get(write.version_name, {}))
+    return bool(write.version_name) and _is_less(write.version_order, theirs)
+
+
+def _added(history: History, write: Write, name: str) -> Verdict:
+    value, there = write.item[name], (history.stored or {}).get(name)
+    ((kind, content),) = value.items()
+    if there is None or kind not in there:
+        return Verdict("different", "the item lacks what it adds", (name,))
+    if kind in SETS:
+        (_, wanted), (_, found) = canonical(value), canonical(there)
+        return STORED if wanted <= found else Verdict("different", "the set lacks what it adds", (name,))
+    writers = history.writers
+    if writers.partial:
+        return undecided(_SUM)
+    if writers.deletes or writers.ttl:
+        return undecided(_EXPIRING_SUM)
+    if write.version_name:
+        return undecided(_VERSIONED_SUM)
+    if Decimal(there["N"]) == history.sums[name]:
+        return STORED
+    if name in history.repeating:
+        return undecided(_REPEATED)
+    return Verdict("different", "the sum is another one than that of its messages", (name,))
+
+
+def _in_list(history: History, write: Write, name: str) -> Verdict:
+    if history.take_appended(name, write.item[name]):
+        return STORED
+    return Verdict("different", "the list lacks what it appends", (name,))
+
+
+def _first_value(history: History, write: Write, name: str) -> Verdict:
+    there = (history.stored or {}).get(name)
+    if same(there, write.item[name]):
+        return STORED
+    if there is None:
+        return Verdict("different", "the item lacks an attribute", (name,))
+    if name in history.keep_match:
+        return SUPERSEDED
+    if history.writers.partial:
+        return undecided(_FIRST)
+    return Verdict("different", "the stored value is that of no message", (name,))
