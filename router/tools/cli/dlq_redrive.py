@@ -30,7 +30,8 @@ from router.tools.dlq.messages import DlqMessage
 from router.tools.dlq.queues import DeadLetterQueue
 from router.tools.dlq.redrive import Redriven, Redriver, Source, batch_size
 from router.tools.dlq.rehearse import Rehearsal, Rehearser
-from router.tools.dlq.spool import FileSource, Spool, WrittenItems, read_messages
+from router.tools.dlq.spool import FileSource, Spool, WrittenItems
+from router.tools.replay.source import read_export
 
 
 class RedriveOptions(Struct, frozen=True):
@@ -321,7 +322,7 @@ def _from_file(session: DlqSession, file: Path) -> Generator[_Work, None, None]:
     # Messages without a reason do not name their queue: as on their dead-letter queue, if that can only be one.
     (queue,) = session.queues if len(session.queues) == 1 else (DeadLetterQueue("", ""),)
     with Spool() as spool:
-        for message in read_messages(file):
+        for message in read_export(file):
             session.unknown.see(message)
             known = message.find_queue(session.program, queue.reference)
             spool.add(message, selected=session.selection.selects(message, known))

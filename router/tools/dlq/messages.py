@@ -129,7 +129,7 @@ class Selection(Struct, frozen=True):
                 return False
         if self.since is not None and not _is_since(message, self.since):
             return False
-        return self.where is None or _holds(self.where, message, queue)
+        return self.where is None or holds(self.where, message, queue)
 
 
 def _is_since(message: DlqMessage, since: datetime) -> bool:
@@ -138,7 +138,7 @@ def _is_since(message: DlqMessage, since: datetime) -> bool:
     return datetime.fromisoformat(message.failed_at).astimezone(UTC) >= since
 
 
-def _holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
+def holds(where: Callable[[Any], Any], message: DlqMessage, queue: CompiledQueue | None) -> bool:
     """Whether an expression is true for a message; False if it cannot be decoded or evaluated."""
     if queue is None:
         return False

@@ -1,7 +1,7 @@
 """Dead letters in files: what a command has received and rehearsed, and exports as lines of JSON.
 
-The former are private temporary files: 100,000 messages do not fit into memory. `router dlq export` writes the latter,
-and `router dlq redrive --from` reads them.
+The former are private temporary files: 100,000 messages do not fit into memory. `router dlq export` writes the latter;
+`router dlq redrive --from` and `router replay` read them.
 """
 
 import os
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from msgspec import Struct
 
 from router.errors import UsageError, refusing_file
 from router.model import Record
@@ -258,14 +257,6 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
     return count
 
 
-def read_messages(path: Path) -> Iterator[DlqMessage]:
-    """Yield the messages of a file; raises UsageError with the line that is none."""
-    with refusing_file(f"read {path}"), path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                yield _from_json(line, f"{path}:{number}")
-
-
 class FileSource:
     """Messages of a file, spooled: deleting one deletes it from the spool only."""
 
@@ -294,34 +285,3 @@ def _as_json(message: DlqMessage) -> dict[str, Any]:
         "Attributes": record.attributes,
         "MessageAttributes": record.message_attributes,
     }
-
-
-class _Exported(Struct):
-    """A line of an export."""
-
-    MessageId: str
-    Body: str
-    Attributes: dict[str, str] = {}
-    MessageAttributes: dict[str, "_Attribute"] = {}
-
-
-class _Attribute(Struct, omit_defaults=True):
-    """A message attribute."""
-
-    DataType: str
-    StringValue: str | None = None
-    BinaryValue: bytes | None = None
-
-
-_FROM_LINE = msgspec.json.Decoder(_Exported)
-
-
-def _from_json(line: bytes, where: str) -> DlqMessage:
-    try:
-        exported = _FROM_LINE.decode(line)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"{where} is not a message of 'router dlq export': {error}") from None
-    attributes = msgspec.to_builtins(exported.MessageAttributes, builtin_types=(bytes,))
-    return DlqMessage.of(
-        Record(exported.MessageId, "", exported.Body, exported.Attributes, attributes)
-    )
