@@ -5,7 +5,6 @@ batch are applied to a copy of them in memory, in the order of a delivery. What 
 kept for the batches after it: a message that an earlier one makes stale, or a duplicate, is counted as such.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
@@ -13,26 +12,18 @@ from typing import Any, Literal
 from msgspec import Struct, structs
 
 from router import codes
-from router.model import Item, Outcome, Record, Table
-from router.runtime.aws.calls import Duration, boottime
+from router.model import Item, Outcome, Table
 from router.runtime.aws.protocols import Aws, AwsFault
-from router.runtime.deliver.delivery import TOO_COSTLY
 from router.runtime.deliver.message_groups import group_waves
 from router.runtime.deliver.payloads import Fetcher
-from router.runtime.deliver.time_limits import (
-    MAX_PLANNING_SECONDS,
-    FixedDeadline,
-    PlanningBudget,
-    StartLimit,
-    WaitBudget,
-)
 from router.runtime.engine.attributes import decode_item, identify
-from router.runtime.engine.engine import CompiledQueue, OutOfBudget, plan
+from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.starting import start_plugins
 from router.tools.dlq.messages import DlqMessage
+from router.tools.dlq.planning import plan_all
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
@@ -41,9 +32,6 @@ from router.tools.memory.tables import MemoryTables
 
 CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
-SECONDS = 60.0
-"""The deadline of planning some messages."""
-
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
 ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
 """Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
@@ -166,7 +154,8 @@ class Rehearser:
         self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]
     ) -> list[Rehearsal]:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
-        planned = self._plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        records = [each.to_deliver() for each in messages]
+        planned = plan_all(queue, records, self._fetcher) if queue else ()
         plans = {each.record.message_id: each for each in planned}
         images, unreadable = self._read(plans.values())
         plans |= unreadable
@@ -299,31 +288,6 @@ class Rehearser:
         values = decode_item(item)
         table_redaction = self._redacted.get(table.name)
         return values if table_redaction is None else table_redaction.redact(values)
-
-    def _plan_all(
-        self, queue: CompiledQueue, records: Sequence[Record]
-    ) -> Iterator[PlannedMessage]:
-        """Yield the plans of records; their payloads in S3 are fetched some at a time, as they may be large."""
-        for start in range(0, len(records), CONCURRENT_READS):
-            some: Sequence[Record | PlannedMessage] = records[start : start + CONCURRENT_READS]
-            limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
-            if queue.pointers is not None:
-                some = self._fetcher.fetch(
-                    queue.pointers, records[start : start + CONCURRENT_READS], limit, WaitBudget()
-                )
-            for each in some:
-                yield each if isinstance(each, PlannedMessage) else self._plan(queue, each, limit)
-
-    def _plan(self, queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
-        budget = PlanningBudget(limit, boottime, time.thread_time)
-        budget.seconds = MAX_PLANNING_SECONDS
-        try:
-            planned = plan(queue, record, None, budget)
-        except OutOfBudget:
-            return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
-        return PlannedMessage(
-            structs.replace(record, fetched=None), planned.outcome, planned.writes
-        )
 
     def _read(self, plans: Iterable[PlannedMessage]) -> tuple[Images, dict[str, PlannedMessage]]:
         """Return the items that messages write, with their idempotency keys; and the messages whose items are not read.

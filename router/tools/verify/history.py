@@ -12,6 +12,7 @@ from typing import Any
 from router.model import WRITTEN, AttributeValue, Outcome
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value, value_order
 from router.tools.memory.tables import MemoryTables
+from router.tools.verify.kept import KeptWrite
 from router.tools.verify.writers import TableWriters
 
 SETS = ("SS", "NS", "BS")
@@ -92,8 +93,8 @@ class History:
         self.equal_match: set[str] = set()
         """The versions of which an update has the stored version and values."""
         self.last_setter: dict[str, int] = {}
-        self.set_match: set[str] = set()
-        """The attributes whose stored value some update without version sets."""
+        self.set_match: dict[str, int] = {}
+        """The last update without version that sets the stored value of an attribute."""
         self.keep_match: set[str] = set()
         self.sums: dict[str, Decimal] = {}
         self.repeating: set[str] = set()
@@ -111,11 +112,9 @@ class History:
         self._tables: MemoryTables | None = None
         self._place: tuple[str, StoredItem] = "", {}
 
-    def see(self, order: int, write: Write, applied: bool | None) -> Outcome:
-        """Take in the write at a place in the order, and return its outcome then.
-
-        `applied` is whether its idempotency key is stored, None if it has none or that proves nothing.
-        """
+    def see(self, order: int, kept: KeptWrite) -> Outcome:
+        """Take in the write at a place in the order, and return its outcome then."""
+        write = kept.write
         outcome = self._run(write)
         item = write.item
         version = write.version_order if write.version else None
@@ -127,14 +126,14 @@ class History:
             self.last_store = order
         if _has_ended(item.get(self.writers.ttl), self.now):
             self.has_ended = True
-        if version is not None:
+        if version is not None and kept.is_sure:
             known = self.greatest.get(write.version_name)
             if known is None or known[0] != version[0] or known[1] < version[1]:
                 self.greatest[write.version_name] = version
         if write.mode.stores == "item":
-            self._see_item(order, write)
+            self._see_item(order, write, kept.is_sure)
         else:
-            self._see_update(order, write, version, applied)
+            self._see_update(order, kept, version)
         return outcome
 
     def end(self) -> None:
@@ -179,24 +178,24 @@ class History:
         is_greatest = known is None or known[0][0] != version[0] or known[0][1] < version[1]
         self.deletes[name] = (version if known is None or is_greatest else known[0], order)
 
-    def _see_item(self, order: int, write: Write) -> None:
-        if write.mode.name == "put":
+    def _see_item(self, order: int, write: Write, is_sure: bool) -> None:
+        if is_sure and write.mode.name == "put":
             self.last_put = order
         if self.stored is not None and not self.differing(write):
             rule = write.mode.name, write.version_name
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order
 
-    def _see_update(
-        self, order: int, write: Write, version: Order | None, applied: bool | None
-    ) -> None:
+    def _see_update(self, order: int, kept: KeptWrite, version: Order | None) -> None:
+        write = kept.write
         stored, item = self.stored or {}, write.item
         config = self._configs[write.route]
         changes = {name: item[name] for name in write.sets} | dict.fromkeys(removed_by(write))
         matching = [name for name, value in changes.items() if same(stored.get(name), value)]
         if version is None:
-            self.last_setter |= dict.fromkeys(changes, order)
-            self.set_match |= set(matching)
+            if kept.is_sure:
+                self.last_setter |= dict.fromkeys(changes, order)
+            self.set_match |= dict.fromkeys(matching, order)
         else:
             for name in changes:
                 place = write.version_name, name
@@ -208,9 +207,9 @@ class History:
             if same(stored.get(name), item[name]):
                 self.keep_match.add(name)
         for name in config.add & item.keys():
-            if "N" in item[name] and applied is not False:
+            if "N" in item[name] and kept.applied is not False:
                 self.sums[name] = _WIDE.add(self.sums.get(name, Decimal(0)), Decimal(item[name]["N"]))
-        if write.idempotency_key is None:
+        if not kept.has_key or kept.is_doubtful:
             self.repeating |= config.add
 
     def _run(self, write: Write) -> Outcome:

@@ -17,10 +17,12 @@ from router.tools.verify.history import (
     same,
     stores_something,
 )
+from router.tools.verify.kept import KeptWrite
 from router.tools.verify.verdicts import (
     DELETED,
     DUPLICATE,
     EXPIRED,
+    LOST,
     STORED,
     SUPERSEDED,
     Verdict,
@@ -43,12 +45,29 @@ _SUM = "a sum over what messages that are not in the source added"
 _REPEATED = "the sum differs, but a redelivery adds again without 'once'"
 _EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
 _VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
+_SAME_KEY = "another message of the source has its idempotency key, and other content"
 _TYPE = "the stored version is of another type"
 
 
-def judge(history: History, order: int, write: Write, config: WriteConfig, applied: bool | None, outcome: Outcome) -> Verdict:
+def judge(
+    history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
+) -> Verdict:
     """Return the verdict about a write at a place in the order of its item; `outcome` is that in order."""
-    if applied is False and not write.version_name:
+    if kept.is_repeated:
+        return DUPLICATE
+    if kept.is_doubtful:
+        return undecided(_SAME_KEY)
+    found = _judge(history, order, kept, config, outcome)
+    if found.fate in LOST and kept.unknown:
+        return undecided(f"the source does not say {kept.unknown} of the message, which the route reads")
+    return found
+
+
+def _judge(
+    history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
+) -> Verdict:
+    write = kept.write
+    if kept.applied is False and not write.version_name:
         return NOT_APPLIED
     if outcome.kind == "rejected":
         return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or "DynamoDB refuses it")
@@ -106,7 +125,7 @@ def _is_replaced(history: History, order: int, write: Write, config: WriteConfig
     key = {name for name, _ in write.table.key}
     if write.version_name or changed != {*write.item, *changed} - key:
         return False
-    return all(order < history.last_setter[name] for name in changed)
+    return all(order < history.last_setter.get(name, -1) for name in changed)
 
 
 def _gone(history: History, order: int, write: Write, otherwise: Verdict) -> Verdict:
@@ -148,7 +167,7 @@ def _put(history: History, order: int, write: Write, outcome: Outcome) -> Verdic
     last = history.last_match.get(rule)
     if not differing:
         return STORED if order == last else SUPERSEDED
-    if order < history.last_put:
+    if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
     return _others(history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE)
 
@@ -272,7 +291,7 @@ def _setting(history: History, order: int, write: Write, name: str, value: Attri
     writers, there = history.writers, (history.stored or {}).get(name)
     if same(there, value):
         return STORED
-    if order < history.last_setter[name]:
+    if order < max(history.last_setter.get(name, -1), history.set_match.get(name, -1)):
         return SUPERSEDED
     if rival := writers.rival(write.route, name):
         return undecided(_by(rival))
