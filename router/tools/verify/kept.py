@@ -5,6 +5,7 @@ their messages were sent, a few at a time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Struct
 from router.model import AttributeValue, Table
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig
 from router.tools.dlq.spool import TemporaryDatabase
-from router.tools.verify.verdicts import Verdict
+from router.tools.verify.verdicts import Verdict, worst
 
 _ROWS_AT_A_TIME = 500
 _encode = msgspec.msgpack.encode
@@ -126,7 +127,7 @@ class Kept(TemporaryDatabase):
         self._change_all(
             "INSERT INTO writes (identity, sent, position, data, once, ends, is_sure, unknown) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (each.row(message) for each in writes),
+            [each.row(message) for each in writes],
         )
 
     def index(self) -> None:
@@ -196,20 +197,20 @@ class Kept(TemporaryDatabase):
 
     def decide(self, rows: Iterable[tuple[int, "RouteVerdict"]]) -> None:
         """Keep verdicts, each with the position of its message."""
-        self._change_all(
-            "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?)",
+        values = (
             (
-                (
-                    position,
-                    each.route,
-                    _encode(each.identity),
-                    each.verdict.fate,
-                    each.verdict.reason,
-                    _encode(each.verdict.attributes),
-                )
-                for position, each in rows
-            ),
+                position,
+                each.route,
+                _encode(each.identity),
+                each.verdict.fate,
+                each.verdict.reason,
+                _encode(each.verdict.attributes),
+            )
+            for position, each in rows
         )
+        # They may come from reading the file, which another statement must not be using meanwhile.
+        while some := [*islice(values, _ROWS_AT_A_TIME)]:
+            self._change_all("INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?)", some)
 
     def decided(self) -> Iterator["Decided"]:
         """Yield the messages in the order of the source, each with the verdicts about its writes."""
@@ -258,6 +259,11 @@ class Decided(Struct, frozen=True):
 
     message: KeptMessage
     verdicts: list[RouteVerdict]
+
+    @property
+    def verdict(self) -> Verdict:
+        """What became of the message: the worst of its verdicts."""
+        return worst(each.verdict for each in self.verdicts)
 
 
 _NAMES = msgspec.msgpack.Decoder(tuple[str, ...])
