@@ -116,6 +116,11 @@ def random_message(random: Random, routes: Sequence[str]) -> dict[str, Any]:
     return message
 
 
+def other_message(random: Random, routes: Sequence[str]) -> dict[str, Any]:
+    """A message that is not in the source: its version is none of those that are."""
+    return random_message(random, routes) | {"v": random.choice((0, 2.5, 4.5, 7)) + random.random()}
+
+
 class Sent(Struct, frozen=True, eq=False):
     """A message as it is sent, and what is planned for it."""
 
@@ -268,7 +273,7 @@ def run_case(seed: int, folder: Path) -> Case | None:
     sent = [make(program, random_message(random, routes), number, random) for number in range(random.randrange(1, 5))]
     complete = random.random() < 0.6
     world = World(program)
-    others = [] if complete else [make(program, random_message(random, routes), 100 + number, random) for number in range(2)]
+    others = [] if complete else [make(program, other_message(random, routes), 100 + number, random) for number in range(2)]
     fault = random.choice(FAULTS)
     received = [*sent, *others]
     random.shuffle(received)
@@ -296,7 +301,7 @@ def run_case(seed: int, folder: Path) -> Case | None:
 
 def make(program: Program, message: Any, number: int, random: Random) -> Sent:
     """A message on one of the queues, as planned."""
-    queue = random.choice(program.queues)
+    queue = program.config.routes[f"r{message['routes'][0]}"].queue
     record = Record(f"m{number}", "", json.dumps(message), {"SentTimestamp": str(1_767_323_045_000 + number)})
     return Sent(queue, record, plan(program.queue(queue), record))
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from router.model import WRITTEN, AttributeValue, Outcome
 from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value, value_order
+from router.runtime.modes import MODES
+from router.tools.check.analysis.pair_writes import OTHERS
 from router.tools.memory.tables import MemoryTables
 from router.tools.verify.kept import KeptWrite
 from router.tools.verify.writers import TableWriters
@@ -34,6 +36,11 @@ def removed_by(write: Write) -> list[str]:
         return []
     names = write.call["ExpressionAttributeNames"]
     return [name for place, name in names.items() if place.startswith("#r")]
+
+
+def rule_of(write: Write) -> tuple[str, str]:
+    """Return by what rule a write replaces an item: its mode and the name of its version."""
+    return write.mode.name, write.version_name
 
 
 def stores_something(write: Write) -> bool:
@@ -83,6 +90,7 @@ class History:
         """How many writes store something."""
         self.last_store = -1
         self.last_put = -1
+        """The last write of a whole item, whatever is stored."""
         self.first_match: dict[tuple[str, str], int] = {}
         self.last_match: dict[tuple[str, str], int] = {}
         """The first and the last write of a mode and version whose whole item is stored."""
@@ -92,6 +100,8 @@ class History:
         """The greatest version, by its name, of an update that sets an attribute."""
         self.equal_match: set[str] = set()
         """The versions of which an update has the stored version and values."""
+        self.updated: set[str] = set()
+        """The attributes that updates set, add to, or append to."""
         self.last_setter: dict[str, int] = {}
         self.set_match: dict[str, int] = {}
         """The last update without version that sets the stored value of an attribute."""
@@ -165,7 +175,7 @@ class History:
 
     def _is_of_update(self, write: Write, name: str) -> bool:
         return any(
-            each.mode == "update" and not each.attributes.isdisjoint((name, "*"))
+            MODES[each.mode].stores == "attributes" and not each.attributes.isdisjoint((name, OTHERS))
             for each in self.writers.routes.values()
             if each.name != write.route
         )
@@ -179,10 +189,10 @@ class History:
         self.deletes[name] = (version if known is None or is_greatest else known[0], order)
 
     def _see_item(self, order: int, write: Write, is_sure: bool) -> None:
-        if is_sure and write.mode.name == "put":
+        if is_sure and not write.mode.relies_on:
             self.last_put = order
         if self.stored is not None and not self.differing(write):
-            rule = write.mode.name, write.version_name
+            rule = rule_of(write)
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order
 
@@ -190,6 +200,7 @@ class History:
         write = kept.write
         stored, item = self.stored or {}, write.item
         config = self._configs[write.route]
+        self.updated |= item.keys()
         changes = {name: item[name] for name in write.sets} | dict.fromkeys(removed_by(write))
         matching = [name for name, value in changes.items() if same(stored.get(name), value)]
         if version is None:

@@ -14,6 +14,7 @@ from router.tools.verify.history import (
     History,
     canonical,
     removed_by,
+    rule_of,
     same,
     stores_something,
 )
@@ -46,6 +47,8 @@ _REPEATED = "the sum differs, but a redelivery adds again without 'once'"
 _EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
 _VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
 _SAME_KEY = "another message of the source has its idempotency key, and other content"
+_REFUSED = "DynamoDB refuses it after the messages before it"
+_MAY_BE_REFUSED = "its idempotency key is not stored, but DynamoDB may have refused it: an attribute had another type"
 _TYPE = "the stored version is of another type"
 
 
@@ -67,17 +70,29 @@ def _judge(
     history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
 ) -> Verdict:
     write = kept.write
-    if kept.applied is False and not write.version_name:
-        return NOT_APPLIED
     if outcome.kind == "rejected":
-        return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or "DynamoDB refuses it")
+        return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or _REFUSED)
+    if kept.applied is False and not write.version_name:
+        return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, write, config) else NOT_APPLIED
     if write.mode.stores == "nothing":
         return _delete(history, order, write)
     if history.stored is None:
         return _absent(history, order, write, config, outcome)
     if write.mode.stores == "attributes":
         return _update(history, order, write, config, outcome)
-    return _ITEMS[write.mode.name](history, order, write, outcome)
+    if "existence" in write.mode.relies_on:
+        return _insert(history, order, write, outcome)
+    return _newest(history, order, write) if write.version_name else _put(history, order, write)
+
+
+def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
+    """Return whether an attribute that an update adds or appends to may have had a value of another type."""
+    for name in (config.add | config.append) & write.item.keys():
+        kind = "L" if name in config.append else next(iter(write.item[name]))
+        there = (history.stored or {}).get(name, {kind: None})
+        if kind not in there or history.writers.rival(write.route, name):
+            return True
+    return False
 
 
 def _delete(history: History, order: int, write: Write) -> Verdict:
@@ -102,7 +117,7 @@ def _absent(history: History, order: int, write: Write, config: WriteConfig, out
         return SUPERSEDED
     if not stores_something(write):
         return STORED
-    if write.mode.name == "put" and order < history.last_put:
+    if not write.mode.relies_on and order < history.last_put:
         return SUPERSEDED
     if write.mode.stores == "attributes" and _is_replaced(history, order, write, config):
         return SUPERSEDED
@@ -130,13 +145,16 @@ def _is_replaced(history: History, order: int, write: Write, config: WriteConfig
 
 def _gone(history: History, order: int, write: Write, otherwise: Verdict) -> Verdict:
     """Return the verdict where what a write stored is not there; `otherwise` if nothing explains that."""
+    if history.stored is not None and history.stores == 1 and not history.writers.partial:
+        # Nothing has made the item again after it was deleted.
+        return otherwise
     found = _deleted(history, order, write)
     if found is not None:
         return found
     writers = history.writers
     end = write.item.get(writers.ttl, {}).get("N")
     if history.ends_ended or (end is not None and Decimal(end) <= history.now):
-        return EXPIRED
+        return EXPIRED if history.stored is None else undecided(_ENDED)
     if history.has_ended:
         return undecided(_ENDED)
     if writers.partial and writers.deletes:
@@ -161,24 +179,33 @@ def _deleted(history: History, order: int, write: Write) -> Verdict | None:
     return DELETED if order < max(orders) else undecided(_DELETE_ORDER)
 
 
-def _put(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
-    rule = "put", ""
+def _put(history: History, order: int, write: Write) -> Verdict:
     differing = history.differing(write)
-    last = history.last_match.get(rule)
+    last = history.last_match.get(rule_of(write))
     if not differing:
-        return STORED if order == last else SUPERSEDED
+        return _whole(history, write) if order == last else SUPERSEDED
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
     return _others(history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE)
 
 
 def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
-    first = history.first_match.get(("insert", ""))
+    first = history.first_match.get(rule_of(write))
     if first is not None:
-        return STORED if order == first else DUPLICATE
+        return _whole(history, write) if order == first else DUPLICATE
     if outcome.kind == "duplicate":
         return DUPLICATE
+    if other := history.writers.other(write.route):
+        return undecided(f"route '{other}' may have stored the item first")
     return _others(history, write, history.differing(write), False, _FIRST)
+
+
+def _whole(history: History, write: Write) -> Verdict:
+    """Return the verdict about an item that is stored, perhaps with attributes of updates of other routes."""
+    more = (history.stored or {}).keys() - write.item.keys() - history.updated
+    if more and not history.writers.partial:
+        return undecided(_by(history.writers.rival(write.route, min(more))))
+    return STORED
 
 
 def _others(
@@ -205,15 +232,15 @@ def _by(route: str) -> str:
     return f"route '{route}' writes the same attributes"
 
 
-def _newest(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
+def _newest(history: History, order: int, write: Write) -> Verdict:
     found = _by_version(history, order, write)
     if found is not None:
         return found
-    rule = write.mode.name, write.version_name
+    rule = rule_of(write)
     differing = history.differing(write)
     if not differing:
-        return STORED if order == history.first_match[rule] else DUPLICATE
-    if rule in history.first_match or _is_older(history, write):
+        return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
+    if rule in history.first_match:
         return SUPERSEDED
     return _other_content(history, write, differing)
 
@@ -243,10 +270,11 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
         return undecided(_TYPE)
     if rival:
         return undecided(_by(rival))
-    return _gone(history, order, write, Verdict("missing", OLDER, (name,)))
-
-
-_ITEMS = {"put": _put, "insert": _insert, "newest": _newest}
+    missing = Verdict("missing", OLDER, (name,))
+    if not theirs[0] and not writers.other(write.route):
+        # No message makes such an item.
+        return missing
+    return _gone(history, order, write, missing)
 
 
 def _update(history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome) -> Verdict:
@@ -259,7 +287,7 @@ def _update(history: History, order: int, write: Write, config: WriteConfig, out
     decided = _by_version(history, order, write)
     if decided is None:
         if differing:
-            if write.version_name in history.equal_match or _is_older(history, write):
+            if write.version_name in history.equal_match:
                 return SUPERSEDED
             return _other_content(history, write, differing)
         if outcome.kind == "duplicate":
@@ -321,9 +349,9 @@ def _special(history: History, order: int, write: Write, config: WriteConfig) ->
 
 
 def _may_be_late(history: History, write: Write) -> bool:
-    """Return whether the condition of an update may have failed, as a newer version is stored."""
+    """Return whether the condition of an update may have failed, as its version or a newer one is stored."""
     theirs = value_order((history.stored or {}).get(write.version_name, {}))
-    return bool(write.version_name) and _is_less(write.version_order, theirs)
+    return bool(write.version_name) and not _is_less(theirs, write.version_order)
 
 
 def _added(history: History, write: Write, name: str) -> Verdict:

@@ -32,6 +32,14 @@ class TableWriters(Struct, frozen=True):
         """Return whether an update of some route may remove an attribute."""
         return not self.removable.isdisjoint((attribute, OTHERS))
 
+    def other(self, name: str) -> str:
+        """Return a route that stores items by other rules than the route `name`; "" if there is none."""
+        own = self.routes[name]
+        for other in self.routes.values():
+            if not other.deletes and (other.mode, other.version) != (own.mode, own.version):
+                return other.name
+        return ""
+
     def rival(self, name: str, attribute: str) -> str:
         """Return a route that changes an attribute by other rules than the route `name`; "" if there is none.
 
