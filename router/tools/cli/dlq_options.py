@@ -69,10 +69,10 @@ def _complete_code(
     ]
 
 
-_queues = _complete(
+complete_queue = _complete(
     lambda config: (*config.queues, *(route.queue for route in config.routes.values()))
 )
-_routes = _complete(lambda config: config.routes)
+complete_route = _complete(lambda config: config.routes)
 _dead_letters = _complete(
     lambda config: (queue.dead_letter for queue in config.queues.values() if queue.dead_letter)
 )
@@ -82,10 +82,14 @@ _OPTIONS = (
         "queues",
         multiple=True,
         help="Failed on this queue: its name in the config.",
-        shell_complete=_queues,
+        shell_complete=complete_queue,
     ),
     click.option(
-        "--route", "routes", multiple=True, help="Failed in this route.", shell_complete=_routes
+        "--route",
+        "routes",
+        multiple=True,
+        help="Failed in this route.",
+        shell_complete=complete_route,
     ),
     click.option(
         "--code",
@@ -135,18 +139,14 @@ class DlqOptions(Struct, frozen=True):
 
     def selection(self) -> Selection:
         """Return the selection; raises UsageError for a time or expression that is not valid."""
-        try:
-            where = compile_expression(self.where) if self.where else None
-        except InvalidExpression as error:
-            raise UsageError(f"--where: {error}") from None
         return Selection(
             frozenset(self.queues),
             frozenset(self.routes),
             frozenset(self.codes),
             frozenset(self.pointers),
             frozenset(self.ids),
-            parse_since(self.since, datetime.now(UTC)) if self.since else None,
-            where,
+            parse_time(self.since, datetime.now(UTC)) if self.since else None,
+            parse_expression(self.where, "--where"),
         )
 
 
@@ -157,19 +157,19 @@ def selection_options(function: Any) -> Any:
     return function
 
 
-def parse_since(text: str, now: datetime) -> datetime:
-    """Return the time of `--since`; raises UsageError."""
+def parse_time(text: str, now: datetime, option: str = "--since") -> datetime:
+    """Return the time of an option such as `--since`; raises UsageError."""
     match = _AGO.fullmatch(text)
     if match:
         try:
             return now - timedelta(**{_UNITS[match[2]]: int(match[1])})
         except OverflowError:
-            raise UsageError(f"--since {text} is too long ago") from None
+            raise UsageError(f"{option} {text} is too long ago") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"--since is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
+            f"{option} is '{text}'; give 90s, 30m, 2h or 3d, or an ISO 8601 time"
         ) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
@@ -262,22 +262,26 @@ class DlqSession(Struct, frozen=True):
         self, table: Table, key: Mapping[str, AttributeValue]
     ) -> Mapping[str, AttributeValue] | AwsFault | None:
         """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
-        from router.tools.control_plane.clients import AwsCallError
+        return read_item(self.services["dynamodb"], table, key)
 
-        try:
-            found = self.services["dynamodb"].call(
-                "GetItem", TableName=table.name, Key=key, ConsistentRead=True
-            )
-        except AwsCallError as error:
-            fault = translate(error.code)
-            if fault.kind != "retry":
-                place = self.services["dynamodb"].place
-                raise UsageError(
-                    f"the table '{table.name}' cannot be read{place}: {error}"
-                ) from None
-            return fault
-        item: Mapping[str, AttributeValue] | None = found.get("Item")
-        return item
+
+def read_item(
+    dynamodb: "ServiceClient", table: Table, key: Mapping[str, AttributeValue]
+) -> Mapping[str, AttributeValue] | AwsFault | None:
+    """Read an item, consistently; return a fault that may pass, and raise UsageError for others."""
+    from router.tools.control_plane.clients import AwsCallError
+
+    try:
+        found = dynamodb.call("GetItem", TableName=table.name, Key=key, ConsistentRead=True)
+    except AwsCallError as error:
+        fault = translate(error.code)
+        if fault.kind != "retry":
+            raise UsageError(
+                f"the table '{table.name}' cannot be read{dynamodb.place}: {error}"
+            ) from None
+        return fault
+    item: Mapping[str, AttributeValue] | None = found.get("Item")
+    return item
 
 
 def open_session(options: DlqOptions) -> DlqSession:
@@ -287,9 +291,7 @@ def open_session(options: DlqOptions) -> DlqSession:
     selection = options.selection()
     loaded = load_any(options.config, os.environ)
     program = loaded.require()
-    # The outcomes are shown by the command.
-    logging.getLogger("router").handlers = [logging.NullHandler()]
-    logging.getLogger("router").propagate = False
+    write_no_log()
     aws, services = connect(_CONNECTIONS), connect_services(("sqs", "dynamodb"))
     attributes = partial(read_attributes, services["sqs"])
     sources, place = frozenset(options.queues), services["sqs"].place
@@ -298,6 +300,20 @@ def open_session(options: DlqOptions) -> DlqSession:
     return DlqSession(
         loaded, program, aws, services, attributes, tuple(queues), selection, options.limit, unknown
     )
+
+
+def write_no_log() -> None:
+    """Log nothing: the outcomes are shown by the command."""
+    logging.getLogger("router").handlers = [logging.NullHandler()]
+    logging.getLogger("router").propagate = False
+
+
+def parse_expression(text: str | None, option: str) -> Callable[[Any], Any] | None:
+    """Return the expression of an option, if it is given; raises UsageError for one that is not valid."""
+    try:
+        return compile_expression(text) if text else None
+    except InvalidExpression as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def read_attributes(sqs: "ServiceClient", url: str) -> Mapping[str, str] | None:

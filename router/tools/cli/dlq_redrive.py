@@ -253,7 +253,7 @@ class _Redrive:
                 assert queue is not None, (
                     "a message of an unknown queue does not pass its rehearsal"
                 )
-                redriver.keep_rate(len(batch))
+                redriver.rate_limit.wait(len(batch))
                 # What is delivered is to be in the journal, and deleted: else the next run would deliver it again.
                 with finished_first():
                     self._finish(queue, batch, redrive(queue, batch))

@@ -50,6 +50,11 @@ class DlqMessage(Struct, frozen=True):
         return self.id if is_redacted(self.original_id) else self.original_id
 
     @property
+    def was_dead(self) -> bool:
+        """Whether it was on a dead-letter queue, for whatever reason."""
+        return True
+
+    @property
     def moved_by_sqs(self) -> bool:
         """Whether SQS says that it moved the message from another queue."""
         return SOURCE_ARN in self.record.attributes
@@ -238,6 +243,8 @@ def count_causes(messages: Iterable[tuple[DlqMessage, str]]) -> list[CauseCount]
 def cause_of(message: DlqMessage, queue: str) -> Cause:
     """Return the cause of a message; `queue` is the name of its queue, as far as known."""
     failed = message.failed
+    if failed is None and not message.was_dead:
+        return Cause("", queue, "", "", "")
     if failed is None:
         return Cause(message.code, queue, "", "", _why_without_reason(message))
     return Cause(failed.code, queue, failed.route, failed.pointer, failed.reason)

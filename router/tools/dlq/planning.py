@@ -1,13 +1,15 @@
-"""Plans messages outside of the worker and the function: with their payloads in S3, within bounds of time and memory."""
+"""Plans messages outside of the worker and the function, one after the other, with all the time that each may take."""
 
 import time
 from collections.abc import Iterator, Sequence
 
 from msgspec import structs
 
-from router.model import Record
+from router.model import Outcome, Record
 from router.runtime.aws.calls import Duration, boottime
+from router.runtime.aws.protocols import Aws
 from router.runtime.deliver.delivery import TOO_COSTLY
+from router.runtime.deliver.fast_paths import FastPath, FastPaths
 from router.runtime.deliver.payloads import Fetcher
 from router.runtime.deliver.time_limits import (
     MAX_PLANNING_SECONDS,
@@ -21,32 +23,54 @@ from router.runtime.engine.writes import PlannedMessage
 
 SECONDS = 60.0
 """The deadline of planning some messages."""
-_FETCHED_AT_A_TIME = 8
-"""Payloads may be large."""
+_AT_A_TIME = 8
+"""Payloads in S3 may be large."""
+LEFT_OUT = Outcome("dropped", "", "no route that is selected takes it")
 
 
-def plan_all(
-    queue: CompiledQueue, records: Sequence[Record], fetcher: Fetcher
-) -> Iterator[PlannedMessage]:
-    """Yield the plans of records, without their payloads in S3, which are fetched some at a time."""
-    for start in range(0, len(records), _FETCHED_AT_A_TIME):
-        some: Sequence[Record | PlannedMessage] = records[start : start + _FETCHED_AT_A_TIME]
-        limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
-        if queue.pointers is not None:
-            some = fetcher.fetch(
-                queue.pointers, records[start : start + _FETCHED_AT_A_TIME], limit, WaitBudget()
-            )
-        for each in some:
-            yield each if isinstance(each, PlannedMessage) else _plan(queue, each, limit)
+class Planner:
+    """Plans messages; of `routes`, if there are any, it keeps the writes, and leaves those of others out."""
+
+    def __init__(self, aws: Aws, routes: frozenset[str] = frozenset()) -> None:
+        """`aws` only fetches the payloads that messages point to."""
+        self._fetcher = Fetcher(aws)
+        self._fast_paths = FastPaths()
+        self._routes = routes
+
+    def plan_all(self, queue: CompiledQueue, records: Sequence[Record]) -> Iterator[PlannedMessage]:
+        """Yield the plans of records, in order."""
+        fast = self._fast_paths.of(queue, len(records))
+        for start in range(0, len(records), _AT_A_TIME):
+            some: Sequence[Record | PlannedMessage] = records[start : start + _AT_A_TIME]
+            limit = StartLimit(FixedDeadline(boottime() + SECONDS), boottime(), (Duration(),))
+            if queue.pointers is not None:
+                some = self._fetcher.fetch(
+                    queue.pointers, records[start : start + _AT_A_TIME], limit, WaitBudget()
+                )
+            for each in some:
+                if isinstance(each, PlannedMessage):
+                    yield each
+                else:
+                    yield self._of_routes(_plan(queue, each, fast, limit))
+
+    def _of_routes(self, planned: PlannedMessage) -> PlannedMessage:
+        if not self._routes or not planned.writes:
+            return planned
+        writes = [write for write in planned.writes if write.route in self._routes]
+        return PlannedMessage(planned.record, None if writes else LEFT_OUT, writes)
 
 
-def _plan(queue: CompiledQueue, record: Record, limit: StartLimit) -> PlannedMessage:
+def _plan(
+    queue: CompiledQueue, record: Record, fast: FastPath | None, limit: StartLimit
+) -> PlannedMessage:
+    planned = None if fast is None else fast(record)
+    if planned is not None:
+        return planned
     budget = PlanningBudget(limit, boottime, time.thread_time)
     budget.seconds = MAX_PLANNING_SECONDS
+    without = structs.replace(record, fetched=None)
     try:
         planned = plan(queue, record, None, budget)
     except OutOfBudget:
-        return PlannedMessage(structs.replace(record, fetched=None), TOO_COSTLY)
-    return PlannedMessage(
-        structs.replace(record, fetched=None), planned.outcome, planned.writes
-    )
+        return PlannedMessage(without, TOO_COSTLY)
+    return PlannedMessage(without, planned.outcome, planned.writes)

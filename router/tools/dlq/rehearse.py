@@ -15,7 +15,6 @@ from router import codes
 from router.model import Item, Outcome, Table
 from router.runtime.aws.protocols import Aws, AwsFault
 from router.runtime.deliver.message_groups import group_waves
-from router.runtime.deliver.payloads import Fetcher
 from router.runtime.engine.attributes import decode_item, identify
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
@@ -23,7 +22,7 @@ from router.runtime.program.load import Program
 from router.runtime.program.route_tests import Identity
 from router.tools.dev.starting import start_plugins
 from router.tools.dlq.messages import DlqMessage
-from router.tools.dlq.planning import plan_all
+from router.tools.dlq.planning import Planner
 from router.tools.dlq.redacted import as_redacted, redacted_tables
 from router.tools.dlq.redrive import BATCH
 from router.tools.dlq.spool import WrittenItems
@@ -32,6 +31,7 @@ from router.tools.memory.tables import MemoryTables
 
 CONCURRENT_READS = 8
 """Most of the time of a rehearsal is waiting for the stored items."""
+
 Effect = Literal["new", "replaced", "unchanged", "deleted", "nothing"]
 ReadItem = Callable[[Table, StoredItem], Mapping[str, Any] | AwsFault | None]
 """Reads an item of a table by its key, consistently; returns a fault that may pass, raises UsageError for others."""
@@ -101,7 +101,8 @@ class Rehearser:
     """Rehearses messages of one dead-letter queue, in order; `written` is what messages before them would have written.
 
     With `keep_newer`, messages that replace an item which may be newer are to stay. With `ordered`, and of FIFO queues,
-    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far.
+    the rest of a group stays behind a message that stays: `blocked` are the groups with one so far. Without `blocks`,
+    nothing stays behind another. Of `routes`, if there are any, only the writes are made.
     """
 
     def __init__(
@@ -116,17 +117,20 @@ class Rehearser:
         ordered: bool = False,
         keep_newer: bool = False,
         blocked: Iterable[str | None] = (),
+        blocks: bool = True,
+        routes: frozenset[str] = frozenset(),
     ) -> None:
         """`aws` only fetches the payloads that messages point to."""
         self.blocked = set(blocked)
         self._batches = 0
         self._program = program
         self._dead_letter = dead_letter
-        self._fetcher = Fetcher(aws)
+        self._planner = Planner(aws, routes)
         self._read_item = read_item
         self._written = written
         self._batch_size = batch_size
         self._ordered = ordered
+        self._blocks = blocks
         self._keep_newer = keep_newer
         self._redacted = redacted_tables(program)
 
@@ -143,6 +147,9 @@ class Rehearser:
             # A group may have messages of several queues: all before this one are to be rehearsed before it.
             for other in [each for each in batches if self._ordered and each != name]:
                 yield from self._rehearse(*batches.pop(other))
+            if any(each.id == message.id for each in batches.get(name, (None, ()))[1]):
+                # A file may have a message twice; the second finds what the first has written.
+                yield from self._rehearse(*batches.pop(name))
             _, batch = batches.setdefault(name, (queue, []))
             batch.append(message)
             if len(batch) >= self._batch_size:
@@ -154,8 +161,9 @@ class Rehearser:
         self, queue: CompiledQueue | None, messages: Sequence[DlqMessage]
     ) -> list[Rehearsal]:
         """Rehearse a batch: until all that are in it pass, without those that are to stay."""
-        records = [each.to_deliver() for each in messages]
-        planned = plan_all(queue, records, self._fetcher) if queue else ()
+        planned = (
+            self._planner.plan_all(queue, [each.to_deliver() for each in messages]) if queue else ()
+        )
         plans = {each.record.message_id: each for each in planned}
         images, unreadable = self._read(plans.values())
         plans |= unreadable
@@ -205,7 +213,7 @@ class Rehearser:
 
     def _is_ordered(self, queue: CompiledQueue | None) -> bool:
         # The messages of a file have no dead-letter queue, but may be for a FIFO queue.
-        return self._ordered or (queue is not None and queue.fifo)
+        return self._blocks and (self._ordered or (queue is not None and queue.fifo))
 
     def _run(
         self,

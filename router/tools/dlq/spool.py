@@ -245,7 +245,7 @@ def write_messages(path: Path, messages: Iterable[DlqMessage]) -> int:
     try:
         with refusing_file(f"write {path}"), os.fdopen(descriptor, "wb") as file:
             for count, message in enumerate(messages, 1):  # noqa: B007 — the count is the result
-                file.write(_LINES.encode(_as_json(message)) + b"\n")
+                file.write(export_line(message))
             file.flush()
             os.fsync(file.fileno())
             # The messages may be deleted from their queue next: the name of the file must last, too.
@@ -276,12 +276,13 @@ class FileSource:
         return {}
 
 
-def _as_json(message: DlqMessage) -> dict[str, Any]:
-    """Return a message in the form of ReceiveMessage, without its receipt handle."""
+def export_line(message: DlqMessage) -> bytes:
+    """Return the line of a message in an export: in the form of ReceiveMessage, without its receipt handle."""
     record = message.record
-    return {
+    line = {
         "MessageId": record.message_id,
         "Body": record.body,
         "Attributes": record.attributes,
         "MessageAttributes": record.message_attributes,
     }
+    return _LINES.encode(line) + b"\n"

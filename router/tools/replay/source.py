@@ -62,6 +62,11 @@ class SourceMessage(DlqMessage, frozen=True, kw_only=True):
     place: str
     has_own_id: bool
 
+    @property
+    def was_dead(self) -> bool:
+        """Whether the message is known to have failed: bodies have no reason."""
+        return self.failed is not None or self.moved_by_sqs
+
     def find_queue(self, program: Program, dead_letter: str) -> CompiledQueue | None:
         """Return the queue that the source, or else the command, says."""
         return self.queue

@@ -14,13 +14,12 @@ import msgspec
 from router.codes import REDACTED
 from router.model import META_TIMES, WRITTEN, Outcome, Table
 from router.runtime.aws.protocols import Aws
-from router.runtime.deliver.payloads import Fetcher
 from router.runtime.engine.engine import CompiledQueue
 from router.runtime.engine.writes import PlannedMessage, StoredItem, Write
 from router.runtime.program.load import Program
 from router.runtime.sources import meta_of
 from router.tools.dev.starting import start_plugins
-from router.tools.dlq.planning import plan_all
+from router.tools.dlq.planning import Planner
 from router.tools.replay.source import SourceMessage
 from router.tools.verify.history import History
 from router.tools.verify.judge import judge
@@ -71,7 +70,7 @@ class Verifier:
         """`aws` only fetches the payloads that messages point to; `clock` tells the time since 1970."""
         self.queues: set[str] = set()
         self._program = program
-        self._fetcher = Fetcher(aws)
+        self._planner = Planner(aws)
         self._reader = reader
         self._kept = kept
         self._clock = clock
@@ -127,10 +126,10 @@ class Verifier:
 
     def _take(self, queue: CompiledQueue, messages: Sequence[SourceMessage]) -> None:
         records = [each.to_deliver() for each in messages]
-        plans = plan_all(queue, records, self._fetcher)
+        plans = self._planner.plan_all(queue, records)
         again: Iterable[PlannedMessage | None] = [None] * len(records)
         if self._hooked.intersection(each.route.name for each in queue.routes):
-            again = plan_all(queue, records, self._fetcher)
+            again = self._planner.plan_all(queue, records)
         for message, planned, other in zip(messages, plans, again, strict=True):
             self._position += 1
             kept = KeptMessage(
