@@ -170,7 +170,9 @@ class World:
 
     def snapshot(self) -> str:
         """The state of all tables as text."""
-        found = {name: sorted(map(_canonical, items.values())) for name, items in vars(self.tables)["_store"].items.items()}
+        found = {
+            name: sorted(map(_canonical, items.values())) for name, items in vars(self.tables)["_store"].items.items()
+        }
         return json.dumps(found, sort_keys=True)
 
     def copy(self) -> "World":
@@ -273,7 +275,9 @@ def run_case(seed: int, folder: Path) -> Case | None:
     sent = [make(program, random_message(random, routes), number, random) for number in range(random.randrange(1, 5))]
     complete = random.random() < 0.6
     world = World(program)
-    others = [] if complete else [make(program, other_message(random, routes), 100 + number, random) for number in range(2)]
+    others = (
+        [] if complete else [make(program, other_message(random, routes), 100 + number, random) for number in range(2)]
+    )
     fault = random.choice(FAULTS)
     received = [*sent, *others]
     random.shuffle(received)
@@ -350,7 +354,9 @@ def check(case: Case, program: Program, sent: Sequence[Sent], world: World) -> N
     lost = bool(fates & {"missing", "different"})
     if case.fault != "dropped" and case.before == case.after:
         assert not lost, f"a false alarm\n{case.show()}"
-    if not case.complete or {config["queue"] for config in case.config["routes"].values()} - {each.queue for each in sent}:
+    if not case.complete or {config["queue"] for config in case.config["routes"].values()} - {
+        each.queue for each in sent
+    }:
         return
     try:
         reachable = case.after in set(states(World(program), sent, 1))

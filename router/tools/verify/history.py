@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from typing import Any
 
 from router.model import WRITTEN, AttributeValue, Outcome
-from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value, value_order
+from router.runtime.engine.writes import StoredItem, Write, WriteConfig, same_value
 from router.runtime.modes import MODES
 from router.tools.check.analysis.pair_writes import OTHERS
 from router.tools.memory.tables import MemoryTables
@@ -70,7 +70,7 @@ def canonical(value: AttributeValue) -> Any:
 
 def appended(value: AttributeValue) -> list[Any]:
     """Return what an append adds to a list: the elements of a list, or one value."""
-    return [canonical(each) for each in (value["L"] if "L" in value else [value])]
+    return [canonical(each) for each in value.get("L", [value])]
 
 
 class History:
@@ -159,7 +159,9 @@ class History:
         """
         stored, item = self.stored or {}, write.item
         found = [name for name, value in item.items() if not same(value, stored.get(name))]
-        found += [name for name in stored if name not in item and not self._is_of_update(write, name)]
+        found += [
+            name for name in stored if name not in item and not self._is_of_update(write, name)
+        ]
         return found
 
     def take_appended(self, attribute: str, value: AttributeValue) -> bool:
@@ -175,7 +177,8 @@ class History:
 
     def _is_of_update(self, write: Write, name: str) -> bool:
         return any(
-            MODES[each.mode].stores == "attributes" and not each.attributes.isdisjoint((name, OTHERS))
+            MODES[each.mode].stores == "attributes"
+            and not each.attributes.isdisjoint((name, OTHERS))
             for each in self.writers.routes.values()
             if each.name != write.route
         )
@@ -211,7 +214,9 @@ class History:
             for name in changes:
                 place = write.version_name, name
                 known = self.greatest_setting.get(place, version)
-                self.greatest_setting[place] = version if known[0] != version[0] else max(known, version)
+                self.greatest_setting[place] = (
+                    version if known[0] != version[0] else max(known, version)
+                )
             if len(matching) == len(changes):
                 self.equal_match.add(write.version_name)
         for name in config.keep_first & item.keys():
@@ -219,7 +224,9 @@ class History:
                 self.keep_match.add(name)
         for name in config.add & item.keys():
             if "N" in item[name] and kept.applied is not False:
-                self.sums[name] = _WIDE.add(self.sums.get(name, Decimal(0)), Decimal(item[name]["N"]))
+                self.sums[name] = _WIDE.add(
+                    self.sums.get(name, Decimal(0)), Decimal(item[name]["N"])
+                )
         if not kept.has_key or kept.is_doubtful:
             self.repeating |= config.add
 

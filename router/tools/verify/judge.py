@@ -62,7 +62,9 @@ def judge(
         return undecided(_SAME_KEY)
     found = _judge(history, order, kept, config, outcome)
     if found.fate in LOST and kept.unknown:
-        return undecided(f"the source does not say {kept.unknown} of the message, which the route reads")
+        return undecided(
+            f"the source does not say {kept.unknown} of the message, which the route reads"
+        )
     return found
 
 
@@ -73,7 +75,9 @@ def _judge(
     if outcome.kind == "rejected":
         return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or _REFUSED)
     if kept.applied is False and not write.version_name:
-        return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, write, config) else NOT_APPLIED
+        return (
+            undecided(_MAY_BE_REFUSED) if _may_be_refused(history, write, config) else NOT_APPLIED
+        )
     if write.mode.stores == "nothing":
         return _delete(history, order, write)
     if history.stored is None:
@@ -110,7 +114,9 @@ def _delete(history: History, order: int, write: Write) -> Verdict:
     return undecided(_AGAIN)
 
 
-def _absent(history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome) -> Verdict:
+def _absent(
+    history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
+) -> Verdict:
     if outcome.kind == "duplicate":
         return DUPLICATE
     if outcome.kind == "stale" or _is_older(history, write):
@@ -186,7 +192,9 @@ def _put(history: History, order: int, write: Write) -> Verdict:
         return _whole(history, write) if order == last else SUPERSEDED
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
-    return _others(history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE)
+    return _others(
+        history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE
+    )
 
 
 def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
@@ -225,7 +233,9 @@ def _others(
 def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
     """Return those of the attributes that only routes with the same rule write, and another route of the others."""
     rivals = {name: history.writers.rival(write.route, name) for name in names}
-    return tuple(name for name, rival in rivals.items() if not rival), max(rivals.values(), default="")
+    return tuple(name for name, rival in rivals.items() if not rival), max(
+        rivals.values(), default=""
+    )
 
 
 def _by(route: str) -> str:
@@ -263,7 +273,9 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
     if _is_less(mine, theirs):
         if is_older or writers.partial or rival:
             return SUPERSEDED
-        return Verdict("different", "the stored version is greater than that of any message", (name,))
+        return Verdict(
+            "different", "the stored version is greater than that of any message", (name,)
+        )
     if is_older:
         return SUPERSEDED
     if theirs[0] and theirs[0] != mine[0]:
@@ -277,7 +289,9 @@ def _by_version(history: History, order: int, write: Write) -> Verdict | None:
     return _gone(history, order, write, missing)
 
 
-def _update(history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome) -> Verdict:
+def _update(
+    history: History, order: int, write: Write, config: WriteConfig, outcome: Outcome
+) -> Verdict:
     if not write.version_name:
         found = [*_settings(history, order, write), *_special(history, order, write, config)]
         return worst(found) if found else STORED
@@ -315,7 +329,9 @@ def _settings(history: History, order: int, write: Write) -> Iterator[Verdict]:
         yield _setting(history, order, write, name, value)
 
 
-def _setting(history: History, order: int, write: Write, name: str, value: AttributeValue | None) -> Verdict:
+def _setting(
+    history: History, order: int, write: Write, name: str, value: AttributeValue | None
+) -> Verdict:
     writers, there = history.writers, (history.stored or {}).get(name)
     if same(there, value):
         return STORED
@@ -328,7 +344,9 @@ def _setting(history: History, order: int, write: Write, name: str, value: Attri
     if writers.partial and (there is not None or writers.removes(name)):
         return undecided(_OTHER_MESSAGE)
     if there is None:
-        return _gone(history, order, write, Verdict("different", "the item lacks an attribute", (name,)))
+        return _gone(
+            history, order, write, Verdict("different", "the item lacks an attribute", (name,))
+        )
     return Verdict("different", "the stored value is that of no message", (name,))
 
 
@@ -356,12 +374,16 @@ def _may_be_late(history: History, write: Write) -> bool:
 
 def _added(history: History, write: Write, name: str) -> Verdict:
     value, there = write.item[name], (history.stored or {}).get(name)
-    ((kind, content),) = value.items()
+    kind = next(iter(value))
     if there is None or kind not in there:
         return Verdict("different", "the item lacks what it adds", (name,))
     if kind in SETS:
         (_, wanted), (_, found) = canonical(value), canonical(there)
-        return STORED if wanted <= found else Verdict("different", "the set lacks what it adds", (name,))
+        return (
+            STORED
+            if wanted <= found
+            else Verdict("different", "the set lacks what it adds", (name,))
+        )
     writers = history.writers
     if writers.partial:
         return undecided(_SUM)

@@ -4,7 +4,7 @@ A source of a million messages does not fit into memory. The writes of an item a
 their messages were sent, a few at a time.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -43,33 +43,32 @@ class _Data(Struct, array_like=True):
 class NewWrite(Struct, frozen=True):
     """A write to be kept.
 
-    `unknown` is the metadata that its route reads and the source does not say. Without `has_own_id`, nobody knows the
-    id with which its message was received. It `is_sure` to be made, unless the condition of another write of its
-    transaction may fail.
+    `unknown` is the metadata that its route reads and the source does not say. `key_until` is until when its
+    idempotency key is stored, in seconds since 1970: None if it does not expire, 0 if that or the key is not known. It
+    `is_sure` to be made, unless the condition of another write of its transaction may fail.
     """
 
     write: Write
     unknown: str
-    has_own_id: bool
+    key_until: int | None
     is_sure: bool
 
     def row(self, message: KeptMessage) -> tuple[Any, ...]:
         """Return the values of its row."""
         write = self.write
         data = _Data(write.route, write.item, write.call, write.version, write.sets)
-        once, ends = None, None
+        once = None
         if write.idempotency_key is not None:
             table, item = write.idempotency_key.table, write.idempotency_key.call["Item"]
             name = table.key[0][0]
             once = _encode((table.name, item[name]["S"]))
-            ends = _end(item, name) if self.has_own_id else 0
         return (
             _encode(write.identity),
             message.sent_at,
             message.position,
             _encode(data),
             once,
-            ends,
+            self.key_until,
             self.is_sure,
             self.unknown,
         )
@@ -79,8 +78,8 @@ class KeptWrite(Struct, frozen=True):
     """A write as it is kept; `has_key` is whether it has an idempotency key.
 
     `applied` is whether its idempotency key is stored, None if that is not known. Another message has the same
-    idempotency key: with another content if it `is_doubtful`, before it if it `is_repeated`. `unknown` is the metadata of the message that the route
-    reads and the source does not say.
+    idempotency key: with another content if it `is_doubtful`, before it if it `is_repeated`. `unknown` is the metadata
+    of the message that the route reads and the source does not say.
     """
 
     position: int
@@ -106,7 +105,8 @@ class Kept(TemporaryDatabase):
             "CREATE TABLE messages (position INTEGER PRIMARY KEY, queue TEXT, id TEXT, place TEXT, digest BLOB)",
             "CREATE INDEX by_id ON messages (queue, id)",
             "CREATE TABLE writes (number INTEGER PRIMARY KEY, identity BLOB, sent TEXT, position INT, data BLOB, "
-            "once BLOB, ends INT, is_sure INT, applied INT, doubtful INT DEFAULT 0, repeated INT DEFAULT 0, unknown TEXT)",
+            "once BLOB, ends INT, is_sure INT, applied INT, doubtful INT DEFAULT 0, repeated INT DEFAULT 0, "
+            "unknown TEXT)",
             "CREATE TABLE verdicts (position INT, route TEXT, identity BLOB, fate TEXT, reason TEXT, attributes TEXT)",
         )
 
@@ -152,9 +152,12 @@ class Kept(TemporaryDatabase):
         """Yield the idempotency keys: their tables and texts."""
         yield from (_IDENTITY.decode(each) for each in self._distinct("once"))
 
-    def count(self, column: str) -> int:
-        """Return how many distinct items (`identity`) or idempotency keys (`once`) there are."""
-        return int(self._query(f"SELECT count(DISTINCT {column}) FROM writes")[0][0])  # noqa: S608 — two names
+    def reads(self) -> int:
+        """Return how many items and idempotency keys are to be read."""
+        rows = self._query(
+            "SELECT (SELECT count(DISTINCT identity) FROM writes) + (SELECT count(DISTINCT once) FROM writes)"
+        )
+        return int(rows[0][0])
 
     def apply(self, keys: Iterable[Identity], stored: Iterable[bool], now: float) -> None:
         """Note which idempotency keys are stored; one that may have expired proves nothing."""
@@ -191,7 +194,9 @@ class Kept(TemporaryDatabase):
 
     def key(self, identity: Identity, table: Table) -> StoredItem:
         """Return the key of an item."""
-        rows = self._query("SELECT data FROM writes WHERE identity = ? LIMIT 1", (_encode(identity),))
+        rows = self._query(
+            "SELECT data FROM writes WHERE identity = ? LIMIT 1", (_encode(identity),)
+        )
         item = _DATA.decode(rows[0][0]).item
         return {name: item[name] for name, _ in table.key}
 
@@ -283,9 +288,3 @@ def _write(identity: Identity, data: _Data, configs: Mapping[str, WriteConfig]) 
         data.version,
         data.sets,
     )
-
-
-def _end(item: StoredItem, key: str) -> int | None:
-    """Return when an idempotency key expires, in seconds since 1970; None if it does not."""
-    ends = [int(value["N"]) for name, value in item.items() if name != key]
-    return ends[0] if ends else None

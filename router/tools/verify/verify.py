@@ -133,7 +133,7 @@ class Verifier:
         for message, planned, other in zip(messages, plans, again, strict=True):
             self._position += 1
             kept = KeptMessage(
-                self._position, queue.name, message.original_id, message.place, message.sent_at
+                self._position, queue.name, message.shown_id, message.place, message.sent_at
             )
             digest = hashlib.sha256(message.record.body.encode()).digest()[:16]
             if self._kept.add(kept, digest) and message.has_own_id:
@@ -155,11 +155,18 @@ class Verifier:
         is_sure = not queue.atomic or len(writes) == 1 or not any(map(_is_conditional, writes))
         for write in writes:
             unknown = self._unknown(write.route, message)
-            yield NewWrite(write, unknown, message.has_own_id, is_sure)
+            yield NewWrite(write, unknown, self._key_until(write, message), is_sure)
 
-    def _decide(
-        self, queue: CompiledQueue, message: SourceMessage, outcome: Outcome
-    ) -> Verdict:
+    def _key_until(self, write: Write, message: SourceMessage) -> int | None:
+        once = self._configs[write.route].once
+        if once is None or write.idempotency_key is None:
+            return None
+        if once.key is None and not message.has_own_id:
+            return 0
+        end = write.idempotency_key.call["Item"].get(once.ttl, {"N": 0})
+        return int(end["N"]) if once.ttl else None
+
+    def _decide(self, queue: CompiledQueue, message: SourceMessage, outcome: Outcome) -> Verdict:
         """Return the verdict about a message of which nothing is to be written."""
         text = f"{outcome.code} {outcome.reason}".strip()
         if outcome.kind == "dropped":
@@ -168,16 +175,16 @@ class Verifier:
             filter(None, (self._unknown(each.route.name, message) for each in queue.routes)), ""
         )
         if unknown:
-            return undecided(f"it is {outcome.kind} without {unknown}, which the source does not say")
+            return undecided(
+                f"it is {outcome.kind} without {unknown}, which the source does not say"
+            )
         if outcome.kind == "rejected" and outcome.code != REDACTED.id:
             return Verdict("rejected", text)
         return undecided(f"it cannot be planned: {text}")
 
     def _unknown(self, route: str, message: SourceMessage) -> str:
         """Return the first metadata of a message that a route reads and the source does not say, or ""."""
-        return next(
-            (f"'{name}'" for name in self._metadata[route] if not _says(message, name)), ""
-        )
+        return next((f"'{name}'" for name in self._metadata[route] if not _says(message, name)), "")
 
     def _judge(self, identity: Identity, history: History) -> Iterator[tuple[int, RouteVerdict]]:
         known: dict[Outcome, Outcome] = {}

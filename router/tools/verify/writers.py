@@ -47,7 +47,11 @@ class TableWriters(Struct, frozen=True):
         """
         own = self.routes[name]
         for other in self.routes.values():
-            if not other.deletes and _touches(other, attribute) and not _alike(own, other, attribute):
+            if (
+                not other.deletes
+                and _touches(other, attribute)
+                and not _alike(own, other, attribute)
+            ):
                 return other.name
         return ""
 
@@ -77,7 +81,9 @@ def writers_by_table(
     for name, route in config.routes.items():
         found.setdefault(config.tables[route.table].name or route.table, []).append(name)
     return {
-        table: _writers(program, names, complete and all(config.routes[each].queue in queues for each in names))
+        table: _writers(
+            program, names, complete and all(config.routes[each].queue in queues for each in names)
+        )
         for table, names in found.items()
     }
 
