@@ -8,7 +8,8 @@ deleted, an attribute is changed or removed, an older item is restored.
 - If the source is complete, every state that its messages can leave is computed: each order, redeliveries, expiry. A
   state that can be reached is never `missing` or `different`, and one that cannot is never all right: at least one
   message is `missing`, `different` or `not decidable`.
-- Where routes have versions, or only insert, and delete nothing, a deleted item is always `missing`.
+- Where no route deletes or sets an end, a deleted item is always found. So is a changed attribute of a route that writes
+  its table alone, in the mode `newest`.
 """
 
 import argparse
@@ -193,7 +194,7 @@ def _sorted(value: Any) -> Any:
 
 
 def states(start: World, messages: Sequence[Sent], redeliveries: int) -> Iterator[str]:
-    """All states that messages can leave, in any order, with redeliveries and expiry, as the items of `things`."""
+    """All states that messages can leave, in any order, with redeliveries and expiry, as text."""
     seen = set()
     left = [(start, frozenset(range(len(messages))), frozenset[int](), redeliveries)]
     while left:
@@ -205,7 +206,7 @@ def states(start: World, messages: Sequence[Sent], redeliveries: int) -> Iterato
         if len(seen) > MOST_STATES:
             raise TooManyError
         if not waiting:
-            yield things(world)
+            yield world.snapshot()
         for key in world.expired():
             other = world.copy()
             other.store(key, None)
@@ -294,12 +295,14 @@ def run_case(seed: int, folder: Path) -> Case | None:
         for key in KEYS:
             older[key].append(world.item(key))
     before = things(world)
-    plant(random, fault, world, older)
+    planted = plant(random, fault, world, older)
     after = things(world)
     fates = verify(program, sent, world, complete)
     shown = [{"queue": each.queue, "id": each.record.message_id, **json.loads(each.record.body)} for each in sent]
     case = Case(config, shown, fault, complete, tuple(fates), before, after)
     check(case, program, sent, world)
+    if planted is not None and before != after:
+        check_found(case, program, sent, world, *planted)
     return case
 
 
@@ -310,24 +313,29 @@ def make(program: Program, message: Any, number: int, random: Random) -> Sent:
     return Sent(queue, record, plan(program.queue(queue), record))
 
 
-def plant(random: Random, fault: str, world: World, older: Mapping[str, Sequence[Any]]) -> None:
-    """Lose something of one item."""
+def plant(random: Random, fault: str, world: World, older: Mapping[str, Sequence[Any]]) -> tuple[str, str] | None:
+    """Lose something of one item; return its key and the attribute, "" for the whole item, or None for nothing."""
     stored = [key for key in KEYS if world.item(key)]
     if fault in ("none", "dropped") or not stored:
-        return
+        return None
     key = random.choice(stored)
     item = dict(world.item(key))
     names = [name for name in item if name not in ("id", "end")]
     if fault == "deleted":
         world.store(key, None)
-    elif fault == "restored":
+        return key, ""
+    if fault == "restored":
         world.store(key, random.choice(older[key]))
-    elif names and fault == "removed":
-        item.pop(random.choice(names))
-        world.store(key, item)
-    elif names:
-        item[random.choice(names)] = random.choice(({"S": "one"}, {"S": "other"}, {"N": "3"}))
-        world.store(key, item)
+        return None
+    if not names:
+        return None
+    name = random.choice(names)
+    if fault == "removed":
+        item.pop(name)
+    else:
+        item[name] = random.choice(({"S": "one"}, {"S": "other"}, {"N": "3"}))
+    world.store(key, item)
+    return key, name
 
 
 def verify(program: Program, sent: Sequence[Sent], world: World, complete: bool) -> list[tuple[str, str, str]]:
@@ -359,14 +367,39 @@ def check(case: Case, program: Program, sent: Sequence[Sent], world: World) -> N
     }:
         return
     try:
-        reachable = case.after in set(states(World(program), sent, 1))
+        reachable = world.snapshot() in set(states(World(program), sent, 1))
         if lost:
             assert not reachable, f"a false alarm: an order leaves this\n{case.show()}"
         elif not reachable and "not decidable" not in fates:
-            reachable = case.after in set(states(World(program), sent, 2))
+            reachable = world.snapshot() in set(states(World(program), sent, 2))
             assert reachable, f"not noticed: no order leaves this\n{case.show()}"
     except TooManyError:
         return
+
+
+def check_found(case: Case, program: Program, sent: Sequence[Sent], world: World, key: str, attribute: str) -> None:
+    """Raise AssertionError if a fault that can be decided is not found."""
+    routes = program.config.routes.values()
+    atomic = any(queue.atomic for queue in program.engine.queues.values())
+    ends = bool(program.config.tables["things"].ttl) and any("end" in (route.item or {}) for route in routes)
+    if atomic or ends or any(route.write.mode == "delete" or route.write.once_key for route in routes):
+        return
+    fates = {fate for (id_, fate, _), each in zip(case.fates, sent, strict=True) if stores(each, key)}
+    alone = [(route.write.mode, route.write.version) for route in routes]
+    is_found = bool(fates & {"missing", "different"})
+    if not attribute:
+        assert is_found or not fates or "rejected" in fates, f"a deleted item is not found\n{case.show()}"
+    elif case.complete and len(alone) == 1 and alone[0][0] == "newest" and attribute != alone[0][1]:
+        is_equal = world.snapshot() in set(states(World(program), sent, 1))
+        assert is_found or is_equal, f"a changed attribute is not found\n{case.show()}"
+
+
+def stores(sent: Sent, key: str) -> bool:
+    """Whether a message stores something under a key."""
+    return any(
+        write.identity == ("things", key) and not (write.call or {}).get("UpdateExpression", "").startswith("REMOVE ")
+        for write in sent.planned.writes
+    )
 
 
 def main() -> int:

@@ -98,8 +98,12 @@ class History:
         """The greatest version by the name of its attribute."""
         self.greatest_setting: dict[tuple[str, str], Order] = {}
         """The greatest version, by its name, of an update that sets an attribute."""
+        self.equal: Counter[str] = Counter()
+        """How many writes have the stored version, by its name."""
         self.equal_match: set[str] = set()
-        """The versions of which an update has the stored version and values."""
+        """The names of versions of which some write has the stored version and content."""
+        self.first_of: dict[tuple[str, str], int] = {}
+        """The first write of a whole item of a mode and version."""
         self.updated: set[str] = set()
         """The attributes that updates set, add to, or append to."""
         self.last_setter: dict[str, int] = {}
@@ -140,6 +144,8 @@ class History:
             known = self.greatest.get(write.version_name)
             if known is None or known[0] != version[0] or known[1] < version[1]:
                 self.greatest[write.version_name] = version
+        if version is not None and same(write.version, (self.stored or {}).get(write.version_name)):
+            self.equal[write.version_name] += 1
         if write.mode.stores == "item":
             self._see_item(order, write, kept.is_sure)
         else:
@@ -192,12 +198,14 @@ class History:
         self.deletes[name] = (version if known is None or is_greatest else known[0], order)
 
     def _see_item(self, order: int, write: Write, is_sure: bool) -> None:
+        rule = rule_of(write)
+        self.first_of.setdefault(rule, order)
         if is_sure and not write.mode.relies_on:
             self.last_put = order
         if self.stored is not None and not self.differing(write):
-            rule = rule_of(write)
             self.first_match.setdefault(rule, order)
             self.last_match[rule] = order
+            self.equal_match.add(write.version_name)
 
     def _see_update(self, order: int, kept: KeptWrite, version: Order | None) -> None:
         write = kept.write

@@ -47,8 +47,8 @@ _REPEATED = "the sum differs, but a redelivery adds again without 'once'"
 _EXPIRING_SUM = "the item of the sum may have been deleted meanwhile"
 _VERSIONED_SUM = "what an update with a version adds depends on the order of receipt"
 _SAME_KEY = "another message of the source has its idempotency key, and other content"
-_REFUSED = "DynamoDB refuses it after the messages before it"
-_MAY_BE_REFUSED = "its idempotency key is not stored, but DynamoDB may have refused it: an attribute had another type"
+_REFUSED = "DynamoDB refuses it after the messages before it: an attribute has another type"
+_MAY_BE_REFUSED = "DynamoDB may have refused it: an attribute to which it adds had another type"
 _TYPE = "the stored version is of another type"
 
 
@@ -60,24 +60,24 @@ def judge(
         return DUPLICATE
     if kept.is_doubtful:
         return undecided(_SAME_KEY)
+    if outcome.kind == "rejected":
+        return undecided(_REFUSED)
     found = _judge(history, order, kept, config, outcome)
-    if found.fate in LOST and kept.unknown:
+    if found.fate not in LOST:
+        return found
+    if kept.unknown:
         return undecided(
             f"the source does not say {kept.unknown} of the message, which the route reads"
         )
-    return found
+    return undecided(_MAY_BE_REFUSED) if _may_be_refused(history, kept.write, config) else found
 
 
 def _judge(
     history: History, order: int, kept: KeptWrite, config: WriteConfig, outcome: Outcome
 ) -> Verdict:
     write = kept.write
-    if outcome.kind == "rejected":
-        return Verdict("rejected", f"{outcome.code} {outcome.reason}".strip() or _REFUSED)
     if kept.applied is False and not write.version_name:
-        return (
-            undecided(_MAY_BE_REFUSED) if _may_be_refused(history, write, config) else NOT_APPLIED
-        )
+        return NOT_APPLIED
     if write.mode.stores == "nothing":
         return _delete(history, order, write)
     if history.stored is None:
@@ -91,10 +91,14 @@ def _judge(
 
 def _may_be_refused(history: History, write: Write, config: WriteConfig) -> bool:
     """Return whether an attribute that an update adds or appends to may have had a value of another type."""
+    writers = history.writers
+    if history.stored is None and not writers.deletes and not writers.ttl:
+        # It would have been for an item, which is gone.
+        return False
     for name in (config.add | config.append) & write.item.keys():
         kind = "L" if name in config.append else next(iter(write.item[name]))
         there = (history.stored or {}).get(name, {kind: None})
-        if kind not in there or history.writers.rival(write.route, name):
+        if kind not in there or writers.is_written_otherwise(write.route, name):
             return True
     return False
 
@@ -192,20 +196,20 @@ def _put(history: History, order: int, write: Write) -> Verdict:
         return _whole(history, write) if order == last else SUPERSEDED
     if order < max(history.last_put, -1 if last is None else last):
         return SUPERSEDED
-    return _others(
-        history, write, differing, last is not None and undecided(_ORDER), _OTHER_MESSAGE
-    )
+    if last is not None and _own(history, write, differing)[0]:
+        return undecided(_ORDER)
+    return _others(history, order, write, _OTHER_MESSAGE)
 
 
 def _insert(history: History, order: int, write: Write, outcome: Outcome) -> Verdict:
     first = history.first_match.get(rule_of(write))
     if first is not None:
         return _whole(history, write) if order == first else DUPLICATE
-    if outcome.kind == "duplicate":
+    if outcome.kind == "duplicate" and order > history.first_of[rule_of(write)]:
         return DUPLICATE
     if other := history.writers.other(write.route):
         return undecided(f"route '{other}' may have stored the item first")
-    return _others(history, write, history.differing(write), False, _FIRST)
+    return _others(history, order, write, _FIRST)
 
 
 def _whole(history: History, write: Write) -> Verdict:
@@ -216,18 +220,15 @@ def _whole(history: History, write: Write) -> Verdict:
     return STORED
 
 
-def _others(
-    history: History, write: Write, differing: list[str], known: Verdict | bool, other: str
-) -> Verdict:
-    """Return the verdict about an item without version whose content is not stored."""
-    own, rival = _own(history, write, differing)
+def _others(history: History, order: int, write: Write, other: str) -> Verdict:
+    """Return the verdict about an item without version whose content is not stored; `other` is what may explain it."""
+    own, rival = _own(history, write, history.differing(write))
     if not own:
         return undecided(_by(rival))
-    if isinstance(known, Verdict):
-        return known
     if history.writers.partial:
         return undecided(other)
-    return Verdict("different", "the stored item has other content than any message", own)
+    different = Verdict("different", "the stored item has other content than any message", own)
+    return _gone(history, order, write, different)
 
 
 def _own(history: History, write: Write, names: list[str]) -> tuple[tuple[str, ...], str]:
@@ -250,7 +251,7 @@ def _newest(history: History, order: int, write: Write) -> Verdict:
     differing = history.differing(write)
     if not differing:
         return _whole(history, write) if order == history.first_match[rule] else DUPLICATE
-    if rule in history.first_match:
+    if write.version_name in history.equal_match:
         return SUPERSEDED
     return _other_content(history, write, differing)
 
@@ -356,7 +357,10 @@ def _special(history: History, order: int, write: Write, config: WriteConfig) ->
     for names, judge_one in ways:
         for name in sorted(names & write.item.keys()):
             found = judge_one(history, write, name)
-            if found.fate != "different":
+            if history.equal[write.version_name] > 1:
+                # Only one of the writes with the stored version was made.
+                yield undecided(_VERSIONED_SUM)
+            elif found.fate != "different":
                 yield found
             elif rival := history.writers.rival(write.route, name):
                 yield undecided(_by(rival))

@@ -40,6 +40,15 @@ class TableWriters(Struct, frozen=True):
                 return other.name
         return ""
 
+    def is_written_otherwise(self, name: str, attribute: str) -> bool:
+        """Return whether a route stores an attribute by another rule than the route `name`, perhaps of another type."""
+        own = self.routes[name]
+        return any(
+            not other.attributes.isdisjoint((attribute, OTHERS))
+            and not _alike(own, other, attribute)
+            for other in self.routes.values()
+        )
+
     def rival(self, name: str, attribute: str) -> str:
         """Return a route that changes an attribute by other rules than the route `name`; "" if there is none.
 
