@@ -8,8 +8,8 @@ deleted, an attribute is changed or removed, an older item is restored.
 - If the source is complete, every state that its messages can leave is computed: each order, redeliveries, expiry. A
   state that can be reached is never `missing` or `different`, and one that cannot is never all right: at least one
   message is `missing`, `different` or `not decidable`.
-- Where no route deletes or sets an end, a deleted item is always found. So is a changed attribute of a route that writes
-  its table alone, in the mode `newest`.
+- Where no route deletes or sets an end, a deleted item is always found. So is a changed attribute of a route that alone
+  writes its table, in the mode `newest`.
 """
 
 import argparse
