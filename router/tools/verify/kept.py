@@ -1,7 +1,7 @@
 """The writes of a source by the items that they write, and the verdicts by message, in a private temporary file.
 
-A source of a million messages does not fit into memory. The writes of an item are read again in the order in which
-their messages were sent, a few at a time.
+A source of a million messages does not fit into memory. The writes of an item are read again in the order of the
+source, a few at a time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,13 +21,12 @@ _encode = msgspec.msgpack.encode
 
 
 class KeptMessage(Struct, frozen=True):
-    """A message of the source: its position from 1, its queue, id and place, and when it was sent, if known."""
+    """A message of the source: its position from 1, its queue, its id as people see it, and its place."""
 
     position: int
     queue: str
     id: str
     place: str
-    sent_at: str = ""
 
 
 class _Data(Struct, array_like=True):
@@ -64,7 +63,6 @@ class NewWrite(Struct, frozen=True):
             once = _encode((table.name, item[name]["S"]))
         return (
             _encode(write.identity),
-            message.sent_at,
             message.position,
             _encode(data),
             once,
@@ -104,7 +102,7 @@ class Kept(TemporaryDatabase):
         super().__init__(
             "CREATE TABLE messages (position INTEGER PRIMARY KEY, queue TEXT, id TEXT, place TEXT, digest BLOB)",
             "CREATE INDEX by_id ON messages (queue, id)",
-            "CREATE TABLE writes (number INTEGER PRIMARY KEY, identity BLOB, sent TEXT, position INT, data BLOB, "
+            "CREATE TABLE writes (number INTEGER PRIMARY KEY, identity BLOB, position INT, data BLOB, "
             "once BLOB, ends INT, is_sure INT, applied INT, doubtful INT DEFAULT 0, repeated INT DEFAULT 0, "
             "unknown TEXT)",
             "CREATE TABLE verdicts (position INT, route TEXT, identity BLOB, fate TEXT, reason TEXT, attributes TEXT)",
@@ -125,14 +123,13 @@ class Kept(TemporaryDatabase):
     def add_writes(self, message: KeptMessage, writes: Iterable["NewWrite"]) -> None:
         """Keep the writes of a message."""
         self._change_all(
-            "INSERT INTO writes (identity, sent, position, data, once, ends, is_sure, unknown) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO writes (identity, position, data, once, ends, is_sure, unknown) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [each.row(message) for each in writes],
         )
 
     def index(self) -> None:
         """Order the writes, once all are kept."""
-        self._query("CREATE INDEX by_identity ON writes (identity, sent, number)")
+        self._query("CREATE INDEX by_identity ON writes (identity, number)")
         self._query("CREATE INDEX by_position ON verdicts (position)")
         self._query("CREATE INDEX by_once ON writes (once) WHERE once IS NOT NULL")
         self._query(
@@ -167,15 +164,15 @@ class Kept(TemporaryDatabase):
         )
 
     def writes(self, identity: Identity, configs: Mapping[str, WriteConfig]) -> Iterator[KeptWrite]:
-        """Yield the writes of an item in the order in which their messages were sent."""
-        encoded, sent, number = _encode(identity), "", 0
+        """Yield the writes of an item in the order of the source."""
+        encoded, number = _encode(identity), 0
         while True:
             rows = self._query(
-                "SELECT number, sent, position, data, once IS NOT NULL, applied, is_sure, doubtful, repeated, unknown "
-                "FROM writes WHERE identity = ? AND (sent, number) > (?, ?) ORDER BY sent, number LIMIT ?",
-                (encoded, sent, number, _ROWS_AT_A_TIME),
+                "SELECT number, position, data, once IS NOT NULL, applied, is_sure, doubtful, repeated, unknown "
+                "FROM writes WHERE identity = ? AND number > ? ORDER BY number LIMIT ?",
+                (encoded, number, _ROWS_AT_A_TIME),
             )
-            for number, sent, position, data, *known, unknown in rows:  # noqa: B007 — the next begins there
+            for number, position, data, *known, unknown in rows:  # noqa: B007 — the next begins there
                 has_key, applied, is_sure, is_doubtful, is_repeated = (
                     None if each is None else bool(each) for each in known
                 )

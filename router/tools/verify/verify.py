@@ -132,9 +132,7 @@ class Verifier:
             again = self._planner.plan_all(queue, records)
         for message, planned, other in zip(messages, plans, again, strict=True):
             self._position += 1
-            kept = KeptMessage(
-                self._position, queue.name, message.shown_id, message.place, message.sent_at
-            )
+            kept = KeptMessage(self._position, queue.name, message.shown_id, message.place)
             digest = hashlib.sha256(message.record.body.encode()).digest()[:16]
             if self._kept.add(kept, digest) and message.has_own_id:
                 decided = Verdict("duplicate", "the source has the message before")
