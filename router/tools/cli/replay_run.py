@@ -267,6 +267,7 @@ def _rehearse(run: _Run) -> int:
             run.aws,
             partial(read_item, run.dynamodb),
             written,
+            batch_size=batch_size(run.options.rate, MOST_MESSAGES),
             ordered=True,
             blocks=False,
             routes=frozenset(run.options.routes),

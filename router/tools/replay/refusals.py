@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from router.codes import INVALID
 from router.errors import UsageError
 from router.model import META_TIMES
 from router.runtime.config import spec
@@ -79,12 +80,9 @@ class Refusals:
 
     def find(self, message: SourceMessage, planned: PlannedMessage) -> Iterator[Refusal]:
         """Yield what is refused of a message; raises UsageError if a route needs a time that it does not have."""
+        if not message.sent_at:
+            self._require_no_time(message, planned)
         for write in planned.writes:
-            if not message.sent_at and write.route in self._timed:
-                raise UsageError(
-                    f"{message.place} has no time of sending, which the route '{write.route}' stores; --sent-at EXPR "
-                    "finds it in the message"
-                )
             config = self._configs[write.route]
             refusals = self._of_route.get(write.route)
             if refusals is None:
@@ -93,6 +91,18 @@ class Refusals:
             for refusal in (*refusals, *self._find_of_message(config, message)):
                 if refusal.name not in self._allowed:
                     yield refusal
+
+    def _require_no_time(self, message: SourceMessage, planned: PlannedMessage) -> None:
+        routes = [write.route for write in planned.writes]
+        if planned.outcome and planned.outcome.code != INVALID.id:
+            # It may be rejected as it has no time.
+            routes.append(planned.outcome.route)
+        for route in routes:
+            if route in self._timed:
+                raise UsageError(
+                    f"{message.place} has no time of sending, which the route '{route}' stores; --sent-at EXPR finds "
+                    "it in the message"
+                )
 
     def _find_of_route(self, config: WriteConfig) -> Iterator[Refusal]:
         route, table = config.route, config.table.name
