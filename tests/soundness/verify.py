@@ -344,7 +344,7 @@ def verify(program: Program, sent: Sequence[Sent], world: World, complete: bool)
         SourceMessage(each.record, None, queue=program.queue(each.queue), place="source:1", has_own_id=True)
         for each in sent
     ]
-    found = []
+    found: list[tuple[str, str, str]] = []
     with Kept() as kept:
         aws = Aws(world.tables, MemoryQueues())
         verifier = Verifier(program, aws, world, kept, lambda: float(NOW), complete=complete)

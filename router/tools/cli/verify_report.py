@@ -96,7 +96,8 @@ def print_report(report: Report, program: Program, names: Collection[str] | None
         f"{count(total)}: {right} where they should be, {report.undecided} not decidable, {report.lost} lost"
     )
     fates = [fate for fate in WORST_FIRST if any(found[fate] for found in report.routes.values())]
-    columns = ("route", *(Column(fate, justify="right") for fate in fates))
+    columns: list[str | Column] = ["route"]
+    columns += [Column(fate, justify="right") for fate in fates]
     print_table(
         columns,
         (
