@@ -149,11 +149,9 @@ def _confirmed(
     for place, each in planned.items():
         outcome = outcomes.get(each)
         is_open = outcome is None or outcome.kind == "retry"
-        if not is_open and not open_items:
-            found.append((place, outcome))
-            continue
-        items = {write.identity for write in each.writes}
-        if is_open or not open_items.isdisjoint(items):
+        # Nearly always nothing is open.
+        items = {write.identity for write in each.writes} if is_open or open_items else set()
+        if outcome is None or is_open or not open_items.isdisjoint(items):
             open_items |= items
         else:
             found.append((place, outcome))

@@ -17,8 +17,8 @@ _ROOM_OF_MESSAGE = 16
 
 def result_of(outcome: Outcome) -> Result:
     """Return what is counted of an outcome."""
-    told = outcome.kind == "rejected"
-    return outcome.kind, outcome.code if told else "", outcome.reason if told else ""
+    has_reason = outcome.kind == "rejected"
+    return outcome.kind, outcome.code if has_reason else "", outcome.reason if has_reason else ""
 
 
 class ReplayJournal(JournalFile):

@@ -71,7 +71,7 @@ class Lines:
 
     def _lines(self, input_: Input, raw: IO[bytes]) -> Iterator[Line]:
         counted = io.BufferedReader(_Counted(raw, self), 1024 * 1024)
-        stream: IO[bytes] = counted
+        stream: io.BufferedIOBase = counted
         if counted.peek(2).startswith(_GZIP):
             stream = gzip.GzipFile(fileobj=counted)
         number = 0

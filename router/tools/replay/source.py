@@ -262,14 +262,14 @@ def _epoch_ms(found: Any) -> int | None:
     """Return the milliseconds of a time: ISO 8601 with an offset, or seconds or milliseconds since 1970."""
     if isinstance(found, str):
         try:
-            found = to_epoch_ns(found) // _NANOSECONDS
+            ms = to_epoch_ns(found) // _NANOSECONDS
         except ValueError:
             return None
-    elif isinstance(found, bool) or not isinstance(found, int | Decimal):
+    elif isinstance(found, int | Decimal) and not isinstance(found, bool):
+        ms = int(found * 1000 if abs(found) < _FIRST_MS else found)
+    else:
         return None
-    elif abs(found) < _FIRST_MS:
-        found *= 1000
-    return int(found) if 0 <= found < _MOST_MS else None
+    return ms if 0 <= ms < _MOST_MS else None
 
 
 class _Exported(Struct):
